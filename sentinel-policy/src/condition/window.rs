@@ -1,0 +1,153 @@
+//! Windows of time: days, and hours on the wall clock of a zone.
+
+use chrono::{DateTime, Datelike, Days, NaiveDateTime, Timelike, Utc, Weekday};
+use chrono_tz::Tz;
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say all")]
+pub enum Day {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl Day {
+    /// The seven days, Monday first.
+    pub const ALL: [Self; 7] = [
+        Self::Monday,
+        Self::Tuesday,
+        Self::Wednesday,
+        Self::Thursday,
+        Self::Friday,
+        Self::Saturday,
+        Self::Sunday,
+    ];
+
+    /// The word for it in a policy.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Monday => "monday",
+            Self::Tuesday => "tuesday",
+            Self::Wednesday => "wednesday",
+            Self::Thursday => "thursday",
+            Self::Friday => "friday",
+            Self::Saturday => "saturday",
+            Self::Sunday => "sunday",
+        }
+    }
+
+    /// The day of that word, if it is one.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|day| day.as_str() == word)
+    }
+}
+
+impl From<Weekday> for Day {
+    fn from(day: Weekday) -> Self {
+        match day {
+            Weekday::Mon => Self::Monday,
+            Weekday::Tue => Self::Tuesday,
+            Weekday::Wed => Self::Wednesday,
+            Weekday::Thu => Self::Thursday,
+            Weekday::Fri => Self::Friday,
+            Weekday::Sat => Self::Saturday,
+            Weekday::Sun => Self::Sunday,
+        }
+    }
+}
+
+/// A set of days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DaySet(u8);
+
+impl DaySet {
+    /// All seven.
+    pub const EVERY: Self = Self(0x7f);
+
+    /// Whether `day` is in the set.
+    #[must_use]
+    pub const fn contains(self, day: Day) -> bool {
+        self.0 & (1 << day as u8) != 0
+    }
+}
+
+impl FromIterator<Day> for DaySet {
+    fn from_iter<I: IntoIterator<Item = Day>>(days: I) -> Self {
+        Self(days.into_iter().fold(0, |set, day| set | 1 << day as u8))
+    }
+}
+
+/// Hours of the day, `[start, end)`, in minutes from midnight. An end before
+/// the start runs over midnight. `start` is below 1,440, `end` at most 1,440,
+/// and they are not equal: [`Hours::new`] is the only way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Hours {
+    start: u16,
+    end: u16,
+}
+
+impl Hours {
+    /// Hours from two counts of minutes; none when they bound no window.
+    #[must_use]
+    pub const fn new(start: u16, end: u16) -> Option<Self> {
+        if start < 1440 && end <= 1440 && start != end { Some(Self { start, end }) } else { None }
+    }
+
+    /// The first minute of the day that is inside.
+    #[must_use]
+    pub const fn start(self) -> u16 {
+        self.start
+    }
+
+    /// The first minute of the day that is outside again.
+    #[must_use]
+    pub const fn end(self) -> u16 {
+        self.end
+    }
+}
+
+/// When a rule holds: on some days, during some hours, on a zone's wall clock.
+/// A window that runs over midnight belongs to the day on which it starts. A
+/// skipped hour does not exist; a repeated one counts twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// The days, all seven when none are named.
+    pub days: DaySet,
+    /// The hours, all day when none are named.
+    pub hours: Option<Hours>,
+    /// The zone, UTC when none is named.
+    pub zone: Tz,
+}
+
+impl Window {
+    /// Whether the window is open at `now`.
+    #[must_use]
+    pub fn contains(&self, now: DateTime<Utc>) -> bool {
+        self.contains_local(now.with_timezone(&self.zone).naive_local())
+    }
+
+    /// Whether the window is open at that reading of its zone's wall clock.
+    #[must_use]
+    pub fn contains_local(&self, local: NaiveDateTime) -> bool {
+        let today = Day::from(local.weekday());
+        let Some(Hours { start, end }) = self.hours else { return self.days.contains(today) };
+        let minute = local.hour() * 60 + local.minute();
+        let (start, end) = (u32::from(start), u32::from(end));
+        if start < end {
+            return self.days.contains(today) && (start..end).contains(&minute);
+        }
+        let yesterday = local
+            .date()
+            .checked_sub_days(Days::new(1))
+            .map_or(today, |date| Day::from(date.weekday()));
+        (minute >= start && self.days.contains(today))
+            || (minute < end && self.days.contains(yesterday))
+    }
+}

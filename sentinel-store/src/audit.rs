@@ -1,0 +1,169 @@
+//! What is written about every decision: an allow-list of fields, so that no
+//! secret can slip in. One record is one line of JSON.
+
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+
+/// A record could not be written. Whatever it was about must not happen.
+#[derive(Debug, thiserror::Error)]
+#[error("the record could not be written")]
+pub struct AuditError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Takes records. Synchronous on purpose: when it returns, the record is out,
+/// and the answer may leave.
+pub trait AuditSink: fmt::Debug + Send + Sync {
+    /// Writes one record, whole, as one line.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    fn write(&self, record: &Record) -> Result<(), AuditError>;
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Record {
+    /// A decision on a request for credentials.
+    Decision(Box<Decision>),
+    /// Something else that happened.
+    Event(Box<Event>),
+    /// Counts, in CloudWatch's embedded metric format.
+    Metrics(Metrics),
+}
+
+/// The effect as the caller met it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say all")]
+pub enum Effect {
+    Allow,
+    Deny,
+    RequireApproval,
+}
+
+/// The document that decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PolicyUsed {
+    /// Its path.
+    pub name: String,
+    /// Its version in the store.
+    pub version: String,
+    /// The SHA-256 of its text, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A decision record. The first five fields are the deployment guide's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "named as in the log; what each holds is in docs/records.md")]
+pub struct Decision {
+    #[serde(serialize_with = "rfc3339")]
+    pub timestamp: DateTime<Utc>,
+    pub user: String,
+    pub profile: String,
+    pub effect: Effect,
+    pub source_identity: Option<String>,
+    pub code: String,
+    pub rule: Option<String>,
+    pub rule_index: Option<usize>,
+    pub reason: Option<String>,
+    pub request_id: String,
+    pub session: Option<String>,
+    pub account: String,
+    pub principal: String,
+    pub caller: String,
+    pub source_ip: Option<String>,
+    pub mode: &'static str,
+    pub duration_s: Option<u64>,
+    #[serde(serialize_with = "rfc3339_option")]
+    pub expiration: Option<DateTime<Utc>>,
+    pub access_key_id: Option<String>,
+    pub sts_request_id: Option<String>,
+    pub policy: Option<PolicyUsed>,
+    pub policy_stale: bool,
+    pub withheld: bool,
+    pub function_version: Option<String>,
+    pub latency_ms: u64,
+}
+
+/// A record of something else than a decision on credentials: a revocation, a
+/// reinstatement, a refusal by the authorizer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "named as in the log; what each holds is in docs/records.md")]
+pub struct Event {
+    #[serde(serialize_with = "rfc3339")]
+    pub timestamp: DateTime<Utc>,
+    pub event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+    #[serde(serialize_with = "rfc3339_option", skip_serializing_if = "Option::is_none")]
+    pub blocked_until: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// Counts of one request, without user or profile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metrics {
+    /// When.
+    pub timestamp: DateTime<Utc>,
+    /// The names and values.
+    pub values: Vec<(&'static str, u64)>,
+}
+
+impl Serialize for Metrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let definitions: Vec<_> = self
+            .values
+            .iter()
+            .map(|(name, _)| {
+                let unit = if name.ends_with("Ms") { "Milliseconds" } else { "Count" };
+                serde_json::json!({ "Name": name, "Unit": unit })
+            })
+            .collect();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(
+            "_aws",
+            &serde_json::json!({
+                "Timestamp": self.timestamp.timestamp_millis(),
+                "CloudWatchMetrics": [{
+                    "Namespace": "Sentinel",
+                    "Dimensions": [[]],
+                    "Metrics": definitions,
+                }],
+            }),
+        )?;
+        for (name, value) in &self.values {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+fn rfc3339_option<S: Serializer>(
+    at: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => rfc3339(at, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,295 @@
+//! Names and identifiers. Parsing is the only way in: a value that exists is
+//! valid.
+
+use std::fmt;
+
+use data_encoding::BASE32_NOPAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// A text is not of the form that its type asks for. It does not quote the
+/// text, which may be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {what}")]
+pub struct ParseIdError {
+    what: &'static str,
+}
+
+macro_rules! text_newtype {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Reads one.
+            ///
+            /// # Errors
+            #[doc = concat!("When the text is not a valid ", $what, ".")]
+            pub fn parse(text: &str) -> Result<Self, ParseIdError> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) { Ok(Self(text.into())) } else { Err(ParseIdError { what: $what }) }
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseIdError;
+
+            fn try_from(text: String) -> Result<Self, ParseIdError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into()
+            }
+        }
+    };
+}
+
+text_newtype!(
+    /// A profile: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+    ProfileName, "profile name", |text| {
+        text.len() <= 64
+            && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    }
+);
+
+text_newtype!(
+    /// An AWS account: twelve digits.
+    AccountId, "account id", |text| {
+        text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+    }
+);
+
+text_newtype!(
+    /// Who is one person: a name in lower case, or `account/RoleName`. Gates,
+    /// quotas and "not one's own" go by it; it is stored and compared whole.
+    CallerKey, "caller key", |text| {
+        !text.is_empty() && text.len() <= 512 && !text.chars().any(char::is_control)
+    }
+);
+
+impl CallerKey {
+    /// The part of the key space that is this caller's.
+    #[must_use]
+    pub fn hash(&self) -> CallerHash {
+        let digest = Sha256::digest(self.as_str().as_bytes());
+        let mut hash = [0; 16];
+        for (to, from) in hash.iter_mut().zip(digest) {
+            *to = from;
+        }
+        CallerHash(hash)
+    }
+}
+
+/// The first 128 bits of the SHA-256 of a caller key: what records of one
+/// caller are stored under.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallerHash([u8; 16]);
+
+impl CallerHash {
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for CallerHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base32(&self.0))
+    }
+}
+
+impl fmt::Debug for CallerHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+const HANDLE_HASH_CHARS: usize = 26;
+const HANDLE_RANDOM_CHARS: usize = 16;
+
+/// The public name of a session: 128 bits of its caller's key and 80 random
+/// ones, in 42 characters of lower-case base32. Shown, logged and tagged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SessionHandle {
+    caller: CallerHash,
+    random: [u8; 10],
+}
+
+impl SessionHandle {
+    /// The handle of a new session of that caller.
+    #[must_use]
+    pub const fn new(caller: CallerHash, random: [u8; 10]) -> Self {
+        Self { caller, random }
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// When the text is not the one spelling of a handle.
+    pub fn parse(text: &str) -> Result<Self, ParseIdError> {
+        let error = ParseIdError { what: "session handle" };
+        let (hash, random) = text.split_at_checked(HANDLE_HASH_CHARS).ok_or(error)?;
+        let caller = CallerHash(unbase32(hash).ok_or(error)?);
+        Ok(Self { caller, random: unbase32(random).ok_or(error)? })
+    }
+
+    /// Whose session it is.
+    #[must_use]
+    pub const fn caller(&self) -> CallerHash {
+        self.caller
+    }
+
+    /// The last eight characters: random, so that they tell the sessions of one
+    /// caller apart, which the first ones do not.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let random = base32(&self.random);
+        random.get(HANDLE_RANDOM_CHARS - 8..).unwrap_or_default().to_owned()
+    }
+}
+
+impl fmt::Display for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.caller, base32(&self.random))
+    }
+}
+
+impl fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<String> for SessionHandle {
+    type Error = ParseIdError;
+
+    fn try_from(text: String) -> Result<Self, ParseIdError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<SessionHandle> for String {
+    fn from(handle: SessionHandle) -> Self {
+        handle.to_string()
+    }
+}
+
+/// The secret half of a session id: 128 random bits. Never stored, never shown;
+/// its SHA-256 is what is stored.
+#[derive(Clone)]
+pub struct SessionSecret([u8; 16]);
+
+impl SessionSecret {
+    /// The secret of those bits.
+    #[must_use]
+    pub const fn new(random: [u8; 16]) -> Self {
+        Self(random)
+    }
+
+    /// What is stored of it.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0).into()
+    }
+
+    /// Whether it is the secret of which `digest` is stored, in constant time.
+    #[must_use]
+    pub fn matches(&self, digest: &[u8; 32]) -> bool {
+        self.digest().ct_eq(digest).into()
+    }
+}
+
+impl fmt::Debug for SessionSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionSecret(..)")
+    }
+}
+
+/// What the client holds: `session-<handle><secret>`, a bearer secret with one
+/// spelling only.
+#[derive(Clone, Debug)]
+pub struct SessionId {
+    /// The public half.
+    pub handle: SessionHandle,
+    /// The secret half.
+    pub secret: SessionSecret,
+}
+
+impl SessionId {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// When the text is not the one spelling of a session id.
+    pub fn parse(text: &str) -> Result<Self, ParseIdError> {
+        let error = ParseIdError { what: "session id" };
+        let text = text.strip_prefix("session-").ok_or(error)?;
+        let (handle, secret) =
+            text.split_at_checked(HANDLE_HASH_CHARS + HANDLE_RANDOM_CHARS).ok_or(error)?;
+        let handle = SessionHandle::parse(handle).map_err(|_| error)?;
+        Ok(Self { handle, secret: SessionSecret(unbase32(secret).ok_or(error)?) })
+    }
+
+    /// The text that goes to the client, and nowhere else: hence a method with
+    /// a name, and no `Display`.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        format!("session-{}{}", self.handle, base32(&self.secret.0))
+    }
+}
+
+/// Counts the revocations of a caller, or of a caller on a profile.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// The one after.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// `SENTINEL_GENERATION`: raised by hand to refuse every older session.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Generation(pub u64);
+
+/// RFC 4648 base32 in lower case without padding.
+fn base32(bytes: &[u8]) -> String {
+    BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
+}
+
+/// Exactly `N` bytes from their one spelling: lower case, right length, no
+/// stray bits at the end (which `BASE32_NOPAD` checks).
+fn unbase32<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return None;
+    }
+    BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok()?.try_into().ok()
+}

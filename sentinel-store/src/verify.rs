@@ -1,0 +1,87 @@
+//! The one session check: whether a session id that a client shows is good.
+
+use chrono::{DateTime, Utc};
+
+use crate::{Generation, Session, SessionId, SessionState, SessionStore, StoreError};
+
+/// Why a session id is not good. For the log: the client is never told which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// It does not parse; nothing was read.
+    Malformed,
+    /// There is no such session.
+    Unknown,
+    /// The session is there, and this is not its secret.
+    WrongSecret,
+    /// Its vend failed.
+    Ended,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl Refusal {
+    /// The word for it in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
+            Self::WrongSecret => "wrong_secret",
+            Self::Ended => "ended",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// A session was not let through.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// It is not good.
+    #[error("refused: {}", .0.as_str())]
+    Refused(Refusal),
+    /// Whether it is good cannot be told, so it is refused.
+    #[error("the session store failed")]
+    Store(#[source] StoreError),
+}
+
+/// Gives the session of `id` if it is good at `now`: one read, of session and
+/// gate together; none when the id does not parse.
+///
+/// # Errors
+/// Whatever is not a good session, a failing store too.
+pub async fn verify_session(
+    store: &dyn SessionStore,
+    id: &str,
+    generation: Generation,
+    now: DateTime<Utc>,
+) -> Result<Session, VerifyError> {
+    let refused = |refusal| Err(VerifyError::Refused(refusal));
+    let Ok(id) = SessionId::parse(id) else { return refused(Refusal::Malformed) };
+    let (session, gate) = match store.session(&id.handle).await {
+        Ok(found) => found,
+        Err(StoreError::NotFound) => return refused(Refusal::Unknown),
+        Err(
+            error @ (StoreError::Conflict
+            | StoreError::Throttled(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Refused(_)
+            | StoreError::Corrupt(_)),
+        ) => return Err(VerifyError::Store(error)),
+    };
+    // A store that answers about another session must not let this one through.
+    if session.handle != id.handle || session.caller.hash() != id.handle.caller() {
+        return refused(Refusal::Unknown);
+    }
+    if !id.secret.matches(&session.secret_digest) {
+        return refused(Refusal::WrongSecret);
+    }
+    match session.state(&gate, generation, now) {
+        SessionState::Active => Ok(session),
+        SessionState::Ended => refused(Refusal::Ended),
+        SessionState::Expired => refused(Refusal::Expired),
+        SessionState::Revoked => refused(Refusal::Revoked),
+    }
+}
