@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod clock;
 mod error;
 mod gate;
 mod id;
@@ -10,7 +11,11 @@ mod secret;
 mod sessions;
 mod verify;
 
-pub use audit::{AuditError, AuditSink, Decision, Effect, Event, Metrics, PolicyUsed, Record};
+pub use audit::{
+    AuditError, AuditSink, Decision, Effect, Event, Metrics, PolicyUsed, Record, rfc3339,
+    rfc3339_option,
+};
+pub use clock::{Clock, SystemClock};
 pub use error::StoreError;
 pub use gate::{Block, Gate, GateAction, GateChange, GateState, Scope};
 pub use id::{
