@@ -80,6 +80,8 @@ pub struct Decision {
     pub expiration: Option<DateTime<Utc>>,
     pub access_key_id: Option<String>,
     pub sts_request_id: Option<String>,
+    pub approval: Option<String>,
+    pub break_glass: Option<String>,
     pub policy: Option<PolicyUsed>,
     pub policy_stale: bool,
     pub withheld: bool,

@@ -4,8 +4,14 @@ mod audit;
 mod error;
 mod gate;
 mod id;
+#[cfg(any(feature = "memory", feature = "redb"))]
+mod integrity;
+#[cfg(feature = "memory")]
+mod memory;
 mod page;
 mod policies;
+#[cfg(any(feature = "memory", feature = "redb"))]
+mod range;
 mod secret;
 mod sessions;
 mod verify;
@@ -17,6 +23,8 @@ pub use id::{
     AccountId, CallerHash, CallerKey, Epoch, Generation, ParseIdError, ProfileName, SessionHandle,
     SessionId, SessionSecret,
 };
+#[cfg(feature = "memory")]
+pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
 pub use policies::{PolicyPath, PolicyStore, PolicyText};
 pub use secret::Secret;

@@ -120,7 +120,11 @@ pub enum Listing {
 ///   happen, in some order.
 /// - A missing gate is [`Gate::open`], never an error. A stored gate whose
 ///   caller is not the one asked for is `Corrupt`.
+/// - A stored session whose handle is not the one it was found by, or whose
+///   caller is not the handle's, is `Corrupt`.
 /// - A session that is long expired may be removed; a gate never.
+/// - A write that failed, otherwise than with `NotFound` or `Conflict`, may have
+///   happened all the same.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync {
     /// The gate of a caller.
@@ -134,7 +138,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     ) -> Result<Gate, StoreError>;
 
     /// Writes a new session; [`StoreError::Conflict`] when there is one of that
-    /// handle.
+    /// handle. [`StoreError::Refused`] when its handle is not of its caller:
+    /// revoking the caller would not find it.
     async fn create_session(&self, session: &Session) -> Result<(), StoreError>;
 
     /// Marks a session as ended; once ended it stays as it is.
@@ -150,7 +155,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// [`Gate::open`] of the session's caller when none is stored.
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError>;
 
-    /// Sessions in any order, each once, a page at a time.
+    /// Sessions in any order, each once, a page at a time: from the start, or
+    /// from where a page of the same listing said that the next one begins.
+    /// [`StoreError::NotFound`] when the cursor cannot be one of this listing's.
     async fn sessions(
         &self,
         listing: &Listing,
