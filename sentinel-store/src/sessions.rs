@@ -14,6 +14,7 @@ use crate::{
 
 /// The epochs of a caller's gate, as a whole and on one profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Epochs {
     /// Of the caller as a whole.
     pub caller: Epoch,
@@ -23,10 +24,12 @@ pub struct Epochs {
 
 /// A session as it is stored. Its secret is not: only the digest is.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Session {
     /// Its public name.
     pub handle: SessionHandle,
     /// The SHA-256 of its secret.
+    #[serde(with = "hex")]
     pub secret_digest: [u8; 32],
     /// Whose it is.
     pub caller: CallerKey,
@@ -163,4 +166,27 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
         listing: &Listing,
         cursor: Option<&Cursor>,
     ) -> Result<Page<Session>, StoreError>;
+}
+
+/// A digest as text.
+mod hex {
+    use data_encoding::HEXLOWER;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        digest: &[u8; 32],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&HEXLOWER.encode(digest))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[u8; 32], D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok();
+        bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| D::Error::custom("not a digest"))
+    }
 }
