@@ -1,25 +1,8 @@
 //! What is written about every decision: an allow-list of fields, so that no
 //! secret can slip in. One record is one line of JSON.
 
-use std::fmt;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
-
-/// A record could not be written. Whatever it was about must not happen.
-#[derive(Debug, thiserror::Error)]
-#[error("the record could not be written")]
-pub struct AuditError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
-
-/// Takes records. Synchronous on purpose: when it returns, the record is out,
-/// and the answer may leave.
-pub trait AuditSink: fmt::Debug + Send + Sync {
-    /// Writes one record, whole, as one line.
-    ///
-    /// # Errors
-    /// When it could not be written.
-    fn write(&self, record: &Record) -> Result<(), AuditError>;
-}
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
