@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::client::{self, credentials, sessions};
-use crate::manual;
+use crate::{dev, manual, policy};
 use crate::screen::{Color, Format, Screen};
 use crate::{Failure, Outcome};
 
@@ -50,10 +50,12 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Dev(dev::Arguments),
     Credentials(credentials::Arguments),
     Whoami(client::whoami::Arguments),
     Profiles(client::profiles::Arguments),
     Sessions(sessions::Arguments),
+    Policy(policy::Arguments),
     Completions(manual::Completions),
     Man(manual::Man),
 }
@@ -66,12 +68,18 @@ pub fn command() -> clap::Command {
 
 impl Cli {
     pub(crate) fn run(self, screen: &Screen) -> Result<Outcome, Failure> {
-        if screen.format == Format::Sarif {
+        let sarif = match &self.command {
+            Command::Policy(arguments) => arguments.takes(Format::Sarif),
+            _ => false,
+        };
+        if screen.format == Format::Sarif && !sarif {
             return Err(Failure::Usage(
                 "`--format sarif` is for `sentinel policy check` only".to_owned(),
             ));
         }
         match self.command {
+            Command::Dev(arguments) => dev::run(&arguments, screen),
+            Command::Policy(arguments) => policy::run(&arguments, screen),
             Command::Credentials(arguments) => credentials::run(&arguments, screen),
             Command::Whoami(arguments) => client::whoami::run(&arguments, screen),
             Command::Profiles(arguments) => client::profiles::run(&arguments, screen),

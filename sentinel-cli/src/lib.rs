@@ -2,20 +2,33 @@
 
 mod client;
 mod command;
-mod duration;
+mod dev;
+mod diagnostics;
 mod manual;
 mod outcome;
+mod policy;
 mod screen;
 pub mod sigv4;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
+use sentinel_policy::parse_duration;
 
 pub use client::Refused;
 pub use command::{Cli, command};
 pub use outcome::{Failure, Outcome};
+
+/// Reads a duration above 0, written as in policies.
+fn duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a duration must be above 0".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
+}
 
 /// Runs the command with those arguments, the program's name first, and gives
 /// the status to exit with.

@@ -135,3 +135,8 @@ pub(crate) fn paint(colors: bool, color: AnsiColor, text: &str) -> String {
         text.to_owned()
     }
 }
+
+/// Text of somebody else on its way to a terminal: no escape sequences.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

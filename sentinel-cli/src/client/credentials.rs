@@ -11,8 +11,8 @@ use super::cache::{Key, Slot, Vended};
 use super::profiles::Profiles;
 use super::whoami::Me;
 use super::{Connection, Tvm, block_on};
-use crate::duration::parse_duration;
-use crate::screen::Screen;
+use crate::duration;
+use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
 /// Get credentials for a profile.
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PROFILE")]
     profile: String,
     /// How long they should last, such as 1h or 45m (default: the TVM's)
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,
     /// Shape of the result: the SDKs' credential_process, lines for a shell, or
     /// JSON with the session id
@@ -187,7 +187,7 @@ async fn explain(tvm: &Tvm, profile: &str) -> Vec<String> {
             details.push(format!("profiles that you can get: {}", names.join(", ")));
         }
     }
-    details.iter().map(|detail| super::refused::printable(detail)).collect()
+    details.iter().map(|detail| printable(detail)).collect()
 }
 
 fn process(vended: &Vended) -> Process<'_> {

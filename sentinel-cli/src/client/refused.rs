@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::screen::printable;
+
 /// What the TVM answered instead of what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -54,11 +56,6 @@ impl Refused {
         })
         .to_string()
     }
-}
-
-/// Text of the other side on its way to a terminal: no escape sequences.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 impl fmt::Display for Refused {

@@ -7,10 +7,9 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use sentinel_store::{SessionHandle, SessionId};
 use serde::{Deserialize, Serialize};
 
-use super::refused::printable;
 use super::{Connection, Tvm, block_on};
-use crate::duration::parse_duration;
-use crate::screen::Screen;
+use crate::duration;
+use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
 /// See sessions, and end them.
@@ -87,7 +86,7 @@ struct Revoke {
     #[arg(long)]
     reason: String,
     /// For how long, such as 2h (default: until somebody reinstates)
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,
     #[command(flatten)]
     connection: Connection,

@@ -5,9 +5,8 @@ use std::fmt::Write;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::refused::printable;
 use super::{Connection, block_on};
-use crate::screen::Screen;
+use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
 /// Show who the TVM takes you for.
