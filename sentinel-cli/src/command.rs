@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::client::{self, credentials, sessions};
-use crate::{dev, manual, policy};
 use crate::screen::{Color, Format, Screen};
 use crate::{Failure, Outcome};
+use crate::{dev, manual, policy};
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{} (zone data {})", env!("CARGO_PKG_VERSION"), chrono_tz::IANA_TZDB_VERSION)
@@ -68,11 +68,9 @@ pub fn command() -> clap::Command {
 
 impl Cli {
     pub(crate) fn run(self, screen: &Screen) -> Result<Outcome, Failure> {
-        let sarif = match &self.command {
-            Command::Policy(arguments) => arguments.takes(Format::Sarif),
-            _ => false,
-        };
-        if screen.format == Format::Sarif && !sarif {
+        let takes_sarif =
+            matches!(&self.command, Command::Policy(arguments) if arguments.takes(Format::Sarif));
+        if screen.format == Format::Sarif && !takes_sarif {
             return Err(Failure::Usage(
                 "`--format sarif` is for `sentinel policy check` only".to_owned(),
             ));

@@ -4,6 +4,7 @@
 mod ambient;
 mod cache;
 pub(crate) mod credentials;
+mod deny_policy;
 mod endpoint;
 pub(crate) mod profiles;
 mod refused;

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use sentinel_store::{SessionHandle, SessionId};
 use serde::{Deserialize, Serialize};
 
-use super::{Connection, Tvm, block_on};
+use super::{Connection, Tvm, block_on, deny_policy};
 use crate::duration;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
@@ -24,6 +24,7 @@ enum Command {
     List(List),
     Revoke(Revoke),
     Reinstate(Reinstate),
+    DenyPolicy(deny_policy::Arguments),
 }
 
 /// List sessions: your own, or everybody's if you are an operator.
@@ -182,6 +183,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         Command::List(list) => list.run(screen),
         Command::Revoke(revoke) => revoke.run(screen),
         Command::Reinstate(reinstate) => reinstate.run(screen),
+        Command::DenyPolicy(arguments) => deny_policy::run(arguments, screen),
     }
 }
 
