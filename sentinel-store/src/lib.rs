@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 #[cfg(feature = "folder")]
 mod folder;
+mod forward;
 mod gate;
 mod id;
 #[cfg(any(feature = "memory", feature = "redb"))]
