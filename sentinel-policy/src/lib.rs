@@ -4,6 +4,7 @@ mod clause;
 mod condition;
 mod decision;
 mod evaluate;
+mod explain;
 mod index;
 mod judged;
 mod obtain;
@@ -22,6 +23,7 @@ pub use condition::{
     ModeSet, Network, NetworkError, OsType, OsVersion, Pattern, UserPattern, Window,
 };
 pub use decision::{Decision, MatchedRule, Requirements, Verdict};
+pub use explain::{Explanation, Outcome, Step, Unmet};
 pub use policy::Policy;
 pub use request::{Approval, Caller, Facts, Request};
 pub use rule::{
