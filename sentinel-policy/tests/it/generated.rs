@@ -34,6 +34,7 @@ const PRINCIPALS: &[&str] = &[
     "arn:aws:sts::111122223333:assumed-role/ci/build-7",
     "arn:aws:sts::*:assumed-role/ci/*",
     "arn:aws:iam::111122223333:user/*",
+    "*",
 ];
 const ACCOUNTS: &[&str] = &["111122223333", "444455556666"];
 const ORGANIZATIONS: &[&str] = &["o-abc123", "o-other"];
