@@ -19,6 +19,7 @@ mod window;
 
 use std::collections::BTreeMap;
 
+pub(crate) use fields::LIST;
 use fields::{Fields, Shape};
 use group::Groups;
 pub(crate) use window::{meant_hour, meant_zone};
@@ -64,7 +65,7 @@ impl<'n> Checker<'n> {
     /// The policy, as far as it can be read.
     fn policy(&mut self, fields: &Fields<'n>) -> Checked {
         if let Some(version) = fields.get("version")
-            && let Some(text) = self.text(version.key, version.node)
+            && let Some(text) = self.text(version.subject(), version.node)
             && text != "1"
         {
             self.findings.report(version.node.span, Finding::UnsupportedVersion { value: text });

@@ -6,25 +6,41 @@ use crate::diagnostic::Finding;
 use crate::{Limits, Position, Span};
 
 /// The finding for an error of the parser, after which nothing can be read.
-pub(super) fn stop(error: &ScanError, limits: &Limits) -> (Span, Finding<'static>) {
+pub(super) fn stop(error: &ScanError, text: &str, limits: &Limits) -> (Span, Finding<'static>) {
     let start = super::tree::position(*error.marker());
     let span = Span { start, end: Position { column: start.column.saturating_add(1), ..start } };
-    (span, finding(error.kind(), limits))
+    let at_end = error.marker().byte_offset().is_none_or(|offset| offset >= text.len());
+    (span, finding(error.kind(), at_end, limits))
 }
 
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the parser's own words do for what is not met in practice, and for what it may add"
 )]
-fn finding(kind: &ErrorKind, limits: &Limits) -> Finding<'static> {
+fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> {
     let (problem, advice) = match kind {
         ErrorKind::RecursionLimitExceeded => return Finding::TooDeep { limit: limits.max_depth },
         ErrorKind::UnclosedQuotedScalar => ("the quote that begins here is not closed", None),
-        ErrorKind::UnclosedFlowCollection { .. }
-        | ErrorKind::UnexpectedEofFlowSequence
-        | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofImplicitFlowMapping => {
+        ErrorKind::UnclosedFlowCollection { .. } => {
             ("a bracket is not closed", Some("each `[` needs a `]` and each `{` a `}`"))
+        }
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+            if at_end =>
+        {
+            ("the text ends inside a bracket", Some("each `[` needs a `]` and each `{` a `}`"))
+        }
+        // The parser says so of any place where it finds no value.
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+        | ErrorKind::UnexpectedEofBlockSequence
+        | ErrorKind::UnexpectedEofBlockMapping
+        | ErrorKind::UnexpectedEof
+        | ErrorKind::ExpectedNodeContent => ("a value should stand here", None),
+        ErrorKind::InvalidColonPlacement => {
+            ("a `:` cannot stand here", Some("is a bracket or a quote before it not closed?"))
         }
         ErrorKind::MismatchedFlowCollectionEnd { .. } | ErrorKind::MisplacedFlowCollectionEnd => {
             ("this bracket closes nothing", Some("each `[` needs a `]` and each `{` a `}`"))

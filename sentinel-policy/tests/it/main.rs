@@ -1,4 +1,6 @@
 //! The crate through its public interface: one binary, a module for each matter.
 
-#[cfg(test)]
+mod agreement;
 mod cases;
+mod generated;
+mod patterns;
