@@ -96,23 +96,22 @@ struct Cursor<'a> {
     /// The source from the beginning of `line` on.
     rest: &'a str,
     line: u32,
-    /// What is left of the line from `column` on.
+    /// The source from `column` of the line on.
     tail: &'a str,
     column: u32,
 }
 
 impl<'a> Cursor<'a> {
     fn new(text: &'a str) -> Self {
-        Self { rest: text, line: 1, tail: first_line(text), column: 1 }
+        Self { rest: text, line: 1, tail: text, column: 1 }
     }
 
     /// Moves to a line; whether there is one.
     fn go_to_line(&mut self, line: u32) -> bool {
         while self.line < line {
-            let length = first_line(self.rest).len();
-            let Some((_, after)) = self.rest.split_at_checked(length) else { return false };
-            let Some(after) =
-                after.strip_prefix("\r\n").or_else(|| after.strip_prefix(['\n', '\r']))
+            let length = self.tail.find(is_break).unwrap_or(self.tail.len());
+            let after = self.tail.get(length..).unwrap_or_default();
+            let Some(after) = after.strip_prefix("\r\n").or_else(|| after.strip_prefix(is_break))
             else {
                 return false;
             };
@@ -124,13 +123,15 @@ impl<'a> Cursor<'a> {
     /// Moves to a column of the line, or to its end.
     fn go_to_column(&mut self, column: u32) {
         if column < self.column {
-            (self.tail, self.column) = (first_line(self.rest), 1);
+            (self.tail, self.column) = (self.rest, 1);
         }
-        let mut characters = self.tail.chars();
-        while self.column < column && characters.next().is_some() {
-            self.column += 1;
+        while self.column < column {
+            let mut characters = self.tail.chars();
+            if characters.next().is_none_or(is_break) {
+                return;
+            }
+            (self.tail, self.column) = (characters.as_str(), self.column + 1);
         }
-        self.tail = characters.as_str();
     }
 
     /// The part of the line around a place; none when the source has no such
@@ -139,7 +140,7 @@ impl<'a> Cursor<'a> {
         if !self.go_to_line(span.start.line) {
             return None;
         }
-        let short = first_line(self.rest).chars().nth(WIDTH).is_none();
+        let short = line_of(self.rest).nth(WIDTH).is_none();
         let first = if short { 1 } else { span.start.column.saturating_sub(BEFORE).max(1) };
         self.go_to_column(first);
         let end = if span.end.line == span.start.line { span.end.column } else { u32::MAX };
@@ -149,7 +150,7 @@ impl<'a> Cursor<'a> {
             text.push('…');
             (width, indent) = (1, 1);
         }
-        for (column, c) in (self.column..).zip(self.tail.chars()) {
+        for (column, c) in (self.column..).zip(line_of(self.tail)) {
             let c = if c == '\t' { c } else { printable(c) };
             let wide = if c == '\t' { TAB } else { c.width().unwrap_or(1) };
             if width + wide > WIDTH {
@@ -173,9 +174,14 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The text up to its first line break.
-fn first_line(text: &str) -> &str {
-    text.split(['\n', '\r']).next().unwrap_or_default()
+/// The characters up to the first line break.
+fn line_of(text: &str) -> impl Iterator<Item = char> {
+    text.chars().take_while(|c| !is_break(*c))
+}
+
+/// The line breaks of YAML.
+fn is_break(c: char) -> bool {
+    matches!(c, '\n' | '\r')
 }
 
 /// The character, or one that stands for it where a terminal would obey it.
