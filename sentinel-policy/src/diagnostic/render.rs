@@ -72,7 +72,8 @@ fn one(
     writeln!(out, "{:gutter$}{frame}-->{reset} {file}:{line}:{column}", "")?;
     if let Some(Excerpt { text, indent, carets }) = excerpt {
         writeln!(out, "{:gutter$} {frame}|{reset}", "")?;
-        writeln!(out, "{frame}{line:gutter$} |{reset} {text}")?;
+        let gap = if text.is_empty() { "" } else { " " };
+        writeln!(out, "{frame}{line:gutter$} |{reset}{gap}{text}")?;
         let (space, marks) = (" ".repeat(*indent), "^".repeat(*carets));
         writeln!(out, "{:gutter$} {frame}|{reset} {space}{accent}{marks}{reset}", "")?;
     }
@@ -140,7 +141,11 @@ impl<'a> Cursor<'a> {
         if !self.go_to_line(span.start.line) {
             return None;
         }
-        let short = line_of(self.rest).nth(WIDTH).is_none();
+        let short = {
+            let mut widths = line_of(self.rest).map(columns);
+            let total: usize = widths.by_ref().take(WIDTH).sum();
+            total <= WIDTH && widths.next().is_none()
+        };
         let first = if short { 1 } else { span.start.column.saturating_sub(BEFORE).max(1) };
         self.go_to_column(first);
         let end = if span.end.line == span.start.line { span.end.column } else { u32::MAX };
@@ -150,17 +155,17 @@ impl<'a> Cursor<'a> {
             text.push('…');
             (width, indent) = (1, 1);
         }
-        for (column, c) in (self.column..).zip(line_of(self.tail)) {
-            let c = if c == '\t' { c } else { printable(c) };
-            let wide = if c == '\t' { TAB } else { c.width().unwrap_or(1) };
-            if width + wide > WIDTH {
+        for (count, (column, c)) in (self.column..).zip(line_of(self.tail)).enumerate() {
+            let wide = columns(c);
+            // Counted too, since a line may be of accents alone.
+            if width + wide > WIDTH || count >= 2 * WIDTH {
                 text.push('…');
                 break;
             }
             if c == '\t' {
                 text.extend(std::iter::repeat_n(' ', TAB));
             } else {
-                text.push(c);
+                text.push(printable(c));
             }
             if column < span.start.column {
                 indent += wide;
@@ -182,6 +187,12 @@ fn line_of(text: &str) -> impl Iterator<Item = char> {
 /// The line breaks of YAML.
 fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r')
+}
+
+/// How many columns of a terminal a character is shown in: none for an accent
+/// that is put on the character before it.
+fn columns(c: char) -> usize {
+    if c == '\t' { TAB } else { printable(c).width().unwrap_or(1) }
 }
 
 /// The character, or one that stands for it where a terminal would obey it.
@@ -233,6 +244,30 @@ mod tests {
         let text = rendered(b"a: \x1b[2J\xff\xe2\x80\xaeb", 1, 4..5);
         assert!(text.chars().all(|c| c == '\n' || !is_unprintable(c)), "{text:?}");
         assert!(text.contains("a�.yaml:1:4"));
+    }
+
+    #[test]
+    fn colours_add_nothing_but_themselves() {
+        let span =
+            Span { start: Position { line: 1, column: 1 }, end: Position { line: 1, column: 2 } };
+        let list = [Finding::EmptyTime.at(span), Finding::EmptyDevice.at(span)];
+        let plain = render(&list, "a.yaml", b"abc", false);
+        let mut colored = render(&list, "a.yaml", b"abc", true);
+        assert_ne!(plain, colored);
+        for sequence in [COLOR.error, COLOR.frame, COLOR.bold, COLOR.reset] {
+            assert!(colored.contains(sequence));
+            colored = colored.replace(sequence, "");
+        }
+        assert_eq!(plain, colored);
+    }
+
+    #[test]
+    fn a_line_of_accents_alone_is_cut_too() {
+        let source = "\u{301}".repeat(10_000);
+        let (text, carets) = excerpt(source.as_bytes(), 1, 500..501);
+        assert!(text.chars().count() <= 2 * WIDTH + 2);
+        assert_eq!(carets.trim_start(), "^");
+        assert_eq!(excerpt("e\u{301}: x".as_bytes(), 1, 5..6).1, "   ^");
     }
 
     #[test]
