@@ -135,7 +135,11 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"no promise is called {', '.join(unknown)}; there are {', '.join(PROMISES)}")
         return 2
-    broken = [problem for name in wanted for problem in PROMISES[name]()]
+    try:
+        broken = [problem for name in wanted for problem in PROMISES[name]()]
+    except subprocess.CalledProcessError as failed:
+        print(f"`{' '.join(failed.cmd)}` failed")  # and said why itself
+        return 1
     for problem in broken:
         print(problem)
     return 1 if broken else 0
