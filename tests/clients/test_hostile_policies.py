@@ -80,7 +80,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "200,000 brackets, open and closed": lambda: HEAD + b"rules: " + b"[" * 200_000 + b"]" * 200_000,
     "200,000 pairs of braces": lambda: HEAD + b"rules: [" + b"{}," * 200_000 + b"]",
     "200,000 braces with a key": lambda: HEAD + b"rules: " + b"{a: " * 200_000,
-    "3,000 nested blocks": lambda: nested_blocks(1_400),
+    "1,400 nested blocks": lambda: nested_blocks(1_400),
     "3,000 nested blocks, above the limit of size": lambda: nested_blocks(3_000),
     "3,000 nested dashes": lambda: HEAD + b"rules: \n  " + b"- " * 3_000 + b"a\n",
     "3,000 nested lists": lambda: HEAD + b"rules: " + b"[" * 3_000 + b"]" * 3_000,
@@ -89,13 +89,13 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         9_000, lambda index: f"  - {{ name: r{index}, effect: alow, users: [] }}\n"
     ),
     "9,000 rules of one name": lambda: rules(9_000, lambda _: "  - { name: r, effect: deny }\n"),
-    "100,000 unknown keys": lambda: HEAD
+    "90,000 unknown keys": lambda: HEAD
     + b"".join(b"k%d: 1\n" % index for index in range(90_000))
     + b"rules: []\n",
     "a key given 100,000 times": lambda: HEAD + b"rules: []\n" * 100_000,
     "one very long line": lambda: HEAD + b"rules: [" + b"a, " * 300_000 + b"]\n",
     "one very long name": lambda: HEAD + b"rules: [{name: " + b"a" * 900_000 + b", effect: x}]\n",
-    "100,000 undefined groups": lambda: HEAD
+    "60,000 undefined groups": lambda: HEAD
     + b"rules: [{name: a, effect: allow, conditions: {users: ["
     + b"".join(b"'group:g%d'," % index for index in range(60_000))
     + b"]}}]\n",
@@ -113,6 +113,7 @@ class Checked:
     stdout: bytes
     stderr: bytes
     seconds: float
+    # At least what the process that started it took: the kernel counts from before the `exec`.
     peak_bytes: int
 
 
@@ -162,7 +163,7 @@ def test_hostile_input_is_refused_in_bounded_time_and_memory(
 
 
 @pytest.mark.parametrize(
-    "name", ["an error in each of 9,000 rules", "9,000 rules of one name", "100,000 unknown keys"]
+    "name", ["an error in each of 9,000 rules", "9,000 rules of one name", "90,000 unknown keys"]
 )
 def test_the_last_of_a_hundred_findings_says_how_many_more_there_are(
     binary: Path, tmp_path: Path, name: str
