@@ -1,11 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod clause;
+mod closed_set;
 mod condition;
 mod decision;
+mod diagnostic;
+mod document;
+mod duration;
 mod evaluate;
 mod index;
 mod judged;
+mod limits;
 mod obtain;
 mod policy;
 #[cfg(feature = "reference")]
@@ -22,6 +28,10 @@ pub use condition::{
     ModeSet, Network, NetworkError, OsType, OsVersion, Pattern, UserPattern, Window,
 };
 pub use decision::{Decision, MatchedRule, Requirements, Verdict};
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
+pub use document::Document;
+pub use duration::{DurationError, parse_duration};
+pub use limits::Limits;
 pub use policy::Policy;
 pub use request::{Approval, Caller, Facts, Request};
 pub use rule::{
