@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # All that a service takes into its build when it embeds the policy language. Each of them computes
 # and does nothing else; a new name here is a decision, and `docs/decisions/` says why.
 POLICY_MAY_USE = {
+    "arraydeque",
     "chrono",
     "chrono-tz",
     "foldhash",
@@ -25,6 +26,9 @@ POLICY_MAY_USE = {
     "phf",
     "phf_shared",
     "siphasher",
+    "smallvec",
+    "strsim",
+    "unicode-width",
 }
 
 # What the policy crate's own source may not name: it is pure, so that a decision depends on its
