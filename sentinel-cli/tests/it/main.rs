@@ -1,0 +1,3 @@
+//! The command and its library from outside: real processes, real HTTP.
+
+mod sigv4;
