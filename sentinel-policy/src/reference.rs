@@ -3,11 +3,13 @@
 //! shares nothing with it but the meaning of a single condition. Slow, and
 //! meant to be.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 
+use crate::condition::AnyOf;
+use crate::explain::{Explanation, Outcome, Step, Unmet};
 use crate::{
-    AnyOf, Checked, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode, Request,
-    Requirements, Rule, Verdict,
+    Checked, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode, Request,
+    Requirements, Rule, Verdict, Window,
 };
 
 /// Decides as [`Policy::decide`](crate::Policy::decide) does.
@@ -59,6 +61,87 @@ pub fn decide<'p>(
         max_duration: caps.into_iter().flatten().min(),
         requires,
     }
+}
+
+/// Finds what [`Policy::valid_until`](crate::Policy::valid_until) finds, by
+/// deciding at every instant at which anything at all may change.
+#[must_use]
+pub fn valid_until(
+    checked: &Checked,
+    request: &Request<'_>,
+    facts: &Facts,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let current = decide(checked, request, facts, now).verdict;
+    let last = now.checked_add_signed(TimeDelta::days(8));
+    let mut windows: Vec<Window> = Vec::new();
+    for rule in &checked.rules {
+        for asked in [Some(&rule.conditions), rule.unless.as_ref()].into_iter().flatten() {
+            windows.extend(asked.time.as_ref().map(|window| window.value));
+        }
+    }
+    let mut instants: Vec<_> = windows.iter().flat_map(|it| changes(it, now)).collect();
+    instants.extend(facts.approval.and_then(|approval| approval.until));
+    instants.sort_unstable();
+    instants.dedup();
+    instants
+        .into_iter()
+        .filter(|at| now < *at && last.is_none_or(|last| *at <= last))
+        .find(|at| decide(checked, request, facts, *at).verdict != current)
+}
+
+/// The instants around the next eight days at which a window may open or close:
+/// whenever the zone's wall clock shows midnight or one of the window's hours, by
+/// any offset that the zone has in that time, and whenever that offset changes.
+fn changes(window: &Window, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    const QUARTER: i64 = 15 * 60;
+    let at = |seconds| DateTime::from_timestamp(seconds, 0);
+    let offset =
+        |seconds| at(seconds).map(|at| window.zone.offset_from_utc_datetime(&at.naive_utc()).fix());
+    let begin = now.timestamp() - 2 * 86_400;
+    let mut instants = Vec::new();
+    let mut offsets = vec![offset(begin)];
+    for quarter in 1..=11 * 96 {
+        let (from, to) = (begin + (quarter - 1) * QUARTER, begin + quarter * QUARTER);
+        if offset(from) != offset(to) {
+            offsets.push(offset(to));
+            instants.extend((from..=to).find(|second| offset(*second) == offset(to)));
+        }
+    }
+    let hours: [i64; 3] = window.hours.map_or([0; 3], |it| [0, it.start().into(), it.end().into()]);
+    for offset in offsets.into_iter().flatten() {
+        for day in 0..=11 {
+            let midnight = (begin + day * 86_400).div_euclid(86_400) * 86_400;
+            for minutes in hours {
+                instants.push(midnight + minutes * 60 - i64::from(offset.local_minus_utc()));
+            }
+        }
+    }
+    instants.into_iter().filter_map(at).collect()
+}
+
+/// Explains as [`Policy::explain`](crate::Policy::explain) does.
+#[must_use]
+pub fn explain<'p>(
+    checked: &'p Checked,
+    request: &Request<'_>,
+    facts: &Facts,
+    now: DateTime<Utc>,
+) -> Explanation<'p> {
+    let mut steps = Vec::new();
+    for (index, rule) in checked.rules.iter().enumerate() {
+        let outcome = match first_unmet(&rule.conditions, request, now) {
+            Some(kind) => Outcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
+            None if matches(rule, request, now) => Outcome::Matched,
+            None => Outcome::Excluded,
+        };
+        let matched = outcome == Outcome::Matched;
+        steps.push(Step { rule: &rule.name.value, index, outcome });
+        if matched {
+            break;
+        }
+    }
+    Explanation { steps, decision: decide(checked, request, facts, now) }
 }
 
 fn matches(rule: &Rule, request: &Request<'_>, now: DateTime<Utc>) -> bool {

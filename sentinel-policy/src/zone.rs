@@ -104,3 +104,75 @@ fn library_span(tz: Tz, from: i64, to: i64) -> Span {
     }
     Span { offset, end: to }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALF_DAY: i64 = 43_200;
+
+    /// The table and what stands in for it outside agree with the library at
+    /// every half day from before the table to behind it, in every zone.
+    #[test]
+    fn every_zone_reads_its_clock_as_the_library_does() {
+        for tz in chrono_tz::TZ_VARIANTS {
+            let zone = Zone::new(tz);
+            let mut at = TABLE.start - 10 * HALF_DAY;
+            while at < TABLE.end + 10 * HALF_DAY {
+                assert_eq!(zone.local(at) - at, library_offset(tz, at).into(), "{tz} at {at}");
+                at += HALF_DAY;
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_changes_its_offset_in_the_second_in_which_the_zone_does() {
+        for tz in chrono_tz::TZ_VARIANTS {
+            let zone = Zone::new(tz);
+            for (change, offset) in zone.table.iter().skip(1) {
+                assert_eq!(zone.local(*change) - change, i64::from(*offset), "{tz} at {change}");
+                assert_eq!(library_offset(tz, *change), *offset, "{tz} at {change}");
+                assert_ne!(library_offset(tz, change - 1), *offset, "{tz} at {change}");
+                assert_eq!(
+                    zone.local(change - 1) - (change - 1),
+                    library_offset(tz, change - 1).into()
+                );
+            }
+        }
+    }
+
+    /// Were two changes ever closer than two probes, the spans between would be
+    /// shorter than that.
+    #[test]
+    fn no_zone_changes_twice_between_two_probes() {
+        for tz in chrono_tz::TZ_VARIANTS {
+            // From local mean times to where the library's data ends.
+            let mut from = -5_364_662_400;
+            let mut first = true;
+            while from < 4_133_980_800 {
+                let span = library_span(tz, from, 4_133_980_800);
+                assert!(
+                    first || span.end - from > 2 * PROBE || span.end == 4_133_980_800,
+                    "{tz} from {from}"
+                );
+                first = false;
+                from = span.end;
+            }
+        }
+    }
+
+    #[test]
+    fn spans_join_at_the_ends_of_the_table() {
+        let zone = Zone::new(chrono_tz::Europe::Berlin);
+        for edge in [TABLE.start, TABLE.end] {
+            let before = zone.span(edge - 86_400, edge + 86_400);
+            assert!(before.end == edge || before.end == edge + 86_400);
+            let after = zone.span(edge, edge + 86_400);
+            assert_eq!(after, Span { offset: 3600, end: edge + 86_400 });
+        }
+        // Daylight saving of 2061, beyond the table: 27 March, 01:00 UTC.
+        let change = 2_879_110_800;
+        assert_eq!(zone.span(change - 86_400, change + 86_400), Span { offset: 3600, end: change });
+        assert_eq!(zone.local(change) - change, 7200);
+    }
+}

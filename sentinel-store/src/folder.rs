@@ -94,11 +94,11 @@ impl PolicyStore for FolderPolicies {
     ) -> Result<Page<String>, StoreError> {
         let after = cursor.map(|cursor| ProfileName::parse(&cursor.0)).transpose();
         let after = after.map_err(|_| StoreError::NotFound)?;
+        if root.join("") != self.root.join("") {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
         let folder = self.folder.clone();
         let mut names = waiting(move || names(&folder)).await?;
-        if root.join("") != self.root.join("") {
-            names.clear();
-        }
         names.sort_unstable();
         let mut rest = names.into_iter().filter(|name| Some(name) > after.as_ref());
         let items: Vec<_> = rest.by_ref().take(self.page_size.get()).map(String::from).collect();
@@ -134,19 +134,21 @@ fn names(folder: &Path) -> Result<Vec<ProfileName>, StoreError> {
 
 /// The document in a file that nobody is writing.
 fn read(folder: &Path, file: &Path) -> Result<PolicyText, StoreError> {
+    let mut last = None;
     for _ in 0..ATTEMPTS {
         let (text, before) = read_once(file).map_err(|error| file_error(folder, error))?;
-        if !settled(&before) {
-            thread::sleep(SETTLED);
-        }
         // The name again, not the open file: it may stand for another by now.
         let after = fs::metadata(file).map_err(|error| file_error(folder, error))?;
-        if unchanged(&before, &after) {
-            let text = sized(text)?;
-            let mut document = PolicyText { text, version: String::new() };
+        let same = last.as_ref().is_some_and(|(last_text, last_before)| {
+            *last_text == text && unchanged(last_before, &before)
+        });
+        if unchanged(&before, &after) && (settled(&before) || same) {
+            let mut document = PolicyText { text: sized(text)?, version: String::new() };
             document.version = HEXLOWER.encode(&document.digest());
             return Ok(document);
         }
+        last = Some((text, before));
+        thread::sleep(SETTLED);
     }
     Err(StoreError::Unavailable("the file keeps changing while it is read".into()))
 }
@@ -180,8 +182,8 @@ fn sized(text: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// Whether a file was left alone for long enough. One from the future may be
-/// changing right now.
+/// Whether a file was left alone for long enough, by what the system says of it.
+/// Of one from the future that cannot be told: it is read twice.
 fn settled(metadata: &Metadata) -> bool {
     let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
     age.is_some_and(|age| age >= SETTLED)

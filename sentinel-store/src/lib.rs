@@ -2,9 +2,12 @@
 
 mod audit;
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 #[cfg(feature = "folder")]
 mod folder;
+mod forward;
 mod gate;
 mod id;
 #[cfg(any(feature = "memory", feature = "redb"))]

@@ -1,7 +1,5 @@
 //! The environment of the function: read once, every fault reported at once.
 
-use std::time::Duration;
-
 use sentinel_broker::{
     OperatorArn, RoleArnTemplate, SessionNameRole, Settings, SourceIdentityFormat,
 };
@@ -92,10 +90,7 @@ impl Config {
         let mut settings = Settings::new(parameter.unwrap_or_else(|| PolicyPath::new("/")));
         let root = reader.read("SENTINEL_POLICY_ROOT", "a path as in `/sentinel/policies`", path);
         settings.policy_root = root.unwrap_or(settings.policy_root);
-        let or_zero = |text: &str| match text {
-            "0s" => Some(Duration::ZERO),
-            _ => parse_duration(text).ok(),
-        };
+        let or_zero = |text: &str| parse_duration(text).ok();
         let ttl = reader.read("SENTINEL_POLICY_CACHE_TTL", duration, or_zero);
         settings.policy_cache_ttl = ttl.unwrap_or(settings.policy_cache_ttl);
         let age = reader.read("SENTINEL_POLICY_MAX_AGE", duration, or_zero);
@@ -125,8 +120,9 @@ impl Config {
             RoleArnTemplate::parse,
         );
         settings.role_arn_template = template.unwrap_or_default();
-        let maximum =
-            reader.read("SENTINEL_MAX_DURATION", duration, |text| parse_duration(text).ok());
+        let maximum = reader.read("SENTINEL_MAX_DURATION", duration, |text| {
+            parse_duration(text).ok().filter(|length| !length.is_zero())
+        });
         settings.max_duration = maximum.unwrap_or(settings.max_duration);
         let format = reader.read(
             "SENTINEL_SOURCE_IDENTITY_SEPARATOR",

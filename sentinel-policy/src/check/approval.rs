@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Checker;
 use super::fields::{Field, Shape};
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, Subject};
 use crate::document::{Kind, Node};
 use crate::{ApprovalRule, AutoApprove};
 
@@ -32,7 +32,7 @@ const DEADLINE: Duration = Duration::from_secs(24 * 3_600);
 impl<'n> Checker<'n> {
     /// One approvals rule; none when something required could not be read.
     pub(super) fn approval(&mut self, node: &'n Node<'n>) -> Option<ApprovalRule> {
-        let fields = self.fields("approvals", node, &APPROVAL)?;
+        let fields = self.fields(Subject::EntryOf("approvals"), node, &APPROVAL)?;
         let name = fields.get("name").and_then(|f| self.name(f));
         let profiles = fields.get("profiles").and_then(|f| self.each(f, Self::pattern));
         let approvers = fields.get("approvers").and_then(|f| self.users(f));
@@ -57,7 +57,7 @@ impl<'n> Checker<'n> {
             self.findings.report(field.span(), Finding::EmptyMapping { key: field.key });
             return None;
         }
-        let fields = self.fields(field.key, field.node, &AUTO_APPROVE)?;
+        let fields = self.fields(field.subject(), field.node, &AUTO_APPROVE)?;
         Some(AutoApprove {
             users: fields.get("users").and_then(|f| self.users(f)),
             time: fields.get("time").and_then(|f| self.window(f)),

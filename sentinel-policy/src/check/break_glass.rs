@@ -3,6 +3,7 @@
 use super::Checker;
 use super::approval::MAX_DURATION;
 use super::fields::{Field, Shape};
+use crate::diagnostic::Subject;
 use crate::document::Node;
 use crate::{BreakGlassRule, Quota, ReasonCode};
 
@@ -25,13 +26,13 @@ const QUOTA: Shape = Shape { place: "`quota`", keys: &["count", "per"], required
 impl<'n> Checker<'n> {
     /// One break-glass rule; none when something required could not be read.
     pub(super) fn break_glass(&mut self, node: &'n Node<'n>) -> Option<BreakGlassRule> {
-        let fields = self.fields("break_glass", node, &BREAK_GLASS)?;
+        let fields = self.fields(Subject::EntryOf("break_glass"), node, &BREAK_GLASS)?;
         let name = fields.get("name").and_then(|f| self.name(f));
         let profiles = fields.get("profiles").and_then(|f| self.each(f, Self::pattern));
         let users = fields.get("users").and_then(|f| self.users(f));
         let reason_codes = fields.get("reason_codes").and_then(|f| {
             self.each(f, |checker, key, node| {
-                checker.word(key, node, ReasonCode::WORDS, ReasonCode::parse)
+                checker.word(Subject::EntryOf(key), node, ReasonCode::WORDS, ReasonCode::parse)
             })
         });
         let max_duration = fields.get("max_duration").and_then(|f| self.duration(f));
@@ -51,7 +52,7 @@ impl<'n> Checker<'n> {
     }
 
     fn quota(&mut self, field: Field<'n>) -> Option<Quota> {
-        let fields = self.fields(field.key, field.node, &QUOTA)?;
+        let fields = self.fields(field.subject(), field.node, &QUOTA)?;
         let count = fields.get("count").and_then(|f| self.count(f));
         let per = fields.get("per").and_then(|f| self.duration(f));
         Some(Quota { count: count?, per: per? })

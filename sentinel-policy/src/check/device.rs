@@ -2,7 +2,7 @@
 
 use super::Checker;
 use super::fields::{Field, Shape};
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, Subject};
 use crate::{DeviceRequirements, OsType, OsVersion, Spanned};
 
 const DEVICE: Shape = Shape {
@@ -22,7 +22,7 @@ impl<'n> Checker<'n> {
     /// What is asked of the device, which must be something.
     pub(super) fn device(&mut self, field: Field<'n>) -> Option<Spanned<DeviceRequirements>> {
         let before = self.findings.total();
-        let fields = self.fields(field.key, field.node, &DEVICE)?;
+        let fields = self.fields(field.subject(), field.node, &DEVICE)?;
         let mut asked =
             |key| fields.get(key).and_then(|field| self.flag(field)).unwrap_or_default();
         let requirements = DeviceRequirements {
@@ -42,7 +42,7 @@ impl<'n> Checker<'n> {
 
     /// The least version that will do.
     fn os_version(&mut self, field: Field<'n>) -> Option<OsVersion> {
-        let value = self.any_text(field.key, field.node)?;
+        let value = self.any_text(field.subject(), field.node)?;
         let version = OsVersion::parse(value);
         if version.is_none() {
             self.findings.report(field.node.span, Finding::InvalidOsVersion { value });
@@ -53,7 +53,7 @@ impl<'n> Checker<'n> {
     /// The operating systems that will do.
     fn os_types(&mut self, field: Field<'n>) -> Option<Vec<OsType>> {
         let types = self.each(field, |checker, key, node| {
-            checker.word(key, node, OsType::WORDS, OsType::parse)
+            checker.word(Subject::EntryOf(key), node, OsType::WORDS, OsType::parse)
         })?;
         Some(types.into_iter().map(|os| os.value).collect())
     }

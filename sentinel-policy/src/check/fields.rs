@@ -1,7 +1,7 @@
 //! Mappings with known keys, and lists.
 
 use super::Checker;
-use crate::diagnostic::{Finding, nearest};
+use crate::diagnostic::{Finding, Subject, nearest};
 use crate::document::{Kind, Mapping, Node};
 use crate::{AnyOf, Span, Spanned};
 
@@ -15,6 +15,9 @@ pub(super) struct Shape {
     pub(super) required: usize,
 }
 
+/// What a list of single values is, in words.
+pub(crate) const LIST: &str = "a list";
+
 /// A key that was given, and its value.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'n> {
@@ -26,6 +29,11 @@ pub(super) struct Field<'n> {
 }
 
 impl Field<'_> {
+    /// What its value is said to belong to.
+    pub(super) fn subject(&self) -> Subject<'static> {
+        Subject::Key(self.key)
+    }
+
     /// Key and value together.
     pub(super) fn span(&self) -> Span {
         Span { start: self.key_span.start, end: self.node.span.end }
@@ -48,20 +56,24 @@ impl<'n> Checker<'n> {
     /// The fields of a node that must be a mapping.
     pub(super) fn fields(
         &mut self,
-        key: &str,
+        what: Subject<'_>,
         node: &'n Node<'n>,
         shape: &Shape,
     ) -> Option<Fields<'n>> {
-        let mapping = self.mapping(key, node)?;
+        let mapping = self.mapping(what, node)?;
         Some(self.fields_of(mapping, shape))
     }
 
     /// A node that must be a mapping.
-    pub(super) fn mapping(&mut self, key: &str, node: &'n Node<'n>) -> Option<&'n Mapping<'n>> {
+    pub(super) fn mapping(
+        &mut self,
+        what: Subject<'_>,
+        node: &'n Node<'n>,
+    ) -> Option<&'n Mapping<'n>> {
         match &node.kind {
             Kind::Mapping(mapping) => Some(mapping),
             Kind::Scalar(_) | Kind::List(_) | Kind::Refused => {
-                self.wrong_type(key, node, "a mapping");
+                self.wrong_type(what, node, "a mapping");
                 None
             }
         }
@@ -84,8 +96,8 @@ impl<'n> Checker<'n> {
                     // Once no more findings will be told there is nothing to save.
                     let look = !self.findings.is_full();
                     self.findings.report(entry.key_span, unknown);
-                    let absent = keys.iter().copied().filter(|key| !present.contains(key));
-                    match look.then(|| nearest(&entry.key, absent)).flatten() {
+                    let meant = look.then(|| nearest(&entry.key, keys.iter().copied())).flatten();
+                    match meant.filter(|meant| !present.contains(meant)) {
                         Some(meant) => {
                             present.push(meant);
                             meant
@@ -109,25 +121,35 @@ impl<'n> Checker<'n> {
     pub(super) fn is_null(&mut self, key: &str, node: &Node<'_>, span: Span) -> bool {
         let null = matches!(&node.kind, Kind::Scalar(scalar) if scalar.is_null());
         if null {
-            self.findings.report(span, Finding::NullValue { key });
+            self.findings.report(span, Finding::NullValue { what: Subject::Key(key) });
         }
         null
     }
 
     /// Reports that a value is not what it should be, unless that was said.
-    pub(super) fn wrong_type(&mut self, key: &str, node: &Node<'_>, expected: &'static str) {
+    pub(super) fn wrong_type(
+        &mut self,
+        what: Subject<'_>,
+        node: &Node<'_>,
+        expected: &'static str,
+    ) {
         let finding = match &node.kind {
             Kind::Refused => return,
-            Kind::Scalar(scalar) if scalar.is_null() => Finding::NullValue { key },
+            Kind::Scalar(scalar) if scalar.is_null() => Finding::NullValue { what },
             Kind::Scalar(_) | Kind::List(_) | Kind::Mapping(_) => {
-                Finding::WrongType { key, expected, found: node.describe(), value: node.text() }
+                Finding::WrongType { what, expected, found: node.describe(), value: node.text() }
             }
         };
         self.findings.report(node.span, finding);
     }
 
     /// The entries of a node that must be a list, and not an empty one.
-    pub(super) fn list(&mut self, key: &str, node: &'n Node<'n>) -> Option<&'n [Node<'n>]> {
+    pub(super) fn list(
+        &mut self,
+        key: &str,
+        node: &'n Node<'n>,
+        expected: &'static str,
+    ) -> Option<&'n [Node<'n>]> {
         match &node.kind {
             Kind::List(items) if items.is_empty() => {
                 self.findings.report(node.span, Finding::EmptyList { key });
@@ -135,7 +157,7 @@ impl<'n> Checker<'n> {
             }
             Kind::List(items) => Some(items),
             Kind::Scalar(_) | Kind::Mapping(_) | Kind::Refused => {
-                self.wrong_type(key, node, "a list");
+                self.wrong_type(Subject::Key(key), node, expected);
                 None
             }
         }
@@ -147,7 +169,7 @@ impl<'n> Checker<'n> {
         field: Field<'n>,
         mut read: impl FnMut(&mut Self, &'static str, &'n Node<'n>) -> Option<T>,
     ) -> Option<AnyOf<T>> {
-        let items = self.list(field.key, field.node)?;
+        let items = self.list(field.key, field.node, LIST)?;
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             let value = read(self, field.key, item);
@@ -163,7 +185,9 @@ impl<'n> Checker<'n> {
         mut read: impl FnMut(&mut Self, &'n Node<'n>) -> Option<T>,
     ) -> Vec<T> {
         let Some(field) = field else { return Vec::new() };
-        let Some(items) = self.list(field.key, field.node) else { return Vec::new() };
+        let Some(items) = self.list(field.key, field.node, "a list of rules") else {
+            return Vec::new();
+        };
         let limit = self.limits.max_rules;
         if let Some(first_beyond) = items.get(limit) {
             let (key, count) = (field.key, items.len());

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Checker;
-use super::fields::{Field, Fields};
-use crate::diagnostic::{Finding, nearest};
+use super::fields::{Field, Fields, LIST};
+use crate::diagnostic::{Finding, Subject, nearest};
 use crate::document::Node;
 use crate::{AnyOf, Spanned, UserPattern};
 
@@ -32,7 +32,7 @@ impl<'n> Checker<'n> {
         let mut groups = Groups::default();
         let before = self.findings.total();
         if let Some(field) = fields.get("groups")
-            && let Some(mapping) = self.mapping(field.key, field.node)
+            && let Some(mapping) = self.mapping(field.subject(), field.node)
         {
             for entry in &mapping.entries {
                 let members = self.members(&entry.key, &entry.value, entry.key_span);
@@ -51,14 +51,14 @@ impl<'n> Checker<'n> {
         key_span: crate::Span,
     ) -> Option<Vec<UserPattern>> {
         if group.is_empty() {
-            self.findings.report(key_span, Finding::EmptyText { key: "groups" });
+            self.findings.report(key_span, Finding::EmptyText { what: Subject::Key("groups") });
         }
         if self.is_null(group, node, key_span) {
             return None;
         }
         let mut members = Vec::new();
-        for item in self.list(group, node)? {
-            let Some(member) = self.text(group, item) else { continue };
+        for item in self.list(group, node, LIST)? {
+            let Some(member) = self.text(Subject::EntryOf(group), item) else { continue };
             if member.starts_with(PREFIX) {
                 self.findings.report(item.span, Finding::NestedGroup { group, member });
             } else {
@@ -70,10 +70,10 @@ impl<'n> Checker<'n> {
 
     /// Users by pattern, every group replaced by its members.
     pub(super) fn users(&mut self, field: Field<'n>) -> Option<AnyOf<UserPattern>> {
-        let items = self.list(field.key, field.node)?;
+        let items = self.list(field.key, field.node, LIST)?;
         let mut users = Vec::with_capacity(items.len());
         for item in items {
-            let Some(text) = self.text(field.key, item) else { continue };
+            let Some(text) = self.text(Subject::EntryOf(field.key), item) else { continue };
             match text.strip_prefix(PREFIX) {
                 None => users.push(Spanned::new(UserPattern::new(text), item.span)),
                 Some(group) => self.use_group(field.key, group, item, &mut users),

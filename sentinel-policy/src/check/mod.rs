@@ -19,6 +19,7 @@ mod window;
 
 use std::collections::BTreeMap;
 
+pub(crate) use fields::LIST;
 use fields::{Fields, Shape};
 use group::Groups;
 pub(crate) use window::{meant_hour, meant_zone};
@@ -52,8 +53,11 @@ pub(crate) fn check(document: Document<'_>) -> Result<Checked, Diagnostics> {
             let fields = checker.fields_of(mapping, &POLICY);
             checker.policy(&fields)
         }
-        Kind::Scalar(_) | Kind::List(_) | Kind::Refused => {
-            checker.findings.report(root.span, Finding::NotAPolicy { found: root.describe() });
+        // Of an alias it was said already that it may not stand there.
+        Kind::Refused => Checked::nothing(),
+        Kind::Scalar(_) | Kind::List(_) => {
+            let finding = Finding::NotAPolicy { found: root.describe(), value: root.text() };
+            checker.findings.report(root.span, finding);
             Checked::nothing()
         }
     };
@@ -64,7 +68,7 @@ impl<'n> Checker<'n> {
     /// The policy, as far as it can be read.
     fn policy(&mut self, fields: &Fields<'n>) -> Checked {
         if let Some(version) = fields.get("version")
-            && let Some(text) = self.text(version.key, version.node)
+            && let Some(text) = self.text(version.subject(), version.node)
             && text != "1"
         {
             self.findings.report(version.node.span, Finding::UnsupportedVersion { value: text });

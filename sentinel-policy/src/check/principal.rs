@@ -2,13 +2,13 @@
 
 use super::Checker;
 use crate::Pattern;
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, Subject};
 use crate::document::Node;
 
 impl<'n> Checker<'n> {
     /// A pattern that some ARN can meet; it may have wildcards anywhere.
     pub(super) fn principal(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Pattern> {
-        let value = self.text(key, node)?;
+        let value = self.text(Subject::EntryOf(key), node)?;
         if some_arn_matches(value) {
             return Some(Pattern::new(value));
         }

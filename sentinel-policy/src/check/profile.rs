@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Checker;
 use super::fields::{Field, Shape};
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, Subject};
 use crate::{Profile, RoleArn, Span, Spanned};
 
 const PROFILE: Shape =
@@ -14,7 +14,7 @@ impl<'n> Checker<'n> {
     /// The profiles by name.
     pub(super) fn profiles(&mut self, field: Field<'n>) -> BTreeMap<String, Profile> {
         let mut profiles = BTreeMap::new();
-        let Some(mapping) = self.mapping(field.key, field.node) else { return profiles };
+        let Some(mapping) = self.mapping(field.subject(), field.node) else { return profiles };
         for entry in &mapping.entries {
             let name: &'n str = &entry.key;
             if !is_profile_name(name) {
@@ -23,7 +23,9 @@ impl<'n> Checker<'n> {
             if self.is_null(name, &entry.value, entry.key_span) {
                 continue;
             }
-            let Some(fields) = self.fields(name, &entry.value, &PROFILE) else { continue };
+            let Some(fields) = self.fields(Subject::Key(name), &entry.value, &PROFILE) else {
+                continue;
+            };
             let profile = Profile {
                 role_arn: fields.get("role_arn").and_then(|field| self.role_arn(field)),
                 max_duration: fields.get("max_duration").and_then(|field| self.duration(field)),
@@ -35,7 +37,7 @@ impl<'n> Checker<'n> {
     }
 
     fn role_arn(&mut self, field: Field<'n>) -> Option<Spanned<RoleArn>> {
-        let value = self.any_text(field.key, field.node)?;
+        let value = self.any_text(field.subject(), field.node)?;
         let arn = RoleArn::parse(value);
         if arn.is_none() {
             self.findings.report(field.node.span, Finding::InvalidRoleArn { value });

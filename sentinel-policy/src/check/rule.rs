@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Checker;
 use super::fields::{Fields, Shape};
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, Subject};
 use crate::document::{Kind, Node};
 use crate::{Conditions, Effect, Rule};
 
@@ -26,22 +26,22 @@ const RULE: Shape = Shape {
 impl<'n> Checker<'n> {
     /// One rule; none when it has no name or effect, which was said.
     pub(super) fn rule(&mut self, node: &'n Node<'n>) -> Option<Rule> {
-        let fields = self.fields("rules", node, &RULE)?;
+        let fields = self.fields(Subject::EntryOf("rules"), node, &RULE)?;
         let name = fields.get("name").and_then(|field| self.name(field));
         let effect = fields
             .get("effect")
-            .and_then(|f| self.word(f.key, f.node, Effect::WORDS, Effect::parse));
+            .and_then(|f| self.word(f.subject(), f.node, Effect::WORDS, Effect::parse));
         let conditions = fields.get("conditions").and_then(|field| self.conditions(field));
         let unless = self.unless(&fields);
         let max_duration = self.rule_cap(&fields);
         let session_table = fields
             .get("session_table")
-            .and_then(|field| self.text(field.key, field.node))
+            .and_then(|field| self.text(field.subject(), field.node))
             .map(str::to_owned);
         self.session_table_has_meaning(&fields, effect);
         let reason = fields
             .get("reason")
-            .and_then(|field| self.any_text(field.key, field.node))
+            .and_then(|field| self.any_text(field.subject(), field.node))
             .map(str::to_owned);
         Some(Rule {
             name: name?,

@@ -5,25 +5,25 @@ use std::time::Duration;
 use super::Checker;
 use super::fields::Field;
 use crate::condition::Pattern;
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, Subject};
 use crate::document::{Kind, Node};
 use crate::{Spanned, parse_duration};
 
 impl<'n> Checker<'n> {
     /// A text that may be empty.
-    pub(super) fn any_text(&mut self, key: &str, node: &'n Node<'n>) -> Option<&'n str> {
+    pub(super) fn any_text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
         let text = node.text();
         if text.is_none() {
-            self.wrong_type(key, node, "text");
+            self.wrong_type(what, node, "text");
         }
         text
     }
 
     /// A text that may not be empty.
-    pub(super) fn text(&mut self, key: &str, node: &'n Node<'n>) -> Option<&'n str> {
-        let text = self.any_text(key, node)?;
+    pub(super) fn text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
+        let text = self.any_text(what, node)?;
         if text.is_empty() {
-            self.findings.report(node.span, Finding::EmptyText { key });
+            self.findings.report(node.span, Finding::EmptyText { what });
             return None;
         }
         Some(text)
@@ -32,7 +32,7 @@ impl<'n> Checker<'n> {
     /// The name of a rule, with its place; one of its kind in the list that is
     /// being read.
     pub(super) fn name(&mut self, field: Field<'n>) -> Option<Spanned<String>> {
-        let (name, span) = (self.text(field.key, field.node)?, field.node.span);
+        let (name, span) = (self.text(field.subject(), field.node)?, field.node.span);
         match self.names.get(name) {
             Some(&line) => self.findings.report(span, Finding::DuplicateName { name, line }),
             None => {
@@ -42,9 +42,9 @@ impl<'n> Checker<'n> {
         Some(Spanned::new(name.to_owned(), span))
     }
 
-    /// A pattern, of which every text is one.
+    /// An entry of a list of patterns, of which every text is one.
     pub(super) fn pattern(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Pattern> {
-        self.text(key, node).map(Pattern::new)
+        self.text(Subject::EntryOf(key), node).map(Pattern::new)
     }
 
     /// `true` or `false`, without quotes.
@@ -53,7 +53,7 @@ impl<'n> Checker<'n> {
             Kind::Scalar(scalar) if scalar.plain && scalar.text == "true" => Some(true),
             Kind::Scalar(scalar) if scalar.plain && scalar.text == "false" => Some(false),
             Kind::Scalar(_) | Kind::List(_) | Kind::Mapping(_) | Kind::Refused => {
-                self.wrong_type(field.key, field.node, "`true` or `false`");
+                self.wrong_type(field.subject(), field.node, "`true` or `false`");
                 None
             }
         }
@@ -64,7 +64,7 @@ impl<'n> Checker<'n> {
         let text = match &field.node.kind {
             Kind::Scalar(scalar) if scalar.plain && !scalar.is_null() => &*scalar.text,
             Kind::Scalar(_) | Kind::List(_) | Kind::Mapping(_) | Kind::Refused => {
-                self.wrong_type(field.key, field.node, "a whole number");
+                self.wrong_type(field.subject(), field.node, "a whole number");
                 return None;
             }
         };
@@ -79,7 +79,7 @@ impl<'n> Checker<'n> {
 
     /// A length of time above 0.
     pub(super) fn duration(&mut self, field: Field<'n>) -> Option<Duration> {
-        let (key, value) = (field.key, self.any_text(field.key, field.node)?);
+        let (key, value) = (field.key, self.any_text(field.subject(), field.node)?);
         let error = match parse_duration(value) {
             Ok(Duration::ZERO) => None,
             Ok(duration) => return Some(duration),
@@ -92,15 +92,15 @@ impl<'n> Checker<'n> {
     /// A word of a closed set.
     pub(super) fn word<T>(
         &mut self,
-        key: &'static str,
+        what: Subject<'_>,
         node: &'n Node<'n>,
         known: &'static [&'static str],
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let value = self.any_text(key, node)?;
+        let value = self.any_text(what, node)?;
         let word = parse(value);
         if word.is_none() {
-            self.findings.report(node.span, Finding::UnknownValue { key, value, known });
+            self.findings.report(node.span, Finding::UnknownValue { what, value, known });
         }
         word
     }

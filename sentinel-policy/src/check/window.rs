@@ -4,7 +4,7 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::Checker;
 use super::fields::{Field, Shape};
-use crate::diagnostic::{Finding, nearest};
+use crate::diagnostic::{Finding, Subject, nearest};
 use crate::{Day, DaySet, Hours, Spanned, Window};
 
 const TIME: Shape = Shape { place: "`time`", keys: &["days", "hours", "timezone"], required: 0 };
@@ -17,7 +17,7 @@ impl<'n> Checker<'n> {
     /// A window, which must name days or hours.
     pub(super) fn window(&mut self, field: Field<'n>) -> Option<Spanned<Window>> {
         let before = self.findings.total();
-        let fields = self.fields(field.key, field.node, &TIME)?;
+        let fields = self.fields(field.subject(), field.node, &TIME)?;
         let (days, hours) = (fields.get("days"), fields.get("hours"));
         if days.is_none() && hours.is_none() && self.findings.total() == before {
             self.findings.report(field.span(), Finding::EmptyTime);
@@ -29,13 +29,14 @@ impl<'n> Checker<'n> {
     }
 
     fn days(&mut self, field: Field<'n>) -> Option<DaySet> {
-        let days =
-            self.each(field, |checker, key, node| checker.word(key, node, Day::WORDS, Day::parse))?;
+        let days = self.each(field, |checker, key, node| {
+            checker.word(Subject::EntryOf(key), node, Day::WORDS, Day::parse)
+        })?;
         Some(days.into_iter().map(|day| day.value).collect())
     }
 
     fn hours(&mut self, field: Field<'n>) -> Option<Hours> {
-        let fields = self.fields(field.key, field.node, &HOURS)?;
+        let fields = self.fields(field.subject(), field.node, &HOURS)?;
         let start = fields.get("start").and_then(|field| self.hour(field));
         let end_field = fields.get("end");
         let end = end_field.and_then(|field| self.hour(field));
@@ -50,7 +51,7 @@ impl<'n> Checker<'n> {
 
     /// A time of day; the end of the day is an end only.
     fn hour(&mut self, field: Field<'n>) -> Option<u16> {
-        let (key, value) = (field.key, self.any_text(field.key, field.node)?);
+        let (key, value) = (field.key, self.any_text(field.subject(), field.node)?);
         match minutes(value) {
             Some(minutes) if minutes < MIDNIGHT || key == "end" => Some(minutes),
             Some(_) | None => {
@@ -62,7 +63,7 @@ impl<'n> Checker<'n> {
 
     /// A zone by the exact name that the zone database has for it.
     fn zone(&mut self, field: Field<'n>) -> Option<Tz> {
-        let value = self.any_text(field.key, field.node)?;
+        let value = self.any_text(field.subject(), field.node)?;
         let zone = value.parse().ok();
         if zone.is_none() {
             self.findings.report(field.node.span, Finding::UnknownZone { value });

@@ -4,6 +4,8 @@
 //! Messages begin in lower case and have no final period; the author's text
 //! stands in backticks; each names the key it is about and quotes the value.
 
+use std::fmt;
+
 use super::quote::Quote;
 use super::{Diagnostic, Severity, nearest};
 use crate::duration::{DurationError, meant_duration};
@@ -103,9 +105,12 @@ findings! {
         format!("the tag {} is not allowed in a policy", Quote(tag));
         help("remove the tag; a value that begins with `!` needs quotes");
 
-    NotAPolicy { found: &'static str } = "not-a-policy",
+    NotAPolicy { found: &'static str, value: Option<&'a str> } = "not-a-policy",
         "The document as a whole is no mapping.";
-        format!("a policy is a mapping, not {found}");
+        match value {
+            Some(value) => format!("a policy is a mapping, not {found} {}", Quote(value)),
+            None => format!("a policy is a mapping, not {found}"),
+        };
         help("it begins with `version: \"1\"` and `rules:`");
 
     MergeKey = "merge-key",
@@ -136,20 +141,20 @@ findings! {
         format!("missing key `{key}` in {place}");
         None;
 
-    NullValue { key: &'a str } = "null-value",
+    NullValue { what: Subject<'a> } = "null-value",
         "A key, or an entry of a list, has no value.";
-        format!("{} has no value", Quote(key));
+        format!("{what} has no value");
         help("give it one or remove it; quote the text where `null` or `~` is meant");
 
-    WrongType { key: &'a str, expected: &'static str, found: &'static str, value: Option<&'a str> } =
+    WrongType { what: Subject<'a>, expected: &'static str, found: &'static str, value: Option<&'a str> } =
         "wrong-type",
         "A value is of another type than its key has.";
         match value {
-            Some(value) => format!("{} must be {expected}, not {found} {}", Quote(key), Quote(value)),
-            None => format!("{} must be {expected}, not {found}", Quote(key)),
+            Some(value) => format!("{what} must be {expected}, not {found} {}", Quote(value)),
+            None => format!("{what} must be {expected}, not {found}"),
         };
         match (expected, value) {
-            ("a list", Some(value)) if value.len() < 40 => Some(format!("write it as a list of one: `[{}]`", bare(value))),
+            (crate::check::LIST, Some(value)) if value.len() < 40 => Some(format!("write it as a list of one: `[{}]`", bare(value))),
             ("`true` or `false`", Some(_)) => help("write `true` or `false`, without quotes"),
             ("a whole number", Some(_)) => help("write digits, without quotes"),
             _ => None,
@@ -158,12 +163,12 @@ findings! {
     EmptyList { key: &'a str } = "empty-list",
         "A list has no entries: whether none or any is meant cannot be told.";
         format!("the list {} is empty", Quote(key));
-        help("remove the key where anything is meant, or name what is meant");
+        help("name what is meant, or remove the key");
 
-    EmptyText { key: &'a str } = "empty-text",
+    EmptyText { what: Subject<'a> } = "empty-text",
         "A text is empty where that cannot be meant.";
-        format!("{} holds an empty text", Quote(key));
-        None;
+        format!("{what} is an empty text");
+        help("name what is meant, or remove it");
 
     EmptyMapping { key: &'static str } = "empty-mapping",
         "A mapping that must say something is empty.";
@@ -200,9 +205,9 @@ findings! {
         format!("with the group {} here, groups stand for more than {limit} entries", Quote(name));
         help("use patterns, or fewer rules");
 
-    UnknownValue { key: &'a str, value: &'a str, known: &'static [&'static str] } = "unknown-value",
+    UnknownValue { what: Subject<'a>, value: &'a str, known: &'static [&'static str] } = "unknown-value",
         "A word that is not of the closed set that its key takes.";
-        format!("`{key}` does not know {}", Quote(value));
+        format!("{what} cannot be {}", Quote(value));
         Some(match nearest(value, known.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`? the words are {}", words(known)),
             None => format!("the words are {}", words(known)),
@@ -320,6 +325,24 @@ findings! {
             count => format!("{count} more errors are not shown"),
         };
         None;
+}
+
+/// What a value belongs to: a key, or a list as one of its entries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'a> {
+    /// The value of this key.
+    Key(&'a str),
+    /// An entry of the list that this key has.
+    EntryOf(&'a str),
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "{}", Quote(key)),
+            Self::EntryOf(key) => write!(f, "an entry of {}", Quote(key)),
+        }
+    }
 }
 
 /// A help that needs nothing of the author's.

@@ -9,7 +9,7 @@ mod render;
 use std::fmt;
 
 pub use finding::Code;
-pub(crate) use finding::Finding;
+pub(crate) use finding::{Finding, Subject};
 pub(crate) use findings::Findings;
 pub(crate) use nearest::nearest;
 pub(crate) use quote::is_unprintable;

@@ -6,25 +6,62 @@ use crate::diagnostic::Finding;
 use crate::{Limits, Position, Span};
 
 /// The finding for an error of the parser, after which nothing can be read.
-pub(super) fn stop(error: &ScanError, limits: &Limits) -> (Span, Finding<'static>) {
+pub(super) fn stop(error: &ScanError, text: &str, limits: &Limits) -> (Span, Finding<'static>) {
     let start = super::tree::position(*error.marker());
-    let span = Span { start, end: Position { column: start.column.saturating_add(1), ..start } };
-    (span, finding(error.kind(), limits))
+    let (span, at_end) = character_at(text, start);
+    (span, finding(error.kind(), at_end, limits))
+}
+
+/// The character at a place, and whether nothing follows there. The parser may
+/// point behind the end of a line or of the text.
+fn character_at(text: &str, start: Position) -> (Span, bool) {
+    let mut at = Position { line: 1, column: 1 };
+    let mut characters = text.chars().peekable();
+    while at < start {
+        match characters.next() {
+            None => return (Span { start: at, end: at }, true),
+            Some('\r') if characters.peek() == Some(&'\n') => {}
+            Some('\n' | '\r') if at.line == start.line => {
+                return (Span { start: at, end: at }, false);
+            }
+            Some('\n' | '\r') => at = Position { line: at.line.saturating_add(1), column: 1 },
+            Some(_) => at.column = at.column.saturating_add(1),
+        }
+    }
+    let next = characters.next();
+    let wide = u32::from(next.is_some_and(|c| !matches!(c, '\n' | '\r')));
+    let end = Position { column: at.column.saturating_add(wide), ..at };
+    (Span { start: at, end }, next.is_none())
 }
 
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the parser's own words do for what is not met in practice, and for what it may add"
 )]
-fn finding(kind: &ErrorKind, limits: &Limits) -> Finding<'static> {
+fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> {
     let (problem, advice) = match kind {
         ErrorKind::RecursionLimitExceeded => return Finding::TooDeep { limit: limits.max_depth },
         ErrorKind::UnclosedQuotedScalar => ("the quote that begins here is not closed", None),
-        ErrorKind::UnclosedFlowCollection { .. }
-        | ErrorKind::UnexpectedEofFlowSequence
-        | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofImplicitFlowMapping => {
+        ErrorKind::UnclosedFlowCollection { .. } => {
             ("a bracket is not closed", Some("each `[` needs a `]` and each `{` a `}`"))
+        }
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+            if at_end =>
+        {
+            ("the text ends inside a bracket", Some("each `[` needs a `]` and each `{` a `}`"))
+        }
+        // The parser says so of any place where it finds no value.
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+        | ErrorKind::UnexpectedEofBlockSequence
+        | ErrorKind::UnexpectedEofBlockMapping
+        | ErrorKind::UnexpectedEof
+        | ErrorKind::ExpectedNodeContent => ("a value should stand here", None),
+        ErrorKind::InvalidColonPlacement => {
+            ("a `:` cannot stand here", Some("is a bracket or a quote before it not closed?"))
         }
         ErrorKind::MismatchedFlowCollectionEnd { .. } | ErrorKind::MisplacedFlowCollectionEnd => {
             ("this bracket closes nothing", Some("each `[` needs a `]` and each `{` a `}`"))
@@ -48,6 +85,9 @@ fn finding(kind: &ErrorKind, limits: &Limits) -> Finding<'static> {
                 "quote a text that holds a colon and a space; keys of one mapping begin in the same column",
             ),
         ),
+        ErrorKind::ExpectedDocumentStart => {
+            ("the policy ended before this", Some("keys of one mapping begin in the same column"))
+        }
         ErrorKind::MappingKeyNotAllowed => ("a key cannot stand here", None),
         ErrorKind::InvalidIndentation
         | ErrorKind::ExpectedBlockMappingKey

@@ -32,7 +32,7 @@ pub(super) fn build<'s>(
         Builder { open: Vec::new(), root: None, findings, max_depth: limits.max_depth };
     let mut documents = 0;
     while let Some(event) = parser.next_event() {
-        let (event, at) = event.map_err(|error| syntax::stop(&error, limits))?;
+        let (event, at) = event.map_err(|error| syntax::stop(&error, text, limits))?;
         let span = Span { start: position(at.start), end: position(at.end) };
         if let Some(tag) = at.tag_span() {
             let place = Span { start: position(tag.start), end: position(tag.end) };
@@ -177,9 +177,7 @@ fn key_of<'s>(node: Node<'s>, findings: &mut Findings) -> Key<'s> {
     let found = node.describe();
     let finding = match node.kind {
         Kind::Scalar(scalar) if scalar.plain && scalar.text == "<<" => Finding::MergeKey,
-        Kind::Scalar(scalar) if scalar.plain && scalar.text.is_empty() => {
-            Finding::NonTextKey { found }
-        }
+        Kind::Scalar(scalar) if scalar.is_null() => Finding::NonTextKey { found },
         Kind::Scalar(scalar) => return Key::Of(scalar.text, node.span),
         Kind::List(_) | Kind::Mapping(_) => Finding::NonTextKey { found },
         Kind::Refused => return Key::Refused,

@@ -64,3 +64,19 @@ fn every_policy_has_the_diagnostics_beside_it() {
     }
     assert!(wrong.is_empty(), "{}\nUPDATE_CASES=1 rewrites them", wrong.join("\n"));
 }
+
+#[test]
+fn every_code_is_met_by_some_policy_of_the_folder() {
+    let mut codes = BTreeSet::new();
+    for path in policies() {
+        diagnostics("", &fs::read(&path).unwrap(), &mut codes);
+    }
+    // These need documents too large to keep; `limits.rs` meets them.
+    let large = [Code::TooLarge, Code::TooManyRules, Code::TooManyGroupEntries, Code::MoreErrors];
+    let missing: Vec<&str> = Code::ALL
+        .iter()
+        .filter(|code| !codes.contains(code) && !large.contains(code))
+        .map(|code| code.as_str())
+        .collect();
+    assert!(missing.is_empty(), "no policy meets {missing:?}");
+}

@@ -112,8 +112,9 @@ impl SessionStore for MemorySessions {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let sessions = &mut locked(&self.state).sessions;
-        let session = sessions.get_mut(handle).ok_or(StoreError::NotFound)?;
-        session.ended.get_or_insert(at);
+        let stored = sessions.get_mut(handle).ok_or(StoreError::NotFound)?;
+        session_of(handle, stored.clone())?;
+        stored.ended.get_or_insert(at);
         Ok(())
     }
 

@@ -96,6 +96,44 @@ impl RedbSessions {
         }
     }
 
+    /// Puts bytes where the gate of `caller` is stored: how the conformance suite
+    /// plants a record that cannot be.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    #[cfg(feature = "conformance")]
+    pub async fn plant_gate(&self, caller: &CallerKey, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let hash = caller.hash();
+        self.file
+            .write(move |transaction| {
+                let mut gates = transaction.open_table(GATES)?;
+                gates.insert(hash.as_bytes(), bytes.as_slice())?;
+                Ok(Ok(()))
+            })
+            .await
+    }
+
+    /// Puts bytes where the session of `handle` is stored: how the conformance
+    /// suite plants a record that cannot be.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    #[cfg(feature = "conformance")]
+    pub async fn plant_session(
+        &self,
+        handle: &SessionHandle,
+        bytes: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let handle = handle.to_bytes();
+        self.file
+            .write(move |transaction| {
+                let mut sessions = transaction.open_table(SESSIONS)?;
+                sessions.insert(&handle, bytes.as_slice())?;
+                Ok(Ok(()))
+            })
+            .await
+    }
+
     /// Looks at the next batch of sessions.
     async fn expired(
         &self,
