@@ -53,6 +53,8 @@ fn wrong_usage_is_exit_2_and_says_nothing_on_stdout() {
         "whoami",
         "whoami --tvm http://tvm.example.com",
         "credentials --profile p --duration 1d --tvm https://x",
+        "credentials --profile p --duration 10m --tvm https://x",
+        "credentials --profile a/b --tvm https://x",
         "sessions revoke --reason x --tvm https://x",
         "sessions revoke --user a --session b --reason x --tvm https://x",
         "sessions deny-policy",
