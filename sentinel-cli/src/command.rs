@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::client::{self, credentials, sessions};
-use crate::{dev, manual, policy};
 use crate::screen::{Color, Format, Screen};
 use crate::{Failure, Outcome};
+use crate::{dev, manual, policy};
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{} (zone data {})", env!("CARGO_PKG_VERSION"), chrono_tz::IANA_TZDB_VERSION)

@@ -14,8 +14,7 @@ use crate::screen::Screen;
 /// nothing.
 pub(crate) fn to_stderr(screen: &Screen) {
     let asked = std::env::var("RUST_LOG").ok().and_then(|text| Targets::from_str(&text).ok());
-    let default =
-        if screen.verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let default = if screen.verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let filter = asked.unwrap_or_else(|| {
         ["sentinel_authorizer", "sentinel_broker", "sentinel_cli", "sentinel_store", "sentinel_tvm"]
             .into_iter()
@@ -23,9 +22,8 @@ pub(crate) fn to_stderr(screen: &Screen) {
                 targets.with_target(name, default)
             })
     });
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(screen.colors_err());
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(screen.colors_err());
     // Only a second subscriber can fail here, and the first is as good.
     let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }

@@ -52,8 +52,7 @@ pub(super) fn passed_on(response: sentinel_tvm::Response, request_id: &str) -> A
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
     for (name, value) in headers {
-        let (Ok(name), Ok(value)) =
-            (name.parse::<HeaderName>(), HeaderValue::from_str(&value))
+        let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(&value))
         else {
             return unusable();
         };

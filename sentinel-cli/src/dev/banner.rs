@@ -25,8 +25,7 @@ fn listed<S: serde::Serializer>(identities: &[Identity], serializer: S) -> Resul
         name: &'a str,
         arn: &'a str,
     }
-    serializer
-        .collect_seq(identities.iter().map(|Identity { name, arn, .. }| Listed { name, arn }))
+    serializer.collect_seq(identities.iter().map(|Identity { name, arn, .. }| Listed { name, arn }))
 }
 
 impl Ready {

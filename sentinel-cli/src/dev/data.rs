@@ -45,9 +45,9 @@ impl Data {
         let failed = |error| Failure::because("cannot use the data folder", error);
         let temporary = match path {
             Some(_) => None,
-            None => Some(
-                tempfile::Builder::new().prefix("sentinel-dev-").tempdir().map_err(failed)?,
-            ),
+            None => {
+                Some(tempfile::Builder::new().prefix("sentinel-dev-").tempdir().map_err(failed)?)
+            }
         };
         let folder = match (path, &temporary) {
             (Some(path), _) => path.to_owned(),

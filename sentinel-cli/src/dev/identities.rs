@@ -135,7 +135,8 @@ mod tests {
             let wire = Wire { name: name.to_owned(), arn: arn.to_owned() };
             assert!(Identity::try_from(wire).is_err(), "{name} {arn}");
         }
-        let twice = Wire { name: "a".to_owned(), arn: "arn:aws:iam::111122223333:user/a".to_owned() };
+        let twice =
+            Wire { name: "a".to_owned(), arn: "arn:aws:iam::111122223333:user/a".to_owned() };
         let twice = Identity::try_from(twice).unwrap();
         assert!(check(&[twice.clone(), twice]).is_err());
         assert!(check(&[]).is_err());

@@ -62,8 +62,9 @@ pub(crate) struct Arguments {
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let mut found =
-        text.to_socket_addrs().map_err(|_| "not ADDRESS:PORT, such as 127.0.0.1:8787".to_owned())?;
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|_| "not ADDRESS:PORT, such as 127.0.0.1:8787".to_owned())?;
     found.next().ok_or_else(|| "no such address".to_owned())
 }
 
@@ -95,9 +96,8 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
     };
     let system = system::build(&data, identities, policies)?;
     // Before anybody is told that it is ready.
-    let listening = |error| {
-        Failure::because(format!("cannot listen on {}", arguments.listen), error)
-    };
+    let listening =
+        |error| Failure::because(format!("cannot listen on {}", arguments.listen), error);
     let mut terminate = signal(SignalKind::terminate()).map_err(listening)?;
     let listener = TcpListener::bind(arguments.listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;

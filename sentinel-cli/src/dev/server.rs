@@ -31,7 +31,11 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `end`, then lets requests in flight finish.
-pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>, end: impl Future<Output = ()>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    end: impl Future<Output = ()>,
+) {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     tokio::pin!(end);
@@ -71,7 +75,15 @@ fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     gateway: Arc<Gateway>,
-) -> hyper::server::conn::http1::Connection<Io, impl hyper::service::HttpService<Incoming, ResBody = http_body_util::Full<hyper::body::Bytes>, Error = Infallible, Future: Send> + Send> {
+) -> hyper::server::conn::http1::Connection<
+    Io,
+    impl hyper::service::HttpService<
+        Incoming,
+        ResBody = http_body_util::Full<hyper::body::Bytes>,
+        Error = Infallible,
+        Future: Send,
+    > + Send,
+> {
     // Latency over throughput; a failure costs nothing else.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {

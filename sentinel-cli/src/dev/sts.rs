@@ -51,7 +51,8 @@ pub(super) fn serve(request: &Request, callers: &Callers, now: DateTime<Utc>) ->
 
 /// The action is a parameter of the form, or of the query.
 fn perform(request: &Request, signer: &Signer) -> Result<String, Error> {
-    let parameters = if request.method == "POST" { &request.body } else { request.query.as_bytes() };
+    let parameters =
+        if request.method == "POST" { &request.body } else { request.query.as_bytes() };
     let parameter = |wanted: &str| {
         form_urlencoded::parse(parameters)
             .find(|(name, _)| name == wanted)
@@ -113,10 +114,7 @@ fn refused(refusal: &Refusal) -> Error {
             "SignatureDoesNotMatch",
             format!("Signature expired: {refusal}"),
         ),
-        Refusal::UnsignedHeader(_)
-        | Refusal::Scope { .. }
-        | Refusal::Body
-        | Refusal::Mismatch => {
+        Refusal::UnsignedHeader(_) | Refusal::Scope { .. } | Refusal::Body | Refusal::Mismatch => {
             (StatusCode::FORBIDDEN, "SignatureDoesNotMatch", refusal.to_string())
         }
     };

@@ -26,9 +26,7 @@ pub(super) fn log(findings: &[Finding<'_>]) -> Value {
     let rules: Vec<Value> = Code::ALL
         .into_iter()
         .filter(|code| used.contains(code.as_str()))
-        .map(|code| {
-            json!({ "id": code.as_str(), "shortDescription": { "text": code.explain() } })
-        })
+        .map(|code| json!({ "id": code.as_str(), "shortDescription": { "text": code.explain() } }))
         .collect();
     let results: Vec<Value> = findings.iter().map(result).collect();
     json!({

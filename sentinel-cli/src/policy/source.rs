@@ -47,7 +47,9 @@ pub(super) fn compile(path: &Path, screen: &Screen) -> Result<Policy, Failure> {
     match source.check() {
         Ok(checked) => Ok(checked.compile()),
         Err(diagnostics) => {
-            screen.note(diagnostics.render(&source.name, &source.text, screen.colors_err()).trim_end());
+            screen.note(
+                diagnostics.render(&source.name, &source.text, screen.colors_err()).trim_end(),
+            );
             Err(Failure::undone(format!("`{}` cannot be asked", source.name)))
         }
     }
