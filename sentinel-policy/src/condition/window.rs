@@ -1,6 +1,6 @@
 //! Windows of time: days, and hours on the wall clock of a zone.
 
-use chrono::{DateTime, Datelike, Days, NaiveDateTime, Timelike, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDateTime, Offset, TimeZone, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 
 use crate::closed_set::closed_set;
@@ -100,7 +100,16 @@ impl Window {
     /// Whether the window is open at `now`.
     #[must_use]
     pub fn contains(&self, now: DateTime<Utc>) -> bool {
-        self.contains_local(now.with_timezone(&self.zone).naive_local())
+        self.contains_local(self.local(now))
+    }
+
+    /// What the wall clock of the window's zone shows at `now`.
+    #[must_use]
+    pub fn local(&self, now: DateTime<Utc>) -> NaiveDateTime {
+        let utc = now.naive_utc();
+        let offset = self.zone.offset_from_utc_datetime(&utc).fix();
+        // Beyond the ends of what can be written the zone no longer matters.
+        utc.checked_add_offset(offset).unwrap_or(utc)
     }
 
     /// Whether the window is open at that reading of its zone's wall clock.

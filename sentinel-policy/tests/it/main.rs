@@ -2,13 +2,19 @@
 #![expect(clippy::disallowed_methods, reason = "the crate does no I/O; its tests do")]
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod generated;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod language;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod patterns;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
