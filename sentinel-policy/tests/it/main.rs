@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod agreement;
+#[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod generated;
