@@ -9,7 +9,7 @@ pub struct Limits {
     /// The most entries that `rules`, and each other list of rules, may have.
     pub max_rules: usize,
     /// The most mappings and lists that may stand inside each other. The
-    /// language itself needs seven.
+    /// language itself needs six.
     pub max_depth: usize,
     /// The most entries that all uses of groups may stand for together: a large
     /// group used by many rules costs as much as if its members were written

@@ -11,7 +11,14 @@ use crate::{
     Conditions, Diagnostics, Document, Limits, Pattern, Span, Spanned, UserPattern, Window,
 };
 
-/// A document that was checked.
+/// A document that was checked. Nothing but the check makes one:
+///
+/// ```compile_fail
+/// let unchecked = sentinel_policy::Checked::default();
+/// ```
+/// ```compile_fail
+/// let unchecked = sentinel_policy::Checked { rules: Vec::new() };
+/// ```
 #[derive(Clone, Debug)]
 pub struct Checked {
     pub(crate) profiles: BTreeMap<String, Profile>,

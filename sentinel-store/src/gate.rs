@@ -10,6 +10,7 @@ use crate::{CallerKey, Epoch, Epochs, ProfileName};
 /// The gate of one caller. A missing gate is one at epoch 0, open. Gates are
 /// never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Gate {
     /// Whose.
     pub caller: CallerKey,
@@ -21,6 +22,7 @@ pub struct Gate {
 
 /// A gate, for the caller as a whole or for one profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GateState {
     /// How often it was revoked; sessions made under another epoch are refused.
     pub epoch: Epoch,
@@ -30,6 +32,7 @@ pub struct GateState {
 
 /// A block on new sessions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Block {
     /// Until when; none until an operator reinstates.
     pub until: Option<DateTime<Utc>>,

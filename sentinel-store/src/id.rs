@@ -154,6 +154,27 @@ impl SessionHandle {
         Ok(Self { caller, random: unbase32(random).ok_or(error)? })
     }
 
+    /// The handle of which those are the [bytes](Self::to_bytes).
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 26]) -> Self {
+        let mut handle = Self { caller: CallerHash([0; 16]), random: [0; 10] };
+        let (caller, random) = bytes.split_at(handle.caller.0.len());
+        handle.caller.0.copy_from_slice(caller);
+        handle.random.copy_from_slice(random);
+        handle
+    }
+
+    /// The bytes: those of the caller's hash, then the random ones. They sort as
+    /// handles do.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 26] {
+        let mut bytes = [0; 26];
+        let (caller, random) = bytes.split_at_mut(self.caller.0.len());
+        caller.copy_from_slice(&self.caller.0);
+        random.copy_from_slice(&self.random);
+        bytes
+    }
+
     /// Whose session it is.
     #[must_use]
     pub const fn caller(&self) -> CallerHash {

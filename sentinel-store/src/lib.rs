@@ -1,24 +1,48 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
+#[cfg(feature = "folder")]
+mod folder;
+mod forward;
 mod gate;
 mod id;
+#[cfg(any(feature = "memory", feature = "redb"))]
+mod integrity;
+#[cfg(feature = "memory")]
+mod memory;
 mod page;
 mod policies;
+#[cfg(any(feature = "memory", feature = "redb"))]
+mod range;
+#[cfg(feature = "redb")]
+mod redb;
 mod secret;
 mod sessions;
 mod verify;
 
-pub use audit::{AuditError, AuditSink, Decision, Effect, Event, Metrics, PolicyUsed, Record};
+pub use audit::{
+    AuditError, AuditSink, Decision, Effect, Event, JsonLines, Metrics, PolicyUsed, Record,
+    rfc3339, rfc3339_option,
+};
+pub use clock::{Clock, SystemClock};
 pub use error::StoreError;
+#[cfg(feature = "folder")]
+pub use folder::FolderPolicies;
 pub use gate::{Block, Gate, GateAction, GateChange, GateState, Scope};
 pub use id::{
     AccountId, CallerHash, CallerKey, Epoch, Generation, ParseIdError, ProfileName, SessionHandle,
     SessionId, SessionSecret,
 };
+#[cfg(feature = "memory")]
+pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
 pub use policies::{PolicyPath, PolicyStore, PolicyText};
+#[cfg(feature = "redb")]
+pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;
 pub use sessions::{Epochs, Listing, Session, SessionState, SessionStore};
 pub use verify::{Refusal, VerifyError, verify_session};

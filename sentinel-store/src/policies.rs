@@ -94,7 +94,9 @@ pub trait PolicyStore: fmt::Debug + Send + Sync {
     /// The document at `path`.
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError>;
 
-    /// The names of the documents right under `root`, a page at a time.
+    /// The names of the documents right under `root`, a page at a time: from
+    /// the start, or from where a page of the same list said that the next one
+    /// begins. [`StoreError::NotFound`] when the cursor cannot be one of it.
     async fn names(
         &self,
         root: &PolicyPath,

@@ -14,6 +14,7 @@ use crate::{
 
 /// The epochs of a caller's gate, as a whole and on one profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Epochs {
     /// Of the caller as a whole.
     pub caller: Epoch,
@@ -23,10 +24,12 @@ pub struct Epochs {
 
 /// A session as it is stored. Its secret is not: only the digest is.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Session {
     /// Its public name.
     pub handle: SessionHandle,
     /// The SHA-256 of its secret.
+    #[serde(with = "hex")]
     pub secret_digest: [u8; 32],
     /// Whose it is.
     pub caller: CallerKey,
@@ -120,7 +123,11 @@ pub enum Listing {
 ///   happen, in some order.
 /// - A missing gate is [`Gate::open`], never an error. A stored gate whose
 ///   caller is not the one asked for is `Corrupt`.
+/// - A stored session whose handle is not the one it was found by, or whose
+///   caller is not the handle's, is `Corrupt`.
 /// - A session that is long expired may be removed; a gate never.
+/// - A write that failed, otherwise than with `NotFound` or `Conflict`, may have
+///   happened all the same.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync {
     /// The gate of a caller.
@@ -134,7 +141,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     ) -> Result<Gate, StoreError>;
 
     /// Writes a new session; [`StoreError::Conflict`] when there is one of that
-    /// handle.
+    /// handle. [`StoreError::Refused`] when its handle is not of its caller:
+    /// revoking the caller would not find it.
     async fn create_session(&self, session: &Session) -> Result<(), StoreError>;
 
     /// Marks a session as ended; once ended it stays as it is.
@@ -150,10 +158,35 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// [`Gate::open`] of the session's caller when none is stored.
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError>;
 
-    /// Sessions in any order, each once, a page at a time.
+    /// Sessions in any order, each once, a page at a time: from the start, or
+    /// from where a page of the same listing said that the next one begins.
+    /// [`StoreError::NotFound`] when the cursor cannot be one of this listing's.
     async fn sessions(
         &self,
         listing: &Listing,
         cursor: Option<&Cursor>,
     ) -> Result<Page<Session>, StoreError>;
+}
+
+/// A digest as text.
+mod hex {
+    use data_encoding::HEXLOWER;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        digest: &[u8; 32],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&HEXLOWER.encode(digest))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[u8; 32], D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok();
+        bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| D::Error::custom("not a digest"))
+    }
 }

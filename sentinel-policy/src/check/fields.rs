@@ -96,8 +96,8 @@ impl<'n> Checker<'n> {
                     // Once no more findings will be told there is nothing to save.
                     let look = !self.findings.is_full();
                     self.findings.report(entry.key_span, unknown);
-                    let absent = keys.iter().copied().filter(|key| !present.contains(key));
-                    match look.then(|| nearest(&entry.key, absent)).flatten() {
+                    let meant = look.then(|| nearest(&entry.key, keys.iter().copied())).flatten();
+                    match meant.filter(|meant| !present.contains(meant)) {
                         Some(meant) => {
                             present.push(meant);
                             meant

@@ -53,8 +53,11 @@ pub(crate) fn check(document: Document<'_>) -> Result<Checked, Diagnostics> {
             let fields = checker.fields_of(mapping, &POLICY);
             checker.policy(&fields)
         }
-        Kind::Scalar(_) | Kind::List(_) | Kind::Refused => {
-            checker.findings.report(root.span, Finding::NotAPolicy { found: root.describe() });
+        // Of an alias it was said already that it may not stand there.
+        Kind::Refused => Checked::nothing(),
+        Kind::Scalar(_) | Kind::List(_) => {
+            let finding = Finding::NotAPolicy { found: root.describe(), value: root.text() };
+            checker.findings.report(root.span, finding);
             Checked::nothing()
         }
     };

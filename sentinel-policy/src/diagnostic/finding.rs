@@ -105,9 +105,12 @@ findings! {
         format!("the tag {} is not allowed in a policy", Quote(tag));
         help("remove the tag; a value that begins with `!` needs quotes");
 
-    NotAPolicy { found: &'static str } = "not-a-policy",
+    NotAPolicy { found: &'static str, value: Option<&'a str> } = "not-a-policy",
         "The document as a whole is no mapping.";
-        format!("a policy is a mapping, not {found}");
+        match value {
+            Some(value) => format!("a policy is a mapping, not {found} {}", Quote(value)),
+            None => format!("a policy is a mapping, not {found}"),
+        };
         help("it begins with `version: \"1\"` and `rules:`");
 
     MergeKey = "merge-key",

@@ -51,7 +51,7 @@ impl Findings {
     }
 
     /// All that was found, with what made it impossible to go on.
-    pub(crate) fn and_then_stop(mut self, span: Span, finding: Finding<'_>) -> Diagnostics {
+    pub(crate) fn stopped_by(mut self, span: Span, finding: Finding<'_>) -> Diagnostics {
         self.report(span, finding);
         self.into_diagnostics()
     }

@@ -72,7 +72,8 @@ fn one(
     writeln!(out, "{:gutter$}{frame}-->{reset} {file}:{line}:{column}", "")?;
     if let Some(Excerpt { text, indent, carets }) = excerpt {
         writeln!(out, "{:gutter$} {frame}|{reset}", "")?;
-        writeln!(out, "{frame}{line:gutter$} |{reset} {text}")?;
+        let gap = if text.is_empty() { "" } else { " " };
+        writeln!(out, "{frame}{line:gutter$} |{reset}{gap}{text}")?;
         let (space, marks) = (" ".repeat(*indent), "^".repeat(*carets));
         writeln!(out, "{:gutter$} {frame}|{reset} {space}{accent}{marks}{reset}", "")?;
     }
@@ -96,23 +97,22 @@ struct Cursor<'a> {
     /// The source from the beginning of `line` on.
     rest: &'a str,
     line: u32,
-    /// What is left of the line from `column` on.
+    /// The source from `column` of the line on.
     tail: &'a str,
     column: u32,
 }
 
 impl<'a> Cursor<'a> {
     fn new(text: &'a str) -> Self {
-        Self { rest: text, line: 1, tail: first_line(text), column: 1 }
+        Self { rest: text, line: 1, tail: text, column: 1 }
     }
 
     /// Moves to a line; whether there is one.
     fn go_to_line(&mut self, line: u32) -> bool {
         while self.line < line {
-            let length = first_line(self.rest).len();
-            let Some((_, after)) = self.rest.split_at_checked(length) else { return false };
-            let Some(after) =
-                after.strip_prefix("\r\n").or_else(|| after.strip_prefix(['\n', '\r']))
+            let length = self.tail.find(is_break).unwrap_or(self.tail.len());
+            let after = self.tail.get(length..).unwrap_or_default();
+            let Some(after) = after.strip_prefix("\r\n").or_else(|| after.strip_prefix(is_break))
             else {
                 return false;
             };
@@ -124,13 +124,15 @@ impl<'a> Cursor<'a> {
     /// Moves to a column of the line, or to its end.
     fn go_to_column(&mut self, column: u32) {
         if column < self.column {
-            (self.tail, self.column) = (first_line(self.rest), 1);
+            (self.tail, self.column) = (self.rest, 1);
         }
-        let mut characters = self.tail.chars();
-        while self.column < column && characters.next().is_some() {
-            self.column += 1;
+        while self.column < column {
+            let mut characters = self.tail.chars();
+            if characters.next().is_none_or(is_break) {
+                return;
+            }
+            (self.tail, self.column) = (characters.as_str(), self.column + 1);
         }
-        self.tail = characters.as_str();
     }
 
     /// The part of the line around a place; none when the source has no such
@@ -139,7 +141,11 @@ impl<'a> Cursor<'a> {
         if !self.go_to_line(span.start.line) {
             return None;
         }
-        let short = first_line(self.rest).chars().nth(WIDTH).is_none();
+        let short = {
+            let mut widths = line_of(self.rest).map(columns);
+            let total: usize = widths.by_ref().take(WIDTH).sum();
+            total <= WIDTH && widths.next().is_none()
+        };
         let first = if short { 1 } else { span.start.column.saturating_sub(BEFORE).max(1) };
         self.go_to_column(first);
         let end = if span.end.line == span.start.line { span.end.column } else { u32::MAX };
@@ -149,17 +155,17 @@ impl<'a> Cursor<'a> {
             text.push('…');
             (width, indent) = (1, 1);
         }
-        for (column, c) in (self.column..).zip(self.tail.chars()) {
-            let c = if c == '\t' { c } else { printable(c) };
-            let wide = if c == '\t' { TAB } else { c.width().unwrap_or(1) };
-            if width + wide > WIDTH {
+        for (count, (column, c)) in (self.column..).zip(line_of(self.tail)).enumerate() {
+            let wide = columns(c);
+            // Counted too, since a line may be of accents alone.
+            if width + wide > WIDTH || count >= 2 * WIDTH {
                 text.push('…');
                 break;
             }
             if c == '\t' {
                 text.extend(std::iter::repeat_n(' ', TAB));
             } else {
-                text.push(c);
+                text.push(printable(c));
             }
             if column < span.start.column {
                 indent += wide;
@@ -173,9 +179,20 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The text up to its first line break.
-fn first_line(text: &str) -> &str {
-    text.split(['\n', '\r']).next().unwrap_or_default()
+/// The characters up to the first line break.
+fn line_of(text: &str) -> impl Iterator<Item = char> {
+    text.chars().take_while(|c| !is_break(*c))
+}
+
+/// The line breaks of YAML.
+fn is_break(c: char) -> bool {
+    matches!(c, '\n' | '\r')
+}
+
+/// How many columns of a terminal a character is shown in: none for an accent
+/// that is put on the character before it.
+fn columns(c: char) -> usize {
+    if c == '\t' { TAB } else { printable(c).width().unwrap_or(1) }
 }
 
 /// The character, or one that stands for it where a terminal would obey it.
@@ -227,6 +244,30 @@ mod tests {
         let text = rendered(b"a: \x1b[2J\xff\xe2\x80\xaeb", 1, 4..5);
         assert!(text.chars().all(|c| c == '\n' || !is_unprintable(c)), "{text:?}");
         assert!(text.contains("a�.yaml:1:4"));
+    }
+
+    #[test]
+    fn colours_add_nothing_but_themselves() {
+        let span =
+            Span { start: Position { line: 1, column: 1 }, end: Position { line: 1, column: 2 } };
+        let list = [Finding::EmptyTime.at(span), Finding::EmptyDevice.at(span)];
+        let plain = render(&list, "a.yaml", b"abc", false);
+        let mut colored = render(&list, "a.yaml", b"abc", true);
+        assert_ne!(plain, colored);
+        for sequence in [COLOR.error, COLOR.frame, COLOR.bold, COLOR.reset] {
+            assert!(colored.contains(sequence));
+            colored = colored.replace(sequence, "");
+        }
+        assert_eq!(plain, colored);
+    }
+
+    #[test]
+    fn a_line_of_accents_alone_is_cut_too() {
+        let source = "\u{301}".repeat(10_000);
+        let (text, carets) = excerpt(source.as_bytes(), 1, 500..501);
+        assert!(text.chars().count() <= 2 * WIDTH + 2);
+        assert_eq!(carets.trim_start(), "^");
+        assert_eq!(excerpt("e\u{301}: x".as_bytes(), 1, 5..6).1, "   ^");
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl<'s> Document<'s> {
             text::decode(source, limits).and_then(|text| tree::build(text, limits, &mut findings));
         match root {
             Ok(root) => Ok(Self { root, limits: *limits, findings }),
-            Err((span, finding)) => Err(findings.and_then_stop(span, finding)),
+            Err((span, finding)) => Err(findings.stopped_by(span, finding)),
         }
     }
 

@@ -8,9 +8,30 @@ use crate::{Limits, Position, Span};
 /// The finding for an error of the parser, after which nothing can be read.
 pub(super) fn stop(error: &ScanError, text: &str, limits: &Limits) -> (Span, Finding<'static>) {
     let start = super::tree::position(*error.marker());
-    let span = Span { start, end: Position { column: start.column.saturating_add(1), ..start } };
-    let at_end = error.marker().byte_offset().is_none_or(|offset| offset >= text.len());
+    let (span, at_end) = character_at(text, start);
     (span, finding(error.kind(), at_end, limits))
+}
+
+/// The character at a place, and whether nothing follows there. The parser may
+/// point behind the end of a line or of the text.
+fn character_at(text: &str, start: Position) -> (Span, bool) {
+    let mut at = Position { line: 1, column: 1 };
+    let mut characters = text.chars().peekable();
+    while at < start {
+        match characters.next() {
+            None => return (Span { start: at, end: at }, true),
+            Some('\r') if characters.peek() == Some(&'\n') => {}
+            Some('\n' | '\r') if at.line == start.line => {
+                return (Span { start: at, end: at }, false);
+            }
+            Some('\n' | '\r') => at = Position { line: at.line.saturating_add(1), column: 1 },
+            Some(_) => at.column = at.column.saturating_add(1),
+        }
+    }
+    let next = characters.next();
+    let wide = u32::from(next.is_some_and(|c| !matches!(c, '\n' | '\r')));
+    let end = Position { column: at.column.saturating_add(wide), ..at };
+    (Span { start: at, end }, next.is_none())
 }
 
 #[expect(
@@ -64,6 +85,9 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
                 "quote a text that holds a colon and a space; keys of one mapping begin in the same column",
             ),
         ),
+        ErrorKind::ExpectedDocumentStart => {
+            ("the policy ended before this", Some("keys of one mapping begin in the same column"))
+        }
         ErrorKind::MappingKeyNotAllowed => ("a key cannot stand here", None),
         ErrorKind::InvalidIndentation
         | ErrorKind::ExpectedBlockMappingKey

@@ -1,25 +1,8 @@
 //! What is written about every decision: an allow-list of fields, so that no
 //! secret can slip in. One record is one line of JSON.
 
-use std::fmt;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
-
-/// A record could not be written. Whatever it was about must not happen.
-#[derive(Debug, thiserror::Error)]
-#[error("the record could not be written")]
-pub struct AuditError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
-
-/// Takes records. Synchronous on purpose: when it returns, the record is out,
-/// and the answer may leave.
-pub trait AuditSink: fmt::Debug + Send + Sync {
-    /// Writes one record, whole, as one line.
-    ///
-    /// # Errors
-    /// When it could not be written.
-    fn write(&self, record: &Record) -> Result<(), AuditError>;
-}
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -80,6 +63,8 @@ pub struct Decision {
     pub expiration: Option<DateTime<Utc>>,
     pub access_key_id: Option<String>,
     pub sts_request_id: Option<String>,
+    pub approval: Option<String>,
+    pub break_glass: Option<String>,
     pub policy: Option<PolicyUsed>,
     pub policy_stale: bool,
     pub withheld: bool,
@@ -154,11 +139,19 @@ impl Serialize for Metrics {
     }
 }
 
-fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serialises an instant as the wire has it: RFC 3339 in UTC, with `Z`.
+///
+/// # Errors
+/// The serializer's.
+pub fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-fn rfc3339_option<S: Serializer>(
+/// The same for one that may be absent, which is null.
+///
+/// # Errors
+/// The serializer's.
+pub fn rfc3339_option<S: Serializer>(
     at: &Option<DateTime<Utc>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

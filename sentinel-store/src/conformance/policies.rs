@@ -1,0 +1,232 @@
+//! What every policy store must do.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::report::{Checked, Report, Stop, ensure, ensure_eq, ensure_error, run};
+use crate::{Cursor, PolicyPath, PolicyStore, StoreError};
+
+/// A kind of policy store, for the suite to try.
+#[async_trait]
+pub trait PoliciesUnderTest: Send + Sync {
+    /// An empty store, which no other call gives.
+    async fn fresh(&self) -> FreshPolicies;
+}
+
+/// An empty policy store.
+#[expect(missing_debug_implementations, reason = "an editor has nothing to show")]
+pub struct FreshPolicies {
+    /// The store.
+    pub store: Arc<dyn PolicyStore>,
+    /// What its documents lie under.
+    pub root: PolicyPath,
+    /// How its documents change.
+    pub editor: Box<dyn PolicyEditor>,
+}
+
+/// How the suite changes the documents of a store. A failure shows in the case
+/// that asked for the change.
+#[async_trait]
+pub trait PolicyEditor: Send + Sync {
+    /// Writes the document of that name right under the root.
+    async fn put(&self, name: &str, text: &[u8]);
+
+    /// Removes the document of that name.
+    async fn remove(&self, name: &str);
+}
+
+/// Tries the store in every case.
+pub async fn policies(subject: &dyn PoliciesUnderTest) -> Report {
+    let mut report = Report::default();
+    run!(report, subject,
+        cases::{
+            a_missing_document_is_not_found,
+            a_document_is_read_back_byte_for_byte,
+            a_change_is_seen_by_the_next_read,
+            a_version_stands_for_one_text,
+            a_removed_document_is_not_found,
+            an_empty_root_has_no_names,
+            each_document_is_named_once,
+            a_removed_document_is_not_named,
+            another_root_has_no_names,
+            a_path_that_is_none_is_not_found,
+            a_cursor_that_is_none_is_not_found,
+        }
+    );
+    report
+}
+
+/// More pages than any list of the suite has.
+const MAX_PAGES: usize = 10_000;
+
+async fn names(store: &dyn PolicyStore, root: &PolicyPath) -> Result<Vec<String>, Stop> {
+    let (mut found, mut cursor): (_, Option<Cursor>) = (Vec::new(), None);
+    for _ in 0..MAX_PAGES {
+        let page = store.names(root, cursor.as_ref()).await?;
+        found.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            found.sort_unstable();
+            return Ok(found);
+        }
+    }
+    Err(Stop::broken("the list does not end"))
+}
+
+mod cases {
+    use super::*;
+
+    pub(super) async fn a_missing_document_is_not_found(
+        subject: &dyn PoliciesUnderTest,
+    ) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
+        editor.put("staging", b"text").await;
+        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
+        Ok(())
+    }
+
+    pub(super) async fn a_document_is_read_back_byte_for_byte(
+        subject: &dyn PoliciesUnderTest,
+    ) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        let large = "rules: \u{1f511}\r\n".repeat(100_000);
+        let texts: [&[u8]; 5] =
+            [b"", b"version: \"1\"\n", b"no end of line", b"\0\xff\xfe\r\n", large.as_bytes()];
+        for text in texts {
+            editor.put("production", text).await;
+            let found = store.policy(&root.join("production")).await?;
+            ensure!(found.text == text, "found {} bytes, not {}", found.text.len(), text.len());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn a_change_is_seen_by_the_next_read(
+        subject: &dyn PoliciesUnderTest,
+    ) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        for round in 0..10 {
+            // Of the same length each time, and right after each other.
+            let text = format!("round: {round}").into_bytes();
+            editor.put("production", &text).await;
+            ensure_eq!(store.policy(&root.join("production")).await?.text, text);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn a_version_stands_for_one_text(subject: &dyn PoliciesUnderTest) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        editor.put("production", b"one").await;
+        let one = store.policy(&root.join("production")).await?;
+        ensure_eq!(store.policy(&root.join("production")).await?.version, one.version);
+        editor.put("production", b"two").await;
+        let two = store.policy(&root.join("production")).await?;
+        ensure!(one.version != two.version, "two texts of the version {:?}", one.version);
+        Ok(())
+    }
+
+    pub(super) async fn a_removed_document_is_not_found(
+        subject: &dyn PoliciesUnderTest,
+    ) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        editor.put("production", b"text").await;
+        store.policy(&root.join("production")).await?;
+        editor.remove("production").await;
+        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
+        Ok(())
+    }
+
+    pub(super) async fn an_empty_root_has_no_names(subject: &dyn PoliciesUnderTest) -> Checked {
+        let FreshPolicies { store, root, editor: _editor } = subject.fresh().await;
+        ensure_eq!(names(&store, &root).await?, Vec::<String>::new());
+        Ok(())
+    }
+
+    pub(super) async fn each_document_is_named_once(subject: &dyn PoliciesUnderTest) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        let longest = "x".repeat(64);
+        let mut expected: Vec<_> = (0..23).map(|number| format!("p{number}")).collect();
+        expected.extend(
+            ["main", "A.b_c-d", "production", "production.eu", "0", &longest].map(str::to_owned),
+        );
+        for name in &expected {
+            editor.put(name, name.as_bytes()).await;
+        }
+        expected.sort_unstable();
+        ensure_eq!(names(&store, &root).await?, expected);
+        for name in expected {
+            ensure_eq!(store.policy(&root.join(&name)).await?.text, name.into_bytes());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn a_removed_document_is_not_named(
+        subject: &dyn PoliciesUnderTest,
+    ) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        editor.put("production", b"text").await;
+        editor.put("staging", b"text").await;
+        ensure_eq!(names(&store, &root).await?, ["production", "staging"]);
+        editor.remove("production").await;
+        ensure_eq!(names(&store, &root).await?, ["staging"]);
+        Ok(())
+    }
+
+    pub(super) async fn another_root_has_no_names(subject: &dyn PoliciesUnderTest) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        editor.put("production", b"text").await;
+        for other in [root.join("production"), root.join("x"), PolicyPath::new("/elsewhere")] {
+            ensure_eq!(names(&store, &other).await?, Vec::<String>::new());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn a_path_that_is_none_is_not_found(
+        subject: &dyn PoliciesUnderTest,
+    ) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        editor.put("production", b"text").await;
+        let long = "x".repeat(100_000);
+        let hostile = [
+            "",
+            "/",
+            ".",
+            "..",
+            "../production",
+            "./production",
+            "production/",
+            "/production",
+            "production/production",
+            "x/../production",
+            "production\0",
+            "production.yaml",
+            "PRODUCTION",
+            "\u{1f511}",
+            "*",
+            "~",
+            "C:\\production",
+            &long,
+        ];
+        for name in hostile {
+            ensure_error!(store.policy(&root.join(name)).await, StoreError::NotFound);
+        }
+        for path in ["", "/", "production", "/elsewhere/production"] {
+            ensure_error!(store.policy(&PolicyPath::new(path)).await, StoreError::NotFound);
+        }
+        ensure_eq!(store.policy(&root.join("production")).await?.text, b"text");
+        Ok(())
+    }
+
+    pub(super) async fn a_cursor_that_is_none_is_not_found(
+        subject: &dyn PoliciesUnderTest,
+    ) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        editor.put("production", b"text").await;
+        for cursor in ["", "../x", "/", "x/y"] {
+            let cursor = Cursor(cursor.to_owned());
+            ensure_error!(store.names(&root, Some(&cursor)).await, StoreError::NotFound);
+        }
+        Ok(())
+    }
+}

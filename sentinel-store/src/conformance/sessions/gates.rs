@@ -1,0 +1,124 @@
+//! Gates: what revoking and reinstating does to them.
+
+use super::{FreshSessions, SessionsUnderTest, at, caller, profile, reinstate, revoke};
+use crate::{
+    Epoch, Epochs, Gate, Scope,
+    conformance::report::{Checked, ensure, ensure_eq},
+};
+
+pub(super) async fn a_missing_gate_is_open(subject: &dyn SessionsUnderTest) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let alice = caller("alice")?;
+    ensure_eq!(store.gate(&alice).await?, Gate::open(alice));
+    Ok(())
+}
+
+pub(super) async fn revoking_raises_the_epoch_and_blocks(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let alice = caller("alice")?;
+    let mut expected = Gate::open(alice.clone());
+    for until in [Some(at(60)), None] {
+        let change = revoke(Scope::Caller, until);
+        expected.apply(&change);
+        ensure_eq!(store.change_gate(&alice, &change).await?, expected);
+        ensure_eq!(store.gate(&alice).await?, expected);
+    }
+    ensure_eq!(expected.whole.epoch, Epoch(2));
+    ensure!(expected.blocked(at(1_000_000)).is_some(), "the block does not last");
+    Ok(())
+}
+
+pub(super) async fn a_profile_is_revoked_alone(subject: &dyn SessionsUnderTest) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let (alice, production, staging) =
+        (caller("alice")?, profile("production")?, profile("staging")?);
+    store.change_gate(&alice, &revoke(Scope::Profile(production.clone()), None)).await?;
+    let gate = store.gate(&alice).await?;
+    ensure_eq!(gate.epochs(&production), Epochs { caller: Epoch(0), profile: Epoch(1) });
+    ensure_eq!(gate.epochs(&staging), Epochs::default());
+    ensure!(gate.blocked_on(&production, at(1)).is_some(), "the profile is not blocked");
+    ensure!(gate.blocked_on(&staging, at(1)).is_none(), "another profile is blocked");
+    ensure!(gate.blocked(at(1)).is_none(), "the caller is blocked as a whole");
+    Ok(())
+}
+
+pub(super) async fn a_longer_block_stays_and_replaces_a_shorter_one(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let alice = caller("alice")?;
+    // Each until when, and until when the block is to last then.
+    let steps = [
+        (Some(at(100)), Some(at(100))),
+        (Some(at(50)), Some(at(100))),
+        (Some(at(200)), Some(at(200))),
+        (None, None),
+        (Some(at(300)), None),
+    ];
+    for (until, expected) in steps {
+        store.change_gate(&alice, &revoke(Scope::Caller, until)).await?;
+        let block = store.gate(&alice).await?.whole.block;
+        ensure_eq!(block.map(|block| block.until), Some(expected));
+    }
+    ensure_eq!(store.gate(&alice).await?.whole.epoch, Epoch(5));
+    Ok(())
+}
+
+pub(super) async fn reinstating_lifts_the_block_and_keeps_the_epoch(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let (alice, production) = (caller("alice")?, profile("production")?);
+    for scope in [Scope::Caller, Scope::Profile(production.clone())] {
+        store.change_gate(&alice, &revoke(scope.clone(), None)).await?;
+        let gate = store.change_gate(&alice, &reinstate(scope.clone())).await?;
+        ensure_eq!(gate.state(&scope).epoch, Epoch(1));
+        ensure_eq!(gate.state(&scope).block, None);
+        ensure_eq!(store.gate(&alice).await?, gate);
+    }
+    let gate = store.gate(&alice).await?;
+    ensure_eq!(gate.epochs(&production), Epochs { caller: Epoch(1), profile: Epoch(1) });
+    Ok(())
+}
+
+pub(super) async fn callers_are_told_apart(subject: &dyn SessionsUnderTest) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let long = "x".repeat(512);
+    let longer = "x".repeat(511) + "y";
+    // Each is one that a store might take for another: by cutting, folding,
+    // normalising or escaping, or by taking a separator for its own.
+    let keys = [
+        "alice",
+        "Alice",
+        "a.lice",
+        "al-ice",
+        "alice ",
+        "111122223333/alice",
+        "alice/production",
+        "alice#gate",
+        "%61lice",
+        "gate",
+        "..",
+        "\u{e9}",
+        "e\u{301}",
+        "\u{1f511}",
+        "' OR 1=1 --",
+        "{\"caller\":\"alice\"}",
+        &long,
+        &longer,
+    ];
+    for (index, key) in keys.iter().enumerate() {
+        let scope = Scope::Caller;
+        for _ in 0..=index {
+            store.change_gate(&caller(key)?, &revoke(scope.clone(), None)).await?;
+        }
+    }
+    for (index, key) in keys.iter().enumerate() {
+        let gate = store.gate(&caller(key)?).await?;
+        ensure_eq!(gate.caller.as_str(), *key);
+        ensure_eq!(usize::try_from(gate.whole.epoch.0), Ok(index + 1));
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! Lists, page by page.
+
+use std::time::Duration;
+
+use super::{FreshSessions, SessionsUnderTest, all, caller, fill, handle, handles, session};
+use crate::{
+    Cursor, Listing, SessionStore, StoreError,
+    conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
+};
+
+/// How long a list of all may lag behind.
+const LAG: Duration = Duration::from_secs(5);
+
+pub(super) async fn an_empty_list_is_one_empty_page(subject: &dyn SessionsUnderTest) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    store.create_session(&session(&caller("bob")?, 1)?).await?;
+    let listing = Listing::Caller(caller("alice")?);
+    let found = all(&store, &listing).await?;
+    ensure!(found.is_empty(), "found {found:?}");
+    Ok(())
+}
+
+pub(super) async fn a_list_of_a_caller_holds_each_of_its_sessions_once(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let names = ["alice", "Alice", "alice/x", "bob"];
+    // Not in the order of handles, and more than a page.
+    let mut sessions = Vec::new();
+    for number in (0..150).rev() {
+        for name in names {
+            if name == "alice" || number % 25 == 0 {
+                sessions.push(session(&caller(name)?, number)?);
+            }
+        }
+    }
+    fill(&store, sessions).await?;
+    for (name, count) in names.into_iter().zip([150, 6, 6, 6]) {
+        let caller = caller(name)?;
+        let found = all(&store, &Listing::Caller(caller.clone())).await?;
+        ensure!(found.iter().all(|session| session.caller == caller), "another caller's session");
+        let mut expected: Vec<_> =
+            (0..150).step_by(150 / count).map(|number| handle(&caller, number)).collect();
+        expected.sort_unstable();
+        ensure_eq!(handles(&found), expected);
+        for found in found {
+            ensure!(store.session(&found.handle).await?.0 == found, "not as it is read alone");
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn a_list_of_a_caller_holds_what_was_acknowledged(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let alice = caller("alice")?;
+    for number in 0..40 {
+        store.create_session(&session(&alice, number)?).await?;
+        let found = all(&store, &Listing::Caller(alice.clone())).await?;
+        ensure!(
+            handles(&found).contains(&handle(&alice, number)),
+            "session {number} was acknowledged and is not in the list"
+        );
+    }
+    Ok(())
+}
+
+pub(super) async fn a_list_of_all_holds_every_session_once(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let mut expected = Vec::new();
+    for number in 0..20 {
+        for name in ["alice", "bob", "111122223333/ci"] {
+            expected.push(session(&caller(name)?, number)?);
+        }
+    }
+    fill(&store, expected.clone()).await?;
+    let expected = handles(&expected);
+    let deadline = tokio::time::Instant::now() + LAG;
+    loop {
+        let found = handles(&all(&store, &Listing::All).await?);
+        if found == expected || tokio::time::Instant::now() >= deadline {
+            ensure_eq!(found, expected);
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+pub(super) async fn a_cursor_that_is_none_is_not_found(subject: &dyn SessionsUnderTest) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let alice = caller("alice")?;
+    for number in 0..5 {
+        store.create_session(&session(&alice, number)?).await?;
+    }
+    let long = "a".repeat(100_000);
+    let good = handle(&alice, 1).to_string();
+    let cursors = [
+        "",
+        " ",
+        "x",
+        "null",
+        "{}",
+        "\0",
+        "\u{1f511}",
+        "../..",
+        &good.to_uppercase(),
+        &format!("{good} "),
+        &long,
+    ]
+    .map(|text| Cursor(text.to_owned()));
+    for listing in [Listing::Caller(alice), Listing::All] {
+        for cursor in &cursors {
+            ensure_error!(store.sessions(&listing, Some(cursor)).await, StoreError::NotFound);
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn a_cursor_does_not_lead_to_another_caller(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let (alice, bob) = (caller("alice")?, caller("bob")?);
+    let mut sessions = Vec::new();
+    for number in 0..150 {
+        sessions.extend([session(&alice, number)?, session(&bob, number)?]);
+    }
+    fill(&store, sessions).await?;
+    // Whatever cursors there are for others, with them the list of one caller
+    // gives nothing of the others'.
+    let mut cursors = Vec::new();
+    for listing in [Listing::Caller(bob), Listing::All] {
+        let mut cursor = store.sessions(&listing, None).await?.next;
+        while let Some(next) = cursor {
+            cursor = store.sessions(&listing, Some(&next)).await?.next;
+            cursors.push(next);
+        }
+    }
+    for cursor in cursors {
+        match store.sessions(&Listing::Caller(alice.clone()), Some(&cursor)).await {
+            Ok(page) => ensure!(
+                page.items.iter().all(|session| session.caller == alice),
+                "the cursor led to another caller's sessions"
+            ),
+            Err(StoreError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn sessions_made_meanwhile_do_not_disturb_a_list(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let alice = caller("alice")?;
+    let mut sessions = Vec::new();
+    for number in (0..300).step_by(2) {
+        sessions.push(session(&alice, number)?);
+    }
+    fill(&store, sessions).await?;
+    let listing = Listing::Caller(alice.clone());
+    let (mut found, mut cursor, mut next) = (Vec::new(), None, 1);
+    loop {
+        let page = store.sessions(&listing, cursor.as_ref()).await?;
+        found.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+        store.create_session(&session(&alice, next)?).await?;
+        next += 2;
+        ensure!(next < 20_000, "the list does not end");
+    }
+    let found = handles(&found);
+    let mut once = found.clone();
+    once.dedup();
+    ensure!(found == once, "a session is in the list twice");
+    for number in (0..300).step_by(2) {
+        ensure!(found.contains(&handle(&alice, number)), "session {number} is not in the list");
+    }
+    Ok::<(), Stop>(())
+}

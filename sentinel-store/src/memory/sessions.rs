@@ -1,0 +1,145 @@
+//! Sessions and gates in memory.
+
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{PAGE_SIZE, locked};
+use crate::{
+    CallerHash, CallerKey, Cursor, Gate, GateChange, Listing, Page, Session, SessionHandle,
+    SessionStore, StoreError,
+    integrity::{fitting, gate_of, listed, session_of},
+    range::{page, range},
+};
+
+/// Sessions and gates in memory.
+#[derive(Debug)]
+pub struct MemorySessions {
+    state: Mutex<State>,
+    page_size: NonZeroUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    gates: BTreeMap<CallerHash, Gate>,
+    sessions: BTreeMap<SessionHandle, Session>,
+}
+
+impl State {
+    fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
+        match self.gates.get(&caller.hash()) {
+            Some(gate) => gate_of(caller, gate.clone()),
+            None => Ok(Gate::open(caller.clone())),
+        }
+    }
+}
+
+impl MemorySessions {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_page_size(PAGE_SIZE)
+    }
+
+    /// An empty store whose lists come in pages of that size.
+    #[must_use]
+    pub fn with_page_size(page_size: NonZeroUsize) -> Self {
+        Self { state: Mutex::default(), page_size }
+    }
+
+    /// Removes the sessions that expired before `before`, and gives how many.
+    /// Gates stay.
+    pub fn purge_expired(&self, before: DateTime<Utc>) -> usize {
+        let sessions = &mut locked(&self.state).sessions;
+        let count = sessions.len();
+        sessions.retain(|_, session| session.expires >= before);
+        count - sessions.len()
+    }
+
+    /// Puts a gate where the gate of `caller` is stored, whoever's it is: how
+    /// the conformance suite plants a record that cannot be.
+    #[cfg(feature = "conformance")]
+    pub fn plant_gate(&self, caller: &CallerKey, gate: Gate) {
+        locked(&self.state).gates.insert(caller.hash(), gate);
+    }
+
+    /// Puts a session where the one of `handle` is stored, whichever it is: how
+    /// the conformance suite plants a record that cannot be.
+    #[cfg(feature = "conformance")]
+    pub fn plant_session(&self, handle: SessionHandle, session: Session) {
+        locked(&self.state).sessions.insert(handle, session);
+    }
+}
+
+impl Default for MemorySessions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl SessionStore for MemorySessions {
+    async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
+        locked(&self.state).gate(caller)
+    }
+
+    async fn change_gate(
+        &self,
+        caller: &CallerKey,
+        change: &GateChange,
+    ) -> Result<Gate, StoreError> {
+        let mut state = locked(&self.state);
+        let mut gate = state.gate(caller)?;
+        gate.apply(change);
+        state.gates.insert(caller.hash(), gate.clone());
+        Ok(gate)
+    }
+
+    async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
+        fitting(session)?;
+        let sessions = &mut locked(&self.state).sessions;
+        if sessions.contains_key(&session.handle) {
+            return Err(StoreError::Conflict);
+        }
+        sessions.insert(session.handle, session.clone());
+        Ok(())
+    }
+
+    async fn end_session(
+        &self,
+        handle: &SessionHandle,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let sessions = &mut locked(&self.state).sessions;
+        let stored = sessions.get_mut(handle).ok_or(StoreError::NotFound)?;
+        session_of(handle, stored.clone())?;
+        stored.ended.get_or_insert(at);
+        Ok(())
+    }
+
+    async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
+        let state = locked(&self.state);
+        let stored = state.sessions.get(handle).ok_or(StoreError::NotFound)?;
+        let session = session_of(handle, stored.clone())?;
+        let gate = state.gate(&session.caller)?;
+        Ok((session, gate))
+    }
+
+    async fn sessions(
+        &self,
+        listing: &Listing,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<Session>, StoreError> {
+        let range = range(listing, cursor)?;
+        let state = locked(&self.state);
+        let mut found = state.sessions.range(range);
+        let items = found
+            .by_ref()
+            .take(self.page_size.get())
+            .map(|(handle, session)| listed(listing, handle, session.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let more = found.next().is_some();
+        Ok(page(items, more))
+    }
+}

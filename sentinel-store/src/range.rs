@@ -1,0 +1,34 @@
+//! Lists of sessions for backends that keep them in the order of handles: the
+//! caller comes first in a handle, so that a caller's sessions lie together.
+
+use std::ops::Bound;
+
+use crate::{Cursor, Listing, Page, Session, SessionHandle, StoreError};
+
+/// The part of a list that is still to be read: whatever the cursor says, it
+/// does not reach beyond what the listing is about.
+pub(crate) fn range(
+    listing: &Listing,
+    cursor: Option<&Cursor>,
+) -> Result<(Bound<SessionHandle>, Bound<SessionHandle>), StoreError> {
+    let (first, last) = match listing {
+        Listing::Caller(caller) => {
+            let handle = |random| Bound::Included(SessionHandle::new(caller.hash(), random));
+            (handle([u8::MIN; 10]), handle([u8::MAX; 10]))
+        }
+        Listing::All => (Bound::Unbounded, Bound::Unbounded),
+    };
+    let Some(Cursor(cursor)) = cursor else { return Ok((first, last)) };
+    let after = SessionHandle::parse(cursor).map_err(|_| StoreError::NotFound)?;
+    match listing {
+        Listing::Caller(caller) if caller.hash() != after.caller() => Err(StoreError::NotFound),
+        Listing::Caller(_) | Listing::All => Ok((Bound::Excluded(after), last)),
+    }
+}
+
+/// A page in the order of handles: the next one begins after its last session.
+pub(crate) fn page(items: Vec<Session>, more: bool) -> Page<Session> {
+    let last = items.last().filter(|_| more);
+    let next = last.map(|session| Cursor(session.handle.to_string()));
+    Page { items, next }
+}

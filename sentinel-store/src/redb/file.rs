@@ -1,0 +1,135 @@
+//! The file: opening, reading, and handing writes to its writer.
+
+use std::{
+    fmt,
+    fs::OpenOptions,
+    io,
+    path::Path,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    error::{open_error, store_error},
+    writer::{self, QUEUE, Write, waiting},
+};
+use crate::StoreError;
+
+/// What a transaction gives: the outer error is the file's, and nothing of the
+/// transaction happens; the inner one is an answer like any other.
+pub(super) type Answer<T> = Result<Result<T, StoreError>, redb::Error>;
+
+/// An open file. Clones share it; it is closed, and may be opened again, when
+/// the last one is dropped.
+///
+/// Reading and writing happen on threads made for waiting, so its stores must be
+/// used inside a tokio runtime.
+#[derive(Clone)]
+pub struct RedbFile(Arc<Opened>);
+
+struct Opened {
+    database: Arc<Database>,
+    /// Present until dropped: closing it is what ends the writer.
+    writes: Option<mpsc::Sender<Write>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl RedbFile {
+    /// Opens the file at `path`, which is created if there is none, readable by
+    /// its owner only. Blocks: mending a file after a crash reads all of it.
+    ///
+    /// # Errors
+    /// - [`StoreError::Refused`] when another process has it open, when it may
+    ///   not be opened, and when an older version of redb wrote it
+    /// - [`StoreError::Corrupt`] when it is not a database
+    /// - [`StoreError::Unavailable`] when it cannot be read or written
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        ensure(path).map_err(|error| open_error(error.into()))?;
+        let database = Database::create(path).map_err(|error| open_error(error.into()))?;
+        let database = Arc::new(database);
+        let (writes, queue) = mpsc::channel(QUEUE);
+        let writer = thread::Builder::new()
+            .name("sentinel-redb".to_owned())
+            .spawn({
+                let database = Arc::clone(&database);
+                move || writer::run(&database, queue)
+            })
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        Ok(Self(Arc::new(Opened { database, writes: Some(writes), writer: Some(writer) })))
+    }
+
+    /// Makes a change before any store is used, without a runtime.
+    pub(super) fn prepare(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+    ) -> Result<(), StoreError> {
+        let prepared = || -> Result<(), redb::Error> {
+            let transaction = writer::begin(&self.0.database)?;
+            change(&transaction)?;
+            Ok(transaction.commit()?)
+        };
+        prepared().map_err(|error| store_error(&error))
+    }
+
+    /// Reads what there is at one instant.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&ReadTransaction) -> Answer<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(&self.0.database);
+        let reading = tokio::task::spawn_blocking(move || look(&database.begin_read()?));
+        match reading.await {
+            Ok(answer) => answer.map_err(|error| store_error(&error))?,
+            Err(stopped) => Err(StoreError::Unavailable(stopped.into())),
+        }
+    }
+
+    /// Changes something; returns when it is on disk. When the caller stops
+    /// waiting, the change happens all the same.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Answer<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let stopped = || StoreError::Unavailable("the writer of the file has stopped".into());
+        let queue = self.0.writes.as_ref().ok_or_else(stopped)?;
+        queue.send(waiting(change, answer)).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+impl fmt::Debug for RedbFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbFile").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        drop(self.writes.take());
+        // The file stays locked until the writer has let go of it. Should it
+        // have panicked, whoever waited for it has already been told.
+        if let Some(writer) = self.writer.take() {
+            drop(writer.join());
+        }
+    }
+}
+
+/// Sees to it that there is a file: a new one is empty, its owner's alone, and
+/// its name is on disk before anything in it is acknowledged.
+fn ensure(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path)?);
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! The one thread that writes the file. While a transaction goes to disk, the
+//! changes that arrive wait, and go together in the next: the more callers, the
+//! more changes a transaction carries, and none waits for a clock.
+
+use redb::{Database, Durability, WriteTransaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{error::store_error, file::Answer};
+use crate::StoreError;
+
+/// How many changes wait at most; further callers wait to hand theirs over.
+pub(super) const QUEUE: usize = 256;
+
+/// How many changes one transaction carries at most.
+const BATCH: usize = 256;
+
+/// A change that waits to be written, whatever it gives.
+pub(super) type Write = Box<dyn Change>;
+
+pub(super) trait Change: Send {
+    /// Makes the change. An error is the file's: the transaction is given up.
+    fn make(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error>;
+
+    /// Tells the caller, once the transaction was committed or given up.
+    fn tell(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Waiting<F, T> {
+    change: Option<F>,
+    answer: Option<Result<T, StoreError>>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Change for Waiting<F, T>
+where
+    F: FnOnce(&WriteTransaction) -> Answer<T> + Send,
+    T: Send,
+{
+    fn make(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
+        if let Some(change) = self.change.take() {
+            self.answer = Some(change(transaction)?);
+        }
+        Ok(())
+    }
+
+    fn tell(self: Box<Self>, committed: Result<(), StoreError>) {
+        let missing = || Err(StoreError::Unavailable("the change was not made".into()));
+        let Self { answer, caller, .. } = *self;
+        let answer = committed.and_then(|()| answer.unwrap_or_else(missing));
+        // Whoever no longer waits need not be told.
+        drop(caller.send(answer));
+    }
+}
+
+/// A change, and the caller whom to tell what came of it.
+pub(super) fn waiting<T: Send + 'static>(
+    change: impl FnOnce(&WriteTransaction) -> Answer<T> + Send + 'static,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+) -> Write {
+    Box::new(Waiting { change: Some(change), answer: None, caller })
+}
+
+/// Writes until there is nobody left who could hand a change over.
+pub(super) fn run(database: &Database, mut queue: mpsc::Receiver<Write>) {
+    while let Some(first) = queue.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(next) = queue.try_recv()
+        {
+            batch.push(next);
+        }
+        let written = write(database, &mut batch);
+        for change in batch {
+            change.tell(written.as_ref().map_err(store_error).copied());
+        }
+    }
+}
+
+fn write(database: &Database, batch: &mut [Write]) -> Result<(), redb::Error> {
+    let transaction = begin(database)?;
+    for change in batch {
+        change.make(&transaction)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// A transaction that is on disk when it is committed.
+pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    // Two phases, since callers choose part of what is written and redb's
+    // checksums are no proof against malice; and the state of the allocator with
+    // each commit, so that a file of any size opens at once after a crash.
+    transaction.set_quick_repair(true);
+    Ok(transaction)
+}

@@ -1,0 +1,112 @@
+//! Stores to try, and records to put into them.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sentinel_store::{
+    CallerKey, FolderPolicies, Gate, MemoryPolicies, MemorySessions, PolicyPath, RedbSessions,
+    Session, SessionHandle,
+    conformance::{Backdoor, PolicyEditor},
+};
+use tempfile::TempDir;
+
+/// Small, and no divisor of what the suite writes, so that pages end anywhere.
+pub(crate) fn page_size() -> NonZeroUsize {
+    NonZeroUsize::new(7).unwrap()
+}
+
+pub(crate) struct MemoryBackdoor(pub(crate) Arc<MemorySessions>);
+
+#[async_trait]
+impl Backdoor for MemoryBackdoor {
+    async fn plant_gate(&self, caller: &CallerKey, gate: Option<&Gate>) -> bool {
+        gate.map(|gate| self.0.plant_gate(caller, gate.clone())).is_some()
+    }
+
+    async fn plant_session(&self, handle: &SessionHandle, session: Option<&Session>) -> bool {
+        session.map(|session| self.0.plant_session(*handle, session.clone())).is_some()
+    }
+
+    async fn purge_expired(&self, before: DateTime<Utc>) -> bool {
+        self.0.purge_expired(before);
+        true
+    }
+}
+
+/// Sessions in a file of their own, which goes when they do.
+pub(crate) struct RedbBackdoor {
+    pub(crate) sessions: RedbSessions,
+    pub(crate) _folder: TempDir,
+}
+
+impl RedbBackdoor {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = RedbSessions::open(&folder.path().join("sentinel.redb")).unwrap();
+        Self { sessions: sessions.with_page_size(page_size()), _folder: folder }
+    }
+}
+
+/// What a record of the file looks like from outside.
+fn stored(record: Option<impl serde::Serialize>) -> Vec<u8> {
+    match record {
+        Some(record) => serde_json::to_vec(&serde_json::json!({"format": 1, "record": record})),
+        None => serde_json::to_vec("no record"),
+    }
+    .unwrap()
+}
+
+#[async_trait]
+impl Backdoor for RedbBackdoor {
+    async fn plant_gate(&self, caller: &CallerKey, gate: Option<&Gate>) -> bool {
+        self.sessions.plant_gate(caller, stored(gate)).await.is_ok()
+    }
+
+    async fn plant_session(&self, handle: &SessionHandle, session: Option<&Session>) -> bool {
+        self.sessions.plant_session(handle, stored(session)).await.is_ok()
+    }
+
+    async fn purge_expired(&self, before: DateTime<Utc>) -> bool {
+        self.sessions.purge_expired(before).await.is_ok()
+    }
+}
+
+pub(crate) fn root() -> PolicyPath {
+    PolicyPath::new("/sentinel/policies")
+}
+
+pub(crate) struct MemoryEditor(pub(crate) Arc<MemoryPolicies>);
+
+#[async_trait]
+impl PolicyEditor for MemoryEditor {
+    async fn put(&self, name: &str, text: &[u8]) {
+        self.0.put(&root().join(name), text);
+    }
+
+    async fn remove(&self, name: &str) {
+        self.0.remove(&root().join(name));
+    }
+}
+
+/// Edits files in place.
+pub(crate) struct FolderEditor(pub(crate) TempDir);
+
+impl FolderEditor {
+    pub(crate) fn new() -> (FolderPolicies, Self) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderPolicies::new(folder.path(), root()).with_page_size(page_size());
+        (store, Self(folder))
+    }
+}
+
+#[async_trait]
+impl PolicyEditor for FolderEditor {
+    async fn put(&self, name: &str, text: &[u8]) {
+        std::fs::write(self.0.path().join(format!("{name}.yaml")), text).unwrap();
+    }
+
+    async fn remove(&self, name: &str) {
+        std::fs::remove_file(self.0.path().join(format!("{name}.yaml"))).unwrap();
+    }
+}

@@ -1,0 +1,4 @@
+//! The crate through its public API.
+
+mod conformance;
+mod fixtures;
