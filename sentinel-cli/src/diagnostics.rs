@@ -24,6 +24,7 @@ pub(crate) fn to_stderr(screen: &Screen) {
     });
     let lines =
         tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(screen.colors_err());
+    let first = tracing_subscriber::registry().with(lines).with(filter).try_init();
     // Only a second subscriber can fail here, and the first is as good.
-    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
+    drop(first);
 }

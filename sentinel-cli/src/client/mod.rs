@@ -4,7 +4,9 @@
 mod ambient;
 mod cache;
 pub(crate) mod credentials;
+pub(crate) mod deny_policy;
 mod endpoint;
+pub(crate) mod http;
 pub(crate) mod profiles;
 mod refused;
 pub(crate) mod sessions;

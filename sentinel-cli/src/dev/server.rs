@@ -85,7 +85,9 @@ fn connection(
     > + Send,
 > {
     // Latency over throughput; a failure costs nothing else.
-    let _ = stream.set_nodelay(true);
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "packets may be delayed");
+    }
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
         async move { Ok::<_, Infallible>(handle(gateway, request, peer.ip()).await) }
