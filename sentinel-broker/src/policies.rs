@@ -246,7 +246,7 @@ impl PolicyCache {
         let now = self.clock.now();
         if let Some(copy) = &state.copy
             // A read that began after this request came is fresh at any TTL.
-            && (copy.as_of > asked || within(self.ttl, copy.as_of, now))
+            && ((asked < copy.as_of && copy.as_of <= now) || within(self.ttl, copy.as_of, now))
         {
             return Ok((copy.value.clone(), false));
         }

@@ -1,6 +1,6 @@
 //! A broker with everything around it in memory, and hands on every part.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,9 +10,12 @@ use sentinel_broker::{
     AssumeRole, Broker, Call, Caller, Denial, Home, IssueError, Issued, Issuer, LocalIssuer,
     OsRandom, Parts, Random, RandomError, Settings, Vend, Vended, VerifiedIdentity,
 };
+use sentinel_store::conformance::{
+    Faults, FaultyPolicies, FaultySessions, FaultySink, Hook, Moment, Operation,
+};
 use sentinel_store::{
     AccountId, Clock, Decision, Event, MemoryPolicies, MemorySessions, MemorySink, PolicyPath,
-    PolicyStore, ProfileName, Record, SessionStore,
+    ProfileName, Record, SessionStore, StoreError,
 };
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -38,58 +41,41 @@ impl Clock for StillClock {
     }
 }
 
-/// How an issuer fails, when it is told to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum IssuerFault {
-    None,
-    Throttled,
-    Refused,
-    Unavailable,
-    Hangs,
-}
-
-impl IssuerFault {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Throttled, Self::Refused, Self::Unavailable, Self::Hangs];
-}
-
-/// A local issuer that remembers what it was asked for.
+/// A local issuer that remembers what it was asked for, and whose calls pass a
+/// hook as those of stores do.
 #[derive(Debug)]
 pub(crate) struct WatchedIssuer {
     inner: LocalIssuer,
     asked: Mutex<Vec<AssumeRole>>,
-    fault: AtomicU8,
+    hook: Arc<dyn Hook>,
 }
+
+/// What hooks know a call of the issuer by.
+pub(crate) const ASSUME_ROLE: Operation = Operation::Other("assume_role");
 
 impl WatchedIssuer {
     pub(crate) fn asked(&self) -> Vec<AssumeRole> {
         self.asked.lock().unwrap().clone()
-    }
-
-    pub(crate) fn fail(&self, fault: IssuerFault) {
-        self.fault.store(fault as u8, Ordering::SeqCst);
     }
 }
 
 #[async_trait]
 impl Issuer for WatchedIssuer {
     async fn assume_role(&self, request: &AssumeRole) -> Result<Issued, IssueError> {
+        let failed = |error: StoreError| match error {
+            StoreError::Throttled(source) => IssueError::Throttled(source),
+            StoreError::Unavailable(source) => IssueError::Unavailable(source),
+            StoreError::NotFound
+            | StoreError::Conflict
+            | StoreError::Refused(_)
+            | StoreError::Corrupt(_) => IssueError::Refused("told to".into()),
+        };
         self.asked.lock().unwrap().push(request.clone());
-        let fault = self.fault.load(Ordering::SeqCst);
-        if fault == IssuerFault::Throttled as u8 {
-            return Err(IssueError::Throttled("told to".into()));
-        }
-        if fault == IssuerFault::Refused as u8 {
-            return Err(IssueError::Refused("told to".into()));
-        }
-        if fault == IssuerFault::Unavailable as u8 {
-            return Err(IssueError::Unavailable("told to".into()));
-        }
-        if fault == IssuerFault::Hangs as u8 {
-            return std::future::pending().await;
-        }
-        self.inner.assume_role(request).await
+        let call = self.hook.begin(ASSUME_ROLE);
+        self.hook.at(call, Moment::Before).await.map_err(failed)?;
+        let issued = self.inner.assume_role(request).await;
+        self.hook.at(call, Moment::After).await.map_err(failed)?;
+        issued
     }
 }
 
@@ -105,7 +91,7 @@ impl Random for FaultyRandom {
     }
 }
 
-/// A world whose stores may be wrapped.
+/// A broker and the parts that it was put together from.
 pub(crate) struct World {
     pub(crate) broker: Broker,
     pub(crate) policies: Arc<MemoryPolicies>,
@@ -121,8 +107,17 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) tracked: bool,
-    pub(crate) wrap_policies: Box<dyn Fn(Arc<MemoryPolicies>) -> Arc<dyn PolicyStore>>,
-    pub(crate) wrap_sessions: Box<dyn Fn(Arc<MemorySessions>) -> Arc<dyn SessionStore>>,
+    /// What every call of the stores and of the issuer passes.
+    pub(crate) hook: Arc<dyn Hook>,
+    /// What every write of the sink passes.
+    pub(crate) sink_faults: Arc<Faults>,
+}
+
+impl Plan {
+    /// One in which every call of every part passes these faults.
+    pub(crate) fn faulty(faults: &Arc<Faults>) -> Self {
+        Self { hook: faults.clone(), sink_faults: faults.clone(), ..Self::default() }
+    }
 }
 
 impl Default for Plan {
@@ -134,8 +129,8 @@ impl Default for Plan {
             // A Monday.
             clock: StillClock::at("2026-03-02T10:00:00Z"),
             tracked: true,
-            wrap_policies: Box::new(|store| store),
-            wrap_sessions: Box::new(|store| store),
+            hook: Faults::new(),
+            sink_faults: Faults::new(),
         }
     }
 }
@@ -156,15 +151,18 @@ impl World {
         let issuer = Arc::new(WatchedIssuer {
             inner: LocalIssuer::new([7; 32], clock.clone(), Arc::new(OsRandom)),
             asked: Mutex::default(),
-            fault: AtomicU8::new(0),
+            hook: plan.hook.clone(),
         });
         let parts = Parts {
-            policies: (plan.wrap_policies)(policies.clone()),
-            sessions: plan.tracked.then(|| (plan.wrap_sessions)(sessions.clone())),
+            policies: Arc::new(FaultyPolicies::new(policies.clone(), plan.hook.clone())),
+            sessions: plan.tracked.then(|| {
+                let wrapped = FaultySessions::new(sessions.clone(), plan.hook.clone());
+                Arc::new(wrapped) as Arc<dyn SessionStore>
+            }),
             issuer: issuer.clone(),
             clock: clock.clone(),
             random: random.clone(),
-            sink: sink.clone(),
+            sink: Arc::new(FaultySink::new(sink.clone(), plan.sink_faults)),
         };
         let broker = Broker::new(plan.settings, parts);
         Self { broker, policies, sessions, issuer, clock, random, sink }
