@@ -1,1 +1,33 @@
 #![doc = include_str!("../README.md")]
+
+mod broker;
+mod code;
+mod identity;
+mod issuer;
+mod lifetime;
+mod local;
+mod operate;
+mod policies;
+mod profiles;
+mod random;
+mod settings;
+mod source_identity;
+mod vend;
+mod whoami;
+
+pub use broker::{Broker, Call, Home, Parts};
+pub use code::{Code, Denial};
+pub use identity::{
+    Caller, IdentityError, SessionNameRole, SessionNameRoleError, VerifiedIdentity,
+};
+pub use issuer::{AssumeRole, Credentials, IssueError, Issued, Issuer};
+pub use lifetime::{Cap, STS_MAX_SECONDS, STS_MIN_SECONDS};
+pub use local::{LocalIdentity, LocalIssuer};
+pub use operate::{ListSessions, Revocation, SessionList, SessionView, Target, parse_user};
+pub use policies::{Governing, LoadedPolicy};
+pub use profiles::{ProfileList, ProfileView};
+pub use random::{OsRandom, Random, RandomError};
+pub use settings::{OperatorArn, RoleArnTemplate, Settings};
+pub use source_identity::{SourceIdentity, SourceIdentityFormat};
+pub use vend::{Vend, Vended};
+pub use whoami::Whoami;

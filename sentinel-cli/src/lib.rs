@@ -1,1 +1,54 @@
 #![doc = include_str!("../README.md")]
+
+mod client;
+mod command;
+mod demo;
+mod dev;
+mod diagnostics;
+mod manual;
+mod outcome;
+mod policy;
+mod screen;
+pub mod sigv4;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use sentinel_policy::parse_duration;
+
+pub use client::Refused;
+pub use command::{Cli, command};
+pub use outcome::{Failure, Outcome};
+
+/// Reads a duration above 0, written as in policies.
+fn duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a duration must be above 0".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Runs the command with those arguments, the program's name first, and gives
+/// the status to exit with.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers (0), anything else is usage (2).
+            let printed = error.print();
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return ExitCode::from(if printed.is_ok() { code } else { 3 });
+        }
+    };
+    let screen = screen::Screen::new(&cli.global);
+    match cli.run(&screen) {
+        Ok(outcome) => outcome.into(),
+        Err(failure) => {
+            screen.failure(&failure);
+            failure.into()
+        }
+    }
+}

@@ -1,3 +1,7 @@
-//! The `sentinel` command.
+//! The `sentinel` command; everything it does is in the library beside it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sentinel_cli::main(std::env::args_os())
+}

@@ -1,16 +1,40 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
+mod clause;
+mod closed_set;
 mod condition;
 mod decision;
+mod diagnostic;
+mod document;
+mod duration;
+mod evaluate;
+mod explain;
+mod index;
+mod judged;
+mod limits;
+mod obtain;
+mod policy;
+#[cfg(feature = "reference")]
+pub mod reference;
 mod request;
 mod rule;
+mod schedule;
 mod span;
+mod valid_until;
+mod zone;
 
 pub use condition::{
-    AnyOf, Conditions, Day, DaySet, DeviceFacts, DeviceRequirements, Hours, Mode, ModeSet, Network,
-    NetworkError, OsType, OsVersion, Pattern, UserPattern, Window,
+    AnyOf, ConditionKind, Conditions, Day, DaySet, DeviceFacts, DeviceRequirements, Hours, Mode,
+    ModeSet, Network, NetworkError, OsType, OsVersion, Pattern, UserPattern, Window,
 };
 pub use decision::{Decision, MatchedRule, Requirements, Verdict};
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
+pub use document::Document;
+pub use duration::{DurationError, parse_duration};
+pub use explain::{Explanation, Outcome, Step, Unmet};
+pub use limits::Limits;
+pub use policy::Policy;
 pub use request::{Approval, Caller, Facts, Request};
 pub use rule::{
     ApprovalRule, AutoApprove, BreakGlassRule, Checked, Effect, Operation, OperatorRule, Profile,

@@ -5,11 +5,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::closed_set::closed_set;
 use crate::condition::AnyOf;
-use crate::{Conditions, Pattern, Span, Spanned, UserPattern, Window};
+use crate::{
+    Conditions, Diagnostics, Document, Limits, Pattern, Span, Spanned, UserPattern, Window,
+};
 
-/// A document that was checked.
-#[derive(Clone, Debug, Default)]
+/// A document that was checked. Nothing but the check makes one:
+///
+/// ```compile_fail
+/// let unchecked = sentinel_policy::Checked::default();
+/// ```
+/// ```compile_fail
+/// let unchecked = sentinel_policy::Checked { rules: Vec::new() };
+/// ```
+#[derive(Clone, Debug)]
 pub struct Checked {
     pub(crate) profiles: BTreeMap<String, Profile>,
     pub(crate) rules: Vec<Rule>,
@@ -19,6 +29,26 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// Reads and checks a document: [`Document::parse`] and [`Document::check`]
+    /// in one call.
+    ///
+    /// # Errors
+    /// [`Diagnostics`], all that is wrong with it.
+    pub fn parse(source: &[u8], limits: &Limits) -> Result<Self, Diagnostics> {
+        Document::parse(source, limits)?.check()
+    }
+
+    /// One that says nothing, for what could not be read.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            profiles: BTreeMap::new(),
+            rules: Vec::new(),
+            approvals: Vec::new(),
+            break_glass: Vec::new(),
+            operators: Vec::new(),
+        }
+    }
+
     /// What each profile is, by its name.
     #[must_use]
     pub fn profiles(&self) -> &BTreeMap<String, Profile> {
@@ -100,41 +130,19 @@ pub struct Profile {
     pub span: Span,
 }
 
-/// What a rule does when it matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Effect {
-    /// Vend.
-    Allow,
-    /// Refuse.
-    Deny,
-    /// Vend once an approval is given.
-    RequireApproval,
-    /// Vend through the TVM only.
-    RequireServer,
-    /// Vend through the TVM only, and only with a tracked session.
-    RequireServerSession,
-}
-
-impl Effect {
-    /// All of them, in the order in which help texts list them.
-    pub const ALL: [Self; 5] = [
-        Self::Allow,
-        Self::Deny,
-        Self::RequireApproval,
-        Self::RequireServer,
-        Self::RequireServerSession,
-    ];
-
-    /// The word for it in a policy.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-            Self::RequireApproval => "require_approval",
-            Self::RequireServer => "require_server",
-            Self::RequireServerSession => "require_server_session",
-        }
+closed_set! {
+    /// What a rule does when it matches.
+    Effect {
+        /// Vend.
+        Allow = "allow",
+        /// Refuse.
+        Deny = "deny",
+        /// Vend once an approval is given.
+        RequireApproval = "require_approval",
+        /// Vend through the TVM only.
+        RequireServer = "require_server",
+        /// Vend through the TVM only, and only with a tracked session.
+        RequireServerSession = "require_server_session",
     }
 }
 
@@ -228,25 +236,6 @@ pub struct OperatorRule {
     pub users: AnyOf<UserPattern>,
     /// What.
     pub may: Vec<Spanned<Operation>>,
-}
-
-macro_rules! closed_set {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$vdoc])* $variant),+ }
-
-        impl $name {
-            /// All of them, in the order in which help texts list them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word for it in a policy.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-    };
 }
 
 closed_set! {

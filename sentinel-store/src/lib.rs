@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -25,7 +26,9 @@ mod verify;
 
 pub use audit::{
     AuditError, AuditSink, Decision, Effect, Event, JsonLines, Metrics, PolicyUsed, Record,
+    rfc3339, rfc3339_option,
 };
+pub use clock::{Clock, SystemClock};
 pub use error::StoreError;
 #[cfg(feature = "folder")]
 pub use folder::FolderPolicies;

@@ -1,32 +1,14 @@
 //! What is asked of the device, and what is known of it.
 
-/// An operating system by its closed name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names say all")]
-pub enum OsType {
-    Darwin,
-    Linux,
-    Windows,
-}
+use crate::closed_set::closed_set;
 
-impl OsType {
-    /// All of them, in the order in which help texts list them.
-    pub const ALL: [Self; 3] = [Self::Darwin, Self::Linux, Self::Windows];
-
-    /// The word for it in a policy and in device facts.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Darwin => "darwin",
-            Self::Linux => "linux",
-            Self::Windows => "windows",
-        }
-    }
-
-    /// The operating system of that word, if it is one.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|os| os.as_str() == word)
+closed_set! {
+    /// An operating system by its closed name.
+    #[expect(missing_docs, reason = "the names say all")]
+    OsType {
+        Darwin = "darwin",
+        Linux = "linux",
+        Windows = "windows",
     }
 }
 

@@ -3,12 +3,14 @@
 //! that the compiled evaluator and the reference evaluator share.
 
 mod device;
+mod kind;
 mod mode;
 mod network;
 mod pattern;
 mod window;
 
 pub use device::{DeviceFacts, DeviceRequirements, OsType, OsVersion};
+pub use kind::ConditionKind;
 pub use mode::{Mode, ModeSet};
 pub use network::{Network, NetworkError};
 pub use pattern::{Pattern, UserPattern};

@@ -1,34 +1,16 @@
 //! How credentials are asked for.
 
-/// The way in which a caller asks for credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Mode {
-    /// Through the TVM, which decides on its own side.
-    Server,
-    /// The command, deciding on the caller's machine.
-    Cli,
-    /// The SDKs' `credential_process`, deciding on the caller's machine.
-    CredentialProcess,
-}
+use crate::closed_set::closed_set;
 
-impl Mode {
-    /// Every mode, in the order in which help texts list them.
-    pub const ALL: [Self; 3] = [Self::Server, Self::Cli, Self::CredentialProcess];
-
-    /// The word for it in a policy.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Cli => "cli",
-            Self::CredentialProcess => "credential_process",
-        }
-    }
-
-    /// The mode of that word, if it is one.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
+closed_set! {
+    /// The way in which a caller asks for credentials.
+    Mode {
+        /// Through the TVM, which decides on its own side.
+        Server = "server",
+        /// The command, deciding on the caller's machine.
+        Cli = "cli",
+        /// The SDKs' `credential_process`, deciding on the caller's machine.
+        CredentialProcess = "credential_process",
     }
 }
 

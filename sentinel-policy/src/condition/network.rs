@@ -55,6 +55,18 @@ impl Network {
         if network.address == address { Ok(network) } else { Err(NetworkError::HostBits(network)) }
     }
 
+    /// Its first address.
+    #[must_use]
+    pub const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// How many leading bits of an address it fixes.
+    #[must_use]
+    pub const fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
     /// Whether `address` lies in this network; an IPv4-mapped address counts as
     /// the IPv4 one.
     #[must_use]

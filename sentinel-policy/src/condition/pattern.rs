@@ -2,10 +2,14 @@
 //! exactly one; case matters and nothing can be escaped.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A pattern in which nothing is special about any character but `*` and `?`.
+///
+/// Its text is shared, so that a group costs no copy of its members' names for
+/// each rule that uses it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Pattern(Box<str>);
+pub struct Pattern(Arc<str>);
 
 impl Pattern {
     /// Every text is a pattern.

@@ -1,51 +1,21 @@
 //! Windows of time: days, and hours on the wall clock of a zone.
 
-use chrono::{DateTime, Datelike, Days, NaiveDateTime, Timelike, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDateTime, Offset, TimeZone, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 
-/// A day of the week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names say all")]
-pub enum Day {
-    Monday,
-    Tuesday,
-    Wednesday,
-    Thursday,
-    Friday,
-    Saturday,
-    Sunday,
-}
+use crate::closed_set::closed_set;
 
-impl Day {
-    /// The seven days, Monday first.
-    pub const ALL: [Self; 7] = [
-        Self::Monday,
-        Self::Tuesday,
-        Self::Wednesday,
-        Self::Thursday,
-        Self::Friday,
-        Self::Saturday,
-        Self::Sunday,
-    ];
-
-    /// The word for it in a policy.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Monday => "monday",
-            Self::Tuesday => "tuesday",
-            Self::Wednesday => "wednesday",
-            Self::Thursday => "thursday",
-            Self::Friday => "friday",
-            Self::Saturday => "saturday",
-            Self::Sunday => "sunday",
-        }
-    }
-
-    /// The day of that word, if it is one.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|day| day.as_str() == word)
+closed_set! {
+    /// A day of the week.
+    #[expect(missing_docs, reason = "the names say all")]
+    Day {
+        Monday = "monday",
+        Tuesday = "tuesday",
+        Wednesday = "wednesday",
+        Thursday = "thursday",
+        Friday = "friday",
+        Saturday = "saturday",
+        Sunday = "sunday",
     }
 }
 
@@ -130,7 +100,16 @@ impl Window {
     /// Whether the window is open at `now`.
     #[must_use]
     pub fn contains(&self, now: DateTime<Utc>) -> bool {
-        self.contains_local(now.with_timezone(&self.zone).naive_local())
+        self.contains_local(self.local(now))
+    }
+
+    /// What the wall clock of the window's zone shows at `now`.
+    #[must_use]
+    pub fn local(&self, now: DateTime<Utc>) -> NaiveDateTime {
+        let utc = now.naive_utc();
+        let offset = self.zone.offset_from_utc_datetime(&utc).fix();
+        // Beyond the ends of what can be written the zone no longer matters.
+        utc.checked_add_offset(offset).unwrap_or(utc)
     }
 
     /// Whether the window is open at that reading of its zone's wall clock.

@@ -4,7 +4,7 @@ mod lines;
 mod record;
 
 pub use lines::JsonLines;
-pub use record::{Decision, Effect, Event, Metrics, PolicyUsed, Record};
+pub use record::{Decision, Effect, Event, Metrics, PolicyUsed, Record, rfc3339, rfc3339_option};
 
 use std::fmt;
 

@@ -139,11 +139,19 @@ impl Serialize for Metrics {
     }
 }
 
-fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serialises an instant as the wire has it: RFC 3339 in UTC, with `Z`.
+///
+/// # Errors
+/// The serializer's.
+pub fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-fn rfc3339_option<S: Serializer>(
+/// The same for one that may be absent, which is null.
+///
+/// # Errors
+/// The serializer's.
+pub fn rfc3339_option<S: Serializer>(
     at: &Option<DateTime<Utc>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

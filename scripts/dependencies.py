@@ -1,0 +1,153 @@
+"""What the crates promise about their dependencies, proved with `cargo tree`.
+
+Each crate is asked about alone (`-p ONE`): building several at once unites their features, and the
+answer would be about a build that nobody ships. Usage: `dependencies.py [PROMISE]`.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# All that a service takes into its build when it embeds the policy language. Each of them computes
+# and does nothing else; a new name here is a decision, and `docs/decisions/` says why.
+POLICY_MAY_USE = {
+    "arraydeque",
+    "chrono",
+    "chrono-tz",
+    "foldhash",
+    "granit-parser",
+    "num-traits",
+    "phf",
+    "phf_shared",
+    "siphasher",
+    "smallvec",
+    "strsim",
+    "unicode-width",
+}
+
+# What the policy crate's own source may not name: it is pure, so that a decision depends on its
+# arguments alone. (`std::net` has addresses too, which are values.)
+IMPURE = re.compile(
+    r"std::(fs|env|process|thread|io|os|sync::mpsc|time::(SystemTime|Instant))\b"
+    r"|std::net::(Tcp|Udp|ToSocketAddrs)"
+    r"|\b(SystemTime|Instant|Utc|Local)::now\b"
+    r"|\b(tokio|async_std|rand|getrandom)::|\basync fn\b|\.await\b"
+)
+
+# The authorizer is cold-started in front of other APIs on every path: it checks a session and
+# nothing more.
+AUTHORIZER_MUST_NOT_USE = re.compile(
+    r"sentinel-(policy|broker|tvm|cli|testkit)"
+    r"|granit-parser|serde-saphyr|serde_yaml|serde_norway|yaml-rust.*"
+    r"|aws-sdk-(sts|ssm|sso|ssooidc).*"
+    r"|redb|chrono-tz|clap|hyper-server|axum"
+)
+# Whatever turns on the runtime's threads, processes and files is not for a function that answers
+# one request at a time.
+AUTHORIZER_MUST_NOT_ENABLE = {"tokio": {"full", "rt-multi-thread", "process", "fs", "signal"}}
+
+
+def tree(crate: str, *options: str, form: str = "{p}") -> list[str]:
+    """The normal dependencies of one crate built alone, one a line in the given form."""
+    done = subprocess.run(
+        ["cargo", "tree", "--locked", "-p", crate, "-e", "normal", "--prefix", "none",
+         "--no-dedupe", "--format", form, *options],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return sorted(set(filter(None, done.stdout.splitlines())))
+
+
+def names(crate: str, *options: str) -> set[str]:
+    """The names of all crates in that tree, without the crate's own."""
+    return {row.split()[0] for row in tree(crate, *options)} - {crate}
+
+
+def policy_is_pure() -> list[str]:
+    """`sentinel-policy`: an allow-list of dependencies, and no impure word in its source."""
+    problems = [
+        f"sentinel-policy depends on `{name}`, which is not on its list: "
+        f"cargo tree -p sentinel-policy -e normal -i {name}"
+        for name in sorted(names("sentinel-policy", "--all-features") - POLICY_MAY_USE)
+    ]
+    for file in sorted((ROOT / "sentinel-policy" / "src").rglob("*.rs")):
+        for number, row in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            code = row.split("//", 1)[0]
+            found = IMPURE.search(code)
+            if found:
+                problems.append(f"{file.relative_to(ROOT)}:{number}: `{found[0]}` is not pure")
+    return problems
+
+
+def authorizer_is_small() -> list[str]:
+    """`sentinel-authorizer`, as it is built by default: a session check and no more."""
+    problems = [
+        f"sentinel-authorizer depends on `{name}`: "
+        f"cargo tree -p sentinel-authorizer -e normal -i {name}"
+        for name in sorted(names("sentinel-authorizer"))
+        if AUTHORIZER_MUST_NOT_USE.fullmatch(name)
+    ]
+    for row in tree("sentinel-authorizer", form="{p}|{f}"):
+        package, _, features = row.partition("|")
+        name = package.split()[0]
+        for feature in AUTHORIZER_MUST_NOT_ENABLE.get(name, set()) & set(features.split(",")):
+            problems.append(f"sentinel-authorizer turns on `{feature}` of `{name}`")
+    return problems
+
+
+def store_stands_alone() -> list[str]:
+    """`sentinel-store` without features: records, traits and the session check, no backend."""
+    unwanted = re.compile(r"sentinel-.*|redb|aws-.*|tokio|hyper.*|notify")
+    return [
+        f"sentinel-store without features depends on `{name}`: "
+        f"cargo tree -p sentinel-store --no-default-features -e normal -i {name}"
+        for name in sorted(names("sentinel-store", "--no-default-features"))
+        if unwanted.fullmatch(name)
+    ]
+
+
+def broker_has_no_adapter() -> list[str]:
+    """`sentinel-broker`: no Lambda, no AWS client, no HTTP, so that any service can embed it."""
+    unwanted = re.compile(r"sentinel-(tvm|authorizer|cli|testkit)|aws-.*|lambda.*|http|hyper.*|redb")
+    return [
+        f"sentinel-broker depends on `{name}`: cargo tree -p sentinel-broker -e normal -i {name}"
+        for name in sorted(names("sentinel-broker"))
+        if unwanted.fullmatch(name)
+    ]
+
+
+PROMISES: dict[str, Callable[[], list[str]]] = {
+    "policy-is-pure": policy_is_pure,
+    "store-stands-alone": store_stands_alone,
+    "broker-has-no-adapter": broker_has_no_adapter,
+    "authorizer-is-small": authorizer_is_small,
+}
+
+
+def main(arguments: list[str]) -> int:
+    wanted = arguments or list(PROMISES)
+    unknown = [name for name in wanted if name not in PROMISES]
+    if unknown:
+        print(f"no promise is called {', '.join(unknown)}; there are {', '.join(PROMISES)}")
+        return 2
+    try:
+        broken = [problem for name in wanted for problem in PROMISES[name]()]
+    except subprocess.CalledProcessError as failed:
+        print(f"`{' '.join(failed.cmd)}` failed")  # and said why itself
+        return 1
+    for problem in broken:
+        print(problem)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

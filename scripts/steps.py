@@ -1,0 +1,224 @@
+"""What a step of the checks is, how one is run, and how its results are counted.
+
+Not here: which steps there are. That is the table in `check.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Mapping, Optional, Sequence, TextIO, Union
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many checks passed, failed and were skipped."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+        )
+
+    def __str__(self) -> str:
+        parts = [f"{self.passed} passed", f"{self.failed} failed"]
+        if self.skipped:
+            parts.append(f"{self.skipped} skipped")
+        return ", ".join(parts)
+
+
+class Unavailable(Exception):
+    """A step cannot run on this machine; the text says what is missing."""
+
+
+# Looks for what a step needs; raises `Unavailable` when it is not to be had.
+Need = Callable[[], None]
+# Reads a finished step's whole output and exit status.
+Count = Callable[[str, int], Tally]
+
+
+def one_check(_output: str, status: int) -> Tally:
+    """The step as a whole is one check."""
+    return Tally(passed=1) if status == 0 else Tally(failed=1)
+
+
+def preparation(_output: str, status: int) -> Tally:
+    """Nothing is checked by the step, but what follows needs it."""
+    return Tally() if status == 0 else Tally(failed=1)
+
+
+_CARGO_RESULT = re.compile(
+    r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;", re.MULTILINE
+)
+
+
+def cargo_tests(output: str, status: int) -> Tally:
+    """The sum over all test binaries that a `cargo test` ran.
+
+    A run that failed without a failed test (it did not compile, a test binary died) is itself one
+    failure, and so is one that passed without running anything.
+    """
+    tally = Tally()
+    for passed, failed, ignored in _CARGO_RESULT.findall(output):
+        tally += Tally(int(passed), int(failed), int(ignored))
+    if tally.failed == 0 and (status != 0 or tally.passed == 0):
+        tally += Tally(failed=1)
+    return tally
+
+
+def junit(report: Path) -> Count:
+    """The counts of a JUnit report, which `pytest --junitxml` writes to `report`."""
+
+    def count(_output: str, status: int) -> Tally:
+        tally = Tally()
+        try:
+            suites = ElementTree.parse(report).getroot().iter("testsuite")
+        except (OSError, ElementTree.ParseError):
+            return Tally(failed=1)
+        for suite in suites:
+            number = {
+                key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")
+            }
+            failed = number["failures"] + number["errors"]
+            # A test that passes and whose clean-up fails is two entries: never below nothing.
+            passed = max(0, number["tests"] - failed - number["skipped"])
+            tally += Tally(passed, failed, number["skipped"])
+        if tally.failed == 0 and (status != 0 or tally.passed + tally.skipped == 0):
+            tally += Tally(failed=1)
+        return tally
+
+    return count
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the checks."""
+
+    name: str
+    command: Sequence[Union[str, Path]]
+    needs: Sequence[Need] = ()
+    count: Count = one_check
+    env: Mapping[str, str] = field(default_factory=dict)
+    # The step without whose success this one makes no sense.
+    after: Optional[str] = None
+    # A step that hangs must not take the whole run's time with it.
+    limit_seconds: int = 1800
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a step."""
+
+    step: Step
+    tally: Tally
+    seconds: float
+    note: str = ""
+
+
+def run_command(step: Step) -> tuple[str, int]:
+    """Runs the step's command; its output, both streams as they came, and its exit status."""
+    with tempfile.TemporaryFile() as sink:
+        process = subprocess.Popen(
+            [str(part) for part in step.command],
+            cwd=ROOT,
+            env={**os.environ, **step.env},
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        note = ""
+        try:
+            status = process.wait(timeout=step.limit_seconds)
+        except subprocess.TimeoutExpired:
+            status = 124
+            note = f"\nnot done after {step.limit_seconds} s: stopped\n"
+        finally:
+            if process.poll() is None:
+                # Its own session: the compilers and servers it started go with it.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        sink.seek(0)
+        return sink.read().decode("utf-8", "replace") + note, status
+
+
+def run(step: Step, earlier: Mapping[str, Outcome], forbid_skips: bool, out: TextIO) -> Outcome:
+    """Runs one step and says how it went; its whole output only when it did not go well."""
+    out.write(f"{step.name} ...\n")
+    out.flush()
+    if step.after in earlier and earlier[step.after].tally.failed:
+        return _report(Outcome(step, Tally(failed=1), 0.0, f"`{step.after}` failed"), out)
+
+    start = time.monotonic()
+    try:
+        for need in step.needs:
+            need()
+    except Unavailable as missing:
+        tally = Tally(failed=1) if forbid_skips else Tally(skipped=1)
+        return _report(Outcome(step, tally, time.monotonic() - start, str(missing)), out)
+
+    output, status = run_command(step)
+    tally = step.count(output, status)
+    note = ""
+    if tally.skipped and forbid_skips:
+        note = f"{tally.skipped} of its tests were skipped, which is forbidden here"
+        tally = Tally(tally.passed, tally.failed + tally.skipped)
+    if tally.failed or tally.skipped:
+        out.write(output if output.endswith("\n") else output + "\n")
+    return _report(Outcome(step, tally, time.monotonic() - start, note), out)
+
+
+def _report(outcome: Outcome, out: TextIO) -> Outcome:
+    out.write(f"    {line(outcome)}\n")
+    out.flush()
+    return outcome
+
+
+def line(outcome: Outcome) -> str:
+    """An outcome in one line, as it is told after the step and again in the summary."""
+    if outcome.tally.failed:
+        word = "FAILED"
+    elif outcome.tally.skipped and not outcome.tally.passed:
+        word = "skipped"
+    else:
+        word = "ok"
+    text = f"{word:<8}{outcome.step.name:<40}{outcome.seconds:8.1f} s{outcome.tally.passed:>6} passed"
+    if outcome.tally.failed:
+        text += f", {outcome.tally.failed} failed"
+    if outcome.tally.skipped:
+        text += f", {outcome.tally.skipped} skipped"
+    return f"{text}  ({outcome.note})" if outcome.note else text
+
+
+def run_all(steps: Sequence[Step], forbid_skips: bool, out: TextIO = sys.stdout) -> int:
+    """Runs the steps in their order, sums up, and gives the exit status.
+
+    The last line is `N passed, N failed`, whatever happened.
+    """
+    outcomes: dict[str, Outcome] = {}
+    for step in steps:
+        outcomes[step.name] = run(step, outcomes, forbid_skips, out)
+
+    total = sum((outcome.tally for outcome in outcomes.values()), Tally())
+    seconds = sum(outcome.seconds for outcome in outcomes.values())
+    out.write(f"\nsummary, {seconds:.0f} s in all\n")
+    for outcome in outcomes.values():
+        out.write(f"    {line(outcome)}\n")
+    out.write(f"\n{total}\n")
+    out.flush()
+    return 1 if total.failed or total.passed == 0 else 0

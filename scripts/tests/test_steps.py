@@ -1,0 +1,120 @@
+"""The runner's own tests: a miscounted failure would make every other check worthless."""
+
+import io
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from steps import Step, Tally, Unavailable, cargo_tests, junit, preparation, run_all  # noqa: E402
+
+PASSING = [sys.executable, "-c", "print('quiet please')"]
+FAILING = [sys.executable, "-c", "print('it broke here'); raise SystemExit(1)"]
+
+
+def missing() -> None:
+    raise Unavailable("no `frobnicator` on the PATH")
+
+
+def run(*steps: Step, forbid_skips: bool = False) -> "tuple[int, list[str]]":
+    out = io.StringIO()
+    status = run_all(steps, forbid_skips, out)
+    return status, out.getvalue().splitlines()
+
+
+class CargoTests(unittest.TestCase):
+    def test_all_binaries_are_summed(self) -> None:
+        output = (
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n"
+            "test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n"
+        )
+        self.assertEqual(cargo_tests(output, 101), Tally(7, 2, 1))
+
+    def test_a_run_that_does_not_compile_is_a_failure(self) -> None:
+        self.assertEqual(cargo_tests("error: could not compile `x`", 101), Tally(0, 1))
+
+    def test_a_binary_that_died_is_a_failure_beside_those_that_passed(self) -> None:
+        output = "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured\n(signal: 6, SIGABRT)"
+        self.assertEqual(cargo_tests(output, 101), Tally(3, 1))
+
+    def test_a_run_without_tests_is_a_failure(self) -> None:
+        self.assertEqual(cargo_tests("", 0), Tally(0, 1))
+
+
+class JUnit(unittest.TestCase):
+    def counted(self, text: str, status: int) -> Tally:
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "report.xml"
+            if text:
+                report.write_text(text)
+            return junit(report)("", status)
+
+    def test_errors_count_as_failures(self) -> None:
+        suite = '<testsuites><testsuite tests="6" failures="1" errors="1" skipped="1"/></testsuites>'
+        self.assertEqual(self.counted(suite, 1), Tally(3, 2, 1))
+
+    def test_no_report_is_a_failure(self) -> None:
+        self.assertEqual(self.counted("", 0), Tally(0, 1))
+
+    def test_no_test_is_a_failure(self) -> None:
+        suite = '<testsuites><testsuite tests="0" failures="0" errors="0" skipped="0"/></testsuites>'
+        self.assertEqual(self.counted(suite, 5), Tally(0, 1))
+
+
+class Running(unittest.TestCase):
+    def test_the_last_line_is_the_sum(self) -> None:
+        status, said = run(Step("good", PASSING), Step("bad", FAILING), Step("fine", PASSING))
+        self.assertEqual(status, 1)
+        self.assertEqual(said[-1], "2 passed, 1 failed")
+
+    def test_only_what_fails_is_shown_in_full(self) -> None:
+        _, said = run(Step("good", PASSING), Step("bad", FAILING))
+        self.assertIn("it broke here", said)
+        self.assertNotIn("quiet please", said)
+
+    def test_a_missing_tool_is_a_skip_with_one_line(self) -> None:
+        status, said = run(Step("good", PASSING), Step("odd", PASSING, needs=[missing]))
+        self.assertEqual(status, 0)
+        self.assertEqual(said[-1], "1 passed, 0 failed, 1 skipped")
+        self.assertTrue(any("no `frobnicator` on the PATH" in row for row in said))
+
+    def test_a_forbidden_skip_is_a_failure(self) -> None:
+        status, said = run(
+            Step("good", PASSING), Step("odd", PASSING, needs=[missing]), forbid_skips=True
+        )
+        self.assertEqual(status, 1)
+        self.assertEqual(said[-1], "1 passed, 1 failed")
+
+    def test_an_ignored_test_is_a_failure_where_skips_are_forbidden(self) -> None:
+        line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured"
+        step = Step("tests", [sys.executable, "-c", f"print({line!r})"], count=cargo_tests)
+        self.assertEqual(run(step)[1][-1], "3 passed, 0 failed, 1 skipped")
+        self.assertEqual(run(step, forbid_skips=True)[1][-1], "3 passed, 1 failed")
+
+    def test_what_rests_on_a_failed_step_fails_too(self) -> None:
+        status, said = run(Step("build", FAILING), Step("use", PASSING, after="build"))
+        self.assertEqual(status, 1)
+        self.assertEqual(said[-1], "0 passed, 2 failed")
+
+    def test_a_preparation_counts_only_when_it_fails(self) -> None:
+        build = Step("build", PASSING, count=preparation)
+        self.assertEqual(run(build, Step("use", PASSING, after="build"))[1][-1], "1 passed, 0 failed")
+        build = Step("build", FAILING, count=preparation)
+        self.assertEqual(run(build, Step("good", PASSING))[1][-1], "1 passed, 1 failed")
+
+    def test_a_step_that_hangs_is_stopped_and_fails(self) -> None:
+        hang = [sys.executable, "-c", "import time; time.sleep(60)"]
+        status, said = run(Step("hang", hang, limit_seconds=1))
+        self.assertEqual(status, 1)
+        self.assertIn("not done after 1 s: stopped", said)
+
+    def test_nothing_run_is_not_a_success(self) -> None:
+        status, said = run(Step("odd", PASSING, needs=[missing]))
+        self.assertEqual(status, 1)
+        self.assertEqual(said[-1], "0 passed, 0 failed, 1 skipped")
+
+
+if __name__ == "__main__":
+    unittest.main()

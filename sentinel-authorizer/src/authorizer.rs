@@ -1,0 +1,133 @@
+//! An event in, an answer out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use sentinel_store::{
+    AuditSink, Clock, Event, Generation, Record, Refusal, Session, SessionId, SessionStore,
+    StoreError, VerifyError, verify_session,
+};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::answer::{ResponseFormat, answer};
+use crate::event::{Incoming, ShownId};
+
+/// The authorizer answers within this time, whatever it waits for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+
+/// The last second before the context's deadline is for answering.
+const LAST_SECOND: Duration = Duration::from_secs(1);
+
+/// There was no session id at all. Its text is what API Gateway turns into 401;
+/// every other refusal is an answer, which becomes 403.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Unauthorized")]
+pub struct Unauthorized;
+
+/// Lets good sessions through.
+#[derive(Debug)]
+pub struct Authorizer {
+    sessions: Arc<dyn SessionStore>,
+    generation: Generation,
+    format: ResponseFormat,
+    clock: Arc<dyn Clock>,
+    sink: Arc<dyn AuditSink>,
+}
+
+/// What the runtime says of an invocation.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// When the runtime gives up.
+    pub deadline: Instant,
+    /// The runtime's own id of the invocation, for events that carry none.
+    pub request_id: String,
+}
+
+impl Authorizer {
+    /// An authorizer over those sessions.
+    #[must_use]
+    pub fn new(
+        sessions: Arc<dyn SessionStore>,
+        generation: Generation,
+        format: ResponseFormat,
+        clock: Arc<dyn Clock>,
+        sink: Arc<dyn AuditSink>,
+    ) -> Self {
+        Self { sessions, generation, format, clock, sink }
+    }
+
+    /// Answers one event: an HTTP API REQUEST of either payload format, or a
+    /// REST API's REQUEST or TOKEN.
+    ///
+    /// # Errors
+    /// [`Unauthorized`] without any session id. Everything else, a store that
+    /// fails too, is an answer that refuses.
+    pub async fn handle(&self, event: &Value, context: &Context) -> Result<Value, Unauthorized> {
+        let started = Instant::now();
+        let deadline = (started + ANSWER_WITHIN)
+            .min(context.deadline.checked_sub(LAST_SECOND).unwrap_or(started));
+        let Some(incoming) = Incoming::read(event) else {
+            tracing::warn!(request_id = context.request_id, "not an authorizer's event");
+            return Ok(answer(self.format, None, None));
+        };
+        let request_id = incoming.request_id.as_deref().unwrap_or(&context.request_id);
+        let shown = match &incoming.id {
+            ShownId::None => return Err(Unauthorized),
+            ShownId::One(id) => Some(id.as_str()),
+            ShownId::Several => None,
+        };
+        let check = AssertUnwindSafe(self.check(shown, deadline)).catch_unwind().await;
+        let session = match check {
+            Ok(Ok(session)) => Some(session),
+            Ok(Err(error)) => {
+                self.refused(shown, &error, request_id);
+                None
+            }
+            Err(_) => {
+                tracing::error!(request_id, "a panic was caught");
+                None
+            }
+        };
+        let format = incoming.shape.format(self.format);
+        Ok(answer(format, incoming.arn.as_deref(), session.as_ref()))
+    }
+
+    async fn check(&self, id: Option<&str>, deadline: Instant) -> Result<Session, VerifyError> {
+        let id = id.ok_or(VerifyError::Refused(Refusal::Malformed))?;
+        let now = self.clock.now();
+        let check = verify_session(self.sessions.as_ref(), id, self.generation, now);
+        tokio::time::timeout_at(deadline, check).await.unwrap_or_else(|_| {
+            Err(VerifyError::Store(StoreError::Unavailable("no answer before the deadline".into())))
+        })
+    }
+
+    /// Records a refusal: why, which the client is not told. A record that
+    /// cannot be written changes nothing: it is refused either way.
+    fn refused(&self, id: Option<&str>, error: &VerifyError, request_id: &str) {
+        let code = match error {
+            VerifyError::Refused(refusal) => refusal.as_str(),
+            VerifyError::Store(_) => "store_failed",
+        };
+        tracing::info!(request_id, code, cause = ?error, "refused a session");
+        let handle = id.and_then(|id| SessionId::parse(id).ok()).map(|id| id.handle.to_string());
+        let event = Event {
+            timestamp: self.clock.now(),
+            event: "authorizer_refusal",
+            by: None,
+            user: None,
+            profile: None,
+            session: handle,
+            reason: None,
+            code: Some(code.to_owned()),
+            epoch: None,
+            blocked_until: None,
+            request_id: Some(request_id.to_owned()),
+        };
+        if let Err(error) = self.sink.write(&Record::Event(Box::new(event))) {
+            tracing::error!(cause = ?error, "a refusal could not be recorded");
+        }
+    }
+}

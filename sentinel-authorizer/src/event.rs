@@ -1,0 +1,102 @@
+//! What is taken from an authorizer's event: the session id, and the ARN that
+//! the answer is about.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html>
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::answer::Shape;
+
+const HEADER: &str = "x-sentinel-session-id";
+const PARAMETER: &str = "sentinel_session_id";
+
+/// An event, read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Incoming {
+    pub(crate) id: ShownId,
+    /// The ARN of the route or method that is asked for.
+    pub(crate) arn: Option<String>,
+    pub(crate) shape: Shape,
+    pub(crate) request_id: Option<String>,
+}
+
+/// The id that the client shows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ShownId {
+    None,
+    One(String),
+    /// Two different ones: whichever is meant, it is refused.
+    Several,
+}
+
+type Map<T> = HashMap<String, T>;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Event {
+    version: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    route_arn: Option<String>,
+    method_arn: Option<String>,
+    authorization_token: Option<String>,
+    headers: Option<Map<Option<String>>>,
+    multi_value_headers: Option<Map<Option<Vec<String>>>>,
+    query_string_parameters: Option<Map<Option<String>>>,
+    multi_value_query_string_parameters: Option<Map<Option<Vec<String>>>>,
+    request_context: Option<RequestContext>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RequestContext {
+    request_id: Option<String>,
+}
+
+impl Incoming {
+    /// Reads an event; none when it is no authorizer's event.
+    pub(crate) fn read(event: &Value) -> Option<Self> {
+        let event = Event::deserialize(event).ok()?;
+        let request_id = event.request_context.and_then(|context| context.request_id);
+        if event.kind.as_deref() == Some("TOKEN") {
+            let id = ShownId::of(event.authorization_token.into_iter());
+            return Some(Self { id, arn: event.method_arn, shape: Shape::Policy, request_id });
+        }
+        let (arn, shape) = match event.version.as_deref() {
+            Some("2.0") => (event.route_arn, Shape::Configured),
+            _ => (event.method_arn.or(event.route_arn), Shape::Policy),
+        };
+        arn.as_ref()?;
+        let named = |name: &str| name.eq_ignore_ascii_case(HEADER);
+        let headers = event.headers.into_iter().flatten().filter(|(name, _)| named(name));
+        let headers = headers.filter_map(|(_, value)| value);
+        let more = event.multi_value_headers.into_iter().flatten().filter(|(name, _)| named(name));
+        let more = more.filter_map(|(_, values)| values).flatten();
+        let query = event.query_string_parameters.into_iter().flatten();
+        let query = query.filter_map(|(name, value)| (name == PARAMETER).then_some(value?));
+        let multi = event.multi_value_query_string_parameters.into_iter().flatten();
+        let multi = multi.filter_map(|(name, values)| (name == PARAMETER).then_some(values?));
+        let id = ShownId::of(headers.chain(more).chain(query).chain(multi.flatten()));
+        Some(Self { id, arn, shape, request_id })
+    }
+}
+
+impl ShownId {
+    /// HTTP APIs join several values with commas, which no session id holds.
+    fn of(values: impl Iterator<Item = String>) -> Self {
+        let mut shown = Self::None;
+        for value in values {
+            for id in value.split(',').filter(|id| !id.is_empty()) {
+                match &shown {
+                    Self::None => shown = Self::One(id.to_owned()),
+                    Self::One(first) if first == id => {}
+                    Self::One(_) | Self::Several => return Self::Several,
+                }
+            }
+        }
+        shown
+    }
+}

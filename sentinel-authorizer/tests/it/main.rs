@@ -1,0 +1,8 @@
+//! The authorizer from outside: events in, answers out.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,261 @@
+//! Who is not let through, and what the client can tell from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use proptest::prelude::*;
+use sentinel_authorizer::ResponseFormat::{Policy, Simple};
+use sentinel_authorizer::Unauthorized;
+use sentinel_store::{
+    Block, CallerKey, Clock, Cursor, Gate, GateAction, GateChange, Listing, MemorySessions, Page,
+    Record, Scope, Session, SessionHandle, SessionStore, StoreError, SystemClock,
+};
+use serde_json::{Value, json};
+
+use crate::world::{HTTP_ARN, REST_ARN, World, allows, http, rest};
+
+fn header(id: &str) -> Value {
+    http(&json!({ "x-sentinel-session-id": id }), &Value::Null)
+}
+
+#[tokio::test]
+async fn without_any_id_the_error_is_exactly_what_api_gateway_makes_401() {
+    let world = World::new(Simple);
+    for event in [
+        http(&json!({}), &Value::Null),
+        http(&Value::Null, &json!({})),
+        header(""),
+        rest(&json!({}), &json!({})),
+        json!({ "type": "TOKEN", "methodArn": REST_ARN }),
+    ] {
+        let error = world.ask(&event).await.unwrap_err();
+        assert_eq!(error.to_string(), "Unauthorized");
+    }
+}
+
+#[tokio::test]
+async fn invariant_7_the_client_cannot_tell_why_a_session_is_refused() {
+    let unknown = {
+        let world = World::new(Policy);
+        let (_, id) = world.session().await;
+        id
+    };
+    let revoked = World::new(Policy);
+    let (_, revoked_id) = revoked.session().await;
+    let block =
+        Block { until: None, by: "carol".into(), reason: "r".into(), at: SystemClock.now() };
+    let change = GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) };
+    revoked.sessions.change_gate(&CallerKey::parse("alice").unwrap(), &change).await.unwrap();
+    let expired = World::new(Policy);
+    let (_, expired_id) = expired.session_until("2026-01-01T01:00:00Z").await;
+    let fresh = World::new(Policy);
+    let wrong_secret = World::new(Policy);
+    let (_, good) = wrong_secret.session().await;
+    let forged = format!("{}aaaaaaaaaaaaaaaaaaaaaaaaaa", good.get(..50).unwrap());
+
+    let mut answers = Vec::new();
+    let mut codes = Vec::new();
+    for (world, id) in [
+        (&fresh, unknown.as_str()),
+        (&revoked, &revoked_id),
+        (&expired, &expired_id),
+        (&wrong_secret, &forged),
+        (&fresh, "session-x"),
+        (&fresh, "anything"),
+    ] {
+        let answer = world.ask(&header(id)).await.unwrap();
+        assert!(!allows(&answer));
+        answers.push(answer.to_string());
+        match world.sink.take().pop().unwrap() {
+            Record::Event(event) => {
+                assert_eq!(event.event, "authorizer_refusal");
+                codes.push(event.code.unwrap());
+            }
+            Record::Decision(_) | Record::Metrics(_) => panic!("not an event"),
+        }
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(codes, ["unknown", "revoked", "expired", "wrong_secret", "malformed", "malformed"]);
+}
+
+#[tokio::test]
+async fn two_different_ids_are_refused_even_when_one_is_good() {
+    let world = World::new(Simple);
+    let (_, id) = world.session().await;
+    let both = |other: &str| {
+        http(&json!({ "x-sentinel-session-id": id }), &json!({ "sentinel_session_id": other }))
+    };
+    assert!(!allows(&world.ask(&both("session-other")).await.unwrap()));
+    assert!(allows(&world.ask(&both(&id)).await.unwrap()));
+    let joined = header(&format!("{id},session-other"));
+    assert!(!allows(&world.ask(&joined).await.unwrap()));
+    assert!(allows(&world.ask(&header(&format!("{id},{id}"))).await.unwrap()));
+    let twice = rest(&json!({ "X-Sentinel-Session-ID": [id, "session-other"] }), &json!({}));
+    assert!(!allows(&world.ask(&twice).await.unwrap()));
+}
+
+/// Fails every read as it is told; no write is ever asked of it.
+#[derive(Debug)]
+struct Failing(fn() -> StoreError);
+
+#[async_trait]
+impl SessionStore for Failing {
+    async fn gate(&self, _: &CallerKey) -> Result<Gate, StoreError> {
+        Err(self.0())
+    }
+
+    async fn change_gate(&self, _: &CallerKey, _: &GateChange) -> Result<Gate, StoreError> {
+        Err(self.0())
+    }
+
+    async fn create_session(&self, _: &Session) -> Result<(), StoreError> {
+        Err(self.0())
+    }
+
+    async fn end_session(&self, _: &SessionHandle, _: DateTime<Utc>) -> Result<(), StoreError> {
+        Err(self.0())
+    }
+
+    async fn session(&self, _: &SessionHandle) -> Result<(Session, Gate), StoreError> {
+        Err(self.0())
+    }
+
+    async fn sessions(&self, _: &Listing, _: Option<&Cursor>) -> Result<Page<Session>, StoreError> {
+        Err(self.0())
+    }
+}
+
+#[tokio::test]
+async fn invariant_1_a_store_that_fails_lets_no_session_through() {
+    let failures: [fn() -> StoreError; 6] = [
+        || StoreError::NotFound,
+        || StoreError::Conflict,
+        || StoreError::Throttled("told to".into()),
+        || StoreError::Unavailable("told to".into()),
+        || StoreError::Refused("told to".into()),
+        || StoreError::Corrupt("told to".into()),
+    ];
+    let (_, id) = World::new(Simple).session().await;
+    for failure in failures {
+        for format in [Simple, Policy] {
+            let world = World::over(format, move |_| Arc::new(Failing(failure)));
+            assert!(!allows(&world.ask(&header(&id)).await.unwrap()), "{:?}", failure());
+        }
+    }
+}
+
+/// Never answers.
+#[derive(Debug)]
+struct Silent(Arc<MemorySessions>);
+
+#[async_trait]
+impl SessionStore for Silent {
+    async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
+        self.0.gate(caller).await
+    }
+
+    async fn change_gate(
+        &self,
+        caller: &CallerKey,
+        change: &GateChange,
+    ) -> Result<Gate, StoreError> {
+        self.0.change_gate(caller, change).await
+    }
+
+    async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
+        self.0.create_session(session).await
+    }
+
+    async fn end_session(
+        &self,
+        handle: &SessionHandle,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.0.end_session(handle, at).await
+    }
+
+    async fn session(&self, _: &SessionHandle) -> Result<(Session, Gate), StoreError> {
+        std::future::pending().await
+    }
+
+    async fn sessions(
+        &self,
+        listing: &Listing,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<Session>, StoreError> {
+        self.0.sessions(listing, cursor).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_is_refused_in_four_seconds() {
+    let world = World::over(Simple, |sessions| Arc::new(Silent(sessions)));
+    let (_, id) = world.session().await;
+    let started = tokio::time::Instant::now();
+    assert!(!allows(&world.ask(&header(&id)).await.unwrap()));
+    assert!(started.elapsed() <= Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn a_log_that_fails_changes_no_refusal() {
+    let world = World::new(Simple);
+    world.sink.set_failing(true);
+    assert!(!allows(&world.ask(&header("session-x")).await.unwrap()));
+}
+
+#[tokio::test]
+async fn an_event_without_an_arn_can_allow_nothing() {
+    let world = World::new(Policy);
+    let (_, id) = world.session().await;
+    for event in [
+        json!({ "version": "2.0", "type": "REQUEST", "headers": { "x-sentinel-session-id": id } }),
+        json!({ "type": "TOKEN", "authorizationToken": id }),
+        json!({}),
+        json!([]),
+        Value::Null,
+    ] {
+        let answer = world.ask(&event).await;
+        assert!(answer.is_err() || !allows(&answer.unwrap()), "{event}");
+    }
+}
+
+proptest! {
+    /// No text but a good session's own id is let through, whatever it is and
+    /// wherever it stands.
+    #[test]
+    fn invariant_7_no_text_but_the_id_itself_is_let_through(text in ".{0,120}", query in any::<bool>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let world = World::new(Simple);
+            world.session().await;
+            let event = if query {
+                http(&json!({}), &json!({ "sentinel_session_id": text }))
+            } else {
+                header(&text)
+            };
+            match world.ask(&event).await {
+                Ok(answer) => assert!(!allows(&answer)),
+                Err(Unauthorized) => assert!(text.chars().all(|c| c == ',')),
+            }
+        });
+    }
+
+    /// Any single change of a good id makes it a bad one.
+    #[test]
+    fn invariant_7_a_changed_id_is_refused(place in any::<prop::sample::Index>(), byte in 0x21_u8..0x7f) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let world = World::new(Simple);
+            let (_, id) = world.session().await;
+            let mut bytes = id.clone().into_bytes();
+            let place = place.index(bytes.len());
+            let changed = std::mem::replace(&mut bytes[place], byte) != byte;
+            let text = String::from_utf8(bytes).unwrap();
+            let answer = world.ask(&header(&text)).await.unwrap();
+            assert_eq!(allows(&answer), !changed, "{text} at {HTTP_ARN}");
+        });
+    }
+}

@@ -1,0 +1,240 @@
+//! The broker: its parts, what it knows of a call, and what every route does
+//! first.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sentinel_policy::Operation;
+use sentinel_store::{
+    AccountId, AuditSink, Clock, Event, PolicyStore, Record, SessionStore, StoreError,
+};
+use tokio::time::Instant;
+
+use crate::identity::is_partition;
+use crate::policies::PolicyCache;
+use crate::{Caller, Code, Denial, IdentityError, Issuer, Random, Settings, VerifiedIdentity};
+
+/// Decides who gets which credentials, hands them out, and takes them back.
+#[derive(Debug)]
+pub struct Broker {
+    pub(crate) settings: Settings,
+    pub(crate) policies: PolicyCache,
+    pub(crate) sessions: Option<Arc<dyn SessionStore>>,
+    pub(crate) issuer: Arc<dyn Issuer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) sink: Arc<dyn AuditSink>,
+}
+
+/// What a broker is put together from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where policy documents are read.
+    pub policies: Arc<dyn PolicyStore>,
+    /// Where sessions are kept; none for no tracking.
+    pub sessions: Option<Arc<dyn SessionStore>>,
+    /// Where credentials come from.
+    pub issuer: Arc<dyn Issuer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Where decisions are recorded.
+    pub sink: Arc<dyn AuditSink>,
+}
+
+/// Where the TVM itself lives: from the ARN it was invoked by, never from the
+/// event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// `aws`, `aws-cn`, `aws-us-gov` …
+    pub partition: String,
+    /// Its account.
+    pub account: AccountId,
+}
+
+impl Home {
+    /// Reads a function's ARN, or any other of the same account.
+    #[must_use]
+    pub fn from_arn(arn: &str) -> Option<Self> {
+        let mut parts = arn.split(':');
+        let (arn, partition) = (parts.next()?, parts.next()?);
+        let account = AccountId::parse(parts.nth(2)?).ok()?;
+        (arn == "arn" && is_partition(partition))
+            .then(|| Self { partition: partition.to_owned(), account })
+    }
+}
+
+/// One call: what is known of it beside what the client says.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its id, which the client is told and every record carries.
+    pub request_id: String,
+    /// Where it was received.
+    pub home: Home,
+    /// The address that it came from, as API Gateway saw it.
+    pub source_ip: Option<std::net::IpAddr>,
+    /// When it must be answered at the latest.
+    pub deadline: Instant,
+    /// The version of the function that serves it.
+    pub function_version: Option<String>,
+}
+
+/// There was no time left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutOfTime;
+
+impl Call {
+    /// What the future gives, if it does so before the deadline.
+    pub(crate) async fn in_time<F: Future>(&self, future: F) -> Result<F::Output, OutOfTime> {
+        tokio::time::timeout_at(self.deadline, future).await.map_err(|_| OutOfTime)
+    }
+
+    /// The same for a store, whose silence is its being unavailable.
+    pub(crate) async fn ask<T>(
+        &self,
+        future: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.in_time(future).await.unwrap_or_else(|OutOfTime| {
+            Err(StoreError::Unavailable("no answer before the deadline".into()))
+        })
+    }
+}
+
+impl Broker {
+    /// Puts a broker together.
+    #[must_use]
+    pub fn new(settings: Settings, parts: Parts) -> Self {
+        let Parts { policies, sessions, issuer, clock, random, sink } = parts;
+        let policies = PolicyCache::new(&settings, policies, Arc::clone(&clock));
+        Self { settings, policies, sessions, issuer, clock, random, sink }
+    }
+
+    /// What it was set up with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The caller of a verified identity, if it is one that is served.
+    ///
+    /// # Errors
+    /// `IAM_AUTH_REQUIRED`, or `FORBIDDEN` for an account that is not trusted.
+    /// Either is recorded as an event.
+    pub fn identify(
+        &self,
+        call: &Call,
+        verified: Option<&VerifiedIdentity<'_>>,
+    ) -> Result<Caller, Denial> {
+        let own = std::slice::from_ref(&call.home.account);
+        let trusted = self.settings.trusted_accounts.as_deref().unwrap_or(own);
+        let result = match verified {
+            None => Err(IdentityError::Unsupported),
+            Some(verified) => {
+                Caller::from_verified(verified, trusted, &self.settings.session_name_roles)
+            }
+        };
+        result.map_err(|error| {
+            let denial = match error {
+                IdentityError::Unsupported | IdentityError::AccountMismatch => Denial::new(
+                    Code::IamAuthRequired,
+                    "sign the request's headers with SigV4 (service `execute-api`), as an IAM user \
+                     or an assumed role",
+                ),
+                IdentityError::UntrustedAccount => Denial::new(
+                    Code::Forbidden,
+                    "your account is not one that Sentinel serves; sign with credentials of \
+                     another, or ask whoever runs Sentinel to trust it",
+                ),
+            };
+            tracing::info!(request_id = call.request_id, %error, "refused an identity");
+            let event = Event {
+                code: Some(denial.code.as_str().to_owned()),
+                by: verified.map(|verified| verified.user_arn.chars().take(256).collect()),
+                reason: Some(error.to_string()),
+                ..self.event("identity_refused", call)
+            };
+            match self.record_event(event) {
+                Ok(()) => denial,
+                Err(denial) => denial,
+            }
+        })
+    }
+
+    /// Refuses a caller who is revoked as a whole: what every route asks that
+    /// does not ask for more.
+    pub(crate) async fn not_revoked(&self, call: &Call, caller: &Caller) -> Result<(), Denial> {
+        let Some(sessions) = &self.sessions else { return Ok(()) };
+        let gate = call.ask(sessions.gate(&caller.key)).await.map_err(|error| {
+            tracing::warn!(request_id = call.request_id, %error, cause = ?error, "no gate");
+            Denial::store(&error)
+        })?;
+        match gate.blocked(self.clock.now()) {
+            Some(_) => Err(Denial::revoked()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `caller` may do this as an operator: by `SENTINEL_OPERATORS`, to
+    /// list and revoke whatever the state of the policy, or by the main
+    /// document.
+    pub(crate) async fn may(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<bool, Denial> {
+        if self.is_configured_operator(caller, operation) {
+            return Ok(true);
+        }
+        let main = self.policies.main(call).await?;
+        Ok(main.is_some_and(|main| main.policy.may_operate(&caller.user, operation)))
+    }
+
+    fn is_configured_operator(&self, caller: &Caller, operation: Operation) -> bool {
+        match operation {
+            Operation::ListSessions | Operation::Revoke => {
+                self.settings.operators.iter().any(|operator| operator.is(caller))
+            }
+            Operation::Reinstate
+            | Operation::ListRequests
+            | Operation::RevokeApproval
+            | Operation::ListBreakGlass
+            | Operation::CloseBreakGlass => false,
+        }
+    }
+
+    /// An event of this call, to be completed.
+    pub(crate) fn event(&self, name: &'static str, call: &Call) -> Event {
+        Event {
+            timestamp: self.clock.now(),
+            event: name,
+            by: None,
+            user: None,
+            profile: None,
+            session: None,
+            reason: None,
+            code: None,
+            epoch: None,
+            blocked_until: None,
+            request_id: Some(call.request_id.clone()),
+        }
+    }
+
+    /// Records an event; what could not be recorded must not be answered.
+    pub(crate) fn record_event(&self, event: Event) -> Result<(), Denial> {
+        self.record(&Record::Event(Box::new(event)))
+    }
+
+    pub(crate) fn record(&self, record: &Record) -> Result<(), Denial> {
+        self.sink.write(record).map_err(|error| {
+            tracing::error!(cause = ?error, "a record could not be written");
+            Denial::unavailable()
+        })
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,337 @@
+//! What operators do: list sessions, revoke, reinstate. Callers list their own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sentinel_policy::Operation;
+use sentinel_store::{
+    AccountId, Block, CallerKey, Cursor, Event, Gate, GateAction, GateChange, Listing, ProfileName,
+    Scope, Session, SessionHandle, SessionState, SessionStore, StoreError,
+};
+use serde::Serialize;
+
+use crate::identity::is_name;
+use crate::{Broker, Call, Caller, Code, Denial};
+
+/// Which sessions are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListSessions {
+    /// Whose; none for everybody's, or one's own for who is no operator.
+    pub user: Option<CallerKey>,
+    /// On which profile.
+    pub profile: Option<ProfileName>,
+    /// In which state.
+    pub state: Option<SessionState>,
+    /// Where the page begins.
+    pub cursor: Option<Cursor>,
+}
+
+/// The answer to `GET /sessions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SessionList {
+    /// Some of the sessions; there may be more even when this is empty.
+    pub sessions: Vec<SessionView>,
+    /// Where the next page begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// A session as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "named as in the answer; what each holds is in docs/records.md")]
+pub struct SessionView {
+    pub session: SessionHandle,
+    pub user: String,
+    pub profile: ProfileName,
+    pub account: AccountId,
+    pub principal: String,
+    pub source_identity: String,
+    #[serde(serialize_with = "sentinel_store::rfc3339")]
+    pub created: DateTime<Utc>,
+    #[serde(serialize_with = "sentinel_store::rfc3339")]
+    pub expires: DateTime<Utc>,
+    pub state: SessionState,
+}
+
+/// Whom a revocation or a reinstatement is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The caller of that session, on its profile.
+    Session(SessionHandle),
+    /// A caller on one profile.
+    OnProfile(CallerKey, ProfileName),
+    /// A caller as a whole.
+    Caller(CallerKey),
+}
+
+/// The answer to a revocation or a reinstatement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Revocation {
+    /// Who: the caller key.
+    pub user: CallerKey,
+    /// On which profile, unless as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileName>,
+    /// The epoch: sessions of another one are refused.
+    pub epoch: u64,
+    /// Until when new sessions are refused; absent when until reinstated, or
+    /// when nothing blocks them.
+    #[serde(
+        serialize_with = "sentinel_store::rfc3339_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub blocked_until: Option<DateTime<Utc>>,
+}
+
+/// The caller key of a `user` as operators write it: a name or
+/// `account/RoleName`. None for anything else.
+#[must_use]
+pub fn parse_user(text: &str) -> Option<CallerKey> {
+    let key = match text.split_once('/') {
+        Some((account, role)) => {
+            (AccountId::parse(account).is_ok() && is_name(role)).then(|| text.to_owned())
+        }
+        None => is_name(text).then(|| text.to_ascii_lowercase()),
+    };
+    CallerKey::parse(&key?).ok()
+}
+
+impl Broker {
+    /// Sessions: everybody's for operators, one's own for anyone.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` for somebody else's, `NOT_FOUND` without a session table, and
+    /// what failing stores mean.
+    pub async fn list_sessions(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        query: &ListSessions,
+    ) -> Result<SessionList, Denial> {
+        let store = self.tracked_sessions()?;
+        self.not_revoked(call, caller).await?;
+        let own = query.user.as_ref() == Some(&caller.key);
+        let listing = if own {
+            Listing::Caller(caller.key.clone())
+        } else if self.may_list(call, caller, query).await? {
+            query.user.clone().map_or(Listing::All, Listing::Caller)
+        } else if query.user.is_none() {
+            Listing::Caller(caller.key.clone())
+        } else {
+            return Err(Denial::new(
+                Code::Forbidden,
+                "only operators may list the sessions of others; leave `user` out for your own",
+            ));
+        };
+        let failed = |error: StoreError| match (&error, &query.cursor) {
+            (StoreError::Conflict | StoreError::NotFound, Some(_)) => Denial::new(
+                Code::InvalidRequest,
+                "`cursor` is not one that this list gave; begin again without it",
+            ),
+            _ => store_failed(call, &error),
+        };
+        let page =
+            call.ask(store.sessions(&listing, query.cursor.as_ref())).await.map_err(failed)?;
+        let mut gates: HashMap<CallerKey, Gate> = HashMap::new();
+        let mut sessions = Vec::new();
+        let now = self.now();
+        for session in page.items {
+            if query.profile.as_ref().is_some_and(|profile| *profile != session.profile) {
+                continue;
+            }
+            if !gates.contains_key(&session.caller) {
+                let gate = call.ask(store.gate(&session.caller)).await;
+                let gate = gate.map_err(|error| store_failed(call, &error))?;
+                gates.insert(session.caller.clone(), gate);
+            }
+            let Some(gate) = gates.get(&session.caller) else { continue };
+            let state = session.state(gate, self.settings.generation, now);
+            if query.state.is_none_or(|wanted| wanted == state) {
+                sessions.push(view(session, state));
+            }
+        }
+        Ok(SessionList { sessions, next: page.next.map(|cursor| cursor.0) })
+    }
+
+    /// Whether this caller may list beyond their own. Who asks for no one in
+    /// particular gets their own when the policy cannot say.
+    async fn may_list(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        query: &ListSessions,
+    ) -> Result<bool, Denial> {
+        match self.may(call, caller, Operation::ListSessions).await {
+            Err(_) if query.user.is_none() => Ok(false),
+            other => other,
+        }
+    }
+
+    /// Revokes: old sessions are refused from now on, and new ones until an
+    /// operator reinstates, or for as long as is said.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` for who is no operator, `NOT_FOUND` for an unknown session or
+    /// without a session table, and what failing stores mean. After an error the
+    /// revocation may or may not have happened; to repeat it is safe.
+    pub async fn revoke(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        target: &Target,
+        reason: &str,
+        length: Option<Duration>,
+    ) -> Result<Revocation, Denial> {
+        let store = self.operator(call, caller, Operation::Revoke).await?;
+        let (key, scope) = self.resolve(call, store, target).await?;
+        let at = self.now();
+        let until = match length {
+            None => None,
+            Some(length) => Some(
+                TimeDelta::from_std(length)
+                    .ok()
+                    .and_then(|length| at.checked_add_signed(length))
+                    .ok_or_else(|| Denial::new(Code::InvalidRequest, "`for_s` is out of range"))?,
+            ),
+        };
+        let block = Block { until, by: caller.key.to_string(), reason: reason.to_owned(), at };
+        let change = GateChange { scope, action: GateAction::Revoke(block) };
+        self.change(call, caller, store, &key, &change, reason, "revocation").await
+    }
+
+    /// Lets a revoked caller in again. Old sessions stay dead.
+    ///
+    /// # Errors
+    /// As for [`Broker::revoke`]; and `FORBIDDEN` for oneself.
+    pub async fn reinstate(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        target: &Target,
+        reason: &str,
+    ) -> Result<Revocation, Denial> {
+        let store = self.operator(call, caller, Operation::Reinstate).await?;
+        let (key, scope) = self.resolve(call, store, target).await?;
+        if key == caller.key {
+            return Err(Denial::new(
+                Code::Forbidden,
+                "nobody reinstates themselves; ask another operator",
+            ));
+        }
+        let change = GateChange { scope, action: GateAction::Reinstate };
+        self.change(call, caller, store, &key, &change, reason, "reinstatement").await
+    }
+
+    /// The session store, for who may do this as an operator.
+    async fn operator(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<&Arc<dyn SessionStore>, Denial> {
+        let store = self.tracked_sessions()?;
+        self.not_revoked(call, caller).await?;
+        if self.may(call, caller, operation).await? {
+            Ok(store)
+        } else {
+            Err(Denial::new(
+                Code::Forbidden,
+                format!(
+                    "only an operator who may `{}` may do this: see `operators` in the main policy \
+                     document",
+                    operation.as_str()
+                ),
+            ))
+        }
+    }
+
+    fn tracked_sessions(&self) -> Result<&Arc<dyn SessionStore>, Denial> {
+        self.sessions.as_ref().ok_or_else(|| {
+            Denial::new(
+                Code::NotFound,
+                "sessions are not tracked here: set SENTINEL_SESSION_TABLE to track them",
+            )
+        })
+    }
+
+    async fn resolve(
+        &self,
+        call: &Call,
+        store: &Arc<dyn SessionStore>,
+        target: &Target,
+    ) -> Result<(CallerKey, Scope), Denial> {
+        match target {
+            Target::Caller(caller) => Ok((caller.clone(), Scope::Caller)),
+            Target::OnProfile(caller, profile) => {
+                Ok((caller.clone(), Scope::Profile(profile.clone())))
+            }
+            Target::Session(handle) => match call.ask(store.session(handle)).await {
+                Ok((session, _)) if session.handle == *handle => {
+                    Ok((session.caller, Scope::Profile(session.profile)))
+                }
+                Ok(_) => Err(Denial::unavailable()),
+                Err(StoreError::NotFound) => {
+                    Err(Denial::new(Code::NotFound, "there is no such session"))
+                }
+                Err(error) => Err(store_failed(call, &error)),
+            },
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the change and its record")]
+    async fn change(
+        &self,
+        call: &Call,
+        by: &Caller,
+        store: &Arc<dyn SessionStore>,
+        key: &CallerKey,
+        change: &GateChange,
+        reason: &str,
+        event: &'static str,
+    ) -> Result<Revocation, Denial> {
+        let gate = call.ask(store.change_gate(key, change)).await;
+        let gate = gate.map_err(|error| store_failed(call, &error))?;
+        let state = gate.state(&change.scope);
+        let profile = match &change.scope {
+            Scope::Caller => None,
+            Scope::Profile(profile) => Some(profile.clone()),
+        };
+        let answer = Revocation {
+            user: key.clone(),
+            profile,
+            epoch: state.epoch.0,
+            blocked_until: state.block.and_then(|block| block.until),
+        };
+        self.record_event(Event {
+            by: Some(by.key.to_string()),
+            user: Some(key.to_string()),
+            profile: answer.profile.as_ref().map(ToString::to_string),
+            reason: Some(reason.to_owned()),
+            epoch: Some(answer.epoch),
+            blocked_until: answer.blocked_until,
+            ..self.event(event, call)
+        })?;
+        Ok(answer)
+    }
+}
+
+fn view(session: Session, state: SessionState) -> SessionView {
+    SessionView {
+        session: session.handle,
+        user: session.user,
+        profile: session.profile,
+        account: session.account,
+        principal: session.principal,
+        source_identity: session.source_identity,
+        created: session.created,
+        expires: session.expires,
+        state,
+    }
+}
+
+fn store_failed(call: &Call, error: &StoreError) -> Denial {
+    tracing::warn!(request_id = call.request_id, cause = ?error, "the session store failed");
+    Denial::store(error)
+}

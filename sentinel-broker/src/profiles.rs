@@ -1,0 +1,88 @@
+//! Which profiles a caller can get under some circumstance.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use sentinel_store::ProfileName;
+use serde::Serialize;
+
+use crate::{Broker, Call, Caller, Code, Denial};
+
+/// How many documents are read at the same time.
+const AT_ONCE: usize = 10;
+
+/// The answer to `GET /profiles`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProfileList {
+    /// The profiles, sorted by name.
+    pub profiles: Vec<ProfileView>,
+    /// What the documents of single profiles lie under.
+    pub root: String,
+}
+
+/// One profile of the list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ProfileView {
+    /// Its name.
+    pub name: String,
+    /// The document that governs it.
+    pub policy_path: String,
+}
+
+impl Broker {
+    /// The profiles that this caller can get under some circumstance.
+    ///
+    /// # Errors
+    /// Where the main document, the list of documents or the caller's gate
+    /// cannot be read. A single document that cannot be used hides its own
+    /// profile only.
+    pub async fn profiles(&self, call: &Call, caller: &Caller) -> Result<ProfileList, Denial> {
+        let (revoked, main, names) = tokio::join!(
+            self.not_revoked(call, caller),
+            self.policies.main(call),
+            self.policies.names(call)
+        );
+        revoked?;
+        let (main, names) = (main?, names?);
+        let parameter = &self.settings.policy_parameter;
+        let who = caller.in_policy();
+
+        let mut profiles = BTreeSet::new();
+        let mut governed_by_main = BTreeSet::new();
+        if let Some(main) = &main {
+            governed_by_main.extend(main.policy.governs());
+            governed_by_main.insert(parameter.name());
+            for &name in &governed_by_main {
+                if ProfileName::parse(name).is_ok() && main.policy.may_obtain(&who, name) {
+                    let (name, policy_path) = (name.to_owned(), parameter.as_str().to_owned());
+                    profiles.insert(ProfileView { name, policy_path });
+                }
+            }
+        }
+        let others: Vec<&str> = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !governed_by_main.contains(name) && ProfileName::parse(name).is_ok())
+            .collect();
+        for some in others.chunks(AT_ONCE) {
+            let read = some.iter().map(|name| self.policies.profile_document(call, name));
+            for (&name, document) in some.iter().zip(join_all(read).await) {
+                let document = match document {
+                    Ok(document) => document,
+                    // Its own vend says that it cannot be used; the others are
+                    // no worse for it.
+                    Err(denial) if denial.code == Code::PolicyError => None,
+                    Err(denial) => return Err(denial),
+                };
+                if document.is_some_and(|document| document.policy.may_obtain(&who, name)) {
+                    let policy_path = self.settings.policy_root.join(name).as_str().to_owned();
+                    profiles.insert(ProfileView { name: name.to_owned(), policy_path });
+                }
+            }
+        }
+        Ok(ProfileList {
+            profiles: profiles.into_iter().collect(),
+            root: self.settings.policy_root.as_str().to_owned(),
+        })
+    }
+}

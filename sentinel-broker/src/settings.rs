@@ -1,0 +1,163 @@
+//! What a broker is set up with. Every value was parsed, and is therefore
+//! valid.
+
+use std::time::Duration;
+
+use sentinel_policy::RoleArn;
+use sentinel_store::{AccountId, Generation, PolicyPath, ProfileName};
+
+use crate::identity::{is_name, is_partition};
+use crate::{Caller, Home, SessionNameRole, SourceIdentityFormat};
+
+/// The settings of a broker. The defaults are those of `interface.md`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the main document lies.
+    pub policy_parameter: PolicyPath,
+    /// What the documents of single profiles lie under.
+    pub policy_root: PolicyPath,
+    /// Whether there must be a main document. Only a developer's machine may do
+    /// without.
+    pub main_document_required: bool,
+    /// A copy of a document older than this is refreshed before it decides.
+    pub policy_cache_ttl: Duration,
+    /// A copy older than this never decides; 0 for no stale copy at all.
+    pub policy_max_age: Duration,
+    /// The accounts that are served; none for the function's own.
+    pub trusted_accounts: Option<Vec<AccountId>>,
+    /// The roles whose session name is the user.
+    pub session_name_roles: Vec<SessionNameRole>,
+    /// Who may list and revoke whatever the state of the policy.
+    pub operators: Vec<OperatorArn>,
+    /// The role of a profile for which the policy names none.
+    pub role_arn_template: RoleArnTemplate,
+    /// The upper bound on every credential.
+    pub max_duration: Duration,
+    /// How source identities are written.
+    pub source_identity: SourceIdentityFormat,
+    /// The name of the session table, where sessions are tracked.
+    pub session_table: Option<String>,
+    /// The generation of the session table.
+    pub generation: Generation,
+}
+
+impl Settings {
+    /// The defaults, with the main document at that path and the others beside
+    /// it.
+    #[must_use]
+    pub fn new(policy_parameter: PolicyPath) -> Self {
+        let policy_root = policy_parameter.parent().unwrap_or_else(|| PolicyPath::new(""));
+        Self {
+            policy_parameter,
+            policy_root,
+            main_document_required: true,
+            policy_cache_ttl: Duration::from_secs(30),
+            policy_max_age: Duration::from_secs(300),
+            trusted_accounts: None,
+            session_name_roles: SessionNameRole::parse(SessionNameRole::DEFAULT)
+                .into_iter()
+                .collect(),
+            operators: Vec::new(),
+            role_arn_template: RoleArnTemplate::default(),
+            max_duration: Duration::from_secs(3600),
+            source_identity: SourceIdentityFormat::default(),
+            session_table: None,
+            generation: Generation::default(),
+        }
+    }
+}
+
+/// An entry of `SENTINEL_OPERATORS`: an IAM user's ARN, an assumed-role
+/// session's, or a role's, which stands for any session of that role. Compared
+/// whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorArn(Box<str>);
+
+impl OperatorArn {
+    /// Reads one; none for another kind of ARN, or one with a wildcard.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let (arn, partition) = (parts.next()?, parts.next()?);
+        let (service, region) = (parts.next()?, parts.next()?);
+        let (account, resource) = (parts.next()?, parts.next()?);
+        let named = match service {
+            "iam" => {
+                let path = resource.strip_prefix("user/").or(resource.strip_prefix("role/"))?;
+                path.split('/').all(is_name)
+            }
+            "sts" => {
+                let (role, session) = resource.strip_prefix("assumed-role/")?.split_once('/')?;
+                is_name(role) && is_name(session)
+            }
+            _ => false,
+        };
+        let valid = arn == "arn"
+            && is_partition(partition)
+            && region.is_empty()
+            && AccountId::parse(account).is_ok()
+            && named;
+        valid.then(|| Self(text.into()))
+    }
+
+    /// Whether `caller` is meant. A session's own ARN counts only where the
+    /// session name can be trusted; a role's ARN counts for any session of it.
+    #[must_use]
+    pub fn is(&self, caller: &Caller) -> bool {
+        if caller.named && *self.0 == *caller.principal {
+            return true;
+        }
+        let Some(role) = &caller.role else { return false };
+        // An assumed-role ARN does not carry the role's path.
+        let mut parts = self.0.splitn(6, ':');
+        let (_, partition) = (parts.next(), parts.next());
+        let (service, _) = (parts.next(), parts.next());
+        let (account, resource) = (parts.next(), parts.next());
+        service == Some("iam")
+            && partition == caller.principal.split(':').nth(1)
+            && account == Some(caller.account.as_str())
+            && resource
+                .and_then(|resource| resource.strip_prefix("role/"))
+                .and_then(|path| path.rsplit('/').next())
+                == Some(role.as_str())
+    }
+}
+
+/// `SENTINEL_ROLE_ARN_TEMPLATE`: a role's ARN with `{partition}`, `{account}`
+/// and `{profile}` in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleArnTemplate(Box<str>);
+
+impl Default for RoleArnTemplate {
+    fn default() -> Self {
+        Self(Self::DEFAULT.into())
+    }
+}
+
+impl RoleArnTemplate {
+    /// What holds when nothing else is set.
+    pub const DEFAULT: &'static str =
+        "arn:{partition}:iam::{account}:role/SentinelProtected-{profile}";
+
+    /// Reads a template. It must name the profile, or all profiles would share
+    /// one role, and give a role's ARN.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let template = Self(text.into());
+        let filled = template.fill_text("aws", "111122223333", "profile");
+        (text.contains("{profile}") && RoleArn::parse(&filled).is_some()).then_some(template)
+    }
+
+    /// The role of that profile; none when the whole is too long for an ARN.
+    #[must_use]
+    pub fn fill(&self, home: &Home, profile: &ProfileName) -> Option<RoleArn> {
+        RoleArn::parse(&self.fill_text(&home.partition, home.account.as_str(), profile.as_str()))
+    }
+
+    fn fill_text(&self, partition: &str, account: &str, profile: &str) -> String {
+        self.0
+            .replace("{partition}", partition)
+            .replace("{account}", account)
+            .replace("{profile}", profile)
+    }
+}

@@ -1,0 +1,135 @@
+//! The stamp on every credential: who asked, in the characters that STS takes.
+
+use std::fmt;
+
+use data_encoding::BASE32_NOPAD;
+use sentinel_store::{CallerKey, SessionHandle};
+use sha2::{Digest, Sha256};
+
+/// Above this many characters a caller is written by its beginning and a hash.
+const MAX_CALLER: usize = 46;
+
+/// SourceIdentity and RoleSessionName of one session:
+/// `sentinel-<caller>-<the last 8 characters of the handle>`, at most 64
+/// characters of `[A-Za-z0-9_+=,.@-]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SourceIdentity(String);
+
+impl SourceIdentity {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SourceIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How source identities are written: with which separator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceIdentityFormat {
+    separator: char,
+}
+
+impl Default for SourceIdentityFormat {
+    fn default() -> Self {
+        Self { separator: '-' }
+    }
+}
+
+impl SourceIdentityFormat {
+    /// A format with another separator: one of `-_.,@+=`, since STS takes no
+    /// other that is not a letter or a digit. None for anything else.
+    #[must_use]
+    pub fn with_separator(separator: &str) -> Option<Self> {
+        let mut characters = separator.chars();
+        let (first, rest) = (characters.next()?, characters.next());
+        (rest.is_none() && "-_.,@+=".contains(first)).then_some(Self { separator: first })
+    }
+
+    /// The source identity of one session of that caller.
+    #[must_use]
+    pub fn of_session(&self, caller: &CallerKey, handle: &SessionHandle) -> SourceIdentity {
+        SourceIdentity(self.join(caller, &handle.short()))
+    }
+
+    /// The pattern, for IAM's `StringLike`, of all source identities of that
+    /// caller and of nobody else.
+    #[must_use]
+    pub fn of_caller(&self, caller: &CallerKey) -> String {
+        self.join(caller, "????????")
+    }
+
+    fn join(&self, caller: &CallerKey, last: &str) -> String {
+        let Self { separator } = self;
+        format!("sentinel{separator}{}{separator}{last}", encode(caller.as_str()))
+    }
+}
+
+/// Writes a caller key in STS's characters. Injective: `=` begins an escape and
+/// nothing else, and `==`, which no escape holds, marks the hashed form.
+fn encode(caller: &str) -> String {
+    let mut encoded = String::with_capacity(caller.len());
+    for byte in caller.bytes() {
+        if byte.is_ascii_alphanumeric() || b"_.,@+-".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("={byte:02X}"));
+        }
+    }
+    if encoded.len() > MAX_CALLER {
+        let hash = BASE32_NOPAD.encode(&Sha256::digest(caller.as_bytes())).to_ascii_lowercase();
+        encoded =
+            encoded.chars().take(20).chain("==".chars()).chain(hash.chars().take(24)).collect();
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> CallerKey {
+        CallerKey::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_caller_is_written_in_characters_that_sts_takes() {
+        assert_eq!(encode("alice"), "alice");
+        assert_eq!(encode("111122223333/ci"), "111122223333=2Fci");
+        assert_eq!(encode("a=b"), "a=3Db");
+        assert_eq!(encode("é"), "=C3=A9");
+    }
+
+    #[test]
+    fn a_long_caller_is_its_beginning_and_a_hash_of_46_characters() {
+        let encoded = encode(&"x".repeat(47));
+        assert_eq!(encoded.len(), 46);
+        assert!(encoded.starts_with(&format!("{}==", "x".repeat(20))));
+        assert_ne!(encoded, encode(&"x".repeat(48)));
+        assert_eq!(encode(&"x".repeat(46)), "x".repeat(46));
+    }
+
+    #[test]
+    fn a_source_identity_ends_with_the_random_part_of_the_handle() {
+        let caller = key("alice");
+        let handle = SessionHandle::new(caller.hash(), [7; 10]);
+        let identity = SourceIdentityFormat::default().of_session(&caller, &handle);
+        let short = identity.as_str().strip_prefix("sentinel-alice-").unwrap();
+        assert_eq!(short.len(), 8);
+        assert!(handle.to_string().ends_with(short));
+        assert_eq!(SourceIdentityFormat::default().of_caller(&caller), "sentinel-alice-????????");
+    }
+
+    #[test]
+    fn a_separator_is_one_character_that_sts_takes() {
+        assert!(SourceIdentityFormat::with_separator("_").is_some());
+        for refused in ["", ":", "--", "a", "*"] {
+            assert!(SourceIdentityFormat::with_separator(refused).is_none(), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Which document governs a profile, and how old a copy may be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use sentinel_broker::Code;
+use sentinel_store::PolicyPath;
+use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
+
+use crate::world::{ALICE, Plan, ROOT, World};
+
+const OPEN: &str = "version: \"1\"\nrules: [{ name: all, effect: allow }]\n";
+const SHUT: &str = "version: \"1\"\nrules: [{ name: none, effect: deny }]\n";
+
+async fn code(world: &World, user: &str, profile: &str) -> Option<Code> {
+    world.vend(user, profile).await.err().map(|denial| denial.code)
+}
+
+#[tokio::test]
+async fn the_main_document_governs_its_own_name_what_it_describes_and_what_it_names() {
+    let main = r#"
+version: "1"
+profiles: { described: {} }
+rules:
+  - { name: named, effect: allow, conditions: { profiles: [named, "pattern-*"] } }
+  - { name: deny, effect: deny, conditions: { profiles: [denied] } }
+  - { name: unless, effect: allow, conditions: { users: [alice] }, unless: { profiles: [other] } }
+"#;
+    let world = World::new(main);
+    for name in ["main", "described", "named", "pattern-x", "denied", "other"] {
+        world.put(name, if name == "main" { main } else { SHUT });
+    }
+    // Governed by the main document, which allows; their own documents deny.
+    for profile in ["main", "described", "named"] {
+        assert_eq!(code(&world, "alice", profile).await, None, "{profile}");
+    }
+    // Named by a pattern, by a deny or under `unless` only: their own documents.
+    for profile in ["pattern-x", "denied", "other"] {
+        assert_eq!(code(&world, "alice", profile).await, Some(Code::PolicyDeny), "{profile}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_used_vends_nothing_of_what_it_governs() {
+    for unusable in [
+        "rules: [",
+        "version: \"2\"\nrules: []\n",
+        // In a profile's own document neither a role nor operators may stand.
+        "version: \"1\"\nprofiles: { own: { role_arn: \"arn:aws:iam::111122223333:role/x\" } }\nrules: [{ name: a, effect: allow }]\n",
+        "version: \"1\"\nrules: [{ name: a, effect: allow }]\noperators: [{ name: o, users: [alice], may: [revoke] }]\n",
+        // Without device facts a deny on a device would let everybody pass.
+        "version: \"1\"\nrules: [{ name: a, effect: deny, conditions: { device: { require_mdm: true } } }]\n",
+    ] {
+        let world = World::new(ALICE);
+        world.put("own", unusable);
+        assert_eq!(code(&world, "alice", "own").await, Some(Code::PolicyError), "{unusable}");
+        assert_eq!(code(&world, "alice", "production").await, None);
+    }
+    let world = World::new("rules: [");
+    world.put("own", OPEN);
+    assert_eq!(code(&world, "alice", "own").await, Some(Code::PolicyError));
+}
+
+#[tokio::test]
+async fn no_main_document_no_credentials_unless_none_is_required() {
+    for (required, expected) in [(true, Some(Code::PolicyError)), (false, None)] {
+        let mut plan = Plan::default();
+        plan.settings.main_document_required = required;
+        let world = World::with(ALICE, plan);
+        world.policies.remove(&PolicyPath::new(ROOT).join("main"));
+        world.put("own", OPEN);
+        assert_eq!(code(&world, "alice", "own").await, expected);
+    }
+}
+
+/// A world with a warm cache, whose policy store then fails like that.
+async fn failing(plan: Plan, faults: &Arc<Faults>, failure: Failure) -> World {
+    let world = World::with(ALICE, Plan { hook: faults.clone(), ..plan });
+    world.vend("alice", "production").await.unwrap();
+    faults.fail(Which::Operation(Operation::Policy), Moment::Before, failure);
+    world
+}
+
+#[tokio::test]
+async fn a_stale_copy_decides_only_in_need_only_for_a_while_and_is_recorded() {
+    for (failure, later) in
+        [(Failure::Throttled, Code::RateLimited), (Failure::Unavailable, Code::StoreUnavailable)]
+    {
+        let faults = Faults::new();
+        let world = failing(Plan::default(), &faults, failure).await;
+        world.clock.advance(29);
+        assert_eq!(code(&world, "alice", "production").await, None);
+        assert!(!world.decisions().pop().unwrap().policy_stale);
+        world.clock.advance(1);
+        assert_eq!(code(&world, "alice", "production").await, None);
+        assert!(world.decisions().pop().unwrap().policy_stale);
+        world.clock.advance(269);
+        assert_eq!(code(&world, "alice", "production").await, None);
+        world.clock.advance(1);
+        assert_eq!(code(&world, "alice", "production").await, Some(later));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_says_no_is_believed_over_any_copy() {
+    for failure in [Failure::Refused, Failure::Corrupt, Failure::NotFound] {
+        let faults = Faults::new();
+        let world = failing(Plan::default(), &faults, failure).await;
+        world.clock.advance(31);
+        assert_eq!(code(&world, "alice", "production").await, Some(Code::PolicyError));
+    }
+}
+
+#[tokio::test]
+async fn stale_copies_can_be_switched_off() {
+    let faults = Faults::new();
+    let mut plan = Plan::default();
+    plan.settings.policy_max_age = Duration::ZERO;
+    let world = failing(plan, &faults, Failure::Unavailable).await;
+    world.clock.advance(31);
+    assert_eq!(code(&world, "alice", "production").await, Some(Code::StoreUnavailable));
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_no_copy_young() {
+    let faults = Faults::new();
+    let world = failing(Plan::default(), &faults, Failure::Unavailable).await;
+    world.clock.advance(-3600);
+    assert_eq!(code(&world, "alice", "production").await, Some(Code::StoreUnavailable));
+}
+
+#[tokio::test]
+async fn a_change_is_in_force_after_the_ttl() {
+    let world = World::new(ALICE);
+    assert_eq!(code(&world, "bob", "production").await, Some(Code::PolicyDeny));
+    world.put("main", &ALICE.replace("alice", "bob"));
+    assert_eq!(code(&world, "bob", "production").await, Some(Code::PolicyDeny));
+    world.clock.advance(30);
+    assert_eq!(code(&world, "bob", "production").await, None);
+}
+
+#[tokio::test]
+async fn many_at_once_share_one_flight_for_each_document() {
+    let faults = Faults::new();
+    faults.delay(Which::Operation(Operation::Policy), Moment::Before, Duration::from_millis(20));
+    let plan = Plan { hook: faults.clone(), ..Plan::default() };
+    let world = World::with(ALICE, plan);
+    world.put("staging", OPEN);
+    let vends = (0..40).map(|n| {
+        let profile = if n % 2 == 0 { "production" } else { "staging" };
+        world.vend("alice", profile)
+    });
+    assert!(join_all(vends).await.iter().all(Result::is_ok));
+    let calls = faults.calls();
+    let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
+    assert_eq!((count(Operation::Policy), count(Operation::Names)), (2, 1));
+}
+
+#[tokio::test]
+async fn an_unknown_name_costs_no_read_of_its_own() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
+    for n in 0..20 {
+        assert_eq!(code(&world, "alice", &format!("guess-{n}")).await, Some(Code::PolicyDeny));
+    }
+    let calls = faults.calls();
+    let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
+    assert_eq!((count(Operation::Policy), count(Operation::Names)), (1, 1));
+}

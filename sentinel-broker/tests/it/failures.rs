@@ -1,0 +1,183 @@
+//! Every call that a vend makes, made to fail in every way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sentinel_broker::{Code, Denial, Vended};
+use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
+use sentinel_store::{Clock, Effect, Generation, Listing, SessionState, SessionStore};
+
+use crate::world::{ALICE, ASSUME_ROLE, Plan, World};
+
+const STAGING: &str = "version: \"1\"\nrules: [{ name: all, effect: allow }]\n";
+
+/// A world with one profile in the main document and one in its own.
+fn world(faults: &Arc<Faults>) -> World {
+    let world = World::with(ALICE, Plan::faulty(faults));
+    world.put("staging", STAGING);
+    world
+}
+
+/// The calls of a vend on which nothing fails.
+async fn calls(profile: &str) -> Vec<Operation> {
+    let faults = Faults::new();
+    world(&faults).vend("alice", profile).await.unwrap();
+    faults.calls()
+}
+
+/// The states of all sessions that were written.
+async fn states(world: &World) -> Vec<SessionState> {
+    let page = world.sessions.sessions(&Listing::All, None).await.unwrap();
+    let mut states = Vec::new();
+    for session in page.items {
+        let gate = world.sessions.gate(&session.caller).await.unwrap();
+        states.push(session.state(&gate, Generation(0), world.clock.now()));
+    }
+    states
+}
+
+fn code(result: &Result<Vended, Denial>) -> Option<Code> {
+    result.as_ref().err().map(|denial| denial.code)
+}
+
+#[tokio::test]
+async fn a_vend_calls_what_the_design_says_and_no_more() {
+    use Operation::{CreateSession, Gate, Names, Policy, Write};
+    let mut cold = calls("production").await;
+    cold.sort_by_key(|operation| format!("{operation:?}"));
+    assert_eq!(cold, [CreateSession, Gate, Gate, ASSUME_ROLE, Policy, Write]);
+    let mut own_document = calls("staging").await;
+    own_document.sort_by_key(|operation| format!("{operation:?}"));
+    assert_eq!(
+        own_document,
+        [CreateSession, Gate, Gate, Names, ASSUME_ROLE, Policy, Policy, Write]
+    );
+    // With a warm cache: two gate reads, one write, one AssumeRole, one record.
+    let faults = Faults::new();
+    let world = world(&faults);
+    world.vend("alice", "staging").await.unwrap();
+    let before = faults.calls().len();
+    world.vend("alice", "staging").await.unwrap();
+    let mut warm = faults.calls().split_off(before);
+    warm.sort_by_key(|operation| format!("{operation:?}"));
+    assert_eq!(warm, [CreateSession, Gate, Gate, ASSUME_ROLE, Write]);
+}
+
+#[tokio::test]
+async fn invariant_1_whatever_fails_in_a_vend_no_credentials_leave() {
+    for profile in ["production", "staging"] {
+        let calls = calls(profile).await;
+        for (number, operation) in calls.iter().enumerate() {
+            for moment in Moment::ALL {
+                for failure in Failure::ALL {
+                    let faults = Faults::new();
+                    faults.fail(Which::Number(number), moment, failure);
+                    let world = world(&faults);
+                    let result = world.vend("alice", profile).await;
+                    let what = format!("{profile}: {operation:?} {moment:?} {failure:?}");
+                    assert!(result.is_err(), "{what}");
+                    // What was written for it is marked as ended.
+                    let states = states(&world).await;
+                    assert!(!states.contains(&SessionState::Active), "{what}: {states:?}");
+                    // And nothing says that it was vended, unless it is the very
+                    // record whose acknowledgement was lost.
+                    let allowed = world.decisions().iter().any(|d| d.effect == Effect::Allow);
+                    let lost = (*operation, moment) == (Operation::Write, Moment::After);
+                    assert_eq!(allowed, lost, "{what}");
+                    if *operation != Operation::Write {
+                        assert_eq!(world.decisions().len(), 1, "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_failure_has_its_code() {
+    use Failure::{Conflict, Corrupt, NotFound, Refused, Throttled, Unavailable};
+    use Operation::{CreateSession, Gate, Names, Policy, Write};
+    let (limited, unavailable) = (Code::RateLimited, Code::StoreUnavailable);
+    let (policy, credentials) = (Code::PolicyError, Code::CredentialError);
+    for (operation, failure, expected) in [
+        (Policy, Throttled, limited),
+        (Policy, Unavailable, unavailable),
+        (Policy, Refused, policy),
+        (Policy, Corrupt, policy),
+        // The main document must be there.
+        (Policy, NotFound, policy),
+        (Names, Throttled, limited),
+        (Names, Unavailable, unavailable),
+        (Names, Refused, policy),
+        (Gate, Throttled, limited),
+        (Gate, Unavailable, unavailable),
+        (Gate, Refused, unavailable),
+        (Gate, Corrupt, unavailable),
+        (CreateSession, Throttled, limited),
+        (CreateSession, Unavailable, unavailable),
+        (CreateSession, Conflict, unavailable),
+        (ASSUME_ROLE, Throttled, limited),
+        (ASSUME_ROLE, Unavailable, credentials),
+        (ASSUME_ROLE, Refused, credentials),
+        (Write, Unavailable, unavailable),
+    ] {
+        let faults = Faults::new();
+        faults.fail(Which::Operation(operation), Moment::Before, failure);
+        let result = world(&faults).vend("alice", "staging").await;
+        assert_eq!(code(&result), Some(expected), "{operation:?} {failure:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_1_whatever_hangs_is_answered_in_time_without_credentials() {
+    let calls = calls("staging").await;
+    for (number, operation) in calls.iter().enumerate() {
+        if *operation == Operation::Write {
+            // A sink is synchronous: it cannot be waited for less long.
+            continue;
+        }
+        for moment in Moment::ALL {
+            let faults = Faults::new();
+            faults.delay(Which::Number(number), moment, Duration::from_secs(3600));
+            let world = world(&faults);
+            let started = tokio::time::Instant::now();
+            let result = world.vend("alice", "staging").await;
+            assert!(result.is_err(), "{operation:?} {moment:?}");
+            assert!(started.elapsed() <= Duration::from_secs(26), "{operation:?} {moment:?}");
+            assert_eq!(world.decisions().len(), 1, "{operation:?} {moment:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_in_which_nothing_can_be_ended_either_still_vends_nothing() {
+    let faults = Faults::new();
+    faults.fail(Which::Operation(ASSUME_ROLE), Moment::Before, Failure::Refused);
+    faults.delay(
+        Which::Operation(Operation::EndSession),
+        Moment::Before,
+        Duration::from_secs(3600),
+    );
+    let started = tokio::time::Instant::now();
+    let result = world(&faults).vend("alice", "production").await;
+    assert_eq!(code(&result), Some(Code::CredentialError));
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn invariant_1_a_revoked_caller_is_refused_whatever_fails_besides() {
+    let faults = Faults::new();
+    let world = world(&faults);
+    world.vend("alice", "production").await.unwrap();
+    let carol = world.caller("carol");
+    let target = sentinel_broker::Target::Caller(sentinel_broker::parse_user("alice").unwrap());
+    let call = crate::world::call();
+    world.broker.revoke(&call, &carol, &target, "r", None).await.unwrap();
+    for operation in [Operation::Policy, Operation::Names, Operation::CreateSession, ASSUME_ROLE] {
+        for failure in Failure::ALL {
+            faults.fail(Which::Operation(operation), Moment::Before, failure);
+            assert!(world.vend("alice", "production").await.is_err());
+            faults.mend();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! How long credentials last.
+
+use proptest::prelude::*;
+use sentinel_broker::{Cap, Code};
+use sentinel_store::Clock;
+
+use crate::world::{Plan, StillClock, World};
+
+/// Open on weekdays from nine to five in Berlin.
+const OFFICE: &str = r#"
+version: "1"
+rules:
+  - name: office
+    effect: allow
+    conditions:
+      profiles: [production]
+      time:
+        days: [monday, tuesday, wednesday, thursday, friday]
+        hours: { start: "09:00", end: "17:00" }
+        timezone: Europe/Berlin
+"#;
+
+fn at(time: &str) -> World {
+    World::with(OFFICE, Plan { clock: StillClock::at(time), ..Plan::default() })
+}
+
+#[tokio::test]
+async fn credentials_end_when_the_window_closes() {
+    let world = at("2026-03-02T15:30:00Z");
+    let vended = world.vend("alice", "production").await.unwrap();
+    assert_eq!(vended.credentials.expiration.to_rfc3339(), "2026-03-02T16:00:00+00:00");
+    assert_eq!(vended.cap, Cap::ValidUntil);
+    let asked = world.issuer.asked();
+    assert_eq!(asked[0].seconds, 1800);
+    let policy = asked[0].policy.as_deref().unwrap();
+    assert!(policy.contains(r#""aws:CurrentTime":"2026-03-02T16:00:00Z""#), "{policy}");
+    assert!(policy.contains("sts:AssumeRole"));
+}
+
+#[tokio::test]
+async fn a_window_that_closes_within_fifteen_minutes_is_kept_all_the_same() {
+    let world = at("2026-03-02T15:58:00Z");
+    let vended = world.vend("alice", "production").await.unwrap();
+    assert_eq!(vended.credentials.expiration.to_rfc3339(), "2026-03-02T16:00:00+00:00");
+    assert_eq!(world.issuer.asked()[0].seconds, 900);
+}
+
+#[tokio::test]
+async fn outside_of_the_window_nothing_is_vended() {
+    for time in ["2026-03-02T16:00:00Z", "2026-03-02T07:59:59Z", "2026-03-01T12:00:00Z"] {
+        let denial = at(time).vend("alice", "production").await.unwrap_err();
+        assert_eq!(denial.code, Code::PolicyDeny, "{time}");
+    }
+}
+
+proptest! {
+    /// Whenever and for however long credentials are asked for, they end no
+    /// later than each of: what was asked, the cap of the rule, the maximum, and
+    /// the instant at which the window closes; and what STS would keep alive
+    /// longer carries an inline policy that does not.
+    #[test]
+    fn invariant_3_credentials_never_outlive_what_granted_them(
+        minute in 0_i64..14 * 24 * 60,
+        asked in prop::option::of(900_u64..43_200),
+        cap_minutes in 1_u64..600,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let world = World::with(
+            &format!("{OFFICE}    max_duration: {cap_minutes}m\n"),
+            // The fortnight in which Europe/Berlin changes to summer time.
+            Plan { clock: StillClock::at("2026-03-23T00:00:30Z"), ..Plan::default() },
+        );
+        world.clock.advance(minute * 60);
+        let now = world.clock.now();
+        match runtime.block_on(world.vend_for("alice", "production", asked)) {
+            Err(denial) => prop_assert_eq!(denial.code, Code::PolicyDeny),
+            Ok(vended) => {
+                let end = vended.credentials.expiration;
+                let length = (end - now).num_seconds();
+                prop_assert!(length > 0);
+                prop_assert!(length <= asked.unwrap_or(3600).min(cap_minutes * 60).min(3600) as i64);
+                // The window is open at the last second before the end.
+                let before = end - chrono::TimeDelta::seconds(1);
+                let berlin = before.with_timezone(&chrono_tz::Europe::Berlin);
+                let hour = chrono::Timelike::hour(&berlin);
+                prop_assert!((9..17).contains(&hour), "{berlin}");
+                let assume = &world.issuer.asked()[0];
+                prop_assert!(
+                    assume.policy.is_some() || i64::from(assume.seconds) <= length,
+                    "{assume:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The broker through its public API.
+
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod lifetimes;
+#[cfg(test)]
+mod operators;
+#[cfg(test)]
+mod profiles;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod vends;
+#[cfg(test)]
+mod world;

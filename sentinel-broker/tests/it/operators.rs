@@ -1,0 +1,170 @@
+//! Listing, revoking and reinstating.
+
+use std::time::Duration;
+
+use sentinel_broker::{Code, ListSessions, OperatorArn, Target, parse_user};
+use sentinel_store::{
+    CallerKey, Clock, Effect, Generation, ProfileName, SessionState, VerifyError, verify_session,
+};
+
+use crate::world::{ALICE, Plan, World, call};
+
+fn key(text: &str) -> CallerKey {
+    parse_user(text).unwrap()
+}
+
+fn production() -> ProfileName {
+    ProfileName::parse("production").unwrap()
+}
+
+#[tokio::test]
+async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated() {
+    let world = World::new(ALICE);
+    let id = world.vend("alice", "production").await.unwrap().session.unwrap();
+    let carol = world.caller("carol");
+    let target = Target::Session(id.handle);
+    let revoked = world.broker.revoke(&call(), &carol, &target, "lost laptop", None).await.unwrap();
+    assert_eq!((revoked.user.as_str(), revoked.epoch, revoked.blocked_until), ("alice", 1, None));
+    assert_eq!(revoked.profile, Some(production()));
+
+    let now = world.clock.now();
+    let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), now).await;
+    assert!(matches!(check, Err(VerifyError::Refused(_))));
+    let denial = world.vend("alice", "production").await.unwrap_err();
+    assert_eq!(denial.code, Code::SessionRevoked);
+    let record = world.decisions().pop().unwrap();
+    assert_eq!((record.effect, record.code.as_str()), (Effect::Deny, "SESSION_REVOKED"));
+
+    let target = Target::OnProfile(key("alice"), production());
+    let back = world.broker.reinstate(&call(), &carol, &target, "found it").await.unwrap();
+    assert_eq!(back.epoch, 1);
+    world.vend("alice", "production").await.unwrap();
+    let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), now).await;
+    assert!(check.is_err(), "an old session was revived");
+    let names: Vec<_> = world.events().iter().map(|event| event.event).collect();
+    assert_eq!(names, ["revocation", "reinstatement"]);
+}
+
+#[tokio::test]
+async fn a_revocation_for_a_time_ends_by_itself() {
+    let world = World::new(ALICE);
+    let carol = world.caller("carol");
+    let target = Target::Caller(key("alice"));
+    let length = Some(Duration::from_secs(60));
+    let revoked = world.broker.revoke(&call(), &carol, &target, "wait", length).await.unwrap();
+    assert_eq!(revoked.blocked_until, Some(world.clock.now() + chrono::TimeDelta::seconds(60)));
+    world.clock.advance(59);
+    assert_eq!(world.vend("alice", "production").await.unwrap_err().code, Code::SessionRevoked);
+    world.clock.advance(1);
+    world.vend("alice", "production").await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_no_operator_may_neither_revoke_nor_reinstate_nor_look_at_others() {
+    let world = World::new(ALICE);
+    let alice = world.caller("alice");
+    let target = Target::Caller(key("bob"));
+    let denial = world.broker.revoke(&call(), &alice, &target, "r", None).await.unwrap_err();
+    assert_eq!(denial.code, Code::Forbidden);
+    let denial = world.broker.reinstate(&call(), &alice, &target, "r").await.unwrap_err();
+    assert_eq!(denial.code, Code::Forbidden);
+    let query = ListSessions { user: Some(key("bob")), ..ListSessions::default() };
+    let denial = world.broker.list_sessions(&call(), &alice, &query).await.unwrap_err();
+    assert_eq!(denial.code, Code::Forbidden);
+}
+
+#[tokio::test]
+async fn anyone_lists_their_own_sessions_and_operators_everybodys() {
+    let policy = ALICE.replace("users: [alice]", "users: [alice, bob]");
+    let world = World::new(&policy);
+    for user in ["alice", "alice", "bob"] {
+        world.vend(user, "production").await.unwrap();
+    }
+    let all = ListSessions::default();
+    let own = world.broker.list_sessions(&call(), &world.caller("bob"), &all).await.unwrap();
+    assert_eq!(own.sessions.len(), 1);
+    let everybodys = world.broker.list_sessions(&call(), &world.caller("carol"), &all).await;
+    let everybodys = everybodys.unwrap();
+    assert_eq!(everybodys.sessions.len(), 3);
+    assert!(everybodys.sessions.iter().all(|session| session.state == SessionState::Active));
+    let revoked = ListSessions { state: Some(SessionState::Revoked), ..all };
+    let carol = world.caller("carol");
+    world.broker.revoke(&call(), &carol, &Target::Caller(key("alice")), "r", None).await.unwrap();
+    let revoked = world.broker.list_sessions(&call(), &carol, &revoked).await.unwrap();
+    assert_eq!(revoked.sessions.len(), 2);
+}
+
+#[tokio::test]
+async fn a_caller_revoked_as_a_whole_is_refused_on_every_route_as_operator_too() {
+    let policy = ALICE.replace("users: [carol]", "users: [carol, dora]");
+    let world = World::new(&policy);
+    let (carol, dora) = (world.caller("carol"), world.caller("dora"));
+    let target = Target::Caller(key("dora"));
+    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    let broker = &world.broker;
+    let other = Target::Caller(key("alice"));
+    let codes = [
+        broker.profiles(&call(), &dora).await.unwrap_err().code,
+        broker.whoami(&call(), &dora).await.unwrap_err().code,
+        broker.list_sessions(&call(), &dora, &ListSessions::default()).await.unwrap_err().code,
+        broker.revoke(&call(), &dora, &other, "r", None).await.unwrap_err().code,
+        broker.reinstate(&call(), &dora, &target, "r").await.unwrap_err().code,
+        world.vend("dora", "production").await.unwrap_err().code,
+    ];
+    assert_eq!(codes, [Code::SessionRevoked; 6]);
+}
+
+#[tokio::test]
+async fn nobody_reinstates_themselves() {
+    let world = World::new(ALICE);
+    let carol = world.caller("carol");
+    let target = Target::OnProfile(key("carol"), production());
+    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    let denial = world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap_err();
+    assert_eq!(denial.code, Code::Forbidden);
+}
+
+#[tokio::test]
+async fn configured_operators_revoke_when_the_policy_is_broken_and_never_reinstate() {
+    let mut plan = Plan::default();
+    plan.settings.operators = [
+        "arn:aws:iam::111122223333:user/root-of-trust",
+        "arn:aws:iam::111122223333:role/oncall",
+        "arn:aws:sts::111122223333:assumed-role/ci/build-7",
+    ]
+    .map(|arn| OperatorArn::parse(arn).unwrap())
+    .to_vec();
+    let world = World::with("not: [a policy", plan);
+    let target = Target::Caller(key("alice"));
+    for user in ["root-of-trust", "oncall/anything"] {
+        let caller = world.caller(user);
+        world.broker.revoke(&call(), &caller, &target, "r", None).await.unwrap();
+        let everything = ListSessions::default();
+        world.broker.list_sessions(&call(), &caller, &everything).await.unwrap();
+        let denial = world.broker.reinstate(&call(), &caller, &target, "r").await.unwrap_err();
+        assert_eq!(denial.code, Code::PolicyError);
+    }
+    // Anybody who can assume `ci` may call themselves `build-7`.
+    let denial =
+        world.broker.revoke(&call(), &world.caller("ci/build-7"), &target, "r", None).await;
+    assert_eq!(denial.unwrap_err().code, Code::PolicyError);
+}
+
+#[tokio::test]
+async fn without_a_session_table_there_is_nothing_to_operate_on() {
+    let world = World::with(ALICE, Plan { tracked: false, ..Plan::default() });
+    let carol = world.caller("carol");
+    let denial = world.broker.list_sessions(&call(), &carol, &ListSessions::default()).await;
+    let denial = denial.unwrap_err();
+    assert_eq!(denial.code, Code::NotFound);
+    assert!(denial.message.contains("SENTINEL_SESSION_TABLE"), "{}", denial.message);
+}
+
+#[test]
+fn a_user_is_a_name_or_an_account_and_a_role() {
+    assert_eq!(key("Alice").as_str(), "alice");
+    assert_eq!(key("111122223333/CI").as_str(), "111122223333/CI");
+    for malformed in ["", "ci/build-7", "111122223333/", "111122223333/a/b", "a b", "al*"] {
+        assert_eq!(parse_user(malformed), None, "{malformed}");
+    }
+}

@@ -1,0 +1,138 @@
+//! What a vend gives, writes and records.
+
+use chrono::TimeDelta;
+use sentinel_broker::{Cap, Code};
+use sentinel_store::{Clock, Effect, Generation, Listing, SessionStore, verify_session};
+
+use crate::world::{ACCOUNT, ALICE, Plan, World};
+
+#[tokio::test]
+async fn an_allowed_caller_gets_credentials_and_a_session_that_covers_them() {
+    let world = World::new(ALICE);
+    let vended = world.vend("alice", "production").await.unwrap();
+    let id = vended.session.unwrap().reveal();
+    let now = world.clock.now();
+    let session = verify_session(&*world.sessions, &id, Generation(0), now).await.unwrap();
+    assert_eq!(session.caller.as_str(), "alice");
+    assert_eq!(session.expires, vended.credentials.expiration);
+    assert_eq!(vended.credentials.expiration, now + TimeDelta::hours(1));
+    assert_eq!(vended.cap, Cap::Default);
+
+    let asked = world.issuer.asked();
+    let [assume] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(
+        assume.role.as_str(),
+        format!("arn:aws:iam::{ACCOUNT}:role/SentinelProtected-production")
+    );
+    assert_eq!(assume.session_tag, session.handle.to_string());
+    assert_eq!(assume.source_identity.as_str(), session.source_identity);
+    assert!(assume.source_identity.as_str().starts_with("sentinel-alice-"));
+    assert_eq!(assume.policy, None);
+}
+
+#[tokio::test]
+async fn the_record_says_all_of_a_vend_and_comes_exactly_once() {
+    let world = World::new(ALICE);
+    let vended = world.vend("alice", "production").await.unwrap();
+    let decisions = world.decisions();
+    let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
+    assert_eq!(record.effect, Effect::Allow);
+    assert_eq!(record.code, "OK");
+    assert_eq!(record.rule.as_deref(), Some("alice"));
+    assert_eq!(record.rule_index, Some(0));
+    assert_eq!(record.reason.as_deref(), Some("she runs it"));
+    assert_eq!(record.access_key_id, Some(vended.credentials.access_key_id));
+    assert_eq!(record.duration_s, Some(3600));
+    assert_eq!(record.session, vended.session.map(|session| session.handle.to_string()));
+    assert_eq!(record.policy.as_ref().unwrap().name, "/sentinel/policies/main");
+    assert_eq!(record.source_ip.as_deref(), Some("192.0.2.7"));
+    assert!(!record.withheld && !record.policy_stale);
+}
+
+#[tokio::test]
+async fn invariant_5_what_the_first_decision_denies_writes_nothing_but_its_record() {
+    let policy = r#"
+version: "1"
+rules:
+  - { name: ask, effect: require_approval, conditions: { profiles: [guarded] } }
+  - { name: no, effect: deny, conditions: { users: [mallory] } }
+  - { name: alice, effect: allow, conditions: { profiles: [production], users: [alice] } }
+"#;
+    for (user, profile, code) in [
+        ("mallory", "production", Code::PolicyDeny),
+        ("bob", "production", Code::PolicyDeny),
+        ("bob", "unheard-of", Code::PolicyDeny),
+        ("alice", "guarded", Code::ApprovalRequired),
+    ] {
+        let world = World::new(policy);
+        let denial = world.vend(user, profile).await.unwrap_err();
+        assert_eq!(denial.code, code, "{user} on {profile}");
+        assert!(world.issuer.asked().is_empty());
+        let all = world.sessions.sessions(&Listing::All, None).await.unwrap();
+        assert!(all.items.is_empty());
+        let decisions = world.decisions();
+        let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
+        assert_ne!(record.effect, Effect::Allow);
+        assert_eq!(record.code, code.as_str());
+        assert_eq!((&record.session, &record.access_key_id), (&None, &None));
+    }
+}
+
+#[tokio::test]
+async fn a_denial_by_a_rule_and_a_profile_that_does_not_exist_are_worded_alike() {
+    let world = World::new(ALICE);
+    let by_rule = world.vend("bob", "production").await.unwrap_err();
+    let unknown = world.vend("bob", "unheard-of").await.unwrap_err();
+    assert_eq!(by_rule, unknown);
+}
+
+#[tokio::test]
+async fn a_role_session_cannot_pass_for_a_user_of_its_session_name() {
+    let world = World::new(ALICE);
+    let denial = world.vend("ci/alice", "production").await.unwrap_err();
+    assert_eq!(denial.code, Code::PolicyDeny);
+}
+
+#[tokio::test]
+async fn the_policy_may_name_the_role() {
+    let policy = r#"
+version: "1"
+profiles:
+  production: { role_arn: "arn:aws:iam::444455556666:role/path/Prod", max_duration: 20m }
+rules:
+  - { name: alice, effect: allow, conditions: { users: [alice] }, max_duration: 30m }
+"#;
+    let world = World::new(policy);
+    let vended = world.vend("alice", "production").await.unwrap();
+    let asked = world.issuer.asked();
+    assert_eq!(asked[0].role.as_str(), "arn:aws:iam::444455556666:role/path/Prod");
+    assert_eq!((asked[0].seconds, vended.cap), (1200, Cap::Policy));
+}
+
+#[tokio::test]
+async fn without_a_session_table_the_tag_is_the_request_and_no_session_is_promised() {
+    let policy = r#"
+version: "1"
+rules:
+  - { name: tracked, effect: require_server_session, conditions: { profiles: [tracked] } }
+  - { name: alice, effect: allow, conditions: { profiles: [production], users: [alice] } }
+"#;
+    let mut plan = Plan { tracked: false, ..Plan::default() };
+    plan.settings.session_table = None;
+    let world = World::with(policy, plan);
+    let vended = world.vend("alice", "production").await.unwrap();
+    assert!(vended.session.is_none());
+    assert_eq!(world.issuer.asked()[0].session_tag, "request-1");
+    assert_eq!(world.decisions()[0].session, None);
+    let denial = world.vend("alice", "tracked").await.unwrap_err();
+    assert_eq!(denial.code, Code::PolicyDeny);
+}
+
+#[tokio::test]
+async fn no_randomness_no_session() {
+    let world = World::new(ALICE);
+    world.random.dry.store(true, std::sync::atomic::Ordering::SeqCst);
+    let denial = world.vend("alice", "production").await.unwrap_err();
+    assert_eq!(denial.code, Code::StoreUnavailable);
+    assert!(world.issuer.asked().is_empty());
+}

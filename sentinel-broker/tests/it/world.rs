@@ -1,0 +1,246 @@
+//! A broker with everything around it in memory, and hands on every part.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use sentinel_broker::{
+    AssumeRole, Broker, Call, Caller, Denial, Home, IssueError, Issued, Issuer, LocalIssuer,
+    OsRandom, Parts, Random, RandomError, Settings, Vend, Vended, VerifiedIdentity,
+};
+use sentinel_store::conformance::{
+    Faults, FaultyPolicies, FaultySessions, FaultySink, Hook, Moment, Operation,
+};
+use sentinel_store::{
+    AccountId, Clock, Decision, Event, MemoryPolicies, MemorySessions, MemorySink, PolicyPath,
+    ProfileName, Record, SessionStore, StoreError,
+};
+
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const ROOT: &str = "/sentinel/policies";
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct StillClock(Mutex<DateTime<Utc>>);
+
+impl StillClock {
+    pub(crate) fn at(time: &str) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(time.parse().unwrap())))
+    }
+
+    pub(crate) fn advance(&self, seconds: i64) {
+        *self.0.lock().unwrap() += TimeDelta::seconds(seconds);
+    }
+}
+
+impl Clock for StillClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A local issuer that remembers what it was asked for, and whose calls pass a
+/// hook as those of stores do.
+#[derive(Debug)]
+pub(crate) struct WatchedIssuer {
+    inner: LocalIssuer,
+    asked: Mutex<Vec<AssumeRole>>,
+    hook: Arc<dyn Hook>,
+}
+
+/// What hooks know a call of the issuer by.
+pub(crate) const ASSUME_ROLE: Operation = Operation::Other("assume_role");
+
+impl WatchedIssuer {
+    pub(crate) fn asked(&self) -> Vec<AssumeRole> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Issuer for WatchedIssuer {
+    async fn assume_role(&self, request: &AssumeRole) -> Result<Issued, IssueError> {
+        let failed = |error: StoreError| match error {
+            StoreError::Throttled(source) => IssueError::Throttled(source),
+            StoreError::Unavailable(source) => IssueError::Unavailable(source),
+            StoreError::NotFound
+            | StoreError::Conflict
+            | StoreError::Refused(_)
+            | StoreError::Corrupt(_) => IssueError::Refused("told to".into()),
+        };
+        self.asked.lock().unwrap().push(request.clone());
+        let call = self.hook.begin(ASSUME_ROLE);
+        self.hook.at(call, Moment::Before).await.map_err(failed)?;
+        let issued = self.inner.assume_role(request).await;
+        self.hook.at(call, Moment::After).await.map_err(failed)?;
+        issued
+    }
+}
+
+/// Randomness that can run dry.
+#[derive(Debug, Default)]
+pub(crate) struct FaultyRandom {
+    pub(crate) dry: AtomicBool,
+}
+
+impl Random for FaultyRandom {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), RandomError> {
+        if self.dry.load(Ordering::SeqCst) { Err(RandomError) } else { OsRandom.fill(buffer) }
+    }
+}
+
+/// A broker and the parts that it was put together from.
+pub(crate) struct World {
+    pub(crate) broker: Broker,
+    pub(crate) policies: Arc<MemoryPolicies>,
+    pub(crate) sessions: Arc<MemorySessions>,
+    pub(crate) issuer: Arc<WatchedIssuer>,
+    pub(crate) clock: Arc<StillClock>,
+    pub(crate) random: Arc<FaultyRandom>,
+    pub(crate) sink: Arc<MemorySink>,
+}
+
+/// What differs from an ordinary world.
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<StillClock>,
+    pub(crate) tracked: bool,
+    /// What every call of the stores and of the issuer passes.
+    pub(crate) hook: Arc<dyn Hook>,
+    /// What every write of the sink passes.
+    pub(crate) sink_faults: Arc<Faults>,
+}
+
+impl Plan {
+    /// One in which every call of every part passes these faults.
+    pub(crate) fn faulty(faults: &Arc<Faults>) -> Self {
+        Self { hook: faults.clone(), sink_faults: faults.clone(), ..Self::default() }
+    }
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let mut settings = Settings::new(PolicyPath::new(ROOT).join("main"));
+        settings.session_table = Some("sentinel-sessions".to_owned());
+        Self {
+            settings,
+            // A Monday.
+            clock: StillClock::at("2026-03-02T10:00:00Z"),
+            tracked: true,
+            hook: Faults::new(),
+            sink_faults: Faults::new(),
+        }
+    }
+}
+
+impl World {
+    /// A world whose main document is that.
+    pub(crate) fn new(main: &str) -> Self {
+        Self::with(main, Plan::default())
+    }
+
+    pub(crate) fn with(main: &str, plan: Plan) -> Self {
+        let policies = Arc::new(MemoryPolicies::new());
+        policies.put(&plan.settings.policy_parameter, main);
+        let sessions = Arc::new(MemorySessions::new());
+        let random = Arc::new(FaultyRandom::default());
+        let sink = Arc::new(MemorySink::new());
+        let clock = plan.clock;
+        let issuer = Arc::new(WatchedIssuer {
+            inner: LocalIssuer::new([7; 32], clock.clone(), Arc::new(OsRandom)),
+            asked: Mutex::default(),
+            hook: plan.hook.clone(),
+        });
+        let parts = Parts {
+            policies: Arc::new(FaultyPolicies::new(policies.clone(), plan.hook.clone())),
+            sessions: plan.tracked.then(|| {
+                let wrapped = FaultySessions::new(sessions.clone(), plan.hook.clone());
+                Arc::new(wrapped) as Arc<dyn SessionStore>
+            }),
+            issuer: issuer.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            sink: Arc::new(FaultySink::new(sink.clone(), plan.sink_faults)),
+        };
+        let broker = Broker::new(plan.settings, parts);
+        Self { broker, policies, sessions, issuer, clock, random, sink }
+    }
+
+    /// Puts the document of one profile.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        self.policies.put(&PolicyPath::new(ROOT).join(name), text);
+    }
+
+    pub(crate) async fn vend(&self, user: &str, profile: &str) -> Result<Vended, Denial> {
+        self.vend_for(user, profile, None).await
+    }
+
+    pub(crate) async fn vend_for(
+        &self,
+        user: &str,
+        profile: &str,
+        seconds: Option<u64>,
+    ) -> Result<Vended, Denial> {
+        let vend = Vend {
+            profile: ProfileName::parse(profile).unwrap(),
+            duration: seconds.map(Duration::from_secs),
+        };
+        self.broker.vend(&call(), &self.caller(user), &vend).await
+    }
+
+    /// The caller of an IAM user's name, or of `role/session`.
+    pub(crate) fn caller(&self, user: &str) -> Caller {
+        let arn = match user.split_once('/') {
+            None => format!("arn:aws:iam::{ACCOUNT}:user/{user}"),
+            Some(_) => format!("arn:aws:sts::{ACCOUNT}:assumed-role/{user}"),
+        };
+        let verified = VerifiedIdentity { user_arn: &arn, account: ACCOUNT, organization: None };
+        self.broker.identify(&call(), Some(&verified)).unwrap()
+    }
+
+    /// The decision records so far.
+    pub(crate) fn decisions(&self) -> Vec<Decision> {
+        let records = self.sink.records().into_iter();
+        records
+            .filter_map(|record| match record {
+                Record::Decision(decision) => Some(*decision),
+                Record::Event(_) | Record::Metrics(_) => None,
+            })
+            .collect()
+    }
+
+    /// The events so far.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let records = self.sink.records().into_iter();
+        records
+            .filter_map(|record| match record {
+                Record::Event(event) => Some(*event),
+                Record::Decision(_) | Record::Metrics(_) => None,
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn call() -> Call {
+    Call {
+        request_id: "request-1".to_owned(),
+        home: Home { partition: "aws".to_owned(), account: AccountId::parse(ACCOUNT).unwrap() },
+        source_ip: Some("192.0.2.7".parse().unwrap()),
+        deadline: tokio::time::Instant::now() + Duration::from_secs(25),
+        function_version: None,
+    }
+}
+
+/// A main document in which alice may have production.
+pub(crate) const ALICE: &str = r#"
+version: "1"
+rules:
+  - name: alice
+    effect: allow
+    conditions: { profiles: [production], users: [alice] }
+    reason: she runs it
+operators:
+  - { name: ops, users: [carol], may: [list_sessions, revoke, reinstate] }
+"#;

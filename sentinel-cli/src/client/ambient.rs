@@ -1,0 +1,160 @@
+//! The caller's own AWS credentials, from where the AWS SDKs look: environment,
+//! shared configuration (SSO, roles and `credential_process` included), web
+//! identity, container. The instance metadata service is never asked, for
+//! credentials or for a region: it would keep a laptop waiting for an address
+//! that is not there.
+
+use std::path::Path;
+
+use aws_config::Region;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::environment::{
+    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
+};
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider, ProfileSet};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_types::os_shim_internal::{Env, Fs};
+
+use super::{Endpoint, http};
+use crate::Failure;
+
+/// Whose credentials sign, and for which region.
+pub(crate) struct Ambient {
+    pub(crate) credentials: Credentials,
+    pub(crate) region: String,
+}
+
+impl std::fmt::Debug for Ambient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ambient").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+impl Ambient {
+    /// Finds them. `profile` names a profile of the AWS configuration that is
+    /// to be used whatever the environment holds.
+    pub(crate) async fn load(profile: Option<&str>, endpoint: &Endpoint) -> Result<Self, Failure> {
+        refuse_own_profile(profile).await?;
+        let region = region(profile, endpoint).await;
+        // SSO and roles ask AWS for credentials, in the region of the profile.
+        let config = ProviderConfig::without_region()
+            .with_http_client(http::for_providers())
+            .with_region(Some(Region::new(region.clone())));
+        let mut from_profile = ProfileFileCredentialsProvider::builder().configure(&config);
+        let found = match profile {
+            Some(name) => {
+                from_profile = from_profile.profile_name(name);
+                from_profile.build().provide_credentials().await
+            }
+            None => {
+                CredentialsProviderChain::first_try(
+                    "Environment",
+                    EnvironmentVariableCredentialsProvider::new(),
+                )
+                .or_else("Profile", from_profile.build())
+                .or_else(
+                    "WebIdentityToken",
+                    WebIdentityTokenCredentialsProvider::builder().configure(&config).build(),
+                )
+                .or_else("Container", EcsCredentialsProvider::builder().configure(&config).build())
+                .provide_credentials()
+                .await
+            }
+        };
+        match found {
+            Ok(credentials) => Ok(Self { credentials, region }),
+            Err(CredentialsError::CredentialsNotLoaded(_)) => Err(Failure::undone(
+                "no AWS credentials to sign with: log in (`aws sso login`), set AWS_PROFILE or \
+                 AWS_ACCESS_KEY_ID, or give `--aws-profile NAME`",
+            )),
+            Err(error) => Err(Failure::because("cannot get AWS credentials to sign with", error)),
+        }
+    }
+}
+
+/// The region to sign for: the host's, else the environment's, else the
+/// profile's, else `us-east-1`.
+async fn region(profile: Option<&str>, endpoint: &Endpoint) -> String {
+    if let Some(region) = endpoint.region() {
+        return region.to_owned();
+    }
+    if let Some(region) = EnvironmentVariableRegionProvider::new().region().await {
+        return region.as_ref().to_owned();
+    }
+    let mut from_profile = ProfileFileRegionProvider::builder();
+    if let Some(name) = profile {
+        from_profile = from_profile.profile_name(name);
+    }
+    match from_profile.build().region().await {
+        Some(region) => region.as_ref().to_owned(),
+        None => "us-east-1".to_owned(),
+    }
+}
+
+/// A profile whose `credential_process` is this very command would run it
+/// without end: with AWS_PROFILE set, the process inherits it.
+async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Failure> {
+    let from_environment = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if profile.is_none() && from_environment("AWS_ACCESS_KEY_ID") {
+        return Ok(());
+    }
+    let selected = profile.map(|name| name.to_owned().into());
+    // What cannot be read is reported by the provider that reads it next.
+    let Ok(profiles) =
+        aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), selected).await
+    else {
+        return Ok(());
+    };
+    match own_profile(&profiles) {
+        None => Ok(()),
+        Some(name) => Err(Failure::undone(format!(
+            "the AWS profile `{name}` gets its credentials from `sentinel credentials`, which would \
+             ask itself without end: add `--aws-profile NAME` there, with the profile of your own \
+             credentials"
+        ))),
+    }
+}
+
+/// The selected profile, or one that it takes its credentials from, if its
+/// process is `sentinel credentials` without a profile of its own.
+fn own_profile(profiles: &ProfileSet) -> Option<String> {
+    let mut name = profiles.selected_profile().to_owned();
+    // Chains are short; a circle is the provider's to report.
+    for _ in 0..16 {
+        let profile = profiles.get_profile(&name)?;
+        if profile.get("credential_process").is_some_and(asks_itself) {
+            return Some(name);
+        }
+        name = profile.get("source_profile")?.to_owned();
+    }
+    None
+}
+
+fn asks_itself(command: &str) -> bool {
+    let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+    let program = words.next().map(Path::new).and_then(Path::file_stem);
+    let words: Vec<&str> = words.collect();
+    program.is_some_and(|name| name == "sentinel")
+        && words.contains(&"credentials")
+        && !words.iter().any(|word| word.starts_with("--aws-profile"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_that_would_ask_itself_is_refused() {
+        assert!(asks_itself("sentinel credentials --profile production"));
+        assert!(asks_itself("\"/opt/bin/sentinel\" credentials --profile production"));
+        assert!(!asks_itself("sentinel credentials --profile production --aws-profile me"));
+        assert!(!asks_itself("sentinel credentials --profile production --aws-profile=me"));
+        assert!(!asks_itself("/opt/bin/other credentials"));
+    }
+}

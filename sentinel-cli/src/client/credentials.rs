@@ -1,0 +1,250 @@
+//! `sentinel credentials`: vends, in the shapes that tools take.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::cache::{Key, Slot, Vended};
+use super::profiles::Profiles;
+use super::whoami::Me;
+use super::{Connection, Tvm, block_on};
+use crate::duration;
+use crate::screen::{Screen, printable};
+use crate::{Failure, Outcome};
+
+/// Get credentials for a profile.
+///
+/// Callers with the same TVM, signing access key, profile and duration share
+/// one request and a private cache, until a third of the life of the
+/// credentials is left.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel credentials --profile production
+  eval \"$(sentinel credentials --profile production --output env)\"
+  sentinel credentials --profile production --duration 15m --verbose
+
+In ~/.aws/config, for every AWS tool:
+  [profile production]
+  credential_process = sentinel credentials --profile production --aws-profile me")]
+pub(crate) struct Arguments {
+    /// The profile that is asked for
+    #[arg(long, value_name = "PROFILE")]
+    profile: String,
+    /// How long they should last, such as 1h or 45m (default: the TVM's)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    duration: Option<Duration>,
+    /// Shape of the result: the SDKs' credential_process, lines for a shell, or
+    /// JSON with the session id
+    #[arg(long, value_enum, value_name = "SHAPE")]
+    output: Option<Shape>,
+    /// Ask the TVM whatever is kept, and keep nothing
+    #[arg(long)]
+    no_cache: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    Process,
+    Env,
+    Json,
+}
+
+/// The TVM's answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Wire {
+    access_key_id: String,
+    secret_access_key: String,
+    token: String,
+    expiration: DateTime<Utc>,
+}
+
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Process<'a> {
+    version: u8,
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    session_token: &'a str,
+    expiration: String,
+}
+
+/// The same, and what SDKs have no use for.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Whole<'a> {
+    #[serde(flatten)]
+    process: Process<'a>,
+    profile: &'a str,
+    session_id: Option<&'a str>,
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let vended = block_on(get(arguments, screen))?;
+    let shape = arguments.output.unwrap_or(match screen.is_json() {
+        true => Shape::Json,
+        false => Shape::Process,
+    });
+    match shape {
+        Shape::Process => screen.print_json(&process(&vended))?,
+        Shape::Env => screen.print(&env(&vended))?,
+        Shape::Json => {
+            screen.print_json(&Whole {
+                process: process(&vended),
+                profile: &arguments.profile,
+                session_id: vended.session_id.as_deref(),
+            })?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> {
+    let tvm = arguments.connection.open().await?;
+    let address = tvm.endpoint().to_string();
+    let key = Key {
+        tvm: &address,
+        access_key_id: tvm.access_key_id(),
+        profile: &arguments.profile,
+        duration_s: arguments.duration.map(|duration| duration.as_secs()),
+    };
+    let slot = if arguments.no_cache {
+        None
+    } else {
+        match Slot::lock(key) {
+            Ok(slot) => Some(slot),
+            // A home that cannot be written must not keep anybody out.
+            Err(error) => {
+                screen.warn(&format!("credentials are not cached: {error}"));
+                None
+            }
+        }
+    };
+    if let Some(kept) = slot.as_ref().and_then(|slot| slot.read(Utc::now())) {
+        return Ok(kept);
+    }
+    let vended = match vend(&tvm, key).await {
+        Ok(vended) => vended,
+        Err(Failure::Refused(mut refused)) => {
+            if screen.verbose {
+                refused.details = explain(&tvm, &arguments.profile).await;
+            }
+            return Err(Failure::Refused(refused));
+        }
+        Err(failure) => return Err(failure),
+    };
+    if let Some(Err(error)) = slot.map(|slot| slot.write(&vended)) {
+        screen.warn(&format!("credentials are not cached: {error}"));
+    }
+    Ok(vended)
+}
+
+async fn vend(tvm: &Tvm, key: Key<'_>) -> Result<Vended, Failure> {
+    let duration = key.duration_s.map(|seconds| seconds.to_string());
+    let mut query = vec![("profile", key.profile)];
+    if let Some(duration) = &duration {
+        query.push(("duration", duration));
+    }
+    let vended = Utc::now();
+    let answer = tvm.get::<Wire>("/", &query).await?;
+    let Wire { access_key_id, secret_access_key, token, expiration } = answer.body;
+    Ok(Vended {
+        access_key_id,
+        secret_access_key,
+        session_token: token,
+        expiration,
+        session_id: answer.session_id.map(|id| id.reveal().to_owned()),
+        vended,
+    })
+}
+
+/// What the caller may know about a refusal: who they are taken for, and what
+/// they can get at all. Nothing when even that cannot be had.
+async fn explain(tvm: &Tvm, profile: &str) -> Vec<String> {
+    let mut details = Vec::new();
+    if let Ok(answer) = tvm.get::<Me>("/whoami", &[]).await {
+        let Me { user, account, principal, .. } = answer.body;
+        details.push(format!("you are `{user}` of account {account} ({principal})"));
+    }
+    if let Ok(answer) = tvm.get::<Profiles>("/profiles", &[]).await {
+        let names: Vec<&str> =
+            answer.body.profiles.iter().map(|profile| profile.name.as_str()).collect();
+        if names.contains(&profile) {
+            details.push(format!(
+                "you can get `{profile}` under other circumstances: at another time, from another \
+                 address, or with an approval"
+            ));
+        } else if names.is_empty() {
+            details.push("no policy gives you any profile".to_owned());
+        } else {
+            details.push(format!("profiles that you can get: {}", names.join(", ")));
+        }
+    }
+    details.iter().map(|detail| printable(detail)).collect()
+}
+
+fn process(vended: &Vended) -> Process<'_> {
+    Process {
+        version: 1,
+        access_key_id: &vended.access_key_id,
+        secret_access_key: &vended.secret_access_key,
+        session_token: &vended.session_token,
+        expiration: rfc3339(vended),
+    }
+}
+
+/// Lines for a POSIX shell. `AWS_CREDENTIAL_EXPIRATION` is the name that the
+/// AWS command uses (`aws configure export-credentials`).
+fn env(vended: &Vended) -> String {
+    let expiration = rfc3339(vended);
+    let session_id = vended.session_id.as_deref().map(|id| ("SENTINEL_SESSION_ID", id));
+    let mut text = String::new();
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", vended.access_key_id.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", &vended.secret_access_key),
+        ("AWS_SESSION_TOKEN", &vended.session_token),
+        ("AWS_CREDENTIAL_EXPIRATION", &expiration),
+    ]
+    .into_iter()
+    .chain(session_id)
+    {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
+    }
+    text
+}
+
+fn rfc3339(vended: &Vended) -> String {
+    vended.expiration.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_for_a_shell_cannot_run_anything() {
+        let vended = Vended {
+            access_key_id: "ASIA".to_owned(),
+            secret_access_key: "a'b$(c)".to_owned(),
+            session_token: "t".to_owned(),
+            expiration: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+            session_id: Some("session-x".to_owned()),
+            vended: DateTime::from_timestamp(1_799_999_000, 0).unwrap(),
+        };
+        insta::assert_snapshot!(env(&vended), @r"
+        export AWS_ACCESS_KEY_ID='ASIA'
+        export AWS_SECRET_ACCESS_KEY='a'\''b$(c)'
+        export AWS_SESSION_TOKEN='t'
+        export AWS_CREDENTIAL_EXPIRATION='2027-01-15T08:00:00Z'
+        export SENTINEL_SESSION_ID='session-x'
+        ");
+    }
+}

@@ -1,0 +1,142 @@
+//! `sentinel sessions deny-policy`: the IAM policy that stops live credentials,
+//! which nobody can recall. It denies on `aws:SourceIdentity`, which role
+//! chaining does not shed.
+
+use std::collections::BTreeMap;
+
+use clap::{ArgGroup, Args};
+use sentinel_broker::SourceIdentityFormat;
+use sentinel_store::{CallerKey, SessionHandle};
+use serde::Serialize;
+
+use super::sessions::{pages, parse_handle};
+use super::{Connection, block_on};
+use crate::screen::Screen;
+use crate::{Failure, Outcome};
+
+/// Print the IAM policy that stops live credentials.
+///
+/// With `--user` nothing is asked of anybody. With `--session` alone, the TVM
+/// is asked whose it is.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("target").required(true).multiple(true).args(["session", "user"]))]
+#[command(after_help = "\
+Examples:
+  sentinel sessions deny-policy --user alice
+  sentinel sessions deny-policy --user 111122223333/ci
+  sentinel sessions deny-policy --session HANDLE --user alice
+  sentinel sessions deny-policy --user alice > deny.json && aws iam put-role-policy \\
+    --role-name SentinelProtected-production --policy-name sentinel-deny-alice \\
+    --policy-document file://deny.json")]
+pub(crate) struct Arguments {
+    /// One session only, by its handle
+    #[arg(long, value_name = "HANDLE", value_parser = parse_handle)]
+    session: Option<SessionHandle>,
+    /// A caller: a name or account/RoleName
+    #[arg(long)]
+    user: Option<String>,
+    /// What stands between the parts of a source identity, where the TVM has
+    /// another than `-`
+    #[arg(
+        long,
+        env = "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
+        value_name = "CHARACTER",
+        default_value = "-",
+        value_parser = parse_format
+    )]
+    separator: SourceIdentityFormat,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+fn parse_format(text: &str) -> Result<SourceIdentityFormat, String> {
+    SourceIdentityFormat::with_separator(text)
+        .ok_or_else(|| "one character of `-_.,@+=`".to_owned())
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let caller = arguments.user.as_deref().map(caller).transpose()?;
+    let format = arguments.separator;
+    let compared = match (&arguments.session, caller) {
+        (None, None) => return Err(Failure::Usage("give `--user` or `--session`".to_owned())),
+        (None, Some(caller)) => ("StringLike", format.of_caller(&caller)),
+        (Some(handle), Some(caller)) if handle.caller() == caller.hash() => {
+            ("StringEquals", format.of_session(&caller, handle).to_string())
+        }
+        (Some(_), Some(caller)) => {
+            return Err(Failure::Usage(format!("that is no session of `{caller}`")));
+        }
+        (Some(handle), None) => ("StringEquals", ask(&arguments.connection, handle)?),
+    };
+    screen.print_json(&deny(compared))?;
+    if !screen.is_json() {
+        screen.note(
+            "attach it to the protected roles, or as a service control policy; \
+             remove it once the credentials have expired",
+        );
+    }
+    Ok(Outcome::Done)
+}
+
+/// The source identity of a session, from the TVM's list.
+fn ask(connection: &Connection, handle: &SessionHandle) -> Result<String, Failure> {
+    let wanted = handle.to_string();
+    let mut found = None;
+    block_on(async {
+        let tvm = connection.open().await?;
+        pages(&tvm, &[], |page| {
+            found = page.into_iter().find(|listed| listed.session == wanted);
+            found.is_some()
+        })
+        .await
+    })?;
+    match found {
+        Some(listed) => Ok(listed.source_identity),
+        None => Err(Failure::undone(format!(
+            "the TVM lists no session `{wanted}` to you: give its `--user` too"
+        ))),
+    }
+}
+
+/// A caller as operators name them: a name, whose case does not count, or
+/// account/RoleName.
+pub(crate) fn caller(user: &str) -> Result<CallerKey, Failure> {
+    sentinel_broker::parse_user(user)
+        .ok_or_else(|| Failure::Usage(format!("`{user}` is neither a name nor account/RoleName")))
+}
+
+/// The operator of the condition, and what it compares with.
+pub(crate) type Comparison = (&'static str, String);
+
+/// Members in the order in which IAM's own documents have them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy {
+    version: &'static str,
+    statement: [Statement; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: &'static str,
+    effect: &'static str,
+    action: &'static str,
+    resource: &'static str,
+    condition: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+}
+
+/// The policy that denies everything to those source identities.
+pub(crate) fn deny((operator, source_identity): Comparison) -> impl Serialize {
+    let compared = BTreeMap::from([("aws:SourceIdentity", source_identity)]);
+    Policy {
+        version: "2012-10-17",
+        statement: [Statement {
+            sid: "SentinelDenyRevoked",
+            effect: "Deny",
+            action: "*",
+            resource: "*",
+            condition: BTreeMap::from([(operator, compared)]),
+        }],
+    }
+}

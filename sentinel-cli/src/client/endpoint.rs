@@ -1,0 +1,170 @@
+//! The address of a TVM, and what it says about the region to sign for.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use hyper::Uri;
+
+/// The address of a TVM. `https` anywhere; `http` only on this machine, since
+/// credentials come back over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    scheme: &'static str,
+    /// Host and port, as the Host header bears them.
+    authority: String,
+    host: String,
+    /// Without a trailing slash; a stage or a mapping, mostly empty.
+    prefix: String,
+}
+
+/// A text is not the address of a TVM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EndpointError {
+    /// It is no URL.
+    #[error("not a URL such as https://HOST/")]
+    Malformed,
+    /// It has parts that an address has no use for.
+    #[error("a user, a query or a fragment has no place in the address")]
+    Superfluous,
+    /// It is neither https nor loopback.
+    #[error(
+        "credentials would come back in clear: use https (http is for 127.0.0.1, ::1 and localhost)"
+    )]
+    Clear,
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        if text.contains(['?', '#']) {
+            return Err(EndpointError::Superfluous);
+        }
+        let uri: Uri = text.parse().map_err(|_| EndpointError::Malformed)?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(EndpointError::Malformed);
+        };
+        if authority.as_str().contains('@') {
+            return Err(EndpointError::Superfluous);
+        }
+        let host = authority.host().to_ascii_lowercase();
+        if host.is_empty() {
+            return Err(EndpointError::Malformed);
+        }
+        let (scheme, default_port) = match scheme {
+            "https" => ("https", 443),
+            "http" if is_loopback(&host) => ("http", 80),
+            "http" => return Err(EndpointError::Clear),
+            _ => return Err(EndpointError::Malformed),
+        };
+        // What goes into the Host header, which is signed: HTTP clients leave
+        // out the port that the scheme implies.
+        let authority = match authority.port_u16() {
+            Some(port) if port != default_port => format!("{host}:{port}"),
+            Some(_) | None => host.clone(),
+        };
+        let prefix = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { scheme, authority, host, prefix })
+    }
+}
+
+impl Endpoint {
+    /// This machine, at no port in particular.
+    pub(crate) fn local() -> Self {
+        Self {
+            scheme: "http",
+            authority: "localhost".to_owned(),
+            host: "localhost".to_owned(),
+            prefix: String::new(),
+        }
+    }
+
+    /// Host and port, as the Host header bears them.
+    #[must_use]
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The URL of a route, such as `/profiles`.
+    #[must_use]
+    pub(crate) fn route(&self, path: &str) -> String {
+        format!("{}://{}{}{path}", self.scheme, self.authority, self.prefix)
+    }
+
+    /// Whether it is on this machine.
+    #[must_use]
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
+    /// The region that the host names: `*.execute-api.R.*` and
+    /// `*.lambda-url.R.*` do.
+    #[must_use]
+    pub(crate) fn region(&self) -> Option<&str> {
+        let mut labels = self.host.split('.').skip(1);
+        let service = labels.next()?;
+        let region = labels.next()?;
+        // Something must follow the region: `a.lambda-url.b` is no such host.
+        labels.next()?;
+        matches!(service, "execute-api" | "lambda-url").then_some(region)
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.route("/"))
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_is_in_the_hosts_that_aws_gives() {
+        for (url, region) in [
+            ("https://abc.execute-api.eu-central-1.amazonaws.com/prod", Some("eu-central-1")),
+            ("https://abc.lambda-url.us-gov-west-1.on.aws/", Some("us-gov-west-1")),
+            ("https://abc.execute-api.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("https://tvm.example.com", None),
+            ("http://127.0.0.1:8787", None),
+            ("https://a.lambda-url.b", None),
+        ] {
+            assert_eq!(url.parse::<Endpoint>().unwrap().region(), region, "{url}");
+        }
+    }
+
+    #[test]
+    fn routes_keep_the_stage_and_the_host_header_leaves_out_implied_ports() {
+        let endpoint: Endpoint = "https://TVM.example.com:443/prod/".parse().unwrap();
+        assert_eq!(endpoint.authority(), "tvm.example.com");
+        assert_eq!(endpoint.route("/profiles"), "https://tvm.example.com/prod/profiles");
+        let local: Endpoint = "http://[::1]:8787".parse().unwrap();
+        assert_eq!(local.route("/"), "http://[::1]:8787/");
+    }
+
+    #[test]
+    fn clear_text_is_for_this_machine_only() {
+        for url in ["http://localhost:1", "http://127.1.2.3", "http://[::1]"] {
+            assert!(url.parse::<Endpoint>().unwrap().is_loopback(), "{url}");
+        }
+        for url in ["http://tvm.example.com", "http://10.0.0.1", "http://localhost.evil.com"] {
+            assert_eq!(url.parse::<Endpoint>(), Err(EndpointError::Clear), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for url in ["", "tvm", "ftp://x", "/", "https://"] {
+            assert_eq!(url.parse::<Endpoint>(), Err(EndpointError::Malformed), "{url:?}");
+        }
+        for url in ["https://a@b", "https://b/?x=1", "https://b/#c"] {
+            assert_eq!(url.parse::<Endpoint>(), Err(EndpointError::Superfluous), "{url:?}");
+        }
+    }
+}

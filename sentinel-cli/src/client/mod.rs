@@ -1,0 +1,56 @@
+//! The client of a TVM: signs with the caller's own AWS credentials, asks, and
+//! shows the answer. It decides nothing; the TVM does.
+
+mod ambient;
+mod cache;
+pub(crate) mod credentials;
+pub(crate) mod deny_policy;
+mod endpoint;
+pub(crate) mod http;
+pub(crate) mod profiles;
+mod refused;
+pub(crate) mod sessions;
+mod tvm;
+pub(crate) mod whoami;
+
+use clap::Args;
+
+use crate::Failure;
+pub(crate) use ambient::Ambient;
+pub(crate) use endpoint::Endpoint;
+pub use refused::Refused;
+pub(crate) use tvm::Tvm;
+
+/// Which TVM, and who asks.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// Address of the TVM; http is for this machine only
+    #[arg(long, env = "SENTINEL_TVM_URL", value_name = "URL", help_heading = "Connection")]
+    tvm: Option<Endpoint>,
+    /// Profile of the AWS configuration whose credentials sign the request,
+    /// instead of the ambient ones
+    #[arg(long, value_name = "NAME", help_heading = "Connection")]
+    aws_profile: Option<String>,
+}
+
+impl Connection {
+    /// Finds the caller's credentials and makes ready to ask.
+    pub(crate) async fn open(&self) -> Result<Tvm, Failure> {
+        let Some(endpoint) = self.tvm.clone() else {
+            return Err(Failure::Usage(
+                "no TVM is named: set SENTINEL_TVM_URL or give `--tvm URL`".to_owned(),
+            ));
+        };
+        let ambient = Ambient::load(self.aws_profile.as_deref(), &endpoint).await?;
+        Ok(Tvm::new(endpoint, ambient))
+    }
+}
+
+/// Runs the one thing that a client command does.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("cannot start", error))?
+        .block_on(work)
+}

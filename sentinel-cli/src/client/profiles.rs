@@ -1,0 +1,58 @@
+//! `sentinel profiles`: what the caller can get under some circumstance.
+
+use std::fmt::Write;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::{Connection, block_on};
+use crate::screen::{Screen, printable};
+use crate::{Failure, Outcome};
+
+/// List the profiles that you can get under some circumstance.
+///
+/// Whether you get one now also depends on the time, on where you ask from,
+/// and on approvals.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel profiles
+  sentinel profiles --format json")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What the TVM says.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Profiles {
+    pub(super) profiles: Vec<Profile>,
+    root: String,
+}
+
+/// One of them.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Profile {
+    pub(super) name: String,
+    policy_path: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let found: Profiles =
+        block_on(async { arguments.connection.open().await?.get("/profiles", &[]).await })?.body;
+    if screen.is_json() {
+        screen.print_json(&found)?;
+    } else if found.profiles.is_empty() {
+        screen.note("no policy gives you any profile");
+    } else {
+        let width =
+            found.profiles.iter().map(|profile| profile.name.chars().count()).max().unwrap_or(0);
+        let mut text = String::new();
+        for Profile { name, policy_path } in &found.profiles {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{:<width$}  {}", printable(name), printable(policy_path));
+        }
+        screen.print(&text)?;
+    }
+    Ok(Outcome::Done)
+}

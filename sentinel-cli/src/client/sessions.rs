@@ -1,0 +1,354 @@
+//! `sentinel sessions`: list, revoke, reinstate.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use sentinel_store::{SessionHandle, SessionId};
+use serde::{Deserialize, Serialize};
+
+use super::{Connection, Tvm, block_on, deny_policy};
+use crate::duration;
+use crate::screen::{Screen, printable};
+use crate::{Failure, Outcome};
+
+/// See sessions, and end them.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(List),
+    Revoke(Revoke),
+    Reinstate(Reinstate),
+    DenyPolicy(deny_policy::Arguments),
+}
+
+/// List sessions: your own, or everybody's if you are an operator.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel sessions list
+  sentinel sessions list --user alice --state active
+  sentinel sessions list --format json")]
+struct List {
+    /// Whose: a name or account/RoleName
+    #[arg(long)]
+    user: Option<String>,
+    /// For which profile
+    #[arg(long)]
+    profile: Option<String>,
+    /// In which state
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// Show at most so many
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    limit: usize,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum State {
+    Active,
+    Ended,
+    Expired,
+    Revoked,
+}
+
+impl State {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Ended => "ended",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// End the sessions of a caller, and refuse new ones.
+///
+/// Live AWS credentials cannot be recalled; `sentinel sessions deny-policy`
+/// prints the policy that stops them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel sessions revoke --user mallory --reason \"laptop stolen\"
+  sentinel sessions revoke --user alice --profile production --reason \"ticket 42\" --for 2h
+  sentinel sessions revoke --session HANDLE --reason \"seen abroad\"")]
+struct Revoke {
+    #[command(flatten)]
+    target: Target,
+    /// Why; kept with the revocation
+    #[arg(long)]
+    reason: String,
+    /// For how long, such as 2h (default: until somebody reinstates)
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    duration: Option<Duration>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Let a revoked caller get new sessions. Old ones stay dead.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel sessions reinstate --user alice --profile production --reason \"ticket 42 closed\"")]
+struct Reinstate {
+    #[command(flatten)]
+    target: Target,
+    /// Why; kept in the record
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Who or what is meant.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("target").required(true).args(["session", "user"]))]
+struct Target {
+    /// A session, by its handle: its caller on its profile
+    #[arg(long, value_name = "HANDLE", value_parser = parse_handle)]
+    session: Option<SessionHandle>,
+    /// A caller: a name or account/RoleName
+    #[arg(long)]
+    user: Option<String>,
+    /// On this profile only
+    #[arg(long, requires = "user")]
+    profile: Option<String>,
+}
+
+/// Reads a handle. A whole session id is understood too, and only its public
+/// half is used.
+pub(super) fn parse_handle(text: &str) -> Result<SessionHandle, String> {
+    match SessionId::parse(text) {
+        Ok(id) => Ok(id.handle),
+        Err(_) => SessionHandle::parse(text).map_err(|error| error.to_string()),
+    }
+}
+
+/// The body of both routes.
+#[derive(Debug, Serialize)]
+struct Change<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<SessionHandle>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a str>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    for_s: Option<u64>,
+}
+
+/// The state after.
+#[derive(Debug, Deserialize, Serialize)]
+struct Changed {
+    user: String,
+    #[serde(default)]
+    profile: Option<String>,
+    epoch: u64,
+    #[serde(default)]
+    blocked_until: Option<String>,
+}
+
+/// A session as it is listed.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Listed {
+    pub(super) session: String,
+    user: String,
+    profile: String,
+    account: String,
+    principal: String,
+    pub(super) source_identity: String,
+    created: String,
+    expires: String,
+    state: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    sessions: Vec<Listed>,
+    #[serde(default)]
+    next: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    match &arguments.command {
+        Command::List(list) => list.run(screen),
+        Command::Revoke(revoke) => revoke.run(screen),
+        Command::Reinstate(reinstate) => reinstate.run(screen),
+        Command::DenyPolicy(arguments) => deny_policy::run(arguments, screen),
+    }
+}
+
+/// Asks for pages until `enough` says so, or there are no more; whether there
+/// are more.
+pub(super) async fn pages(
+    tvm: &Tvm,
+    filters: &[(&str, &str)],
+    mut enough: impl FnMut(Vec<Listed>) -> bool,
+) -> Result<bool, Failure> {
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut query = filters.to_vec();
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let page: Page = tvm.get("/sessions", &query).await?.body;
+        let stop = enough(page.sessions);
+        match page.next {
+            None => return Ok(false),
+            Some(_) if stop => return Ok(true),
+            // A server that leads in a circle must not keep us.
+            Some(next) if Some(&next) == cursor.as_ref() => {
+                return Err(Failure::undone("the TVM gives the same page again and again"));
+            }
+            Some(next) => cursor = Some(next),
+        }
+    }
+}
+
+impl List {
+    fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
+        let filters: Vec<(&str, &str)> = [
+            ("user", self.user.as_deref()),
+            ("profile", self.profile.as_deref()),
+            ("state", self.state.map(State::as_str)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+        let mut sessions = Vec::new();
+        let more = block_on(async {
+            let tvm = self.connection.open().await?;
+            pages(&tvm, &filters, |page| {
+                sessions.extend(page);
+                sessions.len() >= self.limit
+            })
+            .await
+        })?;
+        if more || sessions.len() > self.limit {
+            sessions.truncate(self.limit);
+            screen.warn(&format!("there are more than {}: see `--limit`", self.limit));
+        }
+        if screen.is_json() {
+            screen.print_json(&serde_json::json!({ "sessions": sessions }))?;
+        } else if sessions.is_empty() {
+            screen.note("no sessions");
+        } else {
+            screen.print(&table(&sessions))?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn table(sessions: &[Listed]) -> String {
+    let rows: Vec<[String; 6]> = sessions
+        .iter()
+        .map(|s| {
+            let [created, expires] = [&s.created, &s.expires].map(|at| to_the_second(at));
+            [&s.session, &s.user, &s.profile, &s.state, &created, &expires]
+                .map(|cell| printable(cell))
+        })
+        .collect();
+    let head = ["SESSION", "USER", "PROFILE", "STATE", "CREATED", "EXPIRES"].map(str::to_owned);
+    let mut widths = head.each_ref().map(String::len);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in std::iter::once(&head).chain(&rows) {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            // Writing to a String cannot fail.
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A time as people read it; what is no time stays as it is.
+fn to_the_second(at: &str) -> String {
+    DateTime::parse_from_rfc3339(at)
+        .map_or_else(|_| at.to_owned(), |at| at.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+impl Revoke {
+    fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
+        let for_s = self.duration.map(|duration| duration.as_secs());
+        let changed =
+            self.target.change(&self.connection, "/sessions/revoke", &self.reason, for_s)?;
+        if screen.is_json() {
+            screen.print_json(&changed)?;
+        } else {
+            let until = match changed.blocked_until.as_deref() {
+                Some(until) => format!("until {}", printable(until)),
+                None => "until an operator reinstates".to_owned(),
+            };
+            screen.print(&format!(
+                "revoked {}: every session is refused, and none is given {until} (epoch {})\n",
+                changed.whom(),
+                changed.epoch
+            ))?;
+            screen.note(
+                "live AWS credentials go on working until they expire; \
+                 `sentinel sessions deny-policy` prints the policy that stops them",
+            );
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+impl Reinstate {
+    fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
+        let changed =
+            self.target.change(&self.connection, "/sessions/reinstate", &self.reason, None)?;
+        if screen.is_json() {
+            screen.print_json(&changed)?;
+        } else {
+            screen.print(&format!(
+                "reinstated {}: new sessions can be had, old ones stay dead (epoch {})\n",
+                changed.whom(),
+                changed.epoch
+            ))?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+impl Target {
+    fn change(
+        &self,
+        connection: &Connection,
+        route: &str,
+        reason: &str,
+        for_s: Option<u64>,
+    ) -> Result<Changed, Failure> {
+        let change = Change {
+            session: self.session,
+            user: self.user.as_deref(),
+            profile: self.profile.as_deref(),
+            reason,
+            for_s,
+        };
+        Ok(block_on(async { connection.open().await?.post(route, &change).await })?.body)
+    }
+}
+
+impl Changed {
+    fn whom(&self) -> String {
+        match &self.profile {
+            Some(profile) => format!("`{}` on `{}`", printable(&self.user), printable(profile)),
+            None => format!("`{}`", printable(&self.user)),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The routes of a TVM: JSON in, JSON out, signed by the caller.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sentinel_store::Secret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::http::{Http, Outgoing, Received, Signing};
+use super::{Ambient, Endpoint, Refused};
+use crate::Failure;
+
+/// The characters that SigV4 leaves as they are.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A TVM, and the one who asks it.
+#[derive(Debug)]
+pub(crate) struct Tvm {
+    http: Http,
+    ambient: Ambient,
+}
+
+/// A good answer.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    pub(crate) body: T,
+    /// `X-Sentinel-Session-ID`: a bearer secret.
+    pub(crate) session_id: Option<Secret>,
+}
+
+impl Tvm {
+    pub(crate) fn new(endpoint: Endpoint, ambient: Ambient) -> Self {
+        Self { http: Http::new(endpoint), ambient }
+    }
+
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        self.http.endpoint()
+    }
+
+    /// The access key id that signs.
+    pub(crate) fn access_key_id(&self) -> &str {
+        self.ambient.credentials.access_key_id()
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Answer<T>, Failure> {
+        let encode = |text| utf8_percent_encode(text, UNRESERVED);
+        let mut pairs: Vec<String> = query
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+            .collect();
+        // Sorted as in the signature, for verifiers that do not sort.
+        pairs.sort();
+        let mut target = path.to_owned();
+        if !pairs.is_empty() {
+            target.push('?');
+            target.push_str(&pairs.join("&"));
+        }
+        self.ask(Outgoing { method: "GET", target, headers: Vec::new(), body: Vec::new() }).await
+    }
+
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer<T>, Failure> {
+        let body = serde_json::to_vec(body)
+            .map_err(|error| Failure::because("cannot write the request", error))?;
+        let headers = vec![("content-type", "application/json".to_owned())];
+        self.ask(Outgoing { method: "POST", target: path.to_owned(), headers, body }).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, outgoing: Outgoing<'_>) -> Result<Answer<T>, Failure> {
+        let Ambient { credentials, region } = &self.ambient;
+        let signing = Signing { credentials, region, service: "execute-api" };
+        let request = self.http.request(outgoing, Some(signing))?;
+        let Received { status, session_id, body } = self.http.exchange(request).await?;
+        match status {
+            200..=299 => {
+                let body = serde_json::from_slice(&body).map_err(|error| {
+                    let what = format!("{} does not answer like a Sentinel TVM", self.endpoint());
+                    Failure::because(what, error)
+                })?;
+                Ok(Answer { body, session_id })
+            }
+            400..=499 => Err(Failure::Refused(Refused::read(status, &body))),
+            _ => {
+                let said = Refused::read(status, &body);
+                Err(Failure::undone(format!("the TVM could not answer: {said}")))
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The words of the command line. What each command does is elsewhere.
+
+use std::sync::LazyLock;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+
+use crate::client::{self, credentials, sessions};
+use crate::screen::{Color, Format, Screen};
+use crate::{Failure, Outcome};
+use crate::{demo, dev, manual, policy};
+
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!("{} (zone data {})", env!("CARGO_PKG_VERSION"), chrono_tz::IANA_TZDB_VERSION)
+});
+
+const EXAMPLES: &str = "\
+Examples:
+  sentinel demo                                   see the whole of it work, in a minute
+  sentinel dev                                    run it on this machine, to try things
+  sentinel policy check policies/*.yaml           is this policy well-formed?
+  sentinel credentials --profile production       get credentials from a TVM
+
+Exit status: 0 done, 1 the answer is no, 2 usage, 3 could not be done.";
+
+/// Decides who may get which AWS credentials, when and from where, and hands
+/// them out.
+#[derive(Debug, Parser)]
+#[command(name = "sentinel", version = VERSION.as_str(), after_help = EXAMPLES)]
+#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// How results are written
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    pub(crate) format: Format,
+    /// When colours are used
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    pub(crate) color: Color,
+    /// Say more on stderr
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::Arguments),
+    Demo(demo::Arguments),
+    Credentials(credentials::Arguments),
+    Whoami(client::whoami::Arguments),
+    Profiles(client::profiles::Arguments),
+    Sessions(sessions::Arguments),
+    Policy(policy::Arguments),
+    Completions(manual::Completions),
+    Man(manual::Man),
+}
+
+/// The command, for completions and manual pages.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+impl Cli {
+    pub(crate) fn run(self, screen: &Screen) -> Result<Outcome, Failure> {
+        let takes_sarif =
+            matches!(&self.command, Command::Policy(arguments) if arguments.takes(Format::Sarif));
+        if screen.format == Format::Sarif && !takes_sarif {
+            return Err(Failure::Usage(
+                "`--format sarif` is for `sentinel policy check` only".to_owned(),
+            ));
+        }
+        match self.command {
+            Command::Dev(arguments) => dev::run(&arguments, screen),
+            Command::Demo(arguments) => demo::run(&arguments, screen),
+            Command::Policy(arguments) => policy::run(&arguments, screen),
+            Command::Credentials(arguments) => credentials::run(&arguments, screen),
+            Command::Whoami(arguments) => client::whoami::run(&arguments, screen),
+            Command::Profiles(arguments) => client::profiles::run(&arguments, screen),
+            Command::Sessions(arguments) => sessions::run(&arguments, screen),
+            Command::Completions(arguments) => manual::completions(&arguments, screen),
+            Command::Man(arguments) => manual::man(&arguments, screen),
+        }
+    }
+}

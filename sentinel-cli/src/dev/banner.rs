@@ -1,0 +1,87 @@
+//! What is said when the server is ready: one line for programs, or how to use
+//! it for people.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::styling::AnsiColor;
+use serde::Serialize;
+
+use super::identities::Identity;
+use crate::Failure;
+use crate::screen::paint;
+
+/// The server is ready.
+#[derive(Debug, Serialize)]
+pub(super) struct Ready {
+    pub(super) url: String,
+    pub(super) credentials_file: PathBuf,
+    #[serde(serialize_with = "listed")]
+    pub(super) identities: Vec<Identity>,
+}
+
+fn listed<S: serde::Serializer>(identities: &[Identity], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Listed<'a> {
+        name: &'a str,
+        arn: &'a str,
+    }
+    serializer.collect_seq(identities.iter().map(|Identity { name, arn, .. }| Listed { name, arn }))
+}
+
+impl Ready {
+    /// For programs: one line.
+    pub(super) fn line(&self) -> Result<String, Failure> {
+        let line = serde_json::to_string(self)
+            .map_err(|error| Failure::because("cannot say that it is ready", error))?;
+        Ok(line + "\n")
+    }
+
+    /// For people.
+    pub(super) fn human(&self, policies: &Path, color: bool) -> String {
+        let Self { url, credentials_file, identities } = self;
+        let head = |text: &str| paint(color, AnsiColor::Green, text);
+        let first = identities.first().map(|identity| identity.name.as_str()).unwrap_or("NAME");
+        let width = identities.iter().map(|identity| identity.name.len()).max().unwrap_or(0);
+        let callers: String = identities
+            .iter()
+            .map(|Identity { name, arn, .. }| format!("  {name:<width$}  {arn}\n"))
+            .collect();
+        format!(
+            "{ready} {url}\n\
+             policies: {policies} (a change is in force within a second)\n\
+             \n{who}\n{callers}\
+             \n{how}\n  \
+             export AWS_SHARED_CREDENTIALS_FILE={credentials}\n  \
+             export SENTINEL_TVM_URL={url}\n  \
+             sentinel whoami --aws-profile {first}\n  \
+             sentinel credentials --profile production --aws-profile {first} --output json\n\
+             \n{curl}\n  \
+             curl --aws-sigv4 aws:amz:us-east-1:execute-api \\\n    \
+             -u \"$(aws configure get aws_access_key_id --profile {first}):\
+             $(aws configure get aws_secret_access_key --profile {first})\" \\\n    \
+             \"{url}/?profile=production\"\n\
+             \n{used}\n  \
+             eval \"$(sentinel credentials --profile production --aws-profile {first} --output env)\"\n  \
+             aws sts get-caller-identity --region us-east-1 --endpoint-url {url}/sts\n  \
+             curl -H \"X-Sentinel-Session-ID: $SENTINEL_SESSION_ID\" {url}/downstream/hello\n\
+             \nCtrl-C ends it. Decisions, one JSON record a line:\n",
+            ready = head("Sentinel is ready at"),
+            policies = policies.display(),
+            credentials = shell(&credentials_file.display().to_string()),
+            who = head("Who can call it:"),
+            how = head("In another terminal:"),
+            curl = head("The same with curl:"),
+            used = head("Use what was vended:"),
+        )
+    }
+}
+
+/// A word of a POSIX shell, quoted where it must be.
+fn shell(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%=".contains(c);
+    if text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,164 @@
+//! What `sentinel dev` keeps on disk: a seed from which every key is derived
+//! (so that they are the same for the same folder), the credentials file, the
+//! example policies, and the database.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::{BASE32_NOPAD, BASE64};
+use hmac::{Hmac, KeyInit, Mac};
+use sentinel_store::Secret;
+use sha2::Sha256;
+
+use super::identities::Identity;
+use crate::Failure;
+
+/// The policies that are there when none are named: the files that
+/// `examples/policies` holds, so that what people read there is what runs.
+const EXAMPLE: [(&str, &str); 4] = [
+    ("main.yaml", include_str!("../../../examples/policies/main.yaml")),
+    ("staging.yaml", include_str!("../../../examples/policies/staging.yaml")),
+    ("maintenance.yaml", include_str!("../../../examples/policies/maintenance.yaml")),
+    ("billing.yaml", include_str!("../../../examples/policies/billing.yaml")),
+];
+
+/// The folder, made and private. A temporary one goes when it is dropped.
+#[derive(Debug)]
+pub(super) struct Data {
+    folder: PathBuf,
+    seed: [u8; 32],
+    _temporary: Option<tempfile::TempDir>,
+}
+
+/// An access key.
+#[derive(Clone, Debug)]
+pub(super) struct AccessKey {
+    pub(super) id: String,
+    pub(super) secret: Secret,
+}
+
+impl Data {
+    /// Opens the folder, or makes one; without a path a temporary one.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let failed = |error| Failure::because("cannot use the data folder", error);
+        let temporary = match path {
+            Some(_) => None,
+            None => {
+                Some(tempfile::Builder::new().prefix("sentinel-dev-").tempdir().map_err(failed)?)
+            }
+        };
+        let folder = match (path, &temporary) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(temporary)) => temporary.path().to_owned(),
+            (None, None) => PathBuf::new(),
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+        // The credentials file is named to people, who may be elsewhere.
+        let folder = folder.canonicalize().map_err(failed)?;
+        let seed = seed(&folder.join("seed")).map_err(failed)?;
+        Ok(Self { folder, seed, _temporary: temporary })
+    }
+
+    /// Where the database lies.
+    pub(super) fn database(&self) -> PathBuf {
+        self.folder.join("sentinel.redb")
+    }
+
+    /// The key of the local issuer.
+    pub(super) fn issuer_key(&self) -> Result<[u8; 32], Failure> {
+        self.derive("issuer", "")
+    }
+
+    /// The access key of an identity.
+    pub(super) fn access_key(&self, identity: &Identity) -> Result<AccessKey, Failure> {
+        let id = BASE32_NOPAD.encode(&self.derive("access key id", &identity.name)?);
+        let secret = BASE64.encode(&self.derive("secret access key", &identity.name)?);
+        // As long as AWS's own: 20 and 40 characters.
+        let (Some(id), Some(secret)) = (id.get(..16), secret.get(..40)) else {
+            return Err(Failure::undone("cannot derive an access key"));
+        };
+        Ok(AccessKey { id: format!("AKIA{id}"), secret: Secret::new(secret) })
+    }
+
+    /// The unique id that IAM gives a user or a role.
+    pub(super) fn unique_id(&self, prefix: &str, name: &str) -> Result<String, Failure> {
+        let id = BASE32_NOPAD.encode(&self.derive(prefix, name)?);
+        Ok(format!("{prefix}{}", id.get(..17).unwrap_or_default()))
+    }
+
+    fn derive(&self, purpose: &str, name: &str) -> Result<[u8; 32], Failure> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.seed)
+            .map_err(|error| Failure::because("cannot derive a key", error))?;
+        for part in [purpose, "\0", name] {
+            mac.update(part.as_bytes());
+        }
+        Ok(mac.finalize().into_bytes().into())
+    }
+
+    /// Writes the AWS credentials file, a section for each identity, and gives
+    /// its path.
+    pub(super) fn write_credentials(
+        &self,
+        keys: &[(Identity, AccessKey)],
+    ) -> Result<PathBuf, Failure> {
+        let mut text = String::from("# Written by `sentinel dev`; good for nothing in AWS.\n");
+        for (identity, key) in keys {
+            text.push_str(&format!(
+                "\n[{}]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = us-east-1\n",
+                identity.name,
+                key.id,
+                key.secret.reveal()
+            ));
+        }
+        let path = self.folder.join("credentials");
+        self.replace(&path, &text)
+            .map_err(|error| Failure::because("cannot write the credentials file", error))?;
+        Ok(path)
+    }
+
+    /// The folder of the example policies, written if it is not there yet: what
+    /// somebody has changed in it stays.
+    pub(super) fn example_policies(&self) -> Result<PathBuf, Failure> {
+        let folder = self.folder.join("policies");
+        let written = || -> io::Result<()> {
+            if folder.is_dir() {
+                return Ok(());
+            }
+            fs::create_dir(&folder)?;
+            EXAMPLE.iter().try_for_each(|(name, text)| fs::write(folder.join(name), text))
+        };
+        written().map_err(|error| Failure::because("cannot write the example policies", error))?;
+        Ok(folder)
+    }
+
+    /// Replaces a private file whole. `tempfile` makes files of mode 0600.
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
+
+/// Reads the seed, or makes one of the system's randomness.
+fn seed(path: &Path) -> io::Result<[u8; 32]> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).map_err(io::Error::other)?;
+            file.write_all(&seed)?;
+            file.sync_all()?;
+            Ok(seed)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // Somebody may have copied the folder about.
+            fs::set_permissions(path, Permissions::from_mode(0o600))?;
+            fs::read(path)?
+                .try_into()
+                .map_err(|_| io::Error::other(format!("`{}` is damaged", path.display())))
+        }
+        Err(error) => Err(error),
+    }
+}

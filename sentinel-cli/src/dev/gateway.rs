@@ -1,0 +1,132 @@
+//! What API Gateway is in AWS: takes a request, has its signature verified,
+//! makes an event of it, and passes the function's answer on.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::Utc;
+use data_encoding::HEXLOWER;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::StatusCode;
+use hyper::body::{Body, Incoming};
+use sentinel_authorizer::Authorizer;
+use sentinel_broker::Home;
+use sentinel_tvm::{Context, Tvm};
+use tokio::time::Instant;
+
+use super::answer::{Answer, error, passed_on};
+use super::callers::Callers;
+use super::event::Request;
+use super::{downstream, sts};
+
+/// The largest body that is read.
+const MAX_BODY: usize = 1024 * 1024;
+/// The longest that a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// As Lambda gives the TVM.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The two functions, and who may call them.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    pub(super) tvm: Tvm,
+    pub(super) authorizer: Authorizer,
+    pub(super) callers: Callers,
+    pub(super) home: Home,
+}
+
+/// An id for a request, from the system's randomness.
+pub(super) fn request_id() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(HEXLOWER.encode(&bytes))
+}
+
+impl Gateway {
+    /// Answers one request. Never fails: whatever goes wrong is an answer.
+    pub(super) async fn serve(
+        &self,
+        request: hyper::Request<Incoming>,
+        source_ip: IpAddr,
+        request_id: String,
+    ) -> Answer {
+        match read(request, source_ip, request_id).await {
+            Ok(request) => self.route(&request).await,
+            Err(answer) => answer,
+        }
+    }
+
+    async fn route(&self, request: &Request) -> Answer {
+        match request.path.as_str() {
+            "/sts" | "/sts/" => sts::serve(request, &self.callers, Utc::now()),
+            path if path == "/downstream" || path.starts_with("/downstream/") => {
+                downstream::serve(request, &self.authorizer).await
+            }
+            _ => self.invoke(request).await,
+        }
+    }
+
+    async fn invoke(&self, request: &Request) -> Answer {
+        let signer = match self.callers.signer(request, "execute-api", Utc::now()) {
+            Ok(signer) => signer,
+            Err(refusal) => {
+                tracing::info!(request_id = request.request_id, %refusal, "refused a signature");
+                return error(
+                    StatusCode::FORBIDDEN,
+                    "IAM_AUTH_REQUIRED",
+                    &format!(
+                        "{refusal} (service `execute-api`, region `us-east-1`, the access key of \
+                         an identity in this server's credentials file)"
+                    ),
+                    &request.request_id,
+                );
+            }
+        };
+        let context = Context {
+            home: self.home.clone(),
+            deadline: Instant::now() + DEADLINE,
+            function_version: None,
+            request_id: request.request_id.clone(),
+        };
+        let response = self.tvm.handle(&request.iam_event(&signer), &context).await;
+        passed_on(response, &request.request_id)
+    }
+}
+
+/// Reads a request whole, within bounds.
+async fn read(
+    request: hyper::Request<Incoming>,
+    source_ip: IpAddr,
+    request_id: String,
+) -> Result<Request, Answer> {
+    let too_large = || {
+        let message = format!("a request body may be {MAX_BODY} bytes");
+        error(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LARGE", &message, &request_id)
+    };
+    let unreadable = |status, message| error(status, "INVALID_REQUEST", message, &request_id);
+    let (parts, body) = request.into_parts();
+    // What says it is too large need not be read to be refused.
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, MAX_BODY).collect())
+        .await
+        .map_err(|_| unreadable(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))?
+        .map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                too_large()
+            } else {
+                unreadable(StatusCode::BAD_REQUEST, "the body could not be read")
+            }
+        })?;
+    Ok(Request {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body: body.to_bytes().into(),
+        source_ip,
+        received: Utc::now(),
+        request_id,
+    })
+}

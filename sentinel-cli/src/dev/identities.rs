@@ -1,0 +1,144 @@
+//! The IAM identities of `sentinel dev`: who can call it.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use sentinel_store::AccountId;
+use serde::Deserialize;
+
+use crate::Failure;
+
+/// The account of the identities that are there by default, and of the TVM.
+pub(super) const ACCOUNT: &str = "111122223333";
+
+/// A caller, as API Gateway would have verified it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Wire")]
+pub(super) struct Identity {
+    /// What the section of the credentials file is called.
+    pub(super) name: String,
+    /// `arn:…:iam::A:user/NAME` or `arn:…:sts::A:assumed-role/ROLE/SESSION`.
+    pub(super) arn: String,
+    /// The account in the ARN.
+    pub(super) account: AccountId,
+    /// For an assumed role: its session's name.
+    pub(super) session: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    name: String,
+    arn: String,
+}
+
+impl TryFrom<Wire> for Identity {
+    type Error = String;
+
+    fn try_from(Wire { name, arn }: Wire) -> Result<Self, String> {
+        // What every AWS tool takes as the name of a section.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-/.%@:+=".contains(c);
+        if name.is_empty() || name.len() > 128 || !name.chars().all(plain) {
+            return Err(format!(
+                "`{}` cannot name an identity: 1 to 128 of A-Z a-z 0-9 _ - / . % @ : + =",
+                name.escape_debug()
+            ));
+        }
+        let unusable = || {
+            format!(
+                "`{}` is neither arn:aws:iam::ACCOUNT:user/NAME nor \
+                 arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION",
+                arn.escape_debug()
+            )
+        };
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let ["arn", _, service, "", account, resource] = parts[..] else {
+            return Err(unusable());
+        };
+        let graphic = arn.len() <= 2048 && arn.bytes().all(|b| b.is_ascii_graphic());
+        let account = AccountId::parse(account).map_err(|_| unusable())?;
+        let resource: Vec<&str> = resource.split('/').collect();
+        let session = match (service, &resource[..]) {
+            ("iam", ["user", path @ ..]) if !path.is_empty() => None,
+            ("sts", ["assumed-role", _, session]) => Some((*session).to_owned()),
+            _ => return Err(unusable()),
+        };
+        if !graphic || resource.iter().any(|part| part.is_empty()) {
+            return Err(unusable());
+        }
+        Ok(Self { name, account, session, arn })
+    }
+}
+
+/// Reads the identities of a file, or gives the default ones.
+pub(super) fn load(file: Option<&Path>) -> Result<Vec<Identity>, Failure> {
+    let Some(file) = file else { return built_in() };
+    let unusable = || format!("cannot use the identities in `{}`", file.display());
+    let text =
+        std::fs::read_to_string(file).map_err(|error| Failure::because(unusable(), error))?;
+    let identities: Vec<Identity> = serde_saphyr::from_str(&text)
+        .map_err(|error| Failure::because(unusable(), error.to_string()))?;
+    check(&identities).map_err(|error| Failure::because(unusable(), error))?;
+    Ok(identities)
+}
+
+fn check(identities: &[Identity]) -> Result<(), String> {
+    if identities.is_empty() {
+        return Err("there is none in it".to_owned());
+    }
+    let mut names = HashSet::new();
+    match identities.iter().find(|identity| !names.insert(identity.name.as_str())) {
+        Some(twice) => Err(format!("`{}` is there twice", twice.name)),
+        None => Ok(()),
+    }
+}
+
+fn built_in() -> Result<Vec<Identity>, Failure> {
+    let users = ["alice", "bob", "carol", "mallory"]
+        .map(|name| (name, format!("arn:aws:iam::{ACCOUNT}:user/{name}")));
+    let role = ("ci/build-7", format!("arn:aws:sts::{ACCOUNT}:assumed-role/ci/build-7"));
+    users
+        .into_iter()
+        .chain([role])
+        .map(|(name, arn)| Wire { name: name.to_owned(), arn }.try_into().map_err(Failure::undone))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_and_role_sessions_can_be_identities() {
+        let names: Vec<String> =
+            built_in().unwrap().into_iter().map(|identity| identity.name).collect();
+        assert_eq!(names, ["alice", "bob", "carol", "mallory", "ci/build-7"]);
+        let text = "- {name: dora, arn: \"arn:aws:iam::444455556666:user/team/dora\"}\n";
+        let read: Vec<Identity> = serde_saphyr::from_str(text).unwrap();
+        assert_eq!(read[0].account.as_str(), "444455556666");
+    }
+
+    #[test]
+    fn whatever_iam_would_not_have_verified_is_refused() {
+        for (name, arn) in [
+            ("a", "arn:aws:iam::111122223333:role/x"),
+            ("a", "arn:aws:iam::111122223333:user/"),
+            ("a", "arn:aws:iam::1111:user/a"),
+            ("a", "arn:aws:iam:us-east-1:111122223333:user/a"),
+            ("a", "arn:aws:sts::111122223333:assumed-role/ci"),
+            ("a", "arn:aws:sts::111122223333:assumed-role/ci/x/y"),
+            ("a", "arn:aws:sts::111122223333:federated-user/a"),
+            ("a", "arn:aws:iam::111122223333:user/a b"),
+            ("a]\n[b", "arn:aws:iam::111122223333:user/a"),
+            ("", "arn:aws:iam::111122223333:user/a"),
+        ] {
+            let wire = Wire { name: name.to_owned(), arn: arn.to_owned() };
+            assert!(Identity::try_from(wire).is_err(), "{name} {arn}");
+        }
+        let twice =
+            Wire { name: "a".to_owned(), arn: "arn:aws:iam::111122223333:user/a".to_owned() };
+        let twice = Identity::try_from(twice).unwrap();
+        assert!(check(&[twice.clone(), twice]).is_err());
+        assert!(check(&[]).is_err());
+    }
+}

@@ -1,0 +1,126 @@
+//! `sentinel dev`: the whole system in one process, for trying and developing.
+//!
+//! An HTTP request becomes a real HTTP API 2.0 event and goes through the same
+//! adapters as in Lambda; only what stands around them is made here: API
+//! Gateway ([`gateway`]), IAM ([`identities`], [`callers`]), STS ([`sts`]), an
+//! API behind the authorizer ([`downstream`]). It is not for production: its
+//! credentials are good for nothing in AWS.
+
+mod answer;
+mod banner;
+mod callers;
+mod data;
+mod downstream;
+mod event;
+mod gateway;
+mod identities;
+mod server;
+mod sts;
+mod system;
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::screen::Screen;
+use crate::{Failure, Outcome, diagnostics};
+use data::Data;
+
+/// Run the whole of Sentinel on this machine, without an AWS account.
+///
+/// Requests are verified, decided, recorded and answered by the same code as in
+/// AWS. The credentials that it vends are good at its own `/sts` alone.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel dev
+  sentinel dev --policies policies --data .sentinel
+  sentinel dev --listen 127.0.0.1:0 --format json
+
+Routes: / /profiles /sessions … (the TVM), /sts (GetCallerIdentity for vended
+credentials), /downstream/* (an API behind the authorizer).")]
+pub(crate) struct Arguments {
+    /// Folder with main.yaml and PROFILE.yaml (default: a built-in example)
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// Folder for sessions and keys, made if need be (default: a temporary one)
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address and port to listen on; port 0 for a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = parse_address)]
+    listen: SocketAddr,
+    /// YAML list of the callers: `- {name: alice, arn: "arn:aws:iam::111122223333:user/alice"}`
+    #[arg(long, value_name = "FILE")]
+    identities: Option<PathBuf>,
+    /// Listen on an address that other machines reach
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|_| "not ADDRESS:PORT, such as 127.0.0.1:8787".to_owned())?;
+    found.next().ok_or_else(|| "no such address".to_owned())
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    if !arguments.listen.ip().to_canonical().is_loopback() && !arguments.allow_remote {
+        return Err(Failure::Usage(format!(
+            "{} can be reached from other machines, and whoever holds a key of the credentials \
+             file gets in: give `--allow-remote` if that is meant",
+            arguments.listen
+        )));
+    }
+    diagnostics::to_stderr(screen);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("cannot start", error))?
+        .block_on(serve(arguments, screen))
+}
+
+async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let identities = identities::load(arguments.identities.as_deref())?;
+    let data = Data::open(arguments.data.as_deref())?;
+    let policies = match &arguments.policies {
+        Some(folder) if folder.is_dir() => folder.clone(),
+        Some(folder) => {
+            return Err(Failure::undone(format!("`{}` is not a folder", folder.display())));
+        }
+        None => data.example_policies()?,
+    };
+    let system = system::build(&data, identities, policies)?;
+    // Before anybody is told that it is ready.
+    let listening =
+        |error| Failure::because(format!("cannot listen on {}", arguments.listen), error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(listening)?;
+    let listener = TcpListener::bind(arguments.listen).await.map_err(listening)?;
+    let address = listener.local_addr().map_err(listening)?;
+    let ready = banner::Ready {
+        url: format!("http://{address}"),
+        credentials_file: system.credentials_file,
+        identities: system.identities,
+    };
+    if screen.is_json() {
+        screen.print(&ready.line()?)?;
+    } else {
+        screen.print(&ready.human(&system.policies, screen.colors_out()))?;
+    }
+    let end = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            // When the signal cannot be waited for, SIGTERM still can.
+            Ok(()) = tokio::signal::ctrl_c() => {}
+        }
+    };
+    let purge = tokio::spawn(system::purge(system.sessions));
+    server::serve(listener, Arc::new(system.gateway), end).await;
+    purge.abort();
+    drop(data);
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,119 @@
+//! Puts the system together: the same broker, TVM and authorizer as in Lambda,
+//! over a folder of policies, a database file and an issuer of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use sentinel_authorizer::{Authorizer, ResponseFormat};
+use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, Settings};
+use sentinel_store::{
+    AccountId, AuditSink, Clock, FolderPolicies, JsonLines, PolicyPath, RedbSessions, SystemClock,
+};
+use sentinel_tvm::Tvm;
+
+use super::callers::Callers;
+use super::data::Data;
+use super::gateway::Gateway;
+use super::identities::{ACCOUNT, Identity};
+use crate::Failure;
+
+/// Half of the second within which a change of a policy must be in force.
+const POLICY_CACHE_TTL: Duration = Duration::from_millis(500);
+
+/// How often sessions that nobody will ask for any more are removed.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
+const PURGE_AFTER: TimeDelta = TimeDelta::days(7);
+
+/// The system, ready to serve.
+#[derive(Debug)]
+pub(super) struct System {
+    pub(super) gateway: Gateway,
+    pub(super) sessions: RedbSessions,
+    pub(super) credentials_file: PathBuf,
+    pub(super) identities: Vec<Identity>,
+    pub(super) policies: PathBuf,
+}
+
+pub(super) fn build(
+    data: &Data,
+    identities: Vec<Identity>,
+    policies: PathBuf,
+) -> Result<System, Failure> {
+    let account = AccountId::parse(ACCOUNT)
+        .map_err(|error| Failure::because("the account of this server", error))?;
+    let home = Home { partition: "aws".to_owned(), account: account.clone() };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random = Arc::new(OsRandom);
+    let sink: Arc<dyn AuditSink> = Arc::new(JsonLines::new(std::io::stdout()));
+    let issuer = Arc::new(LocalIssuer::new(data.issuer_key()?, Arc::clone(&clock), random.clone()));
+    let sessions = RedbSessions::open(&data.database()).map_err(|error| {
+        Failure::because(
+            format!(
+                "cannot open `{}` (is another `sentinel dev` using it?)",
+                data.database().display()
+            ),
+            error,
+        )
+    })?;
+    let keys = identities
+        .into_iter()
+        .map(|identity| Ok((data.access_key(&identity)?, identity)))
+        .map(|pair: Result<_, Failure>| pair.map(|(key, identity)| (identity, key)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let credentials_file = data.write_credentials(&keys)?;
+    let callers = Callers::new(data, &keys, Arc::clone(&issuer))?;
+
+    let root = PolicyPath::new("/sentinel/policies");
+    let mut settings = Settings::new(root.join("main"));
+    settings.main_document_required = false;
+    settings.policy_cache_ttl = POLICY_CACHE_TTL;
+    // A file that cannot be read is looked at again, never remembered.
+    settings.policy_max_age = Duration::ZERO;
+    settings.session_table = Some("sentinel-sessions".to_owned());
+    let mut trusted: Vec<AccountId> =
+        keys.iter().map(|(identity, _)| identity.account.clone()).chain([account]).collect();
+    trusted.sort();
+    trusted.dedup();
+    settings.trusted_accounts = Some(trusted);
+    let generation = settings.generation;
+
+    let broker = Broker::new(
+        settings,
+        Parts {
+            policies: Arc::new(FolderPolicies::new(policies.clone(), root)),
+            sessions: Some(Arc::new(sessions.clone())),
+            issuer,
+            clock: Arc::clone(&clock),
+            random,
+            sink: Arc::clone(&sink),
+        },
+    );
+    let authorizer = Authorizer::new(
+        Arc::new(sessions.clone()),
+        generation,
+        ResponseFormat::Simple,
+        clock,
+        Arc::clone(&sink),
+    );
+    Ok(System {
+        gateway: Gateway { tvm: Tvm::new(broker, None), authorizer, callers, home },
+        sessions,
+        credentials_file,
+        identities: keys.into_iter().map(|(identity, _)| identity).collect(),
+        policies,
+    })
+}
+
+/// Removes long expired sessions for as long as the server runs, as a table's
+/// TTL does in AWS.
+pub(super) async fn purge(sessions: RedbSessions) {
+    let mut ticks = tokio::time::interval(PURGE_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = sessions.purge_expired(Utc::now() - PURGE_AFTER).await {
+            tracing::warn!(cause = ?error, "expired sessions could not be removed");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `sentinel policy eval`: what a policy says to a request, or to many.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::builder::styling::AnsiColor;
+use clap::{Args, ValueEnum};
+
+use super::question::{Answer, Question};
+use super::{requests, source};
+use crate::screen::{Screen, paint, printable};
+use crate::{Failure, Outcome};
+
+/// Ask a policy about one request, or about many.
+///
+/// Exits 0 when it is allowed and 1 when it is not; with `--expect`, 0 when the
+/// effect is the expected one; with `--requests`, 0 when every line was
+/// answered. A document that does not check is exit 3.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel policy eval policy.yaml --user alice --profile production
+  sentinel policy eval policy.yaml --user alice --profile production \\
+    --at 2026-01-31T23:00:00Z --source-ip 10.1.2.3 --format json
+  sentinel policy eval policy.yaml --user bob --profile production --expect deny
+  sentinel policy eval policy.yaml --requests requests.jsonl > answers.jsonl
+
+A line of requests.jsonl:
+  {\"user\":\"alice\",\"profile\":\"production\",\"at\":\"2026-01-31T23:00:00Z\"}")]
+pub(super) struct Arguments {
+    /// The document; `-` for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    question: Question,
+    /// The effect that it should be
+    #[arg(long, value_enum, value_name = "EFFECT")]
+    expect: Option<Expected>,
+    /// Many requests, a JSON object a line; `-` for stdin
+    #[arg(
+        long,
+        value_name = "FILE.jsonl",
+        conflicts_with_all = [
+            "user", "profile", "at", "source_ip", "account", "principal", "organization", "mode",
+            "session_table", "device", "approved", "expect",
+        ]
+    )]
+    requests: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Expected {
+    Allow,
+    Deny,
+    RequireApproval,
+}
+
+impl Expected {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::RequireApproval => "require_approval",
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    if let Some(requests) = &arguments.requests {
+        if arguments.file.as_os_str() == "-" && requests.as_os_str() == "-" {
+            return Err(Failure::Usage("stdin cannot be policy and requests at once".to_owned()));
+        }
+        let policy = source::compile(&arguments.file, screen)?;
+        return requests::run(&policy, requests);
+    }
+    let policy = source::compile(&arguments.file, screen)?;
+    let (request, facts, now) = arguments.question.ask();
+    let answer = Answer::of(&policy, &request, &facts, now);
+    if screen.is_json() {
+        screen.print_json(&answer)?;
+    } else {
+        screen.print(&human(&answer, screen.colors_out()))?;
+    }
+    let good = arguments.expect.map_or("allow", Expected::as_str);
+    if let Some(expected) = arguments.expect.filter(|expected| expected.as_str() != answer.effect) {
+        screen.note(&format!("expected `{}`", expected.as_str()));
+    }
+    Ok(if answer.effect == good { Outcome::Done } else { Outcome::No })
+}
+
+/// The same facts for people.
+pub(super) fn human(answer: &Answer<'_>, color: bool) -> String {
+    let Answer { effect, rule, rule_index, reason, max_duration_s, valid_until, requires } = answer;
+    let accent = match *effect {
+        "allow" => AnsiColor::Green,
+        "deny" => AnsiColor::Red,
+        _ => AnsiColor::Yellow,
+    };
+    let mut text = paint(color, accent, effect);
+    match rule {
+        Some(rule) => text.push_str(&format!(" by rule `{}` (#{rule_index})\n", printable(rule))),
+        None => text.push_str(": no rule matched\n"),
+    }
+    let mut line = |name: &str, value: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {name:<14} {value}");
+    };
+    if let Some(reason) = reason {
+        line("reason", printable(reason));
+    }
+    if let Some(seconds) = max_duration_s {
+        line("max duration", format!("{seconds} s"));
+    }
+    if let Some(until) = valid_until {
+        line("valid until", until.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
+    }
+    let requires: Vec<&str> = requires.iter().collect();
+    if !requires.is_empty() {
+        line("still required", requires.join(", "));
+    }
+    text
+}

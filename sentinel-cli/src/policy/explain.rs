@@ -1,0 +1,95 @@
+//! `sentinel policy explain`: rule by rule, why a policy says what it says.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sentinel_policy::{Outcome as StepOutcome, Step, Unmet};
+use serde::Serialize;
+
+use super::eval::human;
+use super::question::{Answer, Question};
+use super::source;
+use crate::screen::{Screen, printable};
+use crate::{Failure, Outcome};
+
+/// Say why a policy answers a request as it does, rule by rule.
+///
+/// Exits 0 when it is allowed and 1 when it is not. A document that does not
+/// check is exit 3.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel policy explain policy.yaml --user bob --profile production
+  sentinel policy explain policy.yaml --user alice --profile production \\
+    --at 2026-01-31T23:00:00Z --mode cli --format json")]
+pub(super) struct Arguments {
+    /// The document; `-` for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    question: Question,
+}
+
+/// The answer, and how each rule up to the one that matched came out.
+#[derive(Debug, Serialize)]
+struct Explained<'p> {
+    #[serde(flatten)]
+    answer: Answer<'p>,
+    steps: Vec<ExplainedStep<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExplainedStep<'p> {
+    rule: &'p str,
+    rule_index: usize,
+    /// `matched`, `unmet` or `excluded` (by `unless`).
+    outcome: &'static str,
+    /// The first condition that did not hold.
+    condition: Option<&'static str>,
+    /// What of the request it looked at, and what it saw there.
+    attribute: Option<&'static str>,
+    saw: Option<String>,
+    /// What would have done.
+    wanted: Vec<String>,
+}
+
+impl<'p> ExplainedStep<'p> {
+    fn new(step: &Step<'p>) -> Self {
+        let unmet = match &step.outcome {
+            StepOutcome::Unmet(unmet) => Some(unmet),
+            StepOutcome::Matched | StepOutcome::Excluded => None,
+        };
+        Self {
+            rule: step.rule,
+            rule_index: step.index,
+            outcome: match &step.outcome {
+                StepOutcome::Matched => "matched",
+                StepOutcome::Unmet(_) => "unmet",
+                StepOutcome::Excluded => "excluded",
+            },
+            condition: unmet.map(|unmet| unmet.condition.as_str()),
+            attribute: unmet.map(|unmet| unmet.attribute),
+            saw: unmet.and_then(|unmet| unmet.saw.clone()),
+            wanted: unmet.map(Unmet::wanted).unwrap_or_default(),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let policy = source::compile(&arguments.file, screen)?;
+    let (request, facts, now) = arguments.question.ask();
+    let explanation = policy.explain(&request, &facts, now);
+    let valid_until = policy.valid_until(&request, &facts, now);
+    let answer = Answer::new(&explanation.decision, valid_until);
+    let effect = answer.effect;
+    if screen.is_json() {
+        let steps = explanation.steps.iter().map(ExplainedStep::new).collect();
+        screen.print_json(&Explained { answer, steps })?;
+    } else {
+        let mut text: String =
+            explanation.steps.iter().map(|step| printable(&step.to_string()) + "\n").collect();
+        text.push_str(&human(&answer, screen.colors_out()));
+        screen.print(&text)?;
+    }
+    Ok(if effect == "allow" { Outcome::Done } else { Outcome::No })
+}

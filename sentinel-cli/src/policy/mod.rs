@@ -1,0 +1,47 @@
+//! `sentinel policy`: asks policies, on this machine and of nobody else.
+
+mod check;
+mod eval;
+mod explain;
+mod question;
+mod requests;
+mod sarif;
+mod source;
+
+use clap::{Args, Subcommand};
+
+use crate::screen::{Format, Screen};
+use crate::{Failure, Outcome};
+
+/// Check policies, and ask them.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Eval(eval::Arguments),
+    Explain(explain::Arguments),
+}
+
+impl Arguments {
+    /// Whether that format is one of this command's.
+    pub(crate) fn takes(&self, format: Format) -> bool {
+        match (&self.command, format) {
+            (Command::Check(_), Format::Sarif) => true,
+            (Command::Eval(_) | Command::Explain(_), Format::Sarif) => false,
+            (_, Format::Human | Format::Json) => true,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    match &arguments.command {
+        Command::Check(arguments) => check::run(arguments, screen),
+        Command::Eval(arguments) => eval::run(arguments, screen),
+        Command::Explain(arguments) => explain::run(arguments, screen),
+    }
+}

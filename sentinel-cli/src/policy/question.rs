@@ -1,0 +1,185 @@
+//! One request as arguments of the command line, and its answer: the same
+//! members in the same order wherever an answer is written.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::Args;
+use sentinel_policy::{
+    Approval, Caller, Decision, DeviceFacts, Facts, Mode, Policy, Request, Requirements,
+};
+use serde::{Serialize, Serializer};
+
+/// What is asked. Attributes that are not given are absent; nothing is derived.
+#[derive(Debug, Args)]
+pub(super) struct Question {
+    /// Who asks: a user's name, or RoleName/session
+    #[arg(long, value_name = "USER", required_unless_present = "requests")]
+    user: Option<String>,
+    /// The profile that is asked for
+    #[arg(long, value_name = "PROFILE", required_unless_present = "requests")]
+    profile: Option<String>,
+    /// When, in RFC 3339 (default: now)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<DateTime<Utc>>,
+    /// From which address
+    #[arg(long, value_name = "ADDRESS")]
+    source_ip: Option<IpAddr>,
+    /// From which account
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// With which principal
+    #[arg(long, value_name = "ARN")]
+    principal: Option<String>,
+    /// From which organization
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+    /// How
+    #[arg(long, value_name = "MODE", default_value = "server", value_parser = parse_mode)]
+    mode: Mode,
+    /// The session table in use
+    #[arg(long, value_name = "NAME")]
+    session_table: Option<String>,
+    /// A fact about the device: mdm_enrolled, mdm_compliant, disk_encrypted,
+    /// firewall_enabled (true or false), os_version, os_type
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_device_fact)]
+    device: Vec<DeviceFact>,
+    /// Somebody has approved it
+    #[arg(long)]
+    approved: bool,
+}
+
+/// One fact about a device.
+#[derive(Clone, Debug)]
+enum DeviceFact {
+    MdmEnrolled(bool),
+    MdmCompliant(bool),
+    DiskEncrypted(bool),
+    FirewallEnabled(bool),
+    OsVersion(String),
+    OsType(String),
+}
+
+pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| at.to_utc())
+        .map_err(|_| "not a time such as 2026-01-31T23:59:59Z".to_owned())
+}
+
+pub(super) fn parse_mode(text: &str) -> Result<Mode, String> {
+    Mode::parse(text).ok_or_else(|| {
+        let words: Vec<&str> = Mode::ALL.into_iter().map(Mode::as_str).collect();
+        format!("not one of {}", words.join(", "))
+    })
+}
+
+fn parse_device_fact(text: &str) -> Result<DeviceFact, String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| "not KEY=VALUE".to_owned())?;
+    let flag = || match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("`{key}` is true or false")),
+    };
+    Ok(match key {
+        "mdm_enrolled" => DeviceFact::MdmEnrolled(flag()?),
+        "mdm_compliant" => DeviceFact::MdmCompliant(flag()?),
+        "disk_encrypted" => DeviceFact::DiskEncrypted(flag()?),
+        "firewall_enabled" => DeviceFact::FirewallEnabled(flag()?),
+        "os_version" => DeviceFact::OsVersion(value.to_owned()),
+        "os_type" => DeviceFact::OsType(value.to_owned()),
+        _ => {
+            return Err("the facts are mdm_enrolled, mdm_compliant, disk_encrypted, \
+                        firewall_enabled, os_version and os_type"
+                .to_owned());
+        }
+    })
+}
+
+impl Question {
+    /// The request, its facts, and its time.
+    pub(super) fn ask(&self) -> (Request<'_>, Facts, DateTime<Utc>) {
+        let caller = Caller {
+            user: self.user.as_deref().unwrap_or_default(),
+            account: self.account.as_deref(),
+            principal: self.principal.as_deref(),
+            organization: self.organization.as_deref(),
+        };
+        let mut device = DeviceFacts::default();
+        for fact in &self.device {
+            match fact {
+                DeviceFact::MdmEnrolled(is) => device.mdm_enrolled = Some(*is),
+                DeviceFact::MdmCompliant(is) => device.mdm_compliant = Some(*is),
+                DeviceFact::DiskEncrypted(is) => device.disk_encrypted = Some(*is),
+                DeviceFact::FirewallEnabled(is) => device.firewall_enabled = Some(*is),
+                DeviceFact::OsVersion(version) => device.os_version = Some(version),
+                DeviceFact::OsType(os) => device.os_type = Some(os),
+            }
+        }
+        let request = Request {
+            caller,
+            profile: self.profile.as_deref().unwrap_or_default(),
+            source_ip: self.source_ip,
+            mode: Some(self.mode),
+            session_table: self.session_table.as_deref(),
+            device,
+        };
+        (request, facts(self.approved), self.at.unwrap_or_else(Utc::now))
+    }
+}
+
+/// Facts are taken as given: an approval has no end.
+pub(super) fn facts(approved: bool) -> Facts {
+    Facts { approval: approved.then_some(Approval { until: None }) }
+}
+
+/// What a policy answers.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer<'p> {
+    pub(super) effect: &'static str,
+    pub(super) rule: Option<&'p str>,
+    /// -1 when no rule matched.
+    pub(super) rule_index: i64,
+    pub(super) reason: Option<&'p str>,
+    pub(super) max_duration_s: Option<u64>,
+    #[serde(serialize_with = "time")]
+    pub(super) valid_until: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "words")]
+    pub(super) requires: Requirements,
+}
+
+impl<'p> Answer<'p> {
+    /// Asks the policy.
+    pub(super) fn of(
+        policy: &'p Policy,
+        request: &Request<'_>,
+        facts: &Facts,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let valid_until = policy.valid_until(request, facts, now);
+        Self::new(&policy.decide(request, facts, now), valid_until)
+    }
+
+    pub(super) fn new(decision: &Decision<'p>, valid_until: Option<DateTime<Utc>>) -> Self {
+        let Decision { verdict, rule, max_duration, requires } = *decision;
+        Self {
+            effect: verdict.as_str(),
+            rule: rule.map(|rule| rule.name),
+            rule_index: rule.and_then(|rule| i64::try_from(rule.index).ok()).unwrap_or(-1),
+            reason: rule.and_then(|rule| rule.reason),
+            max_duration_s: max_duration.map(|cap| cap.as_secs()),
+            valid_until,
+            requires,
+        }
+    }
+}
+
+fn time<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn words<S: Serializer>(requires: &Requirements, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(requires.iter())
+}

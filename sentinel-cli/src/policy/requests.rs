@@ -1,0 +1,227 @@
+//! Many requests: a JSON object a line in, one a line out, in order. Whole logs
+//! can be replayed: nothing is kept of a line when it is answered, and texts are
+//! read in place.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::net::IpAddr;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use sentinel_policy::{Caller, DeviceFacts, Mode, Policy, Request};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::question::{Answer, facts, parse_mode, parse_time};
+use crate::{Failure, Outcome};
+
+/// The longest line that is read.
+const MAX_LINE: usize = 1024 * 1024;
+const BUFFER: usize = 256 * 1024;
+
+/// A text, read in place where it has no escapes. (`Option<Cow>` would copy.)
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The text of an attribute, if it is given.
+fn given<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
+    text.map(|text| text.0.as_ref())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(borrow)]
+    user: Text<'a>,
+    #[serde(borrow)]
+    profile: Text<'a>,
+    #[serde(default, deserialize_with = "time")]
+    at: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "address")]
+    source_ip: Option<IpAddr>,
+    #[serde(default, borrow)]
+    account: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    principal: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    organization: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "mode")]
+    mode: Option<Mode>,
+    #[serde(default, borrow)]
+    session_table: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    device: Option<Device<'a>>,
+    #[serde(default)]
+    approved: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Device<'a> {
+    mdm_enrolled: Option<bool>,
+    mdm_compliant: Option<bool>,
+    disk_encrypted: Option<bool>,
+    firewall_enabled: Option<bool>,
+    #[serde(default, borrow)]
+    os_version: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    os_type: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+struct BadLine<'a> {
+    line: u64,
+    error: &'a str,
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let text = Option::<Text<'de>>::deserialize(deserializer)?;
+    text.map(|text| parse_time(&text.0).map_err(D::Error::custom)).transpose()
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
+    let text = Option::<Text<'de>>::deserialize(deserializer)?;
+    let parse = |text: Text<'de>| text.0.parse().map_err(|_| D::Error::custom("not an IP address"));
+    text.map(parse).transpose()
+}
+
+fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mode>, D::Error> {
+    let text = Option::<Text<'de>>::deserialize(deserializer)?;
+    text.map(|text| parse_mode(&text.0).map_err(D::Error::custom)).transpose()
+}
+
+/// Answers every line of a file, or of stdin.
+pub(super) fn run(policy: &Policy, path: &Path) -> Result<Outcome, Failure> {
+    let out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    if path.as_os_str() == "-" {
+        return answer_all(policy, io::stdin().lock(), out);
+    }
+    let file = File::open(path)
+        .map_err(|error| Failure::because(format!("cannot read `{}`", path.display()), error))?;
+    answer_all(policy, BufReader::with_capacity(BUFFER, file), out)
+}
+
+fn answer_all(
+    policy: &Policy,
+    mut requests: impl BufRead,
+    mut out: impl Write,
+) -> Result<Outcome, Failure> {
+    // One time for all lines that name none, so that they are comparable.
+    let now = Utc::now();
+    let mut line = Vec::new();
+    let mut number = 0_u64;
+    let mut outcome = Outcome::Done;
+    loop {
+        let unreadable = |error| Failure::because("cannot read the requests", error);
+        let length = match next_line(&mut requests, &mut line).map_err(unreadable)? {
+            Some(length) => length,
+            None => break,
+        };
+        number += 1;
+        let written = match answer(policy, &line, length, now) {
+            Ok(answer) => write_line(&mut out, &answer),
+            Err(error) => {
+                outcome = Outcome::No;
+                write_line(&mut out, &BadLine { line: number, error: &error })
+            }
+        };
+        written.map_err(Failure::output)?;
+    }
+    out.flush().map_err(Failure::output)?;
+    Ok(outcome)
+}
+
+/// How much of a line was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Whole,
+    TooLong,
+}
+
+/// Reads the next line into `line`, without its end; of one that is too long
+/// the rest is passed over. None at the end of the input.
+fn next_line(requests: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<Length>> {
+    line.clear();
+    let mut length = Length::Whole;
+    let mut started = false;
+    loop {
+        let available = match requests.fill_buf() {
+            Ok(available) => available,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if available.is_empty() {
+            return Ok(started.then_some(length));
+        }
+        started = true;
+        let (part, used, ended) = match available.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (available.get(..end).unwrap_or_default(), end + 1, true),
+            None => (available, available.len(), false),
+        };
+        if line.len() + part.len() > MAX_LINE {
+            length = Length::TooLong;
+            line.clear();
+        }
+        if length == Length::Whole {
+            line.extend_from_slice(part);
+        }
+        requests.consume(used);
+        if ended {
+            return Ok(Some(length));
+        }
+    }
+}
+
+fn answer<'p>(
+    policy: &'p Policy,
+    line: &[u8],
+    length: Length,
+    now: DateTime<Utc>,
+) -> Result<Answer<'p>, String> {
+    if length == Length::TooLong {
+        return Err(format!("longer than {MAX_LINE} bytes"));
+    }
+    if line.trim_ascii().is_empty() {
+        return Err("an empty line".to_owned());
+    }
+    let asked: Line<'_> = serde_json::from_slice(line).map_err(|error| message(&error))?;
+    let device = asked.device.as_ref();
+    let request = Request {
+        caller: Caller {
+            user: &asked.user.0,
+            account: given(asked.account.as_ref()),
+            principal: given(asked.principal.as_ref()),
+            organization: given(asked.organization.as_ref()),
+        },
+        profile: &asked.profile.0,
+        source_ip: asked.source_ip,
+        mode: Some(asked.mode.unwrap_or(Mode::Server)),
+        session_table: given(asked.session_table.as_ref()),
+        device: DeviceFacts {
+            mdm_enrolled: device.and_then(|device| device.mdm_enrolled),
+            mdm_compliant: device.and_then(|device| device.mdm_compliant),
+            disk_encrypted: device.and_then(|device| device.disk_encrypted),
+            firewall_enabled: device.and_then(|device| device.firewall_enabled),
+            os_version: given(device.and_then(|device| device.os_version.as_ref())),
+            os_type: given(device.and_then(|device| device.os_type.as_ref())),
+        },
+    };
+    let facts = facts(asked.approved == Some(true));
+    Ok(Answer::of(policy, &request, &facts, asked.at.unwrap_or(now)))
+}
+
+/// What serde says, without its line, which is always the first.
+fn message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((what, _)) => format!("{what} (column {})", error.column()),
+        None => text,
+    }
+}
+
+fn write_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,142 @@
+//! Where words go: results to stdout, everything else to stderr, in the format
+//! and the colours that were asked for.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use clap::builder::styling::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::Failure;
+use crate::command::Global;
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document, with the same facts.
+    Json,
+    /// SARIF 2.1.0, for code scanners (`policy check` only).
+    Sarif,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The two streams, and how to write to them.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    pub(crate) format: Format,
+    pub(crate) verbose: bool,
+    out: bool,
+    err: bool,
+}
+
+impl Screen {
+    pub(crate) fn new(global: &Global) -> Self {
+        // NO_COLOR counts when it is set and not empty: https://no-color.org
+        let wanted = |terminal: bool| match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        };
+        Self {
+            format: global.format,
+            verbose: global.verbose > 0,
+            out: wanted(io::stdout().is_terminal()),
+            err: wanted(io::stderr().is_terminal()),
+        }
+    }
+
+    /// Whether results are read by programs.
+    pub(crate) fn is_json(&self) -> bool {
+        match self.format {
+            Format::Json => true,
+            Format::Human | Format::Sarif => false,
+        }
+    }
+
+    /// Whether stdout takes colours.
+    pub(crate) const fn colors_out(&self) -> bool {
+        self.out
+    }
+
+    /// Whether stderr takes colours.
+    pub(crate) const fn colors_err(&self) -> bool {
+        self.err
+    }
+
+    /// Writes a result.
+    pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
+    }
+
+    /// Writes a result as one JSON document.
+    pub(crate) fn print_json(&self, value: &impl Serialize) -> Result<(), Failure> {
+        let mut text = serde_json::to_string_pretty(value)
+            .map_err(|error| Failure::because("cannot write the result as JSON", error))?;
+        text.push('\n');
+        self.print(&text)
+    }
+
+    /// Says something beside the result.
+    pub(crate) fn note(&self, text: &str) {
+        self.say(Style::new(), "", text);
+    }
+
+    /// Says something that should be looked at.
+    pub(crate) fn warn(&self, text: &str) {
+        self.say(AnsiColor::Yellow.on_default().bold(), "warning: ", text);
+    }
+
+    /// Says why there is no result.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let label = match failure {
+            Failure::Closed => return,
+            Failure::Refused(refused) if self.is_json() => {
+                return self.say(Style::new(), "", &refused.to_json());
+            }
+            Failure::Refused(_) => "refused: ",
+            Failure::Usage(_) | Failure::Undone { .. } => "error: ",
+        };
+        self.say(AnsiColor::Red.on_default().bold(), label, &failure.to_string());
+    }
+
+    fn say(&self, style: Style, label: &str, text: &str) {
+        let mut err = io::stderr().lock();
+        // There is nowhere left to complain to when stderr cannot be written.
+        let written = if self.err && !label.is_empty() {
+            writeln!(err, "{style}{label}{style:#}{text}")
+        } else {
+            writeln!(err, "{label}{text}")
+        };
+        drop(written);
+    }
+}
+
+/// Text in a colour where `colors` are taken.
+pub(crate) fn paint(colors: bool, color: AnsiColor, text: &str) -> String {
+    if colors {
+        let style = color.on_default();
+        format!("{style}{text}{style:#}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Text of somebody else on its way to a terminal: no escape sequences.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,60 @@
+//! Who may break glass.
+
+use super::Checker;
+use super::approval::MAX_DURATION;
+use super::fields::{Field, Shape};
+use crate::diagnostic::Subject;
+use crate::document::Node;
+use crate::{BreakGlassRule, Quota, ReasonCode};
+
+const BREAK_GLASS: Shape = Shape {
+    place: "a break-glass rule",
+    keys: &[
+        "name",
+        "profiles",
+        "users",
+        "reason_codes",
+        "max_duration",
+        "cooldown",
+        "quota",
+        "overrides_deny",
+    ],
+    required: 4,
+};
+const QUOTA: Shape = Shape { place: "`quota`", keys: &["count", "per"], required: 2 };
+
+impl<'n> Checker<'n> {
+    /// One break-glass rule; none when something required could not be read.
+    pub(super) fn break_glass(&mut self, node: &'n Node<'n>) -> Option<BreakGlassRule> {
+        let fields = self.fields(Subject::EntryOf("break_glass"), node, &BREAK_GLASS)?;
+        let name = fields.get("name").and_then(|f| self.name(f));
+        let profiles = fields.get("profiles").and_then(|f| self.each(f, Self::pattern));
+        let users = fields.get("users").and_then(|f| self.users(f));
+        let reason_codes = fields.get("reason_codes").and_then(|f| {
+            self.each(f, |checker, key, node| {
+                checker.word(Subject::EntryOf(key), node, ReasonCode::WORDS, ReasonCode::parse)
+            })
+        });
+        let max_duration = fields.get("max_duration").and_then(|f| self.duration(f));
+        let cooldown = fields.get("cooldown").and_then(|f| self.duration(f));
+        let quota = fields.get("quota").and_then(|f| self.quota(f));
+        let overrides_deny = fields.get("overrides_deny").and_then(|f| self.flag(f));
+        Some(BreakGlassRule {
+            name: name?,
+            profiles: profiles?,
+            users: users?,
+            reason_codes: reason_codes?,
+            max_duration: max_duration.unwrap_or(MAX_DURATION),
+            cooldown,
+            quota,
+            overrides_deny: overrides_deny.unwrap_or(false),
+        })
+    }
+
+    fn quota(&mut self, field: Field<'n>) -> Option<Quota> {
+        let fields = self.fields(field.subject(), field.node, &QUOTA)?;
+        let count = fields.get("count").and_then(|f| self.count(f));
+        let per = fields.get("per").and_then(|f| self.duration(f));
+        Some(Quota { count: count?, per: per? })
+    }
+}

@@ -1,0 +1,74 @@
+//! What a rule asks, under `conditions` and under `unless`.
+
+use super::Checker;
+use super::fields::{Field, Shape};
+use crate::diagnostic::{Finding, Subject};
+use crate::document::Node;
+use crate::{Conditions, Mode, ModeSet, Network, NetworkError, Spanned};
+
+const KEYS: &[&str] = &[
+    "profiles",
+    "users",
+    "principals",
+    "accounts",
+    "organizations",
+    "source_ip",
+    "mode",
+    "time",
+    "device",
+];
+const CONDITIONS: Shape = Shape { place: "`conditions`", keys: KEYS, required: 0 };
+const UNLESS: Shape = Shape { place: "`unless`", keys: KEYS, required: 0 };
+
+impl<'n> Checker<'n> {
+    /// The conditions under a key.
+    pub(super) fn conditions(&mut self, field: Field<'n>) -> Option<Conditions> {
+        let shape = if field.key == "unless" { &UNLESS } else { &CONDITIONS };
+        let fields = self.fields(field.subject(), field.node, shape)?;
+        Some(Conditions {
+            profiles: fields.get("profiles").and_then(|f| self.each(f, Self::pattern)),
+            users: fields.get("users").and_then(|f| self.users(f)),
+            principals: fields.get("principals").and_then(|f| self.each(f, Self::principal)),
+            accounts: fields.get("accounts").and_then(|f| self.each(f, Self::account)),
+            organizations: fields.get("organizations").and_then(|f| {
+                self.each(f, |checker, key, node| {
+                    checker.text(Subject::EntryOf(key), node).map(str::to_owned)
+                })
+            }),
+            source_ip: fields.get("source_ip").and_then(|f| self.each(f, Self::network)),
+            mode: fields.get("mode").and_then(|f| self.modes(f)),
+            time: fields.get("time").and_then(|f| self.window(f)),
+            device: fields.get("device").and_then(|f| self.device(f)),
+        })
+    }
+
+    /// An account id.
+    fn account(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<String> {
+        let value = self.any_text(Subject::EntryOf(key), node)?;
+        if value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit()) {
+            return Some(value.to_owned());
+        }
+        self.findings.report(node.span, Finding::InvalidAccount { value });
+        None
+    }
+
+    /// An address or network.
+    fn network(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Network> {
+        let value = self.any_text(Subject::EntryOf(key), node)?;
+        let finding = match Network::parse(value) {
+            Ok(network) => return Some(network),
+            Err(NetworkError::Malformed) => Finding::InvalidNetwork { value },
+            Err(NetworkError::HostBits(network)) => Finding::HostBits { value, network },
+        };
+        self.findings.report(node.span, finding);
+        None
+    }
+
+    /// A set of modes.
+    fn modes(&mut self, field: Field<'n>) -> Option<Spanned<ModeSet>> {
+        let modes = self.each(field, |checker, key, node| {
+            checker.word(Subject::EntryOf(key), node, Mode::WORDS, Mode::parse)
+        })?;
+        Some(Spanned::new(modes.into_iter().map(|mode| mode.value).collect(), field.span()))
+    }
+}

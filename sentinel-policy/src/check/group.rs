@@ -1,0 +1,114 @@
+//! Groups, and the users that are named through them.
+
+use std::collections::BTreeMap;
+
+use super::Checker;
+use super::fields::{Field, Fields, LIST};
+use crate::diagnostic::{Finding, Subject, nearest};
+use crate::document::Node;
+use crate::{AnyOf, Spanned, UserPattern};
+
+/// What marks an entry as the use of a group.
+const PREFIX: &str = "group:";
+/// How many groups are looked at for the one that was meant.
+const CANDIDATES: usize = 1_000;
+
+/// The groups of a document.
+#[derive(Default)]
+pub(super) struct Groups<'n> {
+    /// The members by name; none where they could not be read, which was said.
+    members: BTreeMap<&'n str, Option<Vec<UserPattern>>>,
+    /// Whether the groups as a whole could not be read, so that none is missed.
+    unreadable: bool,
+    /// For how many entries the groups that were used so far stand.
+    used: usize,
+    /// Whether these were too many, which is said once.
+    exhausted: bool,
+}
+
+impl<'n> Checker<'n> {
+    /// The groups that a document defines.
+    pub(super) fn read_groups(&mut self, fields: &Fields<'n>) -> Groups<'n> {
+        let mut groups = Groups::default();
+        let before = self.findings.total();
+        if let Some(field) = fields.get("groups")
+            && let Some(mapping) = self.mapping(field.subject(), field.node)
+        {
+            for entry in &mapping.entries {
+                let members = self.members(&entry.key, &entry.value, entry.key_span);
+                groups.members.insert(&entry.key, members);
+            }
+        }
+        groups.unreadable = groups.members.is_empty() && self.findings.total() > before;
+        groups
+    }
+
+    /// The members of one group.
+    fn members(
+        &mut self,
+        group: &'n str,
+        node: &'n Node<'n>,
+        key_span: crate::Span,
+    ) -> Option<Vec<UserPattern>> {
+        if group.is_empty() {
+            self.findings.report(key_span, Finding::EmptyText { what: Subject::Key("groups") });
+        }
+        if self.is_null(group, node, key_span) {
+            return None;
+        }
+        let mut members = Vec::new();
+        for item in self.list(group, node, LIST)? {
+            let Some(member) = self.text(Subject::EntryOf(group), item) else { continue };
+            if member.starts_with(PREFIX) {
+                self.findings.report(item.span, Finding::NestedGroup { group, member });
+            } else {
+                members.push(UserPattern::new(member));
+            }
+        }
+        Some(members)
+    }
+
+    /// Users by pattern, every group replaced by its members.
+    pub(super) fn users(&mut self, field: Field<'n>) -> Option<AnyOf<UserPattern>> {
+        let items = self.list(field.key, field.node, LIST)?;
+        let mut users = Vec::with_capacity(items.len());
+        for item in items {
+            let Some(text) = self.text(Subject::EntryOf(field.key), item) else { continue };
+            match text.strip_prefix(PREFIX) {
+                None => users.push(Spanned::new(UserPattern::new(text), item.span)),
+                Some(group) => self.use_group(field.key, group, item, &mut users),
+            }
+        }
+        Some(users)
+    }
+
+    /// Adds the members of a group, each with the place at which it is used.
+    fn use_group(
+        &mut self,
+        key: &'static str,
+        name: &'n str,
+        item: &'n Node<'n>,
+        users: &mut AnyOf<UserPattern>,
+    ) {
+        let limit = self.limits.max_group_entries;
+        let groups = &mut self.groups;
+        match groups.members.get(name) {
+            Some(Some(members)) => {
+                groups.used = groups.used.saturating_add(members.len());
+                if groups.used <= limit {
+                    users.extend(members.iter().map(|m| Spanned::new(m.clone(), item.span)));
+                } else if !std::mem::replace(&mut groups.exhausted, true) {
+                    self.findings.report(item.span, Finding::TooManyGroupEntries { name, limit });
+                }
+            }
+            Some(None) => {}
+            None if groups.unreadable => {}
+            None => {
+                let look = !self.findings.is_full();
+                let names = groups.members.keys().copied().take(CANDIDATES);
+                let meant = look.then(|| nearest(name, names)).flatten();
+                self.findings.report(item.span, Finding::UndefinedGroup { key, name, meant });
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What a checked document may not hold in certain places of use: a policy can
+//! be right in itself and unusable in the server, or as the document of one
+//! profile.
+
+use crate::diagnostic::{Diagnostics, Finding, Findings};
+use crate::{Checked, Conditions, Effect, Limits};
+
+impl Checked {
+    /// Whether the server can judge the document. It knows nothing of devices,
+    /// and a condition that nothing is known of is not met; under the
+    /// `conditions` of an `allow` and under the `unless` of a `deny` that errs on
+    /// the safe side, anywhere else it would open a hole.
+    ///
+    /// # Errors
+    /// [`Diagnostics`], one for each `device` that stands elsewhere.
+    pub fn usable_in_server(&self) -> Result<(), Diagnostics> {
+        let mut findings = Findings::new(Limits::default().max_diagnostics);
+        for rule in self.rules() {
+            let (under_conditions, under_unless) = match rule.effect {
+                Effect::Allow => (true, false),
+                Effect::Deny => (false, true),
+                Effect::RequireApproval | Effect::RequireServer | Effect::RequireServerSession => {
+                    (false, false)
+                }
+            };
+            let mut refuse = |conditions: Option<&Conditions>, place, safe: bool| {
+                if let Some(device) = conditions.and_then(|asked| asked.device.as_ref())
+                    && !safe
+                {
+                    let (rule, effect) = (rule.name.value.as_str(), rule.effect.as_str());
+                    findings.report(
+                        device.span,
+                        Finding::DeviceOutsideServerRules { rule, place, effect },
+                    );
+                }
+            };
+            refuse(Some(&rule.conditions), "conditions", under_conditions);
+            refuse(rule.unless.as_ref(), "unless", under_unless);
+        }
+        findings.into_result()
+    }
+
+    /// Whether the document may be that of one profile. Such a one names neither
+    /// the role that is assumed nor operators: who may write it must not thereby
+    /// choose a role or gain a say over others.
+    ///
+    /// # Errors
+    /// [`Diagnostics`], one for each `role_arn` and for each operators rule.
+    pub fn usable_for_one_profile(&self) -> Result<(), Diagnostics> {
+        let mut findings = Findings::new(Limits::default().max_diagnostics);
+        for role_arn in self.profiles().values().filter_map(|profile| profile.role_arn.as_ref()) {
+            findings.report(role_arn.span, Finding::MainDocumentOnly { key: "role_arn" });
+        }
+        for rule in self.operators() {
+            findings.report(rule.name.span, Finding::MainDocumentOnly { key: "operators" });
+        }
+        findings.into_result()
+    }
+}

@@ -1,0 +1,107 @@
+//! Single values: text, flags, counts, durations and words of a closed set.
+
+use std::time::Duration;
+
+use super::Checker;
+use super::fields::Field;
+use crate::condition::Pattern;
+use crate::diagnostic::{Finding, Subject};
+use crate::document::{Kind, Node};
+use crate::{Spanned, parse_duration};
+
+impl<'n> Checker<'n> {
+    /// A text that may be empty.
+    pub(super) fn any_text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
+        let text = node.text();
+        if text.is_none() {
+            self.wrong_type(what, node, "text");
+        }
+        text
+    }
+
+    /// A text that may not be empty.
+    pub(super) fn text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
+        let text = self.any_text(what, node)?;
+        if text.is_empty() {
+            self.findings.report(node.span, Finding::EmptyText { what });
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The name of a rule, with its place; one of its kind in the list that is
+    /// being read.
+    pub(super) fn name(&mut self, field: Field<'n>) -> Option<Spanned<String>> {
+        let (name, span) = (self.text(field.subject(), field.node)?, field.node.span);
+        match self.names.get(name) {
+            Some(&line) => self.findings.report(span, Finding::DuplicateName { name, line }),
+            None => {
+                self.names.insert(name, span.start.line);
+            }
+        }
+        Some(Spanned::new(name.to_owned(), span))
+    }
+
+    /// An entry of a list of patterns, of which every text is one.
+    pub(super) fn pattern(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Pattern> {
+        self.text(Subject::EntryOf(key), node).map(Pattern::new)
+    }
+
+    /// `true` or `false`, without quotes.
+    pub(super) fn flag(&mut self, field: Field<'n>) -> Option<bool> {
+        match &field.node.kind {
+            Kind::Scalar(scalar) if scalar.plain && scalar.text == "true" => Some(true),
+            Kind::Scalar(scalar) if scalar.plain && scalar.text == "false" => Some(false),
+            Kind::Scalar(_) | Kind::List(_) | Kind::Mapping(_) | Kind::Refused => {
+                self.wrong_type(field.subject(), field.node, "`true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// A whole number from 1, without quotes.
+    pub(super) fn count(&mut self, field: Field<'n>) -> Option<u32> {
+        let text = match &field.node.kind {
+            Kind::Scalar(scalar) if scalar.plain && !scalar.is_null() => &*scalar.text,
+            Kind::Scalar(_) | Kind::List(_) | Kind::Mapping(_) | Kind::Refused => {
+                self.wrong_type(field.subject(), field.node, "a whole number");
+                return None;
+            }
+        };
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let count = text.parse().ok().filter(|count: &u32| digits && *count > 0);
+        if count.is_none() {
+            let (key, value) = (field.key, text);
+            self.findings.report(field.node.span, Finding::InvalidCount { key, value });
+        }
+        count
+    }
+
+    /// A length of time above 0.
+    pub(super) fn duration(&mut self, field: Field<'n>) -> Option<Duration> {
+        let (key, value) = (field.key, self.any_text(field.subject(), field.node)?);
+        let error = match parse_duration(value) {
+            Ok(Duration::ZERO) => None,
+            Ok(duration) => return Some(duration),
+            Err(error) => Some(error),
+        };
+        self.findings.report(field.node.span, Finding::InvalidDuration { key, value, error });
+        None
+    }
+
+    /// A word of a closed set.
+    pub(super) fn word<T>(
+        &mut self,
+        what: Subject<'_>,
+        node: &'n Node<'n>,
+        known: &'static [&'static str],
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.any_text(what, node)?;
+        let word = parse(value);
+        if word.is_none() {
+            self.findings.report(node.span, Finding::UnknownValue { what, value, known });
+        }
+        word
+    }
+}

@@ -1,0 +1,380 @@
+//! Every diagnostic there is: its code, what the code means, its message and its
+//! help stand beside each other, here and nowhere else.
+//!
+//! Messages begin in lower case and have no final period; the author's text
+//! stands in backticks; each names the key it is about and quotes the value.
+
+use std::fmt;
+
+use super::quote::Quote;
+use super::{Diagnostic, Severity, nearest};
+use crate::duration::{DurationError, meant_duration};
+use crate::{Network, Span};
+
+macro_rules! findings {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $({ $($field:ident : $type:ty),+ })? = $word:literal, $explain:literal;
+        $message:expr;
+        $help:expr;
+    )+) => {
+        /// The kind of a diagnostic: stable, for programs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[doc = $explain] $name),+
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: [Self; [$(Self::$name),+].len()] = [$(Self::$name),+];
+
+            /// The word for it in output.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word),+ }
+            }
+
+            /// What it means, in one line.
+            #[must_use]
+            pub const fn explain(self) -> &'static str {
+                match self { $(Self::$name => $explain),+ }
+            }
+        }
+
+        /// Something that is wrong, with what is needed to say so.
+        #[derive(Clone, Debug)]
+        pub(crate) enum Finding<'a> {
+            $($(#[$doc])* $name $({ $($field: $type),+ })?),+
+        }
+
+        impl Finding<'_> {
+            /// Puts it into words.
+            pub(crate) fn at(self, span: Span) -> Diagnostic {
+                let (code, message, help): (Code, String, Option<String>) = match self {
+                    $(Self::$name $({ $($field),+ })? => (Code::$name, $message, $help)),+
+                };
+                Diagnostic { severity: Severity::Error, code, message, help, span }
+            }
+        }
+    };
+}
+
+findings! {
+    TooLarge { size: usize, limit: usize } = "too-large",
+        "The document has more bytes than are read.";
+        format!("the document has {size} bytes, more than the {limit} that are read");
+        help("split the document, or give profiles documents of their own");
+
+    InvalidUtf8 { byte: u8 } = "invalid-utf8",
+        "The document is not UTF-8.";
+        format!("the byte `0x{byte:02x}` is not UTF-8 here");
+        help("save the document as UTF-8");
+
+    ControlCharacter { character: char } = "control-character",
+        "A control character stands in the document.";
+        format!("the control character `{}` cannot stand in a policy", character.escape_unicode());
+        help("remove it; in double quotes it can be written as an escape");
+
+    Syntax { problem: String, advice: Option<&'static str> } = "syntax",
+        "The text is not YAML (or JSON, which is YAML too). Nothing behind it was looked at.";
+        problem;
+        advice.map(str::to_owned);
+
+    TooDeep { limit: usize } = "too-deep",
+        "Mappings and lists stand inside each other more deeply than any policy needs.";
+        format!("more than {limit} mappings and lists stand inside each other");
+        None;
+
+    SecondDocument = "second-document",
+        "The file holds more than one YAML document.";
+        "a second document begins here".to_owned();
+        help("a file holds one policy: remove the `---` and what follows, or put it into a file of its own");
+
+    Anchor = "anchor",
+        "A YAML anchor. Policies have none: what is read must be what is written.";
+        "anchors are not allowed in a policy".to_owned();
+        help("write the value where it is needed; people are named once under `groups`");
+
+    Alias = "alias",
+        "A YAML alias. Policies have none: what is read must be what is written.";
+        "aliases are not allowed in a policy".to_owned();
+        help("write the value out; a name that begins with `*` needs quotes");
+
+    Tag { tag: &'a str } = "tag",
+        "A YAML tag. Policies have none: each key has one type.";
+        format!("the tag {} is not allowed in a policy", Quote(tag));
+        help("remove the tag; a value that begins with `!` needs quotes");
+
+    NotAPolicy { found: &'static str, value: Option<&'a str> } = "not-a-policy",
+        "The document as a whole is no mapping.";
+        match value {
+            Some(value) => format!("a policy is a mapping, not {found} {}", Quote(value)),
+            None => format!("a policy is a mapping, not {found}"),
+        };
+        help("it begins with `version: \"1\"` and `rules:`");
+
+    MergeKey = "merge-key",
+        "A YAML merge key. Policies have none: what is read must be what is written.";
+        "the merge key `<<` is not allowed in a policy".to_owned();
+        help("write the keys out");
+
+    NonTextKey { found: &'static str } = "non-text-key",
+        "A key is not text.";
+        format!("a key must be text, not {found}");
+        None;
+
+    DuplicateKey { key: &'a str, line: u32 } = "duplicate-key",
+        "A key is given twice in the same mapping.";
+        format!("the key {} is given twice", Quote(key));
+        Some(format!("it is first given on line {line}"));
+
+    UnknownKey { key: &'a str, place: &'static str, known: &'a [&'static str] } = "unknown-key",
+        "A key that the language does not have at that place.";
+        format!("unknown key {} in {place}", Quote(key));
+        Some(match nearest(key, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the keys of {place} are {}", words(known)),
+        });
+
+    MissingKey { key: &'static str, place: &'static str } = "missing-key",
+        "A key that is required is not given.";
+        format!("missing key `{key}` in {place}");
+        None;
+
+    NullValue { what: Subject<'a> } = "null-value",
+        "A key, or an entry of a list, has no value.";
+        format!("{what} has no value");
+        help("give it one or remove it; quote the text where `null` or `~` is meant");
+
+    WrongType { what: Subject<'a>, expected: &'static str, found: &'static str, value: Option<&'a str> } =
+        "wrong-type",
+        "A value is of another type than its key has.";
+        match value {
+            Some(value) => format!("{what} must be {expected}, not {found} {}", Quote(value)),
+            None => format!("{what} must be {expected}, not {found}"),
+        };
+        match (expected, value) {
+            (crate::check::LIST, Some(value)) if value.len() < 40 => Some(format!("write it as a list of one: `[{}]`", bare(value))),
+            ("`true` or `false`", Some(_)) => help("write `true` or `false`, without quotes"),
+            ("a whole number", Some(_)) => help("write digits, without quotes"),
+            _ => None,
+        };
+
+    EmptyList { key: &'a str } = "empty-list",
+        "A list has no entries: whether none or any is meant cannot be told.";
+        format!("the list {} is empty", Quote(key));
+        help("name what is meant, or remove the key");
+
+    EmptyText { what: Subject<'a> } = "empty-text",
+        "A text is empty where that cannot be meant.";
+        format!("{what} is an empty text");
+        help("name what is meant, or remove it");
+
+    EmptyMapping { key: &'static str } = "empty-mapping",
+        "A mapping that must say something is empty.";
+        format!("`{key}` is empty");
+        help("give it a key or remove it");
+
+    EmptyTime = "empty-time",
+        "A `time` names neither days nor hours.";
+        "`time` names neither `days` nor `hours`".to_owned();
+        help("give `days`, `hours` or both, or remove `time`");
+
+    EmptyDevice = "empty-device",
+        "A `device` asks for nothing.";
+        "`device` asks for nothing".to_owned();
+        help("set a `require_…` to `true`, give `min_os_version` or `allowed_os_types`, or remove `device`");
+
+    UnsupportedVersion { value: &'a str } = "unsupported-version",
+        "The document is of a version of the language that is not known.";
+        format!("`version` cannot be {}", Quote(value));
+        help("this is version \"1\" of the language: write `version: \"1\"`");
+
+    DuplicateName { name: &'a str, line: u32 } = "duplicate-name",
+        "Two rules of the same kind have one name.";
+        format!("the `name` {} is given twice", Quote(name));
+        Some(format!("it is first given on line {line}; names tell rules apart in records"));
+
+    TooManyRules { key: &'static str, count: usize, limit: usize } = "too-many-rules",
+        "A list of rules is longer than is read. The rest of it was not looked at.";
+        format!("`{key}` holds {count} entries, more than the {limit} that are read");
+        help("name several profiles or users in one rule, or give profiles documents of their own");
+
+    TooManyGroupEntries { name: &'a str, limit: usize } = "too-many-group-entries",
+        "All uses of groups together stand for more entries than are read.";
+        format!("with the group {} here, groups stand for more than {limit} entries", Quote(name));
+        help("use patterns, or fewer rules");
+
+    UnknownValue { what: Subject<'a>, value: &'a str, known: &'static [&'static str] } = "unknown-value",
+        "A word that is not of the closed set that its key takes.";
+        format!("{what} cannot be {}", Quote(value));
+        Some(match nearest(value, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`? the words are {}", words(known)),
+            None => format!("the words are {}", words(known)),
+        });
+
+    ConflictingKeys = "conflicting-keys",
+        "Two names of the same key are both given.";
+        "`max_server_duration` and `max_duration` are both given".to_owned();
+        help("`max_server_duration` is the older name of `max_duration`: keep the latter");
+
+    MisplacedKey { effect: &'static str } = "misplaced-key",
+        "A key stands where it has no meaning.";
+        format!("`session_table` has no meaning for the effect `{effect}`");
+        help("only `require_server_session` asks for a session table");
+
+    InvalidDuration { key: &'static str, value: &'a str, error: Option<DurationError> } =
+        "invalid-duration",
+        "A text is no length of time, or one that cannot be used.";
+        format!("`{key}` cannot be {}", Quote(value));
+        match (error, meant_duration(value)) {
+            (None, _) => help("a duration must be above 0"),
+            (Some(error), Some(meant)) => Some(format!("did you mean `{meant}`? {error}")),
+            (Some(error), None) => Some(error.to_string()),
+        };
+
+    InvalidCount { key: &'static str, value: &'a str } = "invalid-count",
+        "A count is no whole number, or one that cannot be used.";
+        format!("`{key}` cannot be {}", Quote(value));
+        help("a whole number, at least 1");
+
+    InvalidProfileName { name: &'a str } = "invalid-profile-name",
+        "A key of `profiles` is no profile name.";
+        format!("`profiles` cannot hold {}, which is no profile name", Quote(name));
+        help("keys are names, not patterns: up to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit");
+
+    InvalidRoleArn { value: &'a str } = "invalid-role-arn",
+        "A text is no ARN of an IAM role.";
+        format!("`role_arn` cannot be {}", Quote(value));
+        help("the ARN of a role, without wildcards: `arn:aws:iam::111122223333:role/NAME`");
+
+    InvalidPrincipal { value: &'a str } = "invalid-principal",
+        "A pattern that no ARN can meet.";
+        format!("`principals` holds {}, which no ARN can be", Quote(value));
+        help("a pattern over ARNs, such as `arn:aws:sts::111122223333:assumed-role/NAME/*`; names of people go under `users`");
+
+    InvalidAccount { value: &'a str } = "invalid-account",
+        "A text is no AWS account id.";
+        format!("`accounts` holds {}, which is no account id", Quote(value));
+        help("an account id is exactly 12 digits, without wildcards");
+
+    InvalidNetwork { value: &'a str } = "invalid-network",
+        "A text is no IP address or network.";
+        format!("`source_ip` holds {}, which is no address or network", Quote(value));
+        help("an IPv4 or IPv6 address, or a network such as `10.0.0.0/8` or `2001:db8::/32`");
+
+    HostBits { value: &'a str, network: Network } = "host-bits",
+        "A network has bits set behind its prefix.";
+        format!("`source_ip` holds {}, which has bits set behind its prefix", Quote(value));
+        Some(format!("did you mean the network `{network}`?"));
+
+    UnknownZone { value: &'a str } = "unknown-zone",
+        "A text is no name of a time zone.";
+        format!("`timezone` does not know {}", Quote(value));
+        Some(match crate::check::meant_zone(value) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "a name from the IANA time zone database, such as `Europe/Berlin`".to_owned(),
+        });
+
+    InvalidHour { key: &'static str, value: &'a str } = "invalid-hour",
+        "A text is no time of day.";
+        format!("`{key}` cannot be {}", Quote(value));
+        Some(match crate::check::meant_hour(value) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "two digits each for hour and minute, from `00:00` to `23:59`; `24:00` as an end".to_owned(),
+        });
+
+    EmptyWindow { value: &'a str } = "empty-window",
+        "Hours whose start and end are the same.";
+        format!("`start` and `end` are both {}", Quote(value));
+        help("remove `hours` where the whole day is meant; `24:00` is the end of the day");
+
+    InvalidOsVersion { value: &'a str } = "invalid-os-version",
+        "A text is no version of an operating system.";
+        format!("`min_os_version` cannot be {}", Quote(value));
+        help("numbers separated by points, such as `14.2`");
+
+    UndefinedGroup { key: &'a str, name: &'a str, meant: Option<&'a str> } = "undefined-group",
+        "A group is used that the document does not define.";
+        format!("`{key}` uses the group {}, which is not defined", Quote(name));
+        Some(match meant {
+            Some(meant) => format!("did you mean {}?", Quote(&format!("group:{meant}"))),
+            None => "define it under `groups`".to_owned(),
+        });
+
+    NestedGroup { group: &'a str, member: &'a str } = "nested-group",
+        "A group holds another group.";
+        format!("the group {} holds {}", Quote(group), Quote(member));
+        help("groups do not nest: name the members here too, or use both groups where they are needed");
+
+    DeviceOutsideServerRules { rule: &'a str, place: &'static str, effect: &'static str } =
+        "device-without-facts",
+        "In the server, which knows nothing of devices, a condition on the device would err on the unsafe side.";
+        format!("the rule {} asks for a `device` under the `{place}` of `{effect}`, which the server cannot judge", Quote(rule));
+        help("without device facts only the `conditions` of an `allow` and the `unless` of a `deny` err on the safe side");
+
+    MainDocumentOnly { key: &'static str } = "main-document-only",
+        "A key that only the main document may have stands in a profile's own.";
+        format!("`{key}` may be set in the main document only");
+        help("a profile's own document describes that profile alone and names neither roles nor operators");
+
+    MoreErrors { count: usize } = "more-errors",
+        "There are more errors than are shown.";
+        match count {
+            1 => "1 more error is not shown".to_owned(),
+            count => format!("{count} more errors are not shown"),
+        };
+        None;
+}
+
+/// What a value belongs to: a key, or a list as one of its entries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'a> {
+    /// The value of this key.
+    Key(&'a str),
+    /// An entry of the list that this key has.
+    EntryOf(&'a str),
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "{}", Quote(key)),
+            Self::EntryOf(key) => write!(f, "an entry of {}", Quote(key)),
+        }
+    }
+}
+
+/// A help that needs nothing of the author's.
+#[expect(clippy::unnecessary_wraps, reason = "every help in the table is an option")]
+fn help(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+/// Words in backticks, separated by commas.
+fn words(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A quoted value without its backticks, for use inside others.
+fn bare(value: &str) -> String {
+    Quote(value).to_string().trim_matches('`').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_kebab_case_and_unlike_each_other() {
+        let words: std::collections::BTreeSet<&str> =
+            Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(code.as_str().chars().all(kebab), "{}", code.as_str());
+            assert!(!code.explain().contains('\n'), "{}", code.as_str());
+            assert!(code.explain().ends_with('.'), "{}", code.as_str());
+        }
+    }
+}

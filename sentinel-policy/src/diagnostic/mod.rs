@@ -1,0 +1,132 @@
+//! What is wrong with a document, said once per cause, with its place.
+
+mod finding;
+mod findings;
+mod nearest;
+mod quote;
+mod render;
+
+use std::fmt;
+
+pub use finding::Code;
+pub(crate) use finding::{Finding, Subject};
+pub(crate) use findings::Findings;
+pub(crate) use nearest::nearest;
+pub(crate) use quote::is_unprintable;
+
+use crate::Span;
+
+/// How much a diagnostic weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Legal but doubtful.
+    Warning,
+    /// The document cannot be used.
+    Error,
+}
+
+impl Severity {
+    /// The word for it in output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One thing that is wrong, and where. Message and help are single lines in
+/// which the author's text stands in backticks, shortened and escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// Which kind it is, for programs.
+    pub code: Code,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Where.
+    pub span: Span,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { severity, code, message, help, span } = self;
+        let (line, column) = (span.start.line, span.start.column);
+        write!(f, "{line}:{column}: {}[{}]: {message}", severity.as_str(), code.as_str())?;
+        match help {
+            Some(help) => write!(f, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All that is wrong with a document: at least one diagnostic, in the order of
+/// the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics {
+    /// Never empty: only [`Findings`] makes one, when something was found.
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// The diagnostics, in the order of the source.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// How many are listed: at most [`Limits::max_diagnostics`]. Where there are
+    /// more, the last says how many.
+    ///
+    /// [`Limits::max_diagnostics`]: crate::Limits::max_diagnostics
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// For people: each diagnostic with its place, the line of the source and
+    /// the offending text underlined. Nothing of the source or the file's name
+    /// reaches the output as a control character.
+    ///
+    /// `source` is the text that was read; `color` adds ANSI colours.
+    #[must_use]
+    pub fn render(&self, file: &str, source: &[u8], color: bool) -> String {
+        render::render(&self.list, file, source, color)
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (count, diagnostic) in self.list.iter().enumerate() {
+            if count > 0 {
+                f.write_str("\n")?;
+            }
+            diagnostic.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}

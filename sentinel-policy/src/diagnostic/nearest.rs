@@ -1,0 +1,113 @@
+//! The word that was probably meant by one that is unknown.
+
+/// Words longer than this are nobody's misspelling, and comparing them would
+/// cost the square of their length.
+const LONGEST: usize = 64;
+
+/// Words that people use for one of the language's own.
+const SYNONYMS: [(&str, &str); 25] = [
+    ("macos", "darwin"),
+    ("mac_os", "darwin"),
+    ("mac", "darwin"),
+    ("osx", "darwin"),
+    ("mac_os_x", "darwin"),
+    ("win", "windows"),
+    ("win32", "windows"),
+    ("permit", "allow"),
+    ("allowed", "allow"),
+    ("grant", "allow"),
+    ("denied", "deny"),
+    ("refuse", "deny"),
+    ("forbid", "deny"),
+    ("block", "deny"),
+    ("approve", "require_approval"),
+    ("approval", "require_approval"),
+    ("sdk", "credential_process"),
+    ("tz", "timezone"),
+    ("zone", "timezone"),
+    ("cidr", "source_ip"),
+    ("ip", "source_ip"),
+    ("orgs", "organizations"),
+    ("organisations", "organizations"),
+    ("overrides", "overrides_deny"),
+    ("max_server_duration", "max_duration"),
+];
+
+/// The candidate that `word` was probably meant to be: the same but for case and
+/// hyphens, a name people use for it, the only one it abbreviates, or the nearest
+/// within a distance that depends on the length.
+pub(crate) fn nearest<'c>(
+    word: &str,
+    candidates: impl Iterator<Item = &'c str> + Clone,
+) -> Option<&'c str> {
+    if word.len() > LONGEST || word.is_empty() {
+        return None;
+    }
+    let plain = plainly(word);
+    if let Some(same) = candidates.clone().find(|candidate| plainly(candidate) == plain) {
+        return Some(same);
+    }
+    if let Some((_, meant)) = SYNONYMS.iter().find(|(written, _)| *written == plain)
+        && let Some(same) = candidates.clone().find(|candidate| candidate == meant)
+    {
+        return Some(same);
+    }
+    if plain.len() >= 2 {
+        let mut longer = candidates.clone().filter(|candidate| {
+            candidate.len() <= LONGEST && plainly(candidate).starts_with(&plain)
+        });
+        if let (Some(only), None) = (longer.next(), longer.next()) {
+            return Some(only);
+        }
+    }
+    let length = plain.chars().count();
+    let furthest = match length {
+        0..=2 => return None,
+        3..=4 => 1,
+        5..=12 => 2,
+        _ => 3,
+    };
+    candidates
+        .filter(|candidate| candidate.len() <= LONGEST && candidate.len().abs_diff(word.len()) <= 3)
+        .map(|candidate| (strsim::osa_distance(&plain, &plainly(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= furthest)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A word without the differences that nobody means: lower case, underscores for
+/// hyphens and spaces.
+fn plainly(word: &str) -> String {
+    word.chars()
+        .map(|c| if matches!(c, '-' | ' ') { '_' } else { c.to_ascii_lowercase() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Day, Effect, Mode, OsType};
+
+    #[test]
+    fn the_word_that_was_meant_is_found() {
+        for (word, words, expected) in [
+            ("Deny", Effect::WORDS, Some("deny")),
+            ("denied", Effect::WORDS, Some("deny")),
+            ("require-approval", Effect::WORDS, Some("require_approval")),
+            ("REQUIRE SERVER", Effect::WORDS, Some("require_server")),
+            ("alow", Effect::WORDS, Some("allow")),
+            ("Mon", Day::WORDS, Some("monday")),
+            ("thurs", Day::WORDS, Some("thursday")),
+            ("t", Day::WORDS, None),
+            ("wendesday", Day::WORDS, Some("wednesday")),
+            ("macos", OsType::WORDS, Some("darwin")),
+            ("macOS", OsType::WORDS, Some("darwin")),
+            ("credential-process", Mode::WORDS, Some("credential_process")),
+            ("bananas", Effect::WORDS, None),
+            ("", Effect::WORDS, None),
+        ] {
+            assert_eq!(nearest(word, words.iter().copied()), expected, "{word}");
+        }
+        assert_eq!(nearest(&"deny".repeat(100_000), Effect::WORDS.iter().copied()), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! The parser's errors in our words.
+
+use granit_parser::{ErrorKind, ScanError};
+
+use crate::diagnostic::Finding;
+use crate::{Limits, Position, Span};
+
+/// The finding for an error of the parser, after which nothing can be read.
+pub(super) fn stop(error: &ScanError, text: &str, limits: &Limits) -> (Span, Finding<'static>) {
+    let start = super::tree::position(*error.marker());
+    let (span, at_end) = character_at(text, start);
+    (span, finding(error.kind(), at_end, limits))
+}
+
+/// The character at a place, and whether nothing follows there. The parser may
+/// point behind the end of a line or of the text.
+fn character_at(text: &str, start: Position) -> (Span, bool) {
+    let mut at = Position { line: 1, column: 1 };
+    let mut characters = text.chars().peekable();
+    while at < start {
+        match characters.next() {
+            None => return (Span { start: at, end: at }, true),
+            Some('\r') if characters.peek() == Some(&'\n') => {}
+            Some('\n' | '\r') if at.line == start.line => {
+                return (Span { start: at, end: at }, false);
+            }
+            Some('\n' | '\r') => at = Position { line: at.line.saturating_add(1), column: 1 },
+            Some(_) => at.column = at.column.saturating_add(1),
+        }
+    }
+    let next = characters.next();
+    let wide = u32::from(next.is_some_and(|c| !matches!(c, '\n' | '\r')));
+    let end = Position { column: at.column.saturating_add(wide), ..at };
+    (Span { start: at, end }, next.is_none())
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the parser's own words do for what is not met in practice, and for what it may add"
+)]
+fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> {
+    let (problem, advice) = match kind {
+        ErrorKind::RecursionLimitExceeded => return Finding::TooDeep { limit: limits.max_depth },
+        ErrorKind::UnclosedQuotedScalar => ("the quote that begins here is not closed", None),
+        ErrorKind::UnclosedFlowCollection { .. } => {
+            ("a bracket is not closed", Some("each `[` needs a `]` and each `{` a `}`"))
+        }
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+            if at_end =>
+        {
+            ("the text ends inside a bracket", Some("each `[` needs a `]` and each `{` a `}`"))
+        }
+        // The parser says so of any place where it finds no value.
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+        | ErrorKind::UnexpectedEofBlockSequence
+        | ErrorKind::UnexpectedEofBlockMapping
+        | ErrorKind::UnexpectedEof
+        | ErrorKind::ExpectedNodeContent => ("a value should stand here", None),
+        ErrorKind::InvalidColonPlacement => {
+            ("a `:` cannot stand here", Some("is a bracket or a quote before it not closed?"))
+        }
+        ErrorKind::MismatchedFlowCollectionEnd { .. } | ErrorKind::MisplacedFlowCollectionEnd => {
+            ("this bracket closes nothing", Some("each `[` needs a `]` and each `{` a `}`"))
+        }
+        ErrorKind::ExpectedFlowSequenceSeparator => {
+            ("a list in brackets goes on with `,` or ends with `]`", None)
+        }
+        ErrorKind::ExpectedFlowMappingSeparator => {
+            ("a mapping in braces goes on with `,` or ends with `}`", None)
+        }
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar
+        | ErrorKind::TabAtBlockScalarStart => {
+            ("a tab cannot indent YAML", Some("indent with spaces"))
+        }
+        ErrorKind::MappingValueNotAllowed => (
+            "a `:` cannot stand here",
+            Some(
+                "quote a text that holds a colon and a space; keys of one mapping begin in the same column",
+            ),
+        ),
+        ErrorKind::ExpectedDocumentStart => {
+            ("the policy ended before this", Some("keys of one mapping begin in the same column"))
+        }
+        ErrorKind::MappingKeyNotAllowed => ("a key cannot stand here", None),
+        ErrorKind::InvalidIndentation
+        | ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::ExpectedBlockSequenceEntry
+        | ErrorKind::SimpleKeyExpected
+        | ErrorKind::InvalidSimpleKey => (
+            "neither a key nor an entry of a list can be read here",
+            Some(
+                "keys of one mapping, and entries of one list, begin in the same column; a key is followed by `:` and a space",
+            ),
+        ),
+        ErrorKind::UnexpectedCharacter { .. } => {
+            ("a text cannot begin with this character", Some("quote the text"))
+        }
+        ErrorKind::UnknownQuotedScalarEscape
+        | ErrorKind::InvalidQuotedScalarHexEscape
+        | ErrorKind::InvalidLowSurrogateHexEscape
+        | ErrorKind::InvalidLowSurrogate
+        | ErrorKind::MissingLowSurrogate
+        | ErrorKind::UnpairedLowSurrogate
+        | ErrorKind::InvalidUnicodeEscape => (
+            "an escape in double quotes is not one that YAML knows",
+            Some("write `\\\\` for a backslash, or use single quotes"),
+        ),
+        ErrorKind::InvalidTrailingSingleQuotedScalar
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
+            "something follows the closing quote",
+            Some("in double quotes a quote is `\\\"`, in single quotes it is `''`"),
+        ),
+        other => return Finding::Syntax { problem: lower(&other.to_string()), advice: None },
+    };
+    Finding::Syntax { problem: problem.to_owned(), advice }
+}
+
+/// The parser's words as our messages are: without capitals at the beginning,
+/// without a period at the end.
+fn lower(text: &str) -> String {
+    let mut characters = text.trim_end_matches('.').chars();
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}

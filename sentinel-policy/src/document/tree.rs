@@ -1,0 +1,234 @@
+//! From the parser's events to the tree. The parser is `granit-parser`; nothing
+//! outside this folder knows.
+
+use std::borrow::Cow;
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle, StructureStyle, options};
+
+use super::node::{Entry, Kind, Mapping, Node, Scalar};
+use super::syntax;
+use crate::diagnostic::{Finding, Findings};
+use crate::{Limits, Position, Span};
+
+/// What makes it impossible to go on, and where.
+type Stop = (Span, Finding<'static>);
+
+/// The tree of a text.
+pub(super) fn build<'s>(
+    text: &'s str,
+    limits: &Limits,
+    findings: &mut Findings,
+) -> Result<Node<'s>, Stop> {
+    // The parser's own limits are one above ours, so that ours name the place.
+    let mut options = options! {
+        emit_unresolved_aliases: true,
+        emit_anchor_events: true,
+        flow_nesting_limit: limits.max_depth.saturating_add(1),
+        block_nesting_limit: limits.max_depth.saturating_add(1),
+    };
+    options.set_emit_comments(false);
+    let mut parser = Parser::new_from_str_with_options(text, options);
+    let mut builder =
+        Builder { open: Vec::new(), root: None, findings, max_depth: limits.max_depth };
+    let mut documents = 0;
+    while let Some(event) = parser.next_event() {
+        let (event, at) = event.map_err(|error| syntax::stop(&error, text, limits))?;
+        let span = Span { start: position(at.start), end: position(at.end) };
+        if let Some(tag) = at.tag_span() {
+            let place = Span { start: position(tag.start), end: position(tag.end) };
+            let tag = tag.slice(text).unwrap_or_default();
+            builder.findings.report(place, Finding::Tag { tag });
+        }
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the parser's events may grow; what is none of these carries no data"
+        )]
+        match event {
+            Event::DocumentStart(..) => {
+                documents += 1;
+                if documents > 1 {
+                    builder.findings.report(span, Finding::SecondDocument);
+                    break;
+                }
+            }
+            Event::Scalar(text, style, ..) => {
+                let scalar = Scalar { text, plain: style == ScalarStyle::Plain };
+                builder.add(Node { kind: Kind::Scalar(scalar), span });
+            }
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                builder.findings.report(span, Finding::Alias);
+                builder.add(Node { kind: Kind::Refused, span });
+            }
+            Event::Anchor(..) => builder.findings.report(span, Finding::Anchor),
+            Event::SequenceStart(style, ..) => {
+                builder.open(style, span, Content::List(Vec::new()))?;
+            }
+            Event::MappingStart(style, ..) => {
+                let content = Content::Mapping { entries: Vec::new(), key: Key::Awaited };
+                builder.open(style, span, content)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => builder.close(span),
+            _ => {}
+        }
+    }
+    // A text without any node has no events but those of the stream.
+    let nothing = Scalar { text: Cow::Borrowed(""), plain: true };
+    let start = Position { line: 1, column: 1 };
+    Ok(builder
+        .root
+        .unwrap_or(Node { kind: Kind::Scalar(nothing), span: Span { start, end: start } }))
+}
+
+/// Lines count from 1 with the parser as with us, columns from 0.
+pub(super) fn position(marker: Marker) -> Position {
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Position { line: count(marker.line()), column: count(marker.col()).saturating_add(1) }
+}
+
+struct Builder<'s, 'f> {
+    open: Vec<Collection<'s>>,
+    root: Option<Node<'s>>,
+    findings: &'f mut Findings,
+    max_depth: usize,
+}
+
+/// A list or mapping whose end was not yet read.
+struct Collection<'s> {
+    style: StructureStyle,
+    /// Where it begins: its bracket, or in block style its first entry.
+    span: Span,
+    content: Content<'s>,
+}
+
+enum Content<'s> {
+    List(Vec<Node<'s>>),
+    Mapping { entries: Vec<Entry<'s>>, key: Key<'s> },
+}
+
+/// What a mapping expects next.
+enum Key<'s> {
+    /// A key.
+    Awaited,
+    /// The value of this key.
+    Of(Cow<'s, str>, Span),
+    /// The value of a key that may not be one.
+    Refused,
+}
+
+impl<'s> Builder<'s, '_> {
+    fn open(
+        &mut self,
+        style: StructureStyle,
+        span: Span,
+        content: Content<'s>,
+    ) -> Result<(), Stop> {
+        if self.open.len() >= self.max_depth {
+            return Err((span, Finding::TooDeep { limit: self.max_depth }));
+        }
+        self.open.push(Collection { style, span, content });
+        Ok(())
+    }
+
+    /// Puts a node where it belongs: into the list or mapping that is open.
+    fn add(&mut self, node: Node<'s>) {
+        match self.open.last_mut().map(|collection| &mut collection.content) {
+            None => self.root = Some(node),
+            Some(Content::List(items)) => items.push(node),
+            Some(Content::Mapping { entries, key }) => {
+                *key = match std::mem::replace(key, Key::Awaited) {
+                    Key::Awaited => key_of(node, self.findings),
+                    Key::Of(text, key_span) => {
+                        entries.push(Entry { key: text, key_span, value: node });
+                        Key::Awaited
+                    }
+                    Key::Refused => Key::Awaited,
+                };
+            }
+        }
+    }
+
+    /// Ends the innermost collection.
+    fn close(&mut self, end: Span) {
+        let Some(Collection { style, span, content }) = self.open.pop() else { return };
+        let flow = style == StructureStyle::Flow;
+        let node = match content {
+            Content::List(items) => {
+                // In block style the parser sees the end only at what follows.
+                let last = items.last().map_or(span, |node| node.span);
+                let end = if flow { end.end } else { last.end };
+                Node { span: between(span.start, end), kind: Kind::List(items) }
+            }
+            Content::Mapping { mut entries, .. } => {
+                let first = entries.first().map_or(span, |entry| entry.key_span);
+                let start = if flow { span.start } else { first.start };
+                let last = entries.last().map_or(span, |entry| entry.value.span);
+                let whole = between(start, if flow { end.end } else { last.end });
+                let head = head(whole, first, entries.first(), flow);
+                drop_duplicates(&mut entries, self.findings);
+                Node { span: whole, kind: Kind::Mapping(Mapping { entries, head }) }
+            }
+        };
+        self.add(node);
+    }
+}
+
+/// A node as a key.
+fn key_of<'s>(node: Node<'s>, findings: &mut Findings) -> Key<'s> {
+    let found = node.describe();
+    let finding = match node.kind {
+        Kind::Scalar(scalar) if scalar.plain && scalar.text == "<<" => Finding::MergeKey,
+        Kind::Scalar(scalar) if scalar.is_null() => Finding::NonTextKey { found },
+        Kind::Scalar(scalar) => return Key::Of(scalar.text, node.span),
+        Kind::List(_) | Kind::Mapping(_) => Finding::NonTextKey { found },
+        Kind::Refused => return Key::Refused,
+    };
+    findings.report(node.span, finding);
+    Key::Refused
+}
+
+/// Keeps the first of each key, and reports the others. Sorted and not hashed,
+/// for a hasher that cannot be attacked would need randomness.
+fn drop_duplicates(entries: &mut Vec<Entry<'_>>, findings: &mut Findings) {
+    let mut order: Vec<(&str, usize)> =
+        entries.iter().enumerate().map(|(index, entry)| (&*entry.key, index)).collect();
+    order.sort_unstable();
+    let mut duplicates = Vec::new();
+    let mut first: Option<(&str, u32)> = None;
+    for (key, index) in order {
+        let Some(entry) = entries.get(index) else { continue };
+        match first {
+            Some((same, line)) if same == key => {
+                findings.report(entry.key_span, Finding::DuplicateKey { key, line });
+                duplicates.push(index);
+            }
+            _ => first = Some((key, entry.key_span.start.line)),
+        }
+    }
+    if !duplicates.is_empty() {
+        duplicates.sort_unstable();
+        let mut index = 0;
+        entries.retain(|_| {
+            index += 1;
+            duplicates.binary_search(&(index - 1)).is_err()
+        });
+    }
+}
+
+/// All of a mapping that stands on its first line: the whole of it, or its
+/// bracket, or its first key with what of the value is there.
+fn head(whole: Span, first: Span, entry: Option<&Entry<'_>>, flow: bool) -> Span {
+    let on_the_line = |span: Span| span.end.line == whole.start.line;
+    let end = match entry {
+        _ if on_the_line(whole) => whole.end,
+        _ if flow => Position { column: whole.start.column.saturating_add(1), ..whole.start },
+        Some(entry) if on_the_line(entry.value.span) => entry.value.span.end,
+        Some(_) | None if on_the_line(first) => first.end,
+        Some(_) | None => whole.start,
+    };
+    between(whole.start, end)
+}
+
+/// A span whose end is not before its start.
+fn between(start: Position, end: Position) -> Span {
+    Span { start, end: end.max(start) }
+}

@@ -1,0 +1,280 @@
+//! Deciding: the first rule that matches a request, and what it comes to.
+//! Nothing is allocated. A rule is looked at only when the names in the request
+//! leave it possible, and what its conditions share with other rules is judged
+//! once.
+//!
+//! The memory of what was judged is a few entries at first. A decision that
+//! needs more starts over with two bits for each thing the policy can judge, in
+//! the least of three sizes that holds them all (256 bytes, 4 KB, 64 KB of
+//! stack). A policy with more than 262,144 distinct patterns, network lists,
+//! windows and devices, which no document within the default limits can hold,
+//! judges those beyond whenever it meets them.
+
+use chrono::{DateTime, Utc};
+
+use crate::clause::{Clause, Clauses, Names, slice};
+use crate::index::{Given, NAME_KINDS, NameKind, Unsure};
+use crate::judged::{Few, Full, Many, Memory};
+use crate::policy::Policy;
+use crate::{
+    ConditionKind, Decision, Effect, Facts, MatchedRule, Mode, Request, Requirements, Rule, Verdict,
+};
+
+/// A request beside what the policy knows of its names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Situation<'a> {
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) given: [Given; NAME_KINDS],
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl Policy {
+    /// Decides a request at `now`, with the facts known beside it. Allocates
+    /// nothing.
+    #[must_use]
+    pub fn decide(&self, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> Decision<'_> {
+        let situation = self.situation(request, now);
+        let rule = self.first_match(&situation);
+        self.decision(rule, &situation, facts.approved_at(now))
+    }
+
+    pub(crate) fn situation<'a>(
+        &self,
+        request: &'a Request<'a>,
+        now: DateTime<Utc>,
+    ) -> Situation<'a> {
+        Situation { request, given: self.index.look_up(request), now }
+    }
+
+    fn first_match(&self, situation: &Situation<'_>) -> Option<u32> {
+        let mut few = Few::default();
+        match self.search(situation, &mut few) {
+            Ok(rule) => rule,
+            Err(Full) => self.first_match_of_many(situation, &few),
+        }
+    }
+
+    #[cold]
+    fn first_match_of_many(&self, situation: &Situation<'_>, few: &Few) -> Option<u32> {
+        let things = self.clauses.judged.len();
+        let Ok(found) = if things <= Many::<16>::ROOM {
+            self.search(situation, &mut Many::<16>::after(few))
+        } else if things <= Many::<256>::ROOM {
+            self.search(situation, &mut Many::<256>::after(few))
+        } else {
+            self.search(situation, &mut Many::<4096>::after(few))
+        };
+        found
+    }
+
+    fn search<M: Memory>(
+        &self,
+        situation: &Situation<'_>,
+        memory: &mut M,
+    ) -> Result<Option<u32>, M::Error> {
+        let mut candidates = self.index.candidates(&situation.given);
+        let mut judge = Judge { policy: self, situation, memory };
+        while let Some((index, unsure)) = candidates.next() {
+            let Some(rule) = self.rules.get(index as usize) else { continue };
+            if judge.unmet(&rule.conditions, unsure, Time::Asked)?.is_some() {
+                continue;
+            }
+            let excluded = match &rule.unless {
+                None => false,
+                Some(unless) => judge.unmet(unless, Unsure::EVERYTHING, Time::Asked)?.is_none(),
+            };
+            if !excluded {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the request comes to when that rule is the first to match.
+    pub(crate) fn decision(
+        &self,
+        rule: Option<u32>,
+        situation: &Situation<'_>,
+        approved: bool,
+    ) -> Decision<'_> {
+        let rule = rule.map(|index| index as usize);
+        let Some((index, rule)) =
+            rule.and_then(|index| self.checked.rules.get(index).map(|rule| (index, rule)))
+        else {
+            return Decision {
+                verdict: Verdict::Deny,
+                rule: None,
+                max_duration: None,
+                requires: Requirements::default(),
+            };
+        };
+        let (verdict, requires) = outcome(rule, situation.request, approved);
+        let profile_cap = match situation.given {
+            [Given::Written(number), ..] => self.profile_caps.get(number as usize).copied(),
+            [Given::Absent | Given::Unwritten, ..] => None,
+        };
+        let max_duration = match (rule.max_duration, profile_cap.flatten()) {
+            (Some(rule), Some(profile)) => Some(rule.min(profile)),
+            (cap, None) | (None, cap) => cap,
+        };
+        let rule = MatchedRule { name: &rule.name.value, index, reason: rule.reason.as_deref() };
+        Decision { verdict, rule: Some(rule), max_duration, requires }
+    }
+}
+
+/// What a rule that matches comes to, and what is still missing.
+pub(crate) fn outcome(
+    rule: &Rule,
+    request: &Request<'_>,
+    approved: bool,
+) -> (Verdict, Requirements) {
+    let nothing = Requirements::default();
+    match rule.effect {
+        Effect::Allow => (Verdict::Allow, nothing),
+        Effect::Deny => (Verdict::Deny, nothing),
+        Effect::RequireApproval if approved => (Verdict::Allow, nothing),
+        Effect::RequireApproval => {
+            (Verdict::RequireApproval, Requirements { approval: true, ..nothing })
+        }
+        Effect::RequireServer => allow_unless(Requirements {
+            server_mode: request.mode != Some(Mode::Server),
+            ..nothing
+        }),
+        Effect::RequireServerSession => allow_unless(Requirements {
+            server_mode: request.mode != Some(Mode::Server),
+            session: match (request.session_table, &rule.session_table) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(used), Some(wanted)) => used != wanted,
+            },
+            ..nothing
+        }),
+    }
+}
+
+fn allow_unless(missing: Requirements) -> (Verdict, Requirements) {
+    let verdict = if missing == Requirements::default() { Verdict::Allow } else { Verdict::Deny };
+    (verdict, missing)
+}
+
+/// Whether a clause's time is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// Like every other condition.
+    Asked,
+    /// As if it held.
+    LeftOut,
+}
+
+/// Judges the clauses of a policy against a request.
+#[derive(Debug)]
+pub(crate) struct Judge<'a, M> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) situation: &'a Situation<'a>,
+    pub(crate) memory: &'a mut M,
+}
+
+impl<M: Memory> Judge<'_, M> {
+    /// The first condition of a clause that does not hold, in the order of
+    /// [`ConditionKind::ALL`]; names of which the index is sure hold.
+    pub(crate) fn unmet(
+        &mut self,
+        clause: &Clause,
+        unsure: Unsure,
+        time: Time,
+    ) -> Result<Option<ConditionKind>, M::Error> {
+        let unmet = self.unmet_name(clause, unsure)?.map(condition_on);
+        if unmet.is_some() {
+            return Ok(unmet);
+        }
+        if let Some(networks) = clause.networks
+            && !self.holds(networks)?
+        {
+            return Ok(Some(ConditionKind::SourceIp));
+        }
+        if let Some(modes) = clause.modes
+            && !self.situation.request.mode.is_some_and(|mode| modes.contains(mode))
+        {
+            return Ok(Some(ConditionKind::Mode));
+        }
+        if let Some(window) = clause.window
+            && time == Time::Asked
+            && !self.holds(window)?
+        {
+            return Ok(Some(ConditionKind::Time));
+        }
+        if let Some(device) = clause.device
+            && !self.holds(device)?
+        {
+            return Ok(Some(ConditionKind::Device));
+        }
+        Ok(None)
+    }
+
+    /// The first kind of name of which a clause asks for another.
+    pub(crate) fn unmet_name(
+        &mut self,
+        clause: &Clause,
+        unsure: Unsure,
+    ) -> Result<Option<NameKind>, M::Error> {
+        if unsure == Unsure::NOTHING {
+            return Ok(None);
+        }
+        let given = self.situation.given;
+        for ((names, given), kind) in clause.names.iter().zip(given).zip(NameKind::ALL) {
+            if let Some(names) = names
+                && unsure.contains(kind)
+                && !self.names_hold(names, given)?
+            {
+                return Ok(Some(kind));
+            }
+        }
+        Ok(None)
+    }
+
+    fn names_hold(&mut self, names: &Names, given: Given) -> Result<bool, M::Error> {
+        let clauses = &self.policy.clauses;
+        let number = match given {
+            Given::Absent => return Ok(false),
+            Given::Unwritten => None,
+            Given::Written(number) => Some(number),
+        };
+        if names.anyone {
+            return Ok(true);
+        }
+        if let Some(number) = number
+            && slice(&clauses.written, &names.written).binary_search(&number).is_ok()
+        {
+            return Ok(true);
+        }
+        for pattern in slice(&clauses.patterns, &names.patterns) {
+            if self.holds(*pattern)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn holds(&mut self, number: u32) -> Result<bool, M::Error> {
+        if let Some(met) = self.memory.recall(number) {
+            return Ok(met);
+        }
+        let Clauses { judged, zones, .. } = &self.policy.clauses;
+        let Situation { request, now, .. } = self.situation;
+        let met =
+            judged.get(number as usize).is_some_and(|thing| thing.is_met_by(request, zones, *now));
+        self.memory.note(number, met)?;
+        Ok(met)
+    }
+}
+
+/// The condition that asks for that kind of name.
+const fn condition_on(kind: NameKind) -> ConditionKind {
+    match kind {
+        NameKind::Profile => ConditionKind::Profiles,
+        NameKind::User => ConditionKind::Users,
+        NameKind::Principal => ConditionKind::Principals,
+        NameKind::Account => ConditionKind::Accounts,
+        NameKind::Organization => ConditionKind::Organizations,
+    }
+}

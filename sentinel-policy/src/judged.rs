@@ -1,0 +1,176 @@
+//! What has to be judged against a request rather than looked up: patterns,
+//! lists of networks, windows, devices. A policy holds each distinct one once,
+//! and a decision judges it at most once: what was judged is remembered, in
+//! fixed memory, since a decision allocates nothing.
+
+use std::convert::Infallible;
+
+use chrono::{DateTime, Utc};
+
+use crate::schedule::Schedule;
+use crate::zone::Zone;
+use crate::{DeviceRequirements, Network, Pattern, Request, UserPattern};
+
+/// Something that a request meets or does not meet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Judged {
+    /// A pattern of profiles.
+    Profile(Pattern),
+    /// A pattern of users.
+    User(UserPattern),
+    /// A pattern of principals.
+    Principal(Pattern),
+    /// Networks of which the address must lie in one.
+    Networks(Vec<Network>),
+    /// A window.
+    Window(Schedule),
+    /// What the device must be.
+    Device(DeviceRequirements),
+}
+
+impl Judged {
+    /// Whether a request meets it at `now`.
+    pub(crate) fn is_met_by(
+        &self,
+        request: &Request<'_>,
+        zones: &[Zone],
+        now: DateTime<Utc>,
+    ) -> bool {
+        match self {
+            Self::Profile(pattern) => pattern.matches(request.profile),
+            Self::User(pattern) => pattern.matches(request.caller.user),
+            Self::Principal(pattern) => {
+                request.caller.principal.is_some_and(|principal| pattern.matches(principal))
+            }
+            Self::Networks(networks) => request
+                .source_ip
+                .is_some_and(|address| networks.iter().any(|network| network.contains(address))),
+            Self::Window(schedule) => schedule.contains(zones, now.timestamp()),
+            Self::Device(requirements) => requirements.is_met_by(&request.device),
+        }
+    }
+}
+
+/// No room to remember another judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// What was judged already, by the numbers of the things judged.
+pub(crate) trait Memory {
+    /// [`Full`] where there may be no room.
+    type Error;
+
+    /// What that thing came to, when it was judged.
+    fn recall(&self, number: u32) -> Option<bool>;
+
+    /// Remembers what it came to.
+    ///
+    /// # Errors
+    /// When there is no room; what was remembered stays.
+    fn note(&mut self, number: u32, met: bool) -> Result<(), Self::Error>;
+}
+
+/// A few judgements in the order they were made: what most decisions need.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Few {
+    numbers: [u32; Self::ROOM],
+    met: u32,
+    len: usize,
+}
+
+impl Few {
+    const ROOM: usize = 16;
+
+    fn numbers(&self) -> impl Iterator<Item = (usize, u32)> {
+        self.numbers.iter().copied().enumerate().take(self.len)
+    }
+}
+
+impl Memory for Few {
+    type Error = Full;
+
+    fn recall(&self, number: u32) -> Option<bool> {
+        self.numbers().find(|(_, other)| *other == number).map(|(at, _)| self.met & (1 << at) != 0)
+    }
+
+    fn note(&mut self, number: u32, met: bool) -> Result<(), Full> {
+        let slot = self.numbers.get_mut(self.len).ok_or(Full)?;
+        *slot = number;
+        self.met |= u32::from(met) << self.len;
+        self.len += 1;
+        Ok(())
+    }
+}
+
+/// Two bits for each of `WORDS` × 64 things. What lies beyond is not
+/// remembered, and judged whenever it is met.
+#[derive(Clone, Debug)]
+pub(crate) struct Many<const WORDS: usize> {
+    judged: [u64; WORDS],
+    met: [u64; WORDS],
+}
+
+impl<const WORDS: usize> Many<WORDS> {
+    /// How many things it can remember.
+    pub(crate) const ROOM: usize = WORDS * 64;
+
+    /// Room for many, with the few that were judged already.
+    pub(crate) fn after(few: &Few) -> Self {
+        let mut many = Self { judged: [0; WORDS], met: [0; WORDS] };
+        for (at, number) in few.numbers() {
+            many.put(number, few.met & (1 << at) != 0);
+        }
+        many
+    }
+
+    fn put(&mut self, number: u32, met: bool) {
+        let (word, bit) = (number as usize / 64, 1 << (number % 64));
+        if let (Some(judged), Some(answers)) = (self.judged.get_mut(word), self.met.get_mut(word)) {
+            *judged |= bit;
+            if met {
+                *answers |= bit;
+            }
+        }
+    }
+}
+
+impl<const WORDS: usize> Memory for Many<WORDS> {
+    type Error = Infallible;
+
+    fn recall(&self, number: u32) -> Option<bool> {
+        let (word, bit) = (number as usize / 64, 1 << (number % 64));
+        let judged = self.judged.get(word)? & bit != 0;
+        judged.then(|| self.met.get(word).is_some_and(|met| met & bit != 0))
+    }
+
+    fn note(&mut self, number: u32, met: bool) -> Result<(), Infallible> {
+        self.put(number, met);
+        Ok(())
+    }
+}
+
+/// Every judgement, on the heap: for questions that may allocate.
+#[derive(Clone, Debug)]
+pub(crate) struct Every(Vec<Option<bool>>);
+
+impl Every {
+    /// Room for so many things.
+    pub(crate) fn of(things: usize) -> Self {
+        Self(vec![None; things])
+    }
+}
+
+impl Memory for Every {
+    type Error = Infallible;
+
+    fn recall(&self, number: u32) -> Option<bool> {
+        self.0.get(number as usize).copied().flatten()
+    }
+
+    fn note(&mut self, number: u32, met: bool) -> Result<(), Infallible> {
+        if let Some(slot) = self.0.get_mut(number as usize) {
+            *slot = Some(met);
+        }
+        Ok(())
+    }
+}

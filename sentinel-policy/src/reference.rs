@@ -1,0 +1,199 @@
+//! The plain evaluator: the language read off the design, rule by rule, over
+//! the checked document. It is what the compiled evaluator is held to, and it
+//! shares nothing with it but the meaning of a single condition. Slow, and
+//! meant to be.
+
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
+
+use crate::condition::AnyOf;
+use crate::explain::{Explanation, Outcome, Step, Unmet};
+use crate::{
+    Checked, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode, Request,
+    Requirements, Rule, Verdict, Window,
+};
+
+/// Decides as [`Policy::decide`](crate::Policy::decide) does.
+#[must_use]
+pub fn decide<'p>(
+    checked: &'p Checked,
+    request: &Request<'_>,
+    facts: &Facts,
+    now: DateTime<Utc>,
+) -> Decision<'p> {
+    let first = checked.rules.iter().enumerate().find(|(_, rule)| matches(rule, request, now));
+    let Some((index, rule)) = first else {
+        return Decision {
+            verdict: Verdict::Deny,
+            rule: None,
+            max_duration: None,
+            requires: Requirements::default(),
+        };
+    };
+    let approved = facts.approval.is_some_and(|it| it.until.is_none_or(|until| now < until));
+    let server = request.mode == Some(Mode::Server);
+    let session = match &rule.session_table {
+        Some(table) => request.session_table == Some(table),
+        None => request.session_table.is_some(),
+    };
+    let requires = match rule.effect {
+        Effect::Allow | Effect::Deny => Requirements::default(),
+        Effect::RequireApproval => Requirements { approval: !approved, ..Default::default() },
+        Effect::RequireServer => Requirements { server_mode: !server, ..Default::default() },
+        Effect::RequireServerSession => {
+            Requirements { server_mode: !server, session: !session, ..Default::default() }
+        }
+    };
+    let met = requires == Requirements::default();
+    let verdict = match rule.effect {
+        Effect::Deny => Verdict::Deny,
+        Effect::Allow => Verdict::Allow,
+        Effect::RequireApproval if !met => Verdict::RequireApproval,
+        Effect::RequireServer | Effect::RequireServerSession if !met => Verdict::Deny,
+        Effect::RequireApproval | Effect::RequireServer | Effect::RequireServerSession => {
+            Verdict::Allow
+        }
+    };
+    let profile = checked.profiles.get(request.profile);
+    let caps = [rule.max_duration, profile.and_then(|profile| profile.max_duration)];
+    Decision {
+        verdict,
+        rule: Some(MatchedRule { name: &rule.name.value, index, reason: rule.reason.as_deref() }),
+        max_duration: caps.into_iter().flatten().min(),
+        requires,
+    }
+}
+
+/// Finds what [`Policy::valid_until`](crate::Policy::valid_until) finds, by
+/// deciding at every instant at which anything at all may change.
+#[must_use]
+pub fn valid_until(
+    checked: &Checked,
+    request: &Request<'_>,
+    facts: &Facts,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let current = decide(checked, request, facts, now).verdict;
+    let last = now.checked_add_signed(TimeDelta::days(8));
+    let mut windows: Vec<Window> = Vec::new();
+    for rule in &checked.rules {
+        for asked in [Some(&rule.conditions), rule.unless.as_ref()].into_iter().flatten() {
+            windows.extend(asked.time.as_ref().map(|window| window.value));
+        }
+    }
+    let mut instants: Vec<_> = windows.iter().flat_map(|it| changes(it, now)).collect();
+    instants.extend(facts.approval.and_then(|approval| approval.until));
+    instants.sort_unstable();
+    instants.dedup();
+    instants
+        .into_iter()
+        .filter(|at| now < *at && last.is_none_or(|last| *at <= last))
+        .find(|at| decide(checked, request, facts, *at).verdict != current)
+}
+
+/// The instants around the next eight days at which a window may open or close:
+/// whenever the zone's wall clock shows midnight or one of the window's hours, by
+/// any offset that the zone has in that time, and whenever that offset changes.
+fn changes(window: &Window, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    const QUARTER: i64 = 15 * 60;
+    let at = |seconds| DateTime::from_timestamp(seconds, 0);
+    let offset =
+        |seconds| at(seconds).map(|at| window.zone.offset_from_utc_datetime(&at.naive_utc()).fix());
+    let begin = now.timestamp() - 2 * 86_400;
+    let mut instants = Vec::new();
+    let mut offsets = vec![offset(begin)];
+    for quarter in 1..=11 * 96 {
+        let (from, to) = (begin + (quarter - 1) * QUARTER, begin + quarter * QUARTER);
+        if offset(from) != offset(to) {
+            offsets.push(offset(to));
+            instants.extend((from..=to).find(|second| offset(*second) == offset(to)));
+        }
+    }
+    let hours: [i64; 3] = window.hours.map_or([0; 3], |it| [0, it.start().into(), it.end().into()]);
+    for offset in offsets.into_iter().flatten() {
+        for day in 0..=11 {
+            let midnight = (begin + day * 86_400).div_euclid(86_400) * 86_400;
+            for minutes in hours {
+                instants.push(midnight + minutes * 60 - i64::from(offset.local_minus_utc()));
+            }
+        }
+    }
+    instants.into_iter().filter_map(at).collect()
+}
+
+/// Explains as [`Policy::explain`](crate::Policy::explain) does.
+#[must_use]
+pub fn explain<'p>(
+    checked: &'p Checked,
+    request: &Request<'_>,
+    facts: &Facts,
+    now: DateTime<Utc>,
+) -> Explanation<'p> {
+    let mut steps = Vec::new();
+    for (index, rule) in checked.rules.iter().enumerate() {
+        let outcome = match first_unmet(&rule.conditions, request, now) {
+            Some(kind) => Outcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
+            None if matches(rule, request, now) => Outcome::Matched,
+            None => Outcome::Excluded,
+        };
+        let matched = outcome == Outcome::Matched;
+        steps.push(Step { rule: &rule.name.value, index, outcome });
+        if matched {
+            break;
+        }
+    }
+    Explanation { steps, decision: decide(checked, request, facts, now) }
+}
+
+fn matches(rule: &Rule, request: &Request<'_>, now: DateTime<Utc>) -> bool {
+    first_unmet(&rule.conditions, request, now).is_none()
+        && rule.unless.as_ref().is_none_or(|it| first_unmet(it, request, now).is_some())
+}
+
+/// The first condition that does not hold. One that is not given holds.
+fn first_unmet(
+    asked: &Conditions,
+    request: &Request<'_>,
+    now: DateTime<Utc>,
+) -> Option<ConditionKind> {
+    ConditionKind::ALL.into_iter().find(|kind| !holds(*kind, asked, request, now).unwrap_or(true))
+}
+
+/// Whether a condition holds; none when it is not given.
+fn holds(
+    kind: ConditionKind,
+    asked: &Conditions,
+    request: &Request<'_>,
+    now: DateTime<Utc>,
+) -> Option<bool> {
+    let caller = &request.caller;
+    Some(match kind {
+        ConditionKind::Profiles => any(asked.profiles.as_ref()?, |it| it.matches(request.profile)),
+        ConditionKind::Users => any(asked.users.as_ref()?, |it| it.matches(caller.user)),
+        ConditionKind::Principals => {
+            let patterns = asked.principals.as_ref()?;
+            caller.principal.is_some_and(|principal| any(patterns, |it| it.matches(principal)))
+        }
+        ConditionKind::Accounts => {
+            let accounts = asked.accounts.as_ref()?;
+            caller.account.is_some_and(|account| any(accounts, |it| it == account))
+        }
+        ConditionKind::Organizations => {
+            let organizations = asked.organizations.as_ref()?;
+            caller.organization.is_some_and(|mine| any(organizations, |it| it == mine))
+        }
+        ConditionKind::SourceIp => {
+            let networks = asked.source_ip.as_ref()?;
+            request.source_ip.is_some_and(|address| any(networks, |it| it.contains(address)))
+        }
+        ConditionKind::Mode => {
+            let modes = asked.mode.as_ref()?.value;
+            request.mode.is_some_and(|mode| modes.contains(mode))
+        }
+        ConditionKind::Time => asked.time.as_ref()?.value.contains(now),
+        ConditionKind::Device => asked.device.as_ref()?.value.is_met_by(&request.device),
+    })
+}
+
+fn any<T>(list: &AnyOf<T>, meets: impl Fn(&T) -> bool) -> bool {
+    list.iter().any(|entry| meets(&entry.value))
+}

@@ -1,0 +1,82 @@
+//! A window of time in the form in which it is judged: seconds of the zone's
+//! wall clock, and the zone by its place among the policy's zones.
+
+use crate::zone::Zone;
+use crate::{Day, Window};
+
+/// Seconds in a day of the wall clock.
+const DAY: i64 = 86_400;
+
+/// When a window is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Schedule {
+    /// A bit per day of the week, Monday's the lowest.
+    days: u8,
+    /// Seconds from the midnight at which the day begins.
+    opens: i64,
+    /// The same, above [`DAY`] when the window runs over midnight.
+    closes: i64,
+    /// The zone's place.
+    zone: usize,
+}
+
+impl Schedule {
+    /// The schedule of a window whose zone has that place.
+    pub(crate) fn new(window: &Window, zone: usize) -> Self {
+        let days = Day::ALL
+            .into_iter()
+            .filter(|day| window.days.contains(*day))
+            .fold(0, |days, day| days | 1 << day as u8);
+        let (opens, closes) = match window.hours {
+            None => (0, DAY),
+            Some(hours) => {
+                let (start, end) = (i64::from(hours.start()) * 60, i64::from(hours.end()) * 60);
+                (start, if end < start { end + DAY } else { end })
+            }
+        };
+        Self { days, opens, closes, zone }
+    }
+
+    /// Whether the window is open at `now`, in seconds since the epoch.
+    pub(crate) fn contains(&self, zones: &[Zone], now: i64) -> bool {
+        let Some(zone) = zones.get(self.zone) else { return false };
+        let local = zone.local(now);
+        let day = local.div_euclid(DAY);
+        let second = local.rem_euclid(DAY);
+        (self.on(day) && (self.opens..self.closes).contains(&second))
+            || (self.on(day - 1) && second + DAY < self.closes)
+    }
+
+    /// The times in `[from, to)` at which the window is open, ascending; two of
+    /// them may touch.
+    pub(crate) fn openings(&self, zones: &[Zone], from: i64, to: i64) -> Vec<(i64, i64)> {
+        let mut openings = Vec::new();
+        let Some(zone) = zones.get(self.zone) else { return openings };
+        let mut begin = from;
+        // Within a span the wall clock runs evenly: a span's windows are those
+        // of its days, cut to it. So a skipped hour opens nothing, and a
+        // repeated one opens twice.
+        while begin < to {
+            let span = zone.span(begin, to);
+            let offset = i64::from(span.offset);
+            let first = (begin + offset).div_euclid(DAY) - 1;
+            let last = (span.end + offset).div_euclid(DAY);
+            for day in (first..=last).filter(|day| self.on(*day)) {
+                let opens = (day * DAY + self.opens - offset).max(begin);
+                let closes = (day * DAY + self.closes - offset).min(span.end);
+                if opens < closes {
+                    openings.push((opens, closes));
+                }
+            }
+            begin = span.end;
+        }
+        openings
+    }
+
+    /// Whether the day, counted from the epoch's, is one of the window's.
+    fn on(&self, day: i64) -> bool {
+        // The epoch began on a Thursday.
+        let weekday = (day + 3).rem_euclid(7);
+        self.days & (1 << weekday) != 0
+    }
+}

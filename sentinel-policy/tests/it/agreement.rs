@@ -1,0 +1,56 @@
+//! The compiled evaluator says what the plain one says.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sentinel_policy::{Checked, Limits, reference};
+
+use crate::generated::{Asked, asked, policy};
+
+fn agree(text: &str, questions: &[Asked]) -> Result<(), TestCaseError> {
+    let checked = Checked::parse(text.as_bytes(), &Limits::default())
+        .map_err(|errors| TestCaseError::fail(format!("{text}\n{errors:?}")))?;
+    let policy = checked.clone().compile();
+    for asked in questions {
+        let (request, facts, now) = (asked.request(), &asked.facts, asked.now);
+        prop_assert_eq!(
+            policy.decide(&request, facts, now),
+            reference::decide(&checked, &request, facts, now)
+        );
+        prop_assert_eq!(
+            policy.valid_until(&request, facts, now),
+            reference::valid_until(&checked, &request, facts, now)
+        );
+        prop_assert_eq!(
+            policy.explain(&request, facts, now),
+            reference::explain(&checked, &request, facts, now)
+        );
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    /// For any policy and any request, at any moment: the same decision, the
+    /// same end of it, the same explanation.
+    #[test]
+    fn invariant_8_the_compiled_and_the_reference_evaluator_agree(
+        text in policy(1..12, 0..2),
+        questions in vec(asked(), 8),
+    ) {
+        agree(&text, &questions)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
+
+    /// The same where the rules fill many blocks of the index, with gaps.
+    #[test]
+    fn invariant_8_they_agree_on_policies_of_many_rules(
+        text in policy(10..12, 0..160),
+        questions in vec(asked(), 8),
+    ) {
+        agree(&text, &questions)?;
+    }
+}

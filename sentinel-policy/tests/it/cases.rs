@@ -1,0 +1,82 @@
+//! The cases in `tests/cases/`: see the README there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sentinel_policy::{Checked, Code, Limits};
+
+/// The policies of the folder, by path.
+pub(crate) fn policies() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut policies: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml" || e == "json"))
+        .collect();
+    policies.sort();
+    assert!(!policies.is_empty());
+    policies
+}
+
+/// All that is to be said about a policy, as `policy check` shows it, with what
+/// makes a good document unusable in certain places.
+fn diagnostics(name: &str, source: &[u8], codes: &mut BTreeSet<Code>) -> String {
+    let results = match Checked::parse(source, &Limits::default()) {
+        Err(diagnostics) => vec![("", Err(diagnostics))],
+        Ok(checked) => vec![
+            ("unusable in the server:\n", checked.usable_in_server()),
+            ("unusable as the document of one profile:\n", checked.usable_for_one_profile()),
+        ],
+    };
+    let mut text = String::new();
+    for (title, result) in results {
+        let Err(diagnostics) = result else { continue };
+        codes.extend(diagnostics.iter().map(|diagnostic| diagnostic.code));
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(title);
+        text.push_str(&diagnostics.render(name, source, false));
+    }
+    text
+}
+
+#[test]
+fn every_policy_has_the_diagnostics_beside_it() {
+    let update = std::env::var_os("UPDATE_CASES").is_some();
+    let mut wrong = Vec::new();
+    for path in policies() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let actual = diagnostics(name, &fs::read(&path).unwrap(), &mut BTreeSet::new());
+        let beside = path.with_extension("diagnostics");
+        let expected = fs::read_to_string(&beside).unwrap_or_default();
+        if actual == expected {
+            continue;
+        }
+        if !update {
+            wrong.push(format!("{name}: expected\n{expected}\nbut it is\n{actual}"));
+        } else if actual.is_empty() {
+            fs::remove_file(&beside).unwrap();
+        } else {
+            fs::write(&beside, actual).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{}\nUPDATE_CASES=1 rewrites them", wrong.join("\n"));
+}
+
+#[test]
+fn every_code_is_met_by_some_policy_of_the_folder() {
+    let mut codes = BTreeSet::new();
+    for path in policies() {
+        diagnostics("", &fs::read(&path).unwrap(), &mut codes);
+    }
+    // These need documents too large to keep; `limits.rs` meets them.
+    let large = [Code::TooLarge, Code::TooManyRules, Code::TooManyGroupEntries, Code::MoreErrors];
+    let missing: Vec<&str> = Code::ALL
+        .iter()
+        .filter(|code| !codes.contains(code) && !large.contains(code))
+        .map(|code| code.as_str())
+        .collect();
+    assert!(missing.is_empty(), "no policy meets {missing:?}");
+}

@@ -1,0 +1,105 @@
+//! Hostile input is refused within bounds.
+
+use sentinel_policy::{Checked, Code, Diagnostics, Limits};
+
+fn refused(source: &str) -> Diagnostics {
+    Checked::parse(source.as_bytes(), &Limits::default()).unwrap_err()
+}
+
+fn codes(diagnostics: &Diagnostics) -> Vec<Code> {
+    diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+/// Rules of that many lines.
+fn rules(count: usize, rule: impl Fn(usize) -> String) -> String {
+    let rules: String = (0..count).map(|index| format!("- {}\n", rule(index))).collect();
+    format!("version: '1'\nrules:\n{rules}")
+}
+
+#[test]
+fn two_mebibytes_of_anything_are_not_read() {
+    for byte in [b'a', b'[', b'\n', 0, 0xff] {
+        let source = vec![byte; 2 * 1024 * 1024];
+        let diagnostics = Checked::parse(&source, &Limits::default()).unwrap_err();
+        assert_eq!(codes(&diagnostics), [Code::TooLarge]);
+    }
+}
+
+#[test]
+fn twenty_thousand_rules_are_one_error_and_ten_thousand_are_none() {
+    let rule = |index| format!("{{ name: r{index}, effect: allow }}");
+    let diagnostics = refused(&rules(20_000, rule));
+    assert_eq!(codes(&diagnostics), [Code::TooManyRules]);
+    assert_eq!(diagnostics.iter().next().unwrap().span.start.line, 10_003);
+    let checked = Checked::parse(rules(10_000, rule).as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(checked.rules().len(), 10_000);
+}
+
+#[test]
+fn depth_is_refused_where_it_becomes_too_much() {
+    let open = "[".repeat(200_000);
+    let nested = format!("{}{}", "[".repeat(3_000), "]".repeat(3_000));
+    let blocks: String = (0..1_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let dashes = "- ".repeat(100_000);
+    let braces = "{a: ".repeat(100_000);
+    for source in [open, nested, blocks, dashes, braces] {
+        let diagnostics = refused(&source);
+        assert_eq!(codes(&diagnostics), [Code::TooDeep]);
+    }
+}
+
+#[test]
+fn an_alias_bomb_is_not_expanded() {
+    let mut bomb = "a: &a [x, x, x]\n".to_owned();
+    for index in 0..20_000 {
+        bomb.push_str(&format!("b{index}: &b{index} [*a, *a, *a]\n"));
+    }
+    let diagnostics = refused(&bomb);
+    assert_eq!(diagnostics.len(), 100);
+}
+
+#[test]
+fn groups_that_stand_for_too_many_entries_are_one_error() {
+    let members: Vec<String> = (0..50_000).map(|index| format!("u{index}")).collect();
+    let rule =
+        |index| format!("{{ name: r{index}, effect: deny, conditions: {{ users: ['group:g'] }} }}");
+    let source = format!("groups: {{ g: [{}] }}\n{}", members.join(","), rules(8_000, rule));
+    assert_eq!(codes(&refused(&source)), [Code::TooManyGroupEntries]);
+}
+
+#[test]
+fn of_a_hundred_thousand_errors_a_hundred_are_told_and_the_last_counts_the_rest() {
+    let accounts = vec!["x"; 100_000].join(",");
+    let rule =
+        |_| format!("{{ name: a, effect: allow, conditions: {{ accounts: [{accounts}] }} }}");
+    let diagnostics = refused(&rules(1, rule));
+    assert_eq!(diagnostics.len(), 100);
+    let last = diagnostics.iter().last().unwrap();
+    assert_eq!(last.code, Code::MoreErrors);
+    assert_eq!(last.message, "99901 more errors are not shown");
+    let few = Limits { max_diagnostics: 1, ..Limits::default() };
+    let source = rules(2, |_| "{ effect: allow }".to_owned());
+    let diagnostics = Checked::parse(source.as_bytes(), &few).unwrap_err();
+    assert_eq!(codes(&diagnostics), [Code::MoreErrors]);
+}
+
+#[test]
+fn many_errors_on_one_huge_line_are_rendered_in_one_walk_of_it() {
+    let keys: String = (0..60_000).map(|index| format!("key{index}: 1, ")).collect();
+    let source = format!("{{ {keys} }}");
+    let text = refused(&source).render("policy.yaml", source.as_bytes(), true);
+    assert!(text.len() < 100_000, "{} bytes", text.len());
+}
+
+#[test]
+fn what_the_limits_allow_can_be_changed() {
+    let source = rules(3, |index| format!("{{ name: r{index}, effect: allow }}"));
+    for (limits, code) in [
+        (Limits { max_bytes: 10, ..Limits::default() }, Code::TooLarge),
+        (Limits { max_rules: 2, ..Limits::default() }, Code::TooManyRules),
+        (Limits { max_depth: 2, ..Limits::default() }, Code::TooDeep),
+    ] {
+        let diagnostics = Checked::parse(source.as_bytes(), &limits).unwrap_err();
+        assert_eq!(codes(&diagnostics), [code]);
+    }
+}

@@ -1,0 +1,115 @@
+//! What must hold of every input, met by generated ones.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sentinel_policy::{Checked, Limits, Position};
+
+const WHOLE: &str = include_str!("../cases/whole-language.yaml");
+
+/// Pieces of YAML and of the language, of which hostile documents are made.
+const PIECES: [&str; 40] = [
+    "version: \"1\"\n",
+    "rules:\n",
+    "- name: a\n",
+    "  effect: allow\n",
+    "  effect: Deny\n",
+    "  conditions:\n",
+    "    users: [alice, \"group:g\"]\n",
+    "    time: {",
+    "days: [monday]",
+    "hours: { start: 9:00",
+    ", ",
+    "}",
+    "{",
+    "[",
+    "]",
+    ": ",
+    "- ",
+    "? ",
+    "&a ",
+    "*a",
+    "!t ",
+    "<<",
+    "---\n",
+    "...\n",
+    "\n",
+    "\r\n",
+    "\r",
+    " ",
+    "\t",
+    "\"",
+    "'",
+    "|\n",
+    ">-\n",
+    "#",
+    "%",
+    "\\",
+    "日本",
+    "\u{feff}",
+    "\u{202e}",
+    "\u{85}",
+];
+
+/// Whatever is read, it ends with a result; and what is said of it is bounded,
+/// in the order of the source, inside of it, and safe to print.
+fn holds(source: &[u8]) -> Result<(), TestCaseError> {
+    let limits = Limits { max_diagnostics: 7, ..Limits::default() };
+    let Err(diagnostics) = Checked::parse(source, &limits) else { return Ok(()) };
+    prop_assert!((1..=7).contains(&diagnostics.len()));
+    let text = String::from_utf8_lossy(source);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let lines: Vec<usize> =
+        text.replace("\r\n", "\n").split(['\n', '\r']).map(|line| line.chars().count()).collect();
+    let inside = |at: Position| {
+        let width = lines.get(at.line as usize - 1);
+        width.is_some_and(|width| (1..=width + 1).contains(&(at.column as usize)))
+    };
+    let mut last = Position { line: 1, column: 1 };
+    for diagnostic in &diagnostics {
+        let span = diagnostic.span;
+        prop_assert!(inside(span.start) && inside(span.end), "{diagnostic:?}");
+        prop_assert!(last <= span.start && span.start <= span.end, "{diagnostic:?}");
+        last = span.start;
+    }
+    let rendered = diagnostics.render("policy.yaml", source, false);
+    prop_assert!(rendered.chars().all(|c| c == '\n' || !c.is_control()), "{rendered:?}");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes_are_refused_or_read(source in vec(any::<u8>(), 0..400)) {
+        holds(&source)?;
+    }
+
+    #[test]
+    fn arbitrary_text_is_refused_or_read(source in "(?s).{0,200}") {
+        holds(source.as_bytes())?;
+    }
+
+    #[test]
+    fn arbitrary_pieces_of_the_language_are_refused_or_read(
+        pieces in vec(proptest::sample::select(PIECES.as_slice()), 0..60),
+    ) {
+        holds(pieces.concat().as_bytes())?;
+    }
+
+    #[test]
+    fn a_good_policy_with_pieces_cut_out_and_put_in_is_refused_or_read(
+        edits in vec(
+            (any::<prop::sample::Index>(), 0..30_usize, proptest::sample::select(PIECES.as_slice())),
+            1..6,
+        ),
+    ) {
+        let mut source: Vec<char> = WHOLE.chars().collect();
+        for (at, cut, piece) in edits {
+            let start = at.index(source.len() + 1);
+            let end = (start + cut).min(source.len());
+            source.splice(start..end, piece.chars());
+        }
+        let source: String = source.into_iter().collect();
+        holds(source.as_bytes())?;
+    }
+}

@@ -1,0 +1,76 @@
+//! The crate is pure: no I/O, clock, environment, randomness, async or threads.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// All that the crate may be built of. None of these does any I/O.
+const ALLOWED: [&str; 13] = [
+    "arraydeque",
+    "chrono",
+    "chrono-tz",
+    "granit-parser",
+    "num-traits",
+    "phf",
+    "phf_shared",
+    "sentinel-policy",
+    "siphasher",
+    "smallvec",
+    "strsim",
+    "unicode-width",
+    "foldhash",
+];
+
+/// Ways to what is outside.
+const FORBIDDEN: [&str; 12] = [
+    "std::fs",
+    "std::env",
+    "std::thread",
+    "std::process",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "SystemTime",
+    "std::time::Instant",
+    "Utc::now",
+    "RandomState",
+    "async fn",
+    "Local::",
+];
+
+#[test]
+fn the_crate_is_built_of_nothing_that_reaches_outside() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--package", "sentinel-policy", "--edges", "normal"])
+        .args(["--all-features", "--prefix", "none", "--format", "{p}"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains(&"granit-parser"), "{tree}");
+    for name in names {
+        assert!(ALLOWED.contains(&name), "{name} is not among the crates that are known as pure");
+    }
+}
+
+#[test]
+fn the_source_names_no_way_to_what_is_outside() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = fs::read_to_string(&path).unwrap();
+            for way in FORBIDDEN {
+                assert!(!source.contains(way), "{} names {way}", path.display());
+            }
+            files += 1;
+        }
+    }
+    assert!(files > 20);
+}

@@ -1,0 +1,152 @@
+//! The environment of the function: read once, every fault reported at once.
+
+use sentinel_broker::{
+    OperatorArn, RoleArnTemplate, SessionNameRole, Settings, SourceIdentityFormat,
+};
+use sentinel_policy::parse_duration;
+use sentinel_store::{AccountId, Generation, PolicyPath, Secret};
+
+/// What the environment says.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The broker's settings.
+    pub settings: Settings,
+    /// What the stage variable `sentinelOrigin` must equal.
+    pub origin_secret: Option<Secret>,
+}
+
+/// A variable that is missing or malformed. Its value is not quoted: it may be
+/// a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {problem}")]
+pub struct ConfigError {
+    /// The variable.
+    pub variable: &'static str,
+    /// What is wrong with it, and what it must be.
+    pub problem: String,
+}
+
+/// Reads variables and gathers what is wrong with them.
+struct Reader<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
+    errors: Vec<ConfigError>,
+}
+
+impl Reader<'_> {
+    /// The value of a variable, if it is set and not empty.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|value| !value.is_empty())
+    }
+
+    fn fault(&mut self, variable: &'static str, problem: impl Into<String>) {
+        self.errors.push(ConfigError { variable, problem: problem.into() });
+    }
+
+    /// What `parse` makes of a variable, if it is set.
+    fn read<T>(
+        &mut self,
+        name: &'static str,
+        must_be: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let value = parse(&text);
+        if value.is_none() {
+            self.fault(name, format!("must be {must_be}"));
+        }
+        value
+    }
+
+    /// The same for a list, separated by commas.
+    fn list<T>(
+        &mut self,
+        name: &'static str,
+        must_be: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.read(name, must_be, |text| text.split(',').map(|item| parse(item.trim())).collect())
+    }
+}
+
+impl Config {
+    /// Reads the variables of `interface.md` by way of `variable`.
+    ///
+    /// # Errors
+    /// Every variable that is missing or malformed.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigError>> {
+        let mut reader = Reader { variable: &variable, errors: Vec::new() };
+        let duration = "a duration as in `30s`, `5m` or `1h30m`";
+        let path = |text: &str| {
+            let good = text.starts_with('/') && !text.ends_with('/') && !text.contains("//");
+            good.then(|| PolicyPath::new(text))
+        };
+
+        const PARAMETER: &str = "SENTINEL_POLICY_PARAMETER";
+        let parameter =
+            reader.read(PARAMETER, "a path as in `/sentinel/policies/production`", path);
+        if parameter.is_none() && reader.text(PARAMETER).is_none() {
+            reader.fault(PARAMETER, "must be set: the path of the main policy document");
+        }
+        let mut settings = Settings::new(parameter.unwrap_or_else(|| PolicyPath::new("/")));
+        let root = reader.read("SENTINEL_POLICY_ROOT", "a path as in `/sentinel/policies`", path);
+        settings.policy_root = root.unwrap_or(settings.policy_root);
+        let or_zero = |text: &str| parse_duration(text).ok();
+        let ttl = reader.read("SENTINEL_POLICY_CACHE_TTL", duration, or_zero);
+        settings.policy_cache_ttl = ttl.unwrap_or(settings.policy_cache_ttl);
+        let age = reader.read("SENTINEL_POLICY_MAX_AGE", duration, or_zero);
+        settings.policy_max_age = age.unwrap_or(settings.policy_max_age);
+        settings.trusted_accounts = reader.list(
+            "SENTINEL_TRUSTED_ACCOUNTS",
+            "account ids of twelve digits, separated by commas",
+            |text| AccountId::parse(text).ok(),
+        );
+        let roles = reader.list(
+            "SENTINEL_SESSION_NAME_ROLES",
+            "`[account:]pattern`, separated by commas; `*` alone would let whoever can assume any \
+             role choose who they are",
+            |text| SessionNameRole::parse(text).ok(),
+        );
+        settings.session_name_roles = roles.unwrap_or(settings.session_name_roles);
+        let operators = reader.list(
+            "SENTINEL_OPERATORS",
+            "whole ARNs of IAM users, assumed-role sessions or roles, separated by commas, without \
+             wildcards",
+            OperatorArn::parse,
+        );
+        settings.operators = operators.unwrap_or_default();
+        let template = reader.read(
+            "SENTINEL_ROLE_ARN_TEMPLATE",
+            "a role's ARN with `{profile}` in it, and `{partition}` and `{account}` as wanted",
+            RoleArnTemplate::parse,
+        );
+        settings.role_arn_template = template.unwrap_or_default();
+        let maximum = reader.read("SENTINEL_MAX_DURATION", duration, |text| {
+            parse_duration(text).ok().filter(|length| !length.is_zero())
+        });
+        settings.max_duration = maximum.unwrap_or(settings.max_duration);
+        let format = reader.read(
+            "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
+            "one of `-` `_` `.` `,` `@` `+` `=`: STS takes no other",
+            SourceIdentityFormat::with_separator,
+        );
+        settings.source_identity = format.unwrap_or_default();
+        settings.session_table = reader.text("SENTINEL_SESSION_TABLE");
+        let generation = reader.read("SENTINEL_GENERATION", "a whole number", |text| {
+            text.parse().ok().map(Generation)
+        });
+        settings.generation = generation.unwrap_or_default();
+        let origin_secret = reader.read(
+            "SENTINEL_ORIGIN_SECRET",
+            "at least 32 characters of `A-Z`, `a-z`, `0-9`, `.`, `_`, `~` and `-`",
+            |text| {
+                let good = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
+                (text.len() >= 32 && text.bytes().all(good)).then(|| Secret::new(text))
+            },
+        );
+        if reader.errors.is_empty() {
+            Ok(Self { settings, origin_secret })
+        } else {
+            Err(reader.errors)
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What is taken from an event, and nothing else is: HTTP API 2.0 and
+//! function-URL events, and REST API 1.0 events.
+//!
+//! The structures are our own, with the few fields that are read, rather than a
+//! crate's whole model: a field that nobody reads cannot fail to parse, and who
+//! reviews the trust in an event reads it here on one page.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use data_encoding::BASE64;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A request, whatever kind of event brought it.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) method: String,
+    /// Without stage and mapping prefix.
+    pub(crate) path: String,
+    /// Every parameter of the query, each as often as it was given.
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) body: Body,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) source_ip: Option<std::net::IpAddr>,
+    pub(crate) request_id: Option<String>,
+    /// The stage variable `sentinelOrigin`.
+    pub(crate) origin: Option<String>,
+    /// The size of query and body as they came, in bytes.
+    pub(crate) size: usize,
+}
+
+/// The body, decoded.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    Bytes(Vec<u8>),
+    /// It was said to be base64 and is not.
+    Undecodable,
+}
+
+/// What IAM verified.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) user_arn: String,
+    pub(crate) account: String,
+    pub(crate) organization: Option<String>,
+}
+
+type Map<T> = HashMap<String, T>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HttpEvent {
+    route_key: Option<String>,
+    raw_path: String,
+    raw_query_string: Option<String>,
+    query_string_parameters: Option<Map<String>>,
+    path_parameters: Option<Map<String>>,
+    headers: Option<Map<String>>,
+    stage_variables: Option<Map<String>>,
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+    request_context: HttpContext,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HttpContext {
+    authorizer: Option<HttpAuthorizer>,
+    http: HttpDescription,
+    request_id: Option<String>,
+    stage: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct HttpAuthorizer {
+    iam: Option<Iam>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HttpDescription {
+    method: String,
+    source_ip: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Iam {
+    user_arn: Option<String>,
+    account_id: Option<String>,
+    principal_org_id: Option<String>,
+    cognito_identity: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RestEvent {
+    resource: Option<String>,
+    path: String,
+    http_method: String,
+    headers: Option<Map<Option<String>>>,
+    query_string_parameters: Option<Map<String>>,
+    multi_value_query_string_parameters: Option<Map<Vec<String>>>,
+    path_parameters: Option<Map<String>>,
+    stage_variables: Option<Map<String>>,
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+    request_context: RestContext,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RestContext {
+    identity: RestIdentity,
+    request_id: Option<String>,
+    stage: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RestIdentity {
+    user_arn: Option<String>,
+    account_id: Option<String>,
+    principal_org_id: Option<String>,
+    source_ip: Option<String>,
+    cognito_identity_id: Option<Value>,
+    cognito_identity_pool_id: Option<Value>,
+    cognito_authentication_type: Option<Value>,
+    cognito_authentication_provider: Option<Value>,
+}
+
+impl Incoming {
+    /// Reads an event; none when it is of no kind that is understood.
+    pub(crate) fn read(event: &Value) -> Option<Self> {
+        if event.get("version").and_then(Value::as_str) == Some("2.0") {
+            HttpEvent::deserialize(event).ok().map(Self::from_http)
+        } else {
+            RestEvent::deserialize(event).ok().map(Self::from_rest)
+        }
+    }
+
+    fn from_http(event: HttpEvent) -> Self {
+        let context = event.request_context;
+        let raw = event.raw_query_string.unwrap_or_default();
+        let joined = event.query_string_parameters.unwrap_or_default();
+        let query: Vec<_> = if raw.is_empty() {
+            split(joined)
+        } else {
+            let pairs = form_urlencoded::parse(raw.as_bytes());
+            pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
+        };
+        // The template of the route is what follows the method in its key.
+        let template = event.route_key.as_deref().and_then(|key| key.split_once(' '));
+        let path = path(
+            template.map(|(_, template)| template),
+            event.path_parameters.as_ref(),
+            &event.raw_path,
+            context.stage.as_deref(),
+        );
+        let size = length(&query) + event.body.as_ref().map_or(0, String::len);
+        Self {
+            method: context.http.method,
+            path,
+            query,
+            content_type: header(event.headers.unwrap_or_default(), "content-type"),
+            body: body(event.body, event.is_base64_encoded),
+            identity: context.authorizer.and_then(|authorizer| authorizer.iam).and_then(|iam| {
+                iam.cognito_identity.is_none().then_some(())?;
+                identity(iam.user_arn, iam.account_id, iam.principal_org_id)
+            }),
+            source_ip: context.http.source_ip.and_then(|address| address.parse().ok()),
+            request_id: context.request_id,
+            origin: event.stage_variables.and_then(|mut map| map.remove("sentinelOrigin")),
+            size,
+        }
+    }
+
+    fn from_rest(event: RestEvent) -> Self {
+        let context = event.request_context;
+        let query: Vec<_> = match event.multi_value_query_string_parameters {
+            Some(map) => map
+                .into_iter()
+                .flat_map(|(key, values)| values.into_iter().map(move |v| (key.clone(), v)))
+                .collect(),
+            None => event.query_string_parameters.unwrap_or_default().into_iter().collect(),
+        };
+        let path = path(
+            event.resource.as_deref(),
+            event.path_parameters.as_ref(),
+            &event.path,
+            context.stage.as_deref(),
+        );
+        let headers = event.headers.unwrap_or_default();
+        let headers = headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let size = length(&query) + event.body.as_ref().map_or(0, String::len);
+        let who = context.identity;
+        let cognito = who.cognito_identity_id.is_some()
+            || who.cognito_identity_pool_id.is_some()
+            || who.cognito_authentication_type.is_some()
+            || who.cognito_authentication_provider.is_some();
+        Self {
+            method: event.http_method,
+            path,
+            query,
+            content_type: header(headers.collect(), "content-type"),
+            body: body(event.body, event.is_base64_encoded),
+            identity: (!cognito)
+                .then(|| identity(who.user_arn, who.account_id, who.principal_org_id))
+                .flatten(),
+            source_ip: who.source_ip.and_then(|address| address.parse().ok()),
+            request_id: context.request_id,
+            origin: event.stage_variables.and_then(|mut map| map.remove("sentinelOrigin")),
+            size,
+        }
+    }
+
+    /// Whether the request was signed in its query: a presigned link is a
+    /// bearer token that lies in logs and histories, so it is no proof of who
+    /// asks.
+    pub(crate) fn is_presigned(&self) -> bool {
+        self.query.iter().any(|(key, _)| {
+            ["x-amz-signature", "x-amz-algorithm", "x-amz-credential"]
+                .iter()
+                .any(|name| key.eq_ignore_ascii_case(name))
+        })
+    }
+}
+
+fn identity(
+    user_arn: Option<String>,
+    account: Option<String>,
+    organization: Option<String>,
+) -> Option<Identity> {
+    Some(Identity { user_arn: user_arn?, account: account?, organization })
+}
+
+/// HTTP APIs join the values of a parameter that is given more than once with
+/// commas, which no parameter of ours holds.
+fn split(joined: Map<String>) -> Vec<(String, String)> {
+    let pairs = joined.into_iter().flat_map(|(key, values)| {
+        values.split(',').map(|value| (key.clone(), value.to_owned())).collect::<Vec<_>>()
+    });
+    pairs.collect()
+}
+
+fn length(query: &[(String, String)]) -> usize {
+    query.iter().map(|(key, value)| key.len() + value.len()).sum()
+}
+
+fn header(headers: Map<String>, wanted: &str) -> Option<String> {
+    headers.into_iter().find_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value))
+}
+
+fn body(body: Option<String>, base64: bool) -> Body {
+    let body = body.unwrap_or_default().into_bytes();
+    if !base64 {
+        return Body::Bytes(body);
+    }
+    BASE64.decode(&body).map_or(Body::Undecodable, Body::Bytes)
+}
+
+/// The path without stage and mapping prefix. Where the route says which part
+/// of the path is ours, that is it; the catch-all route says nothing, and only
+/// the stage is known.
+fn path(
+    template: Option<&str>,
+    parameters: Option<&Map<String>>,
+    raw: &str,
+    stage: Option<&str>,
+) -> String {
+    let proxy = parameters.and_then(|parameters| parameters.get("proxy"));
+    let path = match (template, proxy) {
+        (Some(template), Some(proxy)) if template.ends_with("/{proxy+}") => {
+            Cow::Owned(format!("/{}", proxy.trim_start_matches('/')))
+        }
+        (Some(template), _) if template.starts_with('/') && !template.contains('{') => {
+            Cow::Borrowed(template)
+        }
+        _ => {
+            let stage = stage.filter(|stage| *stage != "$default" && !stage.is_empty());
+            let stripped = stage.and_then(|stage| raw.strip_prefix('/')?.strip_prefix(stage));
+            Cow::Borrowed(match stripped {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
+                Some(_) | None => raw,
+            })
+        }
+    };
+    if path.is_empty() { "/".to_owned() } else { path.into_owned() }
+}

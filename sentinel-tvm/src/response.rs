@@ -1,0 +1,98 @@
+//! The answer, in the one shape that API Gateway and function URLs take.
+
+use std::collections::BTreeMap;
+
+use chrono::SecondsFormat;
+use sentinel_broker::{Denial, Vended};
+use serde::Serialize;
+use serde_json::json;
+
+/// An answer.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// The HTTP status.
+    pub status_code: u16,
+    /// The headers, by their lower-case names.
+    pub headers: BTreeMap<String, String>,
+    /// The body, JSON.
+    pub body: String,
+    /// Always false.
+    pub is_base64_encoded: bool,
+}
+
+/// Credentials as the guide has them.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CredentialsBody<'a> {
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    token: &'a str,
+    expiration: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    request_id: &'a str,
+}
+
+impl Response {
+    /// An answer with that status and body. Nothing that Sentinel answers may
+    /// be kept by anything on the way.
+    pub(crate) fn json(status_code: u16, body: &impl Serialize) -> Self {
+        let (status_code, body) = match serde_json::to_string(body) {
+            Ok(body) => (status_code, body),
+            // None of our bodies can fail; if one ever does, nothing leaves.
+            Err(_) => (500, json!({ "Code": "INTERNAL_ERROR" }).to_string()),
+        };
+        let headers = [("content-type", "application/json"), ("cache-control", "no-store")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { status_code, headers: headers.into(), body, is_base64_encoded: false }
+    }
+
+    /// Credentials.
+    pub(crate) fn vended(vended: &Vended) -> Self {
+        let credentials = &vended.credentials;
+        let response = Self::json(
+            200,
+            &CredentialsBody {
+                access_key_id: &credentials.access_key_id,
+                secret_access_key: credentials.secret_access_key.reveal(),
+                token: credentials.session_token.reveal(),
+                expiration: credentials.expiration.to_rfc3339_opts(SecondsFormat::Secs, true),
+            },
+        );
+        let response = response.with("x-sentinel-duration-bound", vended.cap.as_str());
+        match &vended.session {
+            Some(session) => response.with("x-sentinel-session-id", &session.reveal()),
+            None => response,
+        }
+    }
+
+    /// A refusal.
+    pub(crate) fn denial(denial: &Denial, request_id: &str) -> Self {
+        let Denial { code, message, retry_after } = denial;
+        let code_word = code.as_str();
+        let response =
+            Self::json(code.status(), &ErrorBody { code: code_word, message, request_id });
+        match retry_after {
+            Some(seconds) => response.with("retry-after", &seconds.to_string()),
+            None => response,
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.to_owned());
+        self
+    }
+}
+
+/// Without headers and body, which may be credentials.
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response").field("status_code", &self.status_code).finish_non_exhaustive()
+    }
+}

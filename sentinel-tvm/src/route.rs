@@ -1,0 +1,50 @@
+//! Which route a request is for.
+
+use sentinel_broker::{Code, Denial};
+
+/// A route and a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Vend,
+    Profiles,
+    Whoami,
+    ListSessions,
+    Revoke,
+    Reinstate,
+}
+
+/// A request is for no route; with the methods that there are where only the
+/// method is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoRoute {
+    pub(crate) denial: Denial,
+    pub(crate) allow: Option<String>,
+}
+
+const ROUTES: [(&str, &str, Route); 7] = [
+    ("/", "GET", Route::Vend),
+    ("/", "POST", Route::Vend),
+    ("/profiles", "GET", Route::Profiles),
+    ("/whoami", "GET", Route::Whoami),
+    ("/sessions", "GET", Route::ListSessions),
+    ("/sessions/revoke", "POST", Route::Revoke),
+    ("/sessions/reinstate", "POST", Route::Reinstate),
+];
+
+impl Route {
+    pub(crate) fn find(method: &str, path: &str) -> Result<Self, NoRoute> {
+        let here: Vec<_> = ROUTES.iter().filter(|(route, ..)| *route == path).collect();
+        if let Some((.., route)) = here.iter().find(|(_, name, _)| *name == method) {
+            return Ok(*route);
+        }
+        if here.is_empty() {
+            let mut paths: Vec<&str> = ROUTES.iter().map(|(path, ..)| *path).collect();
+            paths.dedup();
+            let message = format!("there is no such path; there are `{}`", paths.join("`, `"));
+            return Err(NoRoute { denial: Denial::new(Code::NotFound, message), allow: None });
+        }
+        let allow = here.iter().map(|(_, name, _)| *name).collect::<Vec<_>>().join(", ");
+        let denial = Denial::new(Code::MethodNotAllowed, format!("this path takes {allow} only"));
+        Err(NoRoute { denial, allow: Some(allow) })
+    }
+}

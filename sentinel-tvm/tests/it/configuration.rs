@@ -1,0 +1,69 @@
+//! The environment.
+
+use std::time::Duration;
+
+use sentinel_tvm::{Config, ConfigError};
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
+    Config::read(|name| {
+        variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[test]
+fn the_parameter_alone_is_enough() {
+    let config = read(&[("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/production")]).unwrap();
+    let settings = config.settings;
+    assert_eq!(settings.policy_root.as_str(), "/sentinel/policies");
+    assert_eq!(settings.policy_cache_ttl, Duration::from_secs(30));
+    assert_eq!(settings.policy_max_age, Duration::from_secs(300));
+    assert_eq!(settings.max_duration, Duration::from_secs(3600));
+    assert_eq!(settings.session_table, None);
+    assert!(config.origin_secret.is_none());
+}
+
+#[test]
+fn every_fault_is_reported_at_once_by_name_and_without_the_value() {
+    let secret = "too-short-and-secret";
+    let errors = read(&[
+        ("SENTINEL_POLICY_CACHE_TTL", "30"),
+        ("SENTINEL_TRUSTED_ACCOUNTS", "111122223333,12"),
+        ("SENTINEL_SESSION_NAME_ROLES", "*"),
+        ("SENTINEL_OPERATORS", "arn:aws:iam::111122223333:user/*"),
+        ("SENTINEL_ROLE_ARN_TEMPLATE", "arn:aws:iam::111122223333:role/one-for-all"),
+        ("SENTINEL_MAX_DURATION", "0s"),
+        ("SENTINEL_SOURCE_IDENTITY_SEPARATOR", ":"),
+        ("SENTINEL_ORIGIN_SECRET", secret),
+        ("SENTINEL_GENERATION", "-1"),
+    ])
+    .unwrap_err();
+    let named: Vec<_> = errors.iter().map(|error| error.variable).collect();
+    assert_eq!(
+        named,
+        [
+            "SENTINEL_POLICY_PARAMETER",
+            "SENTINEL_POLICY_CACHE_TTL",
+            "SENTINEL_TRUSTED_ACCOUNTS",
+            "SENTINEL_SESSION_NAME_ROLES",
+            "SENTINEL_OPERATORS",
+            "SENTINEL_ROLE_ARN_TEMPLATE",
+            "SENTINEL_MAX_DURATION",
+            "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
+            "SENTINEL_GENERATION",
+            "SENTINEL_ORIGIN_SECRET",
+        ]
+    );
+    assert!(!format!("{errors:?}").contains(secret));
+}
+
+#[test]
+fn zero_switches_caching_and_stale_copies_off() {
+    let config = read(&[
+        ("SENTINEL_POLICY_PARAMETER", "/p/main"),
+        ("SENTINEL_POLICY_CACHE_TTL", "0s"),
+        ("SENTINEL_POLICY_MAX_AGE", "0s"),
+    ])
+    .unwrap();
+    assert_eq!(config.settings.policy_cache_ttl, Duration::ZERO);
+    assert_eq!(config.settings.policy_max_age, Duration::ZERO);
+}

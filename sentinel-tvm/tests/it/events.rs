@@ -1,0 +1,148 @@
+//! The kinds of event that are understood, and what is believed of them.
+
+use serde_json::{Value, json};
+
+use crate::world::{ORIGIN, World, code, http, rest};
+
+#[tokio::test]
+async fn a_rest_api_event_is_understood_with_its_parameters_in_two_maps() {
+    let world = World::new();
+    let event = rest("alice", "GET", "/", &json!({ "profile": ["production"] }));
+    assert_eq!(code(&world.ask(&event).await), "OK");
+    let event = rest("alice", "GET", "/", &json!({ "profile": ["production", "staging"] }));
+    assert_eq!(code(&world.ask(&event).await), "INVALID_REQUEST");
+    let mut event = rest("alice", "GET", "/", &Value::Null);
+    event["queryStringParameters"] = json!({ "profile": "production" });
+    assert_eq!(code(&world.ask(&event).await), "OK");
+    let response = world.ask(&rest("bob", "GET", "/", &json!({ "profile": ["production"] }))).await;
+    assert!(response.body.contains("c6af9ac6-7b61-11e6-9a41-93e8deadbeef"));
+}
+
+#[tokio::test]
+async fn a_function_url_event_is_understood() {
+    let world = World::new();
+    let mut event = http("alice", "GET", "/", "profile=production");
+    event["requestContext"]["domainName"] = json!("id.lambda-url.us-east-1.on.aws");
+    event["requestContext"]["authorizer"]["iam"] = json!({
+        "accessKey": "AKIAEXAMPLE",
+        "accountId": "111122223333",
+        "callerId": "AIDAEXAMPLE",
+        "userArn": "arn:aws:iam::111122223333:user/alice",
+        "userId": "AIDAEXAMPLE",
+    });
+    assert_eq!(code(&world.ask(&event).await), "OK");
+}
+
+#[tokio::test]
+async fn joined_parameters_are_told_apart_where_the_raw_query_is_missing() {
+    let world = World::new();
+    let mut event = http("alice", "GET", "/", "");
+    event["queryStringParameters"] = json!({ "profile": "production,production" });
+    assert_eq!(code(&world.ask(&event).await), "OK");
+    event["queryStringParameters"] = json!({ "profile": "production,staging" });
+    assert_eq!(code(&world.ask(&event).await), "INVALID_REQUEST");
+}
+
+#[tokio::test]
+async fn stage_and_mapping_prefixes_are_no_part_of_the_path() {
+    let world = World::new();
+    for (route_key, proxy, raw_path, stage, expected) in [
+        ("$default", None, "/profiles", "$default", "OK"),
+        ("$default", None, "/prod/profiles", "prod", "OK"),
+        ("$default", None, "/production/profiles", "prod", "NOT_FOUND"),
+        ("$default", None, "/prod", "prod", "MISSING_PROFILE"),
+        ("GET /profiles", None, "/mapped/profiles", "prod", "OK"),
+        ("ANY /{proxy+}", Some("profiles"), "/mapped/profiles", "$default", "OK"),
+        (
+            "ANY /{proxy+}",
+            Some("sessions/revoke"),
+            "/m/sessions/revoke",
+            "prod",
+            "METHOD_NOT_ALLOWED",
+        ),
+        ("ANY /", None, "/mapped", "$default", "MISSING_PROFILE"),
+        ("$default", None, "/mapped/profiles", "$default", "NOT_FOUND"),
+    ] {
+        let mut event = http("alice", "GET", raw_path, "");
+        event["routeKey"] = json!(route_key);
+        event["requestContext"]["stage"] = json!(stage);
+        if let Some(proxy) = proxy {
+            event["pathParameters"] = json!({ "proxy": proxy });
+        }
+        assert_eq!(code(&world.ask(&event).await), expected, "{route_key} {raw_path} {stage}");
+    }
+    let mut event = rest("alice", "GET", "/mapped/profiles", &Value::Null);
+    event["pathParameters"] = json!({ "proxy": "profiles" });
+    assert_eq!(code(&world.ask(&event).await), "OK");
+    let mut event = rest("alice", "GET", "/mapped", &Value::Null);
+    event["resource"] = json!("/");
+    assert_eq!(code(&world.ask(&event).await), "MISSING_PROFILE");
+}
+
+#[tokio::test]
+async fn what_iam_did_not_verify_is_refused() {
+    let world = World::new();
+    let good = || http("alice", "GET", "/", "profile=production");
+    let mut unverified = vec![
+        json!({ "profile": "production" }),
+        json!({}),
+        json!([]),
+        json!("profile"),
+        Value::Null,
+        json!({ "version": "2.0" }),
+        http("alice", "GET", "/", "profile=production&X-Amz-Signature=0"),
+        http("alice", "GET", "/", "profile=production&x-amz-credential=A"),
+    ];
+    let mut without = good();
+    without["requestContext"]["authorizer"] = Value::Null;
+    unverified.push(without);
+    let mut jwt = good();
+    jwt["requestContext"]["authorizer"] = json!({ "jwt": { "claims": { "sub": "alice" } } });
+    unverified.push(jwt);
+    let mut cognito = good();
+    cognito["requestContext"]["authorizer"]["iam"]["cognitoIdentity"] =
+        json!({ "identityId": "us-east-1:1" });
+    unverified.push(cognito);
+    let mut cognito = rest("alice", "GET", "/", &json!({ "profile": ["production"] }));
+    cognito["requestContext"]["identity"]["cognitoIdentityId"] = json!("us-east-1:1");
+    unverified.push(cognito);
+    let mut header = http("mallory", "GET", "/", "profile=production&user=alice");
+    header["headers"]["x-user-arn"] = json!("arn:aws:iam::111122223333:user/alice");
+    header["requestContext"]["authorizer"] = Value::Null;
+    unverified.push(header);
+    for arn in ["arn:aws:iam::111122223333:root", "arn:aws:sts::111122223333:federated-user/alice"]
+    {
+        let mut other = good();
+        other["requestContext"]["authorizer"]["iam"]["userArn"] = json!(arn);
+        unverified.push(other);
+    }
+    for event in unverified {
+        let response = world.ask(&event).await;
+        assert_eq!(
+            (response.status_code, code(&response).as_str()),
+            (403, "IAM_AUTH_REQUIRED"),
+            "{event}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_trusted_is_forbidden() {
+    let world = World::new();
+    let mut event = http("alice", "GET", "/", "profile=production");
+    let iam = &mut event["requestContext"]["authorizer"]["iam"];
+    iam["accountId"] = json!("444455556666");
+    iam["userArn"] = json!("arn:aws:iam::444455556666:user/alice");
+    assert_eq!(code(&world.ask(&event).await), "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn with_an_origin_secret_only_events_that_carry_it_are_believed() {
+    let world = World::with_origin(Some(ORIGIN));
+    let mut event = http("alice", "GET", "/", "profile=production");
+    assert_eq!(code(&world.ask(&event).await), "IAM_AUTH_REQUIRED");
+    event["stageVariables"] = json!({ "sentinelOrigin": ORIGIN.replace('0', "1") });
+    assert_eq!(code(&world.ask(&event).await), "IAM_AUTH_REQUIRED");
+    event["stageVariables"] = json!({ "sentinelOrigin": ORIGIN });
+    assert_eq!(code(&world.ask(&event).await), "OK");
+}

@@ -1,0 +1,80 @@
+//! Whatever is sent is answered.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::world::{World, code, http, rest};
+
+#[tokio::test]
+async fn an_odd_host_header_is_only_a_header() {
+    let world = World::new();
+    for host in ["x.127.0.0.1", "a b", "[::1", "", "\u{0}", "é"] {
+        let mut event = http("alice", "GET", "/", "profile=production");
+        event["headers"]["host"] = json!(host);
+        assert_eq!(code(&world.ask(&event).await), "OK", "{host:?}");
+    }
+}
+
+#[tokio::test]
+async fn too_much_is_refused_by_size() {
+    let world = World::new();
+    let mut event = http("alice", "POST", "/", "profile=production");
+    event["body"] = json!("x".repeat(65 * 1024));
+    let response = world.ask(&event).await;
+    assert_eq!((response.status_code, code(&response).as_str()), (413, "REQUEST_TOO_LARGE"));
+}
+
+fn anything() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map("[a-zA-Z]{1,12}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// Every place in an event.
+fn pointers(value: &Value, at: &str, into: &mut Vec<String>) {
+    into.push(at.to_owned());
+    if let Value::Object(map) = value {
+        for (key, value) in map {
+            pointers(value, &format!("{at}/{key}"), into);
+        }
+    }
+}
+
+proptest! {
+    /// Whatever stands anywhere in an event, the answer is an answer: a known
+    /// status with a JSON body, never credentials for anybody but alice, and no
+    /// panic (which would be an INTERNAL_ERROR).
+    #[test]
+    fn invariant_9_nothing_in_an_event_panics_or_makes_the_caller_somebody_else(
+        rest_event in any::<bool>(),
+        place in any::<prop::sample::Index>(),
+        value in anything(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut event = if rest_event {
+            rest("mallory", "GET", "/", &json!({ "profile": ["production"] }))
+        } else {
+            http("mallory", "GET", "/", "profile=production")
+        };
+        let mut places = Vec::new();
+        pointers(&event, "", &mut places);
+        let place = place.get(&places).clone();
+        *event.pointer_mut(&place).unwrap() = value;
+        let world = World::new();
+        let response = runtime.block_on(world.ask(&event));
+        let code = code(&response);
+        prop_assert_ne!(code.as_str(), "INTERNAL_ERROR");
+        prop_assert!(code != "OK" || !response.body.contains("SecretAccessKey"), "{event}");
+        prop_assert!([200, 400, 403, 404, 405, 413].contains(&response.status_code), "{event}");
+    }
+}

@@ -1,0 +1,12 @@
+//! The TVM from outside: events in, answers out.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod world;

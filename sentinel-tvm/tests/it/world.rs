@@ -1,0 +1,148 @@
+//! A TVM with everything around it in memory, and events to ask it with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, Settings};
+use sentinel_store::{
+    AccountId, MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, SystemClock,
+};
+use sentinel_tvm::{Context, Response, Tvm};
+use serde_json::{Value, json};
+
+pub(crate) const ORIGIN: &str = "0123456789abcdef0123456789abcdef";
+
+const POLICY: &str = r#"
+version: "1"
+rules:
+  - { name: alice, effect: allow, conditions: { profiles: [production], users: [alice] } }
+operators:
+  - { name: ops, users: [carol], may: [list_sessions, revoke, reinstate] }
+"#;
+
+pub(crate) struct World {
+    tvm: Tvm,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_origin(None)
+    }
+
+    pub(crate) fn with_origin(origin: Option<&str>) -> Self {
+        let parameter = PolicyPath::new("/sentinel/policies/main");
+        let policies = MemoryPolicies::new();
+        policies.put(&parameter, POLICY);
+        let mut settings = Settings::new(parameter);
+        settings.session_table = Some("sentinel-sessions".to_owned());
+        let clock = Arc::new(SystemClock);
+        let parts = Parts {
+            policies: Arc::new(policies),
+            sessions: Some(Arc::new(MemorySessions::new())),
+            issuer: Arc::new(LocalIssuer::new([1; 32], clock.clone(), Arc::new(OsRandom))),
+            clock,
+            random: Arc::new(OsRandom),
+            sink: Arc::new(MemorySink::new()),
+        };
+        Self { tvm: Tvm::new(Broker::new(settings, parts), origin.map(Secret::new)) }
+    }
+
+    pub(crate) async fn ask(&self, event: &Value) -> Response {
+        let context = Context {
+            home: Home {
+                partition: "aws".to_owned(),
+                account: AccountId::parse("111122223333").unwrap(),
+            },
+            deadline: tokio::time::Instant::now() + Duration::from_secs(30),
+            function_version: None,
+            request_id: "runtime-1".to_owned(),
+        };
+        self.tvm.handle(event, &context).await
+    }
+}
+
+/// The code of a refusal.
+pub(crate) fn code(response: &Response) -> String {
+    let body: Value = serde_json::from_str(&response.body).unwrap();
+    body["Code"].as_str().unwrap_or("OK").to_owned()
+}
+
+pub(crate) fn body(response: &Response) -> Value {
+    serde_json::from_str(&response.body).unwrap()
+}
+
+/// An HTTP API event of payload format 2.0, as IAM authorization makes it.
+pub(crate) fn http(user: &str, method: &str, path: &str, query: &str) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": { "host": "abc123.execute-api.us-east-1.amazonaws.com" },
+        "requestContext": {
+            "accountId": "111122223333",
+            "apiId": "abc123",
+            "authorizer": { "iam": {
+                "accessKey": "AKIAEXAMPLE",
+                "accountId": "111122223333",
+                "callerId": "AIDAEXAMPLE",
+                "cognitoIdentity": null,
+                "principalOrgId": "aws:PrincipalOrgID",
+                "userArn": format!("arn:aws:iam::111122223333:user/{user}"),
+                "userId": "AIDAEXAMPLE",
+            } },
+            "domainName": "abc123.execute-api.us-east-1.amazonaws.com",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.7",
+                "userAgent": "curl/8",
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "02/Mar/2026:10:00:00 +0000",
+            "timeEpoch": 1_772_445_600_000_u64,
+        },
+        "isBase64Encoded": false,
+    })
+}
+
+/// A REST API event, as IAM authorization makes it.
+pub(crate) fn rest(user: &str, method: &str, path: &str, query: &Value) -> Value {
+    json!({
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": { "Host": "abc123.execute-api.us-east-1.amazonaws.com" },
+        "multiValueHeaders": {},
+        "queryStringParameters": null,
+        "multiValueQueryStringParameters": query,
+        "pathParameters": null,
+        "stageVariables": null,
+        "requestContext": {
+            "accountId": "111122223333",
+            "apiId": "abc123",
+            "httpMethod": method,
+            "identity": {
+                "accessKey": "AKIAEXAMPLE",
+                "accountId": "111122223333",
+                "caller": "AIDAEXAMPLE",
+                "cognitoAuthenticationProvider": null,
+                "cognitoAuthenticationType": null,
+                "cognitoIdentityId": null,
+                "cognitoIdentityPoolId": null,
+                "sourceIp": "192.0.2.7",
+                "user": "AIDAEXAMPLE",
+                "userArn": format!("arn:aws:iam::111122223333:user/{user}"),
+            },
+            "path": format!("/prod{path}"),
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "resourcePath": "/{proxy+}",
+            "stage": "prod",
+        },
+        "body": null,
+        "isBase64Encoded": false,
+    })
+}

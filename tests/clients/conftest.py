@@ -1,0 +1,73 @@
+"""Where the binary is, and one running `sentinel dev` for the tests that only ask it things."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from dev import Dev
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Alice and bob may have production, builds may have staging, payroll needs an approval, mallory is
+# refused by a rule and dave by none; carol looks after sessions.
+MAIN = """\
+version: "1"
+groups:
+  people: [alice, bob]
+profiles:
+  production: { max_duration: 1h }
+  staging: { max_duration: 1h }
+  payroll: { max_duration: 1h }
+rules:
+  - name: not-mallory
+    effect: deny
+    conditions: { users: [mallory] }
+    reason: Mallory left the company
+  - name: production-for-people
+    effect: allow
+    conditions: { profiles: [production], users: ["group:people"] }
+    max_duration: 30m
+    reason: On call
+  - name: staging-for-builds
+    effect: allow
+    conditions: { profiles: [staging], users: ["ci/*", "group:people"] }
+  - name: payroll-is-approved
+    effect: require_approval
+    conditions: { profiles: [payroll], users: ["group:people"] }
+operators:
+  - { name: security, users: [carol], may: [list_sessions, revoke, reinstate] }
+"""
+
+
+def forbidden_to_skip() -> bool:
+    return os.environ.get("SENTINEL_FORBID_SKIPS", "") not in ("", "0")
+
+
+def tool(name: str) -> str:
+    """A program of the system, or the test is skipped (where that is allowed)."""
+    found = shutil.which(name)
+    if found is None:
+        (pytest.fail if forbidden_to_skip() else pytest.skip)(f"no `{name}` on the PATH")
+    return found
+
+
+@pytest.fixture(scope="session")
+def binary() -> Path:
+    """The `sentinel` to test."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    path = Path(os.environ.get("SENTINEL_BINARY", target / "release" / "sentinel"))
+    if not path.exists():
+        pytest.exit(f"{path} is not built: make test ONLY='release clients'", returncode=3)
+    return path
+
+
+@pytest.fixture(scope="module")
+def dev(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    """One `sentinel dev` for a file of tests, with the policy above."""
+    with Dev(binary, tmp_path_factory.mktemp("dev"), {"main": MAIN}) as running:
+        yield running
