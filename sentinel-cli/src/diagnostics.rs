@@ -24,7 +24,6 @@ pub(crate) fn to_stderr(screen: &Screen) {
     });
     let lines =
         tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(screen.colors_err());
-    let first = tracing_subscriber::registry().with(lines).with(filter).try_init();
     // Only a second subscriber can fail here, and the first is as good.
-    drop(first);
+    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }

@@ -125,6 +125,8 @@ impl Lowering {
         read: fn(&T) -> Name<'_>,
     ) -> Option<Names> {
         let list = list?;
+        let column = self.columns.get_mut(kind as usize)?;
+        column.mention();
         let mut anyone = false;
         let (mut written, mut patterns) = (Vec::new(), Vec::new());
         for entry in list {

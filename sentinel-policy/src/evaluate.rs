@@ -13,7 +13,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::clause::{Clause, Clauses, Names, slice};
-use crate::index::{Candidates, Given, NAME_KINDS, NameKind};
+use crate::index::{Given, NAME_KINDS, NameKind, Unsure};
 use crate::judged::{Few, Full, Many, Memory};
 use crate::policy::Policy;
 use crate::{
@@ -25,8 +25,7 @@ use crate::{
 pub(crate) struct Situation<'a> {
     pub(crate) request: &'a Request<'a>,
     pub(crate) given: [Given; NAME_KINDS],
-    /// Seconds since the epoch: windows open and close at whole ones.
-    pub(crate) now: i64,
+    pub(crate) now: DateTime<Utc>,
 }
 
 impl Policy {
@@ -44,11 +43,7 @@ impl Policy {
         request: &'a Request<'a>,
         now: DateTime<Utc>,
     ) -> Situation<'a> {
-        let mut given = [Given::Absent; NAME_KINDS];
-        for ((given, column), kind) in given.iter_mut().zip(&self.columns).zip(NameKind::ALL) {
-            *given = column.given(kind.of(request));
-        }
-        Situation { request, given, now: now.timestamp() }
+        Situation { request, given: self.index.look_up(request), now }
     }
 
     fn first_match(&self, situation: &Situation<'_>) -> Option<u32> {
@@ -77,16 +72,16 @@ impl Policy {
         situation: &Situation<'_>,
         memory: &mut M,
     ) -> Result<Option<u32>, M::Error> {
-        let mut candidates = Candidates::new(&self.columns, &situation.given, self.rules.len());
+        let mut candidates = self.index.candidates(&situation.given);
         let mut judge = Judge { policy: self, situation, memory };
         while let Some((index, unsure)) = candidates.next() {
             let Some(rule) = self.rules.get(index as usize) else { continue };
-            if judge.unmet(&rule.conditions, &unsure, Time::Asked)?.is_some() {
+            if judge.unmet(&rule.conditions, unsure, Time::Asked)?.is_some() {
                 continue;
             }
             let excluded = match &rule.unless {
                 None => false,
-                Some(unless) => judge.unmet(unless, &ALL_UNSURE, Time::Asked)?.is_none(),
+                Some(unless) => judge.unmet(unless, Unsure::EVERYTHING, Time::Asked)?.is_none(),
             };
             if !excluded {
                 return Ok(Some(index));
@@ -171,9 +166,6 @@ pub(crate) enum Time {
     LeftOut,
 }
 
-/// For clauses of which the index has settled nothing.
-pub(crate) const ALL_UNSURE: [bool; NAME_KINDS] = [true; NAME_KINDS];
-
 /// Judges the clauses of a policy against a request.
 #[derive(Debug)]
 pub(crate) struct Judge<'a, M> {
@@ -188,7 +180,7 @@ impl<M: Memory> Judge<'_, M> {
     pub(crate) fn unmet(
         &mut self,
         clause: &Clause,
-        unsure: &[bool; NAME_KINDS],
+        unsure: Unsure,
         time: Time,
     ) -> Result<Option<ConditionKind>, M::Error> {
         let unmet = self.unmet_name(clause, unsure)?.map(condition_on);
@@ -223,14 +215,15 @@ impl<M: Memory> Judge<'_, M> {
     pub(crate) fn unmet_name(
         &mut self,
         clause: &Clause,
-        unsure: &[bool; NAME_KINDS],
+        unsure: Unsure,
     ) -> Result<Option<NameKind>, M::Error> {
+        if unsure == Unsure::NOTHING {
+            return Ok(None);
+        }
         let given = self.situation.given;
-        for (((names, given), unsure), kind) in
-            clause.names.iter().zip(given).zip(unsure).zip(NameKind::ALL)
-        {
+        for ((names, given), kind) in clause.names.iter().zip(given).zip(NameKind::ALL) {
             if let Some(names) = names
-                && *unsure
+                && unsure.contains(kind)
                 && !self.names_hold(names, given)?
             {
                 return Ok(Some(kind));

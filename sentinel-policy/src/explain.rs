@@ -6,7 +6,8 @@ use std::fmt;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use crate::condition::AnyOf;
-use crate::evaluate::{ALL_UNSURE, Judge, Time};
+use crate::evaluate::{Judge, Time};
+use crate::index::Unsure;
 use crate::judged::Every;
 use crate::policy::Policy;
 use crate::{
@@ -76,10 +77,10 @@ impl Policy {
         let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
         let mut steps = Vec::new();
         for (index, (compiled, rule)) in self.rules.iter().zip(self.rules()).enumerate() {
-            let Ok(unmet) = judge.unmet(&compiled.conditions, &ALL_UNSURE, Time::Asked);
+            let Ok(unmet) = judge.unmet(&compiled.conditions, Unsure::EVERYTHING, Time::Asked);
             let excluded = match (unmet, &compiled.unless) {
                 (None, Some(unless)) => {
-                    let Ok(unmet) = judge.unmet(unless, &ALL_UNSURE, Time::Asked);
+                    let Ok(unmet) = judge.unmet(unless, Unsure::EVERYTHING, Time::Asked);
                     unmet.is_none()
                 }
                 (None, None) | (Some(_), _) => false,

@@ -81,14 +81,15 @@ pub(crate) struct Column {
     numbers: HashMap<Box<str>, u32, FixedState>,
     /// For each name its blocks, ascending.
     rules: Vec<Vec<Block>>,
-    /// Rules that do not ask.
-    unasked: Bits,
-    /// Those, and the ones that any name meets.
-    settled: Bits,
-    /// Those, and the ones that a pattern may meet.
-    open: Bits,
-    /// Whether any rule asks.
+    /// What holds of a request that has a name of this kind, whichever.
+    any: Vec<Word>,
+    /// What holds of one that has none: only rules that do not ask.
+    none: Vec<Word>,
+    /// Whether any rule's conditions ask.
     asked: bool,
+    /// Whether the policy speaks of such names at all, under `unless` or
+    /// `profiles` too.
+    mentioned: bool,
 }
 
 /// 64 rules of which some are in the set.
@@ -98,51 +99,35 @@ struct Block {
     bits: u64,
 }
 
-/// A set of rules as a word per block, and for each block the next one, itself
-/// included, that is not empty.
-#[derive(Clone, Debug, Default)]
-struct Bits {
-    words: Vec<u64>,
-    next: Vec<u32>,
+/// What a column says of the 64 rules of a block whatever the name is.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    /// Rules that do not ask, or that any name meets.
+    settled: u64,
+    /// Those, and the ones that a pattern may meet.
+    open: u64,
+    /// The first block from this one on of which a rule is open.
+    next: u32,
 }
 
 /// No further block.
 const NO_BLOCK: u32 = u32::MAX;
 
-impl Bits {
-    fn insert(&mut self, block: u32, bits: u64) {
-        let at = block as usize;
-        if self.words.len() <= at {
-            self.words.resize(at + 1, 0);
-        }
-        if let Some(word) = self.words.get_mut(at) {
-            *word |= bits;
-        }
+/// The word of a block, as the last one of `words` where it is new.
+fn word(words: &mut Vec<Word>, block: u32) -> Option<&mut Word> {
+    let at = block as usize;
+    if words.len() <= at {
+        words.resize(at + 1, Word { settled: 0, open: 0, next: NO_BLOCK });
     }
-
-    fn finish(&mut self) {
-        let mut next = NO_BLOCK;
-        let mut block = u32::try_from(self.words.len()).unwrap_or(NO_BLOCK);
-        self.next = vec![NO_BLOCK; self.words.len()];
-        for (word, slot) in self.words.iter().zip(&mut self.next).rev() {
-            block -= 1;
-            if *word != 0 {
-                next = block;
-            }
-            *slot = next;
-        }
-    }
-
-    fn word(&self, block: u32) -> u64 {
-        self.words.get(block as usize).copied().unwrap_or(0)
-    }
-
-    fn next(&self, block: u32) -> u32 {
-        self.next.get(block as usize).copied().unwrap_or(NO_BLOCK)
-    }
+    words.get_mut(at)
 }
 
 impl Column {
+    /// Notes that the policy speaks of such names.
+    pub(crate) fn mention(&mut self) {
+        self.mentioned = true;
+    }
+
     /// The number of a name that the policy writes out, a new one when it is
     /// new.
     pub(crate) fn number(&mut self, name: &str) -> u32 {
@@ -159,20 +144,23 @@ impl Column {
     /// Adds the rule with that index; rules come in order.
     pub(crate) fn add(&mut self, rule: u32, asks: Asks<'_>) {
         let (index, bits) = (rule / 64, 1 << (rule % 64));
+        let (settled, open) = match asks {
+            Asks::Nothing => (true, true),
+            Asks::Names { anyone, patterns, .. } => (anyone, anyone || patterns),
+        };
+        if let Some(word) = word(&mut self.any, index) {
+            word.settled |= if settled { bits } else { 0 };
+            word.open |= if open { bits } else { 0 };
+        }
         match asks {
             Asks::Nothing => {
-                self.unasked.insert(index, bits);
-                self.settled.insert(index, bits);
-                self.open.insert(index, bits);
+                if let Some(word) = word(&mut self.none, index) {
+                    word.settled |= bits;
+                    word.open |= bits;
+                }
             }
-            Asks::Names { written, anyone, patterns } => {
+            Asks::Names { written, .. } => {
                 self.asked = true;
-                if anyone {
-                    self.settled.insert(index, bits);
-                }
-                if anyone || patterns {
-                    self.open.insert(index, bits);
-                }
                 for number in written {
                     let Some(blocks) = self.rules.get_mut(*number as usize) else { continue };
                     match blocks.last_mut() {
@@ -185,17 +173,25 @@ impl Column {
     }
 
     /// Ends the adding.
-    pub(crate) fn finish(&mut self) {
+    fn finish(&mut self) {
         for blocks in &mut self.rules {
             blocks.shrink_to_fit();
         }
-        for bits in [&mut self.unasked, &mut self.settled, &mut self.open] {
-            bits.finish();
+        for words in [&mut self.any, &mut self.none] {
+            let mut next = NO_BLOCK;
+            let mut block = u32::try_from(words.len()).unwrap_or(NO_BLOCK);
+            for word in words.iter_mut().rev() {
+                block -= 1;
+                if word.open != 0 {
+                    next = block;
+                }
+                word.next = next;
+            }
         }
     }
 
     /// What the policy knows of a request's name.
-    pub(crate) fn given(&self, name: Option<&str>) -> Given {
+    fn given(&self, name: Option<&str>) -> Given {
         match name {
             None => Given::Absent,
             Some(_) if self.numbers.is_empty() => Given::Unwritten,
@@ -205,18 +201,14 @@ impl Column {
         }
     }
 
-    fn lane(&self, given: Given) -> Lane<'_> {
-        let (settled, open) = match given {
-            Given::Absent => (&self.unasked, &self.unasked),
-            Given::Unwritten | Given::Written(_) => (&self.settled, &self.open),
+    fn lane(&self, kind: NameKind, given: Given) -> Lane<'_> {
+        let (words, written) = match given {
+            Given::Absent => (&self.none, None),
+            Given::Unwritten => (&self.any, None),
+            Given::Written(number) => (&self.any, self.rules.get(number as usize)),
         };
-        let written = match given {
-            Given::Absent | Given::Unwritten => &[],
-            Given::Written(number) => {
-                self.rules.get(number as usize).map_or(&[][..], Vec::as_slice)
-            }
-        };
-        Lane { settled, open, written, unsure: 0 }
+        let written = written.map_or(&[][..], Vec::as_slice);
+        Lane { words, written, unsure: 0, kind: Unsure::on(kind) }
     }
 }
 
@@ -229,17 +221,101 @@ impl fmt::Debug for Column {
     }
 }
 
+/// The columns of a policy.
+#[derive(Clone, Debug)]
+pub(crate) struct Index {
+    /// Of the kinds that the policy speaks of, those first that rules ask for.
+    columns: Vec<(NameKind, Column)>,
+    /// How many rules ask for.
+    asked: usize,
+    /// Where no rule asks for any name: a column in which every rule is open.
+    unasked: Option<Column>,
+    /// The block after the last.
+    end: u32,
+}
+
+impl Index {
+    /// Ends the adding to columns of so many rules.
+    pub(crate) fn new(mut columns: [Column; NAME_KINDS], rules: usize) -> Self {
+        columns.iter_mut().for_each(Column::finish);
+        let first = columns.first().cloned();
+        let mut columns: Vec<_> =
+            NameKind::ALL.into_iter().zip(columns).filter(|(_, column)| column.mentioned).collect();
+        columns.sort_by_key(|(_, column)| !column.asked);
+        let asked = columns.iter().filter(|(_, column)| column.asked).count();
+        Self {
+            columns,
+            asked,
+            // Without an asking rule every column has all rules open.
+            unasked: if asked == 0 { first } else { None },
+            end: u32::try_from(rules.div_ceil(64)).unwrap_or(NO_BLOCK),
+        }
+    }
+
+    /// What the policy knows of the names in a request, in the order of
+    /// [`NameKind::ALL`].
+    pub(crate) fn look_up(&self, request: &Request<'_>) -> [Given; NAME_KINDS] {
+        let mut all = [Given::Absent; NAME_KINDS];
+        for (kind, column) in &self.columns {
+            if let Some(given) = all.get_mut(*kind as usize) {
+                *given = column.given(kind.of(request));
+            }
+        }
+        all
+    }
+
+    /// The rules that names so looked up leave possible.
+    pub(crate) fn candidates(&self, given: &[Given; NAME_KINDS]) -> Candidates<'_> {
+        let lane = |at: usize| {
+            let (kind, column) = self.columns.get(at).filter(|(_, column)| column.asked)?;
+            Some(column.lane(*kind, *given.get(*kind as usize)?))
+        };
+        let lanes = std::array::from_fn(|at| lane(at).unwrap_or(Lane::EMPTY));
+        let mut candidates =
+            Candidates { lanes, used: self.asked, block: 0, bits: 0, end: self.end };
+        if let (Some(column), [lane, ..]) = (&self.unasked, &mut candidates.lanes) {
+            *lane = column.lane(NameKind::Profile, Given::Absent);
+            candidates.used = 1;
+        }
+        candidates.reach(0);
+        candidates
+    }
+}
+
+/// Kinds of names of which the index cannot tell whether a rule's are met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unsure(u8);
+
+impl Unsure {
+    /// None: every kind is met.
+    pub(crate) const NOTHING: Self = Self(0);
+    /// All: nothing was looked up.
+    pub(crate) const EVERYTHING: Self = Self(u8::MAX);
+
+    const fn on(kind: NameKind) -> Self {
+        Self(1 << kind as u8)
+    }
+
+    /// Whether that kind is among them.
+    pub(crate) const fn contains(self, kind: NameKind) -> bool {
+        self.0 & Self::on(kind).0 != 0
+    }
+}
+
 /// The rules that one kind of name leaves possible, walked block by block.
 #[derive(Clone, Copy, Debug)]
 struct Lane<'p> {
-    settled: &'p Bits,
-    open: &'p Bits,
+    words: &'p [Word],
+    /// The blocks of the request's name that are still to come.
     written: &'p [Block],
     /// Of the block last taken, the rules that only a pattern can decide.
     unsure: u64,
+    kind: Unsure,
 }
 
 impl Lane<'_> {
+    const EMPTY: Self = Self { words: &[], written: &[], unsure: 0, kind: Unsure::NOTHING };
+
     /// The first block from `block` on that is not empty.
     fn seek(&mut self, block: u32) -> u32 {
         // Most names are asked for by rules of one block; the search is for
@@ -249,7 +325,7 @@ impl Lane<'_> {
             self.written = self.written.get(passed..).unwrap_or_default();
         }
         let written = self.written.first().map_or(NO_BLOCK, |first| first.index);
-        self.open.next(block).min(written)
+        self.words.get(block as usize).map_or(NO_BLOCK, |word| word.next).min(written)
     }
 
     /// The rules of `block`, which [`Lane::seek`] has reached.
@@ -258,8 +334,9 @@ impl Lane<'_> {
             Some(first) if first.index == block => first.bits,
             Some(_) | None => 0,
         };
-        let open = self.open.word(block);
-        self.unsure = open & !self.settled.word(block) & !written;
+        let (settled, open) =
+            self.words.get(block as usize).map_or((0, 0), |word| (word.settled, word.open));
+        self.unsure = open & !settled & !written;
         open | written
     }
 }
@@ -267,8 +344,9 @@ impl Lane<'_> {
 /// The rules that the names of a request leave possible, in order.
 #[derive(Debug)]
 pub(crate) struct Candidates<'p> {
-    /// The kinds that some rule asks for, in the order of [`NameKind::ALL`].
-    lanes: [Option<Lane<'p>>; NAME_KINDS],
+    /// One for each kind that some rule asks for, then empty ones.
+    lanes: [Lane<'p>; NAME_KINDS],
+    used: usize,
     /// The block whose rules are given out.
     block: u32,
     /// Those of its rules that are still to come.
@@ -277,71 +355,49 @@ pub(crate) struct Candidates<'p> {
     end: u32,
 }
 
-impl<'p> Candidates<'p> {
-    /// The candidates among `rules` rules.
-    pub(crate) fn new(
-        columns: &'p [Column; NAME_KINDS],
-        given: &[Given; NAME_KINDS],
-        rules: usize,
-    ) -> Self {
-        let mut lanes = [None; NAME_KINDS];
-        for ((lane, column), given) in lanes.iter_mut().zip(columns).zip(given) {
-            if column.asked {
-                *lane = Some(column.lane(*given));
-            }
-        }
-        if lanes.iter().all(Option::is_none)
-            && let (Some(lane), [column, ..]) = (lanes.first_mut(), columns)
-        {
-            // No rule asks for any name: every rule is in this column's sets.
-            *lane = Some(column.lane(Given::Absent));
-        }
-        let end = u32::try_from(rules.div_ceil(64)).unwrap_or(NO_BLOCK);
-        let mut candidates = Self { lanes, block: 0, bits: 0, end };
-        candidates.reach(0);
-        candidates
-    }
-
+impl Candidates<'_> {
     /// Goes to the first block from `block` on in which a rule is possible.
     fn reach(&mut self, mut block: u32) {
+        let lanes = self.lanes.get_mut(..self.used).unwrap_or_default();
         while block < self.end {
             let from = block;
-            for lane in self.lanes.iter_mut().flatten() {
+            for lane in &mut *lanes {
                 block = block.max(lane.seek(block));
             }
             if block != from {
                 continue;
             }
-            self.block = block;
-            self.bits = self
-                .lanes
-                .iter_mut()
-                .flatten()
-                .fold(u64::MAX, |bits, lane| bits & lane.take(block));
-            if self.bits != 0 {
+            let bits = lanes.iter_mut().fold(u64::MAX, |bits, lane| bits & lane.take(block));
+            if bits != 0 {
+                self.block = block;
+                self.bits = bits;
                 return;
             }
             block += 1;
         }
         self.block = self.end;
-        self.bits = 0;
     }
 
     /// The next rule, and the kinds of its names that only its patterns can
     /// decide.
-    pub(crate) fn next(&mut self) -> Option<(u32, [bool; NAME_KINDS])> {
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<(u32, Unsure)> {
         if self.bits == 0 {
-            if self.block >= self.end {
-                return None;
+            if self.block < self.end {
+                self.reach(self.block + 1);
             }
-            self.reach(self.block + 1);
             if self.bits == 0 {
                 return None;
             }
         }
         let bit = self.bits & self.bits.wrapping_neg();
         self.bits ^= bit;
-        let unsure = self.lanes.map(|lane| lane.is_some_and(|lane| lane.unsure & bit != 0));
+        let mut unsure = Unsure::NOTHING;
+        for lane in self.lanes.iter().take(self.used) {
+            if lane.unsure & bit != 0 {
+                unsure.0 |= lane.kind.0;
+            }
+        }
         Some((self.block * 64 + bit.trailing_zeros(), unsure))
     }
 }

@@ -5,6 +5,8 @@
 
 use std::convert::Infallible;
 
+use chrono::{DateTime, Utc};
+
 use crate::schedule::Schedule;
 use crate::zone::Zone;
 use crate::{DeviceRequirements, Network, Pattern, Request, UserPattern};
@@ -27,8 +29,13 @@ pub(crate) enum Judged {
 }
 
 impl Judged {
-    /// Whether a request meets it at `now`, in seconds since the epoch.
-    pub(crate) fn is_met_by(&self, request: &Request<'_>, zones: &[Zone], now: i64) -> bool {
+    /// Whether a request meets it at `now`.
+    pub(crate) fn is_met_by(
+        &self,
+        request: &Request<'_>,
+        zones: &[Zone],
+        now: DateTime<Utc>,
+    ) -> bool {
         match self {
             Self::Profile(pattern) => pattern.matches(request.profile),
             Self::User(pattern) => pattern.matches(request.caller.user),
@@ -38,7 +45,7 @@ impl Judged {
             Self::Networks(networks) => request
                 .source_ip
                 .is_some_and(|address| networks.iter().any(|network| network.contains(address))),
-            Self::Window(schedule) => schedule.contains(zones, now),
+            Self::Window(schedule) => schedule.contains(zones, now.timestamp()),
             Self::Device(requirements) => requirements.is_met_by(&request.device),
         }
     }

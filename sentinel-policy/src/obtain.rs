@@ -3,8 +3,8 @@
 //! Time, device, mode and address are circumstances, which may be one way or
 //! the other.
 
-use crate::evaluate::{ALL_UNSURE, Judge};
-use crate::index::Candidates;
+use crate::evaluate::Judge;
+use crate::index::Unsure;
 use crate::judged::Every;
 use crate::policy::{Policy, is_one_of, names};
 use crate::{
@@ -43,16 +43,16 @@ impl Policy {
         let situation = self.situation(&request, chrono::DateTime::UNIX_EPOCH);
         let mut memory = Every::of(self.clauses.judged.len());
         let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
-        let mut candidates = Candidates::new(&self.columns, &situation.given, self.rules.len());
+        let mut candidates = self.index.candidates(&situation.given);
         while let Some((index, unsure)) = candidates.next() {
             let Some((compiled, rule)) = self.rule(index) else { continue };
-            let Ok(other) = judge.unmet_name(&compiled.conditions, &unsure);
+            let Ok(other) = judge.unmet_name(&compiled.conditions, unsure);
             if other.is_some() {
                 continue;
             }
             let unless = match (&compiled.unless, &rule.unless) {
                 (Some(compiled), Some(checked)) => {
-                    let Ok(other) = judge.unmet_name(compiled, &ALL_UNSURE);
+                    let Ok(other) = judge.unmet_name(compiled, Unsure::EVERYTHING);
                     other.is_none().then_some(checked)
                 }
                 (Some(_), None) | (None, _) => None,

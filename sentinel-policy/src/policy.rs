@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clause::{Clause, Clauses, Lowering};
-use crate::index::{Column, NAME_KINDS};
+use crate::index::Index;
 use crate::{
     ApprovalRule, BreakGlassRule, Checked, Effect, Operation, Pattern, Profile, ReasonCode, Rule,
     UserPattern,
@@ -18,7 +18,7 @@ pub struct Policy {
     pub(crate) checked: Checked,
     pub(crate) rules: Vec<CompiledRule>,
     pub(crate) clauses: Clauses,
-    pub(crate) columns: [Column; NAME_KINDS],
+    pub(crate) index: Index,
     /// By the number of the profile's name in its column.
     pub(crate) profile_caps: Vec<Option<Duration>>,
     governed: BTreeSet<String>,
@@ -28,7 +28,7 @@ pub struct Policy {
 #[derive(Clone, Debug)]
 pub(crate) struct CompiledRule {
     pub(crate) conditions: Clause,
-    pub(crate) unless: Option<Clause>,
+    pub(crate) unless: Option<Box<Clause>>,
 }
 
 impl Checked {
@@ -37,23 +37,26 @@ impl Checked {
     pub fn compile(self) -> Policy {
         let mut lowering = Lowering::default();
         let [profile_names, ..] = &mut lowering.columns;
+        if !self.profiles.is_empty() {
+            profile_names.mention();
+        }
         let mut profile_caps = Vec::with_capacity(self.profiles.len());
         for (name, profile) in &self.profiles {
             // The first names to be numbered: the numbers count from 0.
             profile_names.number(name);
             profile_caps.push(profile.max_duration);
         }
-        let rules = (0..)
+        let rules: Vec<_> = (0..)
             .zip(&self.rules)
             .map(|(index, rule)| CompiledRule {
                 conditions: lowering.rule(index, &rule.conditions),
-                unless: rule.unless.as_ref().map(|unless| lowering.clause(unless)),
+                unless: rule.unless.as_ref().map(|unless| Box::new(lowering.clause(unless))),
             })
             .collect();
-        let Lowering { clauses, mut columns, .. } = lowering;
-        columns.iter_mut().for_each(Column::finish);
+        let Lowering { clauses, columns, .. } = lowering;
+        let index = Index::new(columns, rules.len());
         let governed = governed(&self);
-        Policy { checked: self, rules, clauses, columns, profile_caps, governed }
+        Policy { checked: self, rules, clauses, index, profile_caps, governed }
     }
 }
 

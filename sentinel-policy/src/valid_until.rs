@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::evaluate::{ALL_UNSURE, Judge, Situation, Time, outcome};
-use crate::index::Candidates;
+use crate::evaluate::{Judge, Situation, Time, outcome};
+use crate::index::Unsure;
 use crate::judged::{Every, Judged};
 use crate::policy::Policy;
 use crate::{Facts, Request, Verdict};
@@ -34,7 +34,7 @@ impl Policy {
         let situation = self.situation(request, now);
         let mut memory = Every::of(self.clauses.judged.len());
         let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
-        let mut candidates = Candidates::new(&self.columns, &situation.given, self.rules.len());
+        let mut candidates = self.index.candidates(&situation.given);
         // The eighth day's own last instant is looked at.
         let end = now
             .checked_add_signed(AHEAD + TimeDelta::nanoseconds(1))
@@ -45,14 +45,14 @@ impl Policy {
             && let Some((index, unsure)) = candidates.next()
         {
             let Some((compiled, rule)) = self.rule(index) else { continue };
-            let Ok(unmet) = judge.unmet(&compiled.conditions, &unsure, Time::LeftOut);
+            let Ok(unmet) = judge.unmet(&compiled.conditions, unsure, Time::LeftOut);
             if unmet.is_some() {
                 continue;
             }
             let closes = match &compiled.unless {
                 None => None,
                 Some(unless) => {
-                    let Ok(unmet) = judge.unmet(unless, &ALL_UNSURE, Time::LeftOut);
+                    let Ok(unmet) = judge.unmet(unless, Unsure::EVERYTHING, Time::LeftOut);
                     match (unmet, unless.window) {
                         (Some(_), _) => None,
                         (None, Some(window)) => Some(window),
@@ -86,7 +86,7 @@ impl Policy {
     fn openings(&self, window: u32, situation: &Situation<'_>, end: DateTime<Utc>) -> Vec<Stretch> {
         match self.clauses.judged.get(window as usize) {
             Some(Judged::Window(schedule)) => schedule
-                .openings(&self.clauses.zones, situation.now, end.timestamp() + 1)
+                .openings(&self.clauses.zones, situation.now.timestamp(), end.timestamp() + 1)
                 .into_iter()
                 .map(|(opens, closes)| (instant(opens), instant(closes)))
                 .collect(),

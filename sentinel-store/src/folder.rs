@@ -6,13 +6,15 @@
 //! mount, and the first would be needed all the same.
 
 use std::{
+    collections::HashMap,
     ffi::OsStr,
     fs::{self, File, Metadata},
     io::{self, Read},
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -22,16 +24,17 @@ use crate::{Cursor, Page, PolicyPath, PolicyStore, PolicyText, ProfileName, Stor
 
 const EXTENSION: &str = "yaml";
 
-/// More than any document may have: the excess shows that it is too large.
+/// More than any document may have: that one is too large, the broker says.
 const MAX_BYTES: u64 = 2 * 1024 * 1024;
 
-/// How long a file must have been left alone before it is read: somebody who
-/// writes one in several steps must not have it taken between two of them, where
-/// a condition may be missing from a rule.
-const SETTLED: Duration = Duration::from_millis(50);
+/// How far apart a new text must be seen twice before it is taken. Somebody who
+/// writes a file in several steps, or truncates it first, must not have it taken
+/// between two of them, where a condition may be missing from a rule. The times
+/// that the system keeps cannot tell: ext4 changes the size before the times.
+const SETTLED: Duration = Duration::from_millis(100);
 
 /// How often a file that keeps changing is looked at again.
-const ATTEMPTS: usize = 10;
+const ATTEMPTS: usize = 8;
 
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
@@ -39,9 +42,10 @@ const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 /// profile name. Nothing else in the folder is looked at.
 ///
 /// A version is the digest of the text, so a file that is only touched has no
-/// new one. Files are read on threads made for waiting, so the store must be
-/// used inside a tokio runtime. Replacing a file by renaming another one over it
-/// is best; one that is being written is `Unavailable` until it is left alone.
+/// new one. A new text is taken when it was seen twice, a tenth of a second
+/// apart, so that nobody meets a half-written one; a file that keeps changing is
+/// `Unavailable`. Files are read on threads made for waiting, so the store must
+/// be used inside a tokio runtime.
 ///
 /// | what is found                          | error         |
 /// | -------------------------------------- | ------------- |
@@ -54,13 +58,15 @@ pub struct FolderPolicies {
     folder: PathBuf,
     root: PolicyPath,
     page_size: NonZeroUsize,
+    /// The version last taken of each file.
+    taken: Arc<Mutex<HashMap<PathBuf, String>>>,
 }
 
 impl FolderPolicies {
     /// The policies in `folder`, as documents right under `root`.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, root: PolicyPath) -> Self {
-        Self { folder: folder.into(), root, page_size: PAGE_SIZE }
+        Self { folder: folder.into(), root, page_size: PAGE_SIZE, taken: Arc::default() }
     }
 
     /// The same, with lists in pages of that size.
@@ -77,14 +83,38 @@ impl FolderPolicies {
         (*path == self.root.join(name.as_str()))
             .then(|| self.folder.join(format!("{name}.{EXTENSION}")))
     }
+
+    /// The document in a file that nobody is writing.
+    fn read(&self, file: PathBuf) -> Result<PolicyText, StoreError> {
+        let taken = self.taken().get(&file).cloned();
+        let mut last: Option<PolicyText> = None;
+        for _ in 0..ATTEMPTS {
+            let document = read_once(&file).map_err(|error| file_error(&self.folder, error))?;
+            if taken.as_ref() == Some(&document.version) {
+                return Ok(document);
+            }
+            if last.as_ref() == Some(&document) {
+                self.taken().insert(file, document.version.clone());
+                return Ok(document);
+            }
+            last = Some(document);
+            thread::sleep(SETTLED);
+        }
+        Err(StoreError::Unavailable("the file keeps changing".into()))
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<PathBuf, String>> {
+        // Each change is one insertion: no panic can leave it half done.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
 impl PolicyStore for FolderPolicies {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
         let file = self.file(path).ok_or(StoreError::NotFound)?;
-        let folder = self.folder.clone();
-        waiting(move || read(&folder, &file)).await
+        let store = self.clone();
+        waiting(move || store.read(file)).await
     }
 
     async fn names(
@@ -132,38 +162,22 @@ fn names(folder: &Path) -> Result<Vec<ProfileName>, StoreError> {
     Ok(names)
 }
 
-/// The document in a file that nobody is writing.
-fn read(folder: &Path, file: &Path) -> Result<PolicyText, StoreError> {
-    let mut last = None;
-    for _ in 0..ATTEMPTS {
-        let (text, before) = read_once(file).map_err(|error| file_error(folder, error))?;
-        // The name again, not the open file: it may stand for another by now.
-        let after = fs::metadata(file).map_err(|error| file_error(folder, error))?;
-        let same = last.as_ref().is_some_and(|(last_text, last_before)| {
-            *last_text == text && unchanged(last_before, &before)
-        });
-        if unchanged(&before, &after) && (settled(&before) || same) {
-            let mut document = PolicyText { text: sized(text)?, version: String::new() };
-            document.version = HEXLOWER.encode(&document.digest());
-            return Ok(document);
-        }
-        last = Some((text, before));
-        thread::sleep(SETTLED);
-    }
-    Err(StoreError::Unavailable("the file keeps changing while it is read".into()))
-}
-
-/// What the file holds, up to one byte more than it may, and what the system
-/// said of it just before.
-fn read_once(file: &Path) -> io::Result<(Vec<u8>, Metadata)> {
-    // Before it is opened, since opening a pipe would wait for its writer.
+/// What a file holds at one instant.
+fn read_once(file: &Path) -> io::Result<PolicyText> {
+    // Before it is opened, since opening a pipe would wait for its writer; and
+    // after, since it may have been replaced.
     regular(&fs::metadata(file)?)?;
     let open = File::open(file)?;
-    let before = open.metadata()?;
-    regular(&before)?;
+    regular(&open.metadata()?)?;
     let mut text = Vec::new();
     open.take(MAX_BYTES + 1).read_to_end(&mut text)?;
-    Ok((text, before))
+    if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {
+        let cause = format!("the file has more than {MAX_BYTES} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, cause));
+    }
+    let mut document = PolicyText { text, version: String::new() };
+    document.version = HEXLOWER.encode(&document.digest());
+    Ok(document)
 }
 
 fn regular(metadata: &Metadata) -> io::Result<()> {
@@ -172,33 +186,6 @@ fn regular(metadata: &Metadata) -> io::Result<()> {
     } else {
         Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
     }
-}
-
-fn sized(text: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-    if u64::try_from(text.len()).is_ok_and(|length| length <= MAX_BYTES) {
-        Ok(text)
-    } else {
-        Err(StoreError::Refused(format!("the file has more than {MAX_BYTES} bytes").into()))
-    }
-}
-
-/// Whether a file was left alone for long enough, by what the system says of it.
-/// Of one from the future that cannot be told: it is read twice.
-fn settled(metadata: &Metadata) -> bool {
-    let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-    age.is_some_and(|age| age >= SETTLED)
-}
-
-fn unchanged(before: &Metadata, after: &Metadata) -> bool {
-    #[cfg(unix)]
-    let same_file = {
-        use std::os::unix::fs::MetadataExt;
-        (before.dev(), before.ino(), before.ctime(), before.ctime_nsec())
-            == (after.dev(), after.ino(), after.ctime(), after.ctime_nsec())
-    };
-    #[cfg(not(unix))]
-    let same_file = true;
-    same_file && before.len() == after.len() && before.modified().ok() == after.modified().ok()
 }
 
 /// Why a folder could not be listed. One that is missing says nothing about what
@@ -221,7 +208,8 @@ fn file_error(folder: &Path, error: io::Error) -> StoreError {
             Err(error) => folder_error(error),
         };
     }
-    let refused = [io::ErrorKind::PermissionDenied, io::ErrorKind::InvalidInput];
+    let refused =
+        [io::ErrorKind::PermissionDenied, io::ErrorKind::InvalidInput, io::ErrorKind::FileTooLarge];
     if refused.contains(&error.kind()) {
         StoreError::Refused(error.into())
     } else {

@@ -5,7 +5,7 @@
 const LONGEST: usize = 64;
 
 /// Words that people use for one of the language's own.
-const SYNONYMS: [(&str, &str); 24] = [
+const SYNONYMS: [(&str, &str); 25] = [
     ("macos", "darwin"),
     ("mac_os", "darwin"),
     ("mac", "darwin"),
@@ -30,6 +30,7 @@ const SYNONYMS: [(&str, &str); 24] = [
     ("orgs", "organizations"),
     ("organisations", "organizations"),
     ("overrides", "overrides_deny"),
+    ("max_server_duration", "max_duration"),
 ];
 
 /// The candidate that `word` was probably meant to be: the same but for case and

@@ -37,6 +37,15 @@ impl<W: Write + Send> JsonLines<W> {
     pub const fn new(writer: W) -> Self {
         Self(Mutex::new(Out { writer, torn: false }))
     }
+
+    /// The writer.
+    ///
+    /// # Errors
+    /// When it has panicked.
+    pub fn into_inner(self) -> Result<W, AuditError> {
+        let out = self.0.into_inner().map_err(|_| AuditError("the writer has panicked".into()))?;
+        Ok(out.writer)
+    }
 }
 
 impl<W: Write> Out<W> {

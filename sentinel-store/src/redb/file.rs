@@ -1,8 +1,10 @@
 //! The file: opening, reading, and handing writes to its writer.
 
 use std::{
+    collections::hash_map::RandomState,
     fmt,
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
+    hash::BuildHasher,
     io,
     path::Path,
     sync::Arc,
@@ -44,11 +46,15 @@ impl RedbFile {
     /// # Errors
     /// - [`StoreError::Refused`] when another process has it open, when it may
     ///   not be opened, and when an older version of redb wrote it
-    /// - [`StoreError::Corrupt`] when it is not a database
+    /// - [`StoreError::Corrupt`] when it is not a database, an empty file among
+    ///   others
     /// - [`StoreError::Unavailable`] when it cannot be read or written
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        ensure(path).map_err(|error| open_error(error.into()))?;
-        let database = Database::create(path).map_err(|error| open_error(error.into()))?;
+        let made = path.try_exists().map_err(redb::Error::from);
+        if !made.map_err(open_error)? {
+            make(path).map_err(open_error)?;
+        }
+        let database = Database::open(path).map_err(|error| open_error(error.into()))?;
         let database = Arc::new(database);
         let (writes, queue) = mpsc::channel(QUEUE);
         let writer = thread::Builder::new()
@@ -118,18 +124,39 @@ impl Drop for Opened {
     }
 }
 
-/// Sees to it that there is a file: a new one is empty, its owner's alone, and
-/// its name is on disk before anything in it is acknowledged.
-fn ensure(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    drop(options.open(path)?);
+/// Makes the file. It gets its name only when it is a whole database: one that
+/// was half made when the program was killed could not be told from one that was
+/// damaged since, which must never be replaced by an empty one.
+fn make(path: &Path) -> Result<(), redb::Error> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{:016x}.new", RandomState::new().hash_one(path)));
+    let new = path.with_file_name(name);
+    let made = fill(&new).and_then(|()| {
+        match fs::hard_link(&new, path) {
+            // Another process was faster. Its file is whole, as this one is.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => Ok(linked?),
+        }
+    });
+    let removed = fs::remove_file(&new);
+    made?;
+    removed?;
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        std::fs::File::open(folder)?.sync_all()?;
+        fs::File::open(folder)?.sync_all()?;
     }
+    Ok(())
+}
+
+/// Makes an empty database, its owner's alone.
+fn fill(path: &Path) -> Result<(), redb::Error> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path)?);
+    let database = Database::create(path)?;
+    writer::begin(&database)?.commit()?;
     Ok(())
 }

@@ -5,8 +5,9 @@ use std::{num::NonZeroUsize, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sentinel_store::{
-    CallerKey, FolderPolicies, Gate, MemoryPolicies, MemorySessions, PolicyPath, RedbSessions,
-    Session, SessionHandle,
+    AccountId, Block, CallerKey, Epochs, FolderPolicies, Gate, GateAction, GateChange, Generation,
+    MemoryPolicies, MemorySessions, PolicyPath, ProfileName, RedbSessions, Scope, Session,
+    SessionHandle, SessionId, SessionSecret,
     conformance::{Backdoor, PolicyEditor},
 };
 use tempfile::TempDir;
@@ -14,6 +15,52 @@ use tempfile::TempDir;
 /// Small, and no divisor of what the suite writes, so that pages end anywhere.
 pub(crate) fn page_size() -> NonZeroUsize {
     NonZeroUsize::new(7).unwrap()
+}
+
+pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_769_342_400 + seconds, 0).unwrap()
+}
+
+pub(crate) fn caller(key: &str) -> CallerKey {
+    CallerKey::parse(key).unwrap()
+}
+
+pub(crate) fn profile(name: &str) -> ProfileName {
+    ProfileName::parse(name).unwrap()
+}
+
+/// The id of a caller's session of that number.
+pub(crate) fn id(caller: &CallerKey, number: u32) -> SessionId {
+    let mut random = [0; 10];
+    random[6..].copy_from_slice(&number.to_be_bytes());
+    let secret = SessionSecret::new([u8::try_from(number % 251).unwrap(); 16]);
+    SessionId { handle: SessionHandle::new(caller.hash(), random), secret }
+}
+
+/// The session of [`id`], on `production`, made under the gate `open`.
+pub(crate) fn session(caller: &CallerKey, number: u32) -> Session {
+    let id = id(caller, number);
+    Session {
+        handle: id.handle,
+        secret_digest: id.secret.digest(),
+        caller: caller.clone(),
+        user: "alice".to_owned(),
+        profile: profile("production"),
+        account: AccountId::parse("111122223333").unwrap(),
+        principal: "arn:aws:iam::111122223333:user/alice".to_owned(),
+        source_identity: format!("sentinel-alice-{}", id.handle.short()),
+        request_id: "req-1".to_owned(),
+        created: at(0),
+        expires: at(3600),
+        epochs: Epochs::default(),
+        generation: Generation(0),
+        ended: None,
+    }
+}
+
+pub(crate) fn revoke(scope: Scope, until: Option<DateTime<Utc>>) -> GateChange {
+    let block = Block { until, by: "carol".to_owned(), reason: "test".to_owned(), at: at(0) };
+    GateChange { scope, action: GateAction::Revoke(block) }
 }
 
 pub(crate) struct MemoryBackdoor(pub(crate) Arc<MemorySessions>);

@@ -1,4 +1,20 @@
 //! The crate through its public API.
+#![expect(
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, and says where"
+)]
 
 mod conformance;
+mod crash;
 mod fixtures;
+mod folder;
+mod gates;
+mod ids;
+mod interleavings;
+mod records;
+mod redb;
+mod verify;
+mod wrappers;

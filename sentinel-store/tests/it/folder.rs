@@ -1,0 +1,216 @@
+//! The folder behind `FolderPolicies`.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use sentinel_store::{FolderPolicies, PolicyPath, PolicyStore, PolicyText, StoreError};
+use tempfile::TempDir;
+
+use crate::fixtures::root;
+
+const MAX_BYTES: usize = 2 * 1024 * 1024;
+
+fn folder() -> (TempDir, FolderPolicies) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FolderPolicies::new(folder.path(), root());
+    (folder, store)
+}
+
+async fn read(store: &FolderPolicies, name: &str) -> Result<PolicyText, StoreError> {
+    store.policy(&root().join(name)).await
+}
+
+async fn names(store: &FolderPolicies) -> Vec<String> {
+    let page = store.names(&root(), None).await.unwrap();
+    assert_eq!(page.next, None);
+    page.items
+}
+
+fn write(folder: &Path, file: &str, text: &[u8]) {
+    fs::write(folder.join(file), text).unwrap();
+}
+
+#[tokio::test]
+async fn only_files_that_can_stand_for_a_profile_are_named() {
+    let (folder, store) = folder();
+    for file in [
+        "production.yaml",
+        "main.yaml",
+        ".hidden.yaml",
+        ".yaml",
+        "-x.yaml",
+        "with space.yaml",
+        "\u{1f511}.yaml",
+        "x.yml",
+        "x.json",
+        "x.YAML",
+        "x.yaml.swp",
+        "x.yaml~",
+        "yaml",
+        "README.md",
+    ] {
+        write(folder.path(), file, b"text");
+    }
+    fs::create_dir(folder.path().join("team")).unwrap();
+    write(&folder.path().join("team"), "nested.yaml", b"text");
+    assert_eq!(names(&store).await, ["main", "production"]);
+    for name in [".hidden", "with space", "x", "team/nested", "team", "README"] {
+        assert!(matches!(read(&store, name).await, Err(StoreError::NotFound)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_outside_the_folder_is_not_read() {
+    let (folder, _) = folder();
+    let inner = folder.path().join("policies");
+    fs::create_dir(&inner).unwrap();
+    write(folder.path(), "secret.yaml", b"secret");
+    let store = FolderPolicies::new(&inner, root());
+    let outside = folder.path().join("secret");
+    for path in [
+        root().join("../secret"),
+        root().join("..\\secret"),
+        root().join(outside.to_str().unwrap()),
+        PolicyPath::new(outside.to_str().unwrap()),
+        PolicyPath::new("/sentinel/policies/../policies/secret"),
+        PolicyPath::new("/sentinel/secret"),
+        PolicyPath::new("secret"),
+    ] {
+        assert!(matches!(store.policy(&path).await, Err(StoreError::NotFound)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_no_empty_one() {
+    let (folder, _) = folder();
+    write(folder.path(), "file", b"text");
+    for missing in ["missing", "file"] {
+        let store = FolderPolicies::new(folder.path().join(missing), root());
+        let error = store.names(&root(), None).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        let error = read(&store, "production").await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    let (folder, store) = folder();
+    fs::create_dir(folder.path().join("directory.yaml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("device.yaml")).unwrap();
+    let _socket =
+        std::os::unix::net::UnixListener::bind(folder.path().join("socket.yaml")).unwrap();
+    for name in ["directory", "device", "socket"] {
+        let error = read(&store, name).await.unwrap_err();
+        assert!(matches!(error, StoreError::Refused(_)), "{name}: {error:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_a_file_is_followed_as_it_is_turned() {
+    // How a mounted ConfigMap changes.
+    let (folder, store) = folder();
+    let link = folder.path().join("production.yaml");
+    for text in ["one", "two"] {
+        write(folder.path(), text, text.as_bytes());
+        let next = folder.path().join("next");
+        std::os::unix::fs::symlink(text, &next).unwrap();
+        fs::rename(&next, &link).unwrap();
+        assert_eq!(read(&store, "production").await.unwrap().text, text.as_bytes());
+    }
+    fs::remove_file(folder.path().join("two")).unwrap();
+    assert!(matches!(read(&store, "production").await, Err(StoreError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_file_is_read_up_to_its_limit_and_no_further() {
+    let (folder, store) = folder();
+    write(folder.path(), "large.yaml", &vec![b'#'; MAX_BYTES]);
+    assert_eq!(read(&store, "large").await.unwrap().text.len(), MAX_BYTES);
+    write(folder.path(), "larger.yaml", &vec![b'#'; MAX_BYTES + 1]);
+    File::create(folder.path().join("huge.yaml")).unwrap().set_len(1 << 40).unwrap();
+    for name in ["larger", "huge"] {
+        let begun = Instant::now();
+        let StoreError::Refused(cause) = read(&store, name).await.unwrap_err() else {
+            panic!("{name} was read")
+        };
+        assert_eq!(cause.to_string(), "the file has more than 2097152 bytes");
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_that_of_the_text_and_not_of_the_file() {
+    let (folder, store) = folder();
+    write(folder.path(), "production.yaml", b"one");
+    let one = read(&store, "production").await.unwrap();
+    write(folder.path(), "production.yaml", b"two");
+    assert_ne!(read(&store, "production").await.unwrap().version, one.version);
+    write(folder.path(), "production.yaml", b"one");
+    assert_eq!(read(&store, "production").await.unwrap(), one);
+}
+
+#[tokio::test]
+async fn a_text_that_was_taken_is_read_again_without_waiting() {
+    let (folder, store) = folder();
+    write(folder.path(), "production.yaml", b"text");
+    read(&store, "production").await.unwrap();
+    let begun = Instant::now();
+    for _ in 0..100 {
+        read(&store.clone(), "production").await.unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_half_written_document_is_not_read() {
+    use std::io::Write;
+    let (folder, store) = folder();
+    let path = folder.path().join("production.yaml");
+    // Without its second half, the rule lets everybody in.
+    let document = |round: u32| {
+        let head = format!("# {round}\nrules:\n  - name: a\n    effect: allow\n");
+        (head, "    conditions:\n      users: [alice]\n".to_owned())
+    };
+    let writer = std::thread::spawn(move || {
+        let mut slowest = Duration::ZERO;
+        for round in 0..8 {
+            let (head, tail) = document(round);
+            let begun = Instant::now();
+            let mut file = File::create(&path).unwrap();
+            file.write_all(head.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            file.write_all(tail.as_bytes()).unwrap();
+            drop(file);
+            slowest = slowest.max(begun.elapsed());
+            std::thread::sleep(Duration::from_millis(250));
+        }
+        slowest
+    });
+    let (mut whole, mut halves) = (std::collections::BTreeSet::new(), Vec::new());
+    while !writer.is_finished() {
+        match read(&store, "production").await {
+            Ok(found) => {
+                let text = String::from_utf8(found.text).unwrap();
+                if text.ends_with("[alice]\n") {
+                    whole.insert(text);
+                } else {
+                    halves.push(text);
+                }
+            }
+            // Before it is there, and while it is being written.
+            Err(StoreError::NotFound | StoreError::Unavailable(_)) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    // On a machine that did not let the writer go on for so long, a half is one
+    // that was left alone.
+    let slowest = writer.join().unwrap();
+    assert!(halves.is_empty() || slowest >= Duration::from_millis(100), "{slowest:?} {halves:?}");
+    assert!(whole.len() > 3, "only {} documents were seen", whole.len());
+}

@@ -1,0 +1,177 @@
+//! What gates do and what that makes of sessions.
+
+use chrono::{DateTime, Utc};
+use proptest::prelude::*;
+use sentinel_store::{
+    Block, Epoch, Epochs, Gate, GateAction, GateChange, Generation, Scope, SessionState,
+};
+
+use crate::fixtures::{at, caller, profile, revoke, session};
+
+fn scopes() -> impl Strategy<Value = Scope> {
+    prop_oneof![Just(Scope::Caller), "[ab]".prop_map(|name| Scope::Profile(profile(&name))),]
+}
+
+fn changes() -> impl Strategy<Value = GateChange> {
+    let until = prop::option::of((0_i64..100).prop_map(at));
+    let revoking = (until, 0_i64..100).prop_map(|(until, now)| {
+        GateAction::Revoke(Block {
+            until,
+            by: "carol".to_owned(),
+            reason: String::new(),
+            at: at(now),
+        })
+    });
+    let action = prop_oneof![3 => revoking, 1 => Just(GateAction::Reinstate)];
+    (scopes(), action).prop_map(|(scope, action)| GateChange { scope, action })
+}
+
+fn gates() -> impl Strategy<Value = Gate> {
+    prop::collection::vec(changes(), 0..12).prop_map(|changes| {
+        let mut gate = Gate::open(caller("alice"));
+        changes.iter().for_each(|change| gate.apply(change));
+        gate
+    })
+}
+
+/// Until when new sessions are blocked at `now`: none when they are not, the
+/// last instant there is when it is open-ended.
+fn blocked_until(gate: &Gate, scope: &Scope, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let state = gate.state(scope);
+    state.blocked(now).map(|block| block.until.unwrap_or(DateTime::<Utc>::MAX_UTC))
+}
+
+proptest! {
+    /// A revocation raises the epoch of what it is about by one, and nothing
+    /// lowers any: a session that was revoked once is never revived.
+    #[test]
+    fn epochs_only_rise(gate in gates(), change in changes()) {
+        let mut after = gate.clone();
+        after.apply(&change);
+        for scope in [Scope::Caller, Scope::Profile(profile("a")), Scope::Profile(profile("b"))] {
+            let revoked = scope == change.scope && matches!(change.action, GateAction::Revoke(_));
+            prop_assert_eq!(
+                after.state(&scope).epoch,
+                Epoch(gate.state(&scope).epoch.0 + u64::from(revoked))
+            );
+        }
+    }
+
+    /// A revocation leaves what it is about blocked for at least as long as it
+    /// was, and at least as long as it says.
+    #[test]
+    fn a_revocation_never_shortens_a_block(gate in gates(), change in changes()) {
+        let GateAction::Revoke(block) = &change.action else { return Ok(()) };
+        let mut after = gate.clone();
+        after.apply(&change);
+        let now = block.at;
+        let until = blocked_until(&after, &change.scope, now);
+        prop_assert!(until >= blocked_until(&gate, &change.scope, now));
+        let asked = block.until.unwrap_or(DateTime::<Utc>::MAX_UTC);
+        prop_assert!(asked <= now || until >= Some(asked));
+    }
+
+    /// Reinstating lifts the block of what it is about, and that alone.
+    #[test]
+    fn reinstating_lifts_one_block(gate in gates(), scope in scopes()) {
+        let mut after = gate.clone();
+        after.apply(&GateChange { scope: scope.clone(), action: GateAction::Reinstate });
+        prop_assert_eq!(after.state(&scope).block, None);
+        for other in [Scope::Caller, Scope::Profile(profile("a")), Scope::Profile(profile("b"))] {
+            if other != scope {
+                prop_assert_eq!(after.state(&other), gate.state(&other));
+            }
+        }
+    }
+
+    /// A change of one profile concerns no other, and a change of the caller
+    /// concerns all.
+    #[test]
+    fn a_change_concerns_its_scope(gate in gates(), change in changes()) {
+        let mut after = gate.clone();
+        after.apply(&change);
+        for name in ["a", "b", "c"] {
+            let profile = profile(name);
+            let concerned = matches!(change.action, GateAction::Revoke(_))
+                && (change.scope == Scope::Caller || change.scope == Scope::Profile(profile.clone()));
+            prop_assert_eq!(after.epochs(&profile) != gate.epochs(&profile), concerned);
+        }
+    }
+
+    /// A gate comes back from its stored form as it was.
+    #[test]
+    fn a_gate_survives_its_stored_form(gate in gates()) {
+        let text = serde_json::to_string(&gate).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Gate>(&text).unwrap(), gate);
+    }
+}
+
+#[test]
+fn a_block_ends_at_the_instant_it_names() {
+    let mut gate = Gate::open(caller("alice"));
+    gate.apply(&revoke(Scope::Caller, Some(at(60))));
+    assert!(gate.blocked(at(59)).is_some());
+    assert!(gate.blocked(at(60)).is_none());
+    assert!(gate.blocked_on(&profile("production"), at(59)).is_some());
+}
+
+#[test]
+fn a_session_is_what_its_times_and_its_gate_make_of_it() {
+    use SessionState::{Active, Ended, Expired, Revoked};
+    let alice = caller("alice");
+    let open = Gate::open(alice.clone());
+    let revoked = |scope| {
+        let mut gate = open.clone();
+        gate.apply(&revoke(scope, Some(at(1))));
+        gate
+    };
+    let whole = revoked(Scope::Caller);
+    let production = revoked(Scope::Profile(profile("production")));
+    let staging = revoked(Scope::Profile(profile("staging")));
+    let someone_elses = Gate::open(caller("bob"));
+
+    let plain = session(&alice, 1);
+    let mut ended = plain.clone();
+    ended.ended = Some(at(1));
+    // Made under a gate of another history: as after a restore of the table.
+    let mut ahead = plain.clone();
+    ahead.epochs = Epochs { caller: Epoch(1), profile: Epoch(0) };
+
+    let (zero, one) = (Generation(0), Generation(1));
+    let table = [
+        (&plain, &open, zero, at(0), Active),
+        (&plain, &open, zero, at(3599), Active),
+        (&plain, &open, zero, at(3600), Expired),
+        (&plain, &open, zero, at(9999), Expired),
+        // Created later than now, by a clock that is ahead: clocks do not decide.
+        (&plain, &open, zero, at(-60), Active),
+        (&plain, &staging, zero, at(0), Active),
+        (&plain, &production, zero, at(0), Revoked),
+        (&plain, &whole, zero, at(0), Revoked),
+        // The block is over, the epoch stays.
+        (&plain, &whole, zero, at(2), Revoked),
+        (&plain, &someone_elses, zero, at(0), Revoked),
+        (&plain, &open, one, at(0), Revoked),
+        (&plain, &open, one, at(9999), Revoked),
+        (&ended, &open, zero, at(0), Ended),
+        (&ended, &open, zero, at(9999), Ended),
+        (&ended, &whole, zero, at(0), Revoked),
+        (&ahead, &open, zero, at(0), Revoked),
+        (&ahead, &whole, zero, at(0), Active),
+    ];
+    for (row, (session, gate, generation, now, expected)) in table.into_iter().enumerate() {
+        assert_eq!(session.state(gate, generation, now), expected, "row {row}");
+    }
+}
+
+#[test]
+fn an_older_generation_is_refused_by_a_newer_reader_and_the_other_way_round() {
+    let alice = caller("alice");
+    let gate = Gate::open(alice.clone());
+    for (made, read) in [(0, 1), (1, 0), (u64::MAX, 0)] {
+        let mut session = session(&alice, 1);
+        session.generation = Generation(made);
+        assert_eq!(session.state(&gate, Generation(read), at(0)), SessionState::Revoked);
+        assert_eq!(session.state(&gate, Generation(made), at(0)), SessionState::Active);
+    }
+}

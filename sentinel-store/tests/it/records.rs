@@ -1,0 +1,195 @@
+//! Records, to the letter: they are read by other programs.
+
+use sentinel_store::{AuditSink, Decision, Effect, Event, JsonLines, Metrics, PolicyUsed, Record};
+use serde_json::{Value, json};
+
+use crate::fixtures::at;
+
+/// What nothing is known of yet.
+fn refused() -> Decision {
+    Decision {
+        timestamp: at(0),
+        user: "alice".to_owned(),
+        profile: "production".to_owned(),
+        effect: Effect::Deny,
+        source_identity: None,
+        code: "POLICY_DENY".to_owned(),
+        rule: None,
+        rule_index: None,
+        reason: None,
+        request_id: "req-1".to_owned(),
+        session: None,
+        account: "111122223333".to_owned(),
+        principal: "arn:aws:iam::111122223333:user/alice".to_owned(),
+        caller: "alice".to_owned(),
+        source_ip: None,
+        mode: "server",
+        duration_s: None,
+        expiration: None,
+        access_key_id: None,
+        sts_request_id: None,
+        approval: None,
+        break_glass: None,
+        policy: None,
+        policy_stale: false,
+        withheld: false,
+        function_version: None,
+        latency_ms: 3,
+    }
+}
+
+fn vended() -> Decision {
+    Decision {
+        timestamp: at(0) + chrono::TimeDelta::milliseconds(50),
+        effect: Effect::Allow,
+        source_identity: Some("sentinel-alice-abcdefgh".to_owned()),
+        code: "OK".to_owned(),
+        rule: Some("business-hours".to_owned()),
+        rule_index: Some(0),
+        reason: Some("Business hours access".to_owned()),
+        session: Some("mfzwiy3f".to_owned()),
+        source_ip: Some("192.0.2.1".to_owned()),
+        duration_s: Some(3600),
+        expiration: Some(at(3600)),
+        access_key_id: Some("ASIAEXAMPLE".to_owned()),
+        sts_request_id: Some("sts-1".to_owned()),
+        approval: Some("req-abc".to_owned()),
+        break_glass: Some("bg-abc".to_owned()),
+        policy: Some(PolicyUsed {
+            name: "/sentinel/policies/production".to_owned(),
+            version: "7".to_owned(),
+            sha256: "e3b0c442".to_owned(),
+        }),
+        policy_stale: true,
+        withheld: true,
+        function_version: Some("42".to_owned()),
+        ..refused()
+    }
+}
+
+fn line(record: &Record) -> String {
+    let sink = JsonLines::new(Vec::new());
+    sink.write(record).unwrap();
+    let line = String::from_utf8(sink.into_inner().unwrap()).unwrap();
+    assert_eq!(line.matches('\n').count(), 1, "one record is one line");
+    assert!(line.ends_with('\n'));
+    line.trim_end().to_owned()
+}
+
+/// The keys of an object, in their order.
+fn keys(line: &str) -> Vec<String> {
+    // serde_json sorts the keys of a `Value`, so they are looked up in the text.
+    let object: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
+    let mut keys: Vec<_> = object.keys().cloned().collect();
+    keys.sort_by_key(|key| line.find(&format!("\"{key}\":")));
+    keys
+}
+
+#[test]
+fn a_decision_record_has_the_fields_of_the_interface_in_its_order() {
+    let expected = "timestamp user profile effect source_identity code rule rule_index reason \
+        request_id session account principal caller source_ip mode duration_s expiration \
+        access_key_id sts_request_id approval break_glass policy policy_stale withheld \
+        function_version latency_ms";
+    let expected: Vec<_> = expected.split_whitespace().collect();
+    for decision in [refused(), vended()] {
+        assert_eq!(keys(&line(&Record::Decision(Box::new(decision)))), expected);
+    }
+}
+
+#[test]
+fn records_read_as_they_do() {
+    let effects = [Effect::Allow, Effect::Deny, Effect::RequireApproval];
+    let decisions =
+        effects.map(|effect| line(&Record::Decision(Box::new(Decision { effect, ..refused() }))));
+    insta::assert_snapshot!("decisions", decisions.join("\n"));
+    insta::assert_snapshot!("vended", line(&Record::Decision(Box::new(vended()))));
+
+    let bare = Event {
+        timestamp: at(0),
+        event: "authorizer_refusal",
+        by: None,
+        user: None,
+        profile: None,
+        session: None,
+        reason: None,
+        code: None,
+        epoch: None,
+        blocked_until: None,
+        request_id: None,
+    };
+    let whole = Event {
+        event: "revoked",
+        by: Some("carol".to_owned()),
+        user: Some("alice".to_owned()),
+        profile: Some("production".to_owned()),
+        session: Some("mfzwiy3f".to_owned()),
+        reason: Some("stolen laptop".to_owned()),
+        code: Some("revoked".to_owned()),
+        epoch: Some(1),
+        blocked_until: Some(at(60)),
+        request_id: Some("req-1".to_owned()),
+        ..bare.clone()
+    };
+    let events = [bare, whole].map(|event| line(&Record::Event(Box::new(event))));
+    insta::assert_snapshot!("events", events.join("\n"));
+
+    let values = vec![("Requests", 1), ("LatencyMs", 12), ("Vends", 0)];
+    let metrics = Record::Metrics(Metrics { timestamp: at(0), values });
+    insta::assert_snapshot!("metrics", line(&metrics));
+}
+
+#[test]
+fn times_are_utc_with_a_z() {
+    let text = line(&Record::Decision(Box::new(vended())));
+    let record: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(record["timestamp"], "2026-01-25T12:00:00.050Z");
+    assert_eq!(record["expiration"], "2026-01-25T13:00:00Z");
+}
+
+#[test]
+fn what_callers_choose_cannot_begin_a_line_or_a_field() {
+    let hostile = "alice\"}\n{\"user\":\"root\r\u{2028}\u{0}\u{1b}[31m";
+    let decision = Decision { user: hostile.to_owned(), ..refused() };
+    let text = line(&Record::Decision(Box::new(decision)));
+    assert!(!text.contains(|c: char| c.is_ascii_control()), "{text:?}");
+    let record: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(record["user"], hostile);
+}
+
+// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+#[test]
+fn metrics_are_in_the_embedded_metric_format() {
+    let names = [
+        "Requests",
+        "Vends",
+        "Denials",
+        "Errors",
+        "LatencyMs",
+        "StalePolicy",
+        "Revocations",
+        "BreakGlassOpened",
+        "AuthorizerRefusals",
+    ];
+    let values: Vec<_> = names.into_iter().zip(1..).collect();
+    let metrics = Record::Metrics(Metrics { timestamp: at(0), values });
+    let root: Value = serde_json::from_str(&line(&metrics)).unwrap();
+
+    let metadata = &root["_aws"];
+    assert_eq!(metadata["Timestamp"], json!(at(0).timestamp_millis()));
+    let directives = metadata["CloudWatchMetrics"].as_array().unwrap();
+    assert_eq!(directives.len(), 1);
+    assert_eq!(directives[0]["Namespace"], "Sentinel");
+    // One dimension set, without dimensions: one series for each metric.
+    assert_eq!(directives[0]["Dimensions"], json!([[]]));
+    let defined = directives[0]["Metrics"].as_array().unwrap();
+    assert_eq!(defined.len(), names.len());
+    for (definition, (name, value)) in defined.iter().zip(names.into_iter().zip(1..)) {
+        let unit = if name == "LatencyMs" { "Milliseconds" } else { "Count" };
+        assert_eq!(definition, &json!({"Name": name, "Unit": unit}));
+        // The target member of a metric is a number at the root.
+        assert_eq!(root[name], json!(value));
+    }
+    // Nothing else at the root: no user, no profile.
+    assert_eq!(root.as_object().unwrap().len(), names.len() + 1);
+}

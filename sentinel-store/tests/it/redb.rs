@@ -1,0 +1,225 @@
+//! The file behind `RedbSessions`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sentinel_store::{
+    Epoch, Gate, Purged, RedbFile, RedbSessions, Scope, SessionStore, StoreError,
+};
+use tempfile::TempDir;
+
+use crate::fixtures::{at, caller, id, revoke, session};
+
+fn file() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sentinel.redb");
+    (folder, path)
+}
+
+fn open(path: &Path) -> RedbSessions {
+    RedbSessions::open(path).unwrap()
+}
+
+fn refusal(path: &Path) -> StoreError {
+    RedbSessions::open(path).unwrap_err()
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_when_the_file_is_opened_again() {
+    let (_folder, path) = file();
+    let alice = caller("alice");
+    for round in 1..=10 {
+        let store = open(&path);
+        store.create_session(&session(&alice, round)).await.unwrap();
+        let gate = store.change_gate(&alice, &revoke(Scope::Caller, None)).await.unwrap();
+        assert_eq!(gate.whole.epoch, Epoch(u64::from(round)));
+        drop(store);
+        let (found, found_gate) = open(&path).session(&id(&alice, round).handle).await.unwrap();
+        assert!(found == session(&alice, round));
+        assert_eq!(found_gate, gate);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_open_is_refused_until_it_is_closed() {
+    let (_folder, path) = file();
+    let store = open(&path);
+    let clone = store.clone();
+    drop(store);
+    let StoreError::Refused(cause) = refusal(&path) else { panic!("it was opened twice") };
+    assert_eq!(cause.to_string(), "the file is in use by another process, or twice here");
+    drop(clone);
+    open(&path);
+}
+
+#[test]
+fn what_is_no_database_is_corrupt_and_left_as_it_is() {
+    let (_folder, path) = file();
+    for bytes in [&b""[..], b"version: \"1\"\nrules: []\n", &[0; 4096], &[0xff; 100_000]] {
+        fs::write(&path, bytes).unwrap();
+        let error = refusal(&path);
+        assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_off_is_corrupt() {
+    let (_folder, path) = file();
+    let store = open(&path);
+    store.create_session(&session(&caller("alice"), 1)).await.unwrap();
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    for length in [1, 100, 511, 4096] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = refusal(&path);
+        assert!(matches!(error, StoreError::Corrupt(_)), "{length}: {error:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_unavailable() {
+    let (folder, _) = file();
+    let error = refusal(&folder.path().join("missing").join("sentinel.redb"));
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    let error = refusal(folder.path());
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+}
+
+#[test]
+fn making_a_file_leaves_nothing_beside_it() {
+    let (folder, path) = file();
+    drop(open(&path));
+    let found: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(found, [path]);
+}
+
+#[test]
+fn of_several_who_make_a_file_at_once_one_has_it() {
+    let (_folder, path) = file();
+    let barrier = std::sync::Barrier::new(8);
+    let opened: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    RedbSessions::open(&path)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let refused = opened.iter().filter(|opened| matches!(opened, Err(StoreError::Refused(_))));
+    assert_eq!((opened.iter().filter(|opened| opened.is_ok()).count(), refused.count()), (1, 7));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, path) = file();
+    let _store = open(&path);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn tables_of_another_kind_are_refused() {
+    let (_folder, path) = file();
+    let database = redb::Database::create(&path).unwrap();
+    let other: redb::TableDefinition<'_, u64, u64> =
+        redb::TableDefinition::new("sentinel-sessions");
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(other).unwrap().insert(1, 1).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let error = refusal(&path);
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn stores_of_one_file_share_it() {
+    let (_folder, path) = file();
+    let file = RedbFile::open(&path).unwrap();
+    let one = RedbSessions::new(file.clone()).unwrap();
+    let other = RedbSessions::new(file).unwrap();
+    let alice = caller("alice");
+    one.create_session(&session(&alice, 1)).await.unwrap();
+    let (found, gate) = other.session(&id(&alice, 1).handle).await.unwrap();
+    assert!(found == session(&alice, 1));
+    assert_eq!(gate, Gate::open(alice));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_whose_caller_gave_up_waiting_happens_all_the_same() {
+    let (_folder, path) = file();
+    let store = open(&path);
+    let alice = caller("alice");
+    // Polled once, so that the change is handed over, and dropped.
+    let change = revoke(Scope::Caller, None);
+    tokio::select! {
+        biased;
+        gate = store.change_gate(&alice, &change) => panic!("{gate:?} without waiting"),
+        () = std::future::ready(()) => {}
+    }
+    // Writes are made in the order in which they were handed over.
+    store.create_session(&session(&alice, 1)).await.unwrap();
+    assert_eq!(store.gate(&alice).await.unwrap().whole.epoch, Epoch(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_callers_share_transactions_and_each_gets_its_own_answer() {
+    let (_folder, path) = file();
+    let store = open(&path);
+    let alice = caller("alice");
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..1000_u32 {
+        let (store, alice) = (store.clone(), alice.clone());
+        // Each session twice: of every two, one is a conflict.
+        tasks.spawn(async move { store.create_session(&session(&alice, task / 2)).await.is_ok() });
+    }
+    let written = tasks.join_all().await.into_iter().filter(|written| *written).count();
+    assert_eq!(written, 500);
+}
+
+#[tokio::test]
+async fn a_purge_counts_what_it_removes_and_what_it_cannot_read() {
+    let (_folder, path) = file();
+    let store = open(&path);
+    let alice = caller("alice");
+    for number in 0..10 {
+        let mut session = session(&alice, number);
+        session.expires = at(i64::from(number));
+        store.create_session(&session).await.unwrap();
+    }
+    let unreadable = id(&alice, 3).handle;
+    store.plant_session(&unreadable, b"{}".to_vec()).await.unwrap();
+    let purged = store.purge_expired(at(5)).await.unwrap();
+    assert_eq!(purged, Purged { removed: 4, unreadable: 1 });
+    assert_eq!(store.purge_expired(at(5)).await.unwrap(), Purged { removed: 0, unreadable: 1 });
+    assert!(matches!(store.session(&unreadable).await, Err(StoreError::Corrupt(_))));
+    assert!(store.session(&id(&alice, 5).handle).await.is_ok());
+}
+
+#[tokio::test]
+async fn invariant_6_a_corrupt_record_is_not_quoted() {
+    let (_folder, path) = file();
+    let store = open(&path);
+    let alice = caller("alice");
+    for bytes in [
+        &br#"{"format":1,"record":"hunter2"}"#[..],
+        br#"{"format":1,"record":{"handle":"hunter2"}}"#,
+        br#"{"format":1,"hunter2":1}"#,
+        b"hunter2",
+    ] {
+        store.plant_session(&id(&alice, 1).handle, bytes.to_vec()).await.unwrap();
+        store.plant_gate(&alice, bytes.to_vec()).await.unwrap();
+        let errors = [
+            format!("{:?}", store.session(&id(&alice, 1).handle).await.unwrap_err()),
+            format!("{:?}", store.gate(&alice).await.unwrap_err()),
+        ];
+        assert!(errors.iter().all(|error| error.starts_with("Corrupt")), "{errors:?}");
+        assert!(errors.iter().all(|error| !error.contains("hunter2")), "{errors:?}");
+    }
+}

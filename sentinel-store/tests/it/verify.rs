@@ -1,0 +1,279 @@
+//! The session check, as somebody who wants to get past it would try.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use proptest::prelude::*;
+use sentinel_store::{
+    CallerKey, Cursor, Gate, GateChange, Generation, Listing, MemorySessions, Page, Refusal, Scope,
+    Session, SessionHandle, SessionId, SessionSecret, SessionStore, StoreError, VerifyError,
+    conformance::{Failure, Faults, FaultySessions, Moment, Which},
+    verify_session,
+};
+
+use crate::fixtures::{at, caller, id, revoke, session};
+
+const GENERATION: Generation = Generation(0);
+
+async fn check(store: &dyn SessionStore, id: &str) -> Result<Session, VerifyError> {
+    verify_session(store, id, GENERATION, at(10)).await
+}
+
+fn refusal(result: Result<Session, VerifyError>) -> Refusal {
+    match result {
+        Err(VerifyError::Refused(refusal)) => refusal,
+        Err(VerifyError::Store(error)) => panic!("{error:?}"),
+        Ok(session) => panic!("{session:?} was let through"),
+    }
+}
+
+/// Alice's session 1 is there and good.
+async fn store() -> (MemorySessions, String) {
+    let (store, alice) = (MemorySessions::new(), caller("alice"));
+    store.create_session(&session(&alice, 1)).await.unwrap();
+    let id = id(&alice, 1).reveal();
+    (store, id)
+}
+
+#[tokio::test]
+async fn a_good_session_is_given() {
+    let (store, id) = store().await;
+    let found = check(&store, &id).await.unwrap();
+    assert!(found == session(&caller("alice"), 1));
+}
+
+#[tokio::test]
+async fn invariant_7_an_unknown_session_is_refused() {
+    let (store, _) = store().await;
+    for (name, number) in [("alice", 2), ("bob", 1)] {
+        let unknown = id(&caller(name), number).reveal();
+        assert_eq!(refusal(check(&store, &unknown).await), Refusal::Unknown);
+    }
+}
+
+#[tokio::test]
+async fn invariant_7_a_malformed_id_is_refused_and_nothing_is_read() {
+    let (store, id) = store().await;
+    let faults = Faults::new();
+    let store = FaultySessions::new(store, Arc::clone(&faults) as _);
+    let handle = &id["session-".len()..][..42];
+    let long = "a".repeat(1_000_000);
+    let ids = [
+        "",
+        "session-",
+        "session-xxx",
+        handle,
+        &format!("session-{handle}"),
+        &id.to_uppercase(),
+        &format!(" {id}"),
+        &format!("{id} "),
+        &format!("{id},{id}"),
+        &format!("Bearer {id}"),
+        &id.replace('-', "_"),
+        &format!("{id}\0"),
+        "\u{1f511}",
+        &long,
+    ];
+    for id in ids {
+        assert_eq!(refusal(check(&store, id).await), Refusal::Malformed);
+    }
+    assert_eq!(faults.calls(), []);
+}
+
+#[tokio::test]
+async fn invariant_7_a_session_with_another_secret_is_refused() {
+    let (store, _) = store().await;
+    let mut forged = id(&caller("alice"), 1);
+    let other = store_session_secret(2);
+    for secret in [other, SessionSecret::new([0; 16]), SessionSecret::new([0xff; 16])] {
+        forged.secret = secret;
+        assert_eq!(refusal(check(&store, &forged.reveal()).await), Refusal::WrongSecret);
+    }
+}
+
+/// The secret of another session of the same caller.
+fn store_session_secret(number: u32) -> SessionSecret {
+    id(&caller("alice"), number).secret
+}
+
+#[tokio::test]
+async fn invariant_7_the_stored_digest_is_not_the_secret() {
+    // Whoever can read the table holds no session.
+    let (store, _) = store().await;
+    let stored = session(&caller("alice"), 1);
+    let digest: [u8; 16] = stored.secret_digest[..16].try_into().unwrap();
+    let forged = SessionId { handle: stored.handle, secret: SessionSecret::new(digest) };
+    assert_eq!(refusal(check(&store, &forged.reveal()).await), Refusal::WrongSecret);
+}
+
+#[tokio::test]
+async fn invariant_7_an_expired_session_is_refused_from_its_last_instant_on() {
+    let (store, id) = store().await;
+    let check = |now| verify_session(&store, &id, GENERATION, now);
+    assert!(check(at(3600) - chrono::TimeDelta::nanoseconds(1)).await.is_ok());
+    assert_eq!(refusal(check(at(3600)).await), Refusal::Expired);
+    assert_eq!(refusal(check(DateTime::<Utc>::MAX_UTC).await), Refusal::Expired);
+}
+
+#[tokio::test]
+async fn invariant_7_an_ended_session_is_refused() {
+    let (store, id) = store().await;
+    store.end_session(&session(&caller("alice"), 1).handle, at(5)).await.unwrap();
+    assert_eq!(refusal(check(&store, &id).await), Refusal::Ended);
+}
+
+#[tokio::test]
+async fn invariant_7_a_revoked_session_is_refused_for_good() {
+    let alice = caller("alice");
+    for scope in [Scope::Caller, Scope::Profile(session(&alice, 1).profile)] {
+        let (store, id) = store().await;
+        store.change_gate(&alice, &revoke(scope.clone(), Some(at(1)))).await.unwrap();
+        assert_eq!(refusal(check(&store, &id).await), Refusal::Revoked);
+        let reinstate = GateChange { scope, action: sentinel_store::GateAction::Reinstate };
+        store.change_gate(&alice, &reinstate).await.unwrap();
+        assert_eq!(refusal(check(&store, &id).await), Refusal::Revoked);
+    }
+}
+
+#[tokio::test]
+async fn invariant_7_a_session_of_another_generation_is_refused() {
+    let (store, id) = store().await;
+    for generation in [1, u64::MAX] {
+        let result = verify_session(&store, &id, Generation(generation), at(10)).await;
+        assert_eq!(refusal(result), Refusal::Revoked);
+    }
+}
+
+#[tokio::test]
+async fn invariant_7_a_session_is_not_refused_for_what_concerns_others() {
+    let (store, id) = store().await;
+    store.change_gate(&caller("bob"), &revoke(Scope::Caller, None)).await.unwrap();
+    let staging = Scope::Profile(crate::fixtures::profile("staging"));
+    store.change_gate(&caller("alice"), &revoke(staging, None)).await.unwrap();
+    assert!(check(&store, &id).await.is_ok());
+}
+
+#[tokio::test]
+async fn invariant_1_no_failure_of_the_store_lets_a_session_through() {
+    for failure in Failure::ALL {
+        for moment in Moment::ALL {
+            let (store, id) = store().await;
+            let faults = Faults::new();
+            faults.fail(Which::All, moment, failure);
+            let store = FaultySessions::new(store, Arc::clone(&faults) as _);
+            match (failure, check(&store, &id).await) {
+                (Failure::NotFound, Err(VerifyError::Refused(Refusal::Unknown))) => {}
+                (Failure::NotFound, other) => panic!("{other:?}"),
+                (_, Err(VerifyError::Store(_))) => {}
+                (_, other) => panic!("{failure:?}: {other:?}"),
+            }
+            assert_eq!(faults.calls().len(), 1, "one read, whatever comes of it");
+        }
+    }
+}
+
+/// A store that answers whatever it was told to.
+#[derive(Debug)]
+struct Liar {
+    session: Session,
+    gate: Gate,
+    reads: AtomicUsize,
+}
+
+#[async_trait]
+impl SessionStore for Liar {
+    async fn gate(&self, _: &CallerKey) -> Result<Gate, StoreError> {
+        panic!("the check reads session and gate together")
+    }
+
+    async fn change_gate(&self, _: &CallerKey, _: &GateChange) -> Result<Gate, StoreError> {
+        panic!("the check writes nothing")
+    }
+
+    async fn create_session(&self, _: &Session) -> Result<(), StoreError> {
+        panic!("the check writes nothing")
+    }
+
+    async fn end_session(&self, _: &SessionHandle, _: DateTime<Utc>) -> Result<(), StoreError> {
+        panic!("the check writes nothing")
+    }
+
+    async fn session(&self, _: &SessionHandle) -> Result<(Session, Gate), StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        Ok((self.session.clone(), self.gate.clone()))
+    }
+
+    async fn sessions(&self, _: &Listing, _: Option<&Cursor>) -> Result<Page<Session>, StoreError> {
+        panic!("the check lists nothing")
+    }
+}
+
+#[tokio::test]
+async fn invariant_9_a_store_that_answers_about_another_session_lets_nobody_through() {
+    let (alice, mallory) = (caller("alice"), caller("mallory"));
+    let shown = id(&alice, 1).reveal();
+    let good = session(&alice, 1);
+    let with = |change: &dyn Fn(&mut Session)| {
+        let mut session = good.clone();
+        change(&mut session);
+        session
+    };
+    // Each has Alice's digest, so that the secret alone would let it through.
+    let lies = [
+        (with(&|session| session.handle = id(&alice, 2).handle), Gate::open(alice.clone())),
+        (with(&|session| session.handle = id(&mallory, 1).handle), Gate::open(alice.clone())),
+        (with(&|session| session.caller = mallory.clone()), Gate::open(mallory.clone())),
+        (with(&|session| session.caller = caller("Alice")), Gate::open(caller("Alice"))),
+        (good.clone(), Gate::open(mallory)),
+    ];
+    for (session, gate) in lies {
+        let liar = Liar { session, gate, reads: AtomicUsize::new(0) };
+        refusal(check(&liar, &shown).await);
+        assert_eq!(liar.reads.into_inner(), 1);
+    }
+    let honest = Liar { session: good, gate: Gate::open(alice), reads: AtomicUsize::new(0) };
+    assert!(check(&honest, &shown).await.is_ok());
+}
+
+#[tokio::test]
+async fn invariant_6_a_refusal_does_not_show_the_id() {
+    let (store, good) = store().await;
+    let mut forged = id(&caller("alice"), 1);
+    forged.secret = SessionSecret::new([9; 16]);
+    let unknown = id(&caller("bob"), 1);
+    for id in [forged.reveal(), unknown.reveal(), format!("{good}!")] {
+        let error = check(&store, &id).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        let secret: String = id.chars().skip("session-".len() + 42).take(26).collect();
+        assert!(!shown.contains(&secret), "{shown}");
+    }
+    let found = check(&store, &good).await.unwrap();
+    let digest = format!("{:?}", &found.secret_digest[..4]);
+    assert!(!format!("{found:?}").contains(digest.trim_matches(['[', ']'])));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is shown instead of the id, the session is not given for it.
+    #[test]
+    fn invariant_7_only_the_id_itself_is_let_through(
+        place in 0_usize..76,
+        to in "[a-z2-7]|.",
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (store, id) = store().await;
+            let changed: String = id.chars().enumerate()
+                .map(|(at, c)| if at == place { to.clone() } else { c.to_string() })
+                .collect();
+            if changed != id {
+                refusal(check(&store, &changed).await);
+            }
+        });
+    }
+}

@@ -1,0 +1,154 @@
+//! The wrappers that make stores and sinks fail: tests of what is built on
+//! stores are as good as they are.
+
+use std::{sync::Arc, time::Duration};
+
+use sentinel_store::{
+    AuditSink, Epoch, MemoryPolicies, MemorySessions, MemorySink, Metrics, PolicyStore, Record,
+    Scope, SessionStore, StoreError,
+    conformance::{
+        Call, Failure, Faults, FaultyPolicies, FaultySessions, FaultySink, Hook, Moment, Operation,
+        Which,
+    },
+};
+use tokio::time::Instant;
+
+use crate::fixtures::{at, caller, id, revoke, root, session};
+
+fn record() -> Record {
+    Record::Metrics(Metrics { timestamp: at(0), values: vec![("Requests", 1)] })
+}
+
+fn kind(error: &StoreError) -> Failure {
+    match error {
+        StoreError::NotFound => Failure::NotFound,
+        StoreError::Conflict => Failure::Conflict,
+        StoreError::Throttled(_) => Failure::Throttled,
+        StoreError::Unavailable(_) => Failure::Unavailable,
+        StoreError::Refused(_) => Failure::Refused,
+        StoreError::Corrupt(_) => Failure::Corrupt,
+    }
+}
+
+#[tokio::test]
+async fn every_call_is_numbered_together_across_stores_and_sinks() {
+    let faults = Faults::new();
+    let sessions = FaultySessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
+    let policies = FaultyPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
+    let sink = FaultySink::new(MemorySink::new(), Arc::clone(&faults));
+    let alice = caller("alice");
+    let session = session(&alice, 1);
+
+    sessions.gate(&alice).await.unwrap();
+    sessions.change_gate(&alice, &revoke(Scope::Caller, None)).await.unwrap();
+    policies.policy(&root().join("main")).await.unwrap_err();
+    sessions.create_session(&session).await.unwrap();
+    sessions.session(&session.handle).await.unwrap();
+    sessions.end_session(&session.handle, at(0)).await.unwrap();
+    sink.write(&record()).unwrap();
+    policies.names(&root(), None).await.unwrap();
+    sessions.sessions(&sentinel_store::Listing::All, None).await.unwrap();
+    assert_eq!(faults.begin(Operation::Other("issue")).number, 9);
+    assert_eq!(
+        faults.calls(),
+        [
+            Operation::Gate,
+            Operation::ChangeGate,
+            Operation::Policy,
+            Operation::CreateSession,
+            Operation::Session,
+            Operation::EndSession,
+            Operation::Write,
+            Operation::Names,
+            Operation::Sessions,
+            Operation::Other("issue"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_call_fails_in_every_way_and_only_the_one_that_was_meant() {
+    let alice = caller("alice");
+    for failure in Failure::ALL {
+        for moment in Moment::ALL {
+            let faults = Faults::new();
+            let store = FaultySessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
+            faults.fail(Which::Number(1), moment, failure);
+            store.gate(&alice).await.unwrap();
+            let error = store.gate(&alice).await.unwrap_err();
+            assert_eq!(kind(&error), failure);
+            store.gate(&alice).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_before_leaves_no_effect_and_one_after_loses_the_acknowledgement() {
+    let alice = caller("alice");
+    for (moment, epoch) in [(Moment::Before, Epoch(0)), (Moment::After, Epoch(1))] {
+        let faults = Faults::new();
+        let store = FaultySessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
+        faults.fail(Which::Operation(Operation::ChangeGate), moment, Failure::Unavailable);
+        assert!(store.change_gate(&alice, &revoke(Scope::Caller, None)).await.is_err());
+        assert_eq!(store.gate(&alice).await.unwrap().whole.epoch, epoch);
+        assert_eq!(store.inner().gate(&alice).await.unwrap().whole.epoch, epoch);
+    }
+}
+
+#[tokio::test]
+async fn mending_forgets_failures_and_keeps_the_calls() {
+    let faults = Faults::new();
+    let policies = FaultyPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
+    faults.fail(Which::All, Moment::Before, Failure::Throttled);
+    assert!(policies.names(&root(), None).await.is_err());
+    faults.mend();
+    assert!(policies.names(&root(), None).await.is_ok());
+    assert_eq!(faults.calls(), [Operation::Names; 2]);
+    assert_eq!(policies.inner().names(&root(), None).await.unwrap().items, [""; 0]);
+}
+
+#[test]
+fn a_sink_fails_before_and_after_it_wrote() {
+    for (moment, written) in [(Moment::Before, 0), (Moment::After, 1)] {
+        let faults = Faults::new();
+        let sink = FaultySink::new(MemorySink::new(), Arc::clone(&faults));
+        faults.fail(Which::Operation(Operation::Write), moment, Failure::Unavailable);
+        assert!(sink.write(&record()).is_err());
+        assert_eq!(sink.inner().records().len(), written);
+    }
+}
+
+#[test]
+fn a_sink_in_memory_fails_when_it_is_told_to() {
+    let sink = MemorySink::new();
+    sink.write(&record()).unwrap();
+    sink.set_failing(true);
+    assert!(sink.write(&record()).is_err());
+    sink.set_failing(false);
+    sink.write(&record()).unwrap();
+    assert_eq!(sink.take().len(), 2);
+    assert_eq!(sink.records(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_lasts_as_long_as_it_is_told_to() {
+    let faults = Faults::new();
+    let store = FaultySessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
+    let hour = Duration::from_secs(3600);
+    faults.delay(Which::Operation(Operation::Session), Moment::Before, hour);
+    faults.delay(Which::Number(0), Moment::After, hour);
+    let begun = Instant::now();
+    let unknown = id(&caller("alice"), 1).handle;
+    assert!(matches!(store.session(&unknown).await, Err(StoreError::NotFound)));
+    assert_eq!(begun.elapsed(), 2 * hour);
+}
+
+#[tokio::test]
+async fn an_issuer_can_share_the_hook() {
+    let faults = Faults::new();
+    let call = faults.begin(Operation::Other("issue"));
+    assert_eq!(call, Call { operation: Operation::Other("issue"), number: 0 });
+    faults.fail(Which::Operation(Operation::Other("issue")), Moment::After, Failure::Refused);
+    faults.at(call, Moment::Before).await.unwrap();
+    assert_eq!(kind(&faults.at(call, Moment::After).await.unwrap_err()), Failure::Refused);
+}
