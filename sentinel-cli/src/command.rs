@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use crate::client::{self, credentials, sessions};
 use crate::screen::{Color, Format, Screen};
 use crate::{Failure, Outcome};
-use crate::{dev, manual, policy};
+use crate::{demo, dev, manual, policy};
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{} (zone data {})", env!("CARGO_PKG_VERSION"), chrono_tz::IANA_TZDB_VERSION)
@@ -51,6 +51,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Arguments),
+    Demo(demo::Arguments),
     Credentials(credentials::Arguments),
     Whoami(client::whoami::Arguments),
     Profiles(client::profiles::Arguments),
@@ -77,6 +78,7 @@ impl Cli {
         }
         match self.command {
             Command::Dev(arguments) => dev::run(&arguments, screen),
+            Command::Demo(arguments) => demo::run(&arguments, screen),
             Command::Policy(arguments) => policy::run(&arguments, screen),
             Command::Credentials(arguments) => credentials::run(&arguments, screen),
             Command::Whoami(arguments) => client::whoami::run(&arguments, screen),

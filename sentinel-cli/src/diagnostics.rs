@@ -4,7 +4,7 @@
 use std::io;
 use std::str::FromStr;
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -24,6 +24,13 @@ pub(crate) fn to_stderr(screen: &Screen) {
     });
     let lines =
         tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(screen.colors_err());
+    // What other crates say in detail is theirs to word, whatever is asked for:
+    // some print requests whole, and what a caller sends may hold a secret.
+    let worded_here = filter_fn(|said| {
+        said.target().starts_with("sentinel_") || *said.level() <= tracing::Level::INFO
+    });
+    let first =
+        tracing_subscriber::registry().with(lines).with(filter).with(worded_here).try_init();
     // Only a second subscriber can fail here, and the first is as good.
-    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
+    drop(first);
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod command;
+mod demo;
 mod dev;
 mod diagnostics;
 mod manual;

@@ -21,8 +21,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::Endpoint;
-use super::tvm::https_client;
+use super::{Endpoint, http};
 use crate::Failure;
 
 /// Whose credentials sign, and for which region.
@@ -45,7 +44,7 @@ impl Ambient {
         let region = region(profile, endpoint).await;
         // SSO and roles ask AWS for credentials, in the region of the profile.
         let config = ProviderConfig::without_region()
-            .with_http_client(https_client())
+            .with_http_client(http::for_providers())
             .with_region(Some(Region::new(region.clone())));
         let mut from_profile = ProfileFileCredentialsProvider::builder().configure(&config);
         let found = match profile {

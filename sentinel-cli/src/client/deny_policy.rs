@@ -2,10 +2,12 @@
 //! which nobody can recall. It denies on `aws:SourceIdentity`, which role
 //! chaining does not shed.
 
+use std::collections::BTreeMap;
+
 use clap::{ArgGroup, Args};
 use sentinel_broker::SourceIdentityFormat;
 use sentinel_store::{CallerKey, SessionHandle};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::sessions::{pages, parse_handle};
 use super::{Connection, block_on};
@@ -55,18 +57,18 @@ fn parse_format(text: &str) -> Result<SourceIdentityFormat, String> {
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let caller = arguments.user.as_deref().map(caller).transpose()?;
     let format = arguments.separator;
-    let policy = match (&arguments.session, caller) {
+    let compared = match (&arguments.session, caller) {
         (None, None) => return Err(Failure::Usage("give `--user` or `--session`".to_owned())),
-        (None, Some(caller)) => deny("StringLike", &format.of_caller(&caller)),
+        (None, Some(caller)) => ("StringLike", format.of_caller(&caller)),
         (Some(handle), Some(caller)) if handle.caller() == caller.hash() => {
-            deny("StringEquals", format.of_session(&caller, handle).as_str())
+            ("StringEquals", format.of_session(&caller, handle).to_string())
         }
         (Some(_), Some(caller)) => {
             return Err(Failure::Usage(format!("that is no session of `{caller}`")));
         }
-        (Some(handle), None) => deny("StringEquals", &ask(&arguments.connection, handle)?),
+        (Some(handle), None) => ("StringEquals", ask(&arguments.connection, handle)?),
     };
-    screen.print_json(&policy)?;
+    screen.print_json(&deny(compared))?;
     if !screen.is_json() {
         screen.note(
             "attach it to the protected roles, or as a service control policy; \
@@ -98,20 +100,43 @@ fn ask(connection: &Connection, handle: &SessionHandle) -> Result<String, Failur
 
 /// A caller as operators name them: a name, whose case does not count, or
 /// account/RoleName.
-fn caller(user: &str) -> Result<CallerKey, Failure> {
+pub(crate) fn caller(user: &str) -> Result<CallerKey, Failure> {
     sentinel_broker::parse_user(user)
         .ok_or_else(|| Failure::Usage(format!("`{user}` is neither a name nor account/RoleName")))
 }
 
-fn deny(operator: &str, source_identity: &str) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "SentinelDenyRevoked",
-            "Effect": "Deny",
-            "Action": "*",
-            "Resource": "*",
-            "Condition": { operator: { "aws:SourceIdentity": source_identity } },
+/// The operator of the condition, and what it compares with.
+pub(crate) type Comparison = (&'static str, String);
+
+/// Members in the order in which IAM's own documents have them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy {
+    version: &'static str,
+    statement: [Statement; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: &'static str,
+    effect: &'static str,
+    action: &'static str,
+    resource: &'static str,
+    condition: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+}
+
+/// The policy that denies everything to those source identities.
+pub(crate) fn deny((operator, source_identity): Comparison) -> impl Serialize {
+    let compared = BTreeMap::from([("aws:SourceIdentity", source_identity)]);
+    Policy {
+        version: "2012-10-17",
+        statement: [Statement {
+            sid: "SentinelDenyRevoked",
+            effect: "Deny",
+            action: "*",
+            resource: "*",
+            condition: BTreeMap::from([(operator, compared)]),
         }],
-    })
+    }
 }

@@ -69,6 +69,16 @@ impl FromStr for Endpoint {
 }
 
 impl Endpoint {
+    /// This machine, at no port in particular.
+    pub(crate) fn local() -> Self {
+        Self {
+            scheme: "http",
+            authority: "localhost".to_owned(),
+            host: "localhost".to_owned(),
+            prefix: String::new(),
+        }
+    }
+
     /// Host and port, as the Host header bears them.
     #[must_use]
     pub(crate) fn authority(&self) -> &str {

@@ -4,8 +4,9 @@
 mod ambient;
 mod cache;
 pub(crate) mod credentials;
-mod deny_policy;
+pub(crate) mod deny_policy;
 mod endpoint;
+pub(crate) mod http;
 pub(crate) mod profiles;
 mod refused;
 pub(crate) mod sessions;

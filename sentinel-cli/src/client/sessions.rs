@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use sentinel_store::{SessionHandle, SessionId};
 use serde::{Deserialize, Serialize};
@@ -250,7 +251,8 @@ fn table(sessions: &[Listed]) -> String {
     let rows: Vec<[String; 6]> = sessions
         .iter()
         .map(|s| {
-            [&s.session, &s.user, &s.profile, &s.state, &s.created, &s.expires]
+            let [created, expires] = [&s.created, &s.expires].map(|at| to_the_second(at));
+            [&s.session, &s.user, &s.profile, &s.state, &created, &expires]
                 .map(|cell| printable(cell))
         })
         .collect();
@@ -272,6 +274,12 @@ fn table(sessions: &[Listed]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A time as people read it; what is no time stays as it is.
+fn to_the_second(at: &str) -> String {
+    DateTime::parse_from_rfc3339(at)
+        .map_or_else(|_| at.to_owned(), |at| at.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
 impl Revoke {

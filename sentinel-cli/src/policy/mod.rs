@@ -2,7 +2,7 @@
 
 mod check;
 mod eval;
-// mod explain;
+mod explain;
 mod question;
 mod requests;
 mod sarif;
@@ -21,11 +21,10 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and only for as long as it runs")]
 enum Command {
     Check(check::Arguments),
     Eval(eval::Arguments),
-    // Explain(explain::Arguments),
+    Explain(explain::Arguments),
 }
 
 impl Arguments {
@@ -33,7 +32,7 @@ impl Arguments {
     pub(crate) fn takes(&self, format: Format) -> bool {
         match (&self.command, format) {
             (Command::Check(_), Format::Sarif) => true,
-            (Command::Eval(_), Format::Sarif) => false,
+            (Command::Eval(_) | Command::Explain(_), Format::Sarif) => false,
             (_, Format::Human | Format::Json) => true,
         }
     }
@@ -43,6 +42,6 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     match &arguments.command {
         Command::Check(arguments) => check::run(arguments, screen),
         Command::Eval(arguments) => eval::run(arguments, screen),
-        // Command::Explain(arguments) => explain::run(arguments, screen),
+        Command::Explain(arguments) => explain::run(arguments, screen),
     }
 }

@@ -332,8 +332,8 @@ impl Change {
             }
             Self::Signature(at, to) => {
                 changed = changed.authorization(|text| {
-                    let start = text.len() - 64 + at;
-                    format!("{}{to}{}", &text[..start], &text[start + 1..])
+                    let at = text.len() - 64 + at;
+                    text.char_indices().map(|(i, c)| if i == at { to } else { c }).collect()
                 });
             }
             Self::SignedHeaders(names) => {

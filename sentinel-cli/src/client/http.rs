@@ -1,0 +1,165 @@
+//! One HTTP exchange, signed or not, within bounds: no redirect is followed, and
+//! no answer may be endless in size or time. It is the HTTP client of the AWS
+//! crates, so that there is one TLS stack in the program.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorSettings, SharedHttpClient,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Bytes;
+use sentinel_store::Secret;
+
+use super::Endpoint;
+use crate::Failure;
+
+/// The TVM answers within 25 s.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_ANSWER: usize = 8 * 1024 * 1024;
+
+/// The HTTPS client that the AWS providers of credentials use.
+pub(super) fn for_providers() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+/// With what a request is signed, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signing<'a> {
+    pub(crate) credentials: &'a Credentials,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+}
+
+/// A request before it is signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: &'a str,
+    /// Path and query, under the endpoint's own prefix.
+    pub(crate) target: String,
+    /// Besides Host.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) status: u16,
+    /// `X-Sentinel-Session-ID`: a bearer secret.
+    pub(crate) session_id: Option<Secret>,
+    pub(crate) body: Bytes,
+}
+
+/// A server to exchange with.
+#[derive(Debug)]
+pub(crate) struct Http {
+    endpoint: Endpoint,
+    connector: Connector,
+}
+
+impl Http {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        // A proxy is for what lies beyond this machine.
+        let proxy =
+            if endpoint.is_loopback() { ProxyConfig::disabled() } else { ProxyConfig::from_env() };
+        let connector = Connector::builder()
+            .connector_settings(
+                HttpConnectorSettings::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .read_timeout(TIMEOUT)
+                    .build(),
+            )
+            .proxy_config(proxy)
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build();
+        Self { endpoint, connector }
+    }
+
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Makes a request, signed if there is something to sign with.
+    pub(crate) fn request(
+        &self,
+        outgoing: Outgoing<'_>,
+        signing: Option<Signing<'_>>,
+    ) -> Result<HttpRequest, Failure> {
+        let Outgoing { method, target, mut headers, body } = outgoing;
+        let url = self.endpoint.route(&target);
+        headers.push(("host", self.endpoint.authority().to_owned()));
+        let signature = match signing {
+            Some(signing) => signature(method, &url, &headers, &body, signing)?,
+            None => Vec::new(),
+        };
+        let unsendable = |error| Failure::because("cannot make the request", error);
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method(method).map_err(unsendable)?;
+        request.set_uri(url).map_err(unsendable)?;
+        for (name, value) in headers.into_iter().chain(signature) {
+            request.headers_mut().try_insert(name, value).map_err(unsendable)?;
+        }
+        Ok(request)
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(crate) async fn exchange(&self, request: HttpRequest) -> Result<Received, Failure> {
+        let unreachable = || format!("cannot reach {}", self.endpoint);
+        let exchange = async {
+            let response = self
+                .connector
+                .call(request)
+                .await
+                .map_err(|error| Failure::because(unreachable(), error))?;
+            let status = response.status().as_u16();
+            let session_id = response.headers().get("x-sentinel-session-id").map(Secret::new);
+            let body = Limited::new(response.into_body(), MAX_ANSWER)
+                .collect()
+                .await
+                .map_err(|error| Failure::because(unreachable(), error))?
+                .to_bytes();
+            Ok(Received { status, session_id, body })
+        };
+        tokio::time::timeout(TIMEOUT, exchange)
+            .await
+            .map_err(|_| Failure::undone(format!("{}: no answer in time", unreachable())))?
+    }
+}
+
+/// The headers that sign a request.
+fn signature(
+    method: &str,
+    url: &str,
+    headers: &[(&'static str, String)],
+    body: &[u8],
+    signing: Signing<'_>,
+) -> Result<Vec<(&'static str, String)>, Failure> {
+    let unsignable = "cannot sign the request";
+    let identity = signing.credentials.clone().into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(signing.region)
+        .name(signing.service)
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|error| Failure::because(unsignable, error))?
+        .into();
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))
+        .map_err(|error| Failure::because(unsignable, error))?;
+    let (instructions, _) =
+        sign(signable, &params).map_err(|error| Failure::because(unsignable, error))?.into_parts();
+    let (signed, _) = instructions.into_parts();
+    Ok(signed.into_iter().map(|header| (header.name(), header.value().to_owned())).collect())
+}

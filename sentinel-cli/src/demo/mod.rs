@@ -1,0 +1,39 @@
+//! `sentinel demo`: the main job of Sentinel, walked through as different
+//! people against a real `sentinel dev` of this same binary, over real HTTP with
+//! real signatures. It believes nothing that it has not seen, and exits 0 only
+//! if every step went as it should.
+
+mod people;
+mod server;
+mod step;
+mod story;
+
+use clap::Args;
+
+use crate::client::block_on;
+use crate::screen::Screen;
+use crate::{Failure, Outcome};
+use step::Telling;
+
+/// Watch Sentinel work: who is let in, who is not and why, and what revocation
+/// does.
+///
+/// Everything happens on this machine, in a temporary folder, in a few seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel demo
+  sentinel demo --format json")]
+pub(crate) struct Arguments {}
+
+pub(crate) fn run(_: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let folder = tempfile::Builder::new()
+        .prefix("sentinel-demo-")
+        .tempdir()
+        .map_err(|error| Failure::because("cannot make a temporary folder", error))?;
+    let mut telling = Telling::new(screen);
+    block_on(story::tell(folder.path(), &mut telling))?;
+    let good = telling.end()?;
+    folder.close().map_err(|error| Failure::because("cannot clean up", error))?;
+    Ok(if good { Outcome::Done } else { Outcome::No })
+}

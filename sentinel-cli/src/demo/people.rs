@@ -1,0 +1,184 @@
+//! What the people of the story can do: ask, with their own signature.
+
+use aws_credential_types::Credentials;
+use serde_json::Value;
+
+use super::server::Server;
+use crate::Failure;
+use crate::client::http::{Http, Outgoing, Received, Signing};
+
+/// What somebody got.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) status: u16,
+    pub(super) session_id: Option<String>,
+    pub(super) body: Value,
+    text: String,
+}
+
+/// Credentials that somebody got, and the session that goes with them.
+#[derive(Debug)]
+pub(super) struct Vended {
+    pub(super) credentials: Credentials,
+    pub(super) session_id: String,
+}
+
+/// All of them, and the server they talk to.
+#[derive(Debug)]
+pub(super) struct People {
+    http: Http,
+    pub(super) server: Server,
+}
+
+impl People {
+    pub(super) fn new(server: Server) -> Self {
+        Self { http: Http::new(server.endpoint.clone()), server }
+    }
+
+    /// Somebody asks the TVM.
+    pub(super) async fn ask(&self, name: &str, target: &str) -> Result<Seen, Failure> {
+        self.send(self.credentials(name)?, "execute-api", "GET", target, None).await
+    }
+
+    /// Somebody tells the TVM to do something.
+    pub(super) async fn tell(
+        &self,
+        name: &str,
+        target: &str,
+        body: Value,
+    ) -> Result<Seen, Failure> {
+        let body = ("application/json", body.to_string());
+        self.send(self.credentials(name)?, "execute-api", "POST", target, Some(body)).await
+    }
+
+    /// Somebody asks STS whose credentials these are.
+    pub(super) async fn whose(&self, credentials: &Credentials) -> Result<Seen, Failure> {
+        let form = "Action=GetCallerIdentity&Version=2011-06-15".to_owned();
+        let body = ("application/x-www-form-urlencoded; charset=utf-8", form);
+        self.send(credentials, "sts", "POST", "/sts/", Some(body)).await
+    }
+
+    /// Somebody uses an API behind the authorizer.
+    pub(super) async fn use_api(&self, session_id: Option<&str>) -> Result<Seen, Failure> {
+        let headers = session_id.map(|id| ("x-sentinel-session-id", id.to_owned()));
+        let outgoing = Outgoing {
+            method: "GET",
+            target: "/downstream/orders".to_owned(),
+            headers: headers.into_iter().collect(),
+            body: Vec::new(),
+        };
+        Ok(Seen::new(self.http.exchange(self.http.request(outgoing, None)?).await?))
+    }
+
+    /// Somebody signs one request, and sends another in its place.
+    pub(super) async fn forge(
+        &self,
+        name: &str,
+        signed: &str,
+        sent: &str,
+    ) -> Result<Seen, Failure> {
+        let signing = Signing {
+            credentials: self.credentials(name)?,
+            region: "us-east-1",
+            service: "execute-api",
+        };
+        let outgoing = Outgoing {
+            method: "GET",
+            target: signed.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let mut request = self.http.request(outgoing, Some(signing))?;
+        request
+            .set_uri(self.http.endpoint().route(sent))
+            .map_err(|error| Failure::because("cannot change the request", error))?;
+        Ok(Seen::new(self.http.exchange(request).await?))
+    }
+
+    fn credentials(&self, name: &str) -> Result<&Credentials, Failure> {
+        self.server
+            .identities
+            .get(name)
+            .ok_or_else(|| Failure::undone(format!("`{name}` is not one of the callers")))
+    }
+
+    async fn send(
+        &self,
+        credentials: &Credentials,
+        service: &str,
+        method: &str,
+        target: &str,
+        body: Option<(&str, String)>,
+    ) -> Result<Seen, Failure> {
+        let (headers, body) = match body {
+            Some((content_type, body)) => {
+                (vec![("content-type", content_type.to_owned())], body.into_bytes())
+            }
+            None => (Vec::new(), Vec::new()),
+        };
+        let outgoing = Outgoing { method, target: target.to_owned(), headers, body };
+        let signing = Signing { credentials, region: "us-east-1", service };
+        Ok(Seen::new(self.http.exchange(self.http.request(outgoing, Some(signing))?).await?))
+    }
+}
+
+impl Seen {
+    fn new(received: Received) -> Self {
+        let Received { status, session_id, body } = received;
+        Self {
+            status,
+            session_id: session_id.map(|id| id.reveal().to_owned()),
+            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+            text: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
+    /// A member of the body, as text.
+    pub(super) fn text(&self, member: &str) -> &str {
+        self.body.get(member).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What stands in an element of an XML body.
+    pub(super) fn element(&self, name: &str) -> &str {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        self.text
+            .split_once(&open)
+            .and_then(|(_, rest)| rest.split_once(&close))
+            .map_or("", |(inside, _)| inside)
+    }
+
+    /// Whether it is a refusal with that status and code.
+    pub(super) fn is_refusal(&self, status: u16, code: &str) -> bool {
+        self.status == status && self.text("Code") == code
+    }
+
+    /// In one line, without anything secret.
+    pub(super) fn summary(&self) -> String {
+        let code = self.text("Code");
+        if !code.is_empty() {
+            return format!("{} {code}: {}", self.status, self.text("Message"));
+        }
+        let key = self.text("AccessKeyId");
+        if !key.is_empty() {
+            return format!("{} {key}, until {}", self.status, self.text("Expiration"));
+        }
+        let message = self.text("message");
+        if message.is_empty() {
+            self.status.to_string()
+        } else {
+            format!("{} {message}", self.status)
+        }
+    }
+
+    /// The credentials, if that is what it is.
+    pub(super) fn vended(&self) -> Option<Vended> {
+        let credentials = Credentials::new(
+            self.body.get("AccessKeyId")?.as_str()?,
+            self.body.get("SecretAccessKey")?.as_str()?,
+            Some(self.body.get("Token")?.as_str()?.to_owned()),
+            None,
+            "sentinel demo",
+        );
+        Some(Vended { credentials, session_id: self.session_id.clone()? })
+    }
+}

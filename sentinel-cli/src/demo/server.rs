@@ -1,0 +1,143 @@
+//! The server of the story: a child process of this same binary.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aws_credential_types::Credentials;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::Failure;
+use crate::client::Endpoint;
+
+/// The longest that it may take to be ready, or to record a decision.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running `sentinel dev`. It is killed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    lines: Receiver<String>,
+    pub(super) endpoint: Endpoint,
+    pub(super) identities: HashMap<String, Credentials>,
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    url: String,
+    credentials_file: PathBuf,
+    identities: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+impl Server {
+    /// Starts it on a free port, over that folder, and waits until it is ready.
+    pub(super) fn start(data: &Path) -> Result<Self, Failure> {
+        let cannot = |error| Failure::because("cannot start `sentinel dev`", error);
+        let program = std::env::current_exe().map_err(cannot)?;
+        let mut child = Command::new(program)
+            .args(["dev", "--format", "json", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            // Only what it says itself: the story is about decisions.
+            .env("RUST_LOG", "error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(cannot)?;
+        let lines = match child.stdout.take() {
+            Some(stdout) => follow(stdout),
+            None => return Err(Failure::undone("`sentinel dev` has no output")),
+        };
+        let mut server =
+            Self { child, lines, endpoint: Endpoint::local(), identities: HashMap::new() };
+        let ready: Ready = server.line().and_then(|line| {
+            serde_json::from_str(&line)
+                .map_err(|error| Failure::because("`sentinel dev` is not ready", error))
+        })?;
+        server.endpoint = ready
+            .url
+            .parse()
+            .map_err(|error| Failure::because("`sentinel dev` names no address", error))?;
+        let file = std::fs::read_to_string(&ready.credentials_file).map_err(cannot)?;
+        for Named { name } in ready.identities {
+            let credentials = section(&file, &name).ok_or_else(|| {
+                Failure::undone(format!(
+                    "there is no access key of `{name}` in the credentials file"
+                ))
+            })?;
+            server.identities.insert(name, credentials);
+        }
+        Ok(server)
+    }
+
+    /// Kills it without warning, as a power cut would.
+    pub(super) fn kill(mut self) -> Result<(), Failure> {
+        self.child.kill().map_err(|error| Failure::because("cannot kill `sentinel dev`", error))?;
+        self.child.wait().map_err(|error| Failure::because("cannot kill `sentinel dev`", error))?;
+        Ok(())
+    }
+
+    /// The record of the decision on a request: they come in order.
+    pub(super) fn record(&self, request_id: &str) -> Result<Value, Failure> {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let record: Value = serde_json::from_str(&self.line()?).unwrap_or_default();
+            if record.get("request_id").and_then(Value::as_str) == Some(request_id) {
+                return Ok(record);
+            }
+        }
+        Err(Failure::undone("the decision was not recorded"))
+    }
+
+    fn line(&self) -> Result<String, Failure> {
+        self.lines.recv_timeout(PATIENCE).map_err(|error| match error {
+            RecvTimeoutError::Timeout => Failure::undone("`sentinel dev` says nothing"),
+            RecvTimeoutError::Disconnected => Failure::undone("`sentinel dev` ended early"),
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Reads lines for as long as there are any, so that the child never waits for
+/// us.
+fn follow(stdout: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// The access key in a section of an AWS credentials file.
+fn section(file: &str, name: &str) -> Option<Credentials> {
+    let header = format!("[{name}]");
+    let values: HashMap<&str, &str> = file
+        .lines()
+        .skip_while(|line| *line != header)
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once(" = "))
+        .collect();
+    let (id, secret) = (values.get("aws_access_key_id")?, values.get("aws_secret_access_key")?);
+    Some(Credentials::new(*id, *secret, None, None, "sentinel demo"))
+}

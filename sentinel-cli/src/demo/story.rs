@@ -1,0 +1,287 @@
+//! The story, chapter by chapter.
+
+use std::path::Path;
+
+use sentinel_broker::SourceIdentityFormat;
+use sentinel_store::SessionId;
+use serde_json::{Value, json};
+
+use super::people::{People, Vended};
+use super::server::Server;
+use super::step::Telling;
+use crate::Failure;
+use crate::client::deny_policy;
+
+/// Tells it, over a server with its data in that folder.
+pub(super) async fn tell(folder: &Path, telling: &mut Telling<'_>) -> Result<(), Failure> {
+    let people = People::new(Server::start(folder)?);
+    who_is_who(&people, telling).await?;
+    let alice = alice_gets_in(&people, telling).await?;
+    who_is_refused(&people, telling).await?;
+    nothing_can_be_forged(&people, telling).await?;
+    revocation(&people, &alice, telling).await?;
+    let new = reinstatement(&people, &alice, telling).await?;
+    people.server.kill()?;
+    after_a_crash(folder, &alice, &new, telling).await
+}
+
+async fn who_is_who(people: &People, telling: &mut Telling<'_>) -> Result<(), Failure> {
+    telling.chapter(
+        "1. Who is who",
+        "Everybody signs with AWS keys of their own (SigV4). Who they are is what the signature\n\
+         proves, never what a request says.",
+    )?;
+    for (name, operator) in [
+        ("alice", false),
+        ("bob", false),
+        ("mallory", false),
+        ("carol", true),
+        ("ci/build-7", false),
+    ] {
+        let seen = people.ask(name, "/whoami").await?;
+        let right = seen.status == 200
+            && seen.text("user") == name
+            && seen.body.get("operator") == Some(&Value::Bool(operator));
+        let expected = if operator { "an operator, who may revoke" } else { "a caller" };
+        let shown = format!("{} {}", seen.text("user"), seen.text("principal"));
+        telling.step(&format!("{name} asks: who am I?"), expected, &shown, right)?;
+    }
+    Ok(())
+}
+
+async fn alice_gets_in(people: &People, telling: &mut Telling<'_>) -> Result<Vended, Failure> {
+    telling.chapter(
+        "2. Alice gets in",
+        "The policy lets alice have `production` for half an hour. Her credentials bear her name,\n\
+         and a session goes with them that can be ended at any moment.",
+    )?;
+    let seen = people.ask("alice", "/?profile=production").await?;
+    let vended = seen.vended();
+    telling.step(
+        "alice asks for production",
+        "credentials",
+        &seen.summary(),
+        seen.status == 200 && vended.is_some(),
+    )?;
+    let Some(vended) = vended else {
+        return Err(Failure::undone("without credentials the story cannot go on"));
+    };
+    let whose = people.whose(&vended.credentials).await?;
+    let arn = whose.element("Arn").to_owned();
+    telling.step(
+        "alice asks STS whose credentials these are",
+        "the role of production, in a session that names alice",
+        &arn,
+        whose.status == 200
+            && arn.contains(":assumed-role/SentinelProtected-production/sentinel-alice-"),
+    )?;
+    let seen = people.use_api(Some(&vended.session_id)).await?;
+    telling.step(
+        "alice uses an API that stands behind the authorizer",
+        "let through, as alice on production",
+        &format!("{} {} on {}", seen.status, seen.text("user"), seen.text("profile")),
+        seen.status == 200 && seen.text("user") == "alice" && seen.text("profile") == "production",
+    )?;
+    let seen = people.use_api(None).await?;
+    let right = seen.status == 401;
+    telling.step("somebody uses it without a session", "401", &seen.summary(), right)?;
+    let made_up = format!("session-{}", "a".repeat(68));
+    let seen = people.use_api(Some(&made_up)).await?;
+    let right = seen.status == 403;
+    telling.step("somebody makes a session up", "403", &seen.summary(), right)?;
+    Ok(vended)
+}
+
+async fn who_is_refused(people: &People, telling: &mut Telling<'_>) -> Result<(), Failure> {
+    telling.chapter(
+        "3. Who is not let in, and why",
+        "A refusal says what to do next, and no more. Why is in the record, for those who keep the\n\
+         policy.",
+    )?;
+    for (name, profile, code, rule) in [
+        ("mallory", "production", "POLICY_DENY", Some("left-the-company")),
+        ("bob", "production", "APPROVAL_REQUIRED", Some("production-with-approval")),
+        ("bob", "billing", "POLICY_DENY", None),
+    ] {
+        let seen = people.ask(name, &format!("/?profile={profile}")).await?;
+        let right = seen.is_refusal(403, code);
+        telling.step(&format!("{name} asks for {profile}"), code, &seen.summary(), right)?;
+        let record = people.server.record(seen.text("RequestId"))?;
+        let by = record.get("rule").and_then(Value::as_str);
+        let reason = record.get("reason").and_then(Value::as_str);
+        telling.step(
+            "  and the record says why",
+            &rule.map_or("no rule matched".to_owned(), |rule| format!("rule `{rule}`")),
+            &match (by, reason) {
+                (Some(rule), Some(reason)) => format!("rule `{rule}`: {reason}"),
+                (Some(rule), None) => format!("rule `{rule}`"),
+                (None, _) => "no rule matched".to_owned(),
+            },
+            by == rule,
+        )?;
+    }
+    for (name, profile) in [("bob", "staging"), ("ci/build-7", "staging")] {
+        let seen = people.ask(name, &format!("/?profile={profile}")).await?;
+        let right = seen.vended().is_some();
+        telling.step(
+            &format!("{name} asks for {profile}"),
+            "credentials",
+            &seen.summary(),
+            right,
+        )?;
+    }
+    Ok(())
+}
+
+async fn nothing_can_be_forged(people: &People, telling: &mut Telling<'_>) -> Result<(), Failure> {
+    telling.chapter(
+        "4. Nothing can be forged",
+        "A signature is for one request. Whatever is changed on its way, it is refused before\n\
+         anything is decided.",
+    )?;
+    let seen = people.forge("alice", "/?profile=staging", "/?profile=production").await?;
+    telling.step(
+        "alice signs for staging, and on its way it becomes production",
+        "IAM_AUTH_REQUIRED, and nothing is vended",
+        &seen.summary(),
+        seen.is_refusal(403, "IAM_AUTH_REQUIRED") && seen.vended().is_none(),
+    )?;
+    let seen = people.forge("mallory", "/whoami", "/?profile=production").await?;
+    telling.step(
+        "mallory uses the signature of another request",
+        "IAM_AUTH_REQUIRED, and nothing is vended",
+        &seen.summary(),
+        seen.is_refusal(403, "IAM_AUTH_REQUIRED") && seen.vended().is_none(),
+    )
+}
+
+async fn revocation(
+    people: &People,
+    alice: &Vended,
+    telling: &mut Telling<'_>,
+) -> Result<(), Failure> {
+    telling.chapter(
+        "5. Carol revokes alice on production",
+        "Alice's laptop is gone. Carol is an operator; what she revokes is refused on the very next\n\
+         request.",
+    )?;
+    let seen = people.ask("carol", "/sessions?user=alice&profile=production").await?;
+    let empty = Vec::new();
+    let sessions = seen.body.get("sessions").and_then(Value::as_array).unwrap_or(&empty);
+    let active = |session: &&Value| session.get("state") == Some(&json!("active"));
+    let live = sessions.iter().filter(active).count();
+    telling.step(
+        "carol lists alice's sessions on production",
+        "one, active",
+        &format!("{} of {} active", live, sessions.len()),
+        seen.status == 200 && live == 1 && sessions.len() == 1,
+    )?;
+    let seen = people.ask("bob", "/sessions?user=alice").await?;
+    let right = seen.is_refusal(403, "FORBIDDEN");
+    telling.step("bob, who is no operator, tries the same", "FORBIDDEN", &seen.summary(), right)?;
+
+    let order = json!({ "user": "alice", "profile": "production", "reason": "laptop stolen" });
+    let seen = people.tell("carol", "/sessions/revoke", order).await?;
+    telling.step(
+        "carol revokes alice on production",
+        "done",
+        &format!("{} {}", seen.status, seen.body),
+        seen.status == 200,
+    )?;
+    let seen = people.use_api(Some(&alice.session_id)).await?;
+    let right = seen.status == 403;
+    telling.step("alice's session is shown to the API", "refused", &seen.summary(), right)?;
+    let seen = people.ask("alice", "/?profile=production").await?;
+    let right = seen.is_refusal(403, "SESSION_REVOKED");
+    telling.step("alice asks for production again", "SESSION_REVOKED", &seen.summary(), right)?;
+    let seen = people.ask("alice", "/?profile=staging").await?;
+    let right = seen.vended().is_some();
+    telling.step(
+        "alice asks for staging, which carol left her",
+        "credentials",
+        &seen.summary(),
+        right,
+    )?;
+
+    let whose = people.whose(&alice.credentials).await?;
+    telling.step(
+        "alice's AWS credentials themselves",
+        "still good: AWS has no way to recall them; this policy on the role stops them",
+        whose.element("Arn"),
+        whose.status == 200,
+    )?;
+    telling.show(&deny_policy_of(alice)?)
+}
+
+/// The policy that `sentinel sessions deny-policy` prints.
+fn deny_policy_of(alice: &Vended) -> Result<String, Failure> {
+    let unreadable = |error| Failure::because("cannot read alice's session", error);
+    let id = SessionId::parse(&alice.session_id).map_err(unreadable)?;
+    let caller = deny_policy::caller("alice")?;
+    let stamp = SourceIdentityFormat::default().of_session(&caller, &id.handle);
+    serde_json::to_string_pretty(&deny_policy::deny(("StringEquals", stamp.to_string())))
+        .map_err(|error| Failure::because("cannot print the policy", error))
+}
+
+async fn reinstatement(
+    people: &People,
+    alice: &Vended,
+    telling: &mut Telling<'_>,
+) -> Result<Vended, Failure> {
+    telling.chapter(
+        "6. Carol lets alice in again",
+        "New sessions can be had; old ones stay dead, whoever holds them.",
+    )?;
+    let order = json!({ "user": "alice", "profile": "production", "reason": "new laptop" });
+    let seen = people.tell("alice", "/sessions/reinstate", order.clone()).await?;
+    let right = seen.is_refusal(403, "FORBIDDEN");
+    telling.step("alice tries to reinstate herself", "FORBIDDEN", &seen.summary(), right)?;
+    let seen = people.tell("carol", "/sessions/reinstate", order).await?;
+    let right = seen.status == 200;
+    telling.step(
+        "carol reinstates alice",
+        "done",
+        &format!("{} {}", seen.status, seen.body),
+        right,
+    )?;
+    let seen = people.ask("alice", "/?profile=production").await?;
+    let vended = seen.vended();
+    let right = vended.is_some();
+    telling.step("alice asks for production", "credentials", &seen.summary(), right)?;
+    let Some(vended) = vended else {
+        return Err(Failure::undone("without credentials the story cannot go on"));
+    };
+    api(people, "her new session", &vended, true, telling).await?;
+    api(people, "her old session", alice, false, telling).await?;
+    Ok(vended)
+}
+
+async fn after_a_crash(
+    folder: &Path,
+    old: &Vended,
+    new: &Vended,
+    telling: &mut Telling<'_>,
+) -> Result<(), Failure> {
+    telling.chapter(
+        "7. The server is killed, and comes back",
+        "What was acknowledged is on disk: no crash revives a session, or loses one.",
+    )?;
+    let people = People::new(Server::start(folder)?);
+    api(&people, "the revoked session", old, false, telling).await?;
+    api(&people, "the good session", new, true, telling).await?;
+    people.server.kill()
+}
+
+/// Shows a session to the API behind the authorizer.
+async fn api(
+    people: &People,
+    which: &str,
+    vended: &Vended,
+    good: bool,
+    telling: &mut Telling<'_>,
+) -> Result<(), Failure> {
+    let seen = people.use_api(Some(&vended.session_id)).await?;
+    let (expected, status) = if good { ("let through", 200) } else { ("refused", 403) };
+    let what = format!("{which} is shown to the API");
+    telling.step(&what, expected, &seen.summary(), seen.status == status)
+}
