@@ -1,10 +1,13 @@
 //! Diagnostics of the server, on stderr: what decisions are not. `RUST_LOG`
 //! says how much, as `info` or `sentinel_broker=debug,warn`.
+//!
+//! It says so for our crates. Others are heard up to `info` only: at `trace`,
+//! `aws-sigv4` writes the headers of what it signs, session tokens included.
 
 use std::io;
 use std::str::FromStr;
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -22,9 +25,12 @@ pub(crate) fn to_stderr(screen: &Screen) {
                 targets.with_target(name, default)
             })
     });
+    let ours_or_info =
+        filter_fn(|of| of.target().starts_with("sentinel_") || *of.level() <= tracing::Level::INFO);
     let lines =
         tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(screen.colors_err());
-    let first = tracing_subscriber::registry().with(lines).with(filter).try_init();
+    let first =
+        tracing_subscriber::registry().with(lines).with(filter).with(ours_or_info).try_init();
     // Only a second subscriber can fail here, and the first is as good.
     drop(first);
 }
