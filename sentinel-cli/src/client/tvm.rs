@@ -87,7 +87,7 @@ impl Tvm {
             }
             // What was asked is not a question at all.
             400 => Err(Failure::Usage(Refused::read(status, &body).to_string())),
-            400..=499 => {
+            401..=499 => {
                 let refused = Refused::read(status, &body);
                 match refused.code.as_str() {
                     // Not an answer yet: it may be yes a little later.
