@@ -123,6 +123,11 @@ def table() -> list[Step]:
              "--bin", "sentinel"],
             count=preparation,
         ),
+        Step(
+            "instruction counts",
+            [sys.executable, "scripts/instructions.py", "--require"],
+            needs=[program("valgrind", "instructions are counted with it")],
+        ),
         Step("demo", [sentinel, "demo"], after="release build", limit_seconds=120),
         Step(
             "clients",

@@ -72,7 +72,20 @@ impl Policy {
         situation: &Situation<'_>,
         memory: &mut M,
     ) -> Result<Option<u32>, M::Error> {
-        let mut candidates = self.index.candidates(&situation.given);
+        // Most policies ask for profiles and users alone.
+        if self.index.asked() <= 2 {
+            self.search_in::<M, 2>(situation, memory)
+        } else {
+            self.search_in::<M, NAME_KINDS>(situation, memory)
+        }
+    }
+
+    fn search_in<M: Memory, const LANES: usize>(
+        &self,
+        situation: &Situation<'_>,
+        memory: &mut M,
+    ) -> Result<Option<u32>, M::Error> {
+        let mut candidates = self.index.candidates::<LANES>(&situation.given);
         let mut judge = Judge { policy: self, situation, memory };
         while let Some((index, unsure)) = candidates.next() {
             let Some(rule) = self.rules.get(index as usize) else { continue };

@@ -226,30 +226,35 @@ impl fmt::Debug for Column {
 pub(crate) struct Index {
     /// Of the kinds that the policy speaks of, those first that rules ask for.
     columns: Vec<(NameKind, Column)>,
-    /// How many rules ask for.
+    /// How many of them rules ask for.
     asked: usize,
-    /// Where no rule asks for any name: a column in which every rule is open.
-    unasked: Option<Column>,
-    /// The block after the last.
-    end: u32,
+    /// Every rule, for a kind that no rule asks for.
+    every: Vec<Word>,
 }
 
 impl Index {
     /// Ends the adding to columns of so many rules.
     pub(crate) fn new(mut columns: [Column; NAME_KINDS], rules: usize) -> Self {
         columns.iter_mut().for_each(Column::finish);
-        let first = columns.first().cloned();
         let mut columns: Vec<_> =
             NameKind::ALL.into_iter().zip(columns).filter(|(_, column)| column.mentioned).collect();
         columns.sort_by_key(|(_, column)| !column.asked);
         let asked = columns.iter().filter(|(_, column)| column.asked).count();
-        Self {
-            columns,
-            asked,
-            // Without an asking rule every column has all rules open.
-            unasked: if asked == 0 { first } else { None },
-            end: u32::try_from(rules.div_ceil(64)).unwrap_or(NO_BLOCK),
-        }
+        let every = (0..)
+            .step_by(64)
+            .take_while(|first| *first < rules)
+            .zip(0..)
+            .map(|(first, block)| {
+                let all = u64::MAX >> 64_usize.saturating_sub(rules - first);
+                Word { settled: all, open: all, next: block }
+            })
+            .collect();
+        Self { columns, asked, every }
+    }
+
+    /// How many kinds of names rules ask for.
+    pub(crate) const fn asked(&self) -> usize {
+        self.asked
     }
 
     /// What the policy knows of the names in a request, in the order of
@@ -264,21 +269,20 @@ impl Index {
         all
     }
 
-    /// The rules that names so looked up leave possible.
-    pub(crate) fn candidates(&self, given: &[Given; NAME_KINDS]) -> Candidates<'_> {
-        let lane = |at: usize| {
-            let (kind, column) = self.columns.get(at).filter(|(_, column)| column.asked)?;
-            Some(column.lane(*kind, *given.get(*kind as usize)?))
-        };
-        let lanes = std::array::from_fn(|at| lane(at).unwrap_or(Lane::EMPTY));
-        let mut candidates =
-            Candidates { lanes, used: self.asked, block: 0, bits: 0, end: self.end };
-        if let (Some(column), [lane, ..]) = (&self.unasked, &mut candidates.lanes) {
-            *lane = column.lane(NameKind::Profile, Given::Absent);
-            candidates.used = 1;
-        }
-        candidates.reach(0);
-        candidates
+    /// The rules that names so looked up leave possible. As many lanes as rules
+    /// ask for kinds are enough; the fewer there are, the less it costs.
+    pub(crate) fn candidates<const LANES: usize>(
+        &self,
+        given: &[Given; NAME_KINDS],
+    ) -> Candidates<'_, LANES> {
+        let every = Lane { words: &self.every, written: &[], unsure: 0, kind: Unsure::NOTHING };
+        let asked = self.columns.get(..self.asked).unwrap_or_default();
+        let lanes = std::array::from_fn(|at| {
+            asked.get(at).map_or(every, |(kind, column)| {
+                column.lane(*kind, given.get(*kind as usize).copied().unwrap_or(Given::Absent))
+            })
+        });
+        Candidates { lanes, following: 0, bits: 0 }
     }
 }
 
@@ -314,8 +318,6 @@ struct Lane<'p> {
 }
 
 impl Lane<'_> {
-    const EMPTY: Self = Self { words: &[], written: &[], unsure: 0, kind: Unsure::NOTHING };
-
     /// The first block from `block` on that is not empty.
     fn seek(&mut self, block: u32) -> u32 {
         // Most names are asked for by rules of one block; the search is for
@@ -343,61 +345,53 @@ impl Lane<'_> {
 
 /// The rules that the names of a request leave possible, in order.
 #[derive(Debug)]
-pub(crate) struct Candidates<'p> {
-    /// One for each kind that some rule asks for, then empty ones.
-    lanes: [Lane<'p>; NAME_KINDS],
-    used: usize,
-    /// The block whose rules are given out.
-    block: u32,
+pub(crate) struct Candidates<'p, const LANES: usize> {
+    lanes: [Lane<'p>; LANES],
+    /// The block behind the one whose rules are given out.
+    following: u32,
     /// Those of its rules that are still to come.
     bits: u64,
-    /// The block after the last.
-    end: u32,
 }
 
-impl Candidates<'_> {
-    /// Goes to the first block from `block` on in which a rule is possible.
-    fn reach(&mut self, mut block: u32) {
-        let lanes = self.lanes.get_mut(..self.used).unwrap_or_default();
-        while block < self.end {
+impl<const LANES: usize> Candidates<'_, LANES> {
+    /// Goes to the next block in which a rule is possible, and returns its
+    /// rules; none when there is no such block.
+    fn advance(&mut self) -> Option<u64> {
+        let mut block = self.following;
+        loop {
             let from = block;
-            for lane in &mut *lanes {
+            for lane in &mut self.lanes {
                 block = block.max(lane.seek(block));
+            }
+            if block == NO_BLOCK {
+                return None;
             }
             if block != from {
                 continue;
             }
-            let bits = lanes.iter_mut().fold(u64::MAX, |bits, lane| bits & lane.take(block));
-            if bits != 0 {
-                self.block = block;
-                self.bits = bits;
-                return;
-            }
+            let bits = self.lanes.iter_mut().fold(u64::MAX, |bits, lane| bits & lane.take(block));
             block += 1;
+            if bits != 0 {
+                self.following = block;
+                return Some(bits);
+            }
         }
-        self.block = self.end;
     }
 
     /// The next rule, and the kinds of its names that only its patterns can
     /// decide.
-    #[inline]
     pub(crate) fn next(&mut self) -> Option<(u32, Unsure)> {
         if self.bits == 0 {
-            if self.block < self.end {
-                self.reach(self.block + 1);
-            }
-            if self.bits == 0 {
-                return None;
-            }
+            self.bits = self.advance()?;
         }
         let bit = self.bits & self.bits.wrapping_neg();
         self.bits ^= bit;
         let mut unsure = Unsure::NOTHING;
-        for lane in self.lanes.iter().take(self.used) {
+        for lane in &self.lanes {
             if lane.unsure & bit != 0 {
                 unsure.0 |= lane.kind.0;
             }
         }
-        Some((self.block * 64 + bit.trailing_zeros(), unsure))
+        Some(((self.following - 1) * 64 + bit.trailing_zeros(), unsure))
     }
 }

@@ -4,7 +4,7 @@
 //! the other.
 
 use crate::evaluate::Judge;
-use crate::index::Unsure;
+use crate::index::{NAME_KINDS, Unsure};
 use crate::judged::Every;
 use crate::policy::{Policy, is_one_of, names};
 use crate::{
@@ -43,7 +43,7 @@ impl Policy {
         let situation = self.situation(&request, chrono::DateTime::UNIX_EPOCH);
         let mut memory = Every::of(self.clauses.judged.len());
         let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
-        let mut candidates = self.index.candidates(&situation.given);
+        let mut candidates = self.index.candidates::<NAME_KINDS>(&situation.given);
         while let Some((index, unsure)) = candidates.next() {
             let Some((compiled, rule)) = self.rule(index) else { continue };
             let Ok(other) = judge.unmet_name(&compiled.conditions, unsure);

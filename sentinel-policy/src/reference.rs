@@ -94,15 +94,15 @@ pub fn valid_until(
 /// whenever the zone's wall clock shows midnight or one of the window's hours, by
 /// any offset that the zone has in that time, and whenever that offset changes.
 fn changes(window: &Window, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
-    const QUARTER: i64 = 15 * 60;
+    const HOUR: i64 = 3_600;
     let at = |seconds| DateTime::from_timestamp(seconds, 0);
     let offset =
         |seconds| at(seconds).map(|at| window.zone.offset_from_utc_datetime(&at.naive_utc()).fix());
     let begin = now.timestamp() - 2 * 86_400;
     let mut instants = Vec::new();
     let mut offsets = vec![offset(begin)];
-    for quarter in 1..=11 * 96 {
-        let (from, to) = (begin + (quarter - 1) * QUARTER, begin + quarter * QUARTER);
+    for hour in 1..=11 * 24 {
+        let (from, to) = (begin + (hour - 1) * HOUR, begin + hour * HOUR);
         if offset(from) != offset(to) {
             offsets.push(offset(to));
             instants.extend((from..=to).find(|second| offset(*second) == offset(to)));

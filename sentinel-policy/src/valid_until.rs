@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::evaluate::{Judge, Situation, Time, outcome};
-use crate::index::Unsure;
+use crate::index::{NAME_KINDS, Unsure};
 use crate::judged::{Every, Judged};
 use crate::policy::Policy;
 use crate::{Facts, Request, Verdict};
@@ -34,7 +34,7 @@ impl Policy {
         let situation = self.situation(request, now);
         let mut memory = Every::of(self.clauses.judged.len());
         let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
-        let mut candidates = self.index.candidates(&situation.given);
+        let mut candidates = self.index.candidates::<NAME_KINDS>(&situation.given);
         // The eighth day's own last instant is looked at.
         let end = now
             .checked_add_signed(AHEAD + TimeDelta::nanoseconds(1))

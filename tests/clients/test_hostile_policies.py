@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
-import time
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -15,6 +14,7 @@ import pytest
 
 from dev import clean_environment
 
+MEASURED = Path(__file__).with_name("measured.py")
 MEBIBYTE = 1 << 20
 SECONDS = 1.0
 PEAK_BYTES = 200 * 1000 * 1000
@@ -113,34 +113,21 @@ class Checked:
     stdout: bytes
     stderr: bytes
     seconds: float
-    # At least what the process that started it took: the kernel counts from before the `exec`.
     peak_bytes: int
 
 
 def check(binary: Path, folder: Path, document: bytes, form: str) -> Checked:
     file = folder / "policy.yaml"
     file.write_bytes(document)
-    with (folder / "out").open("w+b") as out, (folder / "err").open("w+b") as err:
-        start = time.monotonic()
-        process = subprocess.Popen(
-            [binary, "policy", "check", "--format", form, file],
-            env=clean_environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-        )
-        try:
-            # `wait4` tells of this one child; `getrusage` would tell of the largest so far.
-            _, wait_status, usage = os.wait4(process.pid, 0)
-        finally:
-            process.returncode = process.returncode or 0
-        seconds = time.monotonic() - start
-        out.seek(0)
-        err.seek(0)
-        return Checked(
-            os.waitstatus_to_exitcode(wait_status), out.read(), err.read(), seconds,
-            usage.ru_maxrss * 1024,
-        )
+    report = folder / "cost.json"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", MEASURED, report, binary, "policy", "check", "--format", form, file],
+        env=clean_environment(folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return Checked(done.returncode, done.stdout, done.stderr, **json.loads(report.read_text()))
 
 
 @pytest.mark.parametrize("form", ["json", "human"])

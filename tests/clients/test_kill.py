@@ -24,6 +24,7 @@ from dev import Dev
 MOMENTS = 50
 # Beside those: killed while it starts, which is when a store recovers from the kill before.
 MOMENTS_OF_STARTING = 10
+FIRST_STARTS = 40
 
 PROFILES = ("one", "two", "three")
 CALLERS = ("alice", "bob", "ci/build-7")
@@ -219,3 +220,18 @@ def test_invariant_2_nothing_acknowledged_is_lost_when_it_is_killed(binary: Path
     revocations = sum(pair.acknowledged_revocations for pair in pairs)
     print(f"{vends} vends and {revocations} revocations acknowledged in {len(dev.runs)} lives")
     assert vends > MOMENTS and revocations > MOMENTS // 5, "too little was going on to prove anything"
+
+
+def test_a_first_start_that_is_killed_spoils_nothing(binary: Path, tmp_path: Path) -> None:
+    """Keys and database are there whole or not at all, at whatever moment of the first start."""
+    rng = random.Random(4)
+    for attempt in range(FIRST_STARTS):
+        dev = Dev(binary, tmp_path / str(attempt), {"main": POLICY})
+        dev.launch()
+        time.sleep(rng.uniform(0, 0.03))
+        dev.kill()
+        try:
+            dev.start()
+            assert dev.vend("alice", "one").status == 200
+        finally:
+            dev.kill()

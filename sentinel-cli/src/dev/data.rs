@@ -2,9 +2,9 @@
 //! (so that they are the same for the same folder), the credentials file, the
 //! example policies, and the database.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE32_NOPAD, BASE64};
@@ -43,21 +43,18 @@ impl Data {
     /// Opens the folder, or makes one; without a path a temporary one.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let failed = |error| Failure::because("cannot use the data folder", error);
-        let temporary = match path {
-            Some(_) => None,
+        let (folder, temporary) = match path {
+            Some(path) => (path.to_owned(), None),
             None => {
-                Some(tempfile::Builder::new().prefix("sentinel-dev-").tempdir().map_err(failed)?)
+                let made = tempfile::Builder::new().prefix("sentinel-dev-").tempdir();
+                let temporary = made.map_err(failed)?;
+                (temporary.path().to_owned(), Some(temporary))
             }
-        };
-        let folder = match (path, &temporary) {
-            (Some(path), _) => path.to_owned(),
-            (None, Some(temporary)) => temporary.path().to_owned(),
-            (None, None) => PathBuf::new(),
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
         // The credentials file is named to people, who may be elsewhere.
         let folder = folder.canonicalize().map_err(failed)?;
-        let seed = seed(&folder.join("seed")).map_err(failed)?;
+        let seed = seed(&folder).map_err(failed)?;
         Ok(Self { folder, seed, _temporary: temporary })
     }
 
@@ -142,23 +139,27 @@ impl Data {
     }
 }
 
-/// Reads the seed, or makes one of the system's randomness.
-fn seed(path: &Path) -> io::Result<[u8; 32]> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(io::Error::other)?;
-            file.write_all(&seed)?;
-            file.sync_all()?;
-            Ok(seed)
+/// Reads the seed, or makes one of the system's randomness. It is there whole or
+/// not at all: a first start that is killed leaves a folder that still works.
+fn seed(folder: &Path) -> io::Result<[u8; 32]> {
+    let path = folder.join("seed");
+    if !path.try_exists()? {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        // `tempfile` makes files of mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&seed)?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(&path) {
+            Ok(_) => return Ok(seed),
+            // Another start was first, and its seed is the folder's.
+            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(failed) => return Err(failed.error),
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // Somebody may have copied the folder about.
-            fs::set_permissions(path, Permissions::from_mode(0o600))?;
-            fs::read(path)?
-                .try_into()
-                .map_err(|_| io::Error::other(format!("`{}` is damaged", path.display())))
-        }
-        Err(error) => Err(error),
     }
+    // Somebody may have copied the folder about.
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    fs::read(&path)?
+        .try_into()
+        .map_err(|_| io::Error::other(format!("`{}` is damaged", path.display())))
 }

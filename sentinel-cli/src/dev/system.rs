@@ -59,9 +59,8 @@ pub(super) fn build(
     })?;
     let keys = identities
         .into_iter()
-        .map(|identity| Ok((data.access_key(&identity)?, identity)))
-        .map(|pair: Result<_, Failure>| pair.map(|(key, identity)| (identity, key)))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|identity| data.access_key(&identity).map(|key| (identity, key)))
+        .collect::<Result<Vec<_>, Failure>>()?;
     let credentials_file = data.write_credentials(&keys)?;
     let callers = Callers::new(data, &keys, Arc::clone(&issuer))?;
 

@@ -191,8 +191,12 @@ async fn each_flaw_is_noticed_by_the_case_that_looks_for_it() {
         (Flaw::DropsLast, "a_list_of_a_caller_holds_each_of_its_sessions_once"),
         (Flaw::Repeats, "sessions_made_meanwhile_do_not_disturb_a_list"),
     ];
+    let mut tasks = tokio::task::JoinSet::new();
     for (flaw, case) in flaws {
-        let report = conformance::sessions(&flaw).await;
+        tasks.spawn(async move { (flaw, case, conformance::sessions(&flaw).await) });
+    }
+    while let Some(tried) = tasks.join_next().await {
+        let (flaw, case, report) = tried.unwrap();
         let outcome = report.outcomes().iter().find(|outcome| outcome.case == case).unwrap();
         assert!(matches!(outcome.verdict, Verdict::Broken(_)), "{flaw:?}: {outcome:?}");
         let broken = report.verdict().unwrap_err().to_string();
