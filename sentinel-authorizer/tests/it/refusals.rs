@@ -147,6 +147,13 @@ async fn invariant_1_a_store_that_fails_lets_no_session_through() {
     }
 }
 
+#[tokio::test]
+async fn a_panic_inside_refuses() {
+    let (_, id) = World::new(Simple).session().await;
+    let world = World::over(Simple, |_| Arc::new(Failing(|| panic!("told to"))));
+    assert!(!allows(&world.ask(&header(&id)).await.unwrap()));
+}
+
 /// Never answers.
 #[derive(Debug)]
 struct Silent(Arc<MemorySessions>);
