@@ -1,5 +1,8 @@
 //! Diagnostics of the server, on stderr: what decisions are not. `RUST_LOG`
 //! says how much, as `info` or `sentinel_broker=debug,warn`.
+//!
+//! It says so for our crates. Others are heard up to `info` only: at `trace`,
+//! `aws-sigv4` writes the headers of what it signs, session tokens included.
 
 use std::io;
 use std::str::FromStr;
@@ -22,15 +25,12 @@ pub(crate) fn to_stderr(screen: &Screen) {
                 targets.with_target(name, default)
             })
     });
+    let ours_or_info =
+        filter_fn(|of| of.target().starts_with("sentinel_") || *of.level() <= tracing::Level::INFO);
     let lines =
         tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(screen.colors_err());
-    // What other crates say in detail is theirs to word, whatever is asked for:
-    // some print requests whole, and what a caller sends may hold a secret.
-    let worded_here = filter_fn(|said| {
-        said.target().starts_with("sentinel_") || *said.level() <= tracing::Level::INFO
-    });
     let first =
-        tracing_subscriber::registry().with(lines).with(filter).with(worded_here).try_init();
+        tracing_subscriber::registry().with(lines).with(filter).with(ours_or_info).try_init();
     // Only a second subscriber can fail here, and the first is as good.
     drop(first);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, ValueEnum};
+use sentinel_store::ProfileName;
 use serde::{Deserialize, Serialize};
 
 use super::cache::{Key, Slot, Vended};
@@ -32,13 +33,13 @@ In ~/.aws/config, for every AWS tool:
   credential_process = sentinel credentials --profile production --aws-profile me")]
 pub(crate) struct Arguments {
     /// The profile that is asked for
-    #[arg(long, value_name = "PROFILE")]
-    profile: String,
-    /// How long they should last, such as 1h or 45m (default: the TVM's)
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "PROFILE", value_parser = ProfileName::parse)]
+    profile: ProfileName,
+    /// How long they should last, 15m to 12h (default: the TVM's)
+    #[arg(long, value_name = "DURATION", value_parser = life)]
     duration: Option<Duration>,
-    /// Shape of the result: the SDKs' credential_process, lines for a shell, or
-    /// JSON with the session id
+    /// Shape of the result: what SDKs take from a credential_process (default),
+    /// lines for a shell, or the same with the session id (with `--format json`)
     #[arg(long, value_enum, value_name = "SHAPE")]
     output: Option<Shape>,
     /// Ask the TVM whatever is kept, and keep nothing
@@ -46,6 +47,16 @@ pub(crate) struct Arguments {
     no_cache: bool,
     #[command(flatten)]
     connection: Connection,
+}
+
+/// The lengths that STS gives to a role's session.
+fn life(text: &str) -> Result<Duration, String> {
+    let life = duration(text)?;
+    if (Duration::from_secs(900)..=Duration::from_secs(43_200)).contains(&life) {
+        Ok(life)
+    } else {
+        Err("credentials last 15m to 12h".to_owned())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         Shape::Json => {
             screen.print_json(&Whole {
                 process: process(&vended),
-                profile: &arguments.profile,
+                profile: arguments.profile.as_str(),
                 session_id: vended.session_id.as_deref(),
             })?;
         }
@@ -112,7 +123,7 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
     let key = Key {
         tvm: &address,
         access_key_id: tvm.access_key_id(),
-        profile: &arguments.profile,
+        profile: arguments.profile.as_str(),
         duration_s: arguments.duration.map(|duration| duration.as_secs()),
     };
     let slot = if arguments.no_cache {
@@ -134,7 +145,7 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
         Ok(vended) => vended,
         Err(Failure::Refused(mut refused)) => {
             if screen.verbose {
-                refused.details = explain(&tvm, &arguments.profile).await;
+                refused.details = explain(&tvm, arguments.profile.as_str()).await;
             }
             return Err(Failure::Refused(refused));
         }

@@ -101,12 +101,12 @@ impl Endpoint {
     /// `*.lambda-url.R.*` do.
     #[must_use]
     pub(crate) fn region(&self) -> Option<&str> {
-        let mut labels = self.host.split('.').skip(1);
-        let service = labels.next()?;
-        let region = labels.next()?;
-        // Something must follow the region: `a.lambda-url.b` is no such host.
-        labels.next()?;
-        matches!(service, "execute-api" | "lambda-url").then_some(region)
+        let labels: Vec<&str> = self.host.split('.').collect();
+        // Something stands before the service, and something follows the region.
+        labels.windows(4).find_map(|window| match window {
+            [_, "execute-api" | "lambda-url", region, _] => Some(*region),
+            _ => None,
+        })
     }
 }
 
@@ -118,7 +118,10 @@ impl std::fmt::Display for Endpoint {
 
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    // RFC 6761, section 6.3: names under `localhost` stay on the machine.
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -131,6 +134,9 @@ mod tests {
             ("https://abc.execute-api.eu-central-1.amazonaws.com/prod", Some("eu-central-1")),
             ("https://abc.lambda-url.us-gov-west-1.on.aws/", Some("us-gov-west-1")),
             ("https://abc.execute-api.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("https://a.b.execute-api.us-east-1.vpce.amazonaws.com", Some("us-east-1")),
+            ("https://execute-api.us-east-1.amazonaws.com", None),
+            ("http://abc.execute-api.localhost:4566", None),
             ("https://tvm.example.com", None),
             ("http://127.0.0.1:8787", None),
             ("https://a.lambda-url.b", None),
@@ -150,7 +156,8 @@ mod tests {
 
     #[test]
     fn clear_text_is_for_this_machine_only() {
-        for url in ["http://localhost:1", "http://127.1.2.3", "http://[::1]"] {
+        for url in ["http://localhost:1", "http://a.localhost", "http://127.1.2.3", "http://[::1]"]
+        {
             assert!(url.parse::<Endpoint>().unwrap().is_loopback(), "{url}");
         }
         for url in ["http://tvm.example.com", "http://10.0.0.1", "http://localhost.evil.com"] {

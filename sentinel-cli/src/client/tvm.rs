@@ -85,11 +85,21 @@ impl Tvm {
                 })?;
                 Ok(Answer { body, session_id })
             }
-            400..=499 => Err(Failure::Refused(Refused::read(status, &body))),
-            _ => {
-                let said = Refused::read(status, &body);
-                Err(Failure::undone(format!("the TVM could not answer: {said}")))
+            // What was asked is not a question at all.
+            400 => Err(Failure::Usage(Refused::read(status, &body).to_string())),
+            400..=499 => {
+                let refused = Refused::read(status, &body);
+                match refused.code.as_str() {
+                    // Not an answer yet: it may be yes a little later.
+                    "RATE_LIMITED" => Err(could_not_answer(&refused)),
+                    _ => Err(Failure::Refused(refused)),
+                }
             }
+            _ => Err(could_not_answer(&Refused::read(status, &body))),
         }
     }
+}
+
+fn could_not_answer(said: &Refused) -> Failure {
+    Failure::undone(format!("the TVM could not answer: {said}"))
 }

@@ -5,16 +5,17 @@
 //! handler is an answer (500), not the end of the process.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::answer::{Answer, error};
@@ -38,6 +39,11 @@ pub(super) async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS);
     tokio::pin!(end);
     loop {
         // At the limit nothing is accepted: who comes then waits in the
@@ -54,7 +60,15 @@ pub(super) async fn serve(
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let connection = graceful.watch(connection(stream, peer, Arc::clone(&gateway)));
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "packets may be delayed");
+        }
+        let gateway = Arc::clone(&gateway);
+        let service = service_fn(move |request| {
+            let gateway = Arc::clone(&gateway);
+            async move { Ok::<_, Infallible>(handle(gateway, request, peer.ip()).await) }
+        });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // A client that breaks off or breaks the protocol is its own affair.
             if let Err(error) = connection.await {
@@ -69,57 +83,44 @@ pub(super) async fn serve(
     }
 }
 
-type Io = TokioIo<TcpStream>;
-
-fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    gateway: Arc<Gateway>,
-) -> hyper::server::conn::http1::Connection<
-    Io,
-    impl hyper::service::HttpService<
-        Incoming,
-        ResBody = http_body_util::Full<hyper::body::Bytes>,
-        Error = Infallible,
-        Future: Send,
-    > + Send,
-> {
-    // Latency over throughput; a failure costs nothing else.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "packets may be delayed");
-    }
-    let service = service_fn(move |request| {
-        let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(handle(gateway, request, peer.ip()).await) }
-    });
-    hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
+async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>, source_ip: IpAddr) -> Answer {
+    let Some(id) = request_id() else { return internal_error("") };
+    let request_id = id.clone();
+    let work = async move { gateway.serve(request, source_ip.to_canonical(), id).await };
+    in_its_own_task(&request_id, work).await
 }
 
 /// Answers in a task of its own: a panic ends that task alone, and a client that
 /// goes away does not break off what must still be recorded.
-async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>, source_ip: IpAddr) -> Answer {
-    let internal = |request_id: &str| {
-        error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "INTERNAL_ERROR",
-            "something went wrong; the server's log says what",
-            request_id,
-        )
-    };
-    let Some(id) = request_id() else { return internal("") };
-    let request_id = id.clone();
-    let answering =
-        tokio::spawn(async move { gateway.serve(request, source_ip.to_canonical(), id).await });
-    match answering.await {
+async fn in_its_own_task(
+    request_id: &str,
+    work: impl Future<Output = Answer> + Send + 'static,
+) -> Answer {
+    match tokio::spawn(work).await {
         Ok(answer) => answer,
         Err(stopped) => {
-            tracing::error!(request_id, %stopped, "a handler panicked");
-            internal(&request_id)
+            tracing::error!(request_id, %stopped, "a handler did not end");
+            internal_error(request_id)
         }
+    }
+}
+
+fn internal_error(request_id: &str) -> Answer {
+    error(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "INTERNAL_ERROR",
+        "something went wrong; the server's log says what",
+        request_id,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_is_an_answer() {
+        let answer = in_its_own_task("r-1", async { panic!("as if there were a fault") }).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

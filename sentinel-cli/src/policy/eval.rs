@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use clap::Args;
 use clap::builder::styling::AnsiColor;
-use clap::{Args, ValueEnum};
 
 use super::question::{Answer, Question};
-use super::{requests, source};
+use super::requests;
 use crate::screen::{Screen, paint, printable};
 use crate::{Failure, Outcome};
 
@@ -33,60 +33,24 @@ pub(super) struct Arguments {
     file: PathBuf,
     #[command(flatten)]
     question: Question,
-    /// The effect that it should be
-    #[arg(long, value_enum, value_name = "EFFECT")]
-    expect: Option<Expected>,
-    /// Many requests, a JSON object a line; `-` for stdin
-    #[arg(
-        long,
-        value_name = "FILE.jsonl",
-        conflicts_with_all = [
-            "user", "profile", "at", "source_ip", "account", "principal", "organization", "mode",
-            "session_table", "device", "approved", "expect",
-        ]
-    )]
-    requests: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Expected {
-    Allow,
-    Deny,
-    RequireApproval,
-}
-
-impl Expected {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-            Self::RequireApproval => "require_approval",
-        }
-    }
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    if let Some(requests) = &arguments.requests {
-        if arguments.file.as_os_str() == "-" && requests.as_os_str() == "-" {
-            return Err(Failure::Usage("stdin cannot be policy and requests at once".to_owned()));
-        }
-        let policy = source::compile(&arguments.file, screen)?;
-        return requests::run(&policy, requests);
+    let Arguments { file, question } = arguments;
+    let policy = question.compile(file, screen)?;
+    if let Some(lines) = question.requests() {
+        return requests::run(lines, |request, facts, now| {
+            Answer::of(&policy, request, facts, now)
+        });
     }
-    let policy = source::compile(&arguments.file, screen)?;
-    let (request, facts, now) = arguments.question.ask();
+    let (request, facts, now) = question.ask();
     let answer = Answer::of(&policy, &request, &facts, now);
     if screen.is_json() {
         screen.print_json(&answer)?;
     } else {
         screen.print(&human(&answer, screen.colors_out()))?;
     }
-    let good = arguments.expect.map_or("allow", Expected::as_str);
-    if let Some(expected) = arguments.expect.filter(|expected| expected.as_str() != answer.effect) {
-        screen.note(&format!("expected `{}`", expected.as_str()));
-    }
-    Ok(if answer.effect == good { Outcome::Done } else { Outcome::No })
+    Ok(question.outcome(answer.effect, screen))
 }
 
 /// The same facts for people.

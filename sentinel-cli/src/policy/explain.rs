@@ -2,20 +2,20 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use clap::Args;
-use sentinel_policy::{Outcome as StepOutcome, Step, Unmet};
+use sentinel_policy::{Explanation, Facts, Outcome as StepOutcome, Policy, Request, Step, Unmet};
 use serde::Serialize;
 
 use super::eval::human;
 use super::question::{Answer, Question};
-use super::source;
+use super::requests;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
 /// Say why a policy answers a request as it does, rule by rule.
 ///
-/// Exits 0 when it is allowed and 1 when it is not. A document that does not
-/// check is exit 3.
+/// Takes the same arguments as `eval`, and exits with the same status.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -53,6 +53,22 @@ struct ExplainedStep<'p> {
     wanted: Vec<String>,
 }
 
+impl<'p> Explained<'p> {
+    /// Asks the policy.
+    fn of(
+        policy: &'p Policy,
+        request: &Request<'_>,
+        facts: &Facts,
+        now: DateTime<Utc>,
+    ) -> (Self, Explanation<'p>) {
+        let explanation = policy.explain(request, facts, now);
+        let valid_until = policy.valid_until(request, facts, now);
+        let answer = Answer::new(&explanation.decision, valid_until);
+        let steps = explanation.steps.iter().map(ExplainedStep::new).collect();
+        (Self { answer, steps }, explanation)
+    }
+}
+
 impl<'p> ExplainedStep<'p> {
     fn new(step: &Step<'p>) -> Self {
         let unmet = match &step.outcome {
@@ -76,20 +92,22 @@ impl<'p> ExplainedStep<'p> {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let policy = source::compile(&arguments.file, screen)?;
-    let (request, facts, now) = arguments.question.ask();
-    let explanation = policy.explain(&request, &facts, now);
-    let valid_until = policy.valid_until(&request, &facts, now);
-    let answer = Answer::new(&explanation.decision, valid_until);
-    let effect = answer.effect;
+    let Arguments { file, question } = arguments;
+    let policy = question.compile(file, screen)?;
+    if let Some(lines) = question.requests() {
+        return requests::run(lines, |request, facts, now| {
+            Explained::of(&policy, request, facts, now).0
+        });
+    }
+    let (request, facts, now) = question.ask();
+    let (explained, explanation) = Explained::of(&policy, &request, &facts, now);
     if screen.is_json() {
-        let steps = explanation.steps.iter().map(ExplainedStep::new).collect();
-        screen.print_json(&Explained { answer, steps })?;
+        screen.print_json(&explained)?;
     } else {
         let mut text: String =
             explanation.steps.iter().map(|step| printable(&step.to_string()) + "\n").collect();
-        text.push_str(&human(&answer, screen.colors_out()));
+        text.push_str(&human(&explained.answer, screen.colors_out()));
         screen.print(&text)?;
     }
-    Ok(if effect == "allow" { Outcome::Done } else { Outcome::No })
+    Ok(question.outcome(explained.answer.effect, screen))
 }

@@ -2,13 +2,18 @@
 //! members in the same order wherever an answer is written.
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sentinel_policy::{
     Approval, Caller, Decision, DeviceFacts, Facts, Mode, Policy, Request, Requirements,
 };
 use serde::{Serialize, Serializer};
+
+use super::source;
+use crate::screen::Screen;
+use crate::{Failure, Outcome};
 
 /// What is asked. Attributes that are not given are absent; nothing is derived.
 #[derive(Debug, Args)]
@@ -47,6 +52,37 @@ pub(super) struct Question {
     /// Somebody has approved it
     #[arg(long)]
     approved: bool,
+    /// The effect that it should be
+    #[arg(long, value_enum, value_name = "EFFECT")]
+    expect: Option<Expected>,
+    /// Many requests, a JSON object a line; `-` for stdin
+    #[arg(
+        long,
+        value_name = "FILE.jsonl",
+        conflicts_with_all = [
+            "user", "profile", "at", "source_ip", "account", "principal", "organization", "mode",
+            "session_table", "device", "approved", "expect",
+        ]
+    )]
+    requests: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Expected {
+    Allow,
+    Deny,
+    RequireApproval,
+}
+
+impl Expected {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::RequireApproval => "require_approval",
+        }
+    }
 }
 
 /// One fact about a device.
@@ -96,6 +132,32 @@ fn parse_device_fact(text: &str) -> Result<DeviceFact, String> {
 }
 
 impl Question {
+    /// The document that is asked.
+    pub(super) fn compile(&self, file: &Path, screen: &Screen) -> Result<Policy, Failure> {
+        let stdin = |path: &Path| path.as_os_str() == "-";
+        if stdin(file) && self.requests().is_some_and(stdin) {
+            return Err(Failure::Usage("stdin cannot be policy and requests at once".to_owned()));
+        }
+        source::compile(file, screen)
+    }
+
+    /// Where many requests are, if many are asked.
+    pub(super) fn requests(&self) -> Option<&Path> {
+        self.requests.as_deref()
+    }
+
+    /// Whether the answer is the one that is good.
+    pub(super) fn outcome(&self, effect: &str, screen: &Screen) -> Outcome {
+        let good = self.expect.map_or("allow", Expected::as_str);
+        if effect == good {
+            return Outcome::Done;
+        }
+        if self.expect.is_some() {
+            screen.note(&format!("expected `{good}`"));
+        }
+        Outcome::No
+    }
+
     /// The request, its facts, and its time.
     pub(super) fn ask(&self) -> (Request<'_>, Facts, DateTime<Utc>) {
         let caller = Caller {

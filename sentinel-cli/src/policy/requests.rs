@@ -9,11 +9,11 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use sentinel_policy::{Caller, DeviceFacts, Mode, Policy, Request};
+use sentinel_policy::{Caller, DeviceFacts, Facts, Mode, Request};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::question::{Answer, facts, parse_mode, parse_time};
+use super::question::{facts, parse_mode, parse_time};
 use crate::{Failure, Outcome};
 
 /// The longest line that is read.
@@ -92,19 +92,22 @@ fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mode>, D::E
     text.map(|text| parse_mode(&text.0).map_err(D::Error::custom)).transpose()
 }
 
-/// Answers every line of a file, or of stdin.
-pub(super) fn run(policy: &Policy, path: &Path) -> Result<Outcome, Failure> {
+/// Answers every line of a file, or of stdin, with what `ask` gives.
+pub(super) fn run<A: Serialize>(
+    path: &Path,
+    ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
+) -> Result<Outcome, Failure> {
     let out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     if path.as_os_str() == "-" {
-        return answer_all(policy, io::stdin().lock(), out);
+        return answer_all(ask, io::stdin().lock(), out);
     }
     let file = File::open(path)
         .map_err(|error| Failure::because(format!("cannot read `{}`", path.display()), error))?;
-    answer_all(policy, BufReader::with_capacity(BUFFER, file), out)
+    answer_all(ask, BufReader::with_capacity(BUFFER, file), out)
 }
 
-fn answer_all(
-    policy: &Policy,
+fn answer_all<A: Serialize>(
+    ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
     mut requests: impl BufRead,
     mut out: impl Write,
 ) -> Result<Outcome, Failure> {
@@ -120,7 +123,7 @@ fn answer_all(
             None => break,
         };
         number += 1;
-        let written = match answer(policy, &line, length, now) {
+        let written = match answer(&ask, &line, length, now) {
             Ok(answer) => write_line(&mut out, &answer),
             Err(error) => {
                 outcome = Outcome::No;
@@ -174,12 +177,12 @@ fn next_line(requests: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Opti
     }
 }
 
-fn answer<'p>(
-    policy: &'p Policy,
+fn answer<A>(
+    ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
     line: &[u8],
     length: Length,
     now: DateTime<Utc>,
-) -> Result<Answer<'p>, String> {
+) -> Result<A, String> {
     if length == Length::TooLong {
         return Err(format!("longer than {MAX_LINE} bytes"));
     }
@@ -209,7 +212,7 @@ fn answer<'p>(
         },
     };
     let facts = facts(asked.approved == Some(true));
-    Ok(Answer::of(policy, &request, &facts, asked.at.unwrap_or(now)))
+    Ok(ask(&request, &facts, asked.at.unwrap_or(now)))
 }
 
 /// What serde says, without its line, which is always the first.

@@ -5,7 +5,7 @@
 //! request as it was received and exactly the headers that it says are signed,
 //! and compared in constant time. What that signer would forgive (two texts
 //! with one canonical form) is refused before it is asked; see
-//! `docs/decisions/0007-sigv4-verification.md`. It is *not* a general verifier:
+//! `docs/decisions/sigv4-verification.md`. It is *not* a general verifier:
 //! presigned queries, streamed bodies and the `Date` header are refused.
 
 mod authorization;

@@ -1,4 +1,26 @@
 //! The command and its library from outside: real processes, real HTTP.
 
 #[cfg(test)]
+mod command;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod dev;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod running;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod sigv4;
+#[cfg(test)]
+mod sts;
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,101 @@
+//! The command line itself: help, version, usage, completions, manual pages.
+
+use clap::Command;
+
+use crate::running::{run, run_words, sentinel};
+
+/// Every command without subcommands.
+fn leaves(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
+    let path = format!("{path} {}", command.get_name());
+    if command.has_subcommands() {
+        command.get_subcommands().for_each(|sub| leaves(sub, &path, found));
+    } else {
+        found.push((path, command.clone()));
+    }
+}
+
+#[test]
+fn every_command_has_a_description_and_examples() {
+    let mut found = Vec::new();
+    leaves(&sentinel_cli::command(), "", &mut found);
+    assert!(found.len() > 12, "{found:?}");
+    for (path, command) in found {
+        assert!(command.get_about().is_some(), "{path}");
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(after.contains("Examples:\n  sentinel "), "{path}");
+        for argument in command.get_arguments() {
+            assert!(argument.get_help().is_some(), "{path} {argument}");
+        }
+    }
+}
+
+#[test]
+fn the_version_names_the_zone_data() {
+    let said = run_words("--version");
+    assert_eq!(said.status, 0);
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(said.out.starts_with(&format!("sentinel {version} (zone data 20")), "{}", said.out);
+}
+
+#[test]
+fn wrong_usage_is_exit_2_and_says_nothing_on_stdout() {
+    for words in [
+        "",
+        "nonsense",
+        "policy eval",
+        "policy eval x.yaml --user alice",
+        "policy eval x.yaml --requests y --user alice",
+        "policy eval - --requests -",
+        "policy eval x.yaml --user a --profile p --mode telepathy",
+        "policy eval x.yaml --user a --profile p --device mood=good",
+        "policy eval x.yaml --user a --profile p --expect require_server",
+        "policy eval x.yaml --user a --profile p --format sarif",
+        "whoami",
+        "whoami --tvm http://tvm.example.com",
+        "credentials --profile p --duration 1d --tvm https://x",
+        "credentials --profile p --duration 10m --tvm https://x",
+        "credentials --profile a/b --tvm https://x",
+        "sessions revoke --reason x --tvm https://x",
+        "sessions revoke --user a --session b --reason x --tvm https://x",
+        "sessions deny-policy",
+        "dev --listen 0.0.0.0:0",
+        "dev --listen nonsense",
+        "dev --listen 192.0.2.1:80",
+    ] {
+        let said = run_words(words);
+        assert_eq!(said.status, 2, "{words}: {}", said.err);
+        assert_eq!(said.out, "", "{words}");
+        assert!(!said.err.is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_from_the_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let said = run_words(&format!("completions {shell}"));
+        assert_eq!(said.status, 0);
+        assert!(said.out.contains("deny-policy"), "{shell}");
+    }
+    let home = tempfile::TempDir::new().unwrap();
+    let page = run(sentinel(home.path()).arg("man"));
+    assert!(page.status == 0 && page.out.contains(".TH sentinel"), "{}", page.err);
+    let dir = home.path().join("man1");
+    assert_eq!(run(sentinel(home.path()).args(["man", "--dir"]).arg(&dir)).status, 0);
+    assert!(dir.join("sentinel-policy-eval.1").exists());
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_quietly() {
+    use std::process::Stdio;
+    let home = tempfile::TempDir::new().unwrap();
+    let mut child = sentinel(home.path())
+        .args(["completions", "zsh"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(3));
+}

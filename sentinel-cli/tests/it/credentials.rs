@@ -1,0 +1,212 @@
+//! `sentinel credentials`: shapes, cache, one flight, refusals.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::running::{Dev, run, sentinel};
+
+fn cached(dev: &Dev) -> Vec<PathBuf> {
+    let folder = dev.home.path().join(".cache/sentinel/credentials");
+    match std::fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn decisions(dev: &Dev) -> usize {
+    dev.records().iter().filter(|record| record.get("effect").is_some()).count()
+}
+
+#[test]
+fn the_default_shape_is_the_one_that_sdks_take() {
+    let dev = Dev::start();
+    let said = dev.run("alice", "credentials --profile production");
+    assert_eq!(said.status, 0, "{}", said.err);
+    let document = said.json();
+    let members: Vec<&String> = document.as_object().unwrap().keys().collect();
+    assert_eq!(
+        members,
+        ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "Version"]
+    );
+    assert_eq!(document["Version"], 1);
+    assert!(document["AccessKeyId"].as_str().unwrap().starts_with("ASIA"));
+}
+
+#[test]
+fn other_shapes_have_the_session_id() {
+    let dev = Dev::start();
+    let said = dev.run("alice", "credentials --profile production --output json");
+    assert_eq!(said.json()["Profile"], "production");
+    let id = said.json()["SessionId"].as_str().unwrap().to_owned();
+    assert!(id.starts_with("session-"));
+    let said = dev.run("alice", "credentials --profile production --output env");
+    assert!(said.out.contains(&format!("export SENTINEL_SESSION_ID='{id}'\n")), "the cached one");
+    assert!(said.out.starts_with("export AWS_ACCESS_KEY_ID='ASIA"));
+}
+
+#[test]
+fn the_cache_is_private_and_used_again() {
+    let dev = Dev::start();
+    let first = dev.run("alice", "credentials --profile production");
+    let again = dev.run("alice", "credentials --profile production");
+    assert_eq!(first.out, again.out);
+    assert_eq!(decisions(&dev), 1);
+    let files = cached(&dev);
+    assert_eq!(files.len(), 2, "an entry and its lock");
+    for file in &files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+    let folder = files[0].parent().unwrap();
+    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn profile_duration_and_signer_are_told_apart() {
+    let dev = Dev::start();
+    for (name, words) in [
+        ("alice", "credentials --profile production"),
+        ("alice", "credentials --profile staging"),
+        ("alice", "credentials --profile production --duration 15m"),
+        ("bob", "credentials --profile staging"),
+    ] {
+        assert_eq!(dev.run(name, words).status, 0);
+    }
+    assert_eq!(decisions(&dev), 4);
+}
+
+#[test]
+fn no_cache_neither_reads_nor_writes() {
+    let dev = Dev::start();
+    let first = dev.run("alice", "credentials --profile production --no-cache");
+    assert!(cached(&dev).is_empty());
+    let second = dev.run("alice", "credentials --profile production --no-cache");
+    assert_ne!(first.out, second.out);
+}
+
+#[test]
+fn an_entry_that_others_may_read_or_that_is_damaged_is_not_used() {
+    let dev = Dev::start();
+    let first = dev.run("alice", "credentials --profile production");
+    let entry = cached(&dev).into_iter().find(|path| path.extension().unwrap() == "json").unwrap();
+    std::fs::set_permissions(&entry, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let second = dev.run("alice", "credentials --profile production");
+    assert_ne!(first.out, second.out);
+    assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::write(&entry, "{").unwrap();
+    assert_eq!(dev.run("alice", "credentials --profile production").status, 0);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_keeps_nobody_out() {
+    let dev = Dev::start();
+    let mut command = dev.client("alice", "credentials --profile production");
+    command.env("XDG_CACHE_HOME", "/dev/null/nowhere");
+    let said = run(&mut command);
+    assert_eq!(said.status, 0);
+    assert!(said.err.contains("not cached"), "{}", said.err);
+}
+
+#[test]
+fn many_processes_at_once_make_one_request() {
+    let dev = Dev::start();
+    let children: Vec<_> = (0..12)
+        .map(|_| {
+            dev.client("alice", "credentials --profile production")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let outputs: Vec<Vec<u8>> = children
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        })
+        .collect();
+    assert!(outputs.iter().all(|output| *output == outputs[0]));
+    assert_eq!(decisions(&dev), 1);
+}
+
+#[test]
+fn a_refusal_is_exit_1_and_verbose_explains_it() {
+    let dev = Dev::start();
+    let said = dev.run("mallory", "credentials --profile production");
+    assert_eq!((said.status, said.out.as_str()), (1, ""));
+    assert!(said.err.starts_with("refused: POLICY_DENY: "), "{}", said.err);
+    assert!(!said.err.contains("left-the-company"), "a rule's name is not the caller's to know");
+    assert!(cached(&dev).iter().all(|path| path.extension().unwrap() == "lock"));
+
+    let said = dev.run("bob", "credentials --profile billing --verbose");
+    assert!(said.err.contains("you are `bob` of account 111122223333"), "{}", said.err);
+    assert!(said.err.contains("profiles that you can get: maintenance, production, staging"));
+    let said = dev.run("bob", "credentials --profile production --verbose");
+    assert!(said.err.contains("under other circumstances"), "{}", said.err);
+
+    let said = dev.run("bob", "credentials --profile billing --format json");
+    let refused: serde_json::Value = serde_json::from_str(&said.err).unwrap();
+    assert_eq!((said.status, &refused["code"]), (1, &json!("POLICY_DENY")));
+}
+
+#[test]
+fn what_could_not_be_done_is_exit_3() {
+    let dev = Dev::start();
+    let unreachable = "whoami --tvm http://127.0.0.1:1";
+    let said = dev.run("alice", unreachable);
+    assert_eq!(said.status, 3);
+    assert!(said.err.contains("cannot reach http://127.0.0.1:1/"), "{}", said.err);
+    let mut nobody = sentinel(dev.home.path());
+    let said = run(nobody.args(["whoami", "--tvm", &dev.url]));
+    assert_eq!(said.status, 3);
+    assert!(said.err.contains("no AWS credentials to sign with"), "{}", said.err);
+    let said = dev.run("nobody", "whoami");
+    assert_eq!(said.status, 3, "{}", said.err);
+}
+
+#[test]
+fn a_named_profile_counts_more_than_the_environment() {
+    let dev = Dev::start();
+    let key = dev.key("bob");
+    let mut command = dev.client("alice", "whoami --format json");
+    command.env("AWS_ACCESS_KEY_ID", &key.id).env("AWS_SECRET_ACCESS_KEY", &key.secret);
+    assert_eq!(run(&mut command).json()["user"], "bob");
+    command.args(["--aws-profile", "carol"]);
+    assert_eq!(run(&mut command).json()["user"], "carol");
+}
+
+#[test]
+fn the_region_of_the_environment_counts_where_the_host_names_none() {
+    let dev = Dev::start();
+    let mut command = dev.client("alice", "whoami");
+    command.env("AWS_REGION", "eu-central-1");
+    let said = run(&mut command);
+    assert_eq!(said.status, 1);
+    assert!(said.err.contains("`eu-central-1/execute-api`"), "{}", said.err);
+}
+
+#[test]
+fn a_profile_whose_process_is_this_command_does_not_run_it_without_end() {
+    let dev = Dev::start();
+    let config = dev.home.path().join("config");
+    let text = format!(
+        "[profile loop]\ncredential_process = {} credentials --profile production\n\
+         [profile good]\ncredential_process = {} credentials --profile production --aws-profile alice\n",
+        env!("CARGO_BIN_EXE_sentinel"),
+        env!("CARGO_BIN_EXE_sentinel"),
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut command = dev.client("loop", "whoami");
+    let said = run(command.env("AWS_CONFIG_FILE", &config));
+    assert_eq!(said.status, 3);
+    assert!(said.err.contains("ask itself without end"), "{}", said.err);
+    let mut command = dev.client("good", "whoami --format json");
+    let said = run(command.env("AWS_CONFIG_FILE", &config));
+    assert_eq!(said.status, 0, "{}", said.err);
+    let principal = said.json()["principal"].as_str().unwrap().to_owned();
+    assert!(principal.contains("assumed-role/SentinelProtected-production/"), "{principal}");
+}

@@ -1,0 +1,29 @@
+//! The walk that a newcomer takes.
+
+use crate::running::run_words;
+
+#[test]
+fn every_step_of_the_demo_goes_as_it_should() {
+    let said = run_words("demo --format json");
+    assert_eq!(said.status, 0, "{} {}", said.out, said.err);
+    let told = said.json();
+    assert_eq!(told["ok"], true);
+    let steps = told["steps"].as_array().unwrap();
+    assert!(steps.len() > 25, "{}", steps.len());
+    assert!(steps.iter().all(|step| step["as_expected"] == true));
+}
+
+#[test]
+fn the_demo_is_readable_and_shows_no_secret() {
+    let said = run_words("demo");
+    assert_eq!(said.status, 0);
+    for text in [
+        "alice asks for production",
+        "SESSION_REVOKED",
+        "aws:SourceIdentity",
+        "went as they should",
+    ] {
+        assert!(said.out.contains(text), "{text}");
+    }
+    assert!(!said.out.contains("session-"), "a session id is a secret");
+}

@@ -1,0 +1,240 @@
+//! `sentinel dev`: start, ready line, keys, policies that change, the end.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::running::{Dev, run, sentinel};
+use crate::wire::{Answer, Request};
+
+fn vend(dev: &Dev, name: &str, target: &str) -> Answer {
+    Request::new("GET", target, b"")
+        .signed(dev.address, &dev.key(name), "execute-api")
+        .send(dev.address)
+}
+
+#[test]
+fn the_ready_line_has_exactly_what_clients_read() {
+    let dev = Dev::start();
+    let members: Vec<&String> = dev.ready.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["credentials_file", "identities", "url"]);
+    assert_eq!(
+        dev.ready["identities"],
+        json!([
+            { "name": "alice", "arn": "arn:aws:iam::111122223333:user/alice" },
+            { "name": "bob", "arn": "arn:aws:iam::111122223333:user/bob" },
+            { "name": "carol", "arn": "arn:aws:iam::111122223333:user/carol" },
+            { "name": "mallory", "arn": "arn:aws:iam::111122223333:user/mallory" },
+            { "name": "ci/build-7", "arn": "arn:aws:sts::111122223333:assumed-role/ci/build-7" },
+        ])
+    );
+    let mode = dev.credentials_file().metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_vend_is_answered_and_recorded_as_in_lambda() {
+    let dev = Dev::start();
+    let answer = vend(&dev, "alice", "/?duration=900&profile=production");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert!(answer.headers["x-sentinel-session-id"].starts_with("session-"));
+    let members: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(members, ["AccessKeyId", "Expiration", "SecretAccessKey", "Token"]);
+    let record = dev.record();
+    assert_eq!(record["user"], "alice");
+    assert_eq!(record["source_ip"], "127.0.0.1");
+    assert_eq!(record["duration_s"], 900);
+    assert_eq!(record["access_key_id"], answer.json()["AccessKeyId"]);
+    let form = Request::new("POST", "/", b"profile=staging")
+        .with("content-type", "application/x-www-form-urlencoded")
+        .signed(dev.address, &dev.key("ci/build-7"), "execute-api")
+        .send(dev.address);
+    assert_eq!(form.status, 200, "{form:?}");
+}
+
+#[test]
+fn what_is_not_signed_as_it_was_sent_is_refused_and_nothing_is_vended() {
+    let dev = Dev::start();
+    let key = dev.key("alice");
+    let target = "/?profile=production";
+    let good = Request::new("GET", target, b"").signed(dev.address, &key, "execute-api");
+    let changed = |change: &dyn Fn(&mut Request)| {
+        let mut request = good.clone();
+        change(&mut request);
+        request
+    };
+    let requests = [
+        Request::new("GET", target, b""),
+        changed(&|request| request.method = "POST".to_owned()),
+        changed(&|request| request.target = "/?profile=staging".to_owned()),
+        changed(&|request| request.target = "/profiles?profile=production".to_owned()),
+        changed(&|request| request.target = "//?profile=production".to_owned()),
+        changed(&|request| request.body = b"profile=staging".to_vec()),
+        changed(&|request| request.headers.retain(|(name, _)| name != "x-amz-date")),
+        changed(&|request| request.headers.push(("x-amz-security-token".into(), "x".into()))),
+        Request::new("GET", target, b"").signed(dev.address, &key, "sts"),
+        Request::new("GET", target, b"").signed_at(
+            dev.address,
+            &key,
+            "execute-api",
+            SystemTime::now() - Duration::from_secs(301),
+        ),
+        Request::new("GET", target, b"").signed_at(
+            dev.address,
+            &key,
+            "execute-api",
+            SystemTime::now() + Duration::from_secs(310),
+        ),
+    ];
+    for request in requests {
+        let answer = request.send(dev.address);
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "IAM_AUTH_REQUIRED"),
+            "{request:?}"
+        );
+        let members: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+        assert_eq!(members, ["Code", "Message", "RequestId"]);
+    }
+    assert!(dev.records().is_empty(), "nothing was decided");
+    assert_eq!(good.send(dev.address).status, 200);
+}
+
+#[test]
+fn a_change_of_a_policy_is_in_force_within_a_second_and_a_broken_one_refuses() {
+    let dev = Dev::start();
+    let file = dev.policies().join("staging.yaml");
+    assert_eq!(vend(&dev, "bob", "/?profile=staging").status, 200);
+    let within_a_second = |expected: &str| {
+        let started = Instant::now();
+        loop {
+            let answer = vend(&dev, "bob", "/?profile=staging");
+            let seen = if answer.status == 200 { "OK".to_owned() } else { answer.code() };
+            if seen == expected {
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(1), "{seen} instead of {expected}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, good.replace("effect: allow", "effect: deny")).unwrap();
+    within_a_second("POLICY_DENY");
+    std::fs::write(&file, "rules: [").unwrap();
+    within_a_second("POLICY_ERROR");
+    assert_eq!(vend(&dev, "alice", "/?profile=production").status, 200, "another document");
+    std::fs::write(&file, &good).unwrap();
+    within_a_second("OK");
+    std::fs::remove_file(&file).unwrap();
+    within_a_second("POLICY_DENY");
+}
+
+#[test]
+fn the_main_document_may_be_absent() {
+    let home = TempDir::new().unwrap();
+    let policies = home.path().join("policies");
+    std::fs::create_dir(&policies).unwrap();
+    std::fs::write(
+        policies.join("solo.yaml"),
+        "version: \"1\"\nrules: [{ name: all, effect: allow, conditions: { users: [alice] } }]\n",
+    )
+    .unwrap();
+    let policies = policies.to_str().unwrap().to_owned();
+    let dev = Dev::start_in(home, &["--policies", &policies]);
+    assert_eq!(vend(&dev, "alice", "/?profile=solo").status, 200);
+    assert_eq!(vend(&dev, "bob", "/?profile=solo").code(), "POLICY_DENY");
+}
+
+#[test]
+fn keys_and_sessions_survive_kill_9_and_the_end_is_clean() {
+    let dev = Dev::start();
+    let key = dev.key("alice");
+    let vended = vend(&dev, "alice", "/?profile=production");
+    let id = vended.headers["x-sentinel-session-id"].clone();
+    let (status, home) = dev.end("KILL");
+    assert_eq!(status, None);
+    let dev = Dev::start_in(home, &[]);
+    assert_eq!(dev.key("alice").id, key.id);
+    assert_eq!(dev.key("alice").secret, key.secret);
+    let used = Request::new("GET", &format!("/downstream?sentinel_session_id={id}"), b"");
+    let answer = used.send(dev.address);
+    assert_eq!((answer.status, &answer.json()["user"]), (200, &json!("alice")));
+    let (status, home) = dev.end("TERM");
+    assert_eq!(status, Some(0));
+    let dev = Dev::start_in(home, &[]);
+    assert_eq!(dev.end("INT").0, Some(0));
+}
+
+#[test]
+fn one_folder_is_for_one_server() {
+    let dev = Dev::start();
+    let mut second = sentinel(dev.home.path());
+    second.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(dev.home.path().join("data"));
+    let said = run(&mut second);
+    assert_eq!(said.status, 3);
+    assert!(said.err.contains("another `sentinel dev`"), "{}", said.err);
+}
+
+#[test]
+fn identities_can_be_ones_own() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("identities.yaml");
+    std::fs::write(
+        &file,
+        "- { name: dora, arn: \"arn:aws:iam::444455556666:user/dora\" }\n\
+         - { name: sso, arn: \"arn:aws:sts::444455556666:assumed-role/AWSReservedSSO_Dev_0123456789abcdef/alice\" }\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    let dev = Dev::start_in(home, &["--identities", &file]);
+    let who = |name: &str| -> Value { vend(&dev, name, "/whoami").json() };
+    assert_eq!(
+        (&who("dora")["user"], &who("dora")["account"]),
+        (&json!("dora"), &json!("444455556666"))
+    );
+    assert_eq!(who("sso")["user"], "alice", "a listed role's session name is the user");
+}
+
+#[test]
+fn identities_that_cannot_be_used_are_exit_3() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("identities.yaml");
+    for text in [
+        "",
+        "[]",
+        "- { name: a }",
+        "- { name: a, arn: x }",
+        "- { name: a, arn: \"arn:aws:iam::444455556666:user/a\", more: 1 }",
+        "- { name: a, arn: \"arn:aws:iam::444455556666:user/a\" }\n- { name: a, arn: \"arn:aws:iam::444455556666:user/b\" }",
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let mut command = sentinel(home.path());
+        command.args(["dev", "--listen", "127.0.0.1:0", "--identities"]).arg(&file);
+        let said = run(&mut command);
+        assert_eq!(said.status, 3, "{text}: {}", said.err);
+        assert!(said.err.contains("identities.yaml"), "{}", said.err);
+    }
+}
+
+#[test]
+fn the_authorizer_answers_401_403_and_200() {
+    let dev = Dev::start();
+    let id = vend(&dev, "alice", "/?profile=production").headers["x-sentinel-session-id"].clone();
+    let get = |target: &str| Request::new("GET", target, b"");
+    assert_eq!(get("/downstream/a/b").send(dev.address).status, 401);
+    assert_eq!(
+        get("/downstream").with("x-sentinel-session-id", "nonsense").send(dev.address).status,
+        403
+    );
+    assert_eq!(get("/downstreams").send(dev.address).code(), "IAM_AUTH_REQUIRED");
+    let good = get("/downstream/a").with("X-SENTINEL-SESSION-ID", &id).send(dev.address);
+    assert_eq!(good.status, 200);
+    assert_eq!(good.json()["profile"], "production");
+    let two = get("/downstream?sentinel_session_id=session-other")
+        .with("x-sentinel-session-id", &id)
+        .send(dev.address);
+    assert_eq!(two.status, 403);
+}

@@ -1,0 +1,258 @@
+//! `sentinel policy check`, `eval` and `explain`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::running::{Said, run, sentinel};
+
+const POLICY: &str = r#"version: "1"
+profiles:
+  production: { max_duration: 1h }
+rules:
+  - name: no-mallory
+    effect: deny
+    conditions: { users: [mallory] }
+    reason: Mallory left
+  - name: nights
+    effect: allow
+    conditions:
+      profiles: [production]
+      users: [alice]
+      source_ip: [10.0.0.0/8]
+      time: { hours: { start: "22:00", end: "06:00" }, timezone: Europe/Berlin }
+    max_duration: 30m
+  - name: managed
+    effect: allow
+    conditions:
+      profiles: [laptop]
+      device: { require_mdm: true, min_os_version: "14.2" }
+  - name: approved
+    effect: require_approval
+    conditions: { profiles: [production] }
+  - name: tracked
+    effect: require_server_session
+    conditions: { profiles: [staging] }
+    session_table: sentinel-sessions
+"#;
+
+const WRONG: &str =
+    "version: \"1\"\nrules:\n  - name: a\n    effect: Deny\n    conditions:\n      user: [alice]\n";
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
+        std::fs::write(folder.path().join("wrong one.yaml"), WRONG).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs `sentinel policy …` in the folder.
+    fn run(&self, words: &[&str]) -> Said {
+        run(sentinel(self.0.path()).current_dir(self.0.path()).arg("policy").args(words))
+    }
+
+    /// Asks the policy, with JSON out.
+    fn eval(&self, words: &str) -> Said {
+        let mut all = vec!["eval", "policy.yaml", "--format", "json"];
+        all.extend(words.split_whitespace());
+        self.run(&all)
+    }
+}
+
+#[test]
+fn a_good_policy_is_an_empty_list_and_exit_0() {
+    let folder = Folder::new();
+    let said = folder.run(&["check", "policy.yaml", "--format", "json"]);
+    assert_eq!((said.status, said.json()), (0, json!([])));
+    let said = folder.run(&["check", "policy.yaml"]);
+    assert_eq!((said.status, said.out.as_str()), (0, ""));
+    assert_eq!(said.err, "1 file checked, no errors\n");
+}
+
+#[test]
+fn findings_have_places_in_every_format_and_are_exit_1() {
+    let folder = Folder::new();
+    let files = ["check", "policy.yaml", "wrong one.yaml"];
+    let said = folder.run(&[&files[..], &["--format", "json"]].concat());
+    assert_eq!(said.status, 1);
+    insta::assert_json_snapshot!("check_json", said.json());
+    let said = folder.run(&[&files[..], &["--format", "sarif"]].concat());
+    assert_eq!(said.status, 1);
+    insta::assert_json_snapshot!("check_sarif", said.json());
+    let said = folder.run(&files);
+    assert_eq!(said.status, 1);
+    insta::assert_snapshot!("check_human", said.out);
+    assert_eq!(said.err, "2 files checked, 2 errors\n");
+    let said = folder.run(&[&files[..], &["--color", "always"]].concat());
+    assert!(said.out.contains('\u{1b}'));
+}
+
+#[test]
+fn what_is_wrong_with_the_bytes_is_a_finding_with_a_place() {
+    let folder = Folder::new();
+    for bytes in [&b""[..], b"\xff\xfe", b"version: \"1\0\"", &b"x".repeat(3 << 20)] {
+        std::fs::write(folder.path("odd.yaml"), bytes).unwrap();
+        let said = folder.run(&["check", "odd.yaml", "--format", "json"]);
+        assert_eq!(said.status, 1);
+        assert!(said.json()[0]["line"].as_u64() >= Some(1));
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_exit_3_and_the_others_are_told() {
+    let folder = Folder::new();
+    let said = folder.run(&["check", "gone.yaml", "wrong one.yaml", "--format", "json"]);
+    assert_eq!(said.status, 3);
+    assert_eq!(said.json().as_array().unwrap().len(), 2);
+    assert!(said.err.contains("gone.yaml"));
+}
+
+#[test]
+fn stdin_can_be_a_policy() {
+    let folder = Folder::new();
+    let wrong = std::fs::File::open(folder.path("wrong one.yaml")).unwrap();
+    let mut command = sentinel(folder.0.path());
+    command.args(["policy", "check", "-", "--format", "json"]).stdin(wrong);
+    let said = run(&mut command);
+    assert_eq!((said.status, &said.json()[0]["file"]), (1, &json!("-")));
+}
+
+#[test]
+fn an_answer_has_all_its_members_and_allow_is_exit_0() {
+    let folder = Folder::new();
+    let at = "--at 2026-01-31T23:00:00Z";
+    let said = folder.eval(&format!("--user alice --profile production --source-ip 10.1.2.3 {at}"));
+    assert_eq!(said.status, 0);
+    assert_eq!(
+        said.json(),
+        json!({
+            "effect": "allow", "rule": "nights", "rule_index": 1, "reason": null,
+            "max_duration_s": 1800, "valid_until": "2026-02-01T05:00:00Z", "requires": [],
+        })
+    );
+    let said = folder.eval(&format!("--user mallory --profile production {at}"));
+    assert_eq!(said.status, 1);
+    assert_eq!(
+        said.json(),
+        json!({
+            "effect": "deny", "rule": "no-mallory", "rule_index": 0, "reason": "Mallory left",
+            "max_duration_s": 3600, "valid_until": null, "requires": [],
+        })
+    );
+    let said = folder.eval("--user bob --profile other");
+    assert_eq!(said.status, 1);
+    assert_eq!(
+        said.json(),
+        json!({
+            "effect": "deny", "rule": null, "rule_index": -1, "reason": null,
+            "max_duration_s": null, "valid_until": null, "requires": [],
+        })
+    );
+}
+
+#[test]
+fn an_offset_in_a_time_counts() {
+    let folder = Folder::new();
+    let words = "--user alice --profile production --source-ip 10.1.2.3 --at 2026-02-01T00:00:00";
+    assert_eq!(folder.eval(&format!("{words}+01:00")).status, 0);
+    assert_eq!(folder.eval(&format!("{words}-10:00")).status, 1);
+}
+
+#[test]
+fn what_is_missing_is_listed_and_approval_is_a_fact() {
+    let folder = Folder::new();
+    let said = folder.eval("--user bob --profile production");
+    assert_eq!(said.json()["effect"], "require_approval");
+    assert_eq!((said.status, &said.json()["requires"]), (1, &json!(["approval"])));
+    let said = folder.eval("--user bob --profile production --approved");
+    assert_eq!((said.status, &said.json()["effect"]), (0, &json!("allow")));
+    let said = folder.eval("--user bob --profile staging --mode cli");
+    assert_eq!(said.json()["requires"], json!(["server_mode", "session"]));
+    assert_eq!(said.json()["effect"], "deny");
+    let said = folder.eval("--user bob --profile staging --session-table sentinel-sessions");
+    assert_eq!(said.status, 0);
+    let said = folder.eval("--user bob --profile staging --session-table another");
+    assert_eq!((said.status, &said.json()["requires"]), (1, &json!(["session"])));
+}
+
+#[test]
+fn device_facts_are_given_by_name() {
+    let folder = Folder::new();
+    let words = "--user bob --profile laptop --device mdm_enrolled=true --device os_version=";
+    assert_eq!(folder.eval(&format!("{words}15.0")).status, 0);
+    assert_eq!(folder.eval(&format!("{words}9.9")).status, 1);
+    assert_eq!(folder.eval("--user bob --profile laptop").status, 1);
+}
+
+#[test]
+fn expect_compares_the_effect() {
+    let folder = Folder::new();
+    for (expected, status) in [("require_approval", 0), ("deny", 1), ("allow", 1)] {
+        let said = folder.eval(&format!("--user bob --profile production --expect {expected}"));
+        assert_eq!(said.status, status, "{expected}");
+    }
+}
+
+#[test]
+fn a_document_that_does_not_check_is_exit_3_with_its_findings_on_stderr() {
+    let folder = Folder::new();
+    for command in ["eval", "explain"] {
+        let said = folder.run(&[command, "wrong one.yaml", "--user", "a", "--profile", "p"]);
+        assert_eq!((said.status, said.out.as_str()), (3, ""));
+        assert!(said.err.contains("wrong one.yaml:4:13"), "{}", said.err);
+        let said = folder.run(&[command, "gone.yaml", "--user", "a", "--profile", "p"]);
+        assert_eq!((said.status, said.out.as_str()), (3, ""));
+    }
+}
+
+#[test]
+fn the_human_answer_has_the_same_facts() {
+    let folder = Folder::new();
+    let said = folder.run(&[
+        "eval",
+        "policy.yaml",
+        "--user",
+        "alice",
+        "--profile",
+        "production",
+        "--source-ip",
+        "10.1.2.3",
+        "--at",
+        "2026-01-31T23:00:00Z",
+    ]);
+    insta::assert_snapshot!(said.out, @r"
+    allow by rule `nights` (#1)
+      max duration   1800 s
+      valid until    2026-02-01T05:00:00Z
+    ");
+}
+
+#[test]
+fn an_explanation_goes_rule_by_rule() {
+    let folder = Folder::new();
+    let words = [
+        "explain",
+        "policy.yaml",
+        "--user",
+        "alice",
+        "--profile",
+        "production",
+        "--source-ip",
+        "10.1.2.3",
+        "--at",
+        "2026-01-31T12:00:00Z",
+    ];
+    let said = folder.run(&words);
+    assert_eq!(said.status, 1);
+    insta::assert_snapshot!("explain_human", said.out);
+    let said = folder.run(&[&words[..], &["--format", "json"]].concat());
+    insta::assert_json_snapshot!("explain_json", said.json());
+}

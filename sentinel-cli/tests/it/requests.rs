@@ -1,0 +1,150 @@
+//! `sentinel policy eval --requests`: many requests, a line each.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::running::{Said, run, sentinel};
+
+const POLICY: &str = r#"version: "1"
+rules:
+  - name: alice
+    effect: allow
+    conditions: { users: [alice], mode: [server] }
+  - name: "b\"ö"
+    effect: require_approval
+    conditions: { users: [bob], accounts: ["111122223333"], device: { require_mdm: true } }
+    reason: "a \"quoted\" reason\n"
+"#;
+
+fn eval(requests: &[u8]) -> Said {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
+    std::fs::write(folder.path().join("requests.jsonl"), requests).unwrap();
+    let mut command = sentinel(folder.path());
+    command.current_dir(folder.path()).args([
+        "policy",
+        "eval",
+        "policy.yaml",
+        "--requests",
+        "requests.jsonl",
+    ]);
+    let from_file = run(&mut command);
+    // stdin gives the same answers, in either format.
+    let mut command = sentinel(folder.path());
+    command
+        .current_dir(folder.path())
+        .args(["policy", "eval", "policy.yaml", "--format", "json", "--requests", "-"])
+        .stdin(Stdio::from(std::fs::File::open(folder.path().join("requests.jsonl")).unwrap()));
+    let from_stdin = run(&mut command);
+    assert_eq!((from_file.status, &from_file.out), (from_stdin.status, &from_stdin.out));
+    from_file
+}
+
+fn lines(said: &Said) -> Vec<Value> {
+    said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn every_line_is_answered_in_order_as_a_single_request_is() {
+    let said = eval(
+        br#"{"user":"alice","profile":"p","at":"2026-01-31T23:00:00Z"}
+{"user":"alice","profile":"p","mode":"cli"}
+{"user":"bob","profile":"p","account":"111122223333","device":{"mdm_enrolled":true}}
+{"user":"bob","profile":"p","account":"111122223333","device":{"mdm_enrolled":true},"approved":true}
+{"user":"b\u006fb","profile":"p","source_ip":"2001:db8::1","principal":null,"organization":"o"}"#,
+    );
+    assert_eq!(said.status, 0, "{}", said.err);
+    let effects: Vec<Value> = lines(&said).iter().map(|line| line["effect"].clone()).collect();
+    assert_eq!(effects, ["allow", "deny", "require_approval", "allow", "deny"]);
+    assert_eq!(
+        said.out.lines().nth(2).unwrap(),
+        r#"{"effect":"require_approval","rule":"b\"ö","rule_index":1,"reason":"a \"quoted\" reason\n","max_duration_s":null,"valid_until":null,"requires":["approval"]}"#
+    );
+}
+
+#[test]
+fn a_bad_line_is_said_in_its_place_and_is_exit_1() {
+    let mut input: Vec<u8> = Vec::new();
+    let bad: [&[u8]; 13] = [
+        b"",
+        b"nonsense",
+        b"[]",
+        b"{}",
+        br#"{"user":"a"}"#,
+        br#"{"user":"a","profile":"p","usr":"b"}"#,
+        br#"{"user":"a","user":"b","profile":"p"}"#,
+        br#"{"user":"a","profile":"p","at":"yesterday"}"#,
+        br#"{"user":"a","profile":"p","source_ip":"10.0.0.0/8"}"#,
+        br#"{"user":"a","profile":"p","mode":"Server"}"#,
+        br#"{"user":"a","profile":"p","device":{"mood":"good"}}"#,
+        br#"{"user":"a","profile":"p"} {"user":"a","profile":"p"}"#,
+        b"{\"user\":\"\xff\",\"profile\":\"p\"}",
+    ];
+    for line in bad {
+        input.extend_from_slice(line);
+        input.push(b'\n');
+    }
+    input.extend_from_slice(br#"{"user":"alice","profile":"p"}"#);
+    let said = eval(&input);
+    assert_eq!(said.status, 1);
+    let answers = lines(&said);
+    assert_eq!(answers.len(), bad.len() + 1);
+    for (number, answer) in answers.iter().take(bad.len()).enumerate() {
+        assert_eq!(answer["line"], json!(number + 1));
+        let error = answer["error"].as_str().unwrap();
+        assert!(!error.is_empty() && !error.contains("at line"), "{error}");
+        assert_eq!(answer.as_object().unwrap().len(), 2);
+    }
+    assert_eq!(answers.last().unwrap()["effect"], "allow");
+}
+
+#[test]
+fn a_line_may_be_long_but_not_endless() {
+    let pad = |length: usize| {
+        let mut line = br#"{"user":"alice","profile":"p""#.to_vec();
+        line.resize(length - 1, b' ');
+        line.push(b'}');
+        line
+    };
+    let mut input = pad(1 << 20);
+    input.push(b'\n');
+    input.extend(pad((1 << 20) + 1));
+    input.push(b'\n');
+    input.extend(pad(5 << 20));
+    input.extend_from_slice(b"\r\n{\"user\":\"alice\",\"profile\":\"p\"}\r\n");
+    let said = eval(&input);
+    assert_eq!(said.status, 1);
+    let answers = lines(&said);
+    assert_eq!(answers.len(), 4);
+    assert_eq!(answers[0]["effect"], "allow");
+    assert_eq!(answers[1], json!({ "line": 2, "error": "longer than 1048576 bytes" }));
+    assert_eq!(answers[2]["line"], 3);
+    assert_eq!(answers[3]["effect"], "allow");
+}
+
+#[test]
+fn no_lines_are_no_answers() {
+    let said = eval(b"");
+    assert_eq!((said.status, said.out.as_str()), (0, ""));
+}
+
+#[test]
+fn lines_can_be_explained_too() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
+    std::fs::write(folder.path().join("requests.jsonl"), "{\"user\":\"x\",\"profile\":\"p\"}\n")
+        .unwrap();
+    let mut command = sentinel(folder.path());
+    command.current_dir(folder.path()).args([
+        "policy",
+        "explain",
+        "policy.yaml",
+        "--requests",
+        "requests.jsonl",
+    ]);
+    let said = run(&mut command);
+    assert_eq!((said.status, said.out.lines().count()), (0, 1));
+    assert_eq!(said.json()["steps"][0]["condition"], "users");
+}

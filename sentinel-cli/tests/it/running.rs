@@ -1,0 +1,164 @@
+//! Processes of the real binary: a command that runs and ends, and a server
+//! that runs until it is dropped.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::wire::Key;
+
+/// How long a server may take for anything, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The command, in an environment in which it finds nobody's own configuration.
+pub(crate) fn sentinel(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel"));
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a command that ended had to say.
+pub(crate) struct Said {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.out, self.err))
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Said {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    Said {
+        status: status.code().unwrap(),
+        out: String::from_utf8(stdout).unwrap(),
+        err: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+/// Runs the command with arguments that are separated by spaces, in an empty
+/// home.
+pub(crate) fn run_words(words: &str) -> Said {
+    let home = TempDir::new().unwrap();
+    run(sentinel(home.path()).args(words.split_whitespace()))
+}
+
+/// A running `sentinel dev`.
+pub(crate) struct Dev {
+    pub(crate) home: TempDir,
+    pub(crate) address: SocketAddr,
+    pub(crate) url: String,
+    pub(crate) ready: Value,
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Dev {
+    /// One with the example policies.
+    pub(crate) fn start() -> Self {
+        Self::start_in(TempDir::new().unwrap(), &[])
+    }
+
+    /// One with its data in `home`, and more arguments.
+    pub(crate) fn start_in(home: TempDir, more: &[&str]) -> Self {
+        let mut child = sentinel(home.path())
+            .args(["dev", "--format", "json", "--listen", "127.0.0.1:0", "--data"])
+            .arg(home.path().join("data"))
+            .args(more)
+            .env("RUST_LOG", "off")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let ready: Value = serde_json::from_str(&lines.recv_timeout(PATIENCE).unwrap()).unwrap();
+        let url = ready["url"].as_str().unwrap().to_owned();
+        let address = url.strip_prefix("http://").unwrap().parse().unwrap();
+        Self { home, address, url, ready, child, lines }
+    }
+
+    pub(crate) fn credentials_file(&self) -> PathBuf {
+        self.ready["credentials_file"].as_str().unwrap().into()
+    }
+
+    pub(crate) fn policies(&self) -> PathBuf {
+        self.home.path().join("data/policies")
+    }
+
+    /// The access key of an identity.
+    pub(crate) fn key(&self, name: &str) -> Key {
+        let file = std::fs::read_to_string(self.credentials_file()).unwrap();
+        let section = file.split_once(&format!("[{name}]\n")).unwrap().1;
+        let value = |key: &str| {
+            let line = section.lines().find(|line| line.starts_with(key)).unwrap();
+            line.split_once(" = ").unwrap().1.to_owned()
+        };
+        Key { id: value("aws_access_key_id"), secret: value("aws_secret_access_key"), token: None }
+    }
+
+    /// The command, run by somebody who asks this server.
+    pub(crate) fn client(&self, name: &str, words: &str) -> Command {
+        let mut command = sentinel(self.home.path());
+        command
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.credentials_file())
+            .env("AWS_PROFILE", name)
+            .env("SENTINEL_TVM_URL", &self.url)
+            .args(words.split_whitespace());
+        command
+    }
+
+    /// Runs the command as somebody.
+    pub(crate) fn run(&self, name: &str, words: &str) -> Said {
+        run(&mut self.client(name, words))
+    }
+
+    /// The next record that it writes.
+    pub(crate) fn record(&self) -> Value {
+        serde_json::from_str(&self.lines.recv_timeout(PATIENCE).unwrap()).unwrap()
+    }
+
+    /// All records that it has written, once it has answered everything.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        self.lines.try_iter().map(|line| serde_json::from_str(&line).unwrap()).collect()
+    }
+
+    /// Sends a signal by its name, waits for the end, and gives the status.
+    pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, TempDir) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        let home = std::mem::replace(&mut self.home, TempDir::new().unwrap());
+        (status.code(), home)
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
