@@ -278,3 +278,118 @@ const fn condition_on(kind: NameKind) -> ConditionKind {
         NameKind::Organization => ConditionKind::Organizations,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::judged::Every;
+    use crate::{Caller, Checked, Limits};
+
+    /// A memory that counts how often it is told the same.
+    struct Counting {
+        every: Every,
+        judged: Vec<u32>,
+    }
+
+    impl Memory for Counting {
+        type Error = std::convert::Infallible;
+
+        fn recall(&self, number: u32) -> Option<bool> {
+            self.every.recall(number)
+        }
+
+        fn note(&mut self, number: u32, met: bool) -> Result<(), Self::Error> {
+            if let Some(times) = self.judged.get_mut(number as usize) {
+                *times += 1;
+            }
+            self.every.note(number, met)
+        }
+    }
+
+    fn compile(rules: &str) -> Policy {
+        let text = format!("version: \"1\"\nrules:\n{rules}");
+        let limits = Limits { max_bytes: 1 << 26, max_rules: 1 << 20, ..Limits::default() };
+        Checked::parse(text.as_bytes(), &limits).unwrap().compile()
+    }
+
+    #[test]
+    fn rules_that_ask_for_the_same_are_judged_once_for_all() {
+        let mut rules = String::new();
+        for i in 0..600 {
+            let _ = writeln!(
+                rules,
+                "  - {{ name: r{i}, effect: deny, conditions: {{ users: [\"a*\", \"b*-{}\"], \
+                 source_ip: [10.0.0.0/8], device: {{ require_mdm: true }}, \
+                 time: {{ days: [monday], timezone: Europe/Berlin }} }}, \
+                 unless: {{ profiles: [\"p*\"], time: {{ days: [monday] }} }} }}",
+                i % 5
+            );
+        }
+        let policy = compile(&rules);
+        // Six patterns of users and one of profiles, the networks, the device,
+        // and two windows.
+        assert_eq!(policy.clauses.judged.len(), 11);
+        assert_eq!(policy.clauses.zones.len(), 2);
+        let mut request = Request::new(Caller::new("bob-4"), "production");
+        request.source_ip = Some([10, 0, 0, 1].into());
+        request.device.mdm_enrolled = Some(true);
+        let monday = DateTime::from_timestamp(1_773_662_400, 0).unwrap();
+        let situation = policy.situation(&request, monday);
+        let mut memory = Counting { every: Every::of(11), judged: vec![0; 11] };
+        let Ok(found) = policy.search(&situation, &mut memory);
+        assert_eq!(found, None);
+        assert_eq!(memory.judged, [1; 11]);
+    }
+
+    /// Enough distinct things for the largest memory, and the last rule is the
+    /// one that matches.
+    #[test]
+    fn a_policy_may_have_more_to_judge_than_the_smaller_memories_hold() {
+        for rules in [10, 100, 2_000, 17_000] {
+            let mut text = String::new();
+            for i in 0..rules {
+                let _ = writeln!(
+                    text,
+                    "  - {{ name: r{i}, effect: allow, conditions: {{ users: [\"?ob-{i}\"] }} }}"
+                );
+            }
+            let policy = compile(&text);
+            assert_eq!(policy.clauses.judged.len(), rules);
+            let user = format!("bob-{}", rules - 1);
+            let request = Request::new(Caller::new(&user), "production");
+            let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
+            assert_eq!(decision.rule.map(|rule| rule.index), Some(rules - 1));
+            let request = Request::new(Caller::new("bob"), "production");
+            let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
+            assert_eq!(decision.rule, None);
+        }
+    }
+
+    #[test]
+    fn a_document_without_rules_denies() {
+        let policy = Checked::nothing().compile();
+        let request = Request::new(Caller::new("alice"), "production");
+        let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
+        assert_eq!((decision.verdict, decision.rule), (Verdict::Deny, None));
+        assert_eq!(policy.valid_until(&request, &Facts::default(), DateTime::UNIX_EPOCH), None);
+    }
+
+    #[test]
+    fn rules_that_ask_for_no_name_are_all_found_beyond_the_first_block() {
+        let mut rules = String::new();
+        for i in 0..130 {
+            let mode = if i == 129 { "cli" } else { "server" };
+            let _ = writeln!(
+                rules,
+                "  - {{ name: r{i}, effect: allow, conditions: {{ mode: [{mode}] }} }}"
+            );
+        }
+        let policy = compile(&rules);
+        let mut request = Request::new(Caller::new("alice"), "production");
+        request.mode = Some(Mode::Cli);
+        let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
+        assert_eq!(decision.rule.map(|rule| rule.index), Some(129));
+    }
+}

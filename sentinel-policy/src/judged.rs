@@ -174,3 +174,39 @@ impl Memory for Every {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_judgements_are_remembered_and_then_there_is_no_room() {
+        let mut few = Few::default();
+        for number in 0..16 {
+            assert_eq!(few.recall(number * 1_000), None);
+            assert_eq!(few.note(number * 1_000, number % 3 == 0), Ok(()));
+        }
+        assert_eq!(few.note(99, true), Err(Full));
+        assert_eq!(few.recall(99), None);
+        for number in 0..16 {
+            assert_eq!(few.recall(number * 1_000), Some(number % 3 == 0));
+        }
+    }
+
+    #[test]
+    fn many_judgements_include_the_few_made_before() {
+        let mut few = Few::default();
+        few.note(7, true).unwrap();
+        few.note(64, false).unwrap();
+        let mut many = Many::<2>::after(&few);
+        assert_eq!(many.recall(7), Some(true));
+        assert_eq!(many.recall(64), Some(false));
+        assert_eq!(many.recall(8), None);
+        let Ok(()) = many.note(127, true);
+        assert_eq!(many.recall(127), Some(true));
+        // Beyond its room: not remembered, and nothing else disturbed.
+        let Ok(()) = many.note(128, true);
+        assert_eq!(many.recall(128), None);
+        assert_eq!(many.recall(0), None);
+    }
+}

@@ -29,7 +29,7 @@ fn agree(text: &str, questions: &[Asked]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     /// For any policy and any request, at any moment: the same decision, the
     /// same end of it, the same explanation.

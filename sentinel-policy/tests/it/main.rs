@@ -4,9 +4,17 @@
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod allocations;
+#[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod decisions;
+#[cfg(test)]
+mod explanations;
+#[cfg(test)]
 mod generated;
+#[cfg(test)]
+mod governing;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
@@ -14,8 +22,14 @@ mod language;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod obtaining;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod purity;
+#[cfg(test)]
+mod standing;
+#[cfg(test)]
+mod windows;

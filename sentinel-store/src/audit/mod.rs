@@ -1,9 +1,11 @@
 //! Records of what was decided and done, and where they go.
 
 mod lines;
+mod metered;
 mod record;
 
 pub use lines::JsonLines;
+pub use metered::Metered;
 pub use record::{Decision, Effect, Event, Metrics, PolicyUsed, Record, rfc3339, rfc3339_option};
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! What is written about every decision: an allow-list of fields, so that no
 //! secret can slip in. One record is one line of JSON.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
 /// One line of the log.
@@ -139,11 +139,13 @@ impl Serialize for Metrics {
     }
 }
 
-/// Serialises an instant as the wire has it: RFC 3339 in UTC, with `Z`.
+/// Serialises an instant as the wire has it: RFC 3339 in UTC, with `Z`, to the
+/// millisecond, which every client's date type can hold.
 ///
 /// # Errors
 /// The serializer's.
 pub fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    let at = at.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(*at);
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 

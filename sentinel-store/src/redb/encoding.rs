@@ -1,14 +1,21 @@
-//! How records lie in the file: JSON that says in which format it is.
+//! How records lie in the file: JSON that says in which format it is, behind a
+//! digest of it.
 //!
 //! A record is only read in the format that wrote it. Whatever changes the
 //! meaning or the fields of a record raises [`FORMAT`], so that an older version
 //! of the program refuses what it does not understand instead of overlooking it.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
 
 use crate::StoreError;
 
 const FORMAT: u32 = 1;
+
+/// How much of the SHA-256 of a record comes before it. redb has checksums of
+/// its own, but looks at them only after a crash; and one bit that flips on the
+/// disk must not turn an epoch back.
+const DIGEST: usize = 8;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,14 +24,28 @@ struct Stored<T> {
     record: T,
 }
 
+fn digest(json: &[u8]) -> [u8; DIGEST] {
+    let mut digest = [0; DIGEST];
+    for (to, from) in digest.iter_mut().zip(Sha256::digest(json)) {
+        *to = from;
+    }
+    digest
+}
+
 pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     let stored = Stored { format: FORMAT, record };
-    serde_json::to_vec(&stored).map_err(|error| StoreError::Refused(error.into()))
+    let json = serde_json::to_vec(&stored).map_err(|error| StoreError::Refused(error.into()))?;
+    Ok([digest(&json).as_slice(), &json].concat())
 }
 
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    let damaged = || StoreError::Corrupt("damaged".into());
+    let (before, json) = bytes.split_first_chunk::<DIGEST>().ok_or_else(damaged)?;
+    if *before != digest(json) {
+        return Err(damaged());
+    }
     let corrupt = |error: serde_json::Error| StoreError::Corrupt(position(&error).into());
-    let stored: Stored<T> = serde_json::from_slice(bytes).map_err(corrupt)?;
+    let stored: Stored<T> = serde_json::from_slice(json).map_err(corrupt)?;
     if stored.format == FORMAT {
         Ok(stored.record)
     } else {
@@ -66,33 +87,56 @@ mod tests {
         assert_eq!(decode::<Gate>(&encode(&gate()).unwrap()).unwrap(), gate());
     }
 
+    /// A record whose JSON was changed by somebody who knows of the digest.
+    fn changed(old: &str, new: &str) -> Vec<u8> {
+        let bytes = encode(&gate()).unwrap();
+        let text = String::from_utf8(bytes[DIGEST..].to_vec()).unwrap();
+        let json = text.replace(old, new);
+        assert_ne!(text, json);
+        [digest(json.as_bytes()).as_slice(), json.as_bytes()].concat()
+    }
+
     #[test]
     fn a_record_of_another_format_is_not_read() {
-        let text = String::from_utf8(encode(&gate()).unwrap()).unwrap();
-        let later = text.replace(r#""format":1"#, r#""format":2"#);
-        assert_ne!(text, later);
-        assert_eq!(cause(decode::<Gate>(later.as_bytes())), "record of the unknown format 2");
+        let later = changed(r#""format":1"#, r#""format":2"#);
+        assert_eq!(cause(decode::<Gate>(&later)), "record of the unknown format 2");
     }
 
     #[test]
     fn a_field_that_is_not_known_is_not_overlooked() {
-        let text = String::from_utf8(encode(&gate()).unwrap()).unwrap();
-        for (old, new) in
-            [(r#""whole""#, r#""frozen":true,"whole""#), (r#""format""#, r#""x":1,"format""#)]
-        {
-            let other = text.replace(old, new);
-            assert_ne!(text, other);
-            assert!(cause(decode::<Gate>(other.as_bytes())).starts_with("not the record"));
+        for (old, new) in [
+            (r#""whole""#, r#""frozen":true,"whole""#),
+            (r#""epoch""#, r#""frozen":true,"epoch""#),
+            (r#""format""#, r#""frozen":true,"format""#),
+        ] {
+            assert!(cause(decode::<Gate>(&changed(old, new))).starts_with("not the record"));
         }
     }
 
     #[test]
-    fn no_cut_or_changed_record_is_read_as_something_else() {
+    fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
         let bytes = encode(&gate()).unwrap();
-        for end in 0..bytes.len() {
-            cause(decode::<Gate>(&bytes[..end]));
+        for at in 0..bytes.len() {
+            cause(decode::<Gate>(&bytes[..at]));
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                cause(decode::<Gate>(&flipped));
+            }
         }
-        cause(decode::<Gate>(&[&bytes[..], b"x"].concat()));
-        cause(decode::<Gate>(&[0xff, 0x00]));
+        cause(decode::<Gate>(&[&bytes[..], b" "].concat()));
+    }
+
+    #[test]
+    fn invariant_6_what_cannot_be_read_is_not_quoted() {
+        for (old, new) in [
+            (r#""alice""#, r#"["hunter2"]"#),
+            (r#""epoch":0"#, r#""epoch":"hunter2""#),
+            (r#""whole""#, r#""hunter2":1,"whole""#),
+            (r#"{"format""#, r#"hunter2"#),
+        ] {
+            let cause = cause(decode::<Gate>(&changed(old, new)));
+            assert!(!cause.contains("hunter2"), "{cause}");
+        }
     }
 }

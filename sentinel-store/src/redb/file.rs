@@ -11,7 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
+use redb::{Builder, Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -41,7 +41,7 @@ struct Opened {
 
 impl RedbFile {
     /// Opens the file at `path`, which is created if there is none, readable by
-    /// its owner only. Blocks: mending a file after a crash reads all of it.
+    /// its owner only. Blocks: all of the file is read and looked at for damage.
     ///
     /// # Errors
     /// - [`StoreError::Refused`] when another process has it open, when it may
@@ -54,7 +54,11 @@ impl RedbFile {
         if !made.map_err(open_error)? {
             make(path).map_err(open_error)?;
         }
-        let database = Database::open(path).map_err(|error| open_error(error.into()))?;
+        // The whole of it is looked at: damage must not pass for what was written.
+        let database = Builder::new()
+            .set_check_integrity_on_open(true)
+            .open(path)
+            .map_err(|error| open_error(error.into()))?;
         let database = Arc::new(database);
         let (writes, queue) = mpsc::channel(QUEUE);
         let writer = thread::Builder::new()

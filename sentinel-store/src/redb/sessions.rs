@@ -96,14 +96,20 @@ impl RedbSessions {
         }
     }
 
-    /// Puts bytes where the gate of `caller` is stored: how the conformance suite
-    /// plants a record that cannot be.
+    /// Puts a gate where the gate of `caller` is stored, whoever's it is; without
+    /// one, something that is no gate: how the conformance suite plants a record
+    /// that cannot be.
     ///
     /// # Errors
     /// When the file cannot be written.
     #[cfg(feature = "conformance")]
-    pub async fn plant_gate(&self, caller: &CallerKey, bytes: Vec<u8>) -> Result<(), StoreError> {
+    pub async fn plant_gate(
+        &self,
+        caller: &CallerKey,
+        gate: Option<&Gate>,
+    ) -> Result<(), StoreError> {
         let hash = caller.hash();
+        let bytes = gate.map_or_else(|| Ok(b"no gate".to_vec()), encode)?;
         self.file
             .write(move |transaction| {
                 let mut gates = transaction.open_table(GATES)?;
@@ -113,8 +119,9 @@ impl RedbSessions {
             .await
     }
 
-    /// Puts bytes where the session of `handle` is stored: how the conformance
-    /// suite plants a record that cannot be.
+    /// Puts a session where the one of `handle` is stored, whichever it is;
+    /// without one, something that is no session: how the conformance suite
+    /// plants a record that cannot be.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -122,9 +129,10 @@ impl RedbSessions {
     pub async fn plant_session(
         &self,
         handle: &SessionHandle,
-        bytes: Vec<u8>,
+        session: Option<&Session>,
     ) -> Result<(), StoreError> {
         let handle = handle.to_bytes();
+        let bytes = session.map_or_else(|| Ok(b"no session".to_vec()), encode)?;
         self.file
             .write(move |transaction| {
                 let mut sessions = transaction.open_table(SESSIONS)?;

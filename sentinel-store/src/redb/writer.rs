@@ -88,9 +88,9 @@ fn write(database: &Database, batch: &mut [Write]) -> Result<(), redb::Error> {
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
-    // Two phases, since callers choose part of what is written and redb's
-    // checksums are no proof against malice; and the state of the allocator with
-    // each commit, so that a file of any size opens at once after a crash.
-    transaction.set_quick_repair(true);
+    // In two phases, so that the last transaction is never told from the one
+    // before by redb's checksums, which are no proof against malice: callers
+    // choose part of what is written.
+    transaction.set_two_phase_commit(true);
     Ok(transaction)
 }

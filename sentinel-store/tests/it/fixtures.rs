@@ -95,23 +95,14 @@ impl RedbBackdoor {
     }
 }
 
-/// What a record of the file looks like from outside.
-fn stored(record: Option<impl serde::Serialize>) -> Vec<u8> {
-    match record {
-        Some(record) => serde_json::to_vec(&serde_json::json!({"format": 1, "record": record})),
-        None => serde_json::to_vec("no record"),
-    }
-    .unwrap()
-}
-
 #[async_trait]
 impl Backdoor for RedbBackdoor {
     async fn plant_gate(&self, caller: &CallerKey, gate: Option<&Gate>) -> bool {
-        self.sessions.plant_gate(caller, stored(gate)).await.is_ok()
+        self.sessions.plant_gate(caller, gate).await.is_ok()
     }
 
     async fn plant_session(&self, handle: &SessionHandle, session: Option<&Session>) -> bool {
-        self.sessions.plant_session(handle, stored(session)).await.is_ok()
+        self.sessions.plant_session(handle, session).await.is_ok()
     }
 
     async fn purge_expired(&self, before: DateTime<Utc>) -> bool {

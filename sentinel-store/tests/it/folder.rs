@@ -1,6 +1,7 @@
 //! The folder behind `FolderPolicies`.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     path::Path,
     time::{Duration, Instant},
@@ -192,7 +193,7 @@ async fn a_half_written_document_is_not_read() {
         }
         slowest
     });
-    let (mut whole, mut halves) = (std::collections::BTreeSet::new(), Vec::new());
+    let (mut whole, mut halves) = (BTreeSet::new(), BTreeSet::new());
     while !writer.is_finished() {
         match read(&store, "production").await {
             Ok(found) => {
@@ -200,7 +201,7 @@ async fn a_half_written_document_is_not_read() {
                 if text.ends_with("[alice]\n") {
                     whole.insert(text);
                 } else {
-                    halves.push(text);
+                    halves.insert(text);
                 }
             }
             // Before it is there, and while it is being written.

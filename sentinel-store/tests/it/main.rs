@@ -16,5 +16,6 @@ mod ids;
 mod interleavings;
 mod records;
 mod redb;
+mod suite;
 mod verify;
 mod wrappers;

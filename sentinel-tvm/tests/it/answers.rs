@@ -1,5 +1,6 @@
 //! Answers to the byte.
 
+use sentinel_store::Record;
 use serde_json::json;
 
 use crate::world::{World, body, code, http};
@@ -208,4 +209,22 @@ async fn whoami_says_who_a_caller_is_taken_for() {
             "operator": false,
         })
     );
+}
+
+#[tokio::test]
+async fn every_request_is_counted_without_saying_whose_and_a_lost_count_changes_nothing() {
+    let (world, sink) = World::metered();
+    world.ask(&http("alice", "GET", "/", "profile=production")).await;
+    world.ask(&http("alice", "GET", "/nothing", "")).await;
+    let lines: Vec<String> =
+        sink.take().iter().map(|r| serde_json::to_string(r).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        assert!(line.contains(r#""Requests":1,"Errors":0,"LatencyMs":"#), "{line}");
+        assert!(line.contains(r#""Namespace":"Sentinel""#) && !line.contains("alice"), "{line}");
+    }
+    sink.set_failing(true);
+    let response = world.ask(&http("alice", "GET", "/", "profile=production")).await;
+    assert_eq!(code(&response), "OK");
+    assert!(sink.records().iter().all(|record| matches!(record, Record::Metrics(_))));
 }

@@ -1,19 +1,18 @@
 //! Why a decision is what it is: for each rule that was looked at, in order, the
 //! first condition that did not hold and what it saw.
 
-use std::fmt;
+mod display;
+mod fact;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
+use self::fact::Fact;
 use crate::condition::AnyOf;
 use crate::evaluate::{Judge, Time};
 use crate::index::Unsure;
 use crate::judged::Every;
 use crate::policy::Policy;
-use crate::{
-    ConditionKind, Conditions, Day, Decision, DeviceFacts, DeviceRequirements, Facts, Mode,
-    OsVersion, Request, Window,
-};
+use crate::{ConditionKind, Conditions, Day, Decision, Facts, Mode, Request, Window};
 
 /// A decision, and how each rule up to the one that matched came out.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +60,8 @@ pub struct Unmet<'p> {
     /// What it saw there; none when the request lacks the attribute.
     pub saw: Option<String>,
     asked: &'p Conditions,
+    /// Of a device.
+    fact: Option<Fact>,
 }
 
 impl Policy {
@@ -109,6 +110,8 @@ impl<'p> Unmet<'p> {
         now: DateTime<Utc>,
     ) -> Self {
         let caller = &request.caller;
+        let device = asked.device.as_ref().filter(|_| condition == ConditionKind::Device);
+        let fact = device.and_then(|asked| Fact::first_unmet(&asked.value, &request.device));
         let (attribute, saw) = match condition {
             ConditionKind::Profiles => ("profile", Some(request.profile.to_owned())),
             ConditionKind::Users => ("user", Some(caller.user.to_owned())),
@@ -124,13 +127,11 @@ impl<'p> Unmet<'p> {
             ConditionKind::Time => {
                 ("time", asked.time.as_ref().map(|window| wall_clock(&window.value, now)))
             }
-            ConditionKind::Device => asked
-                .device
-                .as_ref()
-                .and_then(|asked| first_unmet_fact(&asked.value, &request.device))
-                .unwrap_or(("device", None)),
+            ConditionKind::Device => {
+                fact.map_or(("device", None), |fact| (fact.as_str(), fact.seen(&request.device)))
+            }
         };
-        Self { condition, attribute, saw, asked }
+        Self { condition, attribute, saw, asked, fact }
     }
 
     /// What would have done, as it is written in the policy: one entry for each
@@ -154,10 +155,10 @@ impl<'p> Unmet<'p> {
             ConditionKind::Time => {
                 asked.time.iter().map(|window| window_text(&window.value)).collect()
             }
-            ConditionKind::Device => {
-                let device = asked.device.as_ref();
-                device.map_or_else(Vec::new, |asked| fact_wanted(&asked.value, self.attribute))
-            }
+            ConditionKind::Device => match (&asked.device, self.fact) {
+                (Some(device), Some(fact)) => fact.wanted(&device.value),
+                (Some(_), None) | (None, _) => Vec::new(),
+            },
         }
     }
 }
@@ -186,120 +187,4 @@ fn window_text(window: &Window) -> String {
         format!(" {}-{}", clock(hours.start()), clock(hours.end()))
     });
     format!("{days}{hours} {}", window.zone)
-}
-
-/// The first fact of a device, in the order of [`DeviceRequirements`], that is
-/// not as asked, and what it is.
-fn first_unmet_fact(
-    asked: &DeviceRequirements,
-    facts: &DeviceFacts<'_>,
-) -> Option<(&'static str, Option<String>)> {
-    let only = DeviceRequirements::default;
-    let yes_or_no = |fact: Option<bool>| fact.map(|fact| fact.to_string());
-    [
-        (
-            DeviceRequirements { require_mdm: asked.require_mdm, ..only() },
-            "mdm_enrolled",
-            yes_or_no(facts.mdm_enrolled),
-        ),
-        (
-            DeviceRequirements { require_mdm_compliant: asked.require_mdm_compliant, ..only() },
-            "mdm_compliant",
-            yes_or_no(facts.mdm_compliant),
-        ),
-        (
-            DeviceRequirements { require_encryption: asked.require_encryption, ..only() },
-            "disk_encrypted",
-            yes_or_no(facts.disk_encrypted),
-        ),
-        (
-            DeviceRequirements { require_firewall: asked.require_firewall, ..only() },
-            "firewall_enabled",
-            yes_or_no(facts.firewall_enabled),
-        ),
-        (
-            DeviceRequirements { min_os_version: asked.min_os_version.clone(), ..only() },
-            "os_version",
-            facts.os_version.map(str::to_owned),
-        ),
-        (
-            DeviceRequirements { allowed_os_types: asked.allowed_os_types.clone(), ..only() },
-            "os_type",
-            facts.os_type.map(str::to_owned),
-        ),
-    ]
-    .into_iter()
-    .find(|(asked, _, _)| !asked.is_met_by(facts))
-    .map(|(_, attribute, saw)| (attribute, saw))
-}
-
-/// What is asked of one fact of a device.
-fn fact_wanted(asked: &DeviceRequirements, attribute: &str) -> Vec<String> {
-    match attribute {
-        "os_version" => {
-            asked.min_os_version.iter().map(OsVersion::as_str).map(str::to_owned).collect()
-        }
-        "os_type" => {
-            let types = asked.allowed_os_types.iter().flatten();
-            types.map(|os| os.as_str().to_owned()).collect()
-        }
-        _ => vec!["true".to_owned()],
-    }
-}
-
-impl fmt::Display for Step<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rule `{}` (#{}): {}", self.rule, self.index, self.outcome)
-    }
-}
-
-impl fmt::Display for Outcome<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Matched => f.write_str("matched"),
-            Self::Unmet(unmet) => unmet.fmt(f),
-            Self::Excluded => f.write_str("its conditions held, and `unless` held too"),
-        }
-    }
-}
-
-impl fmt::Display for Unmet<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` did not hold: ", self.condition.as_str())?;
-        let Some(saw) = &self.saw else {
-            return write!(f, "the request has no `{}`", self.attribute);
-        };
-        let wanted = Wanted(self.wanted());
-        match self.condition {
-            ConditionKind::Profiles
-            | ConditionKind::Users
-            | ConditionKind::Principals
-            | ConditionKind::Accounts
-            | ConditionKind::Organizations
-            | ConditionKind::Mode => write!(f, "`{saw}` is none of {wanted}"),
-            ConditionKind::SourceIp => write!(f, "`{saw}` lies in none of {wanted}"),
-            ConditionKind::Time => write!(f, "{saw} is outside {wanted}"),
-            ConditionKind::Device => {
-                write!(f, "`{}` is `{saw}`, and {wanted} was asked for", self.attribute)
-            }
-        }
-    }
-}
-
-/// How many of the values that would have done are named in one line.
-const NAMED: usize = 5;
-
-struct Wanted(Vec<String>);
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, value) in self.0.iter().take(NAMED).enumerate() {
-            let separator = if at == 0 { "" } else { ", " };
-            write!(f, "{separator}`{value}`")?;
-        }
-        match self.0.len().saturating_sub(NAMED) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
-    }
 }

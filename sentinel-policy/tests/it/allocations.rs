@@ -1,0 +1,58 @@
+//! Deciding allocates nothing, whatever the policy and the request.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sentinel_policy::{Caller, Checked, Facts, Limits, Policy, Request};
+
+use crate::generated::{asked, policy};
+
+/// How many allocations a decision makes.
+fn allocations(policy: &Policy, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> u64 {
+    allocation_counter::measure(|| {
+        std::hint::black_box(policy.decide(request, facts, now));
+    })
+    .count_total
+}
+
+#[test]
+fn the_counter_counts() {
+    let counted = allocation_counter::measure(|| {
+        std::hint::black_box(vec![0_u8; 100]);
+    });
+    assert_eq!(counted.count_total, 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn deciding_allocates_nothing(text in policy(1..12, 0..8), questions in vec(asked(), 8)) {
+        let policy =
+            Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+        for asked in questions {
+            prop_assert_eq!(allocations(&policy, &asked.request(), &asked.facts, asked.now), 0);
+        }
+    }
+}
+
+/// Where every rule has a pattern and a window of its own, a decision judges
+/// them all, and remembers more than fits into a few.
+#[test]
+fn deciding_allocates_nothing_where_a_thousand_things_are_judged() {
+    let mut text = String::from("version: \"1\"\nrules:\n");
+    for i in 0..1_500 {
+        let _ = writeln!(
+            text,
+            "  - {{ name: r{i}, effect: allow, conditions: {{ users: [\"*-{i}\"] }} }}"
+        );
+    }
+    let policy = Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+    let request = Request::new(Caller::new("user-1499"), "production");
+    let now = DateTime::<Utc>::UNIX_EPOCH;
+    let decision = policy.decide(&request, &Facts::default(), now);
+    assert_eq!(decision.rule.map(|rule| rule.index), Some(1_499));
+    assert_eq!(allocations(&policy, &request, &Facts::default(), now), 0);
+}

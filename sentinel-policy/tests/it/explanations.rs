@@ -1,0 +1,109 @@
+//! Explanations as people read them.
+
+use chrono::{DateTime, Utc};
+use sentinel_policy::{
+    Caller, Checked, ConditionKind, DeviceFacts, Facts, Limits, Mode, Outcome, Request,
+};
+
+const POLICY: &str = r#"
+version: "1"
+groups:
+  oncall: [alice, bob, carol, dave, erin, frank, grace]
+rules:
+  - { name: profiles, effect: allow, conditions: { profiles: [staging, "dev-*"] } }
+  - { name: users, effect: allow, conditions: { users: ["group:oncall"] } }
+  - { name: principals, effect: allow, conditions: { principals: ["arn:aws:iam::*:user/alice"] } }
+  - { name: accounts, effect: allow, conditions: { accounts: ["444455556666"] } }
+  - { name: organizations, effect: allow, conditions: { organizations: [o-abc123] } }
+  - { name: addresses, effect: allow, conditions: { source_ip: [10.0.0.0/8, "2001:db8::/32"] } }
+  - { name: modes, effect: allow, conditions: { mode: [server, cli] } }
+  - name: hours
+    effect: allow
+    conditions:
+      time: { days: [monday, friday], hours: { start: "22:00", end: "24:00" }, timezone: Europe/Berlin }
+  - { name: every-day, effect: allow, conditions: { time: { hours: { start: "22:00", end: "06:00" } } } }
+  - { name: weekend, effect: allow, conditions: { time: { days: [sunday] } } }
+  - { name: managed, effect: allow, conditions: { device: { require_mdm: true } } }
+  - { name: encrypted, effect: allow, conditions: { device: { require_encryption: true } } }
+  - { name: versions, effect: allow, conditions: { device: { require_mdm: false, min_os_version: 14.2 } } }
+  - { name: systems, effect: allow, conditions: { device: { allowed_os_types: [linux, windows] } } }
+  - { name: excepted, effect: allow, unless: { users: ["mal*"], mode: [credential_process] } }
+  - { name: rest, effect: deny, reason: "nobody else" }
+  - { name: behind, effect: allow }
+"#;
+
+/// Mallory, on a Saturday at 10:05 in Berlin.
+fn mallory(device: DeviceFacts<'_>) -> (Request<'_>, DateTime<Utc>) {
+    let mut request = Request::new(Caller::new("mallory"), "production");
+    request.caller.account = Some("111122223333");
+    request.caller.principal = Some("arn:aws:iam::111122223333:user/mallory");
+    request.source_ip = Some("::ffff:192.0.2.7".parse().unwrap());
+    request.mode = Some(Mode::CredentialProcess);
+    request.device = device;
+    (request, "2026-03-21T09:05:00Z".parse().unwrap())
+}
+
+#[test]
+fn each_rule_says_in_a_line_what_did_not_hold() {
+    let policy = Checked::parse(POLICY.as_bytes(), &Limits::default()).unwrap().compile();
+    let (request, now) = mallory(DeviceFacts {
+        disk_encrypted: Some(false),
+        os_version: Some("9.0"),
+        os_type: Some("darwin"),
+        ..DeviceFacts::default()
+    });
+    let explanation = policy.explain(&request, &Facts::default(), now);
+    let lines: Vec<_> = explanation.steps.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+    assert_eq!(explanation.decision, policy.decide(&request, &Facts::default(), now));
+}
+
+#[test]
+fn programs_get_the_condition_the_attribute_what_it_saw_and_what_was_wanted() {
+    let policy = Checked::parse(POLICY.as_bytes(), &Limits::default()).unwrap().compile();
+    let (request, now) = mallory(DeviceFacts::default());
+    let explanation = policy.explain(&request, &Facts::default(), now);
+    let unmet: Vec<_> = explanation
+        .steps
+        .iter()
+        .filter_map(|step| match &step.outcome {
+            Outcome::Unmet(unmet) => Some(unmet),
+            Outcome::Matched | Outcome::Excluded => None,
+        })
+        .collect();
+    assert_eq!(unmet[1].condition, ConditionKind::Users);
+    assert_eq!(unmet[1].attribute, "user");
+    assert_eq!(unmet[1].saw.as_deref(), Some("mallory"));
+    assert_eq!(unmet[1].wanted().len(), 7);
+    // What the request lacks.
+    assert_eq!(unmet[4].attribute, "organization");
+    assert_eq!(unmet[4].saw, None);
+    assert_eq!(unmet[12].attribute, "os_version");
+    assert_eq!(unmet[12].saw, None);
+    assert_eq!(unmet[12].wanted(), ["14.2"]);
+}
+
+/// Conditions are looked at in a fixed order, whatever theirs in the document.
+#[test]
+fn the_first_condition_in_the_order_of_kinds_is_the_one_that_is_named() {
+    let text = "version: \"1\"\nrules:\n  - { name: r, effect: allow, conditions: { device: { \
+                require_mdm: true }, mode: [server], users: [bob], accounts: [\"111122223333\"] } }\n";
+    let policy = Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+    let mut request = Request::new(Caller::new("alice"), "production");
+    let named = |request: &Request<'_>| {
+        let explanation = policy.explain(request, &Facts::default(), DateTime::UNIX_EPOCH);
+        match &explanation.steps[0].outcome {
+            Outcome::Unmet(unmet) => Some(unmet.condition),
+            Outcome::Matched | Outcome::Excluded => None,
+        }
+    };
+    assert_eq!(named(&request), Some(ConditionKind::Users));
+    request.caller.user = "bob";
+    assert_eq!(named(&request), Some(ConditionKind::Accounts));
+    request.caller.account = Some("111122223333");
+    assert_eq!(named(&request), Some(ConditionKind::Mode));
+    request.mode = Some(Mode::Server);
+    assert_eq!(named(&request), Some(ConditionKind::Device));
+    request.device.mdm_enrolled = Some(true);
+    assert_eq!(named(&request), None);
+}

@@ -1,0 +1,81 @@
+//! What a policy says besides decisions: profiles, approvals, break-glass,
+//! operators.
+
+use std::time::Duration;
+
+use sentinel_policy::{Checked, Limits, Operation, Policy, ReasonCode};
+
+fn policy() -> Policy {
+    let text = r#"
+version: "1"
+groups:
+  oncall: [carol, "*@corp.com"]
+profiles:
+  production: { max_duration: 1h }
+  unused: {}
+rules:
+  - { name: a, effect: allow, conditions: { profiles: [staging, "dev-*", staging] } }
+  - { name: b, effect: require_approval, conditions: { profiles: [zeta] }, unless: { profiles: [excepted] } }
+  - { name: c, effect: deny, conditions: { profiles: [forbidden] } }
+approvals:
+  - { name: leads, profiles: ["prod*"], approvers: [alice] }
+  - { name: rest, profiles: ["*"], approvers: [bob] }
+break_glass:
+  - { name: incident, profiles: [production], users: ["group:oncall"], reason_codes: [incident] }
+  - { name: any, profiles: [production], users: [carol], reason_codes: [incident, other] }
+operators:
+  - { name: security, users: ["group:oncall"], may: [list_sessions, revoke] }
+"#;
+    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+}
+
+#[test]
+fn a_policy_governs_its_profiles_and_those_that_it_may_give_by_name() {
+    let policy = policy();
+    let governed: Vec<_> = policy.governs().collect();
+    assert_eq!(governed, ["production", "staging", "unused", "zeta"]);
+    assert!(policy.names_profile("zeta"));
+    for other in ["dev-*", "dev-1", "forbidden", "excepted"] {
+        assert!(!policy.names_profile(other), "{other}");
+    }
+}
+
+#[test]
+fn profiles_and_rules_are_there_to_be_read() {
+    let policy = policy();
+    assert_eq!(policy.rule_count(), 3);
+    assert_eq!(policy.rules()[2].name.value, "c");
+    assert_eq!(policy.checked().approvals().len(), 2);
+    let production = policy.profile("production").unwrap();
+    assert_eq!(production.max_duration, Some(Duration::from_secs(3600)));
+    assert!(policy.profile("staging").is_none());
+}
+
+#[test]
+fn the_first_approvals_rule_that_names_a_profile_governs_it() {
+    let policy = policy();
+    assert_eq!(policy.approval_rule("production").unwrap().name.value, "leads");
+    assert_eq!(policy.approval_rule("staging").unwrap().name.value, "rest");
+}
+
+#[test]
+fn the_first_break_glass_rule_that_names_caller_profile_and_reason_governs_a_grant() {
+    let policy = policy();
+    let named = |user, profile, reason| {
+        policy.break_glass_rule(user, profile, reason).map(|rule| rule.name.value.as_str())
+    };
+    assert_eq!(named("carol", "production", ReasonCode::Incident), Some("incident"));
+    assert_eq!(named("carol", "production", ReasonCode::Other), Some("any"));
+    assert_eq!(named("x@corp.com", "production", ReasonCode::Other), None);
+    assert_eq!(named("AnyRole/x@corp.com", "production", ReasonCode::Incident), None);
+    assert_eq!(named("carol", "staging", ReasonCode::Incident), None);
+}
+
+#[test]
+fn an_operator_may_do_what_its_rule_says_and_nothing_else() {
+    let policy = policy();
+    assert!(policy.may_operate("carol", Operation::Revoke));
+    assert!(policy.may_operate("x@corp.com", Operation::ListSessions));
+    assert!(!policy.may_operate("carol", Operation::Reinstate));
+    assert!(!policy.may_operate("alice", Operation::Revoke));
+}

@@ -1,0 +1,158 @@
+//! Which profiles a caller can get under some circumstance.
+
+use sentinel_policy::{Caller, Checked, Limits, Policy};
+
+fn compile(rest: &str) -> Policy {
+    let text = format!("version: \"1\"\nrules:\n{rest}");
+    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+}
+
+/// Rules one by one, in the short form of a line: effect, conditions, unless.
+fn rules(rules: &[(&str, &str, &str)]) -> Policy {
+    let mut text = String::new();
+    for (index, (effect, conditions, unless)) in rules.iter().enumerate() {
+        let unless =
+            if unless.is_empty() { String::new() } else { format!(", unless: {{ {unless} }}") };
+        text += &format!(
+            "  - {{ name: r{index}, effect: {effect}, conditions: {{ {conditions} }}{unless} }}\n"
+        );
+    }
+    compile(&text)
+}
+
+const ALICE: Caller<'static> = Caller {
+    user: "alice",
+    account: Some("111122223333"),
+    principal: Some("arn:aws:iam::111122223333:user/alice"),
+    organization: None,
+};
+
+const NIGHT: &str = "time: { hours: { start: \"22:00\", end: \"06:00\" } }";
+
+#[test]
+fn a_rule_gives_a_profile_to_those_it_names() {
+    for (conditions, expected) in [
+        ("", true),
+        ("profiles: [production]", true),
+        ("profiles: [\"prod*\"]", true),
+        ("profiles: [staging]", false),
+        ("users: [alice]", true),
+        ("users: [bob]", false),
+        ("accounts: [\"111122223333\"]", true),
+        ("accounts: [\"444455556666\"]", false),
+        ("principals: [\"arn:aws:iam::*:user/*\"]", true),
+        // Alice has no organization, and will have none at another time.
+        ("organizations: [o-abc123]", false),
+    ] {
+        for effect in ["allow", "require_approval", "require_server", "require_server_session"] {
+            let policy = rules(&[(effect, conditions, "")]);
+            assert_eq!(policy.may_obtain(&ALICE, "production"), expected, "{effect} {conditions}");
+        }
+        assert!(!rules(&[("deny", conditions, "")]).may_obtain(&ALICE, "production"));
+    }
+}
+
+#[test]
+fn time_device_mode_and_address_are_taken_as_meetable() {
+    for circumstance in
+        [NIGHT, "device: { require_mdm: true }", "mode: [cli]", "source_ip: [10.0.0.0/8]"]
+    {
+        assert!(rules(&[("allow", circumstance, "")]).may_obtain(&ALICE, "production"));
+        // And as avoidable.
+        let policy = rules(&[("deny", circumstance, ""), ("allow", "", "")]);
+        assert!(policy.may_obtain(&ALICE, "production"), "{circumstance}");
+    }
+}
+
+#[test]
+fn only_a_deny_that_always_applies_stands_in_the_way() {
+    for (conditions, unless, expected) in [
+        ("", "", false),
+        ("users: [alice], profiles: [production]", "", false),
+        ("users: [bob]", "", true),
+        // The exception is alice's, whatever else is so.
+        ("", "users: [alice]", true),
+        // It can never be hers.
+        ("", "users: [bob]", false),
+        ("", "organizations: [o-abc123]", false),
+        (NIGHT, "users: [bob]", true),
+        // It may be hers, at times.
+        ("", "users: [alice], mode: [server]", true),
+        ("", &format!("users: [bob], {NIGHT}"), false),
+        // Every day and hour is always.
+        (
+            "time: { days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday] }",
+            "",
+            false,
+        ),
+        ("time: { hours: { start: \"00:00\", end: \"24:00\" } }", "", false),
+    ] {
+        let policy = rules(&[("deny", conditions, unless), ("allow", "", "")]);
+        assert_eq!(policy.may_obtain(&ALICE, "production"), expected, "{conditions} / {unless}");
+    }
+}
+
+#[test]
+fn a_deny_behind_the_rule_takes_nothing_away() {
+    assert!(rules(&[("allow", NIGHT, ""), ("deny", "", "")]).may_obtain(&ALICE, "production"));
+}
+
+#[test]
+fn a_rule_whose_exception_always_holds_gives_nothing() {
+    for (conditions, unless, expected) in [
+        ("", "users: [alice]", false),
+        ("", "users: [alice], profiles: [production]", false),
+        ("", "users: [alice], profiles: [staging]", true),
+        ("", NIGHT, true),
+        // The exception holds whenever the conditions do.
+        (NIGHT, NIGHT, false),
+        ("mode: [cli]", "mode: [cli, server]", false),
+        ("mode: [cli, server]", "mode: [cli]", true),
+        ("source_ip: [10.1.0.0/16]", "source_ip: [10.0.0.0/8]", false),
+        ("source_ip: [10.0.0.0/8]", "source_ip: [10.1.0.0/16]", true),
+        ("device: { min_os_version: \"14.2\" }", "device: { min_os_version: 9 }", false),
+        ("device: { min_os_version: 9 }", "device: { min_os_version: \"14.2\" }", true),
+        ("device: { require_mdm: true }", "device: { require_encryption: true }", true),
+        (
+            "device: { allowed_os_types: [linux] }",
+            "device: { allowed_os_types: [linux, darwin] }",
+            false,
+        ),
+        ("mode: [cli]", "mode: [cli], source_ip: [10.0.0.0/8]", true),
+    ] {
+        let policy = rules(&[("allow", conditions, unless)]);
+        assert_eq!(policy.may_obtain(&ALICE, "production"), expected, "{conditions} / {unless}");
+    }
+}
+
+#[test]
+fn a_rule_that_requires_the_server_gives_nothing_in_another_mode() {
+    for effect in ["require_server", "require_server_session"] {
+        for (conditions, unless, expected) in [
+            ("mode: [server]", "", true),
+            ("mode: [cli, server]", "", true),
+            ("mode: [cli]", "", false),
+            ("", "mode: [server]", false),
+            ("", "mode: [cli]", true),
+            ("", &format!("mode: [server], {NIGHT}"), true),
+        ] {
+            let policy = rules(&[(effect, conditions, unless)]);
+            assert_eq!(
+                policy.may_obtain(&ALICE, "production"),
+                expected,
+                "{conditions} / {unless}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_break_glass_rule_gives_a_profile_to_those_it_names() {
+    let policy = compile(
+        "  - { name: no, effect: deny }\nbreak_glass:\n  - { name: incident, \
+         profiles: [\"prod*\"], users: [alice], reason_codes: [incident] }\n",
+    );
+    assert!(policy.may_obtain(&ALICE, "production"));
+    assert!(!policy.may_obtain(&ALICE, "staging"));
+    assert!(!policy.may_obtain(&Caller::new("bob"), "production"));
+}

@@ -1,0 +1,176 @@
+//! How long a decision stands: worked out by hand, and held to a clock that goes
+//! minute by minute.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use sentinel_policy::{Approval, Caller, Checked, Facts, Limits, Mode, Policy, Request};
+
+use crate::generated::{asked, policy};
+
+fn compile(rules: &str) -> Policy {
+    let text = format!("version: \"1\"\nrules:\n{rules}");
+    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// Of a request of alice for `production` with an approval until `approved`.
+fn valid_until(policy: &Policy, now: &str, approved: Option<&str>) -> Option<String> {
+    let request = Request::new(Caller::new("alice"), "production");
+    let approval = approved.map(|until| Approval { until: Some(at(until)) });
+    let until = policy.valid_until(&request, &Facts { approval }, at(now));
+    until.map(|until| until.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+}
+
+const OFFICE: &str = "  - { name: office, effect: allow, conditions: { time: { days: [monday, \
+     tuesday, wednesday, thursday, friday], hours: { start: \"09:00\", end: \"17:00\" }, \
+     timezone: Europe/Berlin } } }\n";
+
+#[test]
+fn a_rule_without_time_stands_for_good() {
+    let policy = compile("  - { name: all, effect: allow }\n");
+    assert_eq!(valid_until(&policy, "2026-03-18T12:00:00Z", None), None);
+}
+
+#[test]
+fn an_allow_ends_when_its_window_closes() {
+    let policy = compile(OFFICE);
+    let ends = valid_until(&policy, "2026-03-18T11:00:00Z", None);
+    assert_eq!(ends.as_deref(), Some("2026-03-18T16:00:00Z"));
+}
+
+#[test]
+fn a_deny_ends_when_a_window_opens_also_over_a_weekend() {
+    let policy = compile(OFFICE);
+    // Friday evening; on Sunday the clocks go forward.
+    let ends = valid_until(&policy, "2026-03-27T18:00:00Z", None);
+    assert_eq!(ends.as_deref(), Some("2026-03-30T07:00:00Z"));
+}
+
+#[test]
+fn another_rule_with_the_same_effect_does_not_end_it() {
+    let rest = "  - { name: rest, effect: allow, conditions: { users: [alice] } }\n";
+    let policy = compile(&format!("{OFFICE}{rest}"));
+    assert_eq!(valid_until(&policy, "2026-03-18T11:00:00Z", None), None);
+}
+
+#[test]
+fn a_deny_before_it_ends_an_allow_when_its_window_opens() {
+    let freeze = "  - { name: freeze, effect: deny, conditions: { time: { days: [thursday] } } }\n";
+    let policy = compile(&format!("{freeze}  - {{ name: all, effect: allow }}\n"));
+    let ends = valid_until(&policy, "2026-03-18T11:00:00Z", None);
+    assert_eq!(ends.as_deref(), Some("2026-03-19T00:00:00Z"));
+    // And a deny for somebody else does not.
+    let freeze = freeze.replace("time:", "users: [bob], time:");
+    let policy = compile(&format!("{freeze}  - {{ name: all, effect: allow }}\n"));
+    assert_eq!(valid_until(&policy, "2026-03-18T11:00:00Z", None), None);
+}
+
+#[test]
+fn an_exception_ends_an_allow_when_its_window_opens() {
+    let policy = compile(
+        "  - { name: all, effect: allow, unless: { users: [alice], \
+         time: { hours: { start: \"12:00\", end: \"13:00\" } } } }\n",
+    );
+    let ends = valid_until(&policy, "2026-03-18T11:00:00Z", None);
+    assert_eq!(ends.as_deref(), Some("2026-03-18T12:00:00Z"));
+    let ends = valid_until(&policy, "2026-03-18T12:00:00Z", None);
+    assert_eq!(ends.as_deref(), Some("2026-03-18T13:00:00Z"));
+}
+
+#[test]
+fn an_approved_request_ends_with_the_approval_or_the_window_whichever_is_first() {
+    let policy = compile(&OFFICE.replace("effect: allow", "effect: require_approval"));
+    let now = "2026-03-18T11:00:00Z";
+    let ends = valid_until(&policy, now, Some("2026-03-18T11:30:00.250Z"));
+    assert_eq!(ends.as_deref(), Some("2026-03-18T11:30:00.250Z"));
+    let ends = valid_until(&policy, now, Some("2026-03-18T23:00:00Z"));
+    assert_eq!(ends.as_deref(), Some("2026-03-18T16:00:00Z"));
+    // An approval that has ended changes nothing any more.
+    let ends = valid_until(&policy, now, Some("2026-03-18T11:00:00Z"));
+    assert_eq!(ends.as_deref(), Some("2026-03-18T16:00:00Z"));
+}
+
+#[test]
+fn a_rule_that_comes_to_a_deny_stands_like_one() {
+    // Neither mode: both rules come to a deny, whichever matches.
+    let policy = compile(
+        &(OFFICE.replace("effect: allow", "effect: require_server")
+            + "  - { name: rest, effect: deny }\n"),
+    );
+    let now = "2026-03-18T11:00:00Z";
+    assert_eq!(valid_until(&policy, now, None), None);
+    let mut request = Request::new(Caller::new("alice"), "production");
+    request.mode = Some(Mode::Server);
+    let until = policy.valid_until(&request, &Facts::default(), at(now));
+    assert_eq!(until, Some(at("2026-03-18T16:00:00Z")));
+}
+
+#[test]
+fn eight_days_are_looked_at_and_no_more() {
+    let policy = compile("  - { name: all, effect: require_approval }\n");
+    let now = "2026-03-18T11:00:00Z";
+    let ends = valid_until(&policy, now, Some("2026-03-26T11:00:00Z"));
+    assert_eq!(ends.as_deref(), Some("2026-03-26T11:00:00Z"));
+    assert_eq!(valid_until(&policy, now, Some("2026-03-26T11:00:00.000000001Z")), None);
+}
+
+/// Whichever of the rules matches, from minute to minute another one, the effect
+/// is the same: all of the eight days have to be looked at.
+#[test]
+fn four_thousand_windows_that_take_over_from_each_other_end_nothing() {
+    let mut rules = String::new();
+    for zone in ["Europe/Berlin", "Asia/Kathmandu", "UTC"] {
+        for minute in 0..1_440 {
+            let clock = |minute: u32| format!("\"{:02}:{:02}\"", minute / 60, minute % 60);
+            let (start, end) = (clock(minute), clock(minute + 1));
+            let name = format!("\"{zone} {minute}\"");
+            let time = format!("{{ hours: {{ start: {start}, end: {end} }}, timezone: {zone} }}");
+            rules +=
+                &format!("  - {{ name: {name}, effect: allow, conditions: {{ time: {time} }} }}\n");
+        }
+    }
+    let policy = compile(&rules);
+    let begin = std::time::Instant::now();
+    assert_eq!(valid_until(&policy, "2026-03-25T12:00:00Z", None), None);
+    // It takes some 100 ms without optimisation; a product of rules and windows
+    // would take minutes.
+    assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", begin.elapsed());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// Going from minute to minute, the effect is the same until that instant,
+    /// and another one at it. (Where offsets are whole minutes, and facts end in
+    /// them, nothing changes within one.)
+    #[test]
+    fn the_effect_is_the_same_until_then_and_another_at_it(
+        text in policy(1..8, 0..1),
+        asked in asked(),
+    ) {
+        let policy =
+            Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+        let minute = |at: DateTime<Utc>| {
+            DateTime::from_timestamp(at.timestamp().div_euclid(60) * 60, 0).unwrap()
+        };
+        let (request, mut facts, now) = (asked.request(), asked.facts, minute(asked.now));
+        prop_assume!(now > at("1972-02-01T00:00:00Z"));
+        if let Some(Approval { until: Some(until) }) = &mut facts.approval {
+            *until = minute(*until);
+        }
+        let verdict = policy.decide(&request, &facts, now).verdict;
+        let last = now + TimeDelta::days(8);
+        let mut found = None;
+        let mut next = now + TimeDelta::minutes(1);
+        while next <= last && found.is_none() {
+            if policy.decide(&request, &facts, next).verdict != verdict {
+                found = Some(next);
+            }
+            next += TimeDelta::minutes(1);
+        }
+        prop_assert_eq!(policy.valid_until(&request, &facts, now), found);
+    }
+}

@@ -1,0 +1,171 @@
+//! Windows of time on the wall clock: days, midnight, and clocks that change.
+
+use chrono::{DateTime, Utc};
+use sentinel_policy::{Caller, Checked, Facts, Limits, Policy, Request, Verdict};
+
+/// A policy that allows while `time` is open.
+fn while_open(time: &str) -> Policy {
+    let text = format!(
+        "version: \"1\"\nrules:\n  - {{ name: r, effect: allow, conditions: {{ time: {time} }} }}\n"
+    );
+    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+}
+
+/// Holds the window to whether it is open at each instant.
+fn expect(time: &str, instants: &[(&str, bool)]) {
+    let policy = while_open(time);
+    for (at, open) in instants {
+        let now: DateTime<Utc> = at.parse().unwrap();
+        let request = Request::new(Caller::new("alice"), "production");
+        let verdict = policy.decide(&request, &Facts::default(), now).verdict;
+        assert_eq!(verdict == Verdict::Allow, *open, "{time} at {at}");
+    }
+}
+
+#[test]
+fn hours_begin_at_their_start_and_end_before_their_end() {
+    expect(
+        "{ hours: { start: \"09:00\", end: \"17:00\" } }",
+        &[
+            ("2026-03-18T08:59:59.999Z", false),
+            ("2026-03-18T09:00:00Z", true),
+            ("2026-03-18T16:59:59.999Z", true),
+            ("2026-03-18T17:00:00Z", false),
+        ],
+    );
+}
+
+#[test]
+fn midnight_is_a_legal_end() {
+    expect(
+        "{ days: [wednesday], hours: { start: \"22:00\", end: \"24:00\" } }",
+        &[
+            ("2026-03-18T23:59:59Z", true),
+            ("2026-03-19T00:00:00Z", false),
+            ("2026-03-17T23:00:00Z", false),
+        ],
+    );
+}
+
+#[test]
+fn a_window_over_midnight_belongs_to_the_day_on_which_it_starts() {
+    expect(
+        "{ days: [friday], hours: { start: \"22:00\", end: \"06:00\" }, timezone: Europe/Berlin }",
+        &[
+            // Berlin is an hour ahead. Friday is the 20th of March.
+            ("2026-03-20T04:30:00Z", false), // Friday morning: Thursday's night
+            ("2026-03-20T20:59:00Z", false),
+            ("2026-03-20T21:00:00Z", true),
+            ("2026-03-21T04:59:00Z", true), // Saturday morning: Friday's night
+            ("2026-03-21T05:00:00Z", false),
+            ("2026-03-21T21:30:00Z", false), // Saturday night
+        ],
+    );
+}
+
+#[test]
+fn days_are_those_of_the_zone() {
+    expect(
+        "{ days: [monday], timezone: Pacific/Auckland }",
+        &[
+            ("2026-06-14T11:59:59Z", false), // Sunday, 23:59:59 there
+            ("2026-06-14T12:00:00Z", true),
+            ("2026-06-15T11:59:59Z", true),
+            ("2026-06-15T12:00:00Z", false),
+        ],
+    );
+}
+
+#[test]
+fn a_skipped_hour_does_not_exist() {
+    // Berlin, 29 March 2026: 02:00 becomes 03:00 at 01:00 UTC.
+    expect(
+        "{ hours: { start: \"02:15\", end: \"02:45\" }, timezone: Europe/Berlin }",
+        &[
+            ("2026-03-28T01:30:00Z", true),
+            ("2026-03-29T00:59:59Z", false), // 01:59:59
+            ("2026-03-29T01:00:00Z", false), // 03:00:00
+            ("2026-03-29T01:30:00Z", false), // 03:30:00
+            ("2026-03-30T00:30:00Z", true),
+        ],
+    );
+    // A window that begins in the skipped hour begins behind it.
+    expect(
+        "{ hours: { start: \"02:30\", end: \"04:00\" }, timezone: Europe/Berlin }",
+        &[
+            ("2026-03-29T00:59:59Z", false),
+            ("2026-03-29T01:00:00Z", true),
+            ("2026-03-29T02:00:00Z", false),
+        ],
+    );
+}
+
+#[test]
+fn a_repeated_hour_counts_twice() {
+    // Berlin, 25 October 2026: 03:00 becomes 02:00 at 01:00 UTC.
+    expect(
+        "{ hours: { start: \"02:15\", end: \"02:45\" }, timezone: Europe/Berlin }",
+        &[
+            ("2026-10-25T00:14:59Z", false),
+            ("2026-10-25T00:15:00Z", true),
+            ("2026-10-25T00:45:00Z", false),
+            ("2026-10-25T01:15:00Z", true),
+            ("2026-10-25T01:45:00Z", false),
+        ],
+    );
+}
+
+#[test]
+fn a_zone_may_change_by_half_an_hour() {
+    // Lord Howe, 4 October 2026: 02:00 becomes 02:30 at 15:30 UTC the day before.
+    expect(
+        "{ hours: { start: \"02:00\", end: \"03:00\" }, timezone: Australia/Lord_Howe }",
+        &[
+            ("2026-10-03T15:29:59Z", false),
+            ("2026-10-03T15:30:00Z", true),
+            ("2026-10-03T15:59:59Z", true),
+            ("2026-10-03T16:00:00Z", false),
+        ],
+    );
+}
+
+#[test]
+fn offsets_of_minutes_and_of_seconds_are_kept() {
+    expect(
+        "{ hours: { start: \"12:00\", end: \"12:01\" }, timezone: Asia/Kathmandu }",
+        &[("2026-06-15T06:14:59Z", false), ("2026-06-15T06:15:00Z", true)],
+    );
+    // Until 1893 Berlin was 53 minutes and 28 seconds ahead.
+    expect(
+        "{ hours: { start: \"12:00\", end: \"12:01\" }, timezone: Europe/Berlin }",
+        &[("1890-06-15T11:06:31Z", false), ("1890-06-15T11:06:32Z", true)],
+    );
+}
+
+#[test]
+fn a_day_that_a_zone_skips_is_no_day() {
+    // Apia went from Thursday, 29 December 2011 to Saturday the 31st.
+    expect(
+        "{ days: [friday], timezone: Pacific/Apia }",
+        &[
+            ("2011-12-30T09:59:59Z", false),
+            ("2011-12-30T10:00:00Z", false),
+            ("2012-01-05T10:00:00Z", true), // Friday, 6 January
+        ],
+    );
+}
+
+#[test]
+fn no_moment_that_can_be_written_is_too_far() {
+    let policy =
+        while_open("{ hours: { start: \"22:00\", end: \"06:00\" }, timezone: Europe/Berlin }");
+    let request = Request::new(Caller::new("alice"), "production");
+    for now in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+        let facts = Facts::default();
+        let decision = policy.decide(&request, &facts, now);
+        let until = policy.valid_until(&request, &facts, now);
+        assert!(until.is_none_or(|until| until > now), "{decision:?} {until:?}");
+        let explanation = policy.explain(&request, &facts, now);
+        assert_eq!(explanation.decision, decision);
+    }
+}

@@ -1,0 +1,116 @@
+//! Counts of what was recorded, beside the records.
+
+use super::{AuditError, AuditSink, Effect, Metrics, Record};
+
+/// A sink that follows each record of another one with a line of metrics, in
+/// CloudWatch's embedded metric format, without user or profile.
+///
+/// The record comes first, and only its failure counts: what was decided is
+/// written by then, and a count that is missing lets nobody in.
+///
+/// ```
+/// use sentinel_store::{JsonLines, Metered};
+///
+/// let sink = Metered::new(JsonLines::new(std::io::stdout()));
+/// # drop(sink);
+/// ```
+#[derive(Debug)]
+pub struct Metered<S>(S);
+
+impl<S: AuditSink> Metered<S> {
+    /// Counts what that sink records.
+    pub const fn new(inner: S) -> Self {
+        Self(inner)
+    }
+}
+
+impl<S: AuditSink> AuditSink for Metered<S> {
+    fn write(&self, record: &Record) -> Result<(), AuditError> {
+        self.0.write(record)?;
+        if let Some(metrics) = counts(record) {
+            self.0.write(&Record::Metrics(metrics)).ok();
+        }
+        Ok(())
+    }
+}
+
+/// What a record counts as; none for what is not counted.
+fn counts(record: &Record) -> Option<Metrics> {
+    let (timestamp, values) = match record {
+        Record::Decision(decision) => {
+            let vended = match decision.effect {
+                Effect::Allow => ("Vends", 1),
+                Effect::Deny | Effect::RequireApproval => ("Denials", 1),
+            };
+            let stale = ("StalePolicy", u64::from(decision.policy_stale));
+            (decision.timestamp, vec![vended, stale])
+        }
+        Record::Event(event) => {
+            let name = match event.event {
+                "revocation" => "Revocations",
+                "authorizer_refusal" => "AuthorizerRefusals",
+                _ => return None,
+            };
+            (event.timestamp, vec![(name, 1)])
+        }
+        Record::Metrics(_) => return None,
+    };
+    Some(Metrics { timestamp, values })
+}
+
+#[cfg(all(test, feature = "memory"))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Event, MemorySink};
+
+    fn event(name: &'static str) -> Record {
+        Record::Event(Box::new(Event {
+            timestamp: chrono::DateTime::UNIX_EPOCH,
+            event: name,
+            by: None,
+            user: Some("alice".to_owned()),
+            profile: None,
+            session: None,
+            reason: None,
+            code: None,
+            epoch: None,
+            blocked_until: None,
+            request_id: None,
+        }))
+    }
+
+    #[test]
+    fn a_record_is_followed_by_its_count_without_the_user() {
+        let inner = Arc::new(MemorySink::new());
+        let sink = Metered::new(Arc::clone(&inner));
+        for name in ["revocation", "reinstatement", "authorizer_refusal"] {
+            sink.write(&event(name)).unwrap();
+        }
+        let metrics: Vec<_> = inner
+            .records()
+            .into_iter()
+            .filter_map(|record| match record {
+                Record::Metrics(metrics) => Some(metrics.values),
+                Record::Decision(_) | Record::Event(_) => None,
+            })
+            .collect();
+        assert_eq!(metrics, [vec![("Revocations", 1)], vec![("AuthorizerRefusals", 1)]]);
+        let line = serde_json::to_string(&Record::Metrics(Metrics {
+            timestamp: chrono::DateTime::UNIX_EPOCH,
+            values: vec![("Vends", 1)],
+        }));
+        assert!(!line.unwrap().contains("alice"));
+    }
+
+    #[test]
+    fn a_record_that_fails_fails_and_is_not_counted() {
+        let inner = Arc::new(MemorySink::new());
+        inner.set_failing(true);
+        let sink = Metered::new(Arc::clone(&inner));
+        assert!(sink.write(&event("revocation")).is_err());
+        inner.set_failing(false);
+        assert!(inner.records().is_empty());
+    }
+}

@@ -1,0 +1,205 @@
+//! The suite itself: it notices stores that do not do what they must.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a flaw shows in one method and not in the others"
+)]
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sentinel_store::{
+    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, MemorySessions, Page, Session,
+    SessionHandle, SessionStore, StoreError,
+    conformance::{self, FreshSessions, SessionsUnderTest, Verdict},
+};
+
+use crate::fixtures::{MemoryBackdoor, page_size};
+
+/// What is wrong with a store.
+#[derive(Clone, Copy, Debug)]
+enum Flaw {
+    /// A missing gate is an error.
+    MissingGate,
+    /// The gate is read, changed and written, and others may do so meanwhile.
+    LostUpdate,
+    /// Reinstating makes the gate as good as new.
+    ForgetsEpoch,
+    /// A gate is read as it was before the last change.
+    StaleGate,
+    /// Case does not matter in a caller's key.
+    FoldsCase,
+    /// A session is written over another one.
+    Overwrites,
+    /// A session is acknowledged, and written with the next one.
+    Defers,
+    /// A session may end again.
+    EndsAgain,
+    /// Every list is one of everybody.
+    ListsOthers,
+    /// A cursor that cannot be read begins a list anew.
+    ForgivesCursors,
+    /// The last page ends one session early.
+    DropsLast,
+    /// A page begins with the last session of the one before.
+    Repeats,
+}
+
+#[derive(Debug)]
+struct Flawed {
+    flaw: Flaw,
+    inner: Arc<MemorySessions>,
+    before: Mutex<Option<Gate>>,
+    deferred: Mutex<Option<Session>>,
+}
+
+impl Flawed {
+    fn key(&self, caller: &CallerKey) -> CallerKey {
+        match self.flaw {
+            Flaw::FoldsCase => CallerKey::parse(&caller.as_str().to_lowercase()).unwrap(),
+            _ => caller.clone(),
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for Flawed {
+    async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
+        let mut gate = self.inner.gate(&self.key(caller)).await?;
+        gate.caller = caller.clone();
+        let before = self.before.lock().unwrap().clone();
+        match (self.flaw, before) {
+            (Flaw::MissingGate, _) if gate == Gate::open(caller.clone()) => {
+                Err(StoreError::NotFound)
+            }
+            (Flaw::StaleGate, Some(before)) if before.caller == *caller => Ok(before),
+            _ => Ok(gate),
+        }
+    }
+
+    async fn change_gate(
+        &self,
+        caller: &CallerKey,
+        change: &GateChange,
+    ) -> Result<Gate, StoreError> {
+        let key = self.key(caller);
+        let mut gate = self.inner.gate(&key).await?;
+        *self.before.lock().unwrap() = Some(gate.clone());
+        match (self.flaw, &change.action) {
+            (Flaw::LostUpdate, _) => {
+                tokio::task::yield_now().await;
+                gate.apply(change);
+                self.inner.plant_gate(&key, gate.clone());
+                Ok(gate)
+            }
+            (Flaw::ForgetsEpoch, GateAction::Reinstate) => {
+                let gate = Gate::open(key.clone());
+                self.inner.plant_gate(&key, gate.clone());
+                Ok(gate)
+            }
+            _ => self.inner.change_gate(&key, change).await,
+        }
+    }
+
+    async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
+        match self.flaw {
+            Flaw::Overwrites => self.inner.plant_session(session.handle, session.clone()),
+            Flaw::Defers => {
+                let before = self.deferred.lock().unwrap().replace(session.clone());
+                if let Some(before) = before {
+                    return self.inner.create_session(&before).await;
+                }
+            }
+            _ => return self.inner.create_session(session).await,
+        }
+        Ok(())
+    }
+
+    async fn end_session(
+        &self,
+        handle: &SessionHandle,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        if let Flaw::EndsAgain = self.flaw {
+            let (mut session, _) = self.inner.session(handle).await?;
+            session.ended = Some(at);
+            self.inner.plant_session(*handle, session);
+            return Ok(());
+        }
+        self.inner.end_session(handle, at).await
+    }
+
+    async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
+        self.inner.session(handle).await
+    }
+
+    async fn sessions(
+        &self,
+        listing: &Listing,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<Session>, StoreError> {
+        match self.flaw {
+            Flaw::ListsOthers => self.inner.sessions(&Listing::All, cursor).await,
+            Flaw::ForgivesCursors => match self.inner.sessions(listing, cursor).await {
+                Err(StoreError::NotFound) => self.inner.sessions(listing, None).await,
+                answer => answer,
+            },
+            Flaw::DropsLast => {
+                let mut page = self.inner.sessions(listing, cursor).await?;
+                if page.next.is_none() && cursor.is_some() {
+                    page.items.pop();
+                }
+                Ok(page)
+            }
+            Flaw::Repeats => {
+                let mut page = self.inner.sessions(listing, cursor).await?;
+                if let Some(cursor) = cursor {
+                    let last = SessionHandle::parse(&cursor.0).unwrap();
+                    page.items.push(self.inner.session(&last).await?.0);
+                }
+                Ok(page)
+            }
+            _ => self.inner.sessions(listing, cursor).await,
+        }
+    }
+}
+
+#[async_trait]
+impl SessionsUnderTest for Flaw {
+    async fn fresh(&self) -> FreshSessions {
+        let inner = Arc::new(MemorySessions::with_page_size(page_size()));
+        let backdoor = Some(Box::new(MemoryBackdoor(Arc::clone(&inner))) as _);
+        let (before, deferred) = (Mutex::default(), Mutex::default());
+        let store = Arc::new(Flawed { flaw: *self, inner, before, deferred });
+        FreshSessions { store, backdoor }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_flaw_is_noticed_by_the_case_that_looks_for_it() {
+    let flaws = [
+        (Flaw::MissingGate, "a_missing_gate_is_open"),
+        (Flaw::LostUpdate, "many_changes_at_once_all_count"),
+        (Flaw::ForgetsEpoch, "reinstating_lifts_the_block_and_keeps_the_epoch"),
+        (Flaw::StaleGate, "revoking_raises_the_epoch_and_blocks"),
+        (Flaw::FoldsCase, "callers_are_told_apart"),
+        (Flaw::Overwrites, "a_second_session_of_a_handle_is_a_conflict"),
+        (Flaw::Defers, "a_list_of_a_caller_holds_what_was_acknowledged"),
+        (Flaw::EndsAgain, "a_session_ends_once"),
+        (Flaw::ListsOthers, "a_list_of_a_caller_holds_each_of_its_sessions_once"),
+        (Flaw::ForgivesCursors, "a_cursor_that_is_none_is_not_found"),
+        (Flaw::DropsLast, "a_list_of_a_caller_holds_each_of_its_sessions_once"),
+        (Flaw::Repeats, "sessions_made_meanwhile_do_not_disturb_a_list"),
+    ];
+    let mut tasks = tokio::task::JoinSet::new();
+    for (flaw, case) in flaws {
+        tasks.spawn(async move { (flaw, case, conformance::sessions(&flaw).await) });
+    }
+    while let Some(tried) = tasks.join_next().await {
+        let (flaw, case, report) = tried.unwrap();
+        let outcome = report.outcomes().iter().find(|outcome| outcome.case == case).unwrap();
+        assert!(matches!(outcome.verdict, Verdict::Broken(_)), "{flaw:?}: {outcome:?}");
+        let broken = report.verdict().unwrap_err().to_string();
+        assert!(broken.contains(&format!("\n- {case}: ")), "{broken}");
+    }
+}
