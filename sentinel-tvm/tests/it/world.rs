@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, Settings};
+use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::{
     AccountId, MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, SystemClock,
 };
@@ -33,12 +33,14 @@ impl World {
         let parameter = PolicyPath::new("/sentinel/policies/main");
         let policies = MemoryPolicies::new();
         policies.put(&parameter, POLICY);
-        let mut settings = Settings::new(parameter);
-        settings.session_table = Some("sentinel-sessions".to_owned());
+        let settings = Settings::new(parameter);
         let clock = Arc::new(SystemClock);
         let parts = Parts {
             policies: Arc::new(policies),
-            sessions: Some(Arc::new(MemorySessions::new())),
+            sessions: Some(SessionTable {
+                name: "sentinel-sessions".to_owned(),
+                store: Arc::new(MemorySessions::new()),
+            }),
             issuer: Arc::new(LocalIssuer::new([1; 32], clock.clone(), Arc::new(OsRandom))),
             clock,
             random: Arc::new(OsRandom),

@@ -200,9 +200,7 @@ fn every_command_of_getting_started_does_what_it_says() {
         .iter()
         .enumerate()
         .filter(|(_, block)| block.language() == "sh")
-        .map(|(at, block)| {
-            (block, blocks.get(at + 1).filter(|behind| behind.language() == "text"))
-        })
+        .map(|(at, block)| (block, blocks.get(at + 1).filter(|behind| behind.language() == "text")))
         .collect();
     let server = commands.iter().position(|(block, _)| block.says("server")).unwrap();
     let (before, after) = commands.split_at(server);

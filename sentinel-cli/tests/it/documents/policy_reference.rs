@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 use sentinel_policy::{
-    Caller, Checked, Code, Day, Diagnostics, Effect, Facts, Limits, Mode, Operation, OsType, Policy,
-    ReasonCode, Request,
+    Caller, Checked, Code, Day, Diagnostics, Effect, Facts, Limits, Mode, Operation, OsType,
+    Policy, ReasonCode, Request,
 };
 
 use super::{Block, blocks, root, text};
@@ -27,7 +27,9 @@ fn whole(shown: &str) -> String {
         format!("version: \"1\"\nrules:\n{shown}")
     } else {
         let indented: String = shown.lines().map(|line| format!("      {line}\n")).collect();
-        format!("version: \"1\"\nrules:\n  - name: shown\n    effect: allow\n    conditions:\n{indented}")
+        format!(
+            "version: \"1\"\nrules:\n  - name: shown\n    effect: allow\n    conditions:\n{indented}"
+        )
     }
 }
 
@@ -89,10 +91,9 @@ fn decide(policy: &Policy, line: &str) {
     let at: DateTime<Utc> = at.parse().unwrap();
     let request = Request::new(Caller::new(user), profile);
     let verdict = policy.decide(&request, &Facts::default(), at).verdict.as_str();
-    let until = policy.valid_until(&request, &Facts::default(), at).map(|at| at.to_rfc3339_opts(
-        chrono::SecondsFormat::Secs,
-        true,
-    ));
+    let until = policy
+        .valid_until(&request, &Facts::default(), at)
+        .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
     match (expected, until) {
         ([effect], None) => assert_eq!(*effect, verdict, "{line}"),
         ([effect, "until", wanted], Some(until)) => {

@@ -54,7 +54,14 @@ fn the_fields_of_decision_records_and_when_they_are_null_are_as_described() {
     let codes: Vec<&str> = decisions.iter().filter_map(|record| record["code"].as_str()).collect();
     assert_eq!(
         codes,
-        ["OK", "APPROVAL_REQUIRED", "POLICY_DENY", "POLICY_DENY", "POLICY_ERROR", "SESSION_REVOKED"]
+        [
+            "OK",
+            "APPROVAL_REQUIRED",
+            "POLICY_DENY",
+            "POLICY_DENY",
+            "POLICY_ERROR",
+            "SESSION_REVOKED"
+        ]
     );
     let fields = set(rows.iter().flat_map(|row| quoted(&row[0])));
     for record in &decisions {
@@ -75,7 +82,10 @@ fn the_fields_of_decision_records_and_when_they_are_null_are_as_described() {
             assert!(record["rule"].is_null() && !record["policy"].is_null(), "{record}");
         }
     }
-    assert_eq!(keys(&decisions[0]["policy"]), ["name", "sha256", "version"].map(str::to_owned).into());
+    assert_eq!(
+        keys(&decisions[0]["policy"]),
+        ["name", "sha256", "version"].map(str::to_owned).into()
+    );
 }
 
 /// Every event that can be had from a running system, by name.
@@ -184,6 +194,7 @@ fn event(event: &'static str) -> Event {
         timestamp: DateTime::UNIX_EPOCH,
         event,
         by: None,
+        principal: None,
         user: None,
         profile: None,
         session: None,
