@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::{
-    AccountId, MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, SystemClock,
+    AccountId, Clock, MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, SystemClock,
 };
 use sentinel_tvm::{Context, Response, Tvm};
 use serde_json::{Value, json};
@@ -30,11 +30,19 @@ impl World {
     }
 
     pub(crate) fn with_origin(origin: Option<&str>) -> Self {
+        Self::with(origin, Arc::new(SystemClock))
+    }
+
+    /// One whose time is that.
+    pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::with(None, clock)
+    }
+
+    fn with(origin: Option<&str>, clock: Arc<dyn Clock>) -> Self {
         let parameter = PolicyPath::new("/sentinel/policies/main");
         let policies = MemoryPolicies::new();
         policies.put(&parameter, POLICY);
         let settings = Settings::new(parameter);
-        let clock = Arc::new(SystemClock);
         let parts = Parts {
             policies: Arc::new(policies),
             sessions: Some(SessionTable {

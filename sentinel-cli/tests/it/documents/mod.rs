@@ -8,6 +8,7 @@ mod embedding;
 mod getting_started;
 mod policy_reference;
 mod records;
+mod threats;
 
 use std::path::{Path, PathBuf};
 
