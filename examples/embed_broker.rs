@@ -5,7 +5,8 @@
 use std::{error::Error, io, sync::Arc, time::Duration};
 
 use sentinel_broker::{
-    Broker, Call, Home, LocalIssuer, OsRandom, Parts, Settings, Vend, VerifiedIdentity,
+    Broker, Call, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings, Vend,
+    VerifiedIdentity,
 };
 use sentinel_store::{
     JsonLines, MemoryPolicies, MemorySessions, PolicyPath, ProfileName, SystemClock,
@@ -16,17 +17,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (path, policies) = (PolicyPath::new("/sentinel/policies/main"), MemoryPolicies::new());
     policies.put(&path, include_str!("policies/main.yaml"));
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
-    let settings = Settings { session_table: Some("sessions".to_owned()), ..Settings::new(path) };
+    let store = Arc::new(MemorySessions::new());
     let parts = Parts {
         policies: Arc::new(policies),
-        sessions: Some(Arc::new(MemorySessions::new())),
+        sessions: Some(SessionTable { name: "sessions".to_owned(), store }),
         // Its key is random, and secret, where its credentials open something.
         issuer: Arc::new(LocalIssuer::new([7; 32], clock.clone(), random.clone())),
         clock,
         random,
         sink: Arc::new(JsonLines::new(io::stderr())),
     };
-    let broker = Broker::new(settings, parts);
+    let broker = Broker::new(Settings::new(path), parts);
 
     for user in ["alice", "bob", "mallory"] {
         // What the front door has verified, never what a caller says of themselves.

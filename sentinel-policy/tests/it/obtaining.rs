@@ -1,6 +1,10 @@
 //! Which profiles a caller can get under some circumstance.
 
-use sentinel_policy::{Caller, Checked, Limits, Policy};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sentinel_policy::{Caller, Checked, Limits, Policy, Request, Verdict};
+
+use crate::generated::{asked, policy};
 
 fn compile(rest: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rest}");
@@ -155,4 +159,28 @@ fn a_break_glass_rule_gives_a_profile_to_those_it_names() {
     assert!(policy.may_obtain(&ALICE, "production"));
     assert!(!policy.may_obtain(&ALICE, "staging"));
     assert!(!policy.may_obtain(&Caller::new("bob"), "production"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Who gets a profile at some moment, from some place, in some way, is told
+    /// beforehand that they can.
+    #[test]
+    fn whoever_gets_a_profile_was_told_that_they_can(
+        text in policy(1..8, 0..1),
+        who in asked(),
+        circumstances in vec(asked(), 24),
+    ) {
+        let policy =
+            Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+        let Request { caller, profile, .. } = who.request();
+        for asked in &circumstances {
+            let request = Request { caller, profile, ..asked.request() };
+            let verdict = policy.decide(&request, &asked.facts, asked.now).verdict;
+            if verdict != Verdict::Deny {
+                prop_assert!(policy.may_obtain(&caller, profile), "{:?}", request);
+            }
+        }
+    }
 }

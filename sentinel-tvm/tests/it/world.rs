@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, Settings};
+use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::{
     AccountId, Clock, MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, SystemClock,
 };
@@ -42,11 +42,13 @@ impl World {
         let parameter = PolicyPath::new("/sentinel/policies/main");
         let policies = MemoryPolicies::new();
         policies.put(&parameter, POLICY);
-        let mut settings = Settings::new(parameter);
-        settings.session_table = Some("sentinel-sessions".to_owned());
+        let settings = Settings::new(parameter);
         let parts = Parts {
             policies: Arc::new(policies),
-            sessions: Some(Arc::new(MemorySessions::new())),
+            sessions: Some(SessionTable {
+                name: "sentinel-sessions".to_owned(),
+                store: Arc::new(MemorySessions::new()),
+            }),
             issuer: Arc::new(LocalIssuer::new([1; 32], clock.clone(), Arc::new(OsRandom))),
             clock,
             random: Arc::new(OsRandom),

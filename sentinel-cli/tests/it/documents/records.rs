@@ -194,6 +194,7 @@ fn event(event: &'static str) -> Event {
         timestamp: DateTime::UNIX_EPOCH,
         event,
         by: None,
+        principal: None,
         user: None,
         profile: None,
         session: None,
