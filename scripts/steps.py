@@ -62,13 +62,16 @@ def preparation(_output: str, status: int) -> Tally:
     return Tally() if status == 0 else Tally(failed=1)
 
 
+# What a test could not do on this machine, said by the test itself.
+_SKIPPED = re.compile(r"^skipped: ", re.MULTILINE)
 _CARGO_RESULT = re.compile(
     r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;", re.MULTILINE
 )
 
 
 def cargo_tests(output: str, status: int) -> Tally:
-    """The sum over all test binaries that a `cargo test` ran.
+    """The sum over all test binaries that a `cargo test` ran; a test that cannot do a part of its work
+    says `skipped: …` on a line of its own.
 
     A run that failed without a failed test (it did not compile, a test binary died) is itself one
     failure, and so is one that passed without running anything.
@@ -76,6 +79,7 @@ def cargo_tests(output: str, status: int) -> Tally:
     tally = Tally()
     for passed, failed, ignored in _CARGO_RESULT.findall(output):
         tally += Tally(int(passed), int(failed), int(ignored))
+    tally += Tally(skipped=len(_SKIPPED.findall(output)))
     if tally.failed == 0 and (status != 0 or tally.passed == 0):
         tally += Tally(failed=1)
     return tally

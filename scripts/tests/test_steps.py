@@ -42,6 +42,13 @@ class CargoTests(unittest.TestCase):
     def test_a_run_without_tests_is_a_failure(self) -> None:
         self.assertEqual(cargo_tests("", 0), Tally(0, 1))
 
+    def test_what_a_test_says_it_could_not_do_is_skipped(self) -> None:
+        output = (
+            "test a ... \nskipped: docs/x.md:1: no `aws` on the PATH\nok\n"
+            "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured"
+        )
+        self.assertEqual(cargo_tests(output, 0), Tally(1, 0, 1))
+
 
 class JUnit(unittest.TestCase):
     def counted(self, text: str, status: int) -> Tally:

@@ -83,11 +83,13 @@ impl Authorizer {
         let session = match check {
             Ok(Ok(session)) => Some(session),
             Ok(Err(error)) => {
-                self.refused(shown, &error, request_id);
+                tracing::info!(request_id, cause = ?error, "refused a session");
+                self.record(shown, error.code(), request_id);
                 None
             }
             Err(_) => {
                 tracing::error!(request_id, "a panic was caught");
+                self.record(shown, "internal_error", request_id);
                 None
             }
         };
@@ -97,8 +99,8 @@ impl Authorizer {
 
     async fn check(&self, id: Option<&str>, deadline: Instant) -> Result<Session, VerifyError> {
         let id = id.ok_or(VerifyError::Refused(Refusal::Malformed))?;
-        let now = self.clock.now();
-        let check = verify_session(self.sessions.as_ref(), id, self.generation, now);
+        let clock = self.clock.as_ref();
+        let check = verify_session(self.sessions.as_ref(), id, self.generation, clock);
         tokio::time::timeout_at(deadline, check).await.unwrap_or_else(|_| {
             Err(VerifyError::Store(StoreError::Unavailable("no answer before the deadline".into())))
         })
@@ -106,17 +108,13 @@ impl Authorizer {
 
     /// Records a refusal: why, which the client is not told. A record that
     /// cannot be written changes nothing: it is refused either way.
-    fn refused(&self, id: Option<&str>, error: &VerifyError, request_id: &str) {
-        let code = match error {
-            VerifyError::Refused(refusal) => refusal.as_str(),
-            VerifyError::Store(_) => "store_failed",
-        };
-        tracing::info!(request_id, code, cause = ?error, "refused a session");
+    fn record(&self, id: Option<&str>, code: &str, request_id: &str) {
         let handle = id.and_then(|id| SessionId::parse(id).ok()).map(|id| id.handle.to_string());
         let event = Event {
             timestamp: self.clock.now(),
             event: "authorizer_refusal",
             by: None,
+            principal: None,
             user: None,
             profile: None,
             session: handle,
@@ -126,8 +124,10 @@ impl Authorizer {
             blocked_until: None,
             request_id: Some(request_id.to_owned()),
         };
-        if let Err(error) = self.sink.write(&Record::Event(Box::new(event))) {
-            tracing::error!(cause = ?error, "a refusal could not be recorded");
+        let record = Record::Event(Box::new(event));
+        let written = std::panic::catch_unwind(AssertUnwindSafe(|| self.sink.write(&record)));
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::error!(request_id, "a refusal could not be recorded");
         }
     }
 }

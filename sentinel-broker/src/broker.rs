@@ -20,7 +20,7 @@ use crate::{Caller, Code, Denial, IdentityError, Issuer, Random, Settings, Verif
 pub struct Broker {
     pub(crate) settings: Settings,
     pub(crate) policies: PolicyCache,
-    pub(crate) sessions: Option<Arc<dyn SessionStore>>,
+    pub(crate) sessions: Option<SessionTable>,
     pub(crate) issuer: Arc<dyn Issuer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -33,7 +33,7 @@ pub struct Parts {
     /// Where policy documents are read.
     pub policies: Arc<dyn PolicyStore>,
     /// Where sessions are kept; none for no tracking.
-    pub sessions: Option<Arc<dyn SessionStore>>,
+    pub sessions: Option<SessionTable>,
     /// Where credentials come from.
     pub issuer: Arc<dyn Issuer>,
     /// The time.
@@ -42,6 +42,17 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// Where decisions are recorded.
     pub sink: Arc<dyn AuditSink>,
+}
+
+/// Where sessions are tracked: the store, and the name by which a policy may ask
+/// for it. One value, so that a policy is never told of a table in which nothing
+/// is written.
+#[derive(Clone, Debug)]
+pub struct SessionTable {
+    /// Its name.
+    pub name: String,
+    /// The store.
+    pub store: Arc<dyn SessionStore>,
 }
 
 /// Where the TVM itself lives: from the ARN it was invoked by, never from the
@@ -132,11 +143,17 @@ impl Broker {
         let result = match verified {
             None => Err(IdentityError::Unsupported),
             Some(verified) => {
-                Caller::from_verified(verified, trusted, &self.settings.session_name_roles)
+                let Settings { session_name_roles, source_identity, .. } = &self.settings;
+                Caller::from_verified(verified, trusted, session_name_roles, *source_identity)
             }
         };
         result.map_err(|error| {
             let denial = match error {
+                IdentityError::Vended => Denial::new(
+                    Code::IamAuthRequired,
+                    "these credentials were vended by Sentinel: sign with the ones that you \
+                     asked for them with",
+                ),
                 IdentityError::Unsupported | IdentityError::AccountMismatch => Denial::new(
                     Code::IamAuthRequired,
                     "sign the request's headers with SigV4 (service `execute-api`), as an IAM user \
@@ -165,8 +182,8 @@ impl Broker {
     /// Refuses a caller who is revoked as a whole: what every route asks that
     /// does not ask for more.
     pub(crate) async fn not_revoked(&self, call: &Call, caller: &Caller) -> Result<(), Denial> {
-        let Some(sessions) = &self.sessions else { return Ok(()) };
-        let gate = call.ask(sessions.gate(&caller.key)).await.map_err(|error| {
+        let Some(SessionTable { store, .. }) = &self.sessions else { return Ok(()) };
+        let gate = call.ask(store.gate(&caller.key)).await.map_err(|error| {
             tracing::warn!(request_id = call.request_id, %error, cause = ?error, "no gate");
             Denial::store(&error)
         })?;
@@ -189,7 +206,15 @@ impl Broker {
             return Ok(true);
         }
         let main = self.policies.main(call).await?;
-        Ok(main.is_some_and(|main| main.policy.may_operate(&caller.user, operation)))
+        match main {
+            // Who lets others in again must be an operator now, not as of a copy
+            // that may have been overtaken.
+            Some(main) if main.stale && operation == Operation::Reinstate => {
+                Err(Denial::unavailable())
+            }
+            Some(main) => Ok(main.policy.may_operate(&caller.user, operation)),
+            None => Ok(false),
+        }
     }
 
     fn is_configured_operator(&self, caller: &Caller, operation: Operation) -> bool {
@@ -211,6 +236,7 @@ impl Broker {
             timestamp: self.clock.now(),
             event: name,
             by: None,
+            principal: None,
             user: None,
             profile: None,
             session: None,

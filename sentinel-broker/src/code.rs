@@ -142,6 +142,25 @@ impl Denial {
         )
     }
 
+    /// Something went wrong inside Sentinel.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(
+            Code::InternalError,
+            "something went wrong inside Sentinel, so this was not done; tell whoever runs it, \
+             with the request id",
+        )
+    }
+
+    /// A change that may or may not have taken effect.
+    pub(crate) fn unconfirmed() -> Self {
+        Self::new(
+            Code::StoreUnavailable,
+            "it is not known whether this took effect; do it again until it is answered 200, which \
+             is safe",
+        )
+    }
+
     pub(crate) fn rate_limited() -> Self {
         Self::new(
             Code::RateLimited,

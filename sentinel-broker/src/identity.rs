@@ -4,6 +4,8 @@
 use sentinel_policy::Pattern;
 use sentinel_store::{AccountId, CallerKey};
 
+use crate::SourceIdentityFormat;
+
 /// What was verified about a request's signature, as the event states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedIdentity<'a> {
@@ -43,6 +45,10 @@ pub enum IdentityError {
     /// Not an IAM user or an assumed role, or not in a form that IAM gives.
     #[error("not an IAM user or an assumed role")]
     Unsupported,
+    /// Credentials that were vended: whoever signs with them must sign as who
+    /// they are.
+    #[error("the credentials were vended by Sentinel")]
+    Vended,
     /// The account inside the ARN is not the account of the identity.
     #[error("the ARN is of another account than the identity")]
     AccountMismatch,
@@ -92,13 +98,14 @@ impl SessionNameRole {
         if pattern.is_empty() || !pattern.bytes().all(role_name) {
             return Err(SessionNameRoleError::Malformed);
         }
-        if account.is_none() && pattern.bytes().all(|b| b == b'*') {
+        if account.is_none() && pattern.bytes().all(|b| b == b'*' || b == b'?') {
             return Err(SessionNameRoleError::EveryRole);
         }
         Ok(Self { account, pattern: Pattern::new(pattern) })
     }
 
-    fn lists(&self, account: &AccountId, role: &str) -> bool {
+    /// Whether that role is meant.
+    pub(crate) fn lists(&self, account: &AccountId, role: &str) -> bool {
         self.account.as_ref().is_none_or(|listed| listed == account) && self.pattern.matches(role)
     }
 }
@@ -112,6 +119,7 @@ impl Caller {
         verified: &VerifiedIdentity<'_>,
         trusted: &[AccountId],
         session_name_roles: &[SessionNameRole],
+        stamps: SourceIdentityFormat,
     ) -> Result<Self, IdentityError> {
         let arn = Arn::parse(verified.user_arn).ok_or(IdentityError::Unsupported)?;
         let account = AccountId::parse(arn.account).map_err(|_| IdentityError::Unsupported)?;
@@ -120,6 +128,9 @@ impl Caller {
         }
         let (user, key, role, named) = match arn.principal {
             Principal::User(name) => (name.to_owned(), name.to_ascii_lowercase(), None, true),
+            Principal::Session { session, .. } if stamps.is_stamp(session) => {
+                return Err(IdentityError::Vended);
+            }
             Principal::Session { role, session } => {
                 let listed = session_name_roles.iter().any(|entry| entry.lists(&account, role));
                 if listed {
@@ -222,7 +233,8 @@ mod tests {
         let roles: Vec<_> =
             roles.iter().map(|role| SessionNameRole::parse(role).unwrap()).collect();
         let verified = VerifiedIdentity { user_arn: arn, account: ACCOUNT, organization: None };
-        Caller::from_verified(&verified, &[AccountId::parse(ACCOUNT).unwrap()], &roles)
+        let trusted = [AccountId::parse(ACCOUNT).unwrap()];
+        Caller::from_verified(&verified, &trusted, &roles, SourceIdentityFormat::default())
     }
 
     #[test]
@@ -246,6 +258,15 @@ mod tests {
         assert_eq!((caller.user.as_str(), caller.key.as_str()), ("Bob@corp.com", "bob@corp.com"));
         let other = identify(sso, &["999999999999:AWSReservedSSO_*"]).unwrap();
         assert_eq!(other.key.as_str(), "111122223333/AWSReservedSSO_Admin_0123456789abcdef");
+    }
+
+    #[test]
+    fn credentials_that_were_vended_are_nobody() {
+        for role in ["SentinelProtected-production", "anything"] {
+            let arn =
+                format!("arn:aws:sts::111122223333:assumed-role/{role}/sentinel-alice-abcdefgh");
+            assert_eq!(identify(&arn, &["111122223333:*"]), Err(IdentityError::Vended));
+        }
     }
 
     #[test]
@@ -286,13 +307,14 @@ mod tests {
         let verified =
             VerifiedIdentity { user_arn: other, account: "444455556666", organization: None };
         let trusted = [AccountId::parse(ACCOUNT).unwrap()];
-        let refused = Caller::from_verified(&verified, &trusted, &[]);
+        let stamps = SourceIdentityFormat::default();
+        let refused = Caller::from_verified(&verified, &trusted, &[], stamps);
         assert_eq!(refused, Err(IdentityError::UntrustedAccount));
     }
 
     #[test]
     fn a_list_that_would_trust_every_role_is_refused() {
-        for everything in ["*", "**"] {
+        for everything in ["*", "**", "?*", "*?"] {
             assert_eq!(SessionNameRole::parse(everything), Err(SessionNameRoleError::EveryRole));
         }
         for malformed in ["", "123:x", "111122223333:", "a b", "role/x"] {

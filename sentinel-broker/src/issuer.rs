@@ -3,9 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use sentinel_policy::RoleArn;
 use sentinel_store::Secret;
+use serde_json::json;
 
 use crate::SourceIdentity;
 
@@ -21,9 +22,33 @@ pub struct AssumeRole {
     pub session_tag: String,
     /// DurationSeconds: 900 to 43,200.
     pub seconds: u32,
-    /// The inline session policy, where the credentials must end earlier than
-    /// STS can make them.
-    pub policy: Option<String>,
+    /// The instant from which the credentials must be good for nothing, where
+    /// STS alone would keep them alive longer.
+    pub end: Option<DateTime<Utc>>,
+}
+
+impl AssumeRole {
+    /// The inline session policy that keeps the end: everything until then,
+    /// nothing from then on, and no role chaining, since a chained session would
+    /// outlive it. None where no end has to be kept.
+    #[must_use]
+    pub fn session_policy(&self) -> Option<String> {
+        let end = self.end?.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let policy = json!({
+            "Version": "2012-10-17",
+            "Statement": [
+                { "Effect": "Allow", "Action": "*", "Resource": "*" },
+                {
+                    "Effect": "Deny",
+                    "Action": "*",
+                    "Resource": "*",
+                    "Condition": { "DateGreaterThanEquals": { "aws:CurrentTime": end } },
+                },
+                { "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*" },
+            ],
+        });
+        Some(policy.to_string())
+    }
 }
 
 /// Credentials.

@@ -15,7 +15,7 @@ mod source_identity;
 mod vend;
 mod whoami;
 
-pub use broker::{Broker, Call, Home, Parts};
+pub use broker::{Broker, Call, Home, Parts, SessionTable};
 pub use code::{Code, Denial};
 pub use identity::{
     Caller, IdentityError, SessionNameRole, SessionNameRoleError, VerifiedIdentity,

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
-use serde_json::json;
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 /// STS gives no less.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
@@ -106,29 +105,6 @@ impl Lifetime {
         let seconds = whole.clamp(STS_MIN_SECONDS, STS_MAX_SECONDS);
         Self { end, seconds, inline, cap }
     }
-
-    /// The inline session policy that keeps the end: everything until then,
-    /// nothing from then on, and no role chaining, since a chained session
-    /// would outlive it.
-    pub(crate) fn session_policy(&self) -> Option<String> {
-        self.inline.then(|| {
-            let end = self.end.to_rfc3339_opts(SecondsFormat::Secs, true);
-            json!({
-                "Version": "2012-10-17",
-                "Statement": [
-                    { "Effect": "Allow", "Action": "*", "Resource": "*" },
-                    {
-                        "Effect": "Deny",
-                        "Action": "*",
-                        "Resource": "*",
-                        "Condition": { "DateGreaterThanEquals": { "aws:CurrentTime": end } },
-                    },
-                    { "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*" },
-                ],
-            })
-            .to_string()
-        })
-    }
 }
 
 #[cfg(test)]
@@ -165,9 +141,7 @@ mod tests {
         let policy = Some(Duration::from_secs(300));
         let life = Lifetime::new(&Bounds { policy, ..bounds() }, now());
         assert_eq!((life.seconds, life.inline), (STS_MIN_SECONDS, true));
-        let document = life.session_policy().unwrap();
-        assert!(document.contains("\"aws:CurrentTime\":\"2026-03-02T10:05:00Z\""), "{document}");
-        assert!(document.len() <= 2048);
+        assert_eq!(life.end.to_rfc3339(), "2026-03-02T10:05:00+00:00");
     }
 
     #[test]

@@ -86,6 +86,8 @@ impl LocalIssuer {
         let access_key_id = BASE32_NOPAD.encode(&random::bytes::<10>(self.random.as_ref())?);
         let access_key_id = format!("ASIA{access_key_id}");
         let expires = self.clock.now() + TimeDelta::seconds(request.seconds.into());
+        // In AWS the inline policy keeps the end; nobody here reads policies.
+        let expires = request.end.map_or(expires, |end| end.min(expires));
         let token = Token {
             access_key_id: access_key_id.clone(),
             role: request.role.as_str().to_owned(),

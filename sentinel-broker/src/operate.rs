@@ -197,8 +197,9 @@ impl Broker {
             ),
         };
         let block = Block { until, by: caller.key.to_string(), reason: reason.to_owned(), at };
+        let event = self.change_event("revocation", call, caller, target, (&key, &scope), reason);
         let change = GateChange { scope, action: GateAction::Revoke(block) };
-        self.change(call, caller, store, &key, &change, reason, "revocation").await
+        self.change(call, store, &key, &change, event).await
     }
 
     /// Lets a revoked caller in again. Old sessions stay dead.
@@ -220,8 +221,10 @@ impl Broker {
                 "nobody reinstates themselves; ask another operator",
             ));
         }
+        let event =
+            self.change_event("reinstatement", call, caller, target, (&key, &scope), reason);
         let change = GateChange { scope, action: GateAction::Reinstate };
-        self.change(call, caller, store, &key, &change, reason, "reinstatement").await
+        self.change(call, store, &key, &change, event).await
     }
 
     /// The session store, for who may do this as an operator.
@@ -236,6 +239,13 @@ impl Broker {
         if self.may(call, caller, operation).await? {
             Ok(store)
         } else {
+            self.record_event(Event {
+                by: Some(caller.key.to_string()),
+                principal: Some(caller.principal.clone()),
+                reason: Some(operation.as_str().to_owned()),
+                code: Some(Code::Forbidden.as_str().to_owned()),
+                ..self.event("operation_refused", call)
+            })?;
             Err(Denial::new(
                 Code::Forbidden,
                 format!(
@@ -248,7 +258,7 @@ impl Broker {
     }
 
     fn tracked_sessions(&self) -> Result<&Arc<dyn SessionStore>, Denial> {
-        self.sessions.as_ref().ok_or_else(|| {
+        self.sessions.as_ref().map(|table| &table.store).ok_or_else(|| {
             Denial::new(
                 Code::NotFound,
                 "sessions are not tracked here: set SENTINEL_SESSION_TABLE to track them",
@@ -280,40 +290,84 @@ impl Broker {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the change and its record")]
+    /// Changes a gate and records it. A revocation is done first and recorded
+    /// after; a reinstatement is recorded first, since nobody may be let in again
+    /// without a trace. Either is recorded as failed where that is known.
     async fn change(
         &self,
         call: &Call,
-        by: &Caller,
         store: &Arc<dyn SessionStore>,
         key: &CallerKey,
         change: &GateChange,
-        reason: &str,
-        event: &'static str,
+        event: Event,
     ) -> Result<Revocation, Denial> {
-        let gate = call.ask(store.change_gate(key, change)).await;
-        let gate = gate.map_err(|error| store_failed(call, &error))?;
-        let state = gate.state(&change.scope);
-        let profile = match &change.scope {
-            Scope::Caller => None,
-            Scope::Profile(profile) => Some(profile.clone()),
+        let lets_in = match change.action {
+            GateAction::Revoke(_) => false,
+            GateAction::Reinstate => true,
         };
+        if lets_in {
+            self.record_event(event.clone())?;
+        }
+        let gate = match call.ask(store.change_gate(key, change)).await {
+            Ok(gate) => gate,
+            Err(error) => {
+                let denial = match error {
+                    StoreError::Throttled(_) => Denial::rate_limited(),
+                    StoreError::NotFound
+                    | StoreError::Conflict
+                    | StoreError::Unavailable(_)
+                    | StoreError::Refused(_)
+                    | StoreError::Corrupt(_) => Denial::unconfirmed(),
+                };
+                tracing::error!(request_id = call.request_id, cause = ?error, "no change of a gate");
+                let code = Some(denial.code.as_str().to_owned());
+                self.record_event(Event { code, ..event })?;
+                return Err(denial);
+            }
+        };
+        let state = gate.state(&change.scope);
         let answer = Revocation {
             user: key.clone(),
-            profile,
+            profile: match &change.scope {
+                Scope::Caller => None,
+                Scope::Profile(profile) => Some(profile.clone()),
+            },
             epoch: state.epoch.0,
             blocked_until: state.block.and_then(|block| block.until),
         };
-        self.record_event(Event {
-            by: Some(by.key.to_string()),
-            user: Some(key.to_string()),
-            profile: answer.profile.as_ref().map(ToString::to_string),
-            reason: Some(reason.to_owned()),
-            epoch: Some(answer.epoch),
-            blocked_until: answer.blocked_until,
-            ..self.event(event, call)
-        })?;
+        if !lets_in {
+            let (epoch, blocked_until) = (Some(answer.epoch), answer.blocked_until);
+            let event = Event { epoch, blocked_until, ..event };
+            self.record_event(event).map_err(|_| Denial::unconfirmed())?;
+        }
         Ok(answer)
+    }
+
+    /// What a revocation or reinstatement is recorded as, before it is done.
+    fn change_event(
+        &self,
+        name: &'static str,
+        call: &Call,
+        by: &Caller,
+        target: &Target,
+        (key, scope): (&CallerKey, &Scope),
+        reason: &str,
+    ) -> Event {
+        Event {
+            by: Some(by.key.to_string()),
+            principal: Some(by.principal.clone()),
+            user: Some(key.to_string()),
+            profile: match scope {
+                Scope::Caller => None,
+                Scope::Profile(profile) => Some(profile.to_string()),
+            },
+            session: match target {
+                Target::Session(handle) => Some(handle.to_string()),
+                Target::OnProfile(..) | Target::Caller(_) => None,
+            },
+            reason: Some(reason.to_owned()),
+            ..self.event(name, call)
+        }
     }
 }
 

@@ -21,7 +21,8 @@ pub struct LoadedPolicy {
     pub policy: Arc<Policy>,
     /// Which it is, for the record.
     pub used: PolicyUsed,
-    /// Whether the store could not be asked whether it is still the newest.
+    /// Whether the store could not be asked whether it is still the newest, or
+    /// still the one that governs.
     pub stale: bool,
 }
 
@@ -138,20 +139,24 @@ impl PolicyCache {
         call: &Call,
         profile: &ProfileName,
     ) -> Result<Governing, Denial> {
-        if let Some(main) = self.main(call).await?
+        let main = self.main(call).await?;
+        let main_is_stale = main.as_ref().is_some_and(|main| main.stale);
+        if let Some(main) = main
             && (self.parameter.name() == profile.as_str()
                 || main.policy.names_profile(profile.as_str()))
         {
             return Ok(Governing { document: main, is_main: true });
         }
         // An unknown name costs no read of its own.
-        let names = self.names(call).await?;
+        let (names, names_are_stale) = self.names(call).await?;
         if !names.contains(profile.as_str()) {
             return Err(Denial::policy_deny());
         }
         let document = self.profile_document(call, profile.as_str()).await?;
         let document = document.ok_or_else(Denial::policy_deny)?;
-        Ok(Governing { document, is_main: false })
+        // That this document governs was decided by the main one and the list.
+        let stale = document.stale || main_is_stale || names_are_stale;
+        Ok(Governing { document: LoadedPolicy { stale, ..document }, is_main: false })
     }
 
     /// The document of one profile; none when it is gone.
@@ -168,8 +173,8 @@ impl PolicyCache {
         }
     }
 
-    /// The names of the documents under the root.
-    pub(crate) async fn names(&self, call: &Call) -> Result<Arc<BTreeSet<String>>, Denial> {
+    /// The names of the documents under the root, and whether the list is stale.
+    pub(crate) async fn names(&self, call: &Call) -> Result<(Arc<BTreeSet<String>>, bool), Denial> {
         let read = async |_: Option<&Arc<BTreeSet<String>>>| {
             let mut names = BTreeSet::new();
             let mut cursor: Option<Cursor> = None;
@@ -189,7 +194,7 @@ impl PolicyCache {
             }
         };
         match self.fresh(call, &self.names, read).await {
-            Ok((names, _)) => Ok(names),
+            Ok(listed) => Ok(listed),
             Err(error) => Err(self.store_failed(call, &error)),
         }
     }

@@ -43,7 +43,7 @@ impl Broker {
             self.policies.names(call)
         );
         revoked?;
-        let (main, names) = (main?, names?);
+        let (main, (names, _)) = (main?, names?);
         let parameter = &self.settings.policy_parameter;
         let who = caller.in_policy();
 

@@ -35,8 +35,6 @@ pub struct Settings {
     pub max_duration: Duration,
     /// How source identities are written.
     pub source_identity: SourceIdentityFormat,
-    /// The name of the session table, where sessions are tracked.
-    pub session_table: Option<String>,
     /// The generation of the session table.
     pub generation: Generation,
 }
@@ -61,7 +59,6 @@ impl Settings {
             role_arn_template: RoleArnTemplate::default(),
             max_duration: Duration::from_secs(3600),
             source_identity: SourceIdentityFormat::default(),
-            session_table: None,
             generation: Generation::default(),
         }
     }
@@ -98,6 +95,21 @@ impl OperatorArn {
             && AccountId::parse(account).is_ok()
             && named;
         valid.then(|| Self(text.into()))
+    }
+
+    /// Whether any caller can be meant: a session's own ARN counts only where the
+    /// role is listed as one whose session names can be trusted.
+    #[must_use]
+    pub fn can_match(&self, session_name_roles: &[SessionNameRole]) -> bool {
+        let mut parts = self.0.splitn(6, ':').skip(4);
+        let (account, resource) = (parts.next(), parts.next());
+        let session = resource.and_then(|resource| resource.strip_prefix("assumed-role/"));
+        let Some((role, _)) = session.and_then(|session| session.split_once('/')) else {
+            return true;
+        };
+        account
+            .and_then(|account| AccountId::parse(account).ok())
+            .is_some_and(|account| session_name_roles.iter().any(|it| it.lists(&account, role)))
     }
 
     /// Whether `caller` is meant. A session's own ARN counts only where the

@@ -64,6 +64,21 @@ impl SourceIdentityFormat {
         self.join(caller, "????????")
     }
 
+    /// Whether a session name is one that we stamp on credentials. Whoever signs
+    /// with credentials that were vended would otherwise be somebody else than
+    /// the one they were vended to: with a gate, and quotas, of their own.
+    pub(crate) fn is_stamp(self, session_name: &str) -> bool {
+        let Self { separator } = self;
+        let stamped = session_name.strip_prefix("sentinel").and_then(|rest| {
+            let (caller, last) = rest.strip_prefix(separator)?.rsplit_once(separator)?;
+            Some((caller, last))
+        });
+        let base32 = |b: u8| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b);
+        stamped.is_some_and(|(caller, last)| {
+            !caller.is_empty() && last.len() == 8 && last.bytes().all(base32)
+        })
+    }
+
     fn join(&self, caller: &CallerKey, last: &str) -> String {
         let Self { separator } = self;
         format!("sentinel{separator}{}{separator}{last}", encode(caller.as_str()))
@@ -123,6 +138,19 @@ mod tests {
         assert_eq!(short.len(), 8);
         assert!(handle.to_string().ends_with(short));
         assert_eq!(SourceIdentityFormat::default().of_caller(&caller), "sentinel-alice-????????");
+    }
+
+    #[test]
+    fn what_we_stamp_is_told_from_other_session_names() {
+        let format = SourceIdentityFormat::default();
+        for caller in ["alice", "111122223333/ci", "a-b-c", &"x".repeat(60)] {
+            let caller = key(caller);
+            let handle = SessionHandle::new(caller.hash(), [9; 10]);
+            assert!(format.is_stamp(format.of_session(&caller, &handle).as_str()));
+        }
+        for other in ["sentinel", "sentinel-bot", "sentinel-alice-ABCDEFGH", "x-alice-abcdefgh"] {
+            assert!(!format.is_stamp(other), "{other}");
+        }
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! revocation writes the gate first and lists sessions after, so either this
 //! re-read sees the revocation, or the list sees this session.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use sentinel_policy::{Facts, Mode, Request, RoleArn, Verdict};
 use sentinel_store::{
     Decision as DecisionRecord, Effect, Gate, PolicyUsed, ProfileName, Record, Session,
@@ -19,7 +21,7 @@ use sentinel_store::{
 use crate::lifetime::{Bounds, Lifetime};
 use crate::{
     AssumeRole, Broker, Call, Caller, Cap, Code, Credentials, Denial, Governing, IssueError,
-    Issued, SourceIdentity, random,
+    Issued, SessionTable, SourceIdentity, random,
 };
 
 /// What is asked for.
@@ -63,7 +65,7 @@ struct Progress<'a> {
     rule: Option<(String, usize, Option<String>)>,
     policy: Option<PolicyUsed>,
     policy_stale: bool,
-    session: Option<SessionHandle>,
+    tracked: Option<Tracked>,
     source_identity: Option<SourceIdentity>,
     lifetime: Option<Lifetime>,
     issued: Option<Issued>,
@@ -86,34 +88,31 @@ impl Broker {
             rule: None,
             policy: None,
             policy_stale: false,
-            session: None,
+            tracked: None,
             source_identity: None,
             lifetime: None,
             issued: None,
             withheld: false,
         };
-        let outcome = self.decide_and_issue(&mut progress).await;
+        let pipeline = AssertUnwindSafe(self.decide_and_issue(&mut progress));
+        let outcome = pipeline.catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(request_id = call.request_id, "a panic was caught");
+            Err(Denial::internal())
+        });
         let code = outcome.as_ref().err().map(|denial| denial.code);
-        let recorded = self.record(&progress.record(code, self.settings.session_table.is_some()));
-        match (outcome, recorded) {
-            (outcome, Ok(())) => outcome.map(|(vended, _)| vended),
-            // What was not recorded does not leave.
-            (Ok((_, tracked)), Err(denial)) => {
-                self.end(tracked.as_ref(), progress.now).await;
-                Err(denial)
-            }
-            (Err(_), Err(denial)) => Err(denial),
+        // What was not recorded does not leave.
+        let outcome = self.record(&progress.record(code)).and(outcome);
+        if outcome.is_err() {
+            self.end(progress.tracked.as_ref()).await;
         }
+        outcome
     }
 
-    async fn decide_and_issue(
-        &self,
-        progress: &mut Progress<'_>,
-    ) -> Result<(Vended, Option<Tracked>), Denial> {
+    async fn decide_and_issue(&self, progress: &mut Progress<'_>) -> Result<Vended, Denial> {
         let Progress { call, caller, vend, now, .. } = *progress;
         let (governing, gate) = tokio::join!(self.policies.governing(call, &vend.profile), async {
             match &self.sessions {
-                Some(sessions) => call.ask(sessions.gate(&caller.key)).await.map(Some),
+                Some(table) => call.ask(table.store.gate(&caller.key)).await.map(Some),
                 None => Ok(None),
             }
         });
@@ -161,7 +160,7 @@ impl Broker {
             caller: caller.in_policy(),
             source_ip: call.source_ip,
             mode: Some(Mode::Server),
-            session_table: self.settings.session_table.as_deref(),
+            session_table: self.sessions.as_ref().map(|table| table.name.as_str()),
             ..Request::new(caller.in_policy(), vend.profile.as_str())
         }
     }
@@ -184,19 +183,18 @@ impl Broker {
         gate: Option<Gate>,
         role: RoleArn,
         lifetime: Lifetime,
-    ) -> Result<(Vended, Option<Tracked>), Denial> {
+    ) -> Result<Vended, Denial> {
         let Progress { call, caller, .. } = *progress;
         let handle = SessionHandle::new(caller.key.hash(), self.random()?);
         let source_identity = self.settings.source_identity.of_session(&caller.key, &handle);
         progress.source_identity = Some(source_identity.clone());
         let tracked = match (&self.sessions, gate) {
-            (Some(store), Some(gate)) => {
-                progress.session = Some(handle);
+            (Some(SessionTable { store, .. }), Some(gate)) => {
                 let secret = SessionSecret::new(self.random()?);
                 let session = self.session(progress, handle, &secret, &gate, &lifetime);
                 Some(Tracked { store: Arc::clone(store), session, secret })
             }
-            _ => None,
+            (None, _) | (_, None) => None,
         };
         let request = AssumeRole {
             role,
@@ -206,7 +204,7 @@ impl Broker {
                 None => call.request_id.clone(),
             },
             seconds: lifetime.seconds,
-            policy: lifetime.session_policy(),
+            end: lifetime.inline.then_some(lifetime.end),
         };
         if self.now() >= lifetime.end {
             return Err(Denial::policy_deny());
@@ -221,15 +219,9 @@ impl Broker {
             });
             issued.map_err(|error| issue_failed(call, &request, &error))
         };
-        let tracking = track(call, tracked.as_ref(), self.clock.as_ref());
-        let outcome = tokio::try_join!(issuing, tracking);
-        let (issued, unchanged) = match outcome {
-            Ok(done) => done,
-            Err(denial) => {
-                self.end(tracked.as_ref(), self.now()).await;
-                return Err(denial);
-            }
-        };
+        progress.tracked = tracked;
+        let tracking = track(call, progress.tracked.as_ref(), self.clock.as_ref());
+        let (issued, unchanged) = tokio::try_join!(issuing, tracking)?;
         let expiration = issued.credentials.expiration.min(lifetime.end);
         progress.issued = Some(issued.clone());
         if !unchanged {
@@ -238,15 +230,14 @@ impl Broker {
         }
         if self.now() >= expiration {
             progress.withheld = true;
-            self.end(tracked.as_ref(), self.now()).await;
             return Err(Denial::policy_deny());
         }
         let credentials = Credentials { expiration, ..issued.credentials };
-        let session = tracked.as_ref().map(|tracked| SessionId {
+        let session = progress.tracked.as_ref().map(|tracked| SessionId {
             handle: tracked.session.handle,
             secret: tracked.secret.clone(),
         });
-        Ok((Vended { credentials, session, cap: lifetime.cap }, tracked))
+        Ok(Vended { credentials, session, cap: lifetime.cap })
     }
 
     fn session(
@@ -289,9 +280,10 @@ impl Broker {
 
     /// Marks the session of a failed vend as ended. Best effort: nobody has its
     /// secret.
-    async fn end(&self, tracked: Option<&Tracked>, at: DateTime<Utc>) {
+    async fn end(&self, tracked: Option<&Tracked>) {
         let Some(Tracked { store, session, .. }) = tracked else { return };
-        let ending = tokio::time::timeout(LAST_WORDS, store.end_session(&session.handle, at)).await;
+        let ending = store.end_session(&session.handle, self.now());
+        let ending = tokio::time::timeout(LAST_WORDS, ending).await;
         match ending {
             Ok(Ok(()) | Err(StoreError::NotFound)) => {}
             Ok(Err(error)) => {
@@ -351,7 +343,7 @@ fn issue_failed(call: &Call, request: &AssumeRole, error: &IssueError) -> Denial
 
 impl Progress<'_> {
     /// The record: `allow` only when credentials are about to leave.
-    fn record(&self, code: Option<Code>, tracked: bool) -> Record {
+    fn record(&self, code: Option<Code>) -> Record {
         let Self { call, caller, vend, .. } = self;
         let effect = match code {
             None => Effect::Allow,
@@ -364,6 +356,11 @@ impl Progress<'_> {
             None => (None, None, None),
         };
         let lifetime = self.lifetime.filter(|_| code.is_none());
+        let session = match (&self.tracked, vended) {
+            (Some(tracked), _) => Some(tracked.session.handle.to_string()),
+            (None, Some(_)) => Some("untracked".to_owned()),
+            (None, None) => None,
+        };
         Record::Decision(Box::new(DecisionRecord {
             timestamp: self.now,
             user: caller.user.clone(),
@@ -375,7 +372,7 @@ impl Progress<'_> {
             rule_index,
             reason,
             request_id: call.request_id.clone(),
-            session: self.session.filter(|_| tracked).map(|handle| handle.to_string()),
+            session,
             account: caller.account.to_string(),
             principal: caller.principal.clone(),
             caller: caller.key.to_string(),

@@ -1,8 +1,6 @@
 //! The one session check: whether a session id that a client shows is good.
 
-use chrono::{DateTime, Utc};
-
-use crate::{Generation, Session, SessionId, SessionState, SessionStore, StoreError};
+use crate::{Clock, Generation, Session, SessionId, SessionState, SessionStore, StoreError};
 
 /// Why a session id is not good. For the log: the client is never told which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,8 +45,20 @@ pub enum VerifyError {
     Store(#[source] StoreError),
 }
 
-/// Gives the session of `id` if it is good at `now`: one read, of session and
-/// gate together; none when the id does not parse.
+impl VerifyError {
+    /// The word for it in records.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.as_str(),
+            Self::Store(_) => "store_failed",
+        }
+    }
+}
+
+/// Gives the session of `id` if it is good: one read, of session and gate
+/// together; none when the id does not parse. The time is asked for after the
+/// read, so that a slow store gives no session a longer life.
 ///
 /// # Errors
 /// Whatever is not a good session, a failing store too.
@@ -56,7 +66,7 @@ pub async fn verify_session(
     store: &dyn SessionStore,
     id: &str,
     generation: Generation,
-    now: DateTime<Utc>,
+    clock: &dyn Clock,
 ) -> Result<Session, VerifyError> {
     let refused = |refusal| Err(VerifyError::Refused(refusal));
     let Ok(id) = SessionId::parse(id) else { return refused(Refusal::Malformed) };
@@ -78,7 +88,7 @@ pub async fn verify_session(
     if !id.secret.matches(&session.secret_digest) {
         return refused(Refusal::WrongSecret);
     }
-    match session.state(&gate, generation, now) {
+    match session.state(&gate, generation, clock.now()) {
         SessionState::Active => Ok(session),
         SessionState::Ended => refused(Refusal::Ended),
         SessionState::Expired => refused(Refusal::Expired),

@@ -11,6 +11,8 @@ use sentinel_store::{AccountId, Generation, PolicyPath, Secret};
 pub struct Config {
     /// The broker's settings.
     pub settings: Settings,
+    /// The name of the session table; none for no tracking.
+    pub session_table: Option<String>,
     /// What the stage variable `sentinelOrigin` must equal.
     pub origin_secret: Option<Secret>,
 }
@@ -107,11 +109,12 @@ impl Config {
             |text| SessionNameRole::parse(text).ok(),
         );
         settings.session_name_roles = roles.unwrap_or(settings.session_name_roles);
+        let roles = &settings.session_name_roles;
         let operators = reader.list(
             "SENTINEL_OPERATORS",
-            "whole ARNs of IAM users, assumed-role sessions or roles, separated by commas, without \
-             wildcards",
-            OperatorArn::parse,
+            "whole ARNs, separated by commas and without wildcards, of IAM users, roles, or sessions \
+             of roles in SENTINEL_SESSION_NAME_ROLES",
+            |text| OperatorArn::parse(text).filter(|operator| operator.can_match(roles)),
         );
         settings.operators = operators.unwrap_or_default();
         let template = reader.read(
@@ -130,7 +133,7 @@ impl Config {
             SourceIdentityFormat::with_separator,
         );
         settings.source_identity = format.unwrap_or_default();
-        settings.session_table = reader.text("SENTINEL_SESSION_TABLE");
+        let session_table = reader.text("SENTINEL_SESSION_TABLE");
         let generation = reader.read("SENTINEL_GENERATION", "a whole number", |text| {
             text.parse().ok().map(Generation)
         });
@@ -144,7 +147,7 @@ impl Config {
             },
         );
         if reader.errors.is_empty() {
-            Ok(Self { settings, origin_secret })
+            Ok(Self { settings, session_table, origin_secret })
         } else {
             Err(reader.errors)
         }

@@ -10,11 +10,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use data_encoding::BASE64;
+use sentinel_store::Secret;
 use serde::Deserialize;
 use serde_json::Value;
 
 /// A request, whatever kind of event brought it.
-#[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) method: String,
     /// Without stage and mapping prefix.
@@ -27,13 +27,13 @@ pub(crate) struct Incoming {
     pub(crate) source_ip: Option<std::net::IpAddr>,
     pub(crate) request_id: Option<String>,
     /// The stage variable `sentinelOrigin`.
-    pub(crate) origin: Option<String>,
+    pub(crate) origin: Option<Secret>,
     /// The size of query and body as they came, in bytes.
     pub(crate) size: usize,
 }
 
 /// The body, decoded.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) enum Body {
     Bytes(Vec<u8>),
     /// It was said to be base64 and is not.
@@ -175,7 +175,10 @@ impl Incoming {
             }),
             source_ip: context.http.source_ip.and_then(|address| address.parse().ok()),
             request_id: context.request_id,
-            origin: event.stage_variables.and_then(|mut map| map.remove("sentinelOrigin")),
+            origin: event
+                .stage_variables
+                .and_then(|mut map| map.remove("sentinelOrigin"))
+                .map(Secret::new),
             size,
         }
     }
@@ -214,7 +217,10 @@ impl Incoming {
                 .flatten(),
             source_ip: who.source_ip.and_then(|address| address.parse().ok()),
             request_id: context.request_id,
-            origin: event.stage_variables.and_then(|mut map| map.remove("sentinelOrigin")),
+            origin: event
+                .stage_variables
+                .and_then(|mut map| map.remove("sentinelOrigin"))
+                .map(Secret::new),
             size,
         }
     }
@@ -275,8 +281,13 @@ fn path(
 ) -> String {
     let proxy = parameters.and_then(|parameters| parameters.get("proxy"));
     let path = match (template, proxy) {
-        (Some(template), Some(proxy)) if template.ends_with("/{proxy+}") => {
-            Cow::Owned(format!("/{}", proxy.trim_start_matches('/')))
+        // Only where it stands in the path as it was asked for: IAM judged that
+        // one, and what is decoded here may be another (`%2F`).
+        (Some(template), Some(proxy))
+            if template.ends_with("/{proxy+}")
+                && raw.strip_suffix(proxy).is_some_and(|before| before.ends_with('/')) =>
+        {
+            Cow::Owned(format!("/{proxy}"))
         }
         (Some(template), _) if template.starts_with('/') && !template.contains('{') => {
             Cow::Borrowed(template)

@@ -170,7 +170,13 @@ pub(crate) struct Operate {
 /// Strict, unlike a vend: a misspelt `profile` would turn a caller on a profile
 /// into a caller as a whole.
 pub(crate) fn operate(request: &Incoming, revoke: bool) -> Result<Operate, Denial> {
+    if !request.query.is_empty() {
+        return Err(invalid("this is asked in the body alone, not in the query"));
+    }
     let members = body(request)?;
+    if members.iter().any(|(_, value)| value.is_null()) {
+        return Err(invalid("leave a key out rather than give it null"));
+    }
     let known: &[&str] = if revoke {
         &["session", "user", "profile", "reason", "for_s"]
     } else {

@@ -81,12 +81,7 @@ impl Tvm {
         let answer = AssertUnwindSafe(self.answer(request.as_ref(), &call)).catch_unwind().await;
         let response = answer.unwrap_or_else(|_| {
             tracing::error!(request_id = call.request_id, "a panic was caught");
-            let denial = Denial::new(
-                Code::InternalError,
-                "something went wrong inside Sentinel, so nothing was vended; tell whoever runs \
-                 it, with the request id",
-            );
-            Response::denial(&denial, &call.request_id)
+            Response::denial(&Denial::internal(), &call.request_id)
         });
         self.count(&response, started);
         response
@@ -157,7 +152,7 @@ impl Tvm {
 
     fn identify(&self, request: &Incoming, call: &Call) -> Result<Caller, Denial> {
         let from_origin = self.origin_secret.as_ref().is_none_or(|secret| {
-            let claimed = request.origin.as_deref().unwrap_or_default();
+            let claimed = request.origin.as_ref().map(Secret::reveal).unwrap_or_default();
             claimed.as_bytes().ct_eq(secret.reveal().as_bytes()).into()
         });
         let believed = from_origin && !request.is_presigned();

@@ -168,3 +168,15 @@ async fn an_unknown_name_costs_no_read_of_its_own() {
     let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
     assert_eq!((count(Operation::Policy), count(Operation::Names)), (1, 1));
 }
+
+#[tokio::test]
+async fn a_decision_is_stale_when_what_made_its_document_govern_was() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
+    world.put("own", OPEN);
+    world.vend("alice", "own").await.unwrap();
+    world.clock.advance(31);
+    faults.fail(Which::Operation(Operation::Names), Moment::Before, Failure::Throttled);
+    world.vend("alice", "own").await.unwrap();
+    assert!(world.decisions().pop().unwrap().policy_stale);
+}

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sentinel_broker::{Code, Denial, Vended};
-use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
-use sentinel_store::{Clock, Effect, Generation, Listing, SessionState, SessionStore};
+use sentinel_store::conformance::{Call, Failure, Faults, Hook, Moment, Operation, Which};
+use sentinel_store::{Clock, Effect, Generation, Listing, SessionState, SessionStore, StoreError};
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World};
 
@@ -179,5 +180,35 @@ async fn invariant_1_a_revoked_caller_is_refused_whatever_fails_besides() {
             assert!(world.vend("alice", "production").await.is_err());
             faults.mend();
         }
+    }
+}
+
+/// Panics at the first call of one operation.
+#[derive(Debug)]
+struct Panicking(Operation);
+
+#[async_trait]
+impl Hook for Panicking {
+    fn begin(&self, operation: Operation) -> Call {
+        Call { operation, number: 0 }
+    }
+
+    async fn at(&self, call: Call, moment: Moment) -> Result<(), StoreError> {
+        assert!(call.operation != self.0 || moment == Moment::Before, "told to");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn invariant_5_a_panic_is_recorded_like_any_refusal_and_ends_the_session() {
+    for operation in [Operation::Policy, Operation::Gate, Operation::CreateSession, ASSUME_ROLE] {
+        let hook = Arc::new(Panicking(operation));
+        let world = World::with(ALICE, Plan { hook, ..Plan::default() });
+        let result = world.vend("alice", "production").await;
+        assert_eq!(code(&result), Some(Code::InternalError), "{operation:?}");
+        let decisions = world.decisions();
+        let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
+        assert_eq!((record.effect, record.code.as_str()), (Effect::Deny, "INTERNAL_ERROR"));
+        assert!(!states(&world).await.contains(&SessionState::Active), "{operation:?}");
     }
 }

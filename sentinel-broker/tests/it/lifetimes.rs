@@ -32,7 +32,7 @@ async fn credentials_end_when_the_window_closes() {
     assert_eq!(vended.cap, Cap::ValidUntil);
     let asked = world.issuer.asked();
     assert_eq!(asked[0].seconds, 1800);
-    let policy = asked[0].policy.as_deref().unwrap();
+    let policy = asked[0].session_policy().unwrap();
     assert!(policy.contains(r#""aws:CurrentTime":"2026-03-02T16:00:00Z""#), "{policy}");
     assert!(policy.contains("sts:AssumeRole"));
 }
@@ -51,6 +51,17 @@ async fn outside_of_the_window_nothing_is_vended() {
         let denial = at(time).vend("alice", "production").await.unwrap_err();
         assert_eq!(denial.code, Code::PolicyDeny, "{time}");
     }
+}
+
+#[tokio::test]
+async fn credentials_of_the_local_issuer_end_when_they_say() {
+    let policy = "version: \"1\"\nrules: [{ name: a, effect: allow, max_duration: 3s, \
+                  conditions: { profiles: [production] } }]\n";
+    let world = World::new(policy);
+    let credentials = world.vend("alice", "production").await.unwrap().credentials;
+    let identity = world.issuer.identify(&credentials).unwrap();
+    assert_eq!(identity.expiration, credentials.expiration);
+    assert_eq!((credentials.expiration - world.clock.now()).num_seconds(), 3);
 }
 
 proptest! {
@@ -86,7 +97,7 @@ proptest! {
                 prop_assert!((9..17).contains(&hour), "{berlin}");
                 let assume = &world.issuer.asked()[0];
                 prop_assert!(
-                    assume.policy.is_some() || i64::from(assume.seconds) <= length,
+                    assume.end.is_some() || i64::from(assume.seconds) <= length,
                     "{assume:?}"
                 );
             }

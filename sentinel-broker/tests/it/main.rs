@@ -15,4 +15,6 @@ mod races;
 #[cfg(test)]
 mod vends;
 #[cfg(test)]
+mod withheld;
+#[cfg(test)]
 mod world;

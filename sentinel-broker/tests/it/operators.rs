@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sentinel_broker::{Code, ListSessions, OperatorArn, Target, parse_user};
+use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
 use sentinel_store::{
     CallerKey, Clock, Effect, Generation, ProfileName, SessionState, VerifyError, verify_session,
 };
@@ -27,8 +28,7 @@ async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated(
     assert_eq!((revoked.user.as_str(), revoked.epoch, revoked.blocked_until), ("alice", 1, None));
     assert_eq!(revoked.profile, Some(production()));
 
-    let now = world.clock.now();
-    let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), now).await;
+    let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), &*world.clock).await;
     assert!(matches!(check, Err(VerifyError::Refused(_))));
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, Code::SessionRevoked);
@@ -39,7 +39,7 @@ async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated(
     let back = world.broker.reinstate(&call(), &carol, &target, "found it").await.unwrap();
     assert_eq!(back.epoch, 1);
     world.vend("alice", "production").await.unwrap();
-    let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), now).await;
+    let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), &*world.clock).await;
     assert!(check.is_err(), "an old session was revived");
     let names: Vec<_> = world.events().iter().map(|event| event.event).collect();
     assert_eq!(names, ["revocation", "reinstatement"]);
@@ -167,4 +167,70 @@ fn a_user_is_a_name_or_an_account_and_a_role() {
     for malformed in ["", "ci/build-7", "111122223333/", "111122223333/a/b", "a b", "al*"] {
         assert_eq!(parse_user(malformed), None, "{malformed}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_again_without_a_record_of_it() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    let carol = world.caller("carol");
+    let target = Target::Caller(key("alice"));
+    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    faults.fail(Which::Operation(Operation::Write), Moment::Before, Failure::Unavailable);
+    let denial = world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap_err();
+    assert_eq!(denial.code, Code::StoreUnavailable);
+    faults.mend();
+    let denial = world.vend("alice", "production").await.unwrap_err();
+    assert_eq!(denial.code, Code::SessionRevoked);
+}
+
+#[tokio::test]
+async fn a_revocation_stands_even_when_its_record_fails_and_says_to_do_it_again() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    let carol = world.caller("carol");
+    let target = Target::Caller(key("alice"));
+    faults.fail(Which::Operation(Operation::Write), Moment::Before, Failure::Unavailable);
+    let denial = world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap_err();
+    assert!(denial.message.contains("do it again"), "{}", denial.message);
+    faults.mend();
+    let denial = world.vend("alice", "production").await.unwrap_err();
+    assert_eq!(denial.code, Code::SessionRevoked);
+}
+
+#[tokio::test]
+async fn a_change_that_fails_is_recorded_as_failed() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    let carol = world.caller("carol");
+    let target = Target::Caller(key("alice"));
+    faults.fail(Which::Operation(Operation::ChangeGate), Moment::Before, Failure::Unavailable);
+    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap_err();
+    let event = world.events().pop().unwrap();
+    assert_eq!((event.event, event.code.as_deref()), ("revocation", Some("STORE_UNAVAILABLE")));
+    assert_eq!(event.principal.as_deref(), Some("arn:aws:iam::111122223333:user/carol"));
+}
+
+#[tokio::test]
+async fn who_was_an_operator_as_of_a_stale_copy_may_revoke_and_not_reinstate() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    let carol = world.caller("carol");
+    let target = Target::Caller(key("alice"));
+    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    world.clock.advance(60);
+    faults.fail(Which::Operation(Operation::Policy), Moment::Before, Failure::Unavailable);
+    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    let denial = world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap_err();
+    assert_eq!(denial.code, Code::StoreUnavailable);
+}
+
+#[tokio::test]
+async fn who_tries_what_only_operators_may_is_recorded() {
+    let world = World::new(ALICE);
+    let alice = world.caller("alice");
+    let target = Target::Caller(key("bob"));
+    world.broker.revoke(&call(), &alice, &target, "r", None).await.unwrap_err();
+    let event = world.events().pop().unwrap();
+    assert_eq!((event.event, event.by.as_deref()), ("operation_refused", Some("alice")));
 }

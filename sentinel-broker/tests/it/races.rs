@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use sentinel_broker::{Code, ListSessions, Revocation, Target, parse_user};
 use sentinel_store::conformance::{Schedule, Seeded, Steps, interleave};
-use sentinel_store::{Clock, Generation, SessionHandle, SessionId, SessionState, verify_session};
+use sentinel_store::{Generation, SessionHandle, SessionId, SessionState, verify_session};
 
 use crate::world::{ALICE, Plan, World, call};
 
@@ -63,8 +63,8 @@ async fn race(schedule: &mut dyn Schedule, whole: bool, reinstate: bool) -> (usi
     let refused = outcome.refused.into_inner().unwrap();
     assert!(refused.iter().all(|code| *code == Code::SessionRevoked), "{refused:?}");
     for id in &vended {
-        let now = world.clock.now();
-        let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), now).await;
+        let clock = &*world.clock;
+        let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), clock).await;
         match check {
             // Good only where it was made under the new epoch: after the
             // reinstatement, on purpose.

@@ -12,7 +12,8 @@ async fn an_allowed_caller_gets_credentials_and_a_session_that_covers_them() {
     let vended = world.vend("alice", "production").await.unwrap();
     let id = vended.session.unwrap().reveal();
     let now = world.clock.now();
-    let session = verify_session(&*world.sessions, &id, Generation(0), now).await.unwrap();
+    let session = verify_session(&*world.sessions, &id, Generation(0), &*world.clock).await;
+    let session = session.unwrap();
     assert_eq!(session.caller.as_str(), "alice");
     assert_eq!(session.expires, vended.credentials.expiration);
     assert_eq!(vended.credentials.expiration, now + TimeDelta::hours(1));
@@ -27,7 +28,7 @@ async fn an_allowed_caller_gets_credentials_and_a_session_that_covers_them() {
     assert_eq!(assume.session_tag, session.handle.to_string());
     assert_eq!(assume.source_identity.as_str(), session.source_identity);
     assert!(assume.source_identity.as_str().starts_with("sentinel-alice-"));
-    assert_eq!(assume.policy, None);
+    assert_eq!(assume.end, None);
 }
 
 #[tokio::test]
@@ -117,13 +118,12 @@ rules:
   - { name: tracked, effect: require_server_session, conditions: { profiles: [tracked] } }
   - { name: alice, effect: allow, conditions: { profiles: [production], users: [alice] } }
 "#;
-    let mut plan = Plan { tracked: false, ..Plan::default() };
-    plan.settings.session_table = None;
+    let plan = Plan { tracked: false, ..Plan::default() };
     let world = World::with(policy, plan);
     let vended = world.vend("alice", "production").await.unwrap();
     assert!(vended.session.is_none());
     assert_eq!(world.issuer.asked()[0].session_tag, "request-1");
-    assert_eq!(world.decisions()[0].session, None);
+    assert_eq!(world.decisions()[0].session.as_deref(), Some("untracked"));
     let denial = world.vend("alice", "tracked").await.unwrap_err();
     assert_eq!(denial.code, Code::PolicyDeny);
 }

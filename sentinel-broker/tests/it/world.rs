@@ -7,15 +7,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sentinel_broker::{
-    AssumeRole, Broker, Call, Caller, Denial, Home, IssueError, Issued, Issuer, LocalIssuer,
-    OsRandom, Parts, Random, RandomError, Settings, Vend, Vended, VerifiedIdentity,
+    AssumeRole, Broker, Call, Caller, Credentials, Denial, Home, IssueError, Issued, Issuer,
+    LocalIdentity, LocalIssuer, OsRandom, Parts, Random, RandomError, SessionTable, Settings, Vend,
+    Vended, VerifiedIdentity,
 };
 use sentinel_store::conformance::{
     Faults, FaultyPolicies, FaultySessions, FaultySink, Hook, Moment, Operation,
 };
 use sentinel_store::{
     AccountId, Clock, Decision, Event, MemoryPolicies, MemorySessions, MemorySink, PolicyPath,
-    ProfileName, Record, SessionStore, StoreError,
+    ProfileName, Record, StoreError,
 };
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -56,6 +57,10 @@ pub(crate) const ASSUME_ROLE: Operation = Operation::Other("assume_role");
 impl WatchedIssuer {
     pub(crate) fn asked(&self) -> Vec<AssumeRole> {
         self.asked.lock().unwrap().clone()
+    }
+
+    pub(crate) fn identify(&self, credentials: &Credentials) -> Option<LocalIdentity> {
+        self.inner.identify(&credentials.access_key_id, credentials.session_token.reveal())
     }
 }
 
@@ -122,8 +127,7 @@ impl Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        let mut settings = Settings::new(PolicyPath::new(ROOT).join("main"));
-        settings.session_table = Some("sentinel-sessions".to_owned());
+        let settings = Settings::new(PolicyPath::new(ROOT).join("main"));
         Self {
             settings,
             // A Monday.
@@ -157,7 +161,7 @@ impl World {
             policies: Arc::new(FaultyPolicies::new(policies.clone(), plan.hook.clone())),
             sessions: plan.tracked.then(|| {
                 let wrapped = FaultySessions::new(sessions.clone(), plan.hook.clone());
-                Arc::new(wrapped) as Arc<dyn SessionStore>
+                SessionTable { name: "sentinel-sessions".to_owned(), store: Arc::new(wrapped) }
             }),
             issuer: issuer.clone(),
             clock: clock.clone(),

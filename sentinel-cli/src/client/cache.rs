@@ -125,6 +125,7 @@ fn folder() -> io::Result<PathBuf> {
 fn make_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let found = fs::symlink_metadata(folder)?;
+    // Whoever owns a file that is made now is who we are.
     let probe = tempfile::tempfile_in(folder)?.metadata()?;
     if !found.is_dir() || found.uid() != probe.uid() {
         return Err(io::Error::other(format!("`{}` belongs to somebody else", folder.display())));

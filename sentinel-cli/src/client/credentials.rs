@@ -142,7 +142,12 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
         return Ok(kept);
     }
     let vended = match vend(&tvm, key).await {
-        Ok(vended) => vended,
+        Ok((vended, bound)) => {
+            if let Some(why) = shortened(arguments.duration, &vended, bound.as_deref()) {
+                screen.warn(&why);
+            }
+            vended
+        }
         Err(Failure::Refused(mut refused)) => {
             if screen.verbose {
                 refused.details = explain(&tvm, arguments.profile.as_str()).await;
@@ -157,7 +162,8 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
     Ok(vended)
 }
 
-async fn vend(tvm: &Tvm, key: Key<'_>) -> Result<Vended, Failure> {
+/// Asks the TVM: the credentials, and what bounded their life.
+async fn vend(tvm: &Tvm, key: Key<'_>) -> Result<(Vended, Option<String>), Failure> {
     let duration = key.duration_s.map(|seconds| seconds.to_string());
     let mut query = vec![("profile", key.profile)];
     if let Some(duration) = &duration {
@@ -166,14 +172,32 @@ async fn vend(tvm: &Tvm, key: Key<'_>) -> Result<Vended, Failure> {
     let vended = Utc::now();
     let answer = tvm.get::<Wire>("/", &query).await?;
     let Wire { access_key_id, secret_access_key, token, expiration } = answer.body;
-    Ok(Vended {
+    let vended = Vended {
         access_key_id,
         secret_access_key,
         session_token: token,
         expiration,
         session_id: answer.session_id.map(|id| id.reveal().to_owned()),
         vended,
-    })
+    };
+    Ok((vended, answer.bound))
+}
+
+/// That credentials end earlier than was asked for, and why: it comes as a
+/// surprise to long jobs otherwise.
+fn shortened(asked: Option<Duration>, vended: &Vended, bound: Option<&str>) -> Option<String> {
+    let asked = chrono::TimeDelta::from_std(asked?).ok()?;
+    // Less a little, for the way and the rounding to whole seconds.
+    if vended.expiration - vended.vended >= asked - chrono::TimeDelta::seconds(30) {
+        return None;
+    }
+    let why = match bound? {
+        "policy" => "the policy caps how long they last".to_owned(),
+        "maximum" => "the TVM gives nobody more (SENTINEL_MAX_DURATION)".to_owned(),
+        "valid_until" => "the policy decides otherwise from then on".to_owned(),
+        other => printable(other),
+    };
+    Some(format!("they end at {}, earlier than was asked for: {why}", rfc3339(vended)))
 }
 
 /// What the caller may know about a refusal: who they are taken for, and what

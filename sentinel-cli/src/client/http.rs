@@ -57,6 +57,8 @@ pub(crate) struct Received {
     pub(crate) status: u16,
     /// `X-Sentinel-Session-ID`: a bearer secret.
     pub(crate) session_id: Option<Secret>,
+    /// `X-Sentinel-Duration-Bound`: what bounded the life of credentials.
+    pub(crate) bound: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -122,13 +124,15 @@ impl Http {
                 .await
                 .map_err(|error| Failure::because(unreachable(), error))?;
             let status = response.status().as_u16();
-            let session_id = response.headers().get("x-sentinel-session-id").map(Secret::new);
+            let header = |name| response.headers().get(name);
+            let session_id = header("x-sentinel-session-id").map(Secret::new);
+            let bound = header("x-sentinel-duration-bound").map(str::to_owned);
             let body = Limited::new(response.into_body(), MAX_ANSWER)
                 .collect()
                 .await
                 .map_err(|error| Failure::because(unreachable(), error))?
                 .to_bytes();
-            Ok(Received { status, session_id, body })
+            Ok(Received { status, session_id, bound, body })
         };
         tokio::time::timeout(TIMEOUT, exchange)
             .await

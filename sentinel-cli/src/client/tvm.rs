@@ -25,6 +25,8 @@ pub(crate) struct Answer<T> {
     pub(crate) body: T,
     /// `X-Sentinel-Session-ID`: a bearer secret.
     pub(crate) session_id: Option<Secret>,
+    /// `X-Sentinel-Duration-Bound`: what bounded the life of credentials.
+    pub(crate) bound: Option<String>,
 }
 
 impl Tvm {
@@ -76,18 +78,18 @@ impl Tvm {
         let Ambient { credentials, region } = &self.ambient;
         let signing = Signing { credentials, region, service: "execute-api" };
         let request = self.http.request(outgoing, Some(signing))?;
-        let Received { status, session_id, body } = self.http.exchange(request).await?;
+        let Received { status, session_id, bound, body } = self.http.exchange(request).await?;
         match status {
             200..=299 => {
                 let body = serde_json::from_slice(&body).map_err(|error| {
                     let what = format!("{} does not answer like a Sentinel TVM", self.endpoint());
                     Failure::because(what, error)
                 })?;
-                Ok(Answer { body, session_id })
+                Ok(Answer { body, session_id, bound })
             }
             // What was asked is not a question at all.
             400 => Err(Failure::Usage(Refused::read(status, &body).to_string())),
-            400..=499 => {
+            401..=499 => {
                 let refused = Refused::read(status, &body);
                 match refused.code.as_str() {
                     // Not an answer yet: it may be yes a little later.

@@ -124,7 +124,7 @@ impl People {
 
 impl Seen {
     fn new(received: Received) -> Self {
-        let Received { status, session_id, body } = received;
+        let Received { status, session_id, body, .. } = received;
         Self {
             status,
             session_id: session_id.map(|id| id.reveal().to_owned()),

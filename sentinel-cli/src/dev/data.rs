@@ -43,16 +43,13 @@ impl Data {
     /// Opens the folder, or makes one; without a path a temporary one.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let failed = |error| Failure::because("cannot use the data folder", error);
-        let temporary = match path {
-            Some(_) => None,
+        let (folder, temporary) = match path {
+            Some(path) => (path.to_owned(), None),
             None => {
-                Some(tempfile::Builder::new().prefix("sentinel-dev-").tempdir().map_err(failed)?)
+                let made = tempfile::Builder::new().prefix("sentinel-dev-").tempdir();
+                let temporary = made.map_err(failed)?;
+                (temporary.path().to_owned(), Some(temporary))
             }
-        };
-        let folder = match (path, &temporary) {
-            (Some(path), _) => path.to_owned(),
-            (None, Some(temporary)) => temporary.path().to_owned(),
-            (None, None) => PathBuf::new(),
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
         // The credentials file is named to people, who may be elsewhere.

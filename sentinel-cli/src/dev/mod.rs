@@ -99,6 +99,7 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
     let listening =
         |error| Failure::because(format!("cannot listen on {}", arguments.listen), error);
     let mut terminate = signal(SignalKind::terminate()).map_err(listening)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(listening)?;
     let listener = TcpListener::bind(arguments.listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
     let ready = banner::Ready {
@@ -114,8 +115,7 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
     let end = async move {
         tokio::select! {
             _ = terminate.recv() => {}
-            // When the signal cannot be waited for, SIGTERM still can.
-            Ok(()) = tokio::signal::ctrl_c() => {}
+            _ = interrupt.recv() => {}
         }
     };
     let purge = tokio::spawn(system::purge(system.sessions));

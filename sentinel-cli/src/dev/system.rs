@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use sentinel_authorizer::{Authorizer, ResponseFormat};
-use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, Settings};
+use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::{
     AccountId, AuditSink, Clock, FolderPolicies, JsonLines, PolicyPath, RedbSessions, SystemClock,
 };
@@ -59,9 +59,8 @@ pub(super) fn build(
     })?;
     let keys = identities
         .into_iter()
-        .map(|identity| Ok((data.access_key(&identity)?, identity)))
-        .map(|pair: Result<_, Failure>| pair.map(|(key, identity)| (identity, key)))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|identity| data.access_key(&identity).map(|key| (identity, key)))
+        .collect::<Result<Vec<_>, Failure>>()?;
     let credentials_file = data.write_credentials(&keys)?;
     let callers = Callers::new(data, &keys, Arc::clone(&issuer))?;
 
@@ -71,7 +70,6 @@ pub(super) fn build(
     settings.policy_cache_ttl = POLICY_CACHE_TTL;
     // A file that cannot be read is looked at again, never remembered.
     settings.policy_max_age = Duration::ZERO;
-    settings.session_table = Some("sentinel-sessions".to_owned());
     let mut trusted: Vec<AccountId> =
         keys.iter().map(|(identity, _)| identity.account.clone()).chain([account]).collect();
     trusted.sort();
@@ -83,7 +81,10 @@ pub(super) fn build(
         settings,
         Parts {
             policies: Arc::new(FolderPolicies::new(policies.clone(), root)),
-            sessions: Some(Arc::new(sessions.clone())),
+            sessions: Some(SessionTable {
+                name: "sentinel-sessions".to_owned(),
+                store: Arc::new(sessions.clone()),
+            }),
             issuer,
             clock: Arc::clone(&clock),
             random,

@@ -39,7 +39,7 @@ pub(super) struct Question {
     /// From which organization
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
-    /// How
+    /// How: server, cli or credential_process
     #[arg(long, value_name = "MODE", default_value = "server", value_parser = parse_mode)]
     mode: Mode,
     /// The session table in use

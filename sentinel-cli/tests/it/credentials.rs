@@ -78,6 +78,18 @@ fn profile_duration_and_signer_are_told_apart() {
 }
 
 #[test]
+fn credentials_that_end_earlier_than_asked_for_say_why() {
+    let dev = Dev::start();
+    let said = dev.run("alice", "credentials --profile production --duration 1h");
+    assert_eq!(said.status, 0);
+    assert!(said.err.contains("earlier than was asked for: the policy caps"), "{}", said.err);
+    let said = dev.run("alice", "credentials --profile production --duration 15m");
+    assert_eq!((said.status, said.err.as_str()), (0, ""));
+    let said = dev.run("bob", "credentials --profile staging --duration 12h");
+    assert!(said.err.contains("SENTINEL_MAX_DURATION"), "{}", said.err);
+}
+
+#[test]
 fn no_cache_neither_reads_nor_writes() {
     let dev = Dev::start();
     let first = dev.run("alice", "credentials --profile production --no-cache");

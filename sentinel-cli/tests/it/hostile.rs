@@ -20,7 +20,8 @@ fn serves(dev: &Dev) {
 fn broken_requests_are_refused_and_nothing_breaks() {
     let dev = Dev::start();
     let many_headers: String = (0..200).map(|i| format!("x-{i}: y\r\n")).collect();
-    let requests: [Vec<u8>; 12] = [
+    let requests: [Vec<u8>; 13] = [
+        b"GET / HTTP/1.1\r\nhost: x\r\nx-folded: a\r\n b\r\n\r\n".to_vec(),
         b"\r\n\r\n\r\n".to_vec(),
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(),
         b"GET\r\n\r\n".to_vec(),

@@ -9,6 +9,8 @@ mod demo;
 #[cfg(test)]
 mod dev;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod policy;

@@ -256,3 +256,35 @@ fn an_explanation_goes_rule_by_rule() {
     let said = folder.run(&[&words[..], &["--format", "json"]].concat());
     insta::assert_json_snapshot!("explain_json", said.json());
 }
+
+#[test]
+fn the_example_policies_check_and_say_what_their_comments_say() {
+    let folder = Folder::new();
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/policies");
+    let file = |name: &str| format!("{examples}/{name}.yaml");
+    let names = ["main", "staging", "maintenance", "billing"].map(file);
+    let files: Vec<&str> =
+        std::iter::once("check").chain(names.iter().map(String::as_str)).collect();
+    assert_eq!(folder.run(&files).status, 0);
+    for (document, question, effect) in [
+        ("main", "--user alice --profile production", "allow"),
+        ("main", "--user bob --profile production", "require_approval"),
+        ("main", "--user mallory --profile production", "deny"),
+        ("staging", "--user ci/build-7 --profile staging", "deny"),
+        (
+            "staging",
+            "--user ci/build-7 --profile staging --session-table sentinel-sessions",
+            "allow",
+        ),
+        ("maintenance", "--user bob --profile maintenance --at 2026-06-30T22:30:00+02:00", "allow"),
+        ("maintenance", "--user bob --profile maintenance --at 2026-06-30T12:00:00+02:00", "deny"),
+        ("billing", "--user carol --profile billing --source-ip 192.168.1.1", "allow"),
+        ("billing", "--user carol --profile billing --source-ip 8.8.8.8", "deny"),
+    ] {
+        let file = file(document);
+        let mut words = vec!["eval", &file, "--expect", effect];
+        words.extend(question.split(' '));
+        let said = folder.run(&words);
+        assert_eq!(said.status, 0, "{document} {question}: {}", said.out);
+    }
+}

@@ -365,6 +365,30 @@ proptest! {
         }
     }
 
+    /// Whatever is well-formed and signed by AWS's signer is accepted: the
+    /// strictness is about ambiguity, not about content.
+    #[test]
+    fn whatever_is_well_formed_and_signed_is_accepted(
+        method in "[A-Z]{1,10}",
+        segments in proptest::collection::vec("[a-zA-Z0-9_~-]{1,8}(%[0-7][0-9A-F])?", 0..4),
+        slash in any::<bool>(),
+        parameters in proptest::collection::vec(("[a-z]{1,5}", "\\PC{0,10}"), 0..5),
+        header in "[!-~][ -~]{0,30}[!-~]",
+        body in proptest::collection::vec(any::<u8>(), 0..100),
+        with_token in any::<bool>(),
+    ) {
+        let mut path = format!("/{}", segments.join("/"));
+        if slash && !segments.is_empty() {
+            path.push('/');
+        }
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let mut request = Request::new(&method, &path, &query, &body);
+        request.headers.insert("x-anything", HeaderValue::from_str(&header).unwrap());
+        let token = with_token.then_some(TOKEN);
+        let signed = request.signed_with(SECRET, token, SCOPE, now());
+        prop_assert!(signed.verify().is_ok(), "{:?}: {:?}", signed, signed.verify());
+    }
+
     /// Whatever is sent, verifying neither panics nor lets it through.
     #[test]
     fn hostile_requests_are_refused(

@@ -70,6 +70,7 @@ mod tests {
             timestamp: chrono::DateTime::UNIX_EPOCH,
             event: name,
             by: None,
+            principal: None,
             user: Some("alice".to_owned()),
             profile: None,
             session: None,

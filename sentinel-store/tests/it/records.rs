@@ -109,6 +109,7 @@ fn records_read_as_they_do() {
         timestamp: at(0),
         event: "authorizer_refusal",
         by: None,
+        principal: None,
         user: None,
         profile: None,
         session: None,
@@ -121,6 +122,7 @@ fn records_read_as_they_do() {
     let whole = Event {
         event: "revoked",
         by: Some("carol".to_owned()),
+        principal: Some("arn:aws:iam::111122223333:user/carol".to_owned()),
         user: Some("alice".to_owned()),
         profile: Some("production".to_owned()),
         session: Some("mfzwiy3f".to_owned()),

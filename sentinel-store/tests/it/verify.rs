@@ -20,7 +20,7 @@ use crate::fixtures::{at, caller, id, revoke, session};
 const GENERATION: Generation = Generation(0);
 
 async fn check(store: &dyn SessionStore, id: &str) -> Result<Session, VerifyError> {
-    verify_session(store, id, GENERATION, at(10)).await
+    verify_session(store, id, GENERATION, &at(10)).await
 }
 
 fn refusal(result: Result<Session, VerifyError>) -> Refusal {
@@ -113,7 +113,7 @@ async fn invariant_7_the_stored_digest_is_not_the_secret() {
 #[tokio::test]
 async fn invariant_7_an_expired_session_is_refused_from_its_last_instant_on() {
     let (store, id) = store().await;
-    let check = |now| verify_session(&store, &id, GENERATION, now);
+    let check = async |now| verify_session(&store, &id, GENERATION, &now).await;
     assert!(check(at(3600) - chrono::TimeDelta::nanoseconds(1)).await.is_ok());
     assert_eq!(refusal(check(at(3600)).await), Refusal::Expired);
     assert_eq!(refusal(check(DateTime::<Utc>::MAX_UTC).await), Refusal::Expired);
@@ -143,7 +143,7 @@ async fn invariant_7_a_revoked_session_is_refused_for_good() {
 async fn invariant_7_a_session_of_another_generation_is_refused() {
     let (store, id) = store().await;
     for generation in [1, u64::MAX] {
-        let result = verify_session(&store, &id, Generation(generation), at(10)).await;
+        let result = verify_session(&store, &id, Generation(generation), &at(10)).await;
         assert_eq!(refusal(result), Refusal::Revoked);
     }
 }

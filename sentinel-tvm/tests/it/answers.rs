@@ -187,11 +187,16 @@ async fn a_revocation_says_exactly_whom_it_is_about_and_why() {
         r#"{"user":"alice","profil":"production","reason":"r"}"#,
         r#"{"user":"ci/build-7","reason":"r"}"#,
         r#"{"user":"al*","reason":"r"}"#,
+        r#"{"user":"alice","profile":null,"reason":"r"}"#,
     ] {
         let mut event = http("carol", "POST", "/sessions/revoke", "");
         event["body"] = json!(body);
         assert_eq!(code(&world.ask(&event).await), "INVALID_REQUEST", "{body}");
     }
+    // A profile in the query must not be overlooked: it would be all of alice.
+    let mut event = http("carol", "POST", "/sessions/revoke", "profile=production");
+    event["body"] = json!(r#"{"user":"alice","reason":"r"}"#);
+    assert_eq!(code(&world.ask(&event).await), "INVALID_REQUEST");
 }
 
 #[tokio::test]

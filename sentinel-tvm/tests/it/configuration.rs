@@ -18,7 +18,7 @@ fn the_parameter_alone_is_enough() {
     assert_eq!(settings.policy_cache_ttl, Duration::from_secs(30));
     assert_eq!(settings.policy_max_age, Duration::from_secs(300));
     assert_eq!(settings.max_duration, Duration::from_secs(3600));
-    assert_eq!(settings.session_table, None);
+    assert_eq!(config.session_table, None);
     assert!(config.origin_secret.is_none());
 }
 
@@ -54,6 +54,20 @@ fn every_fault_is_reported_at_once_by_name_and_without_the_value() {
         ]
     );
     assert!(!format!("{errors:?}").contains(secret));
+}
+
+#[test]
+fn an_operator_whom_nobody_can_be_is_a_fault() {
+    for (operator, good) in [
+        ("arn:aws:sts::111122223333:assumed-role/ci/build-7", false),
+        ("arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_A_0123456789abcdef/carol", true),
+        ("arn:aws:iam::111122223333:role/oncall", true),
+        ("arn:aws:iam::111122223333:user/carol", true),
+    ] {
+        let variables =
+            [("SENTINEL_POLICY_PARAMETER", "/p/main"), ("SENTINEL_OPERATORS", operator)];
+        assert_eq!(read(&variables).is_ok(), good, "{operator}");
+    }
 }
 
 #[test]

@@ -71,6 +71,11 @@ async fn stage_and_mapping_prefixes_are_no_part_of_the_path() {
         }
         assert_eq!(code(&world.ask(&event).await), expected, "{route_key} {raw_path} {stage}");
     }
+    // What IAM judged is the path as it was asked for, not as it is decoded.
+    let mut event = http("alice", "GET", "/sessions%2Frevoke", "");
+    event["routeKey"] = json!("ANY /{proxy+}");
+    event["pathParameters"] = json!({ "proxy": "sessions/revoke" });
+    assert_eq!(code(&world.ask(&event).await), "NOT_FOUND");
     let mut event = rest("alice", "GET", "/mapped/profiles", &Value::Null);
     event["pathParameters"] = json!({ "proxy": "profiles" });
     assert_eq!(code(&world.ask(&event).await), "OK");

@@ -1,6 +1,10 @@
 //! Whatever is sent is answered.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use proptest::prelude::*;
+use sentinel_store::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use crate::world::{World, code, http, rest};
@@ -22,6 +26,27 @@ async fn too_much_is_refused_by_size() {
     event["body"] = json!("x".repeat(65 * 1024));
     let response = world.ask(&event).await;
     assert_eq!((response.status_code, code(&response).as_str()), (413, "REQUEST_TOO_LARGE"));
+}
+
+/// A clock that panics when it is asked for the first time.
+#[derive(Debug, Default)]
+struct Broken(AtomicBool);
+
+impl Clock for Broken {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        assert!(self.0.swap(true, Ordering::SeqCst), "told to");
+        SystemClock.now()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_inside_is_an_answer_and_the_next_request_is_served() {
+    let world = World::with_clock(Arc::new(Broken::default()));
+    let event = http("alice", "GET", "/", "profile=production");
+    let response = world.ask(&event).await;
+    assert_eq!((response.status_code, code(&response).as_str()), (500, "INTERNAL_ERROR"));
+    assert!(!response.body.contains("told to"), "{}", response.body);
+    assert_eq!(code(&world.ask(&event).await), "OK");
 }
 
 fn anything() -> impl Strategy<Value = Value> {

@@ -9,4 +9,6 @@ mod events;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod world;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, Settings};
+use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::{
-    AccountId, MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, SystemClock,
+    AccountId, Clock, MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, SystemClock,
 };
 use sentinel_tvm::{Context, Response, Tvm};
 use serde_json::{Value, json};
@@ -30,15 +30,25 @@ impl World {
     }
 
     pub(crate) fn with_origin(origin: Option<&str>) -> Self {
+        Self::with(origin, Arc::new(SystemClock))
+    }
+
+    /// One whose time is that.
+    pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::with(None, clock)
+    }
+
+    fn with(origin: Option<&str>, clock: Arc<dyn Clock>) -> Self {
         let parameter = PolicyPath::new("/sentinel/policies/main");
         let policies = MemoryPolicies::new();
         policies.put(&parameter, POLICY);
-        let mut settings = Settings::new(parameter);
-        settings.session_table = Some("sentinel-sessions".to_owned());
-        let clock = Arc::new(SystemClock);
+        let settings = Settings::new(parameter);
         let parts = Parts {
             policies: Arc::new(policies),
-            sessions: Some(Arc::new(MemorySessions::new())),
+            sessions: Some(SessionTable {
+                name: "sentinel-sessions".to_owned(),
+                store: Arc::new(MemorySessions::new()),
+            }),
             issuer: Arc::new(LocalIssuer::new([1; 32], clock.clone(), Arc::new(OsRandom))),
             clock,
             random: Arc::new(OsRandom),

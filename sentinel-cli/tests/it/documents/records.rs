@@ -1,0 +1,246 @@
+//! `docs/records.md`: its tables name the fields that are written, and when
+//! they are null.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use chrono::DateTime;
+use sentinel_store::{AuditSink, Decision, Effect, Event, JsonLines, Metered, Record};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{quoted, table, text};
+use crate::running::Dev;
+use crate::wire::Request;
+
+const DOCUMENT: &str = "docs/records.md";
+
+/// The first cells of a table below a heading, out of their backticks.
+fn first_cells(heading: &str) -> Vec<String> {
+    table(&text(DOCUMENT), heading).iter().flat_map(|row| quoted(&row[0])).collect()
+}
+
+fn keys(record: &Value) -> BTreeSet<String> {
+    record.as_object().unwrap().keys().cloned().collect()
+}
+
+fn set(names: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+    names.into_iter().collect()
+}
+
+/// Decisions of every kind that can be had from a running system.
+fn decisions() -> Vec<Value> {
+    let dev = Dev::start();
+    let ask = |name: &str, profile: &str| {
+        dev.run(name, &format!("credentials --profile {profile} --no-cache"));
+    };
+    ask("alice", "production");
+    ask("bob", "production");
+    ask("mallory", "production");
+    ask("alice", "unheard-of");
+    std::fs::write(dev.policies().join("broken.yaml"), "rules: [").unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    ask("alice", "broken");
+    dev.run("carol", "sessions revoke --user alice --reason theft");
+    ask("alice", "production");
+    dev.records().into_iter().filter(|record| record.get("effect").is_some()).collect()
+}
+
+#[test]
+fn the_fields_of_decision_records_and_when_they_are_null_are_as_described() {
+    let rows = table(&text(DOCUMENT), "## Decision records");
+    let decisions = decisions();
+    let codes: Vec<&str> = decisions.iter().filter_map(|record| record["code"].as_str()).collect();
+    assert_eq!(
+        codes,
+        [
+            "OK",
+            "APPROVAL_REQUIRED",
+            "POLICY_DENY",
+            "POLICY_DENY",
+            "POLICY_ERROR",
+            "SESSION_REVOKED"
+        ]
+    );
+    let fields = set(rows.iter().flat_map(|row| quoted(&row[0])));
+    for record in &decisions {
+        assert_eq!(keys(record), fields);
+        let leaves = record["effect"] == "allow";
+        assert_eq!(leaves, record["code"] == "OK", "{record}");
+        for row in &rows {
+            let (field, null) = (quoted(&row[0]).remove(0), row[2].as_str());
+            let is_null = record[&field].is_null();
+            match null {
+                "never" => assert!(!is_null, "{field}: {record}"),
+                "always: not yet" => assert!(is_null, "{field}: {record}"),
+                "unless credentials leave" => assert_eq!(is_null, !leaves, "{field}: {record}"),
+                _ => {}
+            }
+        }
+        if record["code"] == "SESSION_REVOKED" {
+            assert!(record["rule"].is_null() && !record["policy"].is_null(), "{record}");
+        }
+    }
+    assert_eq!(
+        keys(&decisions[0]["policy"]),
+        ["name", "sha256", "version"].map(str::to_owned).into()
+    );
+}
+
+/// Every event that can be had from a running system, by name.
+fn events() -> Vec<Value> {
+    let home = TempDir::new().unwrap();
+    let identities = home.path().join("identities.yaml");
+    std::fs::write(
+        &identities,
+        "- {name: alice, arn: 'arn:aws:iam::111122223333:user/alice'}\n\
+         - {name: carol, arn: 'arn:aws:iam::111122223333:user/carol'}\n\
+         - {name: odd, arn: 'arn:aws:iam::111122223333:user/o*d'}\n",
+    )
+    .unwrap();
+    let dev = Dev::start_in(home, &["--identities", identities.to_str().unwrap()]);
+    let said = dev.run("alice", "credentials --profile production --no-cache --output json").json();
+    dev.run("carol", "sessions revoke --user alice --profile production --reason x --for 1h");
+    let session = said["SessionId"].as_str().unwrap();
+    Request::new("GET", "/downstream/x", b"")
+        .with("X-Sentinel-Session-ID", session)
+        .send(dev.address);
+    dev.run("carol", "sessions reinstate --user alice --profile production --reason x");
+    dev.run("alice", "sessions revoke --user carol --reason x");
+    dev.run("carol", &format!("sessions revoke --session {session} --reason x"));
+    dev.run("odd", "whoami");
+    dev.records().into_iter().filter(|record| record.get("event").is_some()).collect()
+}
+
+#[test]
+fn the_fields_of_events_are_as_described() {
+    let document = text(DOCUMENT);
+    let described = table(&document, "## Events");
+    let fields = set(described.iter().flat_map(|row| quoted(&row[0])));
+    let kinds = document.split_once("\n| event ").unwrap().1;
+    let kinds = table(&format!("\n## Kinds\n| event {kinds}"), "## Kinds");
+    let events = events();
+    let names = set(events.iter().map(|event| event["event"].as_str().unwrap().to_owned()));
+    assert_eq!(names, set(kinds.iter().flat_map(|row| quoted(&row[0]))));
+    for event in &events {
+        let row = kinds.iter().find(|row| quoted(&row[0]) == [event["event"].as_str().unwrap()]);
+        let row = row.unwrap();
+        let (always, sometimes) = (set(quoted(&row[2])), set(quoted(&row[3])));
+        assert!(always.is_subset(&keys(event)), "{event}");
+        let either: BTreeSet<String> = always.union(&sometimes).cloned().collect();
+        assert!(keys(event).is_subset(&either), "{event}");
+    }
+    assert_eq!(events.iter().flat_map(keys).collect::<BTreeSet<_>>(), fields);
+}
+
+#[test]
+fn the_fields_of_sessions_are_as_described() {
+    let dev = Dev::start();
+    dev.run("alice", "credentials --profile production --no-cache");
+    let listed = dev.run("carol", "sessions list --format json").json();
+    let sessions = listed["sessions"].as_array().unwrap();
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(keys(&sessions[0]), set(first_cells("## Sessions")));
+    assert!(sessions[0].as_object().unwrap().values().all(|value| !value.is_null()));
+}
+
+/// What a sink wrote.
+#[derive(Clone, Debug, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn decision() -> Decision {
+    Decision {
+        timestamp: DateTime::UNIX_EPOCH,
+        user: String::new(),
+        profile: String::new(),
+        effect: Effect::Allow,
+        source_identity: None,
+        code: String::new(),
+        rule: None,
+        rule_index: None,
+        reason: None,
+        request_id: String::new(),
+        session: None,
+        account: String::new(),
+        principal: String::new(),
+        caller: String::new(),
+        source_ip: None,
+        mode: "server",
+        duration_s: None,
+        expiration: None,
+        access_key_id: None,
+        sts_request_id: None,
+        approval: None,
+        break_glass: None,
+        policy: None,
+        policy_stale: false,
+        withheld: false,
+        function_version: None,
+        latency_ms: 0,
+    }
+}
+
+fn event(event: &'static str) -> Event {
+    Event {
+        timestamp: DateTime::UNIX_EPOCH,
+        event,
+        by: None,
+        principal: None,
+        user: None,
+        profile: None,
+        session: None,
+        reason: None,
+        code: None,
+        epoch: None,
+        blocked_until: None,
+        request_id: None,
+    }
+}
+
+#[test]
+fn the_metrics_that_follow_records_are_as_described() {
+    let rows = table(&text(DOCUMENT), "## Metrics");
+    let described = rows.iter().filter(|row| row[2] == "`Metered`");
+    let described = set(described.flat_map(|row| quoted(&row[0])));
+
+    let written = Written::default();
+    let sink = Metered::new(JsonLines::new(written.clone()));
+    let denied = Decision { effect: Effect::Deny, ..decision() };
+    for decision in [decision(), denied] {
+        sink.write(&Record::Decision(Box::new(decision))).unwrap();
+    }
+    for name in ["revocation", "reinstatement", "authorizer_refusal", "identity_refused"] {
+        sink.write(&Record::Event(Box::new(event(name)))).unwrap();
+    }
+    let lines = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let counted: BTreeSet<String> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line.get("_aws").is_some())
+        .flat_map(|line| keys(&line))
+        .filter(|key| key != "_aws")
+        .collect();
+    assert_eq!(counted, described);
+}
+
+#[test]
+fn the_fields_are_described_in_the_order_in_which_they_are_written() {
+    let line = serde_json::to_string(&Record::Decision(Box::new(decision()))).unwrap();
+    let places: Vec<usize> = first_cells("## Decision records")
+        .iter()
+        .map(|field| line.find(&format!("\"{field}\":")).unwrap())
+        .collect();
+    assert!(places.is_sorted());
+}

@@ -1,0 +1,227 @@
+//! What a run leaves behind, searched for every secret in it.
+
+use std::fmt::Write as _;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
+use sentinel_broker::{
+    Broker, Home, LocalIssuer, Parts, Random, RandomError, SessionTable, Settings,
+};
+use sentinel_store::conformance::{
+    Call, Faults, FaultySessions, FaultySink, Hook, Moment, Operation,
+};
+use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, StoreError};
+use sentinel_tvm::{Context, Response, Tvm};
+use serde_json::{Value, json};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::world::{ORIGIN, body, http};
+
+const KEY: [u8; 32] = *b"the-local-issuers-signing-key-32";
+
+/// Everything that is printed, by anybody.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Heard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The same bytes each time, so that the secrets of a run are known beforehand.
+#[derive(Debug)]
+struct Known;
+
+impl Random for Known {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), RandomError> {
+        for (index, byte) in buffer.iter_mut().enumerate() {
+            *byte = 0x5a ^ u8::try_from(index).map_err(|_| RandomError)?;
+        }
+        Ok(())
+    }
+}
+
+/// Panics, or fails with a text of its own, at one operation.
+#[derive(Debug)]
+struct Breaking {
+    operation: Option<Operation>,
+    panics: bool,
+}
+
+#[async_trait]
+impl Hook for Breaking {
+    fn begin(&self, operation: Operation) -> Call {
+        Call { operation, number: 0 }
+    }
+
+    async fn at(&self, call: Call, moment: Moment) -> Result<(), StoreError> {
+        if self.operation != Some(call.operation) || moment == Moment::Before {
+            return Ok(());
+        }
+        assert!(!self.panics, "told to");
+        Err(StoreError::Unavailable("told to".into()))
+    }
+}
+
+/// One run: its answers, and all that it leaves behind (records, and how the
+/// parts show themselves).
+async fn run(
+    events: &[Value],
+    operation: Option<Operation>,
+    panics: bool,
+) -> (Vec<Response>, String) {
+    let parameter = PolicyPath::new("/sentinel/policies/main");
+    let policies = MemoryPolicies::new();
+    policies.put(&parameter, "version: \"1\"\nrules:\n- { name: all, effect: allow, conditions: { profiles: [production] } }\n");
+    let clock: Arc<DateTime<Utc>> = Arc::new("2026-03-02T10:00:00Z".parse().unwrap());
+    let sink = Arc::new(MemorySink::new());
+    let hook = Arc::new(Breaking { operation, panics });
+    let faults = Faults::new();
+    if operation == Some(Operation::Write) {
+        let every = sentinel_store::conformance::Which::All;
+        faults.fail(every, Moment::Before, sentinel_store::conformance::Failure::Unavailable);
+    }
+    let parts = Parts {
+        policies: Arc::new(policies),
+        sessions: Some(SessionTable {
+            name: "sessions".to_owned(),
+            store: Arc::new(FaultySessions::new(MemorySessions::new(), hook)),
+        }),
+        issuer: Arc::new(LocalIssuer::new(KEY, clock.clone(), Arc::new(Known))),
+        clock,
+        random: Arc::new(Known),
+        sink: Arc::new(FaultySink::new(sink.clone(), faults)),
+    };
+    let broker = Broker::new(Settings::new(parameter), parts);
+    let tvm = Tvm::new(broker, Some(Secret::new(ORIGIN)));
+    let context = Context {
+        home: Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:tvm").unwrap(),
+        deadline: tokio::time::Instant::now() + Duration::from_secs(30),
+        function_version: None,
+        request_id: "runtime-1".to_owned(),
+    };
+    let mut left = String::new();
+    let mut answers = Vec::new();
+    for event in events {
+        let answer = tvm.handle(event, &context).await;
+        write!(left, "{answer:?}\n{answer:#?}").unwrap();
+        if answer.status_code != 200 {
+            left.push_str(&serde_json::to_string(&answer).unwrap());
+        }
+        answers.push(answer);
+    }
+    write!(left, "{tvm:?}\n{tvm:#?}").unwrap();
+    for record in sink.records() {
+        write!(left, "{record:?}\n{}", serde_json::to_string(&record).unwrap()).unwrap();
+    }
+    (answers, left)
+}
+
+fn good(query: &str) -> Value {
+    let mut event = http("alice", "GET", "/", query);
+    event["stageVariables"] = json!({ "sentinelOrigin": ORIGIN });
+    event
+}
+
+/// The forms in which a secret might be found.
+fn forms(secret: &str) -> Vec<String> {
+    let bytes = secret.as_bytes();
+    vec![
+        secret.to_owned(),
+        BASE64.encode(bytes),
+        BASE64_NOPAD.encode(bytes),
+        BASE64URL_NOPAD.encode(bytes),
+        HEXLOWER.encode(bytes),
+        format!("{bytes:?}"),
+    ]
+}
+
+/// A run whose secrets are all known (the issuer's key, the origin secret, and
+/// what a vend gives: secret key, token, session id and its secret half), with
+/// each call of the session store and of the log failing and panicking in turn,
+/// and everything that it prints at the finest level, answers other than the
+/// credentials, records, `Debug` and panic messages searched.
+#[test]
+fn invariant_6_no_secret_is_left_behind_panics_included() {
+    let heard = Heard::default();
+    let writer = heard.clone();
+    let subscriber = tracing_subscriber::registry().with(
+        tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone()),
+    );
+    std::panic::set_hook(Box::new({
+        let heard = heard.clone();
+        move |info| {
+            let trace = std::backtrace::Backtrace::force_capture();
+            // A hook that cannot write has nobody to tell.
+            writeln!(heard.clone(), "{info}\n{trace}").ok();
+        }
+    }));
+    use io::Write as _;
+
+    let mut secrets = vec![String::from_utf8(KEY.to_vec()).unwrap(), ORIGIN.to_owned()];
+    let mut left = String::new();
+    let mut answered = Vec::new();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        tracing::subscriber::with_default(subscriber, || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let mut forged = good("profile=production");
+            forged["stageVariables"] = json!({ "sentinelOrigin": format!("{ORIGIN}x") });
+            let (answers, behind) =
+                runtime.block_on(run(&[good("profile=production")], None, false));
+            left.push_str(&behind);
+            let vended = body(&answers[0]);
+            for name in ["SecretAccessKey", "Token"] {
+                secrets.push(vended[name].as_str().unwrap().to_owned());
+            }
+            let id = answers[0].headers["x-sentinel-session-id"].clone();
+            secrets.push(id.split_at(50).1.to_owned());
+            secrets.push(id.clone());
+            // The client may send any of them where they do not belong.
+            let mut astray = good("profile=production");
+            astray["body"] = json!(format!("{{\"profile\":\"{id}\""));
+            astray["headers"]["x-sentinel-session-id"] = json!(id);
+            let events = [
+                forged,
+                astray,
+                good(&format!("profile={id}")),
+                good(&format!("profile=production&duration={id}")),
+                good("profile=production"),
+            ];
+            for operation in
+                [Operation::Gate, Operation::CreateSession, Operation::EndSession, Operation::Write]
+            {
+                for panics in [false, true] {
+                    let (answers, behind) = runtime.block_on(run(&events, Some(operation), panics));
+                    left.push_str(&behind);
+                    answered.extend(answers.iter().map(|answer| answer.status_code));
+                }
+            }
+        })
+    }));
+    drop(std::panic::take_hook());
+    let heard = heard.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(outcome.is_ok(), "{heard}");
+    left.push_str(&heard);
+
+    // The search would find them: panics and logs are in what is searched.
+    assert!(left.contains("told to") && left.contains("a panic was caught"));
+    assert!(answered.contains(&500) && answered.contains(&503) && answered.contains(&403));
+    for (number, secret) in secrets.iter().enumerate() {
+        for form in forms(secret) {
+            assert!(!left.contains(&form), "secret {number} is left behind");
+        }
+    }
+}
