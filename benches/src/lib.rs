@@ -1,5 +1,4 @@
-//! The policies and requests that every measurement uses: the same rules and
-//! the same questions for us and for the peers.
+#![doc = include_str!("../README.md")]
 
 use std::fmt::Write as _;
 

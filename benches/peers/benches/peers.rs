@@ -70,10 +70,8 @@ fn cedar(criterion: &mut Criterion, rules: usize, questions: &[Question]) {
              resource == Profile::\"profile-{i}\");"
         );
         entities.push(Entity::new_no_attrs(uid("Group", &i.to_string()), HashSet::new()));
-        entities.push(Entity::new_no_attrs(
-            uid("Profile", &format!("profile-{i}")),
-            HashSet::new(),
-        ));
+        entities
+            .push(Entity::new_no_attrs(uid("Profile", &format!("profile-{i}")), HashSet::new()));
     }
     for i in 0..=rules {
         let groups = [i.checked_sub(1), (i < rules).then_some(i)].into_iter().flatten();
