@@ -111,6 +111,8 @@ def table() -> list[Step]:
             "tests",
             ["cargo", "test", "--locked", "--workspace", "--all-features", "--no-fail-fast"],
             count=cargo_tests,
+            # A snapshot that differs is a failure, and leaves nothing behind.
+            env={"INSTA_UPDATE": "no"},
         ),
         Step(
             "documentation",
