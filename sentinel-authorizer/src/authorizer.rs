@@ -111,18 +111,10 @@ impl Authorizer {
     fn record(&self, id: Option<&str>, code: &str, request_id: &str) {
         let handle = id.and_then(|id| SessionId::parse(id).ok()).map(|id| id.handle.to_string());
         let event = Event {
-            timestamp: self.clock.now(),
-            event: "authorizer_refusal",
-            by: None,
-            principal: None,
-            user: None,
-            profile: None,
             session: handle,
-            reason: None,
             code: Some(code.to_owned()),
-            epoch: None,
-            blocked_until: None,
             request_id: Some(request_id.to_owned()),
+            ..Event::new("authorizer_refusal", self.clock.now())
         };
         let record = Record::Event(Box::new(event));
         let written = std::panic::catch_unwind(AssertUnwindSafe(|| self.sink.write(&record)));

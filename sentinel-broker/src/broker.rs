@@ -11,7 +11,7 @@ use sentinel_store::{
 };
 use tokio::time::Instant;
 
-use crate::identity::is_partition;
+use crate::arn::is_partition;
 use crate::policies::PolicyCache;
 use crate::{Caller, Code, Denial, IdentityError, Issuer, Random, Settings, VerifiedIdentity};
 
@@ -232,20 +232,7 @@ impl Broker {
 
     /// An event of this call, to be completed.
     pub(crate) fn event(&self, name: &'static str, call: &Call) -> Event {
-        Event {
-            timestamp: self.clock.now(),
-            event: name,
-            by: None,
-            principal: None,
-            user: None,
-            profile: None,
-            session: None,
-            reason: None,
-            code: None,
-            epoch: None,
-            blocked_until: None,
-            request_id: Some(call.request_id.clone()),
-        }
+        Event { request_id: Some(call.request_id.clone()), ..Event::new(name, self.clock.now()) }
     }
 
     /// Records an event; what could not be recorded must not be answered.

@@ -5,6 +5,7 @@ use sentinel_policy::Pattern;
 use sentinel_store::{AccountId, CallerKey};
 
 use crate::SourceIdentityFormat;
+use crate::arn::{Arn, is_name_byte};
 
 /// What was verified about a request's signature, as the event states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,20 +127,21 @@ impl Caller {
         if arn.account != verified.account {
             return Err(IdentityError::AccountMismatch);
         }
-        let (user, key, role, named) = match arn.principal {
-            Principal::User(name) => (name.to_owned(), name.to_ascii_lowercase(), None, true),
-            Principal::Session { session, .. } if stamps.is_stamp(session) => {
+        let (user, key, role, named) = match (arn.user(), arn.session()) {
+            (Some(name), _) => (name.to_owned(), name.to_ascii_lowercase(), None, true),
+            (None, Some((_, session))) if stamps.is_stamp(session) => {
                 return Err(IdentityError::Vended);
             }
-            Principal::Session { role, session } => {
+            (None, Some((role, session))) => {
                 let listed = session_name_roles.iter().any(|entry| entry.lists(&account, role));
-                if listed {
-                    (session.to_owned(), session.to_ascii_lowercase(), Some(role.to_owned()), true)
+                let (user, key) = if listed {
+                    (session.to_owned(), session.to_ascii_lowercase())
                 } else {
-                    let (user, key) = (format!("{role}/{session}"), format!("{account}/{role}"));
-                    (user, key, Some(role.to_owned()), false)
-                }
+                    (format!("{role}/{session}"), format!("{account}/{role}"))
+                };
+                (user, key, Some(role.to_owned()), listed)
             }
+            (None, None) => return Err(IdentityError::Unsupported),
         };
         if !trusted.contains(&account) {
             return Err(IdentityError::UntrustedAccount);
@@ -154,60 +156,6 @@ impl Caller {
             named,
         })
     }
-}
-
-/// The parts of an ARN that names a user or a session.
-struct Arn<'a> {
-    account: &'a str,
-    principal: Principal<'a>,
-}
-
-enum Principal<'a> {
-    User(&'a str),
-    Session { role: &'a str, session: &'a str },
-}
-
-impl<'a> Arn<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        let (arn, partition) = (parts.next()?, parts.next()?);
-        let (service, region) = (parts.next()?, parts.next()?);
-        let (account, resource) = (parts.next()?, parts.next()?);
-        if arn != "arn" || !is_partition(partition) || !region.is_empty() {
-            return None;
-        }
-        let principal = match service {
-            "iam" => {
-                // A user's path does not belong to the name: IAM names are one
-                // of their kind in an account, whatever the path.
-                let path = resource.strip_prefix("user/")?;
-                let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-                let printable = directory.bytes().all(|b| b.is_ascii_graphic());
-                (printable && is_name(name)).then_some(Principal::User(name))?
-            }
-            "sts" => {
-                let (role, session) = resource.strip_prefix("assumed-role/")?.split_once('/')?;
-                (is_name(role) && is_name(session))
-                    .then_some(Principal::Session { role, session })?
-            }
-            _ => return None,
-        };
-        Some(Self { account, principal })
-    }
-}
-
-/// `aws`, `aws-cn`, `aws-us-gov` and whatever AWS adds.
-pub(crate) fn is_partition(text: &str) -> bool {
-    text.starts_with("aws") && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-}
-
-/// IAM's characters of user, role and session names: `[\w+=,.@-]{1,64}`.
-pub(crate) fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(is_name_byte)
-}
-
-fn is_name_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)
 }
 
 impl Caller {

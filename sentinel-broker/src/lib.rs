@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod arn;
 mod broker;
 mod code;
 mod identity;

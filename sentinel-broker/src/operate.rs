@@ -12,7 +12,7 @@ use sentinel_store::{
 };
 use serde::Serialize;
 
-use crate::identity::is_name;
+use crate::arn::is_name;
 use crate::{Broker, Call, Caller, Code, Denial};
 
 /// Which sessions are asked for.

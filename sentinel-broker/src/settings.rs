@@ -6,7 +6,7 @@ use std::time::Duration;
 use sentinel_policy::RoleArn;
 use sentinel_store::{AccountId, Generation, PolicyPath, ProfileName};
 
-use crate::identity::{is_name, is_partition};
+use crate::arn::Arn;
 use crate::{Caller, Home, SessionNameRole, SourceIdentityFormat};
 
 /// The settings of a broker. The defaults are those of `interface.md`.
@@ -74,42 +74,20 @@ impl OperatorArn {
     /// Reads one; none for another kind of ARN, or one with a wildcard.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        let (arn, partition) = (parts.next()?, parts.next()?);
-        let (service, region) = (parts.next()?, parts.next()?);
-        let (account, resource) = (parts.next()?, parts.next()?);
-        let named = match service {
-            "iam" => {
-                let path = resource.strip_prefix("user/").or(resource.strip_prefix("role/"))?;
-                path.split('/').all(is_name)
-            }
-            "sts" => {
-                let (role, session) = resource.strip_prefix("assumed-role/")?.split_once('/')?;
-                is_name(role) && is_name(session)
-            }
-            _ => false,
-        };
-        let valid = arn == "arn"
-            && is_partition(partition)
-            && region.is_empty()
-            && AccountId::parse(account).is_ok()
-            && named;
-        valid.then(|| Self(text.into()))
+        let arn = Arn::parse(text)?;
+        let named = arn.user().or(arn.role()).or(arn.session().map(|(role, _)| role));
+        (AccountId::parse(arn.account).is_ok() && named.is_some() && !text.contains(['*', '?']))
+            .then(|| Self(text.into()))
     }
 
     /// Whether any caller can be meant: a session's own ARN counts only where the
     /// role is listed as one whose session names can be trusted.
     #[must_use]
     pub fn can_match(&self, session_name_roles: &[SessionNameRole]) -> bool {
-        let mut parts = self.0.splitn(6, ':').skip(4);
-        let (account, resource) = (parts.next(), parts.next());
-        let session = resource.and_then(|resource| resource.strip_prefix("assumed-role/"));
-        let Some((role, _)) = session.and_then(|session| session.split_once('/')) else {
-            return true;
-        };
-        account
-            .and_then(|account| AccountId::parse(account).ok())
-            .is_some_and(|account| session_name_roles.iter().any(|it| it.lists(&account, role)))
+        let session = Arn::parse(&self.0).and_then(|arn| Some((arn.account, arn.session()?.0)));
+        let Some((account, role)) = session else { return true };
+        AccountId::parse(account)
+            .is_ok_and(|account| session_name_roles.iter().any(|it| it.lists(&account, role)))
     }
 
     /// Whether `caller` is meant. A session's own ARN counts only where the
@@ -119,19 +97,15 @@ impl OperatorArn {
         if caller.named && *self.0 == *caller.principal {
             return true;
         }
-        let Some(role) = &caller.role else { return false };
-        // An assumed-role ARN does not carry the role's path.
-        let mut parts = self.0.splitn(6, ':');
-        let (_, partition) = (parts.next(), parts.next());
-        let (service, _) = (parts.next(), parts.next());
-        let (account, resource) = (parts.next(), parts.next());
-        service == Some("iam")
-            && partition == caller.principal.split(':').nth(1)
-            && account == Some(caller.account.as_str())
-            && resource
-                .and_then(|resource| resource.strip_prefix("role/"))
-                .and_then(|path| path.rsplit('/').next())
-                == Some(role.as_str())
+        let (Some(operator), Some(principal)) =
+            (Arn::parse(&self.0), Arn::parse(&caller.principal))
+        else {
+            return false;
+        };
+        operator.role().is_some()
+            && operator.role() == caller.role.as_deref()
+            && operator.account == caller.account.as_str()
+            && operator.partition == principal.partition
     }
 }
 

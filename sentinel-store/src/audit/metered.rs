@@ -66,20 +66,8 @@ mod tests {
     use crate::{Event, MemorySink};
 
     fn event(name: &'static str) -> Record {
-        Record::Event(Box::new(Event {
-            timestamp: chrono::DateTime::UNIX_EPOCH,
-            event: name,
-            by: None,
-            principal: None,
-            user: Some("alice".to_owned()),
-            profile: None,
-            session: None,
-            reason: None,
-            code: None,
-            epoch: None,
-            blocked_until: None,
-            request_id: None,
-        }))
+        let user = Some("alice".to_owned());
+        Record::Event(Box::new(Event { user, ..Event::new(name, chrono::DateTime::UNIX_EPOCH) }))
     }
 
     #[test]

@@ -102,6 +102,27 @@ pub struct Event {
     pub request_id: Option<String>,
 }
 
+impl Event {
+    /// An event of that name of which nothing more is known.
+    #[must_use]
+    pub const fn new(event: &'static str, timestamp: DateTime<Utc>) -> Self {
+        Self {
+            timestamp,
+            event,
+            by: None,
+            principal: None,
+            user: None,
+            profile: None,
+            session: None,
+            reason: None,
+            code: None,
+            epoch: None,
+            blocked_until: None,
+            request_id: None,
+        }
+    }
+}
+
 /// Counts of one request, without user or profile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metrics {

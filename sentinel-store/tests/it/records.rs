@@ -105,20 +105,7 @@ fn records_read_as_they_do() {
     insta::assert_snapshot!("decisions", decisions.join("\n"));
     insta::assert_snapshot!("vended", line(&Record::Decision(Box::new(vended()))));
 
-    let bare = Event {
-        timestamp: at(0),
-        event: "authorizer_refusal",
-        by: None,
-        principal: None,
-        user: None,
-        profile: None,
-        session: None,
-        reason: None,
-        code: None,
-        epoch: None,
-        blocked_until: None,
-        request_id: None,
-    };
+    let bare = Event::new("authorizer_refusal", at(0));
     let whole = Event {
         event: "revoked",
         by: Some("carol".to_owned()),

@@ -192,23 +192,6 @@ fn decision() -> Decision {
     }
 }
 
-fn event(event: &'static str) -> Event {
-    Event {
-        timestamp: DateTime::UNIX_EPOCH,
-        event,
-        by: None,
-        principal: None,
-        user: None,
-        profile: None,
-        session: None,
-        reason: None,
-        code: None,
-        epoch: None,
-        blocked_until: None,
-        request_id: None,
-    }
-}
-
 #[test]
 fn the_metrics_that_follow_records_are_as_described() {
     let rows = table(&text(DOCUMENT), "## Metrics");
@@ -222,7 +205,7 @@ fn the_metrics_that_follow_records_are_as_described() {
         sink.write(&Record::Decision(Box::new(decision))).unwrap();
     }
     for name in ["revocation", "reinstatement", "authorizer_refusal", "identity_refused"] {
-        sink.write(&Record::Event(Box::new(event(name)))).unwrap();
+        sink.write(&Record::Event(Box::new(Event::new(name, DateTime::UNIX_EPOCH)))).unwrap();
     }
     let lines = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     let counted: BTreeSet<String> = lines

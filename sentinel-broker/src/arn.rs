@@ -1,0 +1,66 @@
+//! The parts of an ARN of something global: a user, a role, a session.
+
+/// `arn:PARTITION:SERVICE::ACCOUNT:RESOURCE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arn<'a> {
+    pub(crate) partition: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    /// Takes an ARN apart; none when it is none, or one with a region.
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let (arn, partition) = (parts.next()?, parts.next()?);
+        let (service, region) = (parts.next()?, parts.next()?);
+        let (account, resource) = (parts.next()?, parts.next()?);
+        (arn == "arn" && is_partition(partition) && region.is_empty()).then_some(Self {
+            partition,
+            service,
+            account,
+            resource,
+        })
+    }
+
+    /// Role and session name of an assumed-role session's ARN.
+    pub(crate) fn session(self) -> Option<(&'a str, &'a str)> {
+        let (role, session) = self.resource.strip_prefix("assumed-role/")?.split_once('/')?;
+        (self.service == "sts" && is_name(role) && is_name(session)).then_some((role, session))
+    }
+
+    /// The name of an IAM user's ARN, without its path: IAM names are one of
+    /// their kind in an account, whatever the path.
+    pub(crate) fn user(self) -> Option<&'a str> {
+        self.named("user/")
+    }
+
+    /// The name of a role's ARN, without its path, which a session's ARN does not
+    /// carry.
+    pub(crate) fn role(self) -> Option<&'a str> {
+        self.named("role/")
+    }
+
+    fn named(self, kind: &str) -> Option<&'a str> {
+        let path = self.resource.strip_prefix(kind)?;
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let printable = directory.bytes().all(|b| b.is_ascii_graphic());
+        (self.service == "iam" && printable && is_name(name)).then_some(name)
+    }
+}
+
+/// `aws`, `aws-cn`, `aws-us-gov` and whatever AWS adds.
+pub(crate) fn is_partition(text: &str) -> bool {
+    text.starts_with("aws") && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+}
+
+/// IAM's characters of user, role and session names: `[\w+=,.@-]{1,64}`.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(is_name_byte)
+}
+
+pub(crate) fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)
+}
