@@ -7,6 +7,7 @@ mod dev;
 mod diagnostics;
 mod manual;
 mod outcome;
+mod outlet;
 mod policy;
 mod screen;
 pub mod sigv4;

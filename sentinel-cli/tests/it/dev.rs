@@ -169,6 +169,32 @@ fn keys_and_sessions_survive_kill_9_and_the_end_is_clean() {
 }
 
 #[test]
+fn when_nobody_reads_its_records_it_refuses_in_time_and_still_ends() {
+    let dev = Dev::start_unread();
+    let mut answered = 0;
+    let refused = loop {
+        let started = Instant::now();
+        let answer = vend(&dev, "mallory", "/?profile=production");
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        if answer.code() != "POLICY_DENY" {
+            break answer;
+        }
+        answered += 1;
+        assert!(answered < 1000, "records go somewhere");
+    };
+    assert_eq!((refused.status, refused.code().as_str()), (503, "STORE_UNAVAILABLE"));
+    // As often as it takes to fill what it says about that on stderr, too.
+    let started = Instant::now();
+    for _ in 0..400 {
+        assert_eq!(vend(&dev, "alice", "/?profile=staging").status, 503, "unrecorded credentials");
+    }
+    assert!(started.elapsed() < Duration::from_secs(60), "each waits: {:?}", started.elapsed());
+    let started = Instant::now();
+    assert_eq!(dev.end("TERM").0, Some(0));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
 fn one_folder_is_for_one_server() {
     let dev = Dev::start();
     let mut second = sentinel(dev.home.path());
