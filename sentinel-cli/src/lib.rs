@@ -9,6 +9,7 @@ mod manual;
 mod outcome;
 mod outlet;
 mod policy;
+mod private;
 mod screen;
 pub mod sigv4;
 

@@ -54,7 +54,8 @@ pub(crate) struct Arguments {
     /// Folder with main.yaml and PROFILE.yaml (default: a built-in example)
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
-    /// Folder for sessions and keys, made if need be (default: a temporary one)
+    /// Folder for sessions and keys, yours alone to write, made if need be (default:
+    /// a temporary one)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Address and port to listen on; port 0 for a free one

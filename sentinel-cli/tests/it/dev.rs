@@ -1,6 +1,7 @@
 //! `sentinel dev`: start, ready line, keys, policies that change, the end.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
@@ -202,6 +203,59 @@ fn one_folder_is_for_one_server() {
     let said = run(&mut second);
     assert_eq!(said.status, 3);
     assert!(said.err.contains("another `sentinel dev`"), "{}", said.err);
+}
+
+#[test]
+fn a_folder_in_which_others_could_have_planted_something_is_refused() {
+    let (_, home) = Dev::start().end("TERM");
+    let data = home.path().join("data");
+    let chmod = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let refusal = || {
+        let mut command = sentinel(home.path());
+        let said = run(command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(&data));
+        assert_eq!((said.status, said.out.as_str()), (3, ""), "{}", said.err);
+        said.err
+    };
+    for (name, lax, good, remedy) in [
+        ("", 0o777, 0o700, "chmod go-w"),
+        ("policies", 0o770, 0o700, "chmod go-w"),
+        ("seed", 0o644, 0o600, "chmod 600"),
+        ("sentinel.redb", 0o606, 0o600, "chmod 600"),
+    ] {
+        let path = if name.is_empty() { data.clone() } else { data.join(name) };
+        chmod(&path, lax);
+        let said = refusal();
+        assert!(said.contains(remedy) && said.contains(path.to_str().unwrap()), "{name}: {said}");
+        chmod(&path, good);
+    }
+    let (seed, elsewhere) = (data.join("seed"), home.path().join("elsewhere"));
+    std::fs::rename(&seed, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &seed).unwrap();
+    assert!(refusal().contains("seed"));
+    std::fs::rename(&elsewhere, &seed).unwrap();
+    // Who could only read it learns no more from now on.
+    chmod(&data.join("sentinel.redb"), 0o644);
+    let dev = Dev::start_in(home, &[]);
+    let mode = dev.home.path().join("data/sentinel.redb").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn example_policies_are_written_whole_and_what_was_changed_in_them_stays() {
+    let dev = Dev::start();
+    let policies = dev.policies();
+    let mode = policies.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let names = || std::fs::read_dir(&policies).unwrap().count();
+    assert_eq!(names(), 4);
+    std::fs::remove_file(policies.join("billing.yaml")).unwrap();
+    let data = std::fs::read_dir(dev.home.path().join("data")).unwrap();
+    let leftover = |name: &str| name.starts_with('.');
+    assert!(data.into_iter().all(|entry| !leftover(entry.unwrap().file_name().to_str().unwrap())));
+    let _dev = Dev::start_in(dev.end("TERM").1, &[]);
+    assert_eq!(names(), 3);
 }
 
 #[test]
