@@ -14,6 +14,7 @@ mod downstream;
 mod event;
 mod gateway;
 mod identities;
+mod patience;
 mod server;
 mod sts;
 mod system;
