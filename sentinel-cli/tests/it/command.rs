@@ -1,6 +1,7 @@
 //! The command line itself: help, version, usage, completions, manual pages.
 
 use clap::Command;
+use clap::error::ErrorKind;
 
 use crate::running::{run, run_words, sentinel};
 
@@ -26,6 +27,19 @@ fn every_command_has_a_description_and_examples() {
         for argument in command.get_arguments() {
             assert!(argument.get_help().is_some(), "{path} {argument}");
         }
+    }
+}
+
+#[test]
+fn every_command_is_well_formed_and_helps() {
+    sentinel_cli::command().debug_assert();
+    let mut found = Vec::new();
+    leaves(&sentinel_cli::command(), "", &mut found);
+    for (path, _) in found {
+        let words = path.split_whitespace().chain(["--help"]);
+        let error = sentinel_cli::command().try_get_matches_from(words).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{path}: {error}");
+        assert!(error.to_string().contains("Examples:"), "{path}");
     }
 }
 
