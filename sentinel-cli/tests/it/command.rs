@@ -102,14 +102,12 @@ fn completions_and_manual_pages_are_made_from_the_command() {
 fn a_reader_that_goes_away_ends_it_quietly() {
     use std::process::Stdio;
     let home = tempfile::TempDir::new().unwrap();
-    let mut child = sentinel(home.path())
-        .args(["completions", "zsh"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    // Before it starts, so that it cannot be faster.
+    drop(reader);
+    let mut command = sentinel(home.path());
+    command.args(["completions", "zsh"]).stdout(writer).stderr(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(3));
 }
