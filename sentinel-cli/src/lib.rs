@@ -7,7 +7,9 @@ mod dev;
 mod diagnostics;
 mod manual;
 mod outcome;
+mod outlet;
 mod policy;
+mod private;
 mod screen;
 pub mod sigv4;
 

@@ -5,16 +5,32 @@
 //! Callers with the same TVM, signing access key, profile and duration share an
 //! entry: a file of mode 0600 in a folder of mode 0700, replaced whole, never
 //! written in place. Its lock is a file beside it, held while asking, so that
-//! whoever waited for it finds the answer of the first.
+//! whoever waited for it finds the answer of the first: the entry, or the
+//! refusal, which the lock file itself holds for the moment.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::Refused;
+use crate::private;
+
+/// The longest that an answer may take that others wait for: whoever has waited
+/// for so long asks for itself. The holder of the lock may be stopped.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the lock is tried. There is no waiting for a lock for a time.
+const TRY_EVERY: Duration = Duration::from_millis(20);
+/// How long a refusal is the answer for those who waited for it.
+const REFUSAL_LASTS: TimeDelta = TimeDelta::seconds(2);
+/// More than an entry or a refusal ever has.
+const MAX_FILE: u64 = 256 * 1024;
 
 /// What is asked for, and by whom.
 #[derive(Clone, Copy, Debug)]
@@ -65,40 +81,58 @@ impl Vended {
     }
 }
 
+/// A refusal as it is kept: what is shown to people, nothing secret.
+#[derive(Debug, Deserialize, Serialize)]
+struct Refusal {
+    at: DateTime<Utc>,
+    status: u16,
+    code: String,
+    message: String,
+    request_id: String,
+}
+
 /// The place of one entry, locked until it is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     folder: PathBuf,
     entry: PathBuf,
-    /// Holds the lock.
-    _lock: File,
+    /// Holds the lock, and the last refusal.
+    lock: File,
+    /// When the wait for whoever held the lock began; none without one.
+    waited_since: Option<DateTime<Utc>>,
 }
 
 impl Slot {
-    /// Locks the entry of `key`, waiting for whoever holds it.
-    pub(super) fn lock(key: Key<'_>) -> io::Result<Self> {
-        let folder = folder()?;
+    /// Locks the entry of `key`, waiting for whoever holds it, but not longer
+    /// than `patience`.
+    pub(super) fn lock(key: Key<'_>, patience: Duration) -> io::Result<Self> {
+        Self::lock_in(folder()?, key, patience)
+    }
+
+    fn lock_in(folder: PathBuf, key: Key<'_>, patience: Duration) -> io::Result<Self> {
         make_private(&folder)?;
         let name = key.file_name();
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(folder.join(format!("{name}.lock")))?;
-        lock.lock()?;
-        Ok(Self { entry: folder.join(format!("{name}.json")), folder, _lock: lock })
+        let lock = private::lockable(&folder.join(format!("{name}.lock")))?;
+        let waited_since = wait_for(&lock, patience)?;
+        Ok(Self { entry: entry(&folder, key), folder, lock, waited_since })
     }
 
     /// What is kept, if it is whole, private and still fresh at `now`.
     pub(super) fn read(&self, now: DateTime<Utc>) -> Option<Vended> {
-        let mode = fs::metadata(&self.entry).ok()?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return None;
-        }
-        let text = fs::read(&self.entry).ok()?;
+        let text = whole(private::open(&self.entry).ok()??).ok()?;
         let vended: Vended = serde_json::from_slice(&text).ok()?;
         vended.is_fresh(now).then_some(vended)
+    }
+
+    /// The refusal that whoever held the lock met, if this one waited for it and
+    /// it is fresh at `now`.
+    pub(super) fn refusal(&self, now: DateTime<Utc>) -> Option<Refused> {
+        let waited_since = self.waited_since?;
+        let text = whole(&self.lock).ok()?;
+        let Refusal { at, status, code, message, request_id } =
+            serde_json::from_slice(&text).ok()?;
+        let is_fresh = waited_since <= at && at <= now && now - at < REFUSAL_LASTS;
+        is_fresh.then_some(Refused { status, code, message, request_id, details: Vec::new() })
     }
 
     /// Keeps credentials. `tempfile` makes files of mode 0600.
@@ -106,8 +140,68 @@ impl Slot {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(&serde_json::to_vec(vended)?)?;
         file.persist(&self.entry)?;
-        Ok(())
+        self.lock.set_len(0)
     }
+
+    /// Leaves a refusal at `now` for those who wait.
+    pub(super) fn refuse(&self, refused: &Refused, now: DateTime<Utc>) -> io::Result<()> {
+        let Refused { status, code, message, request_id, details: _ } = refused.clone();
+        let refusal = Refusal { at: now, status, code, message, request_id };
+        let mut lock = &self.lock;
+        lock.set_len(0)?;
+        lock.seek(SeekFrom::Start(0))?;
+        lock.write_all(&serde_json::to_vec(&refusal)?)
+    }
+}
+
+/// Drops what is kept, if anything is.
+pub(super) fn forget(key: Key<'_>) -> io::Result<()> {
+    match folder() {
+        Ok(folder) => forget_in(&folder, key),
+        // Where there is no folder, nothing is kept.
+        Err(_) => Ok(()),
+    }
+}
+
+fn forget_in(folder: &Path, key: Key<'_>) -> io::Result<()> {
+    match fs::remove_file(entry(folder, key)) {
+        Ok(()) => Ok(()),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn entry(folder: &Path, key: Key<'_>) -> PathBuf {
+    folder.join(format!("{}.json", key.file_name()))
+}
+
+/// Locks a file within `patience`; since when it had to wait, if it had to.
+fn wait_for(lock: &File, patience: Duration) -> io::Result<Option<DateTime<Utc>>> {
+    let (started, mut waited_since) = (Instant::now(), None);
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(waited_since),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {
+                if started.elapsed() >= patience {
+                    let text = "another process that asks for the same does not come to an end";
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+                }
+                waited_since.get_or_insert_with(Utc::now);
+                thread::sleep(TRY_EVERY);
+            }
+        }
+    }
+}
+
+fn whole(file: impl Read) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// `$XDG_CACHE_HOME/sentinel/credentials`, else under `~/.cache`.
@@ -121,19 +215,14 @@ fn folder() -> io::Result<PathBuf> {
     Ok(base.join("sentinel").join("credentials"))
 }
 
-/// Makes the folder, or makes sure that it is ours and nobody else may look in.
+/// Makes the folder and the one above it, or makes sure that they are ours; and
+/// that nobody else may look into it.
 fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let found = fs::symlink_metadata(folder)?;
-    // Whoever owns a file that is made now is who we are.
-    let probe = tempfile::tempfile_in(folder)?.metadata()?;
-    if !found.is_dir() || found.uid() != probe.uid() {
-        return Err(io::Error::other(format!("`{}` belongs to somebody else", folder.display())));
+    // The one above is made by this program too.
+    for made in folder.parent().into_iter().chain([folder]) {
+        private::folder(made)?;
     }
-    if found.permissions().mode() & 0o077 != 0 {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
 #[cfg(test)]
@@ -174,5 +263,64 @@ mod tests {
         for (i, name) in names.iter().enumerate() {
             assert!(!names[..i].contains(name), "{i}");
         }
+    }
+
+    const KEY: Key<'_> = Key { tvm: "t", access_key_id: "a", profile: "p", duration_s: None };
+
+    fn refused() -> Refused {
+        Refused {
+            status: 403,
+            code: "POLICY_DENY".to_owned(),
+            message: "ask carol".to_owned(),
+            request_id: "r-1".to_owned(),
+            details: Vec::new(),
+        }
+    }
+
+    fn at(patience: Duration, home: &Path) -> io::Result<Slot> {
+        Slot::lock_in(home.join("sentinel/credentials"), KEY, patience)
+    }
+
+    #[test]
+    fn a_lock_whose_holder_is_stopped_is_not_waited_for_without_end() {
+        let home = tempfile::tempdir().unwrap();
+        let held = at(Duration::ZERO, home.path()).unwrap();
+        let started = Instant::now();
+        let error = at(Duration::from_millis(100), home.path()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(started.elapsed() >= Duration::from_millis(100));
+        drop(held);
+        assert!(at(Duration::ZERO, home.path()).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_is_for_those_who_waited_for_it_and_for_a_moment_only() {
+        let home = tempfile::tempdir().unwrap();
+        let held = at(Duration::ZERO, home.path()).unwrap();
+        let waiter = thread::spawn({
+            let home = home.path().to_owned();
+            move || at(Duration::from_secs(20), &home).unwrap()
+        });
+        thread::sleep(Duration::from_millis(200));
+        let now = Utc::now();
+        held.refuse(&refused(), now).unwrap();
+        drop(held);
+        let waited = waiter.join().unwrap();
+        assert_eq!(waited.refusal(now), Some(refused()));
+        assert_eq!(waited.refusal(now + TimeDelta::seconds(2)), None);
+        assert_eq!(waited.refusal(now - TimeDelta::seconds(1)), None, "from the future");
+        drop(waited);
+        // Whoever comes later asks.
+        let later = at(Duration::ZERO, home.path()).unwrap();
+        assert_eq!(later.refusal(now), None);
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_not_used() {
+        let home = tempfile::tempdir().unwrap();
+        drop(at(Duration::ZERO, home.path()).unwrap());
+        let folder = home.path().join("sentinel");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(at(Duration::ZERO, home.path()).is_err());
     }
 }

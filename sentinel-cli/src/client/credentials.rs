@@ -8,10 +8,10 @@ use clap::{Args, ValueEnum};
 use sentinel_store::ProfileName;
 use serde::{Deserialize, Serialize};
 
-use super::cache::{Key, Slot, Vended};
+use super::cache::{self, Key, Slot, Vended};
 use super::profiles::Profiles;
 use super::whoami::Me;
-use super::{Connection, Tvm, block_on};
+use super::{Connection, Refused, Tvm, block_on};
 use crate::duration;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
@@ -42,7 +42,8 @@ pub(crate) struct Arguments {
     /// lines for a shell, or the same with the session id (with `--format json`)
     #[arg(long, value_enum, value_name = "SHAPE")]
     output: Option<Shape>,
-    /// Ask the TVM whatever is kept, and keep nothing
+    /// Ask the TVM whatever is kept, and keep nothing: what was kept is dropped
+    /// (after a revocation and a reinstatement it is a dead session)
     #[arg(long)]
     no_cache: bool,
     #[command(flatten)]
@@ -129,7 +130,7 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
     let slot = if arguments.no_cache {
         None
     } else {
-        match Slot::lock(key) {
+        match Slot::lock(key, cache::PATIENCE) {
             Ok(slot) => Some(slot),
             // A home that cannot be written must not keep anybody out.
             Err(error) => {
@@ -141,14 +142,21 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
     if let Some(kept) = slot.as_ref().and_then(|slot| slot.read(Utc::now())) {
         return Ok(kept);
     }
-    let vended = match vend(&tvm, key).await {
-        Ok((vended, bound)) => {
-            if let Some(why) = shortened(arguments.duration, &vended, bound.as_deref()) {
-                screen.warn(&why);
+    let shared = slot.as_ref().and_then(|slot| slot.refusal(Utc::now()));
+    let answer = match shared {
+        Some(refused) => Err(Failure::Refused(refused)),
+        None => {
+            let answer = vend(&tvm, key).await;
+            if let Err(Failure::Refused(refused)) = &answer {
+                keep_refusal(slot.as_ref(), key, refused, screen);
             }
-            vended
+            answer
         }
+    };
+    let (vended, bound) = match answer {
+        Ok(vended) => vended,
         Err(Failure::Refused(mut refused)) => {
+            drop(slot);
             if screen.verbose {
                 refused.details = explain(&tvm, arguments.profile.as_str()).await;
             }
@@ -156,10 +164,35 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
         }
         Err(failure) => return Err(failure),
     };
-    if let Some(Err(error)) = slot.map(|slot| slot.write(&vended)) {
-        screen.warn(&format!("credentials are not cached: {error}"));
+    if let Some(why) = shortened(arguments.duration, &vended, bound.as_deref()) {
+        screen.warn(&why);
+    }
+    match slot {
+        Some(slot) => {
+            if let Err(error) = slot.write(&vended) {
+                screen.warn(&format!("credentials are not cached: {error}"));
+            }
+        }
+        // What is kept is older than what was just had.
+        None => forget(key, screen),
     }
     Ok(vended)
+}
+/// Leaves a refusal for those who wait for the same, and drops what is kept when
+/// its session is known to be dead.
+fn keep_refusal(slot: Option<&Slot>, key: Key<'_>, refused: &Refused, screen: &Screen) {
+    if let Some(Err(error)) = slot.map(|slot| slot.refuse(refused, Utc::now())) {
+        screen.warn(&format!("whoever asks for the same will be refused anew: {error}"));
+    }
+    if refused.code == "SESSION_REVOKED" {
+        forget(key, screen);
+    }
+}
+
+fn forget(key: Key<'_>, screen: &Screen) {
+    if let Err(error) = cache::forget(key) {
+        screen.warn(&format!("older credentials are still cached: {error}"));
+    }
 }
 
 /// Asks the TVM: the credentials, and what bounded their life.

@@ -2,6 +2,7 @@
 //! no answer may be endless in size or time. It is the HTTP client of the AWS
 //! crates, so that there is one TLS stack in the program.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -41,7 +42,7 @@ pub(crate) struct Signing<'a> {
 }
 
 /// A request before it is signed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) method: &'a str,
     /// Path and query, under the endpoint's own prefix.
@@ -51,8 +52,18 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) body: Vec<u8>,
 }
 
+impl fmt::Debug for Outgoing<'_> {
+    /// Without the query, the headers and the body, which may bear a session id.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.target.split('?').next().unwrap_or_default();
+        f.debug_struct("Outgoing")
+            .field("method", &self.method)
+            .field("path", &path)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An answer, whatever its status.
-#[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) status: u16,
     /// `X-Sentinel-Session-ID`: a bearer secret.
@@ -60,6 +71,17 @@ pub(crate) struct Received {
     /// `X-Sentinel-Duration-Bound`: what bounded the life of credentials.
     pub(crate) bound: Option<String>,
     pub(crate) body: Bytes,
+}
+
+impl fmt::Debug for Received {
+    /// Without the body, which may be credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("status", &self.status)
+            .field("session_id", &self.session_id)
+            .field("bound", &self.bound)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A server to exchange with.
@@ -166,4 +188,32 @@ fn signature(
         sign(signable, &params).map_err(|error| Failure::because(unsignable, error))?.into_parts();
     let (signed, _) = instructions.into_parts();
     Ok(signed.into_iter().map(|header| (header.name(), header.value().to_owned())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_and_received_shows_no_secret() {
+        let secret = "wJalrXUtnFEMI";
+        let credentials = Credentials::new("AKIA", secret, Some(secret.to_owned()), None, "test");
+        let outgoing = Outgoing {
+            method: "POST",
+            target: format!("/downstream?sentinel_session_id={secret}"),
+            headers: vec![("x-sentinel-session-id", secret.to_owned())],
+            body: secret.as_bytes().to_vec(),
+        };
+        let received = Received {
+            status: 200,
+            session_id: Some(Secret::new(secret)),
+            bound: None,
+            body: Bytes::from_static(secret.as_bytes()),
+        };
+        let signing = Signing { credentials: &credentials, region: "us-east-1", service: "sts" };
+        let shown = format!("{outgoing:?} {received:?} {signing:?}");
+        assert!(shown.contains("/downstream") && shown.contains("200"), "{shown}");
+        assert!(!shown.contains(secret), "{shown}");
+        assert!(!shown.contains(&format!("{:?}", secret.as_bytes())), "{shown}");
+    }
 }

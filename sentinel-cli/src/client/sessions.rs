@@ -1,5 +1,6 @@
 //! `sentinel sessions`: list, revoke, reinstate.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use chrono::{DateTime, SecondsFormat};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use sentinel_store::{SessionHandle, SessionId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{Connection, Tvm, block_on, deny_policy};
 use crate::duration;
@@ -196,6 +198,7 @@ pub(super) async fn pages(
     mut enough: impl FnMut(Vec<Listed>) -> bool,
 ) -> Result<bool, Failure> {
     let mut cursor: Option<String> = None;
+    let mut trail = Trail::default();
     loop {
         let mut query = filters.to_vec();
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
@@ -204,11 +207,32 @@ pub(super) async fn pages(
         match page.next {
             None => return Ok(false),
             Some(_) if stop => return Ok(true),
-            // A server that leads in a circle must not keep us.
-            Some(next) if Some(&next) == cursor.as_ref() => {
-                return Err(Failure::undone("the TVM gives the same page again and again"));
+            Some(next) => {
+                trail.follow(&next)?;
+                cursor = Some(next);
             }
-            Some(next) => cursor = Some(next),
+        }
+    }
+}
+
+/// Where a list has led so far. A server that leads in a circle, or on without
+/// end, must not keep us.
+#[derive(Debug, Default)]
+struct Trail(HashSet<[u8; 32]>);
+
+impl Trail {
+    /// More than a month of a company's sessions.
+    const MAX_PAGES: usize = 10_000;
+
+    fn follow(&mut self, cursor: &str) -> Result<(), Failure> {
+        if self.0.len() >= Self::MAX_PAGES {
+            return Err(Failure::undone("the TVM's list of sessions does not end"));
+        }
+        // Of one length, however long the cursors are.
+        if self.0.insert(Sha256::digest(cursor).into()) {
+            Ok(())
+        } else {
+            Err(Failure::undone("the TVM gives the same pages again and again"))
         }
     }
 }
@@ -350,5 +374,23 @@ impl Changed {
             Some(profile) => format!("`{}` on `{}`", printable(&self.user), printable(profile)),
             None => format!("`{}`", printable(&self.user)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_leads_in_a_circle_or_does_not_end_is_given_up() {
+        for circle in [&["a", "a"][..], &["a", "b", "a"], &["a", "b", "c", "d", "b"]] {
+            let mut trail = Trail::default();
+            let (last, before) = circle.split_last().unwrap();
+            assert!(before.iter().all(|cursor| trail.follow(cursor).is_ok()), "{circle:?}");
+            assert!(trail.follow(last).is_err(), "{circle:?}");
+        }
+        let mut trail = Trail::default();
+        let given_up = (0..).position(|page: usize| trail.follow(&page.to_string()).is_err());
+        assert_eq!(given_up, Some(Trail::MAX_PAGES));
     }
 }

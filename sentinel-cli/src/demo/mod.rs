@@ -12,7 +12,7 @@ use clap::Args;
 
 use crate::client::block_on;
 use crate::screen::Screen;
-use crate::{Failure, Outcome};
+use crate::{Failure, Outcome, private};
 use step::Telling;
 
 /// Watch Sentinel work: who is let in, who is not and why, and what revocation
@@ -27,9 +27,7 @@ Examples:
 pub(crate) struct Arguments {}
 
 pub(crate) fn run(_: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let folder = tempfile::Builder::new()
-        .prefix("sentinel-demo-")
-        .tempdir()
+    let folder = private::temporary(&std::env::temp_dir(), "sentinel-demo-")
         .map_err(|error| Failure::because("cannot make a temporary folder", error))?;
     let mut telling = Telling::new(screen);
     block_on(story::tell(folder.path(), &mut telling))?;

@@ -1,6 +1,7 @@
 //! What the people of the story can do: ask, with their own signature.
 
 use aws_credential_types::Credentials;
+use sentinel_store::Secret;
 use serde_json::Value;
 
 use super::server::Server;
@@ -8,19 +9,25 @@ use crate::Failure;
 use crate::client::http::{Http, Outgoing, Received, Signing};
 
 /// What somebody got.
-#[derive(Debug)]
 pub(super) struct Seen {
     pub(super) status: u16,
-    pub(super) session_id: Option<String>,
+    pub(super) session_id: Option<Secret>,
     pub(super) body: Value,
     text: String,
+}
+
+impl std::fmt::Debug for Seen {
+    /// Without the body, which may be credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seen").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 /// Credentials that somebody got, and the session that goes with them.
 #[derive(Debug)]
 pub(super) struct Vended {
     pub(super) credentials: Credentials,
-    pub(super) session_id: String,
+    pub(super) session_id: Secret,
 }
 
 /// All of them, and the server they talk to.
@@ -127,7 +134,7 @@ impl Seen {
         let Received { status, session_id, body, .. } = received;
         Self {
             status,
-            session_id: session_id.map(|id| id.reveal().to_owned()),
+            session_id,
             body: serde_json::from_slice(&body).unwrap_or(Value::Null),
             text: String::from_utf8_lossy(&body).into_owned(),
         }
@@ -180,5 +187,26 @@ impl Seen {
             "sentinel demo",
         );
         Some(Vended { credentials, session_id: self.session_id.clone()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_somebody_got_shows_no_secret() {
+        let secret = "wJalrXUtnFEMI";
+        let body = json!({ "AccessKeyId": "ASIA", "SecretAccessKey": secret, "Token": secret });
+        let seen = Seen::new(Received {
+            status: 200,
+            session_id: Some(Secret::new(secret)),
+            bound: None,
+            body: body.to_string().into(),
+        });
+        let shown = format!("{seen:?} {:?} {}", seen.vended().unwrap(), seen.summary());
+        assert!(shown.contains("ASIA") && !shown.contains(secret), "{shown}");
     }
 }

@@ -75,7 +75,7 @@ async fn alice_gets_in(people: &People, telling: &mut Telling<'_>) -> Result<Ven
         whose.status == 200
             && arn.contains(":assumed-role/SentinelProtected-production/sentinel-alice-"),
     )?;
-    let seen = people.use_api(Some(&vended.session_id)).await?;
+    let seen = people.use_api(Some(vended.session_id.reveal())).await?;
     telling.step(
         "alice uses an API that stands behind the authorizer",
         "let through, as alice on production",
@@ -188,7 +188,7 @@ async fn revocation(
         &format!("{} {}", seen.status, seen.body),
         seen.status == 200,
     )?;
-    let seen = people.use_api(Some(&alice.session_id)).await?;
+    let seen = people.use_api(Some(alice.session_id.reveal())).await?;
     let right = seen.status == 403;
     telling.step("alice's session is shown to the API", "refused", &seen.summary(), right)?;
     let seen = people.ask("alice", "/?profile=production").await?;
@@ -216,7 +216,7 @@ async fn revocation(
 /// The policy that `sentinel sessions deny-policy` prints.
 fn deny_policy_of(alice: &Vended) -> Result<String, Failure> {
     let unreadable = |error| Failure::because("cannot read alice's session", error);
-    let id = SessionId::parse(&alice.session_id).map_err(unreadable)?;
+    let id = SessionId::parse(alice.session_id.reveal()).map_err(unreadable)?;
     let caller = deny_policy::caller("alice")?;
     let stamp = SourceIdentityFormat::default().of_session(&caller, &id.handle);
     serde_json::to_string_pretty(&deny_policy::deny(("StringEquals", stamp.to_string())))
@@ -280,7 +280,7 @@ async fn api(
     good: bool,
     telling: &mut Telling<'_>,
 ) -> Result<(), Failure> {
-    let seen = people.use_api(Some(&vended.session_id)).await?;
+    let seen = people.use_api(Some(vended.session_id.reveal())).await?;
     let (expected, status) = if good { ("let through", 200) } else { ("refused", 403) };
     let what = format!("{which} is shown to the API");
     telling.step(&what, expected, &seen.summary(), seen.status == status)

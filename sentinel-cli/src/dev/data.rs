@@ -2,9 +2,9 @@
 //! (so that they are the same for the same folder), the credentials file, the
 //! example policies, and the database.
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs::{self, DirBuilder};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE32_NOPAD, BASE64};
@@ -13,7 +13,7 @@ use sentinel_store::Secret;
 use sha2::Sha256;
 
 use super::identities::Identity;
-use crate::Failure;
+use crate::{Failure, private};
 
 /// The policies that are there when none are named: the files that
 /// `examples/policies` holds, so that what people read there is what runs.
@@ -24,12 +24,18 @@ const EXAMPLE: [(&str, &str); 4] = [
     ("billing.yaml", include_str!("../../../examples/policies/billing.yaml")),
 ];
 
-/// The folder, made and private. A temporary one goes when it is dropped.
-#[derive(Debug)]
+/// The folder, ours and nobody else's to write. A temporary one goes when it is
+/// dropped.
 pub(super) struct Data {
     folder: PathBuf,
     seed: [u8; 32],
     _temporary: Option<tempfile::TempDir>,
+}
+
+impl std::fmt::Debug for Data {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Data").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 /// An access key.
@@ -40,13 +46,15 @@ pub(super) struct AccessKey {
 }
 
 impl Data {
-    /// Opens the folder, or makes one; without a path a temporary one.
+    /// Opens the folder, or makes one; without a path a temporary one. One in
+    /// which somebody else could have put a seed or a policy is refused: whoever
+    /// chose them could be every caller.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let failed = |error| Failure::because("cannot use the data folder", error);
         let (folder, temporary) = match path {
             Some(path) => (path.to_owned(), None),
             None => {
-                let made = tempfile::Builder::new().prefix("sentinel-dev-").tempdir();
+                let made = private::temporary(&std::env::temp_dir(), "sentinel-dev-");
                 let temporary = made.map_err(failed)?;
                 (temporary.path().to_owned(), Some(temporary))
             }
@@ -54,8 +62,10 @@ impl Data {
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
         // The credentials file is named to people, who may be elsewhere.
         let folder = folder.canonicalize().map_err(failed)?;
-        let seed = seed(&folder).map_err(failed)?;
-        Ok(Self { folder, seed, _temporary: temporary })
+        private::check_folder(&folder).map_err(failed)?;
+        let data = Self { seed: seed(&folder).map_err(failed)?, folder, _temporary: temporary };
+        private::tighten(&data.database()).map_err(failed)?;
+        Ok(data)
     }
 
     /// Where the database lies.
@@ -120,13 +130,21 @@ impl Data {
     pub(super) fn example_policies(&self) -> Result<PathBuf, Failure> {
         let folder = self.folder.join("policies");
         let written = || -> io::Result<()> {
-            if folder.is_dir() {
-                return Ok(());
+            match fs::symlink_metadata(&folder) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // There whole or not at all, as the seed is.
+                    let made = private::temporary(&self.folder, ".policies-")?;
+                    for (name, text) in EXAMPLE {
+                        fs::write(made.path().join(name), text)?;
+                    }
+                    fs::rename(made.keep(), &folder)?;
+                }
+                Err(error) => return Err(error),
             }
-            fs::create_dir(&folder)?;
-            EXAMPLE.iter().try_for_each(|(name, text)| fs::write(folder.join(name), text))
+            private::check_folder(&folder)
         };
-        written().map_err(|error| Failure::because("cannot write the example policies", error))?;
+        written().map_err(|error| Failure::because("cannot use the example policies", error))?;
         Ok(folder)
     }
 
@@ -143,23 +161,29 @@ impl Data {
 /// not at all: a first start that is killed leaves a folder that still works.
 fn seed(folder: &Path) -> io::Result<[u8; 32]> {
     let path = folder.join("seed");
-    if !path.try_exists()? {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(io::Error::other)?;
-        // `tempfile` makes files of mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&seed)?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(&path) {
-            Ok(_) => return Ok(seed),
-            // Another start was first, and its seed is the folder's.
-            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(failed) => return Err(failed.error),
+    let file = match private::open(&path)? {
+        Some(file) => file,
+        None => {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).map_err(io::Error::other)?;
+            // `tempfile` makes files of mode 0600.
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(&seed)?;
+            file.as_file().sync_all()?;
+            match file.persist_noclobber(&path) {
+                Ok(_) => return Ok(seed),
+                // Another start was first, and its seed is the folder's.
+                Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
+                    private::open(&path)?.ok_or(failed.error)?
+                }
+                Err(failed) => return Err(failed.error),
+            }
         }
-    }
-    // Somebody may have copied the folder about.
-    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-    fs::read(&path)?
-        .try_into()
-        .map_err(|_| io::Error::other(format!("`{}` is damaged", path.display())))
+    };
+    let mut seed = Vec::new();
+    // One more than it has, so that a longer one is seen to be.
+    file.take(33).read_to_end(&mut seed)?;
+    seed.try_into().map_err(|_| {
+        io::Error::other(format!("`{}` is damaged: remove it for new keys", path.display()))
+    })
 }

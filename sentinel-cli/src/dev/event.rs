@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
@@ -20,7 +21,6 @@ pub(super) const REGION: &str = "us-east-1";
 const STAGE: &str = "$default";
 
 /// A request, read whole, and what the gateway knows of it.
-#[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: String,
     /// As it was sent.
@@ -32,6 +32,19 @@ pub(super) struct Request {
     pub(super) source_ip: IpAddr,
     pub(super) request_id: String,
     pub(super) received: DateTime<Utc>,
+}
+
+impl fmt::Debug for Request {
+    /// Without the query, the headers and the body, which may bear signatures,
+    /// tokens and session ids.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("source_ip", &self.source_ip)
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who signed a request, as IAM knows them.
@@ -225,5 +238,17 @@ mod tests {
     #[test]
     fn an_authorizer_event_is_as_api_gateway_makes_it() {
         insta::assert_json_snapshot!(request().authorizer_event());
+    }
+
+    #[test]
+    fn a_request_shows_no_secret() {
+        let secret = "session-wJalrXUtnFEMI";
+        let mut request = request();
+        request.query = format!("sentinel_session_id={secret}");
+        request.headers.insert("x-sentinel-session-id", HeaderValue::from_static(secret));
+        request.body = secret.as_bytes().to_vec();
+        let shown = format!("{request:?}");
+        assert!(shown.contains("/downstream/a%20b") && !shown.contains(secret), "{shown}");
+        assert!(!shown.contains(&format!("{:?}", secret.as_bytes())), "{shown}");
     }
 }

@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
+use hyper::http::request::Parts;
 use sentinel_authorizer::Authorizer;
 use sentinel_broker::Home;
 use sentinel_tvm::{Context, Tvm};
@@ -21,6 +22,9 @@ use super::{downstream, sts};
 
 /// The largest body that is read.
 const MAX_BODY: usize = 1024 * 1024;
+/// The longest request line and headers, in all, that are looked at.
+const MAX_HEAD: usize = 32 * 1024;
+const MAX_HEADERS: usize = 100;
 /// The longest that a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// As Lambda gives the TVM.
@@ -99,12 +103,17 @@ async fn read(
     source_ip: IpAddr,
     request_id: String,
 ) -> Result<Request, Answer> {
-    let too_large = || {
-        let message = format!("a request body may be {MAX_BODY} bytes");
-        error(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LARGE", &message, &request_id)
+    let oversized = |message: &str| {
+        error(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LARGE", message, &request_id)
     };
+    let too_large = || oversized(&format!("a request body may be {MAX_BODY} bytes"));
     let unreadable = |status, message| error(status, "INVALID_REQUEST", message, &request_id);
     let (parts, body) = request.into_parts();
+    if head(&parts) > MAX_HEAD || parts.headers.len() > MAX_HEADERS {
+        return Err(oversized(&format!(
+            "a request line and its headers may be {MAX_HEAD} bytes in all, in {MAX_HEADERS} headers"
+        )));
+    }
     // What says it is too large need not be read to be refused.
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(too_large());
@@ -129,4 +138,11 @@ async fn read(
         received: Utc::now(),
         request_id,
     })
+}
+
+/// The size of a request line and its headers.
+fn head(parts: &Parts) -> usize {
+    let target = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+    let headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    parts.method.as_str().len() + target + headers.sum::<usize>()
 }

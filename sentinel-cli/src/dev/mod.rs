@@ -14,21 +14,29 @@ mod downstream;
 mod event;
 mod gateway;
 mod identities;
+mod patience;
 mod server;
 mod sts;
 mod system;
 
+use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::outlet::Outlet;
 use crate::screen::Screen;
 use crate::{Failure, Outcome, diagnostics};
 use data::Data;
+
+/// The longest that a thread which waits for something may keep the process
+/// from ending, once requests in flight have had their time.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Run the whole of Sentinel on this machine, without an AWS account.
 ///
@@ -47,7 +55,8 @@ pub(crate) struct Arguments {
     /// Folder with main.yaml and PROFILE.yaml (default: a built-in example)
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
-    /// Folder for sessions and keys, made if need be (default: a temporary one)
+    /// Folder for sessions and keys, yours alone to write, made if need be (default:
+    /// a temporary one)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Address and port to listen on; port 0 for a free one
@@ -76,12 +85,14 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
             arguments.listen
         )));
     }
-    diagnostics::to_stderr(screen);
-    tokio::runtime::Builder::new_multi_thread()
+    diagnostics::to_stderr(screen).map_err(Failure::output)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::because("cannot start", error))?
-        .block_on(serve(arguments, screen))
+        .map_err(|error| Failure::because("cannot start", error))?;
+    let outcome = runtime.block_on(serve(arguments, screen));
+    runtime.shutdown_timeout(END_WITHIN);
+    outcome
 }
 
 async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
@@ -94,7 +105,8 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         }
         None => data.example_policies()?,
     };
-    let system = system::build(&data, identities, policies)?;
+    let mut stdout = Outlet::stdout().map_err(Failure::output)?;
+    let system = system::build(&data, identities, policies, stdout.clone())?;
     // Before anybody is told that it is ready.
     let listening =
         |error| Failure::because(format!("cannot listen on {}", arguments.listen), error);
@@ -107,11 +119,12 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         credentials_file: system.credentials_file,
         identities: system.identities,
     };
-    if screen.is_json() {
-        screen.print(&ready.line()?)?;
+    let ready = if screen.is_json() {
+        ready.line()?
     } else {
-        screen.print(&ready.human(&system.policies, screen.colors_out()))?;
-    }
+        ready.human(&system.policies, screen.colors_out())
+    };
+    stdout.write_all(ready.as_bytes()).map_err(Failure::output)?;
     let end = async move {
         tokio::select! {
             _ = terminate.recv() => {}

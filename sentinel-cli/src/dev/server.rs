@@ -1,8 +1,9 @@
 //! The HTTP server: connections, their bounds, and the end.
 //!
 //! A connection that sends its headers slowly is closed, and so is one that
-//! idles; a body is bounded in size and time by the gateway. A panic in a
-//! handler is an answer (500), not the end of the process.
+//! idles, and one that does not read its answers; a body is bounded in size and
+//! time by the gateway. A panic in a handler is an answer (500), not the end of
+//! the process.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -20,28 +21,59 @@ use tokio::sync::Semaphore;
 
 use super::answer::{Answer, error};
 use super::gateway::{Gateway, request_id};
+use super::patience::Patience;
 
-const MAX_CONNECTIONS: usize = 256;
-const MAX_HEADERS: usize = 100;
-const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// The longest that a head may take to arrive, and that a connection may idle.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// Above the gateway's own bounds, which answer in Sentinel's shape: what is
+/// above these is answered by hyper, or not at all.
+const MAX_HEADERS: usize = 500;
+const MAX_HEAD_BYTES: usize = 128 * 1024;
 /// The longest that requests in flight may keep the process from ending.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// After a failure to accept, mostly for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `end`, then lets requests in flight finish.
+/// What connections may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// How many there may be at once.
+    connections: usize,
+    /// The longest that a head may take to arrive, and that one may idle.
+    head_within: Duration,
+    /// The longest that a write may wait for the client to read.
+    write_within: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let within = Duration::from_secs(10);
+        Self { connections: 256, head_within: within, write_within: within }
+    }
+}
+
+/// Serves the gateway until `end`, then lets requests in flight finish.
 pub(super) async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
     end: impl Future<Output = ()>,
 ) {
+    let handler = move |request, ip| handle(Arc::clone(&gateway), request, ip);
+    accept(listener, Bounds::default(), handler, end).await;
+}
+
+async fn accept<H, A>(
+    listener: TcpListener,
+    bounds: Bounds,
+    handler: H,
+    end: impl Future<Output = ()>,
+) where
+    H: Fn(Request<Incoming>, IpAddr) -> A + Clone + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
     let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let room = Arc::new(Semaphore::new(bounds.connections));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(bounds.head_within)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS);
     tokio::pin!(end);
@@ -63,12 +95,13 @@ pub(super) async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "packets may be delayed");
         }
-        let gateway = Arc::clone(&gateway);
+        let handler = handler.clone();
         let service = service_fn(move |request| {
-            let gateway = Arc::clone(&gateway);
-            async move { Ok::<_, Infallible>(handle(gateway, request, peer.ip()).await) }
+            let answer = handler(request, peer.ip());
+            async move { Ok::<_, Infallible>(answer.await) }
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Patience::new(stream, bounds.write_within));
+        let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             // A client that breaks off or breaks the protocol is its own affair.
             if let Err(error) = connection.await {
@@ -116,11 +149,73 @@ fn internal_error(request_id: &str) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::super::answer::answer;
     use super::*;
 
     #[tokio::test]
     async fn a_panic_in_a_handler_is_an_answer() {
         let answer = in_its_own_task("r-1", async { panic!("as if there were a fault") }).await;
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    /// More than the system takes for a client that does not read.
+    const LONG: usize = 16 * 1024 * 1024;
+
+    #[tokio::test]
+    async fn clients_that_read_nothing_lose_their_place() {
+        let bounds = Bounds {
+            connections: 3,
+            head_within: Duration::from_secs(60),
+            write_within: Duration::from_millis(300),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let handler = |request: Request<Incoming>, _| async move {
+            let length = if request.uri().path() == "/long" { LONG } else { 1 };
+            answer(StatusCode::OK, "text/plain", "x".repeat(length))
+        };
+        let (ended, end) = tokio::sync::oneshot::channel::<()>();
+        let server = tokio::spawn(accept(listener, bounds, handler, async {
+            drop(end.await);
+        }));
+        let mut unread = Vec::new();
+        for _ in 0..bounds.connections {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream
+                .write_all("GET /long HTTP/1.1\r\nhost: x\r\n\r\n".repeat(8).as_bytes())
+                .await
+                .unwrap();
+            unread.push(stream);
+        }
+        let started = Instant::now();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut text = String::new();
+        let read = stream.read_to_string(&mut text);
+        tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
+        assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+        assert!(started.elapsed() >= Duration::from_millis(100), "there was room all along");
+        // One that reads slowly, but reads, gets all of it.
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET /long HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let (mut buffer, mut read) = (vec![0; 1024 * 1024], 0);
+        loop {
+            match slow.read(&mut buffer).await.unwrap() {
+                0 => break,
+                more => read += more,
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(read > LONG, "{read}");
+        drop(unread);
+        ended.send(()).unwrap();
+        server.await.unwrap();
     }
 }

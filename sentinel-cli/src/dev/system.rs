@@ -18,6 +18,7 @@ use super::data::Data;
 use super::gateway::Gateway;
 use super::identities::{ACCOUNT, Identity};
 use crate::Failure;
+use crate::outlet::Outlet;
 
 /// Half of the second within which a change of a policy must be in force.
 const POLICY_CACHE_TTL: Duration = Duration::from_millis(500);
@@ -40,13 +41,14 @@ pub(super) fn build(
     data: &Data,
     identities: Vec<Identity>,
     policies: PathBuf,
+    stdout: Outlet,
 ) -> Result<System, Failure> {
     let account = AccountId::parse(ACCOUNT)
         .map_err(|error| Failure::because("the account of this server", error))?;
     let home = Home { partition: "aws".to_owned(), account: account.clone() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random = Arc::new(OsRandom);
-    let sink: Arc<dyn AuditSink> = Arc::new(JsonLines::new(std::io::stdout()));
+    let sink: Arc<dyn AuditSink> = Arc::new(JsonLines::new(stdout));
     let issuer = Arc::new(LocalIssuer::new(data.issuer_key()?, Arc::clone(&clock), random.clone()));
     let sessions = RedbSessions::open(&data.database()).map_err(|error| {
         Failure::because(

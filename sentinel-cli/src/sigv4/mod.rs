@@ -12,6 +12,7 @@ mod authorization;
 mod refusal;
 mod target;
 
+use std::fmt;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
@@ -36,8 +37,9 @@ const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// A request as it came over the wire.
-#[derive(Clone, Copy, Debug)]
+/// A request as it came over the wire. `Debug` leaves out the query, the headers
+/// and the body, which may bear signatures, tokens and session ids.
+#[derive(Clone, Copy)]
 pub struct Received<'a> {
     /// The method.
     pub method: &'a str,
@@ -51,6 +53,15 @@ pub struct Received<'a> {
     pub body: &'a [u8],
 }
 
+impl fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a signature must be for.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
@@ -60,13 +71,22 @@ pub struct Scope<'a> {
     pub service: &'a str,
 }
 
-/// A session token that came with the request; not yet known to be good.
-#[derive(Clone, Copy, Debug)]
+/// A session token that came with the request; not yet known to be good. `Debug`
+/// does not show it.
+#[derive(Clone, Copy)]
 pub struct Presented<'a> {
     /// The access key id.
     pub access_key_id: &'a str,
     /// The session token.
     pub token: Option<&'a str>,
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented")
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Verifies the signature of a request at `now`. `lookup` gives the secret
@@ -228,4 +248,30 @@ fn signature(
         .into();
     let (_, signature) = sign(signable, &params).map_err(|_| unusable())?.into_parts();
     Ok(signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_request_and_its_token_show_no_secret() {
+        let secret = "wJalrXUtnFEMI";
+        let mut headers = HeaderMap::new();
+        headers.insert(X_AMZ_SECURITY_TOKEN, HeaderValue::from_static(secret));
+        let received = Received {
+            method: "GET",
+            path: "/profiles",
+            query: secret,
+            headers: &headers,
+            body: secret.as_bytes(),
+        };
+        let presented = Presented { access_key_id: "ASIA", token: Some(secret) };
+        let shown = format!("{received:?} {presented:?}");
+        assert!(shown.contains("/profiles") && shown.contains("ASIA"), "{shown}");
+        assert!(!shown.contains(secret), "{shown}");
+        assert!(!shown.contains(&format!("{:?}", secret.as_bytes())), "{shown}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The command line itself: help, version, usage, completions, manual pages.
 
 use clap::Command;
+use clap::error::ErrorKind;
 
 use crate::running::{run, run_words, sentinel};
 
@@ -26,6 +27,19 @@ fn every_command_has_a_description_and_examples() {
         for argument in command.get_arguments() {
             assert!(argument.get_help().is_some(), "{path} {argument}");
         }
+    }
+}
+
+#[test]
+fn every_command_is_well_formed_and_helps() {
+    sentinel_cli::command().debug_assert();
+    let mut found = Vec::new();
+    leaves(&sentinel_cli::command(), "", &mut found);
+    for (path, _) in found {
+        let words = path.split_whitespace().chain(["--help"]);
+        let error = sentinel_cli::command().try_get_matches_from(words).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{path}: {error}");
+        assert!(error.to_string().contains("Examples:"), "{path}");
     }
 }
 
@@ -88,14 +102,12 @@ fn completions_and_manual_pages_are_made_from_the_command() {
 fn a_reader_that_goes_away_ends_it_quietly() {
     use std::process::Stdio;
     let home = tempfile::TempDir::new().unwrap();
-    let mut child = sentinel(home.path())
-        .args(["completions", "zsh"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    // Before it starts, so that it cannot be faster.
+    drop(reader);
+    let mut command = sentinel(home.path());
+    command.args(["completions", "zsh"]).stdout(writer).stderr(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(3));
 }

@@ -1,8 +1,10 @@
 //! `sentinel credentials`: shapes, cache, one flight, refusals.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -87,6 +89,63 @@ fn credentials_that_end_earlier_than_asked_for_say_why() {
     assert_eq!((said.status, said.err.as_str()), (0, ""));
     let said = dev.run("bob", "credentials --profile staging --duration 12h");
     assert!(said.err.contains("SENTINEL_MAX_DURATION"), "{}", said.err);
+}
+
+#[test]
+fn no_cache_and_a_revocation_drop_what_is_kept() {
+    let dev = Dev::start();
+    let entries = || {
+        let files = cached(&dev);
+        files.iter().filter(|path| path.extension().unwrap() == "json").count()
+    };
+    let first = dev.run("alice", "credentials --profile production");
+    assert_eq!(entries(), 1);
+    for (words, status) in [
+        ("sessions revoke --user alice --profile production --reason theft", 0),
+        ("sessions reinstate --user alice --profile production --reason found", 0),
+    ] {
+        assert_eq!(dev.run("carol", words).status, status);
+    }
+    let kept = dev.run("alice", "credentials --profile production");
+    assert_eq!(kept.out, first.out, "the command cannot know that it is dead");
+    let anew = dev.run("alice", "credentials --profile production --no-cache");
+    assert_ne!(anew.out, first.out);
+    assert_eq!(entries(), 0);
+    let next = dev.run("alice", "credentials --profile production");
+    assert!(next.status == 0 && next.out != first.out);
+    assert_eq!(entries(), 1);
+    dev.run("carol", "sessions revoke --user alice --profile production --reason theft");
+    let said = dev.run("alice", "credentials --profile production --no-cache");
+    assert!(said.err.contains("SESSION_REVOKED"), "{}", said.err);
+    assert_eq!(entries(), 0);
+}
+
+#[test]
+fn many_processes_that_are_refused_at_once_share_the_refusal() {
+    let dev = Dev::start();
+    assert_eq!(dev.run("mallory", "credentials --profile production").status, 1);
+    assert_eq!(dev.record()["effect"], "deny");
+    let [lock] = cached(&dev).try_into().unwrap();
+    let lock = File::options().write(true).open(lock).unwrap();
+    lock.lock().unwrap();
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            let mut command = dev.client("mallory", "credentials --profile production");
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    // Until they wait for it.
+    std::thread::sleep(Duration::from_secs(2));
+    lock.unlock().unwrap();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with("refused: POLICY_DENY: "), "{said}");
+    }
+    // One that started late asks for itself.
+    let asked = decisions(&dev);
+    assert!((1..4).contains(&asked), "{asked}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `sentinel dev`: start, ready line, keys, policies that change, the end.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
@@ -169,6 +170,32 @@ fn keys_and_sessions_survive_kill_9_and_the_end_is_clean() {
 }
 
 #[test]
+fn when_nobody_reads_its_records_it_refuses_in_time_and_still_ends() {
+    let dev = Dev::start_unread();
+    let mut answered = 0;
+    let refused = loop {
+        let started = Instant::now();
+        let answer = vend(&dev, "mallory", "/?profile=production");
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        if answer.code() != "POLICY_DENY" {
+            break answer;
+        }
+        answered += 1;
+        assert!(answered < 1000, "records go somewhere");
+    };
+    assert_eq!((refused.status, refused.code().as_str()), (503, "STORE_UNAVAILABLE"));
+    // As often as it takes to fill what it says about that on stderr, too.
+    let started = Instant::now();
+    for _ in 0..400 {
+        assert_eq!(vend(&dev, "alice", "/?profile=staging").status, 503, "unrecorded credentials");
+    }
+    assert!(started.elapsed() < Duration::from_secs(60), "each waits: {:?}", started.elapsed());
+    let started = Instant::now();
+    assert_eq!(dev.end("TERM").0, Some(0));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
 fn one_folder_is_for_one_server() {
     let dev = Dev::start();
     let mut second = sentinel(dev.home.path());
@@ -176,6 +203,59 @@ fn one_folder_is_for_one_server() {
     let said = run(&mut second);
     assert_eq!(said.status, 3);
     assert!(said.err.contains("another `sentinel dev`"), "{}", said.err);
+}
+
+#[test]
+fn a_folder_in_which_others_could_have_planted_something_is_refused() {
+    let (_, home) = Dev::start().end("TERM");
+    let data = home.path().join("data");
+    let chmod = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let refusal = || {
+        let mut command = sentinel(home.path());
+        let said = run(command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(&data));
+        assert_eq!((said.status, said.out.as_str()), (3, ""), "{}", said.err);
+        said.err
+    };
+    for (name, lax, good, remedy) in [
+        ("", 0o777, 0o700, "chmod go-w"),
+        ("policies", 0o770, 0o700, "chmod go-w"),
+        ("seed", 0o644, 0o600, "chmod 600"),
+        ("sentinel.redb", 0o606, 0o600, "chmod 600"),
+    ] {
+        let path = if name.is_empty() { data.clone() } else { data.join(name) };
+        chmod(&path, lax);
+        let said = refusal();
+        assert!(said.contains(remedy) && said.contains(path.to_str().unwrap()), "{name}: {said}");
+        chmod(&path, good);
+    }
+    let (seed, elsewhere) = (data.join("seed"), home.path().join("elsewhere"));
+    std::fs::rename(&seed, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &seed).unwrap();
+    assert!(refusal().contains("seed"));
+    std::fs::rename(&elsewhere, &seed).unwrap();
+    // Who could only read it learns no more from now on.
+    chmod(&data.join("sentinel.redb"), 0o644);
+    let dev = Dev::start_in(home, &[]);
+    let mode = dev.home.path().join("data/sentinel.redb").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn example_policies_are_written_whole_and_what_was_changed_in_them_stays() {
+    let dev = Dev::start();
+    let policies = dev.policies();
+    let mode = policies.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let names = || std::fs::read_dir(&policies).unwrap().count();
+    assert_eq!(names(), 4);
+    std::fs::remove_file(policies.join("billing.yaml")).unwrap();
+    let data = std::fs::read_dir(dev.home.path().join("data")).unwrap();
+    let leftover = |name: &str| name.starts_with('.');
+    assert!(data.into_iter().all(|entry| !leftover(entry.unwrap().file_name().to_str().unwrap())));
+    let _dev = Dev::start_in(dev.end("TERM").1, &[]);
+    assert_eq!(names(), 3);
 }
 
 #[test]

@@ -74,6 +74,24 @@ fn a_body_above_a_mebibyte_is_413_announced_or_not() {
 }
 
 #[test]
+fn an_over_long_line_or_header_is_413_in_sentinels_shape() {
+    let dev = Dev::start();
+    let long = "a".repeat(40_000);
+    let many: String = (0..120).map(|i| format!("x-{i}: y\r\n")).collect();
+    for request in [
+        format!("GET /{long} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+        format!("GET /?profile={long} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\nconnection: close\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nhost: x\r\n{many}connection: close\r\n\r\n"),
+    ] {
+        let head: String = request.chars().take(40).collect();
+        let answer = exchange(dev.address, request.as_bytes()).unwrap();
+        assert_eq!((answer.status, answer.code().as_str()), (413, "REQUEST_TOO_LARGE"), "{head}");
+    }
+    serves(&dev);
+}
+
+#[test]
 fn slow_clients_are_closed_and_keep_nobody_out() {
     let dev = Dev::start();
     let started = Instant::now();

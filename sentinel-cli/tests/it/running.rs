@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -68,6 +69,8 @@ pub(crate) struct Dev {
     pub(crate) ready: Value,
     child: Child,
     lines: Receiver<String>,
+    /// Keeps the pipe open, whoever reads it.
+    _stdout: OwnedFd,
 }
 
 impl Dev {
@@ -78,18 +81,31 @@ impl Dev {
 
     /// One with its data in `home`, and more arguments.
     pub(crate) fn start_in(home: TempDir, more: &[&str]) -> Self {
-        let mut child = sentinel(home.path())
+        Self::start_with(home, more, usize::MAX)
+    }
+
+    /// One that says much, of which nothing but the ready line is ever read.
+    pub(crate) fn start_unread() -> Self {
+        Self::start_with(TempDir::new().unwrap(), &[], 1)
+    }
+
+    fn start_with(home: TempDir, more: &[&str], lines_read: usize) -> Self {
+        let mut command = sentinel(home.path());
+        command
             .args(["dev", "--format", "json", "--listen", "127.0.0.1:0", "--data"])
             .arg(home.path().join("data"))
             .args(more)
             .env("RUST_LOG", "off")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stdout(Stdio::piped());
+        if lines_read < usize::MAX {
+            command.env("RUST_LOG", "debug").stderr(Stdio::piped());
+        }
+        let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let (sender, lines) = channel();
+        let unread = stdout.as_fd().try_clone_to_owned().unwrap();
         std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok).take(lines_read) {
                 if sender.send(line).is_err() {
                     break;
                 }
@@ -98,7 +114,7 @@ impl Dev {
         let ready: Value = serde_json::from_str(&lines.recv_timeout(PATIENCE).unwrap()).unwrap();
         let url = ready["url"].as_str().unwrap().to_owned();
         let address = url.strip_prefix("http://").unwrap().parse().unwrap();
-        Self { home, address, url, ready, child, lines }
+        Self { home, address, url, ready, child, lines, _stdout: unread }
     }
 
     pub(crate) fn credentials_file(&self) -> PathBuf {

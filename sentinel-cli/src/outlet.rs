@@ -1,0 +1,159 @@
+//! The output streams of a server, whose readers may stop reading: a thread for
+//! each writes, and whoever has something to write waits for it for a bounded
+//! time only.
+//!
+//! A pipe that nobody drains takes some 64 KiB, and then holds whoever writes to
+//! it for as long as it likes. Records must be out before answers leave, so the
+//! answers then become errors; they must not become a server that hangs.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// The longest that a write may take. An answer that waits for it still leaves
+/// within the deadline of its request.
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// An output stream. Clones share it, and write one after another.
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet(Arc<Mutex<Line>>);
+
+/// The way to the thread that writes.
+#[derive(Debug)]
+struct Line {
+    /// Holds one text at most: nothing is handed over before the last is out.
+    texts: SyncSender<Vec<u8>>,
+    written: Receiver<io::Result<()>>,
+    within: Duration,
+    /// Whether somebody has stopped waiting for the text that was handed over.
+    stuck: bool,
+}
+
+impl Outlet {
+    /// Standard output.
+    pub(crate) fn stdout() -> io::Result<Self> {
+        Self::of(io::stdout())
+    }
+
+    /// Standard error.
+    pub(crate) fn stderr() -> io::Result<Self> {
+        Self::of(io::stderr())
+    }
+
+    /// Starts the thread. It has a descriptor of its own, so that neither the
+    /// buffer of the standard library nor its lock is in the way of the process's
+    /// end.
+    fn of(stream: impl AsFd) -> io::Result<Self> {
+        Self::over(File::from(stream.as_fd().try_clone_to_owned()?), WITHIN)
+    }
+
+    fn over(mut writer: impl Write + Send + 'static, within: Duration) -> io::Result<Self> {
+        let (texts, to_write) = sync_channel::<Vec<u8>>(1);
+        let (results, written) = sync_channel(1);
+        thread::Builder::new().name("sentinel-outlet".to_owned()).spawn(move || {
+            for text in to_write {
+                let result = writer.write_all(&text).and_then(|()| writer.flush());
+                if results.send(result).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Self(Arc::new(Mutex::new(Line { texts, written, within, stuck: false }))))
+    }
+}
+
+impl Line {
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        if self.stuck {
+            match self.written.try_recv() {
+                // What nobody waited for is out after all, or has failed; either
+                // way its answer has left as an error.
+                Ok(_) => self.stuck = false,
+                Err(TryRecvError::Empty) => return Err(not_read()),
+                Err(TryRecvError::Disconnected) => return Err(ended()),
+            }
+        }
+        self.texts.send(text.to_vec()).map_err(|_| ended())?;
+        match self.written.recv_timeout(self.within) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout) => {
+                self.stuck = true;
+                Err(not_read())
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(ended()),
+        }
+    }
+}
+
+fn not_read() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "nobody reads the output")
+}
+
+fn ended() -> io::Error {
+    io::Error::other("the thread that writes the output has ended")
+}
+
+impl Write for Outlet {
+    /// Writes all of it or fails; after a failure for want of time, a text may
+    /// still come out whole.
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.lock().map_err(|_| ended())?.write(text)?;
+        Ok(text.len())
+    }
+
+    /// Whatever was written is out.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, pipe};
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_that_stops_costs_one_wait_and_one_that_comes_back_loses_nothing() {
+        let (reader, writer) = pipe().unwrap();
+        let mut out = Outlet::over(writer, Duration::from_millis(200)).unwrap();
+        let text = |n: usize| format!("{n:0>8191}\n").into_bytes();
+        let mut acknowledged = 0;
+        while out.write_all(&text(acknowledged)).is_ok() {
+            acknowledged += 1;
+            assert!(acknowledged < 1000, "it takes without end");
+        }
+        let started = Instant::now();
+        for _ in 0..100 {
+            let error = out.write_all(b"x\n").unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+        assert!(started.elapsed() < Duration::from_millis(150), "{:?}", started.elapsed());
+
+        let mut lines = BufReader::new(reader).lines();
+        // The one that was given up was already on its way.
+        for n in 0..=acknowledged {
+            assert_eq!(lines.next().unwrap().unwrap().parse::<usize>().unwrap(), n);
+        }
+        let end = Instant::now() + Duration::from_secs(10);
+        while out.write_all(b"again\n").is_err() {
+            assert!(Instant::now() < end, "it stays stuck");
+        }
+        assert_eq!(lines.next().unwrap().unwrap(), "again");
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_an_error_each_time() {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let mut out = Outlet::over(writer, Duration::from_secs(10)).unwrap();
+        for _ in 0..2 {
+            assert_eq!(out.write_all(b"x\n").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        }
+    }
+}

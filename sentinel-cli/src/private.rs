@@ -1,0 +1,218 @@
+//! Folders and files that hold secrets or decide who gets in: they must belong
+//! to whoever runs this program, and nobody else may change them. What somebody
+//! else has planted there, or could, is refused and never mended in silence.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use tempfile::TempDir;
+
+/// Write for the group and for all others.
+const WRITABLE: u32 = 0o022;
+/// Anything at all for the group and for all others.
+const OPEN: u32 = 0o077;
+
+/// Makes a folder of mode 0700, or makes sure that the one that is there is
+/// ours and that nobody else may write to it.
+pub(crate) fn folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    check_folder(path)
+}
+
+/// Makes a folder of mode 0700 and of a new name in `parent`; it goes when it is
+/// dropped.
+pub(crate) fn temporary(parent: &Path, prefix: &str) -> io::Result<TempDir> {
+    // Otherwise it would be as open as the umask lets it be.
+    let mode = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix(prefix).permissions(mode).tempdir_in(parent)
+}
+
+/// Makes sure that it is a folder, no symbolic link, ours, and that nobody else
+/// may write to it.
+pub(crate) fn check_folder(path: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if !found.is_dir() {
+        return Err(refused(path, "is not a folder", "name another one"));
+    }
+    refuse_others(path, &found)?;
+    if found.mode() & WRITABLE != 0 {
+        return Err(refused(
+            path,
+            "can be written by others",
+            "look at what is in it, then take that from them (`chmod go-w`), or name another one",
+        ));
+    }
+    Ok(())
+}
+
+/// Opens a file to read it, never through a symbolic link: one that is ours, and
+/// that nobody else may read or write. None when there is none.
+pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    let Some(file) = existing(options.read(true), path)? else { return Ok(None) };
+    let found = check_file(path, &file)?;
+    if found.mode() & OPEN != 0 {
+        return Err(refused(
+            path,
+            "can be read or written by others",
+            "remove it, and another is made; or, if nobody else has used it, `chmod 600` it",
+        ));
+    }
+    Ok(Some(file))
+}
+
+/// Sees to it that a file, if there is one, is ours and that nobody else may
+/// read it from now on. One that others could write to is refused.
+pub(crate) fn tighten(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let Some(file) = existing(options.read(true), path)? else { return Ok(()) };
+    let found = check_file(path, &file)?;
+    if found.mode() & WRITABLE != 0 {
+        return Err(refused(
+            path,
+            "can be written by others",
+            "remove it, or, if nobody else has changed it, `chmod 600` it",
+        ));
+    }
+    if found.mode() & OPEN != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+/// Makes or opens a file of mode 0600 to lock, read and write it, never through
+/// a symbolic link; one that is there must be ours.
+pub(crate) fn lockable(path: &Path) -> io::Result<File> {
+    let file = without_links(
+        OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600),
+    )
+    .open(path)?;
+    check_file(path, &file)?;
+    Ok(file)
+}
+
+/// Neither a link's target, nor a pipe that keeps whoever opens it waiting.
+fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.custom_flags(flags.bits().cast_signed())
+}
+
+fn existing(options: &mut OpenOptions, path: &Path) -> io::Result<Option<File>> {
+    match without_links(options).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("`{}` cannot be opened as a file of ours: {error}", path.display()),
+        )),
+    }
+}
+
+fn check_file(path: &Path, file: &File) -> io::Result<Metadata> {
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(refused(path, "is not a file", "remove it"));
+    }
+    refuse_others(path, &found)?;
+    Ok(found)
+}
+
+fn refuse_others(path: &Path, found: &Metadata) -> io::Result<()> {
+    if found.uid() == rustix::process::geteuid().as_raw() {
+        Ok(())
+    } else {
+        Err(refused(path, "belongs to somebody else", "name another folder"))
+    }
+}
+
+fn refused(path: &Path, what: &str, remedy: &str) -> io::Error {
+    let text = format!("`{}` {what}: {remedy}", path.display());
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn a_folder_is_made_private_and_one_that_others_may_write_to_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a/b");
+        folder(&path).unwrap();
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
+        chmod(&path, 0o755);
+        folder(&path).unwrap();
+        for lax in [0o775, 0o757, 0o777] {
+            chmod(&path, lax);
+            let error = folder(&path).unwrap_err().to_string();
+            assert!(error.contains("can be written by others"), "{error}");
+            assert_eq!(mode(&path), lax, "it is not mended in silence");
+        }
+    }
+
+    #[test]
+    fn links_pipes_and_what_is_no_folder_are_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let [file, link, pipe] = ["file", "link", "pipe"].map(|name| home.path().join(name));
+        fs::write(&file, "x").unwrap();
+        chmod(&file, 0o600);
+        symlink(&file, &link).unwrap();
+        let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status();
+        assert!(made.unwrap().success());
+        assert!(open(&file).unwrap().is_some());
+        assert!(open(&home.path().join("none")).unwrap().is_none());
+        for refused in [&link, &pipe] {
+            assert!(open(refused).is_err() && tighten(refused).is_err(), "{refused:?}");
+        }
+        assert!(lockable(&link).is_err());
+        assert!(check_folder(&file).is_err());
+        fs::remove_file(&link).unwrap();
+        symlink(home.path(), &link).unwrap();
+        assert!(check_folder(&link).is_err());
+    }
+
+    #[test]
+    fn a_file_that_others_could_use_is_refused_or_tightened() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        fs::write(&file, "x").unwrap();
+        for lax in [0o644, 0o640, 0o602, 0o660] {
+            chmod(&file, lax);
+            assert!(open(&file).is_err(), "{lax:o}");
+        }
+        for lax in [0o620, 0o602] {
+            chmod(&file, lax);
+            assert!(tighten(&file).is_err(), "{lax:o}");
+        }
+        chmod(&file, 0o644);
+        tighten(&file).unwrap();
+        assert_eq!(mode(&file), 0o600);
+    }
+
+    #[test]
+    fn what_belongs_to_somebody_else_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        // Only root can give a folder away; to all others `/` is somebody else's.
+        let theirs = if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(home.path(), Some(12_345), None).unwrap();
+            home.path()
+        } else {
+            Path::new("/")
+        };
+        let error = check_folder(theirs).unwrap_err().to_string();
+        assert!(error.contains("belongs to somebody else"), "{error}");
+    }
+}
