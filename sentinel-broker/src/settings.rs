@@ -9,7 +9,7 @@ use sentinel_store::{AccountId, Generation, PolicyPath, ProfileName};
 use crate::arn::Arn;
 use crate::{Caller, Home, SessionNameRole, SourceIdentityFormat};
 
-/// The settings of a broker. The defaults are those of `interface.md`.
+/// The settings of a broker.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where the main document lies.

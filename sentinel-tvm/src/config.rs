@@ -71,7 +71,7 @@ impl Reader<'_> {
 }
 
 impl Config {
-    /// Reads the variables of `interface.md` by way of `variable`.
+    /// Reads the variables that the crate documentation lists, by way of `variable`.
     ///
     /// # Errors
     /// Every variable that is missing or malformed.
