@@ -6,6 +6,8 @@ mod agreement;
 #[cfg(test)]
 mod allocations;
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod decisions;
