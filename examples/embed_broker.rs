@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (request_id, home) = (format!("of-{user}"), Home::from_arn(&arn).ok_or("no ARN")?);
         let call = Call { request_id, home, deadline, source_ip: None, function_version: None };
         let verified = VerifiedIdentity { user_arn: &arn, account, organization: None };
-        let caller = broker.identify(&call, Some(&verified))?;
+        let caller = broker.identify(&call, &verified)?;
         let vend = Vend { profile: ProfileName::parse("production")?, duration: None };
         match broker.vend(&call, &caller, &vend).await.map(|vended| vended.credentials) {
             Ok(made) => println!("{user}: {} until {}", made.access_key_id, made.expiration),

@@ -59,6 +59,9 @@ impl Incoming {
     pub(crate) fn read(event: &Value) -> Option<Self> {
         let event = Event::deserialize(event).ok()?;
         let request_id = event.request_context.and_then(|context| context.request_id);
+        // It goes into records: nothing else than an id.
+        let request_id = request_id
+            .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
         if event.kind.as_deref() == Some("TOKEN") {
             let id = ShownId::of(event.authorization_token.into_iter());
             return Some(Self { id, arn: event.method_arn, shape: Shape::Policy, request_id });

@@ -2,6 +2,7 @@
 //! first.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -102,6 +103,13 @@ impl Call {
         tokio::time::timeout_at(self.deadline, future).await.map_err(|_| OutOfTime)
     }
 
+    /// What the client is told of a session store that failed; the cause is for
+    /// the diagnostics.
+    pub(crate) fn store_failed(&self, error: &StoreError) -> Denial {
+        tracing::warn!(request_id = self.request_id, cause = ?error, "the session store failed");
+        Denial::store(error)
+    }
+
     /// The same for a store, whose silence is its being unavailable.
     pub(crate) async fn ask<T>(
         &self,
@@ -133,61 +141,55 @@ impl Broker {
     /// # Errors
     /// `IAM_AUTH_REQUIRED`, or `FORBIDDEN` for an account that is not trusted.
     /// Either is recorded as an event.
-    pub fn identify(
-        &self,
-        call: &Call,
-        verified: Option<&VerifiedIdentity<'_>>,
-    ) -> Result<Caller, Denial> {
+    pub fn identify(&self, call: &Call, verified: &VerifiedIdentity<'_>) -> Result<Caller, Denial> {
         let own = std::slice::from_ref(&call.home.account);
         let trusted = self.settings.trusted_accounts.as_deref().unwrap_or(own);
-        let result = match verified {
-            None => Err(IdentityError::Unsupported),
-            Some(verified) => {
-                let Settings { session_name_roles, source_identity, .. } = &self.settings;
-                Caller::from_verified(verified, trusted, session_name_roles, *source_identity)
-            }
+        let Settings { session_name_roles, source_identity, .. } = &self.settings;
+        Caller::from_verified(verified, trusted, session_name_roles, *source_identity)
+            .map_err(|error| self.refuse_identity(call, Some(verified.user_arn), error))
+    }
+
+    /// Refuses a request of which nothing was verified, and records it.
+    #[must_use]
+    pub fn refuse_unverified(&self, call: &Call) -> Denial {
+        self.refuse_identity(call, None, IdentityError::Unsupported)
+    }
+
+    fn refuse_identity(&self, call: &Call, arn: Option<&str>, error: IdentityError) -> Denial {
+        let denial = match error {
+            IdentityError::Vended => Denial::new(
+                Code::IamAuthRequired,
+                "these credentials were vended by Sentinel: sign with the ones that you asked for \
+                 them with",
+            ),
+            IdentityError::Unsupported | IdentityError::AccountMismatch => Denial::new(
+                Code::IamAuthRequired,
+                "sign the request's headers with SigV4 (service `execute-api`), as an IAM user or \
+                 an assumed role",
+            ),
+            IdentityError::UntrustedAccount => Denial::new(
+                Code::Forbidden,
+                "your account is not one that Sentinel serves; sign with credentials of another, \
+                 or ask whoever runs Sentinel to trust it",
+            ),
         };
-        result.map_err(|error| {
-            let denial = match error {
-                IdentityError::Vended => Denial::new(
-                    Code::IamAuthRequired,
-                    "these credentials were vended by Sentinel: sign with the ones that you \
-                     asked for them with",
-                ),
-                IdentityError::Unsupported | IdentityError::AccountMismatch => Denial::new(
-                    Code::IamAuthRequired,
-                    "sign the request's headers with SigV4 (service `execute-api`), as an IAM user \
-                     or an assumed role",
-                ),
-                IdentityError::UntrustedAccount => Denial::new(
-                    Code::Forbidden,
-                    "your account is not one that Sentinel serves; sign with credentials of \
-                     another, or ask whoever runs Sentinel to trust it",
-                ),
-            };
-            tracing::info!(request_id = call.request_id, %error, "refused an identity");
-            let event = Event {
-                code: Some(denial.code.as_str().to_owned()),
-                by: verified.map(|verified| verified.user_arn.chars().take(256).collect()),
-                reason: Some(error.to_string()),
-                ..self.event("identity_refused", call)
-            };
-            match self.record_event(event) {
-                Ok(()) => denial,
-                Err(denial) => denial,
-            }
-        })
+        tracing::info!(request_id = call.request_id, %error, "refused an identity");
+        let event = Event {
+            code: Some(denial.code.as_str().to_owned()),
+            by: arn.map(|arn| arn.chars().take(256).collect()),
+            reason: Some(error.to_string()),
+            ..self.event("identity_refused", call)
+        };
+        self.record_event(event).err().unwrap_or(denial)
     }
 
     /// Refuses a caller who is revoked as a whole: what every route asks that
     /// does not ask for more.
     pub(crate) async fn not_revoked(&self, call: &Call, caller: &Caller) -> Result<(), Denial> {
         let Some(SessionTable { store, .. }) = &self.sessions else { return Ok(()) };
-        let gate = call.ask(store.gate(&caller.key)).await.map_err(|error| {
-            tracing::warn!(request_id = call.request_id, %error, cause = ?error, "no gate");
-            Denial::store(&error)
-        })?;
-        match gate.blocked(self.clock.now()) {
+        let gate = call.ask(store.gate(&caller.key)).await;
+        let gate = gate.map_err(|error| call.store_failed(&error))?;
+        match gate.blocked(self.now()) {
             Some(_) => Err(Denial::revoked()),
             None => Ok(()),
         }
@@ -217,6 +219,17 @@ impl Broker {
         }
     }
 
+    /// Whether `caller` may do anything as an operator.
+    pub(crate) async fn may_operate(&self, call: &Call, caller: &Caller) -> Result<bool, Denial> {
+        if Operation::ALL.into_iter().any(|it| self.is_configured_operator(caller, it)) {
+            return Ok(true);
+        }
+        let main = self.policies.main(call).await?;
+        Ok(main.is_some_and(|main| {
+            Operation::ALL.into_iter().any(|it| main.policy.may_operate(&caller.user, it))
+        }))
+    }
+
     fn is_configured_operator(&self, caller: &Caller, operation: Operation) -> bool {
         match operation {
             Operation::ListSessions | Operation::Revoke => {
@@ -232,7 +245,7 @@ impl Broker {
 
     /// An event of this call, to be completed.
     pub(crate) fn event(&self, name: &'static str, call: &Call) -> Event {
-        Event { request_id: Some(call.request_id.clone()), ..Event::new(name, self.clock.now()) }
+        Event { request_id: Some(call.request_id.clone()), ..Event::new(name, self.now()) }
     }
 
     /// Records an event; what could not be recorded must not be answered.
@@ -240,11 +253,19 @@ impl Broker {
         self.record(&Record::Event(Box::new(event)))
     }
 
+    /// Writes a record. A sink that panics has not written it either.
     pub(crate) fn record(&self, record: &Record) -> Result<(), Denial> {
-        self.sink.write(record).map_err(|error| {
-            tracing::error!(cause = ?error, "a record could not be written");
-            Denial::unavailable()
-        })
+        match catch_unwind(AssertUnwindSafe(|| self.sink.write(record))) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::error!(cause = ?error, "a record could not be written");
+                Err(Denial::unavailable())
+            }
+            Err(_) => {
+                tracing::error!("a record could not be written: its sink panicked");
+                Err(Denial::unavailable())
+            }
+        }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

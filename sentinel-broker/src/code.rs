@@ -171,7 +171,7 @@ impl Denial {
     pub(crate) fn unavailable() -> Self {
         Self::new(
             Code::StoreUnavailable,
-            "Sentinel cannot reach what it needs to decide, so nothing was vended; try again as \
+            "Sentinel cannot reach what it needs, so this was not done; try again as \
              Retry-After says",
         )
     }

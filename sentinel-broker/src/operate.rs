@@ -130,7 +130,7 @@ impl Broker {
                 Code::InvalidRequest,
                 "`cursor` is not one that this list gave; begin again without it",
             ),
-            _ => store_failed(call, &error),
+            _ => call.store_failed(&error),
         };
         let page =
             call.ask(store.sessions(&listing, query.cursor.as_ref())).await.map_err(failed)?;
@@ -143,7 +143,7 @@ impl Broker {
             }
             if !gates.contains_key(&session.caller) {
                 let gate = call.ask(store.gate(&session.caller)).await;
-                let gate = gate.map_err(|error| store_failed(call, &error))?;
+                let gate = gate.map_err(|error| call.store_failed(&error))?;
                 gates.insert(session.caller.clone(), gate);
             }
             let Some(gate) = gates.get(&session.caller) else { continue };
@@ -285,7 +285,7 @@ impl Broker {
                 Err(StoreError::NotFound) => {
                     Err(Denial::new(Code::NotFound, "there is no such session"))
                 }
-                Err(error) => Err(store_failed(call, &error)),
+                Err(error) => Err(call.store_failed(&error)),
             },
         }
     }
@@ -383,9 +383,4 @@ fn view(session: Session, state: SessionState) -> SessionView {
         expires: session.expires,
         state,
     }
-}
-
-fn store_failed(call: &Call, error: &StoreError) -> Denial {
-    tracing::warn!(request_id = call.request_id, cause = ?error, "the session store failed");
-    Denial::store(error)
 }

@@ -21,7 +21,7 @@ use sentinel_store::{
 use crate::lifetime::{Bounds, Lifetime};
 use crate::{
     AssumeRole, Broker, Call, Caller, Cap, Code, Credentials, Denial, Governing, IssueError,
-    Issued, SessionTable, SourceIdentity, random,
+    SessionTable, SourceIdentity, random,
 };
 
 /// What is asked for.
@@ -55,6 +55,13 @@ struct Tracked {
     secret: SessionSecret,
 }
 
+/// What the record says of credentials that were issued: nothing secret.
+struct IssuedRecord {
+    access_key_id: String,
+    expiration: DateTime<Utc>,
+    request_id: Option<String>,
+}
+
 /// What has become known of a vend so far: what its record will say.
 struct Progress<'a> {
     call: &'a Call,
@@ -68,7 +75,7 @@ struct Progress<'a> {
     tracked: Option<Tracked>,
     source_identity: Option<SourceIdentity>,
     lifetime: Option<Lifetime>,
-    issued: Option<Issued>,
+    issued: Option<IssuedRecord>,
     withheld: bool,
 }
 
@@ -119,7 +126,7 @@ impl Broker {
         let governing = governing?;
         progress.policy = Some(governing.document.used.clone());
         progress.policy_stale = governing.document.stale;
-        let gate = gate.map_err(|error| store_failed(call, &error))?;
+        let gate = gate.map_err(|error| call.store_failed(&error))?;
         if gate.as_ref().is_some_and(|gate| gate.blocked_on(&vend.profile, now).is_some()) {
             return Err(Denial::revoked());
         }
@@ -157,7 +164,6 @@ impl Broker {
 
     fn request<'a>(&'a self, call: &Call, caller: &'a Caller, vend: &'a Vend) -> Request<'a> {
         Request {
-            caller: caller.in_policy(),
             source_ip: call.source_ip,
             mode: Some(Mode::Server),
             session_table: self.sessions.as_ref().map(|table| table.name.as_str()),
@@ -191,7 +197,7 @@ impl Broker {
         let tracked = match (&self.sessions, gate) {
             (Some(SessionTable { store, .. }), Some(gate)) => {
                 let secret = SessionSecret::new(self.random()?);
-                let session = self.session(progress, handle, &secret, &gate, &lifetime);
+                let session = self.session(progress, handle, &source_identity, &secret, &gate);
                 Some(Tracked { store: Arc::clone(store), session, secret })
             }
             (None, _) | (_, None) => None,
@@ -223,7 +229,11 @@ impl Broker {
         let tracking = track(call, progress.tracked.as_ref(), self.clock.as_ref());
         let (issued, unchanged) = tokio::try_join!(issuing, tracking)?;
         let expiration = issued.credentials.expiration.min(lifetime.end);
-        progress.issued = Some(issued.clone());
+        progress.issued = Some(IssuedRecord {
+            access_key_id: issued.credentials.access_key_id.clone(),
+            expiration,
+            request_id: issued.request_id,
+        });
         if !unchanged {
             progress.withheld = true;
             return Err(Denial::revoked());
@@ -244,9 +254,9 @@ impl Broker {
         &self,
         progress: &Progress<'_>,
         handle: SessionHandle,
+        source_identity: &SourceIdentity,
         secret: &SessionSecret,
         gate: &Gate,
-        lifetime: &Lifetime,
     ) -> Session {
         let Progress { call, caller, vend, now, .. } = *progress;
         Session {
@@ -257,14 +267,10 @@ impl Broker {
             profile: vend.profile.clone(),
             account: caller.account.clone(),
             principal: caller.principal.clone(),
-            source_identity: self
-                .settings
-                .source_identity
-                .of_session(&caller.key, &handle)
-                .to_string(),
+            source_identity: source_identity.to_string(),
             request_id: call.request_id.clone(),
             created: now,
-            expires: lifetime.end,
+            expires: progress.lifetime.map_or(now, |lifetime| lifetime.end),
             epochs: gate.epochs(&vend.profile),
             generation: self.settings.generation,
             ended: None,
@@ -304,16 +310,11 @@ async fn track(
     clock: &dyn sentinel_store::Clock,
 ) -> Result<bool, Denial> {
     let Some(Tracked { store, session, .. }) = tracked else { return Ok(true) };
-    call.ask(store.create_session(session)).await.map_err(|error| store_failed(call, &error))?;
+    call.ask(store.create_session(session)).await.map_err(|error| call.store_failed(&error))?;
     let gate =
-        call.ask(store.gate(&session.caller)).await.map_err(|error| store_failed(call, &error))?;
+        call.ask(store.gate(&session.caller)).await.map_err(|error| call.store_failed(&error))?;
     Ok(gate.epochs(&session.profile) == session.epochs
         && gate.blocked_on(&session.profile, clock.now()).is_none())
-}
-
-fn store_failed(call: &Call, error: &StoreError) -> Denial {
-    tracing::warn!(request_id = call.request_id, cause = ?error, "the session store failed");
-    Denial::store(error)
 }
 
 fn issue_failed(call: &Call, request: &AssumeRole, error: &IssueError) -> Denial {
@@ -381,13 +382,8 @@ impl Progress<'_> {
             duration_s: lifetime
                 .and_then(|lifetime| (lifetime.end - self.now).to_std().ok())
                 .map(|length| length.as_secs()),
-            expiration: vended
-                .zip(lifetime)
-                .map(|(issued, lifetime)| issued.credentials.expiration.min(lifetime.end)),
-            access_key_id: self
-                .issued
-                .as_ref()
-                .map(|issued| issued.credentials.access_key_id.clone()),
+            expiration: vended.map(|issued| issued.expiration),
+            access_key_id: self.issued.as_ref().map(|issued| issued.access_key_id.clone()),
             sts_request_id: self.issued.as_ref().and_then(|issued| issued.request_id.clone()),
             approval: None,
             break_glass: None,

@@ -1,6 +1,5 @@
 //! Who the TVM takes a caller for.
 
-use sentinel_policy::Operation;
 use serde::Serialize;
 
 use crate::{Broker, Call, Caller, Denial};
@@ -28,10 +27,7 @@ impl Broker {
     /// used makes nobody an operator.
     pub async fn whoami(&self, call: &Call, caller: &Caller) -> Result<Whoami, Denial> {
         self.not_revoked(call, caller).await?;
-        let mut operator = false;
-        for operation in Operation::ALL {
-            operator |= self.may(call, caller, operation).await.unwrap_or(false);
-        }
+        let operator = self.may_operate(call, caller).await.unwrap_or(false);
         Ok(Whoami {
             user: caller.user.clone(),
             caller: caller.key.to_string(),

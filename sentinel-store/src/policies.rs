@@ -85,7 +85,7 @@ impl fmt::Debug for PolicyText {
 ///
 /// # Contract
 /// - A document that was written is seen by the next read.
-/// - [`StoreError::NotFound`] says that there is no such document, and nothing
+/// - From [`policy`](Self::policy), [`StoreError::NotFound`] says that there is no such document, and nothing
 ///   else does: a store that cannot tell says `Unavailable`.
 /// - [`names`](Self::names) lists the last parts of the paths right under
 ///   `root`, each once, in any order.

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-/// A text that no log, error, panic message or `Debug` shows.
-#[derive(Clone, PartialEq, Eq)]
+use subtle::ConstantTimeEq;
+
+/// A text that no log, error, panic message or `Debug` shows. Two are compared in
+/// constant time.
+#[derive(Clone)]
 pub struct Secret(Box<str>);
 
 impl Secret {
@@ -19,6 +22,14 @@ impl Secret {
         &self.0
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

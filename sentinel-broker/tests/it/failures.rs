@@ -6,7 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sentinel_broker::{Code, Denial, Vended};
 use sentinel_store::conformance::{Call, Failure, Faults, Hook, Moment, Operation, Which};
-use sentinel_store::{Clock, Effect, Generation, Listing, SessionState, SessionStore, StoreError};
+use sentinel_store::{
+    AuditError, AuditSink, Clock, Effect, Generation, Listing, Record, SessionState, SessionStore,
+    StoreError,
+};
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World};
 
@@ -177,13 +180,14 @@ async fn invariant_1_a_revoked_caller_is_refused_whatever_fails_besides() {
     for operation in [Operation::Policy, Operation::Names, Operation::CreateSession, ASSUME_ROLE] {
         for failure in Failure::ALL {
             faults.fail(Which::Operation(operation), Moment::Before, failure);
-            assert!(world.vend("alice", "production").await.is_err());
+            let result = world.vend("alice", "production").await;
+            assert_eq!(code(&result), Some(Code::SessionRevoked), "{operation:?} {failure:?}");
             faults.mend();
         }
     }
 }
 
-/// Panics at the first call of one operation.
+/// Panics after each call of one operation.
 #[derive(Debug)]
 struct Panicking(Operation);
 
@@ -211,4 +215,35 @@ async fn invariant_5_a_panic_is_recorded_like_any_refusal_and_ends_the_session()
         assert_eq!((record.effect, record.code.as_str()), (Effect::Deny, "INTERNAL_ERROR"));
         assert!(!states(&world).await.contains(&SessionState::Active), "{operation:?}");
     }
+}
+
+/// A log whose writer panics.
+#[derive(Debug)]
+struct PanickingSink;
+
+impl AuditSink for PanickingSink {
+    fn write(&self, _: &Record) -> Result<(), AuditError> {
+        panic!("told to")
+    }
+}
+
+#[tokio::test]
+async fn invariant_1_a_log_that_panics_lets_nothing_leave_and_ends_the_session() {
+    let world = World::with(ALICE, Plan { sink: Some(Arc::new(PanickingSink)), ..Plan::default() });
+    let result = world.vend("alice", "production").await;
+    assert_eq!(code(&result), Some(Code::StoreUnavailable));
+    assert_eq!(states(&world).await, [SessionState::Ended]);
+}
+
+#[tokio::test]
+async fn whoami_reads_the_policy_once_when_it_cannot_be_read() {
+    let faults = Faults::new();
+    faults.fail(Which::Operation(Operation::Policy), Moment::Before, Failure::Throttled);
+    let world = world(&faults);
+    let alice = world.caller("alice");
+    let before = faults.calls().len();
+    let said = world.broker.whoami(&crate::world::call(), &alice).await.unwrap();
+    assert!(!said.operator);
+    let calls = faults.calls().split_off(before);
+    assert_eq!(calls, [Operation::Gate, Operation::Policy]);
 }

@@ -15,8 +15,8 @@ use sentinel_store::conformance::{
     Faults, FaultyPolicies, FaultySessions, FaultySink, Hook, Moment, Operation,
 };
 use sentinel_store::{
-    AccountId, Clock, Decision, Event, MemoryPolicies, MemorySessions, MemorySink, PolicyPath,
-    ProfileName, Record, StoreError,
+    AccountId, AuditSink, Clock, Decision, Event, MemoryPolicies, MemorySessions, MemorySink,
+    PolicyPath, ProfileName, Record, StoreError,
 };
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -116,6 +116,8 @@ pub(crate) struct Plan {
     pub(crate) hook: Arc<dyn Hook>,
     /// What every write of the sink passes.
     pub(crate) sink_faults: Arc<Faults>,
+    /// Another sink than the one in memory.
+    pub(crate) sink: Option<Arc<dyn AuditSink>>,
 }
 
 impl Plan {
@@ -135,6 +137,7 @@ impl Default for Plan {
             tracked: true,
             hook: Faults::new(),
             sink_faults: Faults::new(),
+            sink: None,
         }
     }
 }
@@ -166,7 +169,9 @@ impl World {
             issuer: issuer.clone(),
             clock: clock.clone(),
             random: random.clone(),
-            sink: Arc::new(FaultySink::new(sink.clone(), plan.sink_faults)),
+            sink: plan
+                .sink
+                .unwrap_or_else(|| Arc::new(FaultySink::new(sink.clone(), plan.sink_faults))),
         };
         let broker = Broker::new(plan.settings, parts);
         Self { broker, policies, sessions, issuer, clock, random, sink }
@@ -201,7 +206,7 @@ impl World {
             Some(_) => format!("arn:aws:sts::{ACCOUNT}:assumed-role/{user}"),
         };
         let verified = VerifiedIdentity { user_arn: &arn, account: ACCOUNT, organization: None };
-        self.broker.identify(&call(), Some(&verified)).unwrap()
+        self.broker.identify(&call(), &verified).unwrap()
     }
 
     /// The decision records so far.
