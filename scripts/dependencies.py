@@ -43,7 +43,7 @@ IMPURE = re.compile(
 # The authorizer is cold-started in front of other APIs on every path: it checks a session and
 # nothing more.
 AUTHORIZER_MUST_NOT_USE = re.compile(
-    r"sentinel-(policy|broker|tvm|cli|testkit)"
+    r"sentinel-(policy|broker|tvm|cli)"
     r"|granit-parser|serde-saphyr|serde_yaml|serde_norway|yaml-rust.*"
     r"|aws-sdk-(sts|ssm|sso|ssooidc).*"
     r"|redb|chrono-tz|clap|hyper-server|axum"
@@ -117,7 +117,7 @@ def store_stands_alone() -> list[str]:
 
 def broker_has_no_adapter() -> list[str]:
     """`sentinel-broker`: no Lambda, no AWS client, no HTTP, so that any service can embed it."""
-    unwanted = re.compile(r"sentinel-(tvm|authorizer|cli|testkit)|aws-.*|lambda.*|http|hyper.*|redb")
+    unwanted = re.compile(r"sentinel-(tvm|authorizer|cli)|aws-.*|lambda.*|http|hyper.*|redb")
     return [
         f"sentinel-broker depends on `{name}`: cargo tree -p sentinel-broker -e normal -i {name}"
         for name in sorted(names("sentinel-broker"))

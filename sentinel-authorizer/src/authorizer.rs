@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use sentinel_store::{
-    AuditSink, Clock, Event, Generation, Record, Refusal, Session, SessionId, SessionStore,
-    StoreError, VerifyError, verify_session,
+    AuditSink, Clock, Event, EventKind, Generation, Record, Refusal, Session, SessionId,
+    SessionStore, StoreError, VerifyError, verify_session,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -114,7 +114,7 @@ impl Authorizer {
             session: handle,
             code: Some(code.to_owned()),
             request_id: Some(request_id.to_owned()),
-            ..Event::new("authorizer_refusal", self.clock.now())
+            ..Event::new(EventKind::AuthorizerRefusal, self.clock.now())
         };
         let record = Record::Event(Box::new(event));
         let written = std::panic::catch_unwind(AssertUnwindSafe(|| self.sink.write(&record)));

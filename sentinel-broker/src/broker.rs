@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sentinel_policy::Operation;
 use sentinel_store::{
-    AccountId, AuditSink, Clock, Event, PolicyStore, Record, SessionStore, StoreError,
+    AccountId, AuditSink, Clock, Event, EventKind, PolicyStore, Record, SessionStore, StoreError,
 };
 use tokio::time::Instant;
 
@@ -130,12 +130,6 @@ impl Broker {
         Self { settings, policies, sessions, issuer, clock, random, sink }
     }
 
-    /// What it was set up with.
-    #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     /// The caller of a verified identity, if it is one that is served.
     ///
     /// # Errors
@@ -178,7 +172,7 @@ impl Broker {
             code: Some(denial.code.as_str().to_owned()),
             by: arn.map(|arn| arn.chars().take(256).collect()),
             reason: Some(error.to_string()),
-            ..self.event("identity_refused", call)
+            ..self.event(EventKind::IdentityRefused, call)
         };
         self.record_event(event).err().unwrap_or(denial)
     }
@@ -244,8 +238,8 @@ impl Broker {
     }
 
     /// An event of this call, to be completed.
-    pub(crate) fn event(&self, name: &'static str, call: &Call) -> Event {
-        Event { request_id: Some(call.request_id.clone()), ..Event::new(name, self.now()) }
+    pub(crate) fn event(&self, kind: EventKind, call: &Call) -> Event {
+        Event { request_id: Some(call.request_id.clone()), ..Event::new(kind, self.now()) }
     }
 
     /// Records an event; what could not be recorded must not be answered.

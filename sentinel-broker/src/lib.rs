@@ -2,7 +2,7 @@
 
 mod arn;
 mod broker;
-mod code;
+mod denial;
 mod identity;
 mod issuer;
 mod lifetime;
@@ -17,15 +17,14 @@ mod vend;
 mod whoami;
 
 pub use broker::{Broker, Call, Home, Parts, SessionTable};
-pub use code::{Code, Denial};
+pub use denial::{Code, Denial};
 pub use identity::{
     Caller, IdentityError, SessionNameRole, SessionNameRoleError, VerifiedIdentity,
 };
 pub use issuer::{AssumeRole, Credentials, IssueError, Issued, Issuer};
 pub use lifetime::{Cap, STS_MAX_SECONDS, STS_MIN_SECONDS};
 pub use local::{LocalIdentity, LocalIssuer};
-pub use operate::{ListSessions, Revocation, SessionList, SessionView, Target, parse_user};
-pub use policies::{Governing, LoadedPolicy};
+pub use operate::{GateView, ListSessions, SessionList, SessionView, Target, parse_user};
 pub use profiles::{ProfileList, ProfileView};
 pub use random::{OsRandom, Random, RandomError};
 pub use settings::{OperatorArn, RoleArnTemplate, Settings};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sentinel_policy::Operation;
 use sentinel_store::{
-    AccountId, Block, CallerKey, Cursor, Event, Gate, GateAction, GateChange, Listing, ProfileName,
-    Scope, Session, SessionHandle, SessionState, SessionStore, StoreError,
+    AccountId, Block, CallerKey, Cursor, Event, EventKind, Gate, GateAction, GateChange, Listing,
+    ProfileName, Scope, Session, SessionHandle, SessionState, SessionStore, StoreError,
 };
 use serde::Serialize;
 
@@ -68,7 +68,7 @@ pub enum Target {
 
 /// The answer to a revocation or a reinstatement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Revocation {
+pub struct GateView {
     /// Who: the caller key.
     pub user: CallerKey,
     /// On which profile, unless as a whole.
@@ -183,7 +183,7 @@ impl Broker {
         target: &Target,
         reason: &str,
         length: Option<Duration>,
-    ) -> Result<Revocation, Denial> {
+    ) -> Result<GateView, Denial> {
         let store = self.operator(call, caller, Operation::Revoke).await?;
         let (key, scope) = self.resolve(call, store, target).await?;
         let at = self.now();
@@ -197,7 +197,8 @@ impl Broker {
             ),
         };
         let block = Block { until, by: caller.key.to_string(), reason: reason.to_owned(), at };
-        let event = self.change_event("revocation", call, caller, target, (&key, &scope), reason);
+        let event =
+            self.change_event(EventKind::Revocation, call, caller, target, (&key, &scope), reason);
         let change = GateChange { scope, action: GateAction::Revoke(block) };
         self.change(call, store, &key, &change, event).await
     }
@@ -212,7 +213,7 @@ impl Broker {
         caller: &Caller,
         target: &Target,
         reason: &str,
-    ) -> Result<Revocation, Denial> {
+    ) -> Result<GateView, Denial> {
         let store = self.operator(call, caller, Operation::Reinstate).await?;
         let (key, scope) = self.resolve(call, store, target).await?;
         if key == caller.key {
@@ -221,8 +222,14 @@ impl Broker {
                 "nobody reinstates themselves; ask another operator",
             ));
         }
-        let event =
-            self.change_event("reinstatement", call, caller, target, (&key, &scope), reason);
+        let event = self.change_event(
+            EventKind::Reinstatement,
+            call,
+            caller,
+            target,
+            (&key, &scope),
+            reason,
+        );
         let change = GateChange { scope, action: GateAction::Reinstate };
         self.change(call, store, &key, &change, event).await
     }
@@ -244,7 +251,7 @@ impl Broker {
                 principal: Some(caller.principal.clone()),
                 reason: Some(operation.as_str().to_owned()),
                 code: Some(Code::Forbidden.as_str().to_owned()),
-                ..self.event("operation_refused", call)
+                ..self.event(EventKind::OperationRefused, call)
             })?;
             Err(Denial::new(
                 Code::Forbidden,
@@ -300,7 +307,7 @@ impl Broker {
         key: &CallerKey,
         change: &GateChange,
         event: Event,
-    ) -> Result<Revocation, Denial> {
+    ) -> Result<GateView, Denial> {
         let lets_in = match change.action {
             GateAction::Revoke(_) => false,
             GateAction::Reinstate => true,
@@ -326,7 +333,7 @@ impl Broker {
             }
         };
         let state = gate.state(&change.scope);
-        let answer = Revocation {
+        let answer = GateView {
             user: key.clone(),
             profile: match &change.scope {
                 Scope::Caller => None,
@@ -346,7 +353,7 @@ impl Broker {
     /// What a revocation or reinstatement is recorded as, before it is done.
     fn change_event(
         &self,
-        name: &'static str,
+        kind: EventKind,
         call: &Call,
         by: &Caller,
         target: &Target,
@@ -366,7 +373,7 @@ impl Broker {
                 Target::OnProfile(..) | Target::Caller(_) => None,
             },
             reason: Some(reason.to_owned()),
-            ..self.event(name, call)
+            ..self.event(kind, call)
         }
     }
 }

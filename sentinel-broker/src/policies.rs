@@ -16,23 +16,23 @@ use crate::{Call, Denial, Settings};
 
 /// A document that was compiled, and which it is.
 #[derive(Clone, Debug)]
-pub struct LoadedPolicy {
+pub(crate) struct LoadedPolicy {
     /// The compiled document.
-    pub policy: Arc<Policy>,
+    pub(crate) policy: Arc<Policy>,
     /// Which it is, for the record.
-    pub used: PolicyUsed,
+    pub(crate) used: PolicyUsed,
     /// Whether the store could not be asked whether it is still the newest, or
     /// still the one that governs.
-    pub stale: bool,
+    pub(crate) stale: bool,
 }
 
 /// What governs a profile.
 #[derive(Clone, Debug)]
-pub struct Governing {
+pub(crate) struct Governing {
     /// The document with the rules.
-    pub document: LoadedPolicy,
+    pub(crate) document: LoadedPolicy,
     /// Whether it is the main document, which alone may name roles.
-    pub is_main: bool,
+    pub(crate) is_main: bool,
 }
 
 /// More names than this under one root are not listed: something else than

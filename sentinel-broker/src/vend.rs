@@ -14,14 +14,15 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use sentinel_policy::{Facts, Mode, Request, RoleArn, Verdict};
 use sentinel_store::{
-    Decision as DecisionRecord, Effect, Gate, PolicyUsed, ProfileName, Record, Session,
-    SessionHandle, SessionId, SessionSecret, SessionStore, StoreError,
+    self as store, DecisionRecord, Gate, PolicyUsed, ProfileName, Record, Session, SessionHandle,
+    SessionId, SessionSecret, SessionStore, StoreError,
 };
 
 use crate::lifetime::{Bounds, Lifetime};
+use crate::policies::Governing;
 use crate::{
-    AssumeRole, Broker, Call, Caller, Cap, Code, Credentials, Denial, Governing, IssueError,
-    SessionTable, SourceIdentity, random,
+    AssumeRole, Broker, Call, Caller, Cap, Code, Credentials, Denial, IssueError, SessionTable,
+    SourceIdentity, random,
 };
 
 /// What is asked for.
@@ -347,9 +348,9 @@ impl Progress<'_> {
     fn record(&self, code: Option<Code>) -> Record {
         let Self { call, caller, vend, .. } = self;
         let effect = match code {
-            None => Effect::Allow,
-            Some(Code::ApprovalRequired) => Effect::RequireApproval,
-            Some(_) => Effect::Deny,
+            None => store::Verdict::Allow,
+            Some(Code::ApprovalRequired) => store::Verdict::RequireApproval,
+            Some(_) => store::Verdict::Deny,
         };
         let vended = self.issued.as_ref().filter(|_| code.is_none());
         let (rule, rule_index, reason) = match self.rule.clone() {

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use clap::builder::styling::{AnsiColor, Style};
+use sentinel_policy::is_unprintable;
 use serde::Serialize;
 
 use crate::Failure;
@@ -136,7 +137,8 @@ pub(crate) fn paint(colors: bool, color: AnsiColor, text: &str) -> String {
     }
 }
 
-/// Text of somebody else on its way to a terminal: no escape sequences.
+/// Text of somebody else on its way to a terminal: no escape sequences, and
+/// nothing that reorders or hides what stands beside it.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }

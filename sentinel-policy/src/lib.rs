@@ -29,7 +29,7 @@ pub use condition::{
     ModeSet, Network, NetworkError, OsType, OsVersion, Pattern, UserPattern, Window,
 };
 pub use decision::{Decision, MatchedRule, Requirements, Verdict};
-pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, is_unprintable};
 pub use document::Document;
 pub use duration::{DurationError, parse_duration};
 pub use explain::{Explanation, Outcome, Step, Unmet};

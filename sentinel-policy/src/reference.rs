@@ -1,4 +1,4 @@
-//! The plain evaluator: the language read off the design, rule by rule, over
+//! The plain evaluator: the language as `docs/policy-reference.md` has it, rule by rule, over
 //! the checked document. It is what the compiled evaluator is held to, and it
 //! shares nothing with it but the meaning of a single condition. Slow, and
 //! meant to be.

@@ -25,8 +25,8 @@ mod sessions;
 mod verify;
 
 pub use audit::{
-    AuditError, AuditSink, Decision, Effect, Event, JsonLines, Metered, Metrics, PolicyUsed,
-    Record, rfc3339, rfc3339_option,
+    AuditError, AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metered, Metrics,
+    PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,
 };
 pub use clock::{Clock, SystemClock};
 pub use error::StoreError;

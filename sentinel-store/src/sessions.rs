@@ -81,6 +81,28 @@ pub enum SessionState {
     Revoked,
 }
 
+impl SessionState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Ended, Self::Expired, Self::Revoked];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Ended => "ended",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// The state of that word, if it is one.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
 impl Session {
     /// What the session is at `now`, under that gate and generation. Of several
     /// reasons to refuse it the most telling one is given: revoked, ended,

@@ -147,12 +147,10 @@ pub(crate) fn list_sessions(request: &Incoming) -> Result<ListSessions, Denial> 
         user: text("user")?.map(user).transpose()?,
         profile: text("profile")?.map(profile_name).transpose()?,
         state: text("state")?
-            .map(|word| match word {
-                "active" => Ok(SessionState::Active),
-                "ended" => Ok(SessionState::Ended),
-                "expired" => Ok(SessionState::Expired),
-                "revoked" => Ok(SessionState::Revoked),
-                _ => Err(invalid("`state` is one of `active`, `ended`, `expired`, `revoked`")),
+            .map(|word| {
+                SessionState::parse(word).ok_or_else(|| {
+                    invalid("`state` is one of `active`, `ended`, `expired`, `revoked`")
+                })
             })
             .transpose()?,
         cursor: text("cursor")?.map(|text| Cursor(text.to_owned())),

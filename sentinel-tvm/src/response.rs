@@ -21,7 +21,7 @@ pub struct Response {
     pub is_base64_encoded: bool,
 }
 
-/// Credentials as the guide has them.
+/// Credentials as clients take them.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct CredentialsBody<'a> {

@@ -1,6 +1,6 @@
 """`kill -9` at random moments, while several people vend and are revoked.
 
-Invariant 2 and the promise of the design: what was acknowledged is durable. After each restart every
+Invariant 2, and guarantee 2 of SECURITY.md: what was acknowledged is durable. After each restart every
 acknowledged session is known and answers as it should, and every acknowledged revocation refuses. What
 was in flight may have happened or not, but as a whole: a revocation that blocks has also ended the
 sessions, and one that has not blocked has ended none.

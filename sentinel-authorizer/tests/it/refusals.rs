@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use sentinel_authorizer::ResponseFormat::{Policy, Simple};
 use sentinel_authorizer::Unauthorized;
 use sentinel_store::conformance::{
-    Call, Failure, Faults, FaultySessions, Hook, Moment, Operation, Which,
+    Call, Failure, Faults, Hook, HookedSessions, Moment, Operation, Which,
 };
 use sentinel_store::{
-    Block, CallerKey, Clock, GateAction, GateChange, Record, Scope, SessionStore, StoreError,
-    SystemClock,
+    Block, CallerKey, Clock, EventKind, GateAction, GateChange, Record, Scope, SessionStore,
+    StoreError, SystemClock,
 };
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ async fn invariant_7_the_client_cannot_tell_why_a_session_is_refused() {
         answers.push(answer.to_string());
         match world.sink.take().pop().unwrap() {
             Record::Event(event) => {
-                assert_eq!(event.event, "authorizer_refusal");
+                assert_eq!(event.event, EventKind::AuthorizerRefusal);
                 codes.push(event.code.unwrap());
             }
             Record::Decision(_) | Record::Metrics(_) => panic!("not an event"),
@@ -107,7 +107,7 @@ async fn invariant_1_a_store_that_fails_lets_no_session_through() {
             let faults = Faults::new();
             faults.fail(Which::Operation(Operation::Session), moment, failure);
             let world = World::over(format, |sessions| {
-                Arc::new(FaultySessions::new(sessions, faults.clone()))
+                Arc::new(HookedSessions::new(sessions, faults.clone()))
             });
             let (_, id) = world.session().await;
             assert!(!allows(&world.ask(&header(&id)).await.unwrap()), "{failure:?}");
@@ -123,7 +123,7 @@ async fn a_store_that_never_answers_is_refused_in_four_seconds() {
     let never = Duration::from_secs(3600);
     faults.delay(Which::Operation(Operation::Session), Moment::Before, never);
     let world =
-        World::over(Simple, |sessions| Arc::new(FaultySessions::new(sessions, faults.clone())));
+        World::over(Simple, |sessions| Arc::new(HookedSessions::new(sessions, faults.clone())));
     let (_, id) = world.session().await;
     let started = tokio::time::Instant::now();
     assert!(!allows(&world.ask(&header(&id)).await.unwrap()));
@@ -148,7 +148,7 @@ impl Hook for Panicking {
 #[tokio::test]
 async fn a_store_that_panics_is_refused_and_recorded() {
     let world = World::over(Simple, |sessions| {
-        Arc::new(FaultySessions::new(sessions, Arc::new(Panicking)))
+        Arc::new(HookedSessions::new(sessions, Arc::new(Panicking)))
     });
     let (_, id) = world.session().await;
     assert!(!allows(&world.ask(&header(&id)).await.unwrap()));

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use sentinel_broker::{Code, Denial, Vended};
 use sentinel_store::conformance::{Call, Failure, Faults, Hook, Moment, Operation, Which};
 use sentinel_store::{
-    AuditError, AuditSink, Clock, Effect, Generation, Listing, Record, SessionState, SessionStore,
-    StoreError,
+    AuditError, AuditSink, Clock, Generation, Listing, Record, SessionState, SessionStore,
+    StoreError, Verdict,
 };
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World};
@@ -85,7 +85,7 @@ async fn invariant_1_whatever_fails_in_a_vend_no_credentials_leave() {
                     assert!(!states.contains(&SessionState::Active), "{what}: {states:?}");
                     // And nothing says that it was vended, unless it is the very
                     // record whose acknowledgement was lost.
-                    let allowed = world.decisions().iter().any(|d| d.effect == Effect::Allow);
+                    let allowed = world.decisions().iter().any(|d| d.effect == Verdict::Allow);
                     let lost = (*operation, moment) == (Operation::Write, Moment::After);
                     assert_eq!(allowed, lost, "{what}");
                     if *operation != Operation::Write {
@@ -212,7 +212,7 @@ async fn invariant_5_a_panic_is_recorded_like_any_refusal_and_ends_the_session()
         assert_eq!(code(&result), Some(Code::InternalError), "{operation:?}");
         let decisions = world.decisions();
         let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
-        assert_eq!((record.effect, record.code.as_str()), (Effect::Deny, "INTERNAL_ERROR"));
+        assert_eq!((record.effect, record.code.as_str()), (Verdict::Deny, "INTERNAL_ERROR"));
         assert!(!states(&world).await.contains(&SessionState::Active), "{operation:?}");
     }
 }

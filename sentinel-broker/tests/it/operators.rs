@@ -5,7 +5,8 @@ use std::time::Duration;
 use sentinel_broker::{Code, ListSessions, OperatorArn, Target, parse_user};
 use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
 use sentinel_store::{
-    CallerKey, Clock, Effect, Generation, ProfileName, SessionState, VerifyError, verify_session,
+    CallerKey, Clock, EventKind, Generation, ProfileName, SessionState, Verdict, VerifyError,
+    verify_session,
 };
 
 use crate::world::{ALICE, Plan, World, call};
@@ -33,7 +34,7 @@ async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated(
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, Code::SessionRevoked);
     let record = world.decisions().pop().unwrap();
-    assert_eq!((record.effect, record.code.as_str()), (Effect::Deny, "SESSION_REVOKED"));
+    assert_eq!((record.effect, record.code.as_str()), (Verdict::Deny, "SESSION_REVOKED"));
 
     let target = Target::OnProfile(key("alice"), production());
     let back = world.broker.reinstate(&call(), &carol, &target, "found it").await.unwrap();
@@ -42,7 +43,7 @@ async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated(
     let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), &*world.clock).await;
     assert!(check.is_err(), "an old session was revived");
     let names: Vec<_> = world.events().iter().map(|event| event.event).collect();
-    assert_eq!(names, ["revocation", "reinstatement"]);
+    assert_eq!(names, [EventKind::Revocation, EventKind::Reinstatement]);
 }
 
 #[tokio::test]
@@ -207,7 +208,10 @@ async fn a_change_that_fails_is_recorded_as_failed() {
     faults.fail(Which::Operation(Operation::ChangeGate), Moment::Before, Failure::Unavailable);
     world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap_err();
     let event = world.events().pop().unwrap();
-    assert_eq!((event.event, event.code.as_deref()), ("revocation", Some("STORE_UNAVAILABLE")));
+    assert_eq!(
+        (event.event, event.code.as_deref()),
+        (EventKind::Revocation, Some("STORE_UNAVAILABLE"))
+    );
     assert_eq!(event.principal.as_deref(), Some("arn:aws:iam::111122223333:user/carol"));
 }
 
@@ -232,5 +236,5 @@ async fn who_tries_what_only_operators_may_is_recorded() {
     let target = Target::Caller(key("bob"));
     world.broker.revoke(&call(), &alice, &target, "r", None).await.unwrap_err();
     let event = world.events().pop().unwrap();
-    assert_eq!((event.event, event.by.as_deref()), ("operation_refused", Some("alice")));
+    assert_eq!((event.event, event.by.as_deref()), (EventKind::OperationRefused, Some("alice")));
 }

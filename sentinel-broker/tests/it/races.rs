@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Mutex;
 
-use sentinel_broker::{Code, ListSessions, Revocation, Target, parse_user};
+use sentinel_broker::{Code, GateView, ListSessions, Target, parse_user};
 use sentinel_store::conformance::{Schedule, Seeded, Steps, interleave};
 use sentinel_store::{Generation, SessionHandle, SessionId, SessionState, verify_session};
 
@@ -17,7 +17,7 @@ struct Outcome {
     vended: Mutex<Vec<SessionId>>,
     refused: Mutex<Vec<Code>>,
     listed: Mutex<Vec<SessionHandle>>,
-    revoked: Mutex<Option<Revocation>>,
+    revoked: Mutex<Option<GateView>>,
 }
 
 /// Lets two vends of alice race an operator, who revokes her and then lists her

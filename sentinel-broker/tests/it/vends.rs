@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use sentinel_broker::{Cap, Code};
-use sentinel_store::{Clock, Effect, Generation, Listing, SessionStore, verify_session};
+use sentinel_store::{Clock, Generation, Listing, SessionStore, Verdict, verify_session};
 
 use crate::world::{ACCOUNT, ALICE, Plan, World};
 
@@ -37,7 +37,7 @@ async fn the_record_says_all_of_a_vend_and_comes_exactly_once() {
     let vended = world.vend("alice", "production").await.unwrap();
     let decisions = world.decisions();
     let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
-    assert_eq!(record.effect, Effect::Allow);
+    assert_eq!(record.effect, Verdict::Allow);
     assert_eq!(record.code, "OK");
     assert_eq!(record.rule.as_deref(), Some("alice"));
     assert_eq!(record.rule_index, Some(0));
@@ -73,7 +73,7 @@ rules:
         assert!(all.items.is_empty());
         let decisions = world.decisions();
         let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
-        assert_ne!(record.effect, Effect::Allow);
+        assert_ne!(record.effect, Verdict::Allow);
         assert_eq!(record.code, code.as_str());
         assert_eq!((&record.session, &record.access_key_id), (&None, &None));
     }

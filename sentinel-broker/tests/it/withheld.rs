@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sentinel_broker::{Code, Target, parse_user};
 use sentinel_store::conformance::{Faults, Moment, Operation, Which};
-use sentinel_store::{Effect, Listing, SessionStore};
+use sentinel_store::{Listing, SessionStore, Verdict};
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World, call};
 
@@ -13,7 +13,7 @@ fn is_recorded(world: &World, code: Code) {
     let decisions = world.decisions();
     assert_eq!(decisions.len(), 1);
     let record = &decisions[0];
-    assert!(record.withheld && record.effect == Effect::Deny, "{record:?}");
+    assert!(record.withheld && record.effect == Verdict::Deny, "{record:?}");
     assert_eq!(record.code, code.as_str());
     assert!(record.access_key_id.is_some() && record.expiration.is_none(), "{record:?}");
 }

@@ -12,10 +12,10 @@ use sentinel_broker::{
     Vended, VerifiedIdentity,
 };
 use sentinel_store::conformance::{
-    Faults, FaultyPolicies, FaultySessions, FaultySink, Hook, Moment, Operation,
+    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Moment, Operation,
 };
 use sentinel_store::{
-    AccountId, AuditSink, Clock, Decision, Event, MemoryPolicies, MemorySessions, MemorySink,
+    AccountId, AuditSink, Clock, DecisionRecord, Event, MemoryPolicies, MemorySessions, MemorySink,
     PolicyPath, ProfileName, Record, StoreError,
 };
 
@@ -161,9 +161,9 @@ impl World {
             hook: plan.hook.clone(),
         });
         let parts = Parts {
-            policies: Arc::new(FaultyPolicies::new(policies.clone(), plan.hook.clone())),
+            policies: Arc::new(HookedPolicies::new(policies.clone(), plan.hook.clone())),
             sessions: plan.tracked.then(|| {
-                let wrapped = FaultySessions::new(sessions.clone(), plan.hook.clone());
+                let wrapped = HookedSessions::new(sessions.clone(), plan.hook.clone());
                 SessionTable { name: "sentinel-sessions".to_owned(), store: Arc::new(wrapped) }
             }),
             issuer: issuer.clone(),
@@ -210,7 +210,7 @@ impl World {
     }
 
     /// The decision records so far.
-    pub(crate) fn decisions(&self) -> Vec<Decision> {
+    pub(crate) fn decisions(&self) -> Vec<DecisionRecord> {
         let records = self.sink.records().into_iter();
         records
             .filter_map(|record| match record {

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
-use clap::{ArgGroup, Args, Subcommand, ValueEnum};
-use sentinel_store::{SessionHandle, SessionId};
+use clap::{ArgGroup, Args, Subcommand};
+use sentinel_store::{SessionHandle, SessionId, SessionState};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -44,9 +44,9 @@ struct List {
     /// For which profile
     #[arg(long)]
     profile: Option<String>,
-    /// In which state
-    #[arg(long, value_enum)]
-    state: Option<State>,
+    /// In which state: active, ended, expired or revoked
+    #[arg(long, value_name = "STATE", value_parser = parse_state)]
+    state: Option<SessionState>,
     /// Show at most so many
     #[arg(long, value_name = "N", default_value_t = 1000)]
     limit: usize,
@@ -54,23 +54,10 @@ struct List {
     connection: Connection,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum State {
-    Active,
-    Ended,
-    Expired,
-    Revoked,
-}
-
-impl State {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Ended => "ended",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
+fn parse_state(word: &str) -> Result<SessionState, String> {
+    SessionState::parse(word).ok_or_else(|| {
+        format!("the words are {}", SessionState::ALL.map(SessionState::as_str).join(", "))
+    })
 }
 
 /// End the sessions of a caller, and refuse new ones.
@@ -242,7 +229,7 @@ impl List {
         let filters: Vec<(&str, &str)> = [
             ("user", self.user.as_deref()),
             ("profile", self.profile.as_deref()),
-            ("state", self.state.map(State::as_str)),
+            ("state", self.state.map(SessionState::as_str)),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))

@@ -12,7 +12,7 @@ pub use finding::Code;
 pub(crate) use finding::{Finding, Subject};
 pub(crate) use findings::Findings;
 pub(crate) use nearest::nearest;
-pub(crate) use quote::is_unprintable;
+pub use quote::is_unprintable;
 
 use crate::Span;
 

@@ -32,7 +32,8 @@ impl fmt::Display for Quote<'_> {
 
 /// Whether a character must not reach a terminal as it is: control characters,
 /// those that reorder text or have no width of their own.
-pub(crate) fn is_unprintable(c: char) -> bool {
+#[must_use]
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -1,6 +1,6 @@
 //! Counts of what was recorded, beside the records.
 
-use super::{AuditError, AuditSink, Effect, Metrics, Record};
+use super::{AuditError, AuditSink, EventKind, Metrics, Record, Verdict};
 
 /// A sink that follows each record of another one with a line of metrics, in
 /// CloudWatch's embedded metric format, without user or profile.
@@ -39,17 +39,19 @@ fn counts(record: &Record) -> Option<Metrics> {
     let (timestamp, values) = match record {
         Record::Decision(decision) => {
             let vended = match decision.effect {
-                Effect::Allow => ("Vends", 1),
-                Effect::Deny | Effect::RequireApproval => ("Denials", 1),
+                Verdict::Allow => ("Vends", 1),
+                Verdict::Deny | Verdict::RequireApproval => ("Denials", 1),
             };
             let stale = ("StalePolicy", u64::from(decision.policy_stale));
             (decision.timestamp, vec![vended, stale])
         }
         Record::Event(event) => {
             let name = match event.event {
-                "revocation" => "Revocations",
-                "authorizer_refusal" => "AuthorizerRefusals",
-                _ => return None,
+                EventKind::Revocation => "Revocations",
+                EventKind::AuthorizerRefusal => "AuthorizerRefusals",
+                EventKind::Reinstatement
+                | EventKind::OperationRefused
+                | EventKind::IdentityRefused => return None,
             };
             (event.timestamp, vec![(name, 1)])
         }
@@ -65,17 +67,17 @@ mod tests {
     use super::*;
     use crate::{Event, MemorySink};
 
-    fn event(name: &'static str) -> Record {
+    fn event(kind: EventKind) -> Record {
         let user = Some("alice".to_owned());
-        Record::Event(Box::new(Event { user, ..Event::new(name, chrono::DateTime::UNIX_EPOCH) }))
+        Record::Event(Box::new(Event { user, ..Event::new(kind, chrono::DateTime::UNIX_EPOCH) }))
     }
 
     #[test]
     fn a_record_is_followed_by_its_count_without_the_user() {
         let inner = Arc::new(MemorySink::new());
         let sink = Metered::new(Arc::clone(&inner));
-        for name in ["revocation", "reinstatement", "authorizer_refusal"] {
-            sink.write(&event(name)).unwrap();
+        for kind in EventKind::ALL {
+            sink.write(&event(kind)).unwrap();
         }
         let metrics: Vec<_> = inner
             .records()
@@ -98,7 +100,7 @@ mod tests {
         let inner = Arc::new(MemorySink::new());
         inner.set_failing(true);
         let sink = Metered::new(Arc::clone(&inner));
-        assert!(sink.write(&event("revocation")).is_err());
+        assert!(sink.write(&event(EventKind::Revocation)).is_err());
         inner.set_failing(false);
         assert!(inner.records().is_empty());
     }

@@ -6,7 +6,9 @@ mod record;
 
 pub use lines::JsonLines;
 pub use metered::Metered;
-pub use record::{Decision, Effect, Event, Metrics, PolicyUsed, Record, rfc3339, rfc3339_option};
+pub use record::{
+    DecisionRecord, Event, EventKind, Metrics, PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,
+};
 
 use std::fmt;
 

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 #[serde(untagged)]
 pub enum Record {
     /// A decision on a request for credentials.
-    Decision(Box<Decision>),
+    Decision(Box<DecisionRecord>),
     /// Something else that happened.
     Event(Box<Event>),
     /// Counts, in CloudWatch's embedded metric format.
@@ -20,7 +20,7 @@ pub enum Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say all")]
-pub enum Effect {
+pub enum Verdict {
     Allow,
     Deny,
     RequireApproval,
@@ -37,15 +37,15 @@ pub struct PolicyUsed {
     pub sha256: String,
 }
 
-/// A decision record. The first five fields are the deployment guide's.
+/// A decision record.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "named as in the log; what each holds is in docs/records.md")]
-pub struct Decision {
+pub struct DecisionRecord {
     #[serde(serialize_with = "rfc3339")]
     pub timestamp: DateTime<Utc>,
     pub user: String,
     pub profile: String,
-    pub effect: Effect,
+    pub effect: Verdict,
     pub source_identity: Option<String>,
     pub code: String,
     pub rule: Option<String>,
@@ -79,7 +79,7 @@ pub struct Decision {
 pub struct Event {
     #[serde(serialize_with = "rfc3339")]
     pub timestamp: DateTime<Utc>,
-    pub event: &'static str,
+    pub event: EventKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,10 +102,37 @@ pub struct Event {
     pub request_id: Option<String>,
 }
 
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// An operator revoked.
+    Revocation,
+    /// An operator let somebody in again.
+    Reinstatement,
+    /// Somebody tried what only operators may.
+    OperationRefused,
+    /// What was verified of a caller is not served.
+    IdentityRefused,
+    /// The authorizer refused a session id.
+    AuthorizerRefusal,
+}
+
+impl EventKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Revocation,
+        Self::Reinstatement,
+        Self::OperationRefused,
+        Self::IdentityRefused,
+        Self::AuthorizerRefusal,
+    ];
+}
+
 impl Event {
-    /// An event of that name of which nothing more is known.
+    /// An event of that kind of which nothing more is known.
     #[must_use]
-    pub const fn new(event: &'static str, timestamp: DateTime<Utc>) -> Self {
+    pub const fn new(event: EventKind, timestamp: DateTime<Utc>) -> Self {
         Self {
             timestamp,
             event,

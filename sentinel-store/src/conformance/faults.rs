@@ -77,11 +77,11 @@ impl Which {
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use sentinel_store::conformance::{Failure, Faults, FaultySessions, Moment, Which};
+/// use sentinel_store::conformance::{Failure, Faults, HookedSessions, Moment, Which};
 /// use sentinel_store::{CallerKey, MemorySessions, SessionStore, StoreError};
 ///
 /// let faults = Faults::new();
-/// let store = FaultySessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
+/// let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
 /// let alice = CallerKey::parse("alice").unwrap();
 /// store.gate(&alice).await.unwrap();
 ///

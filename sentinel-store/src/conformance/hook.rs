@@ -69,21 +69,21 @@ async fn around<T>(
     operation: Operation,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, StoreError> {
-    let number = hook.begin(operation);
-    hook.at(number, Moment::Before).await?;
+    let this = hook.begin(operation);
+    hook.at(this, Moment::Before).await?;
     let answer = call.await;
-    hook.at(number, Moment::After).await?;
+    hook.at(this, Moment::After).await?;
     answer
 }
 
 /// A session store whose every call passes a hook.
 #[derive(Debug)]
-pub struct FaultySessions<S> {
+pub struct HookedSessions<S> {
     inner: S,
     hook: Arc<dyn Hook>,
 }
 
-impl<S: SessionStore> FaultySessions<S> {
+impl<S: SessionStore> HookedSessions<S> {
     /// Wraps a store.
     pub fn new(inner: S, hook: Arc<dyn Hook>) -> Self {
         Self { inner, hook }
@@ -97,7 +97,7 @@ impl<S: SessionStore> FaultySessions<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: SessionStore> SessionStore for FaultySessions<S> {
+impl<S: SessionStore> SessionStore for HookedSessions<S> {
     async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
         around(&*self.hook, Operation::Gate, self.inner.gate(caller)).await
     }
@@ -139,12 +139,12 @@ impl<S: SessionStore> SessionStore for FaultySessions<S> {
 
 /// A policy store whose every call passes a hook.
 #[derive(Debug)]
-pub struct FaultyPolicies<S> {
+pub struct HookedPolicies<S> {
     inner: S,
     hook: Arc<dyn Hook>,
 }
 
-impl<S: PolicyStore> FaultyPolicies<S> {
+impl<S: PolicyStore> HookedPolicies<S> {
     /// Wraps a store.
     pub fn new(inner: S, hook: Arc<dyn Hook>) -> Self {
         Self { inner, hook }
@@ -158,7 +158,7 @@ impl<S: PolicyStore> FaultyPolicies<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: PolicyStore> PolicyStore for FaultyPolicies<S> {
+impl<S: PolicyStore> PolicyStore for HookedPolicies<S> {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
         around(&*self.hook, Operation::Policy, self.inner.policy(path)).await
     }

@@ -35,7 +35,7 @@ mod sessions;
 mod steps;
 
 pub use faults::{Failure, Faults, Which};
-pub use hook::{Call, FaultyPolicies, FaultySessions, FaultySink, Hook, Moment, Operation};
+pub use hook::{Call, FaultySink, Hook, HookedPolicies, HookedSessions, Moment, Operation};
 pub use policies::{FreshPolicies, PoliciesUnderTest, PolicyEditor, policies};
 pub use report::{Broken, Outcome, Report, Verdict};
 pub use sessions::{Backdoor, FreshSessions, SessionsUnderTest, sessions};

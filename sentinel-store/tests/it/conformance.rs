@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sentinel_store::{
     MemoryPolicies, MemorySessions, PolicyStore, SessionStore,
     conformance::{
-        self, Faults, FaultyPolicies, FaultySessions, FreshPolicies, FreshSessions,
+        self, Faults, FreshPolicies, FreshSessions, HookedPolicies, HookedSessions,
         PoliciesUnderTest, Report, SessionsUnderTest,
     },
 };
@@ -100,7 +100,7 @@ async fn shared_sessions_do_what_they_must() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_behind_a_hook_do_what_they_must() {
-    let hooked = |store| FaultySessions::new(store, Faults::new());
+    let hooked = |store| HookedSessions::new(store, Faults::new());
     holds(conformance::sessions(&Memory(hooked)).await, &NOT_IN_MEMORY);
 }
 
@@ -122,7 +122,7 @@ async fn boxed_policies_do_what_they_must() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_behind_a_hook_do_what_they_must() {
-    let hooked = |store| FaultyPolicies::new(store, Faults::new());
+    let hooked = |store| HookedPolicies::new(store, Faults::new());
     holds(conformance::policies(&MemoryDocuments(hooked)).await, &[]);
 }
 

@@ -8,17 +8,17 @@ use std::{
 
 use sentinel_store::{
     Listing, MemorySessions, Scope, SessionStore,
-    conformance::{Exhaustive, FaultySessions, Schedule, Seeded, Steps, Stuck, interleave},
+    conformance::{Exhaustive, HookedSessions, Schedule, Seeded, Steps, Stuck, interleave},
 };
 
 use crate::fixtures::{at, caller, revoke, session};
 
-type Store = Arc<FaultySessions<MemorySessions>>;
+type Store = Arc<HookedSessions<MemorySessions>>;
 type Task<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 fn stepped() -> (Arc<Steps>, Store) {
     let steps = Steps::new();
-    let store = FaultySessions::new(MemorySessions::new(), Arc::clone(&steps) as _);
+    let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&steps) as _);
     (steps, Arc::new(store))
 }
 

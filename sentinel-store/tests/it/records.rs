@@ -1,17 +1,19 @@
 //! Records, to the letter: they are read by other programs.
 
-use sentinel_store::{AuditSink, Decision, Effect, Event, JsonLines, Metrics, PolicyUsed, Record};
+use sentinel_store::{
+    AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metrics, PolicyUsed, Record, Verdict,
+};
 use serde_json::{Value, json};
 
 use crate::fixtures::at;
 
 /// What nothing is known of yet.
-fn refused() -> Decision {
-    Decision {
+fn refused() -> DecisionRecord {
+    DecisionRecord {
         timestamp: at(0),
         user: "alice".to_owned(),
         profile: "production".to_owned(),
-        effect: Effect::Deny,
+        effect: Verdict::Deny,
         source_identity: None,
         code: "POLICY_DENY".to_owned(),
         rule: None,
@@ -38,10 +40,10 @@ fn refused() -> Decision {
     }
 }
 
-fn vended() -> Decision {
-    Decision {
+fn vended() -> DecisionRecord {
+    DecisionRecord {
         timestamp: at(0) + chrono::TimeDelta::milliseconds(50),
-        effect: Effect::Allow,
+        effect: Verdict::Allow,
         source_identity: Some("sentinel-alice-abcdefgh".to_owned()),
         code: "OK".to_owned(),
         rule: Some("business-hours".to_owned()),
@@ -99,15 +101,15 @@ fn a_decision_record_has_the_fields_of_the_interface_in_its_order() {
 
 #[test]
 fn records_read_as_they_do() {
-    let effects = [Effect::Allow, Effect::Deny, Effect::RequireApproval];
-    let decisions =
-        effects.map(|effect| line(&Record::Decision(Box::new(Decision { effect, ..refused() }))));
+    let effects = [Verdict::Allow, Verdict::Deny, Verdict::RequireApproval];
+    let decisions = effects
+        .map(|effect| line(&Record::Decision(Box::new(DecisionRecord { effect, ..refused() }))));
     insta::assert_snapshot!("decisions", decisions.join("\n"));
     insta::assert_snapshot!("vended", line(&Record::Decision(Box::new(vended()))));
 
-    let bare = Event::new("authorizer_refusal", at(0));
+    let bare = Event::new(EventKind::AuthorizerRefusal, at(0));
     let whole = Event {
-        event: "revoked",
+        event: EventKind::Revocation,
         by: Some("carol".to_owned()),
         principal: Some("arn:aws:iam::111122223333:user/carol".to_owned()),
         user: Some("alice".to_owned()),
@@ -139,7 +141,7 @@ fn times_are_utc_with_a_z() {
 #[test]
 fn what_callers_choose_cannot_begin_a_line_or_a_field() {
     let hostile = "alice\"}\n{\"user\":\"root\r\u{2028}\u{0}\u{1b}[31m";
-    let decision = Decision { user: hostile.to_owned(), ..refused() };
+    let decision = DecisionRecord { user: hostile.to_owned(), ..refused() };
     let text = line(&Record::Decision(Box::new(decision)));
     assert!(!text.contains(|c: char| c.is_ascii_control()), "{text:?}");
     let record: Value = serde_json::from_str(&text).unwrap();

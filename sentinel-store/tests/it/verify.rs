@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use sentinel_store::{
     CallerKey, Cursor, Gate, GateChange, Generation, Listing, MemorySessions, Page, Refusal, Scope,
     Session, SessionHandle, SessionId, SessionSecret, SessionStore, StoreError, VerifyError,
-    conformance::{Failure, Faults, FaultySessions, Moment, Which},
+    conformance::{Failure, Faults, HookedSessions, Moment, Which},
     verify_session,
 };
 
@@ -59,7 +59,7 @@ async fn invariant_7_an_unknown_session_is_refused() {
 async fn invariant_7_a_malformed_id_is_refused_and_nothing_is_read() {
     let (store, id) = store().await;
     let faults = Faults::new();
-    let store = FaultySessions::new(store, Arc::clone(&faults) as _);
+    let store = HookedSessions::new(store, Arc::clone(&faults) as _);
     let handle = &id["session-".len()..][..42];
     let long = "a".repeat(1_000_000);
     let ids = [
@@ -164,7 +164,7 @@ async fn invariant_1_no_failure_of_the_store_lets_a_session_through() {
             let (store, id) = store().await;
             let faults = Faults::new();
             faults.fail(Which::All, moment, failure);
-            let store = FaultySessions::new(store, Arc::clone(&faults) as _);
+            let store = HookedSessions::new(store, Arc::clone(&faults) as _);
             match (failure, check(&store, &id).await) {
                 (Failure::NotFound, Err(VerifyError::Refused(Refusal::Unknown))) => {}
                 (Failure::NotFound, other) => panic!("{other:?}"),

@@ -7,7 +7,7 @@ use sentinel_store::{
     AuditSink, Epoch, MemoryPolicies, MemorySessions, MemorySink, Metrics, PolicyStore, Record,
     Scope, SessionStore, StoreError,
     conformance::{
-        Call, Failure, Faults, FaultyPolicies, FaultySessions, FaultySink, Hook, Moment, Operation,
+        Call, Failure, Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Moment, Operation,
         Which,
     },
 };
@@ -33,8 +33,8 @@ fn kind(error: &StoreError) -> Failure {
 #[tokio::test]
 async fn every_call_is_numbered_together_across_stores_and_sinks() {
     let faults = Faults::new();
-    let sessions = FaultySessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
-    let policies = FaultyPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
+    let sessions = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
+    let policies = HookedPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
     let sink = FaultySink::new(MemorySink::new(), Arc::clone(&faults));
     let alice = caller("alice");
     let session = session(&alice, 1);
@@ -72,7 +72,7 @@ async fn a_call_fails_in_every_way_and_only_the_one_that_was_meant() {
     for failure in Failure::ALL {
         for moment in Moment::ALL {
             let faults = Faults::new();
-            let store = FaultySessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
+            let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
             faults.fail(Which::Number(1), moment, failure);
             store.gate(&alice).await.unwrap();
             let error = store.gate(&alice).await.unwrap_err();
@@ -87,7 +87,7 @@ async fn a_failure_before_leaves_no_effect_and_one_after_loses_the_acknowledgeme
     let alice = caller("alice");
     for (moment, epoch) in [(Moment::Before, Epoch(0)), (Moment::After, Epoch(1))] {
         let faults = Faults::new();
-        let store = FaultySessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
+        let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
         faults.fail(Which::Operation(Operation::ChangeGate), moment, Failure::Unavailable);
         assert!(store.change_gate(&alice, &revoke(Scope::Caller, None)).await.is_err());
         assert_eq!(store.gate(&alice).await.unwrap().whole.epoch, epoch);
@@ -98,7 +98,7 @@ async fn a_failure_before_leaves_no_effect_and_one_after_loses_the_acknowledgeme
 #[tokio::test]
 async fn mending_forgets_failures_and_keeps_the_calls() {
     let faults = Faults::new();
-    let policies = FaultyPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
+    let policies = HookedPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
     faults.fail(Which::All, Moment::Before, Failure::Throttled);
     assert!(policies.names(&root(), None).await.is_err());
     faults.mend();
@@ -133,7 +133,7 @@ fn a_sink_in_memory_fails_when_it_is_told_to() {
 #[tokio::test(start_paused = true)]
 async fn a_call_lasts_as_long_as_it_is_told_to() {
     let faults = Faults::new();
-    let store = FaultySessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
+    let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
     let hour = Duration::from_secs(3600);
     faults.delay(Which::Operation(Operation::Session), Moment::Before, hour);
     faults.delay(Which::Number(0), Moment::After, hour);

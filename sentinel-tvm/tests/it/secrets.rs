@@ -13,7 +13,7 @@ use sentinel_broker::{
     Broker, Home, LocalIssuer, Parts, Random, RandomError, SessionTable, Settings,
 };
 use sentinel_store::conformance::{
-    Call, Faults, FaultySessions, FaultySink, Hook, Moment, Operation,
+    Call, Faults, FaultySink, Hook, HookedSessions, Moment, Operation,
 };
 use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, StoreError};
 use sentinel_tvm::{Context, Response, Tvm};
@@ -96,7 +96,7 @@ async fn run(
         policies: Arc::new(policies),
         sessions: Some(SessionTable {
             name: "sessions".to_owned(),
-            store: Arc::new(FaultySessions::new(MemorySessions::new(), hook)),
+            store: Arc::new(HookedSessions::new(MemorySessions::new(), hook)),
         }),
         issuer: Arc::new(LocalIssuer::new(KEY, clock.clone(), Arc::new(Known))),
         clock,

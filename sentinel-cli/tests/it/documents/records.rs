@@ -6,7 +6,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use chrono::DateTime;
-use sentinel_store::{AuditSink, Decision, Effect, Event, JsonLines, Metered, Record};
+use sentinel_store::{
+    AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metered, Record, Verdict,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -49,7 +51,7 @@ fn decisions() -> Vec<Value> {
 
 #[test]
 fn the_fields_of_decision_records_and_when_they_are_null_are_as_described() {
-    let rows = table(&text(DOCUMENT), "## Decision records");
+    let rows = table(&text(DOCUMENT), "## DecisionRecord records");
     let decisions = decisions();
     let codes: Vec<&str> = decisions.iter().filter_map(|record| record["code"].as_str()).collect();
     assert_eq!(
@@ -160,12 +162,12 @@ impl Write for Written {
     }
 }
 
-fn decision() -> Decision {
-    Decision {
+fn decision() -> DecisionRecord {
+    DecisionRecord {
         timestamp: DateTime::UNIX_EPOCH,
         user: String::new(),
         profile: String::new(),
-        effect: Effect::Allow,
+        effect: Verdict::Allow,
         source_identity: None,
         code: String::new(),
         rule: None,
@@ -200,11 +202,16 @@ fn the_metrics_that_follow_records_are_as_described() {
 
     let written = Written::default();
     let sink = Metered::new(JsonLines::new(written.clone()));
-    let denied = Decision { effect: Effect::Deny, ..decision() };
+    let denied = DecisionRecord { effect: Verdict::Deny, ..decision() };
     for decision in [decision(), denied] {
         sink.write(&Record::Decision(Box::new(decision))).unwrap();
     }
-    for name in ["revocation", "reinstatement", "authorizer_refusal", "identity_refused"] {
+    for name in [
+        EventKind::Revocation,
+        EventKind::Reinstatement,
+        EventKind::AuthorizerRefusal,
+        EventKind::IdentityRefused,
+    ] {
         sink.write(&Record::Event(Box::new(Event::new(name, DateTime::UNIX_EPOCH)))).unwrap();
     }
     let lines = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
@@ -221,7 +228,7 @@ fn the_metrics_that_follow_records_are_as_described() {
 #[test]
 fn the_fields_are_described_in_the_order_in_which_they_are_written() {
     let line = serde_json::to_string(&Record::Decision(Box::new(decision()))).unwrap();
-    let places: Vec<usize> = first_cells("## Decision records")
+    let places: Vec<usize> = first_cells("## DecisionRecord records")
         .iter()
         .map(|field| line.find(&format!("\"{field}\":")).unwrap())
         .collect();
