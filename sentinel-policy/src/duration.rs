@@ -68,7 +68,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 /// The length that was probably meant by a text that is none: days, other cases
 /// and longer unit names, spaces, ISO 8601.
 pub(crate) fn meant_duration(text: &str) -> Option<String> {
-    if text.len() > 32 {
+    if text.len() > 32 || text.bytes().all(|b| b == b'0') {
         return None;
     }
     let mut plain: String = text.to_lowercase().split_whitespace().collect();

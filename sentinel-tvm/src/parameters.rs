@@ -226,5 +226,10 @@ pub(crate) fn operate(request: &Incoming, revoke: bool) -> Result<Operate, Denia
 }
 
 fn user(text: &str) -> Result<sentinel_store::CallerKey, Denial> {
-    parse_user(text).ok_or_else(|| invalid("`user` is a user's name or `account/RoleName`"))
+    parse_user(text).ok_or_else(|| {
+        invalid(
+            "`user` is a user's name or `account/RoleName`: a role's session goes by its role, \
+             `ci/build-7` by `111122223333/ci`",
+        )
+    })
 }

@@ -310,6 +310,12 @@ impl Revoke {
                 changed.whom(),
                 changed.epoch
             ))?;
+            if changed.epoch == 1 && !self.target.has_sessions(&self.connection, &changed) {
+                screen.warn(&format!(
+                    "no session of {} is known, and none was revoked before: is the name right?",
+                    changed.whom()
+                ));
+            }
             screen.note(
                 "live AWS credentials go on working until they expire; \
                  `sentinel sessions deny-policy` prints the policy that stops them",
@@ -352,6 +358,25 @@ impl Target {
             for_s,
         };
         Ok(block_on(async { connection.open().await?.post(route, &change).await })?.body)
+    }
+}
+
+impl Target {
+    /// Whether sessions of a caller who was revoked are known; who may not look
+    /// is not told otherwise.
+    fn has_sessions(&self, connection: &Connection, changed: &Changed) -> bool {
+        let mut filters = vec![("user", changed.user.as_str())];
+        filters.extend(changed.profile.as_deref().map(|profile| ("profile", profile)));
+        let mut found = false;
+        let asked = block_on(async {
+            let tvm = connection.open().await?;
+            pages(&tvm, &filters, |page| {
+                found |= !page.is_empty();
+                found
+            })
+            .await
+        });
+        found || asked.is_err()
     }
 }
 

@@ -52,7 +52,7 @@ impl Ready {
              \n{who}\n{callers}\
              \n{how}\n  \
              export AWS_SHARED_CREDENTIALS_FILE={credentials}\n  \
-             export SENTINEL_TVM_URL={url}\n  \
+             export SENTINEL_TVM_URL={url} AWS_REGION=us-east-1\n  \
              sentinel whoami --aws-profile {first}\n  \
              sentinel credentials --profile production --aws-profile {first} --output json\n\
              \n{curl}\n  \

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -68,6 +68,17 @@ pub(crate) struct Arguments {
     /// Listen on an address that other machines reach
     #[arg(long)]
     allow_remote: bool,
+    /// Where credentials come from
+    #[arg(long, value_enum, default_value_t)]
+    issuer: Issuer,
+}
+
+/// Where credentials come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Issuer {
+    /// This process: good at its own /sts alone
+    #[default]
+    Local,
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
@@ -106,7 +117,9 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         None => data.example_policies()?,
     };
     let mut stdout = Outlet::stdout().map_err(Failure::output)?;
-    let system = system::build(&data, identities, policies, stdout.clone())?;
+    let system = match arguments.issuer {
+        Issuer::Local => system::build(&data, identities, policies, stdout.clone())?,
+    };
     // Before anybody is told that it is ready.
     let listening =
         |error| Failure::because(format!("cannot listen on {}", arguments.listen), error);

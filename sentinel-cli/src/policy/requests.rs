@@ -186,8 +186,12 @@ fn answer<A>(
     if length == Length::TooLong {
         return Err(format!("longer than {MAX_LINE} bytes"));
     }
-    if line.trim_ascii().is_empty() {
+    let trimmed = line.trim_ascii();
+    if trimmed.is_empty() {
         return Err("an empty line".to_owned());
+    }
+    if !trimmed.starts_with(b"{") {
+        return Err("a request is a JSON object with at least `user` and `profile`".to_owned());
     }
     let asked: Line<'_> = serde_json::from_slice(line).map_err(|error| message(&error))?;
     let device = asked.device.as_ref();

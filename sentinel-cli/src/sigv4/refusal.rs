@@ -19,7 +19,9 @@ pub enum Refusal {
     #[error("the header `{0}` must be among the signed ones")]
     UnsignedHeader(String),
     /// The signature is for another region or service.
-    #[error("the signature is for `{signed}`: sign for `{expected}` (region/service)")]
+    #[error(
+        "the signature is for `{signed}`: sign for region and service `{expected}`, as by AWS_REGION"
+    )]
     Scope {
         /// What it is for.
         signed: String,

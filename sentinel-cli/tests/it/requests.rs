@@ -95,6 +95,7 @@ fn a_bad_line_is_said_in_its_place_and_is_exit_1() {
         assert_eq!(answer["line"], json!(number + 1));
         let error = answer["error"].as_str().unwrap();
         assert!(!error.is_empty() && !error.contains("at line"), "{error}");
+        assert!(!error.contains("struct"), "{error}");
         assert_eq!(answer.as_object().unwrap().len(), 2);
     }
     assert_eq!(answers.last().unwrap()["effect"], "allow");

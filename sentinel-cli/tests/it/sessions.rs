@@ -42,6 +42,17 @@ fn revoking_ends_a_session_at_once_and_reinstating_does_not_revive_it() {
 }
 
 #[test]
+fn revoking_a_name_that_nobody_has_says_so() {
+    let dev = Dev::start();
+    vend(&dev, "alice", "production");
+    let said = dev.run("carol", "sessions revoke --user alicce --reason theft");
+    assert_eq!(said.status, 0, "{}", said.err);
+    assert!(said.err.contains("is the name right?"), "{}", said.err);
+    let said = dev.run("carol", "sessions revoke --user alice --reason theft");
+    assert!(!said.err.contains("is the name right?"), "{}", said.err);
+}
+
+#[test]
 fn a_session_is_named_by_its_handle_and_a_whole_id_is_never_sent() {
     let dev = Dev::start();
     let id = vend(&dev, "alice", "production");

@@ -49,6 +49,12 @@ impl Network {
             (IpAddr::V4(mapped), IpAddr::V6(_)) if prefix >= 96 => {
                 (IpAddr::V4(mapped), prefix - 96)
             }
+            // `::ffff:10.0.0.0/8` counts the prefix as if it were IPv4: as it
+            // stands it would be a network far wider than all of IPv4.
+            (IpAddr::V4(mapped), IpAddr::V6(_)) if prefix <= 32 => {
+                let (mapped, prefix) = (IpAddr::V4(mapped), prefix);
+                return Err(NetworkError::HostBits(Self { address: mask(mapped, prefix), prefix }));
+            }
             _ => (address, prefix),
         };
         let network = Self { address: mask(address, prefix), prefix };
@@ -94,5 +100,35 @@ fn mask(address: IpAddr, prefix: u8) -> IpAddr {
             let bits = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or(0);
             IpAddr::V6((v6.to_bits() & bits).into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_network_is_its_ipv4_one_and_the_one_that_was_meant_is_named() {
+        let v4 = Network::parse("10.0.0.0/8").unwrap();
+        assert_eq!(Network::parse("::ffff:10.0.0.0/104"), Ok(v4));
+        assert_eq!(Network::parse("::ffff:10.0.0.0/8"), Err(NetworkError::HostBits(v4)));
+        assert_eq!(Network::parse("::ffff:10.0.0.1/8"), Err(NetworkError::HostBits(v4)));
+        assert!(v4.contains("::ffff:10.1.2.3".parse().unwrap()));
+        assert!(!v4.contains("::10.1.2.3".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_network_has_no_host_bits_and_no_second_spelling() {
+        let meant = Network::parse("10.0.0.0/8").unwrap();
+        assert_eq!(Network::parse("10.0.0.1/8"), Err(NetworkError::HostBits(meant)));
+        for malformed in
+            ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/08", "10.0.0/8", "x"]
+        {
+            assert_eq!(Network::parse(malformed), Err(NetworkError::Malformed), "{malformed}");
+        }
+        assert_eq!(
+            Network::parse("0.0.0.0/0").map(|all| all.contains([1, 2, 3, 4].into())),
+            Ok(true)
+        );
     }
 }

@@ -60,9 +60,9 @@ macro_rules! findings {
 }
 
 findings! {
-    TooLarge { size: usize, limit: usize } = "too-large",
+    TooLarge { limit: usize } = "too-large",
         "The document has more bytes than are read.";
-        format!("the document has {size} bytes, more than the {limit} that are read");
+        format!("the document has more than the {limit} bytes that are read");
         help("split the document, or give profiles documents of their own");
 
     InvalidUtf8 { byte: u8 } = "invalid-utf8",
@@ -236,7 +236,7 @@ findings! {
     InvalidCount { key: &'static str, value: &'a str } = "invalid-count",
         "A count is no whole number, or one that cannot be used.";
         format!("`{key}` cannot be {}", Quote(value));
-        help("a whole number, at least 1");
+        help("a whole number from 1 to 4294967295");
 
     InvalidProfileName { name: &'a str } = "invalid-profile-name",
         "A key of `profiles` is no profile name.";

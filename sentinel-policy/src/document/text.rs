@@ -10,7 +10,7 @@ pub(super) fn decode<'s>(
     limits: &Limits,
 ) -> Result<&'s str, (Span, Finding<'static>)> {
     if source.len() > limits.max_bytes {
-        let finding = Finding::TooLarge { size: source.len(), limit: limits.max_bytes };
+        let finding = Finding::TooLarge { limit: limits.max_bytes };
         return Err((character_behind(""), finding));
     }
     let text = match std::str::from_utf8(source) {

@@ -51,7 +51,7 @@ fn decisions() -> Vec<Value> {
 
 #[test]
 fn the_fields_of_decision_records_and_when_they_are_null_are_as_described() {
-    let rows = table(&text(DOCUMENT), "## DecisionRecord records");
+    let rows = table(&text(DOCUMENT), "## Decision records");
     let decisions = decisions();
     let codes: Vec<&str> = decisions.iter().filter_map(|record| record["code"].as_str()).collect();
     assert_eq!(
@@ -228,7 +228,7 @@ fn the_metrics_that_follow_records_are_as_described() {
 #[test]
 fn the_fields_are_described_in_the_order_in_which_they_are_written() {
     let line = serde_json::to_string(&Record::Decision(Box::new(decision()))).unwrap();
-    let places: Vec<usize> = first_cells("## DecisionRecord records")
+    let places: Vec<usize> = first_cells("## Decision records")
         .iter()
         .map(|field| line.find(&format!("\"{field}\":")).unwrap())
         .collect();
