@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use sentinel_store::{
-    AuditSink, Clock, Event, EventKind, Generation, Record, Refusal, Session, SessionId,
+    AuditSink, Causes, Clock, Event, EventKind, Generation, Record, Refusal, Session, SessionId,
     SessionStore, StoreError, VerifyError, verify_session,
 };
 use serde_json::Value;
@@ -83,7 +83,7 @@ impl Authorizer {
         let session = match check {
             Ok(Ok(session)) => Some(session),
             Ok(Err(error)) => {
-                tracing::info!(request_id, cause = ?error, "refused a session");
+                tracing::info!(request_id, cause = %Causes(&error), "refused a session");
                 self.record(shown, error.code(), request_id);
                 None
             }

@@ -8,13 +8,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sentinel_policy::Operation;
 use sentinel_store::{
-    AccountId, AuditSink, Clock, Event, EventKind, PolicyStore, Record, SessionStore, StoreError,
+    AccountId, AuditSink, Causes, Clock, Event, EventKind, PolicyStore, Record, SessionStore,
+    StoreError,
 };
 use tokio::time::Instant;
 
 use crate::arn::is_partition;
 use crate::policies::PolicyCache;
 use crate::{Caller, Code, Denial, IdentityError, Issuer, Random, Settings, VerifiedIdentity};
+
+/// How many reads of one kind go out at the same time.
+pub(crate) const AT_ONCE: usize = 10;
 
 /// Decides who gets which credentials, hands them out, and takes them back.
 #[derive(Debug)]
@@ -106,7 +110,7 @@ impl Call {
     /// What the client is told of a session store that failed; the cause is for
     /// the diagnostics.
     pub(crate) fn store_failed(&self, error: &StoreError) -> Denial {
-        tracing::warn!(request_id = self.request_id, cause = ?error, "the session store failed");
+        tracing::warn!(request_id = self.request_id, cause = %Causes(error), "the session store failed");
         Denial::store(error)
     }
 
@@ -252,7 +256,7 @@ impl Broker {
         match catch_unwind(AssertUnwindSafe(|| self.sink.write(record))) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
-                tracing::error!(cause = ?error, "a record could not be written");
+                tracing::error!(cause = %Causes(&error), "a record could not be written");
                 Err(Denial::unavailable())
             }
             Err(_) => {

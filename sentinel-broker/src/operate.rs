@@ -1,18 +1,20 @@
 //! What operators do: list sessions, revoke, reinstate. Callers list their own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
 use sentinel_policy::Operation;
 use sentinel_store::{
-    AccountId, Block, CallerKey, Cursor, Event, EventKind, Gate, GateAction, GateChange, Listing,
-    ProfileName, Scope, Session, SessionHandle, SessionState, SessionStore, StoreError,
+    AccountId, Block, CallerKey, Causes, Cursor, Event, EventKind, Gate, GateAction, GateChange,
+    Listing, ProfileName, Scope, Session, SessionHandle, SessionState, SessionStore, StoreError,
 };
 use serde::Serialize;
 
 use crate::arn::is_name;
+use crate::broker::AT_ONCE;
 use crate::{Broker, Call, Caller, Code, Denial};
 
 /// Which sessions are asked for.
@@ -134,25 +136,41 @@ impl Broker {
         };
         let page =
             call.ask(store.sessions(&listing, query.cursor.as_ref())).await.map_err(failed)?;
-        let mut gates: HashMap<CallerKey, Gate> = HashMap::new();
-        let mut sessions = Vec::new();
+        let wanted = |profile: &ProfileName| query.profile.as_ref().is_none_or(|it| it == profile);
+        let listed: Vec<Session> =
+            page.items.into_iter().filter(|session| wanted(&session.profile)).collect();
+        let gates = self.gates(call, store, &listed).await?;
         let now = self.now();
-        for session in page.items {
-            if query.profile.as_ref().is_some_and(|profile| *profile != session.profile) {
-                continue;
-            }
-            if !gates.contains_key(&session.caller) {
-                let gate = call.ask(store.gate(&session.caller)).await;
-                let gate = gate.map_err(|error| call.store_failed(&error))?;
-                gates.insert(session.caller.clone(), gate);
-            }
-            let Some(gate) = gates.get(&session.caller) else { continue };
+        let mut sessions = Vec::new();
+        for session in listed {
+            let gate = gates.get(&session.caller).ok_or_else(Denial::internal)?;
             let state = session.state(gate, self.settings.generation, now);
             if query.state.is_none_or(|wanted| wanted == state) {
                 sessions.push(view(session, state));
             }
         }
         Ok(SessionList { sessions, next: page.next.map(|cursor| cursor.0) })
+    }
+
+    /// The gates of those whose sessions these are, some at a time.
+    async fn gates(
+        &self,
+        call: &Call,
+        store: &Arc<dyn SessionStore>,
+        sessions: &[Session],
+    ) -> Result<HashMap<CallerKey, Gate>, Denial> {
+        let callers: BTreeSet<&CallerKey> =
+            sessions.iter().map(|session| &session.caller).collect();
+        let callers: Vec<&CallerKey> = callers.into_iter().collect();
+        let mut gates = HashMap::new();
+        for some in callers.chunks(AT_ONCE) {
+            let read = some.iter().map(|caller| call.ask(store.gate(caller)));
+            for (caller, gate) in some.iter().zip(join_all(read).await) {
+                let gate = gate.map_err(|error| call.store_failed(&error))?;
+                gates.insert((*caller).clone(), gate);
+            }
+        }
+        Ok(gates)
     }
 
     /// Whether this caller may list beyond their own. Who asks for no one in
@@ -326,7 +344,7 @@ impl Broker {
                     | StoreError::Refused(_)
                     | StoreError::Corrupt(_) => Denial::unconfirmed(),
                 };
-                tracing::error!(request_id = call.request_id, cause = ?error, "no change of a gate");
+                tracing::error!(request_id = call.request_id, cause = %Causes(&error), "no change of a gate");
                 let code = Some(denial.code.as_str().to_owned());
                 self.record_event(Event { code, ..event })?;
                 return Err(denial);

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::HEXLOWER;
 use sentinel_policy::{Checked, Limits, Policy};
 use sentinel_store::{
-    Clock, Cursor, PolicyPath, PolicyStore, PolicyText, PolicyUsed, ProfileName, StoreError,
+    Causes, Clock, Cursor, PolicyPath, PolicyStore, PolicyText, PolicyUsed, ProfileName, StoreError,
 };
 
 use crate::{Call, Denial, Settings};
@@ -200,7 +200,7 @@ impl PolicyCache {
     }
 
     fn store_failed(&self, call: &Call, error: &StoreError) -> Denial {
-        tracing::warn!(request_id = call.request_id, cause = ?error, "no policy");
+        tracing::warn!(request_id = call.request_id, cause = %Causes(error), "no policy");
         match error {
             StoreError::Throttled(_) => Denial::rate_limited(),
             StoreError::Unavailable(_) => Denial::unavailable(),

@@ -6,10 +6,8 @@ use futures_util::future::join_all;
 use sentinel_store::ProfileName;
 use serde::Serialize;
 
+use crate::broker::AT_ONCE;
 use crate::{Broker, Call, Caller, Code, Denial};
-
-/// How many documents are read at the same time.
-const AT_ONCE: usize = 10;
 
 /// The answer to `GET /profiles`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

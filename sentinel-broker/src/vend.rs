@@ -14,8 +14,8 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use sentinel_policy::{Facts, Mode, Request, RoleArn, Verdict};
 use sentinel_store::{
-    self as store, DecisionRecord, Gate, PolicyUsed, ProfileName, Record, Session, SessionHandle,
-    SessionId, SessionSecret, SessionStore, StoreError,
+    self as store, Causes, DecisionRecord, Gate, PolicyUsed, ProfileName, Record, Session,
+    SessionHandle, SessionId, SessionSecret, SessionStore, StoreError,
 };
 
 use crate::lifetime::{Bounds, Lifetime};
@@ -294,7 +294,7 @@ impl Broker {
         match ending {
             Ok(Ok(()) | Err(StoreError::NotFound)) => {}
             Ok(Err(error)) => {
-                tracing::warn!(session = %session.handle, cause = ?error, "could not be marked ended");
+                tracing::warn!(session = %session.handle, cause = %Causes(&error), "could not be marked ended");
             }
             Err(_) => {
                 tracing::warn!(session = %session.handle, "could not be marked ended in time")
@@ -321,7 +321,7 @@ async fn track(
 fn issue_failed(call: &Call, request: &AssumeRole, error: &IssueError) -> Denial {
     match error {
         IssueError::Throttled(_) => {
-            tracing::warn!(request_id = call.request_id, cause = ?error, "AssumeRole was throttled");
+            tracing::warn!(request_id = call.request_id, cause = %Causes(error), "AssumeRole was throttled");
             Denial::rate_limited()
         }
         IssueError::Refused(_) => {
@@ -329,7 +329,7 @@ fn issue_failed(call: &Call, request: &AssumeRole, error: &IssueError) -> Denial
                 request_id = call.request_id,
                 role = request.role.as_str(),
                 source_identity = request.source_identity.as_str(),
-                cause = ?error,
+                cause = %Causes(error),
                 "AssumeRole was refused: check that the role exists, that its trust policy allows \
                  sts:AssumeRole, sts:SetSourceIdentity and sts:TagSession to this function's role, \
                  and that this function's own session has no source identity"
@@ -337,7 +337,7 @@ fn issue_failed(call: &Call, request: &AssumeRole, error: &IssueError) -> Denial
             Denial::credential_error()
         }
         IssueError::Unavailable(_) => {
-            tracing::error!(request_id = call.request_id, cause = ?error, "AssumeRole failed");
+            tracing::error!(request_id = call.request_id, cause = %Causes(error), "AssumeRole failed");
             Denial::credential_error()
         }
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use sentinel_store::Causes;
+
 /// A command did what it was asked, and its answer is yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -74,12 +76,10 @@ impl fmt::Display for Failure {
             Self::Usage(what) => f.write_str(what),
             Self::Undone { what, source } => {
                 f.write_str(what)?;
-                let mut cause = source.as_deref().map(|source| source as &dyn Error);
-                while let Some(error) = cause {
-                    write!(f, ": {error}")?;
-                    cause = error.source();
+                match source {
+                    Some(source) => write!(f, ": {}", Causes(source.as_ref())),
+                    None => Ok(()),
                 }
-                Ok(())
             }
             Self::Closed => f.write_str("the output was closed"),
         }

@@ -1,6 +1,7 @@
 //! Why a store could not do what was asked.
 
 use std::error::Error;
+use std::fmt;
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -26,4 +27,28 @@ pub enum StoreError {
     /// What the store holds cannot be what was written.
     #[error("corrupt")]
     Corrupt(#[source] Source),
+}
+
+/// An error and what lies behind it, for the diagnostics: each source after the
+/// error that it caused.
+///
+/// ```
+/// use sentinel_store::{Causes, StoreError};
+///
+/// let error = StoreError::Unavailable("no route to host".into());
+/// assert_eq!(Causes(&error).to_string(), "unavailable: no route to host");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Causes<'a>(pub &'a (dyn Error + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
 }

@@ -29,7 +29,7 @@ pub use audit::{
     PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,
 };
 pub use clock::{Clock, SystemClock};
-pub use error::StoreError;
+pub use error::{Causes, StoreError};
 #[cfg(feature = "folder")]
 pub use folder::FolderPolicies;
 pub use gate::{Block, Gate, GateAction, GateChange, GateState, Scope};

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgGroup, Args, Subcommand};
 use sentinel_store::{SessionHandle, SessionId, SessionState};
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,8 @@ struct List {
     #[arg(long, value_name = "STATE", value_parser = parse_state)]
     state: Option<SessionState>,
     /// Show at most so many
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
     #[command(flatten)]
     connection: Connection,

@@ -9,7 +9,8 @@ use chrono::{TimeDelta, Utc};
 use sentinel_authorizer::{Authorizer, ResponseFormat};
 use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::{
-    AccountId, AuditSink, Clock, FolderPolicies, JsonLines, PolicyPath, RedbSessions, SystemClock,
+    AccountId, AuditSink, Causes, Clock, FolderPolicies, JsonLines, PolicyPath, RedbSessions,
+    SystemClock,
 };
 use sentinel_tvm::Tvm;
 
@@ -116,7 +117,7 @@ pub(super) async fn purge(sessions: RedbSessions) {
     loop {
         ticks.tick().await;
         if let Err(error) = sessions.purge_expired(Utc::now() - PURGE_AFTER).await {
-            tracing::warn!(cause = ?error, "expired sessions could not be removed");
+            tracing::warn!(cause = %Causes(&error), "expired sessions could not be removed");
         }
     }
 }
