@@ -3,9 +3,9 @@
 use std::fmt;
 
 /// There was no randomness to be had. Whatever needed it must not happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("the source of randomness failed")]
-pub struct RandomError;
+pub struct RandomError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// A source of unpredictable bytes.
 pub trait Random: fmt::Debug + Send + Sync {
@@ -22,7 +22,7 @@ pub struct OsRandom;
 
 impl Random for OsRandom {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), RandomError> {
-        getrandom::fill(buffer).map_err(|_| RandomError)
+        getrandom::fill(buffer).map_err(|error| RandomError(error.into()))
     }
 }
 

@@ -280,7 +280,7 @@ impl Broker {
 
     fn random<const N: usize>(&self) -> Result<[u8; N], Denial> {
         random::bytes(self.random.as_ref()).map_err(|error| {
-            tracing::error!(%error, "no session can be made");
+            tracing::error!(cause = %Causes(&error), "no session can be made");
             Denial::unavailable()
         })
     }

@@ -92,7 +92,11 @@ pub(crate) struct FaultyRandom {
 
 impl Random for FaultyRandom {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), RandomError> {
-        if self.dry.load(Ordering::SeqCst) { Err(RandomError) } else { OsRandom.fill(buffer) }
+        if self.dry.load(Ordering::SeqCst) {
+            Err(RandomError("told to".into()))
+        } else {
+            OsRandom.fill(buffer)
+        }
     }
 }
 

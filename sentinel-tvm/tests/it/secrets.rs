@@ -46,7 +46,7 @@ struct Known;
 impl Random for Known {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), RandomError> {
         for (index, byte) in buffer.iter_mut().enumerate() {
-            *byte = 0x5a ^ u8::try_from(index).map_err(|_| RandomError)?;
+            *byte = 0x5a ^ u8::try_from(index).map_err(|error| RandomError(error.into()))?;
         }
         Ok(())
     }
