@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, ValueEnum};
+use sentinel_broker::{Code, STS_MAX_SECONDS, STS_MIN_SECONDS};
 use sentinel_store::ProfileName;
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +54,7 @@ pub(crate) struct Arguments {
 /// The lengths that STS gives to a role's session.
 fn life(text: &str) -> Result<Duration, String> {
     let life = duration(text)?;
-    if (Duration::from_secs(900)..=Duration::from_secs(43_200)).contains(&life) {
+    if (u64::from(STS_MIN_SECONDS)..=u64::from(STS_MAX_SECONDS)).contains(&life.as_secs()) {
         Ok(life)
     } else {
         Err("credentials last 15m to 12h".to_owned())
@@ -178,13 +179,14 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
     }
     Ok(vended)
 }
+
 /// Leaves a refusal for those who wait for the same, and drops what is kept when
 /// its session is known to be dead.
 fn keep_refusal(slot: Option<&Slot>, key: Key<'_>, refused: &Refused, screen: &Screen) {
     if let Some(Err(error)) = slot.map(|slot| slot.refuse(refused, Utc::now())) {
         screen.warn(&format!("whoever asks for the same will be refused anew: {error}"));
     }
-    if refused.code == "SESSION_REVOKED" {
+    if refused.code == Code::SessionRevoked.as_str() {
         forget(key, screen);
     }
 }

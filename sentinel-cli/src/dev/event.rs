@@ -60,7 +60,7 @@ pub(super) struct Signer {
 impl Request {
     /// The event of a route with IAM authorization.
     pub(super) fn iam_event(&self, signer: &Signer) -> Value {
-        let mut event = self.common("2.0");
+        let mut event = self.common();
         let mut context = self.context();
         context.insert(
             "authorizer".to_owned(),
@@ -91,7 +91,7 @@ impl Request {
     /// The event of a Lambda authorizer whose identity source is the header
     /// `X-Sentinel-Session-ID`.
     pub(super) fn authorizer_event(&self) -> Value {
-        let mut event = self.common("2.0");
+        let mut event = self.common();
         event.insert("type".to_owned(), "REQUEST".into());
         event.insert(
             "routeArn".to_owned(),
@@ -113,9 +113,9 @@ impl Request {
     }
 
     /// What both kinds of event hold.
-    fn common(&self, version: &str) -> Map<String, Value> {
+    fn common(&self) -> Map<String, Value> {
         let mut event = Map::new();
-        event.insert("version".to_owned(), version.into());
+        event.insert("version".to_owned(), "2.0".into());
         event.insert("routeKey".to_owned(), "$default".into());
         event.insert("rawPath".to_owned(), self.path.as_str().into());
         event.insert("rawQueryString".to_owned(), self.query.as_str().into());
