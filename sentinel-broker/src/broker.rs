@@ -14,8 +14,9 @@ use sentinel_store::{
 use tokio::time::Instant;
 
 use crate::arn::is_partition;
+use crate::identity::IdentityError;
 use crate::policies::PolicyCache;
-use crate::{Caller, Code, Denial, IdentityError, Issuer, Random, Settings, VerifiedIdentity};
+use crate::{Caller, Code, Denial, Issuer, Random, Settings, VerifiedIdentity};
 
 /// How many reads of one kind go out at the same time.
 pub(crate) const AT_ONCE: usize = 10;
@@ -107,13 +108,6 @@ impl Call {
         tokio::time::timeout_at(self.deadline, future).await.map_err(|_| OutOfTime)
     }
 
-    /// What the client is told of a session store that failed; the cause is for
-    /// the diagnostics.
-    pub(crate) fn store_failed(&self, error: &StoreError) -> Denial {
-        tracing::warn!(request_id = self.request_id, cause = %Causes(error), "the session store failed");
-        Denial::store(error)
-    }
-
     /// The same for a store, whose silence is its being unavailable.
     pub(crate) async fn ask<T>(
         &self,
@@ -122,6 +116,13 @@ impl Call {
         self.in_time(future).await.unwrap_or_else(|OutOfTime| {
             Err(StoreError::Unavailable("no answer before the deadline".into()))
         })
+    }
+
+    /// What the client is told of a session store that failed; the cause is for
+    /// the diagnostics.
+    pub(crate) fn store_failed(&self, error: &StoreError) -> Denial {
+        tracing::warn!(request_id = self.request_id, cause = %Causes(error), "the session store failed");
+        Denial::store(error)
     }
 }
 

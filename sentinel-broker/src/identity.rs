@@ -42,7 +42,7 @@ pub struct Caller {
 
 /// Why a verified identity is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum IdentityError {
+pub(crate) enum IdentityError {
     /// Not an IAM user or an assumed role, or not in a form that IAM gives.
     #[error("not an IAM user or an assumed role")]
     Unsupported,
@@ -116,7 +116,7 @@ impl Caller {
     ///
     /// # Errors
     /// See [`IdentityError`].
-    pub fn from_verified(
+    pub(crate) fn from_verified(
         verified: &VerifiedIdentity<'_>,
         trusted: &[AccountId],
         session_name_roles: &[SessionNameRole],
@@ -156,9 +156,7 @@ impl Caller {
             named,
         })
     }
-}
 
-impl Caller {
     /// The caller as a policy sees them.
     #[must_use]
     pub fn in_policy(&self) -> sentinel_policy::Caller<'_> {

@@ -18,9 +18,7 @@ mod whoami;
 
 pub use broker::{Broker, Call, Home, Parts, SessionTable};
 pub use denial::{Code, Denial};
-pub use identity::{
-    Caller, IdentityError, SessionNameRole, SessionNameRoleError, VerifiedIdentity,
-};
+pub use identity::{Caller, SessionNameRole, SessionNameRoleError, VerifiedIdentity};
 pub use issuer::{AssumeRole, Credentials, IssueError, Issued, Issuer};
 pub use lifetime::{Cap, STS_MAX_SECONDS, STS_MIN_SECONDS};
 pub use local::{LocalIdentity, LocalIssuer};

@@ -198,7 +198,8 @@ impl Broker {
         let tracked = match (&self.sessions, gate) {
             (Some(SessionTable { store, .. }), Some(gate)) => {
                 let secret = SessionSecret::new(self.random()?);
-                let session = self.session(progress, handle, &source_identity, &secret, &gate);
+                let session =
+                    self.session(progress, handle, &source_identity, &secret, &gate, lifetime.end);
                 Some(Tracked { store: Arc::clone(store), session, secret })
             }
             (None, _) | (_, None) => None,
@@ -258,6 +259,7 @@ impl Broker {
         source_identity: &SourceIdentity,
         secret: &SessionSecret,
         gate: &Gate,
+        expires: DateTime<Utc>,
     ) -> Session {
         let Progress { call, caller, vend, now, .. } = *progress;
         Session {
@@ -271,7 +273,7 @@ impl Broker {
             source_identity: source_identity.to_string(),
             request_id: call.request_id.clone(),
             created: now,
-            expires: progress.lifetime.map_or(now, |lifetime| lifetime.end),
+            expires,
             epochs: gate.epochs(&vend.profile),
             generation: self.settings.generation,
             ended: None,
