@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+#[cfg(feature = "aws")]
+pub mod aws;
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -40,7 +42,7 @@ pub use id::{
 #[cfg(feature = "memory")]
 pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
-pub use policies::{PolicyPath, PolicyStore, PolicyText};
+pub use policies::{PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter};
 #[cfg(feature = "redb")]
 pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;

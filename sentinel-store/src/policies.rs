@@ -1,8 +1,10 @@
-//! Policy documents, as text. Compiling and caching is the broker's.
+//! Policy documents, as text. Compiling and caching is the broker's; changing
+//! them is an administrator's.
 
 use std::fmt;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::{Cursor, Page, StoreError};
@@ -102,4 +104,51 @@ pub trait PolicyStore: fmt::Debug + Send + Sync {
         root: &PolicyPath,
         cursor: Option<&Cursor>,
     ) -> Result<Page<String>, StoreError>;
+}
+
+/// One version of a document, as its history tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyRevision {
+    /// What the store calls it.
+    pub version: String,
+    /// When it was written.
+    pub at: Option<DateTime<Utc>>,
+    /// Who wrote it, as far as the store knows.
+    pub by: Option<String>,
+    /// How long the document is, in bytes.
+    pub bytes: usize,
+}
+
+/// Changes policy documents and tells how they came to be: for those who
+/// administer them, never for the broker.
+///
+/// # Contract
+/// - A document is only written over the version that the writer saw: another
+///   one is [`StoreError::Conflict`], and is what the store holds afterwards.
+/// - What a store cannot hold (too long, not text) is [`StoreError::Refused`],
+///   and the cause says what it can.
+#[async_trait]
+pub trait PolicyWriter: PolicyStore {
+    /// Writes the document over the version `over`, or where there is none yet,
+    /// and gives its version.
+    async fn put(
+        &self,
+        path: &PolicyPath,
+        text: &[u8],
+        over: Option<&str>,
+    ) -> Result<String, StoreError>;
+
+    /// Removes the document. [`StoreError::NotFound`] when there is none.
+    async fn remove(&self, path: &PolicyPath) -> Result<(), StoreError>;
+
+    /// Its versions, the oldest first, a page at a time. [`StoreError::NotFound`]
+    /// when there is no such document, or the cursor is none of this list's.
+    async fn history(
+        &self,
+        path: &PolicyPath,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<PolicyRevision>, StoreError>;
+
+    /// The document as it was in that version.
+    async fn revision(&self, path: &PolicyPath, version: &str) -> Result<PolicyText, StoreError>;
 }

@@ -1,0 +1,3 @@
+//! The authorizer as a Lambda function.
+
+fn main() {}

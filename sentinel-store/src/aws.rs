@@ -1,0 +1,154 @@
+//! The configuration that the AWS clients share, read from the environment as
+//! Lambda sets it: region, credentials, end points. Without `aws-config`, whose
+//! other sources of credentials (profiles, SSO, STS) a function neither has nor
+//! may carry.
+//!
+//! Not here: what a client does with its time (each backend sets its own
+//! time-outs and retries), nor the commands' credentials, which come from
+//! `aws-config`.
+
+use std::{collections::BTreeMap, fmt};
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    behavior_version::BehaviorVersion, http::SharedHttpClient,
+    stalled_stream_protection::StalledStreamProtectionConfig,
+};
+use aws_types::{
+    SdkConfig,
+    region::Region,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
+
+/// A variable that an AWS client cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}: must be set: Lambda sets it, or the SDK's usual environment")]
+pub struct MissingVariable(pub &'static str);
+
+/// The one HTTP client of a process: rustls with ring, and the system's roots,
+/// which are read when the first connection is made.
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+/// The configuration that the environment gives: `AWS_REGION` (or
+/// `AWS_DEFAULT_REGION`), `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+/// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`,
+/// `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, with the meaning that
+/// the SDKs give them.
+///
+/// # Errors
+/// Every variable that is missing.
+pub fn config(
+    variable: impl Fn(&str) -> Option<String>,
+    http_client: SharedHttpClient,
+) -> Result<SdkConfig, Vec<MissingVariable>> {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut missing = Vec::new();
+    let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
+    let mut needed = |name: &'static str, value: Option<String>| {
+        if value.is_none() {
+            missing.push(MissingVariable(name));
+        }
+        value.unwrap_or_default()
+    };
+    let region = needed("AWS_REGION", region);
+    let key = needed("AWS_ACCESS_KEY_ID", set("AWS_ACCESS_KEY_ID"));
+    let secret = needed("AWS_SECRET_ACCESS_KEY", set("AWS_SECRET_ACCESS_KEY"));
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    let credentials = Credentials::new(key, secret, set("AWS_SESSION_TOKEN"), None, "environment");
+    let on = |name: &str| set(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let mut builder = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client)
+        .sleep_impl(TokioSleep::new())
+        // Answers here are small: a slow one is dealt with by time-outs.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .use_fips(on("AWS_USE_FIPS_ENDPOINT"))
+        .use_dual_stack(on("AWS_USE_DUALSTACK_ENDPOINT"))
+        .service_config(EndPoints::read(&set));
+    builder.set_endpoint_url(set("AWS_ENDPOINT_URL"));
+    Ok(builder.build())
+}
+
+/// `AWS_ENDPOINT_URL_<SERVICE>` of the services that Sentinel asks.
+struct EndPoints(BTreeMap<String, String>);
+
+impl EndPoints {
+    fn read(set: &dyn Fn(&str) -> Option<String>) -> Self {
+        let named = ["DYNAMODB", "SSM", "STS"].into_iter().filter_map(|service| {
+            let value = set(&format!("AWS_ENDPOINT_URL_{service}"))?;
+            Some((service.to_owned(), value))
+        });
+        Self(named.collect())
+    }
+}
+
+impl LoadServiceConfig for EndPoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        if key.env() != "AWS_ENDPOINT_URL" {
+            return None;
+        }
+        self.0.get(&key.service_id().to_uppercase().replace(' ', "_")).cloned()
+    }
+}
+
+impl fmt::Debug for EndPoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<SdkConfig, Vec<MissingVariable>> {
+        let found = |name: &str| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        config(found, http_client())
+    }
+
+    #[test]
+    fn all_that_is_missing_is_told_at_once() {
+        let missing = read(&[("AWS_SECRET_ACCESS_KEY", "")]).unwrap_err();
+        let names: Vec<_> = missing.into_iter().map(|missing| missing.0).collect();
+        assert_eq!(names, ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+    }
+
+    #[test]
+    fn an_end_point_of_one_service_is_before_that_of_all() {
+        let config = read(&[
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:2"),
+        ])
+        .unwrap();
+        let of = |service| {
+            let key = ServiceConfigKey::builder()
+                .service_id(service)
+                .env("AWS_ENDPOINT_URL")
+                .profile("endpoint_url")
+                .build()
+                .unwrap();
+            config.service_config().unwrap().load_config(key)
+        };
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:1"));
+        assert_eq!(of("STS").as_deref(), Some("http://127.0.0.1:2"));
+        assert_eq!(of("DynamoDB"), None);
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

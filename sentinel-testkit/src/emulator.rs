@@ -1,0 +1,1 @@
+//! AWS emulators, started for a test and stopped after it.

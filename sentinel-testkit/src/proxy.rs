@@ -1,0 +1,1 @@
+//! A proxy over HTTP between an AWS client and an end point: it records, counts, and does harm.

@@ -1,0 +1,1 @@
+//! The Runtime API of AWS Lambda, for a function under test.

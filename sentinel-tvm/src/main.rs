@@ -1,0 +1,3 @@
+//! The token vending machine as a Lambda function.
+
+fn main() {}
