@@ -30,7 +30,8 @@ pub struct Unauthorized;
 /// Lets good sessions through.
 #[derive(Debug)]
 pub struct Authorizer {
-    sessions: Arc<dyn SessionStore>,
+    /// None where the configuration is faulty.
+    sessions: Option<Arc<dyn SessionStore>>,
     generation: Generation,
     format: ResponseFormat,
     clock: Arc<dyn Clock>,
@@ -56,7 +57,18 @@ impl Authorizer {
         clock: Arc<dyn Clock>,
         sink: Arc<dyn AuditSink>,
     ) -> Self {
-        Self { sessions, generation, format, clock, sink }
+        Self { sessions: Some(sessions), generation, format, clock, sink }
+    }
+
+    /// An authorizer whose configuration is faulty: it refuses every session.
+    /// What is wrong is for whoever starts it to log.
+    #[must_use]
+    pub fn misconfigured(
+        format: ResponseFormat,
+        clock: Arc<dyn Clock>,
+        sink: Arc<dyn AuditSink>,
+    ) -> Self {
+        Self { sessions: None, generation: Generation::default(), format, clock, sink }
     }
 
     /// Answers one event: an HTTP API REQUEST of either payload format, or a
@@ -99,8 +111,11 @@ impl Authorizer {
 
     async fn check(&self, id: Option<&str>, deadline: Instant) -> Result<Session, VerifyError> {
         let id = id.ok_or(VerifyError::Refused(Refusal::Malformed))?;
+        let sessions = self.sessions.as_deref().ok_or_else(|| {
+            VerifyError::Store(StoreError::Refused("the configuration is faulty".into()))
+        })?;
         let clock = self.clock.as_ref();
-        let check = verify_session(self.sessions.as_ref(), id, self.generation, clock);
+        let check = verify_session(sessions, id, self.generation, clock);
         tokio::time::timeout_at(deadline, check).await.unwrap_or_else(|_| {
             Err(VerifyError::Store(StoreError::Unavailable("no answer before the deadline".into())))
         })

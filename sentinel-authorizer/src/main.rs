@@ -1,3 +1,7 @@
 //! The authorizer as a Lambda function.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sentinel_authorizer::lambda::run()
+}

@@ -152,6 +152,16 @@ impl Denial {
         )
     }
 
+    /// Sentinel is not set up as it must be.
+    #[must_use]
+    pub fn misconfigured() -> Self {
+        Self::new(
+            Code::ConfigError,
+            "Sentinel is not set up as it must be; tell whoever runs it: the log at the function's \
+             start names each variable",
+        )
+    }
+
     /// A change that may or may not have taken effect.
     pub(crate) fn unconfirmed() -> Self {
         Self::new(

@@ -48,3 +48,10 @@ pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;
 pub use sessions::{Epochs, Listing, Session, SessionState, SessionStore};
 pub use verify::{Refusal, VerifyError, verify_session};
+
+#[cfg(feature = "dynamodb")]
+mod placeholder;
+#[cfg(feature = "dynamodb")]
+pub use placeholder::DynamoSessions;
+#[cfg(all(feature = "dynamodb", feature = "ssm"))]
+pub use placeholder::policies::{DynamoPolicies, PolicyLayers, SsmPolicies};

@@ -3,6 +3,7 @@
 use sentinel_broker::{
     OperatorArn, RoleArnTemplate, SessionNameRole, Settings, SourceIdentityFormat,
 };
+use sentinel_function::{ConfigError, Reader};
 use sentinel_policy::parse_duration;
 use sentinel_store::{AccountId, Generation, PolicyPath, Secret};
 
@@ -13,61 +14,10 @@ pub struct Config {
     pub settings: Settings,
     /// The name of the session table; none for no tracking.
     pub session_table: Option<String>,
+    /// The name of the table with policies too large for SSM; none for none.
+    pub policy_table: Option<String>,
     /// What the stage variable `sentinelOrigin` must equal.
     pub origin_secret: Option<Secret>,
-}
-
-/// A variable that is missing or malformed. Its value is not quoted: it may be
-/// a secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{variable}: {problem}")]
-pub struct ConfigError {
-    /// The variable.
-    pub variable: &'static str,
-    /// What is wrong with it, and what it must be.
-    pub problem: String,
-}
-
-/// Reads variables and gathers what is wrong with them.
-struct Reader<'a> {
-    variable: &'a dyn Fn(&str) -> Option<String>,
-    errors: Vec<ConfigError>,
-}
-
-impl Reader<'_> {
-    /// The value of a variable, if it is set and not empty.
-    fn text(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !value.is_empty())
-    }
-
-    fn fault(&mut self, variable: &'static str, problem: impl Into<String>) {
-        self.errors.push(ConfigError { variable, problem: problem.into() });
-    }
-
-    /// What `parse` makes of a variable, if it is set.
-    fn read<T>(
-        &mut self,
-        name: &'static str,
-        must_be: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let text = self.text(name)?;
-        let value = parse(&text);
-        if value.is_none() {
-            self.fault(name, format!("must be {must_be}"));
-        }
-        value
-    }
-
-    /// The same for a list, separated by commas.
-    fn list<T>(
-        &mut self,
-        name: &'static str,
-        must_be: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<Vec<T>> {
-        self.read(name, must_be, |text| text.split(',').map(|item| parse(item.trim())).collect())
-    }
 }
 
 impl Config {
@@ -76,7 +26,7 @@ impl Config {
     /// # Errors
     /// Every variable that is missing or malformed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigError>> {
-        let mut reader = Reader { variable: &variable, errors: Vec::new() };
+        let mut reader = Reader::new(&variable);
         let duration = "a duration as in `30s`, `5m` or `1h30m`";
         let path = |text: &str| {
             let good = text.starts_with('/') && !text.ends_with('/') && !text.contains("//");
@@ -133,7 +83,8 @@ impl Config {
             SourceIdentityFormat::with_separator,
         );
         settings.source_identity = format.unwrap_or_default();
-        let session_table = reader.text("SENTINEL_SESSION_TABLE");
+        let session_table = reader.table("SENTINEL_SESSION_TABLE");
+        let policy_table = reader.table("SENTINEL_POLICY_TABLE");
         let generation = reader.read("SENTINEL_GENERATION", "a whole number", |text| {
             text.parse().ok().map(Generation)
         });
@@ -146,10 +97,11 @@ impl Config {
                 (text.len() >= 32 && text.bytes().all(good)).then(|| Secret::new(text))
             },
         );
-        if reader.errors.is_empty() {
-            Ok(Self { settings, session_table, origin_secret })
+        let faults = reader.into_faults();
+        if faults.is_empty() {
+            Ok(Self { settings, session_table, policy_table, origin_secret })
         } else {
-            Err(reader.errors)
+            Err(faults)
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod config;
 mod event;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod parameters;
 mod response;
 mod route;
@@ -9,8 +11,9 @@ mod route;
 mod sts;
 mod tvm;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use response::Response;
+pub use sentinel_function::ConfigError;
 #[cfg(feature = "sts")]
 pub use sts::StsIssuer;
 pub use tvm::{Context, Tvm};

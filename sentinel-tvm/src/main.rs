@@ -1,3 +1,7 @@
 //! The token vending machine as a Lambda function.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sentinel_tvm::lambda::run()
+}

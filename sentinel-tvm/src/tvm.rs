@@ -26,7 +26,8 @@ const MAX_SIZE: usize = 64 * 1024;
 /// The token vending machine.
 #[derive(Debug)]
 pub struct Tvm {
-    broker: Broker,
+    /// None where Sentinel is not set up as it must be.
+    broker: Option<Broker>,
     origin_secret: Option<Secret>,
     metrics: Option<Arc<dyn AuditSink>>,
 }
@@ -49,7 +50,14 @@ impl Tvm {
     /// variable `sentinelOrigin` equals it are believed.
     #[must_use]
     pub fn new(broker: Broker, origin_secret: Option<Secret>) -> Self {
-        Self { broker, origin_secret, metrics: None }
+        Self { broker: Some(broker), origin_secret, metrics: None }
+    }
+
+    /// A TVM whose configuration is faulty: it answers everything
+    /// `CONFIG_ERROR`. What is wrong is for whoever starts it to log.
+    #[must_use]
+    pub const fn misconfigured() -> Self {
+        Self { broker: None, origin_secret: None, metrics: None }
     }
 
     /// The same with a line of metrics for every request.
@@ -87,9 +95,12 @@ impl Tvm {
     }
 
     async fn answer(&self, request: Option<&Incoming>, call: &Call) -> Response {
+        let Some(broker) = &self.broker else {
+            return Response::denial(&Denial::misconfigured(), &call.request_id);
+        };
         let Some(request) = request else {
             // A bare payload, or an event of another kind: nothing verified it.
-            let denial = self.broker.refuse_unverified(call);
+            let denial = broker.refuse_unverified(call);
             return Response::denial(&denial, &call.request_id);
         };
         let route = match Route::find(&request.method, &request.path) {
@@ -102,7 +113,7 @@ impl Tvm {
                 };
             }
         };
-        match self.serve(route, request, call).await {
+        match self.serve(broker, route, request, call).await {
             Ok(response) => response,
             Err(denial) => Response::denial(&denial, &call.request_id),
         }
@@ -110,18 +121,18 @@ impl Tvm {
 
     async fn serve(
         &self,
+        broker: &Broker,
         route: Route,
         request: &Incoming,
         call: &Call,
     ) -> Result<Response, Denial> {
-        let caller = self.identify(request, call)?;
+        let caller = self.identify(broker, request, call)?;
         if request.size > MAX_SIZE {
             return Err(Denial::new(
                 Code::RequestTooLarge,
                 format!("query and body together may be {MAX_SIZE} bytes"),
             ));
         }
-        let broker = &self.broker;
         Ok(match route {
             Route::Vend => {
                 let vend = parameters::vend(request)?;
@@ -147,16 +158,21 @@ impl Tvm {
         })
     }
 
-    fn identify(&self, request: &Incoming, call: &Call) -> Result<Caller, Denial> {
+    fn identify(
+        &self,
+        broker: &Broker,
+        request: &Incoming,
+        call: &Call,
+    ) -> Result<Caller, Denial> {
         let from_origin =
             self.origin_secret.is_none() || request.origin.as_ref() == self.origin_secret.as_ref();
         let believed = from_origin && !request.is_presigned();
         let identity = request.identity.as_ref().filter(|_| believed);
         let Some(Identity { user_arn, account, organization }) = identity else {
-            return Err(self.broker.refuse_unverified(call));
+            return Err(broker.refuse_unverified(call));
         };
         let organization = organization.as_deref();
-        self.broker.identify(call, &VerifiedIdentity { user_arn, account, organization })
+        broker.identify(call, &VerifiedIdentity { user_arn, account, organization })
     }
 
     /// Best effort: what was decided is recorded already, and a count that is

@@ -1,0 +1,54 @@
+//! The environment of the function: read once, every fault reported at once.
+
+use sentinel_function::{ConfigError, Reader};
+use sentinel_store::Generation;
+
+use crate::ResponseFormat;
+
+/// What the environment says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The name of the session table.
+    pub session_table: String,
+    /// The generation that sessions must be of.
+    pub generation: Generation,
+    /// How payload format 2.0 is answered.
+    pub format: ResponseFormat,
+}
+
+impl Config {
+    /// Reads the variables that the crate documentation lists, by way of `variable`.
+    ///
+    /// # Errors
+    /// Every variable that is missing or malformed.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigError>> {
+        const TABLE: &str = "SENTINEL_SESSION_TABLE";
+        let mut reader = Reader::new(&variable);
+        let session_table = reader.table(TABLE);
+        if session_table.is_none() && reader.text(TABLE).is_none() {
+            reader.fault(TABLE, "must be set: the table in which the TVM tracks sessions");
+        }
+        let generation = reader.read("SENTINEL_GENERATION", "a whole number", |text| {
+            text.parse().ok().map(Generation)
+        });
+        let format = reader.read(FORMAT, "`policy` or `simple`", ResponseFormat::parse);
+        let faults = reader.into_faults();
+        match session_table {
+            Some(session_table) if faults.is_empty() => Ok(Self {
+                session_table,
+                generation: generation.unwrap_or_default(),
+                format: format.unwrap_or_default(),
+            }),
+            Some(_) | None => Err(faults),
+        }
+    }
+}
+
+const FORMAT: &str = "SENTINEL_AUTHORIZER_RESPONSE";
+
+/// The format alone: what is faulty beside it changes nothing in how a refusal
+/// must look.
+#[cfg(feature = "lambda")]
+pub(crate) fn format(variable: impl Fn(&str) -> Option<String>) -> ResponseFormat {
+    Reader::new(&variable).text(FORMAT).and_then(|text| ResponseFormat::parse(&text)).unwrap_or_default()
+}
