@@ -50,5 +50,8 @@ const FORMAT: &str = "SENTINEL_AUTHORIZER_RESPONSE";
 /// must look.
 #[cfg(feature = "lambda")]
 pub(crate) fn format(variable: impl Fn(&str) -> Option<String>) -> ResponseFormat {
-    Reader::new(&variable).text(FORMAT).and_then(|text| ResponseFormat::parse(&text)).unwrap_or_default()
+    Reader::new(&variable)
+        .text(FORMAT)
+        .and_then(|text| ResponseFormat::parse(&text))
+        .unwrap_or_default()
 }

@@ -18,11 +18,7 @@ pub fn run() -> ExitCode {
     let variable = |name: &str| std::env::var(name).ok();
     let sink: Arc<dyn AuditSink> = Arc::new(Metered::new(JsonLines::new(io::stdout())));
     let instead = Arc::clone(&sink);
-    serve(
-        move || authorizer(variable, sink),
-        move || misconfigured(variable, instead),
-        answer,
-    )
+    serve(move || authorizer(variable, sink), move || misconfigured(variable, instead), answer)
 }
 
 /// An authorizer over the table that the variables name. Where they are faulty,

@@ -103,7 +103,8 @@ where
         async move {
             let function = built.wait_for(Option::is_some).await.ok();
             let function = function.and_then(|function| function.as_ref().map(Arc::clone));
-            let function = function.ok_or_else(|| error("the function could not be put together"))?;
+            let function =
+                function.ok_or_else(|| error("the function could not be put together"))?;
             let LambdaEvent { payload, context } = event;
             answer(function, payload, Invocation::of(context)).await.map_err(error)
         }

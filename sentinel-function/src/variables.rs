@@ -64,7 +64,8 @@ impl<'a> Reader<'a> {
     /// A DynamoDB table, by name or ARN.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
     pub fn table(&mut self, name: &'static str) -> Option<String> {
-        let must_be = "a table's name, 3 to 255 of `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`, or its ARN";
+        let must_be =
+            "a table's name, 3 to 255 of `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`, or its ARN";
         self.read(name, must_be, |text| {
             let good = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
             let named = (3..=255).contains(&text.len()) && text.bytes().all(good);

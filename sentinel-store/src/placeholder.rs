@@ -42,18 +42,14 @@ impl SessionStore for DynamoSessions {
         self.0.get_item().table_name(&self.1).send().await.map_err(failed)?;
         Err(absent())
     }
-    async fn sessions(
-        &self,
-        _: &Listing,
-        _: Option<&Cursor>,
-    ) -> Result<Page<Session>, StoreError> {
+    async fn sessions(&self, _: &Listing, _: Option<&Cursor>) -> Result<Page<Session>, StoreError> {
         self.0.query().table_name(&self.1).send().await.map_err(failed)?;
         Err(absent())
     }
 }
 
 #[cfg(feature = "ssm")]
-pub mod policies {
+pub(crate) mod policies {
     use super::*;
     use std::sync::Arc;
 
@@ -70,7 +66,11 @@ pub mod policies {
             self.0.get_parameter().name(path.as_str()).send().await.map_err(failed)?;
             Err(absent())
         }
-        async fn names(&self, root: &PolicyPath, _: Option<&Cursor>) -> Result<Page<String>, StoreError> {
+        async fn names(
+            &self,
+            root: &PolicyPath,
+            _: Option<&Cursor>,
+        ) -> Result<Page<String>, StoreError> {
             self.0.get_parameters_by_path().path(root.as_str()).send().await.map_err(failed)?;
             Err(absent())
         }
@@ -88,7 +88,11 @@ pub mod policies {
             self.0.sessions(&Listing::All, None).await?;
             Err(absent())
         }
-        async fn names(&self, _: &PolicyPath, _: Option<&Cursor>) -> Result<Page<String>, StoreError> {
+        async fn names(
+            &self,
+            _: &PolicyPath,
+            _: Option<&Cursor>,
+        ) -> Result<Page<String>, StoreError> {
             Err(absent())
         }
     }
@@ -104,7 +108,11 @@ pub mod policies {
         async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
             self.0.policy(path).await.or(self.1.policy(path).await)
         }
-        async fn names(&self, root: &PolicyPath, _: Option<&Cursor>) -> Result<Page<String>, StoreError> {
+        async fn names(
+            &self,
+            root: &PolicyPath,
+            _: Option<&Cursor>,
+        ) -> Result<Page<String>, StoreError> {
             self.0.names(root, None).await.or(self.1.names(root, None).await)
         }
     }

@@ -1,1 +1,387 @@
-//! The Runtime API of AWS Lambda, for a function under test.
+//! The Runtime API of AWS Lambda, for a function under test: the program runs as
+//! a child with an environment like Lambda's, one event after another is handed
+//! to it, and its answers, its output and its memory are looked at.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+//!
+//! Not here: what stands in front of a function (API Gateway), and the freezing
+//! between two events.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+/// The ARN by which functions are invoked, unless they are told another.
+pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:111122223333:function:under-test";
+
+/// What every path of the API begins with.
+const VERSION: &str = "/2018-06-01/runtime/";
+
+/// Whoever does not ask for an event, or answer one, within this time is taken
+/// to hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a function is run.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The program.
+    pub program: PathBuf,
+    /// Its environment, beside what Lambda sets in every function; nothing is
+    /// inherited.
+    pub variables: Vec<(String, String)>,
+    /// The ARN that it is invoked by.
+    pub arn: String,
+    /// How long it has for an event.
+    pub timeout: Duration,
+}
+
+impl Start {
+    /// That program, with nothing in its environment but what Lambda sets.
+    #[must_use]
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            variables: Vec::new(),
+            arn: FUNCTION_ARN.to_owned(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// The same with one more variable.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// What a function made of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It answered.
+    Response(Value),
+    /// It answered with an error: the JSON that Lambda hands on, with
+    /// `errorType` and `errorMessage`.
+    Error(Value),
+}
+
+impl Outcome {
+    /// The answer; none for an error.
+    #[must_use]
+    pub const fn response(&self) -> Option<&Value> {
+        match self {
+            Self::Response(value) => Some(value),
+            Self::Error(_) => None,
+        }
+    }
+
+    /// The message of an error; none for an answer.
+    #[must_use]
+    pub fn error_message(&self) -> Option<&str> {
+        match self {
+            Self::Response(_) => None,
+            Self::Error(value) => value.get("errorMessage").and_then(Value::as_str),
+        }
+    }
+}
+
+/// The memory of a process, in kibibytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What it has now (VmRSS).
+    pub resident: u64,
+    /// The most that it ever had (VmHWM).
+    pub peak: u64,
+}
+
+/// A function that runs. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Function {
+    start: Start,
+    child: Child,
+    started: Instant,
+    api: Arc<Api>,
+    server: JoinHandle<()>,
+    output: TempDir,
+    invocations: u64,
+}
+
+/// What the server and the test share.
+#[derive(Debug, Default)]
+struct Api {
+    state: Mutex<State>,
+    /// Somebody polled, or there is an event.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    first_poll: Option<Instant>,
+    /// The event that waits to be asked for.
+    waiting: Option<Invocation>,
+    /// Who waits for the answer to which event.
+    answers: HashMap<String, oneshot::Sender<Outcome>>,
+    init_error: Option<Value>,
+}
+
+#[derive(Debug)]
+struct Invocation {
+    request_id: String,
+    deadline_ms: u128,
+    arn: String,
+    payload: Bytes,
+}
+
+impl Function {
+    /// Starts a function. It has not asked for an event yet: see
+    /// [`Function::first_poll`].
+    ///
+    /// # Errors
+    /// When the server or the program cannot be started.
+    pub async fn start(start: Start) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let api = Arc::new(Api::default());
+        let server = tokio::spawn(Arc::clone(&api).serve(listener));
+        let output = TempDir::new()?;
+        let mut command = Command::new(&start.program);
+        command
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "under-test")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "7")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/under-test")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/25/[7]0123456789abcdef")
+            .envs(start.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            // Files, so that all that was written before an answer is there when
+            // the answer is.
+            .stdout(File::create(output.path().join("stdout"))?)
+            .stderr(File::create(output.path().join("stderr"))?)
+            .kill_on_drop(true);
+        let started = Instant::now();
+        let child = command.spawn()?;
+        Ok(Self { start, child, started, api, server, output, invocations: 0 })
+    }
+
+    /// The time from before the program was executed to its first request for an
+    /// event; waits for that.
+    ///
+    /// # Errors
+    /// When it ends before, or never asks.
+    pub async fn first_poll(&mut self) -> io::Result<Duration> {
+        let (api, started) = (Arc::clone(&self.api), self.started);
+        let polled = async {
+            loop {
+                let changed = api.changed.notified();
+                if let Some(first_poll) = api.state().first_poll {
+                    return first_poll.duration_since(started);
+                }
+                changed.await;
+            }
+        };
+        self.unless_it_ends(polled).await
+    }
+
+    /// Hands it an event and waits for what it makes of it.
+    ///
+    /// # Errors
+    /// When it ends instead, or hangs.
+    pub async fn invoke(&mut self, event: &Value) -> io::Result<Outcome> {
+        self.invoke_bytes(event.to_string()).await
+    }
+
+    /// The same for a payload that need not be JSON.
+    ///
+    /// # Errors
+    /// When it ends instead, or hangs.
+    pub async fn invoke_bytes(&mut self, payload: impl Into<Bytes>) -> io::Result<Outcome> {
+        self.invocations += 1;
+        let request_id = format!("8476a536-e9f4-11e8-9739-{:012}", self.invocations);
+        let deadline = SystemTime::now() + self.start.timeout;
+        let deadline_ms = deadline.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
+        let arn = self.start.arn.clone();
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut state = self.api.state();
+            state.answers.insert(request_id.clone(), answer);
+            state.waiting =
+                Some(Invocation { request_id, deadline_ms, arn, payload: payload.into() });
+        }
+        self.api.changed.notify_waiters();
+        let answered = self.unless_it_ends(answered).await?;
+        answered.map_err(|_| io::Error::other("the event was dropped"))
+    }
+
+    /// What it has written to standard output.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn stdout(&self) -> io::Result<String> {
+        std::fs::read_to_string(self.output.path().join("stdout"))
+    }
+
+    /// What it has written to standard error.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn stderr(&self) -> io::Result<String> {
+        std::fs::read_to_string(self.output.path().join("stderr"))
+    }
+
+    /// Its memory.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn memory(&self) -> io::Result<Memory> {
+        let gone = || io::Error::other("the function has ended");
+        let status = Path::new("/proc").join(self.child.id().ok_or_else(gone)?.to_string());
+        let status = std::fs::read_to_string(status.join("status"))?;
+        let of = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key));
+            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).ok_or_else(gone)
+        };
+        Ok(Memory { resident: of("VmRSS:")?, peak: of("VmHWM:")? })
+    }
+
+    /// The error with which it gave up before its first event, if it told one.
+    #[must_use]
+    pub fn init_error(&self) -> Option<Value> {
+        self.api.state().init_error.clone()
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .map_err(|_| io::Error::other("the function goes on"))?
+    }
+
+    /// What the future gives, if the function lives so long.
+    async fn unless_it_ends<T>(&mut self, future: impl Future<Output = T>) -> io::Result<T> {
+        let ended = tokio::select! {
+            value = future => return Ok(value),
+            status = self.child.wait() => status?.to_string(),
+            () = tokio::time::sleep(PATIENCE) => "it hangs".to_owned(),
+        };
+        let stderr = self.stderr()?;
+        Err(io::Error::other(format!("the function did not answer ({ended}); it said: {stderr}")))
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Api {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn serve(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((stream, _)) = listener.accept().await {
+            let api = Arc::clone(&self);
+            let service = service_fn(move |request| {
+                let api = Arc::clone(&api);
+                async move { api.answer(request).await }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service);
+            // A connection that breaks is of a function that ended, which the
+            // test sees.
+            drop(tokio::spawn(async move { connection.await.ok() }));
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, hyper::Error> {
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let path = path.strip_prefix(VERSION).unwrap_or_default();
+        if (&method, path) == (&Method::GET, "invocation/next") {
+            return Ok(self.next().await);
+        }
+        let body = request.into_body().collect().await?.to_bytes();
+        // What is no JSON is an answer too, and Lambda would hand on its text.
+        let value = serde_json::from_slice(&body)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
+        let status = match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
+            (Method::POST, ["invocation", id, "response"]) => {
+                self.answered(id, Outcome::Response(value))
+            }
+            (Method::POST, ["invocation", id, "error"]) => self.answered(id, Outcome::Error(value)),
+            (Method::POST, ["init", "error"]) => {
+                self.state().init_error = Some(value);
+                StatusCode::ACCEPTED
+            }
+            (_, _) => StatusCode::NOT_FOUND,
+        };
+        let mut response = Response::new(Full::new(Bytes::from_static(b"{\"status\":\"OK\"}")));
+        *response.status_mut() = status;
+        Ok(response)
+    }
+
+    /// The next event, when there is one.
+    async fn next(&self) -> Response<Full<Bytes>> {
+        self.state().first_poll.get_or_insert_with(Instant::now);
+        self.changed.notify_waiters();
+        let invocation = loop {
+            let changed = self.changed.notified();
+            if let Some(invocation) = self.state().waiting.take() {
+                break invocation;
+            }
+            changed.await;
+        };
+        let response = Response::builder()
+            .header("content-type", "application/json")
+            .header("lambda-runtime-aws-request-id", &invocation.request_id)
+            .header("lambda-runtime-deadline-ms", invocation.deadline_ms.to_string())
+            .header("lambda-runtime-invoked-function-arn", &invocation.arn)
+            .header(
+                "lambda-runtime-trace-id",
+                "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0",
+            )
+            .body(Full::new(invocation.payload));
+        // An ARN that is no header's value is the test's mistake.
+        response.unwrap_or_else(|_| {
+            let mut response = Response::new(Full::default());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        })
+    }
+
+    fn answered(&self, id: &str, outcome: Outcome) -> StatusCode {
+        match self.state().answers.remove(id) {
+            Some(answer) => {
+                // Who no longer waits has failed already.
+                answer.send(outcome).ok();
+                StatusCode::ACCEPTED
+            }
+            None => StatusCode::BAD_REQUEST,
+        }
+    }
+}

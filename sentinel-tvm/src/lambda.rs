@@ -61,10 +61,9 @@ fn broker(config: Config, aws: &SdkConfig, sink: Arc<dyn AuditSink>) -> Broker {
         }
         None => parameters,
     };
-    let sessions = config.session_table.map(|name| SessionTable {
-        store: Arc::new(DynamoSessions::new(aws, name.clone())),
-        name,
-    });
+    let sessions = config
+        .session_table
+        .map(|name| SessionTable { store: Arc::new(DynamoSessions::new(aws, name.clone())), name });
     Broker::new(
         config.settings,
         Parts {

@@ -158,12 +158,7 @@ impl Tvm {
         })
     }
 
-    fn identify(
-        &self,
-        broker: &Broker,
-        request: &Incoming,
-        call: &Call,
-    ) -> Result<Caller, Denial> {
+    fn identify(&self, broker: &Broker, request: &Incoming, call: &Call) -> Result<Caller, Denial> {
         let from_origin =
             self.origin_secret.is_none() || request.origin.as_ref() == self.origin_secret.as_ref();
         let believed = from_origin && !request.is_presigned();

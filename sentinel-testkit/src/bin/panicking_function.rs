@@ -1,0 +1,28 @@
+//! A function that panics where the variable `PANIC` says: in `build`, or in
+//! `answer` for the event `"panic"`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use sentinel_function::lambda::{Invocation, serve};
+use serde_json::Value;
+
+fn main() -> ExitCode {
+    serve(
+        || {
+            assert_ne!(std::env::var("PANIC").as_deref(), Ok("build"), "told to");
+            "built"
+        },
+        || "instead",
+        answer,
+    )
+}
+
+async fn answer(
+    built: Arc<&'static str>,
+    event: Value,
+    _: Invocation,
+) -> Result<&'static str, String> {
+    assert_ne!(event, "panic", "told to");
+    if event == "fail" { Err("this one fails".to_owned()) } else { Ok(*built) }
+}
