@@ -62,10 +62,3 @@ pub use sessions::{Epochs, Listing, Session, SessionState, SessionStore};
 #[cfg(feature = "ssm")]
 pub use ssm::SsmPolicies;
 pub use verify::{Refusal, VerifyError, verify_session};
-
-#[cfg(feature = "dynamodb")]
-mod placeholder;
-#[cfg(feature = "dynamodb")]
-pub use placeholder::DynamoSessions;
-#[cfg(all(feature = "dynamodb", feature = "ssm"))]
-pub use placeholder::policies::{DynamoPolicies, PolicyLayers, SsmPolicies};

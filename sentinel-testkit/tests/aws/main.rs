@@ -1,5 +1,14 @@
 //! Sentinel against AWS emulators, over HTTP.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, and says where"
+)]
 
-#[cfg(test)]
 mod functions;
+mod issuer;
+mod roles;
+mod signed;
+mod stand_in;
