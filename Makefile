@@ -4,12 +4,12 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt clippy doc clean
+.PHONY: help demo test fmt clippy doc clean lambda-tvm lambda-authorizer
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
-	    while read -r target does; do printf '  %-10s %s\n' "$$target" "$$does"; done
+	    while read -r target does; do printf '  %-18s %s\n' "$$target" "$$does"; done
 
 demo: ## the main job, from start to end, on this machine
 	cargo run --locked --release -p sentinel-cli --bin sentinel -- demo
@@ -25,6 +25,12 @@ clippy: ## lint everything, warnings denied
 
 doc: ## build the documentation, warnings denied
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
+
+lambda-tvm: ## the token vending machine for AWS Lambda, into bin/; ARCH=arm64 for arm64
+	@$(PYTHON) scripts/lambda.py tvm
+
+lambda-authorizer: ## the authorizer, likewise
+	@$(PYTHON) scripts/lambda.py authorizer
 
 clean: ## remove what was built and installed here
 	cargo clean

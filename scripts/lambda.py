@@ -1,0 +1,166 @@
+"""The packages for AWS Lambda: `bin/lambda-tvm-linux-amd64.zip`, `bin/lambda-authorizer-linux-amd64.zip`.
+
+    scripts/lambda.py tvm|authorizer...    builds them; ARCH=arm64 for arm64
+
+Each holds one executable, `bootstrap`, for `provided.al2023`. The same source gives the same bytes,
+wherever the folder lies. A package that asks for a newer glibc than the runtime has, or is larger than
+it may be, is not written. Rust targets are never fetched.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / "bin"
+
+# The name of a package, its crate and program, and how many bytes its zip may have: what Lambda
+# fetches and unpacks before a cold start.
+PACKAGES = {
+    "tvm": ("sentinel-tvm", 5_000_000),
+    "authorizer": ("sentinel-authorizer", 3_000_000),
+}
+TARGETS = {"amd64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
+
+# What provided.al2023 has: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+GLIBC = (2, 34)
+# The earliest time that a zip can hold.
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class Refused(Exception):
+    """A package cannot be made, or may not be as it is."""
+
+
+def output(*command: str) -> str:
+    return subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+
+
+def host() -> str:
+    found = re.search(r"^host: (\S+)$", output("rustc", "-vV"), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def linker(target: str) -> dict[str, str]:
+    """The variables that a build for that target needs beside the host's own."""
+    libraries = Path(output("rustc", "--print", "sysroot").strip()) / "lib" / "rustlib" / target
+    if not libraries.is_dir():
+        raise Refused(f"the Rust target {target} is not installed: `rustup target add {target}`")
+    if target == host():
+        return {}
+    compiler = target.replace("-unknown", "") + "-gcc"
+    if shutil.which(compiler) is None:
+        raise Refused(f"no `{compiler}` on the PATH: {target} is compiled and linked with it")
+    name = target.replace("-", "_")
+    return {f"CC_{name}": compiler, f"CARGO_TARGET_{name.upper()}_LINKER": compiler}
+
+
+def target_directory() -> Path:
+    return Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
+
+
+def remapped() -> str:
+    """Compiler flags that put the same path into the program wherever its source lies."""
+    cargo = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo").resolve()
+    # The last one that fits counts, so the outer folders come first.
+    folders = sorted(
+        {cargo: "/cargo", ROOT: "/sentinel", target_directory(): "/target"}.items(),
+        key=lambda item: len(str(item[0])),
+    )
+    return "\x1f".join(f"--remap-path-prefix={folder}={name}" for folder, name in folders)
+
+
+def build(crate: str, target: str) -> Path:
+    environment = {**os.environ, **linker(target), "CARGO_ENCODED_RUSTFLAGS": remapped()}
+    # One crate at a time: two would unite the features of their dependencies.
+    subprocess.run(
+        ["cargo", "build", "--locked", "--profile", "lambda", "--target", target,
+         "-p", crate, "--features", "lambda", "--bin", crate],
+        cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=True,
+    )
+    return target_directory() / target / "lambda" / crate
+
+
+def newest_glibc(symbols: str) -> tuple[int, ...]:
+    """The newest version of glibc that is asked for, in what `objdump -T` says."""
+    found = re.findall(r"GLIBC_(\d+(?:\.\d+)+)", symbols)
+    return max((tuple(map(int, version.split("."))) for version in found), default=())
+
+
+def foreign(program: bytes) -> list[str]:
+    """The folders of this machine that stand in the program."""
+    folders = {str(ROOT), str(target_directory()), str(Path.home())} - {"/"}
+    return sorted(folder for folder in folders if f"{folder}/".encode() in program)
+
+
+def write(package: Path, program: bytes) -> None:
+    """Writes a zip of that program: the same bytes for the same program."""
+    entry = zipfile.ZipInfo("bootstrap", EPOCH)
+    entry.create_system = 3  # Unix, wherever this runs: else the mode below means nothing
+    entry.external_attr = 0o100755 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    package.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(package, "w") as file:
+        file.writestr(entry, program, compresslevel=9)
+
+
+def check(name: str, package: Path) -> None:
+    """Refuses a package that is not what the runtime takes, or larger than it may be."""
+    _, most = PACKAGES[name]
+    size = package.stat().st_size
+    if size > most:
+        raise Refused(f"{package.name} has {size:,} bytes, and may have {most:,}")
+
+
+def make(name: str, arch: str) -> Path:
+    crate, _ = PACKAGES[name]
+    program = build(crate, TARGETS[arch])
+    needs = newest_glibc(output("objdump", "-T", str(program)))
+    if needs > GLIBC:
+        raise Refused(f"{crate} needs glibc {'.'.join(map(str, needs))}; the runtime has "
+                      f"{'.'.join(map(str, GLIBC))}")
+    code = program.read_bytes()
+    if foreign(code):
+        raise Refused(f"{crate} holds paths of this machine: {', '.join(foreign(code))}")
+    package = BIN / f"lambda-{name}-linux-{arch}.zip"
+    new = package.with_suffix(".new")
+    write(new, code)
+    try:
+        check(name, new)
+    except Refused:
+        new.unlink()
+        raise
+    new.replace(package)
+    size, most = package.stat().st_size, PACKAGES[name][1]
+    print(f"{package.relative_to(ROOT)}: {size:,} bytes of at most {most:,}, glibc "
+          f"{'.'.join(map(str, needs))} of at most {'.'.join(map(str, GLIBC))}")
+    return package
+
+
+def main(arguments: list[str]) -> int:
+    arch = os.environ.get("ARCH") or "amd64"
+    if not arguments or any(name not in PACKAGES for name in arguments) or arch not in TARGETS:
+        print(__doc__.strip())
+        return 2
+    try:
+        for name in arguments:
+            make(name, arch)
+    except Refused as refused:
+        print(refused)
+        return 1
+    except subprocess.CalledProcessError as failed:
+        print(f"`{failed.cmd[0]}` failed")  # and said why itself
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
