@@ -7,7 +7,11 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod fixed;
 mod issuer;
+mod programs;
+mod proxy;
 mod roles;
 mod signed;
 mod stand_in;
+mod vending;
