@@ -98,12 +98,13 @@ impl io::Write for Heard {
     }
 }
 
-/// Hears our own crates at the finest level, and all others from `INFO`.
+/// Hears our own crates at the finest level, and all others from `DEBUG`: below
+/// it the SDK writes what it signs, the session token with it.
 fn listen() -> (Heard, tracing::subscriber::DefaultGuard) {
     let heard = Heard::default();
     let writer = heard.clone();
     let targets =
-        Targets::new().with_default(LevelFilter::INFO).with_target("sentinel", LevelFilter::TRACE);
+        Targets::new().with_default(LevelFilter::DEBUG).with_target("sentinel", LevelFilter::TRACE);
     let layer =
         tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
     let subscriber = tracing_subscriber::registry().with(targets).with(layer);
