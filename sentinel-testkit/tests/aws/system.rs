@@ -4,8 +4,8 @@
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_ssm::Client as Ssm;
 use aws_sdk_ssm::types::ParameterType;
-use sentinel_store::dynamodb::TableDefinition;
 use sentinel_store::Secret;
+use sentinel_store::dynamodb::TableDefinition;
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use sentinel_testkit::runtime_api::{Function, Outcome, Start};
 use sentinel_testkit::sts::{Caller, Setup, StandIn};
@@ -138,7 +138,9 @@ async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
     assert!(id.contains(decisions[0]["session"].as_str().unwrap()));
     assert_eq!(lines.iter().filter(|line| line["Vends"] == 1).count(), 1);
     let written = system.tvm.stdout().unwrap() + &system.tvm.stderr().unwrap();
-    for secret in [credentials["SecretAccessKey"].as_str(), credentials["Token"].as_str(), Some(&*id)] {
+    for secret in
+        [credentials["SecretAccessKey"].as_str(), credentials["Token"].as_str(), Some(&*id)]
+    {
         assert!(!written.contains(secret.unwrap()));
     }
 
