@@ -5,6 +5,8 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod canned;
+mod emulators;
 mod failures;
 mod policies;
 mod requests;
