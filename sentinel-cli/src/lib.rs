@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod client;
 mod command;
 mod demo;
 mod dev;
 mod diagnostics;
+pub mod iam;
 mod manual;
 mod outcome;
 mod outlet;
