@@ -181,6 +181,12 @@ impl SessionHandle {
         self.caller
     }
 
+    /// The random bytes.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) const fn random(&self) -> [u8; 10] {
+        self.random
+    }
+
     /// The last eight characters: random, so that they tell the sessions of one
     /// caller apart, which the first ones do not.
     #[must_use]

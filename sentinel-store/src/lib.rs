@@ -6,14 +6,20 @@ pub mod aws;
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(any(feature = "dynamodb", feature = "memory", feature = "redb"))]
+mod cursor;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 mod error;
 #[cfg(feature = "folder")]
 mod folder;
 mod forward;
 mod gate;
 mod id;
-#[cfg(any(feature = "memory", feature = "redb"))]
+#[cfg(any(feature = "dynamodb", feature = "memory", feature = "redb"))]
 mod integrity;
+#[cfg(feature = "dynamodb")]
+mod layers;
 #[cfg(feature = "memory")]
 mod memory;
 mod page;
@@ -24,6 +30,8 @@ mod range;
 mod redb;
 mod secret;
 mod sessions;
+#[cfg(feature = "ssm")]
+mod ssm;
 mod verify;
 
 pub use audit::{
@@ -31,6 +39,8 @@ pub use audit::{
     PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,
 };
 pub use clock::{Clock, SystemClock};
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::{DynamoPolicies, DynamoSessions};
 pub use error::{Causes, StoreError};
 #[cfg(feature = "folder")]
 pub use folder::FolderPolicies;
@@ -39,6 +49,8 @@ pub use id::{
     AccountId, CallerHash, CallerKey, Epoch, Generation, ParseIdError, ProfileName, SessionHandle,
     SessionId, SessionSecret,
 };
+#[cfg(feature = "dynamodb")]
+pub use layers::PolicyLayers;
 #[cfg(feature = "memory")]
 pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
@@ -47,4 +59,6 @@ pub use policies::{PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWr
 pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;
 pub use sessions::{Epochs, Listing, Session, SessionState, SessionStore};
+#[cfg(feature = "ssm")]
+pub use ssm::SsmPolicies;
 pub use verify::{Refusal, VerifyError, verify_session};

@@ -3,7 +3,7 @@
 
 use std::ops::Bound;
 
-use crate::{Cursor, Listing, Page, Session, SessionHandle, StoreError};
+use crate::{Cursor, Listing, Page, Session, SessionHandle, StoreError, cursor::after};
 
 /// The part of a list that is still to be read: whatever the cursor says, it
 /// does not reach beyond what the listing is about.
@@ -18,12 +18,7 @@ pub(crate) fn range(
         }
         Listing::All => (Bound::Unbounded, Bound::Unbounded),
     };
-    let Some(Cursor(cursor)) = cursor else { return Ok((first, last)) };
-    let after = SessionHandle::parse(cursor).map_err(|_| StoreError::NotFound)?;
-    match listing {
-        Listing::Caller(caller) if caller.hash() != after.caller() => Err(StoreError::NotFound),
-        Listing::Caller(_) | Listing::All => Ok((Bound::Excluded(after), last)),
-    }
+    Ok((after(listing, cursor)?.map_or(first, Bound::Excluded), last))
 }
 
 /// A page in the order of handles: the next one begins after its last session.

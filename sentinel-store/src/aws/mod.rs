@@ -1,0 +1,12 @@
+//! What the AWS backends share: the configuration of their clients, how long
+//! they wait, how they tell failures apart, and which paths can be documents.
+
+mod config;
+mod failure;
+mod path;
+mod timing;
+
+pub use config::{MissingVariable, config, http_client};
+pub(crate) use failure::{store_error, unreadable};
+pub(crate) use path::{listable, storable};
+pub use timing::Timing;

@@ -1,0 +1,106 @@
+//! What the tables look like: for those who create them, and for tests.
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::BuildError,
+    operation::create_table::builders::CreateTableFluentBuilder,
+    types::{
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+        Projection, ProjectionType, ScalarAttributeType,
+    },
+};
+
+/// The keys of a table. All of them are texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableDefinition {
+    /// The partition key.
+    pub partition_key: &'static str,
+    /// The sort key.
+    pub sort_key: &'static str,
+    /// The attribute that says when an item may be removed, if items may.
+    pub ttl: Option<&'static str>,
+    /// The index, if there is one.
+    pub index: Option<IndexDefinition>,
+}
+
+/// The keys of a global secondary index, into which items are projected whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexDefinition {
+    /// Its name.
+    pub name: &'static str,
+    /// The partition key.
+    pub partition_key: &'static str,
+    /// The sort key.
+    pub sort_key: &'static str,
+}
+
+impl TableDefinition {
+    /// Sessions and gates. The time to live is on sessions only.
+    pub const SESSIONS: Self = Self {
+        partition_key: "pk",
+        sort_key: "sk",
+        ttl: Some("ttl"),
+        index: Some(IndexDefinition { name: "by-shard", partition_key: "shard", sort_key: "sk" }),
+    };
+
+    /// Policy documents: nothing in it may go by itself.
+    pub const POLICIES: Self = Self { partition_key: "pk", sort_key: "sk", ttl: None, index: None };
+
+    /// Approval requests.
+    pub const REQUESTS: Self =
+        Self { partition_key: "pk", sort_key: "sk", ttl: Some("ttl"), index: None };
+
+    /// Break-glass grants.
+    pub const GRANTS: Self = Self::REQUESTS;
+
+    /// Each attribute that is a key of the table or of its index.
+    #[must_use]
+    pub fn key_attributes(&self) -> Vec<&'static str> {
+        let mut attributes = vec![self.partition_key, self.sort_key];
+        for key in self.index.iter().flat_map(|index| [index.partition_key, index.sort_key]) {
+            if !attributes.contains(&key) {
+                attributes.push(key);
+            }
+        }
+        attributes
+    }
+
+    /// The request that creates the table: paid by request, keys and index as
+    /// defined. Time to live, recovery and encryption are switched on by other
+    /// requests, or by whoever sends this one.
+    ///
+    /// # Errors
+    /// None that the definitions here meet.
+    pub fn create(
+        &self,
+        client: &Client,
+        name: &str,
+    ) -> Result<CreateTableFluentBuilder, BuildError> {
+        let mut request = client
+            .create_table()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest)
+            .set_key_schema(Some(schema(self.partition_key, self.sort_key)?));
+        for attribute in self.key_attributes() {
+            let definition = AttributeDefinition::builder()
+                .attribute_name(attribute)
+                .attribute_type(ScalarAttributeType::S);
+            request = request.attribute_definitions(definition.build()?);
+        }
+        if let Some(index) = self.index {
+            let all = Projection::builder().projection_type(ProjectionType::All).build();
+            let index = GlobalSecondaryIndex::builder()
+                .index_name(index.name)
+                .set_key_schema(Some(schema(index.partition_key, index.sort_key)?))
+                .projection(all);
+            request = request.global_secondary_indexes(index.build()?);
+        }
+        Ok(request)
+    }
+}
+
+fn schema(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, BuildError> {
+    let element =
+        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+    Ok(vec![element(partition, KeyType::Hash)?, element(sort, KeyType::Range)?])
+}

@@ -1,0 +1,381 @@
+//! Policy documents in a table: for those that SSM cannot hold.
+//!
+//! A document is a _pointer_, which says what its current version is, and texts,
+//! one for each version. A reader who met the pointer finds the text as it was
+//! written, whoever writes meanwhile. What was current once, and only that, has
+//! a _revision_: it is written from the pointer before the pointer moves on.
+
+use std::num::NonZeroUsize;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_types::SdkConfig;
+use chrono::{DateTime, Utc};
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    item::{FORMAT, decode, encode, encode_value},
+    table::{Condition, Key, Table},
+    texts::{self, MAX_BYTES, version_at},
+    token::write_token,
+};
+use crate::{
+    Cursor, Page, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter, StoreError,
+    aws::{Timing, listable, storable},
+};
+
+const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
+
+/// How often a number is looked for that no other writer's text has taken.
+const ATTEMPTS: usize = 8;
+
+/// Policy documents in a table as
+/// [`TableDefinition::POLICIES`](super::TableDefinition::POLICIES) defines it,
+/// of up to 2 MiB each. Versions are numbers; one that was removed and is
+/// written again does not begin anew.
+#[derive(Clone, Debug)]
+pub struct DynamoPolicies {
+    table: Table,
+    page_size: NonZeroUsize,
+}
+
+/// A version of a document: the current one, or one that was.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version {
+    version: u64,
+    bytes: usize,
+    sha256: String,
+    at: DateTime<Utc>,
+    /// The document was removed: kept so that numbers go on.
+    removed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VersionItem {
+    pk: String,
+    sk: String,
+    format: u32,
+    write: String,
+    /// The number of the version again, for conditions.
+    revision: u64,
+    /// Whether names are listed from it: beside the record, for a filter.
+    removed: bool,
+    record: Version,
+}
+
+impl VersionItem {
+    fn new(key: Key, record: Version, write: &str) -> Self {
+        let Key { pk, sk } = key;
+        let (revision, removed) = (record.version, record.removed);
+        Self { pk, sk, format: FORMAT, write: write.to_owned(), revision, removed, record }
+    }
+}
+
+fn documents(root: &str) -> String {
+    format!("documents#{root}")
+}
+
+/// Where the pointer of a document lies; none when no document can.
+fn pointer(path: &PolicyPath) -> Option<Key> {
+    let root = path.parent().filter(|_| storable(path))?;
+    Some(Key::new(documents(root.as_str()), path.name()))
+}
+
+fn revision(path: &PolicyPath, version: u64) -> Key {
+    Key::new(format!("revisions#{path}"), format!("{version:010}"))
+}
+
+/// The number that a text says, in its one spelling.
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}
+
+impl DynamoPolicies {
+    /// The documents in that table, with the time-outs and retries of
+    /// [`Timing::DYNAMODB`].
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
+        let table = Table::new(config, table.into(), Timing::DYNAMODB);
+        Self { table, page_size: PAGE_SIZE }
+    }
+
+    /// The same, asked with other patience.
+    #[must_use]
+    pub fn with_timing(self, timing: Timing) -> Self {
+        Self { table: self.table.with_timing(timing), ..self }
+    }
+
+    /// The same, with lists in pages of that size.
+    #[must_use]
+    pub fn with_page_size(self, page_size: NonZeroUsize) -> Self {
+        Self { page_size, ..self }
+    }
+
+    async fn version_of(&self, key: Key) -> Result<Option<VersionItem>, StoreError> {
+        let Some(item) = self.table.get(key.clone()).await? else { return Ok(None) };
+        let item: VersionItem = decode(item)?;
+        let fits = (&item.pk, &item.sk) == (&key.pk, &key.sk)
+            && item.revision == item.record.version
+            && item.removed == item.record.removed;
+        let corrupt = || StoreError::Corrupt("another document is stored at this path".into());
+        if fits { Ok(Some(item)) } else { Err(corrupt()) }
+    }
+
+    /// The current version of a document that is there.
+    async fn current(&self, path: &PolicyPath) -> Result<Version, StoreError> {
+        let item = self.version_of(pointer(path).ok_or(StoreError::NotFound)?).await?;
+        let current = item.map(|item| item.record).filter(|version| !version.removed);
+        current.ok_or(StoreError::NotFound)
+    }
+
+    async fn text(&self, path: &PolicyPath, version: Version) -> Result<PolicyText, StoreError> {
+        let text = texts::read(&self.table, path, version.version, version.bytes).await?;
+        if HEXLOWER.encode(&Sha256::digest(&text)) != version.sha256 {
+            return Err(StoreError::Corrupt("the document is not the one that was written".into()));
+        }
+        Ok(PolicyText { text, version: version.version.to_string() })
+    }
+
+    /// Writes a text under a number above `above` that no other writer's has.
+    async fn write_text(
+        &self,
+        path: &PolicyPath,
+        text: &[u8],
+        above: u64,
+        token: &str,
+    ) -> Result<u64, StoreError> {
+        let partition = AttributeValue::S(texts::partition(path));
+        let mut above = above;
+        for _ in 0..ATTEMPTS {
+            match texts::write(&self.table, path, above.saturating_add(1), text, token).await {
+                Ok(()) => return Ok(above.saturating_add(1)),
+                Err(StoreError::Conflict) => {}
+                Err(
+                    error @ (StoreError::NotFound
+                    | StoreError::Throttled(_)
+                    | StoreError::Unavailable(_)
+                    | StoreError::Refused(_)
+                    | StoreError::Corrupt(_)),
+                ) => return Err(error),
+            }
+            // Left by a writer who came to nothing, or is at it.
+            let last = self
+                .table
+                .query()
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", partition.clone())
+                .projection_expression("sk")
+                .scan_index_forward(false)
+                .consistent_read(true)
+                .limit(1);
+            let last = Table::find(last).await?.items.first().and_then(version_at);
+            above = last.unwrap_or(above).max(above);
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// Keeps what the pointer says as a revision, and moves the pointer on.
+    async fn advance(
+        &self,
+        path: &PolicyPath,
+        key: Key,
+        from: Option<Version>,
+        to: Version,
+        write: &str,
+    ) -> Result<(), StoreError> {
+        let condition = match from {
+            None => Condition::Absent,
+            Some(from) => {
+                let seen = encode_value(&from.version)?;
+                if !from.removed {
+                    let key = revision(path, from.version);
+                    let item = encode(&VersionItem::new(key, from, write))?;
+                    // Whoever was faster wrote the same.
+                    match self.table.put(item, Condition::Absent).await {
+                        Ok(()) | Err(StoreError::Conflict) => {}
+                        Err(
+                            error @ (StoreError::NotFound
+                            | StoreError::Throttled(_)
+                            | StoreError::Unavailable(_)
+                            | StoreError::Refused(_)
+                            | StoreError::Corrupt(_)),
+                        ) => return Err(error),
+                    }
+                }
+                Condition::Equal("revision", seen)
+            }
+        };
+        let item = encode(&VersionItem::new(key.clone(), to.clone(), write))?;
+        let Err(error) = self.table.put(item, condition).await else { return Ok(()) };
+        if let StoreError::Conflict = error
+            && self.happened(path, key, &to, write).await?
+        {
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// Whether a move happened, and only its answer was lost: the pointer is still
+    /// where it went, or has moved on from there.
+    async fn happened(
+        &self,
+        path: &PolicyPath,
+        key: Key,
+        to: &Version,
+        write: &str,
+    ) -> Result<bool, StoreError> {
+        if self.version_of(key).await?.is_some_and(|item| item.write == write) {
+            return Ok(true);
+        }
+        // The number is that of this writer's text alone; a removal has none.
+        Ok(!to.removed && self.version_of(revision(path, to.version)).await?.is_some())
+    }
+}
+
+#[async_trait]
+impl PolicyStore for DynamoPolicies {
+    async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
+        let current = self.current(path).await?;
+        self.text(path, current).await
+    }
+
+    async fn names(
+        &self,
+        root: &PolicyPath,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<String>, StoreError> {
+        let root = listable(root);
+        let start = match cursor {
+            None => None,
+            Some(Cursor(name)) => {
+                let path = root.map(|root| PolicyPath::new(root).join(name));
+                let key = path.and_then(|path| pointer(&path)).filter(|key| key.sk == *name);
+                Some(key.ok_or(StoreError::NotFound)?.into_item())
+            }
+        };
+        let Some(root) = root else { return Ok(Page { items: Vec::new(), next: None }) };
+        let query = self
+            .table
+            .query()
+            .key_condition_expression("pk = :pk")
+            .filter_expression("removed = :no")
+            .projection_expression("sk")
+            .expression_attribute_values(":pk", AttributeValue::S(documents(root)))
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .consistent_read(true)
+            .limit(i32::try_from(self.page_size.get()).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start);
+        let found = Table::find(query).await?;
+        let name = |item: &super::table::Item| {
+            let name = item.get("sk").and_then(|name| name.as_s().ok());
+            name.cloned().ok_or_else(|| StoreError::Corrupt("a document without a name".into()))
+        };
+        let items = found.items.iter().map(name).collect::<Result<_, _>>()?;
+        let next = found.last.as_ref().map(name).transpose()?.map(Cursor);
+        Ok(Page { items, next })
+    }
+}
+
+#[async_trait]
+impl PolicyWriter for DynamoPolicies {
+    async fn put(
+        &self,
+        path: &PolicyPath,
+        text: &[u8],
+        over: Option<&str>,
+    ) -> Result<String, StoreError> {
+        let key = pointer(path).ok_or_else(|| StoreError::Refused(UNFIT_PATH.into()))?;
+        if text.len() > MAX_BYTES {
+            let bytes = text.len();
+            let cause = format!("{bytes} bytes are more than the {MAX_BYTES} of a document");
+            return Err(StoreError::Refused(cause.into()));
+        }
+        let from = self.version_of(key.clone()).await?.map(|item| item.record);
+        let there = from.as_ref().filter(|version| !version.removed);
+        if there.map(|version| version.version.to_string()).as_deref() != over {
+            return Err(StoreError::Conflict);
+        }
+        let write = write_token()?;
+        let above = from.as_ref().map_or(0, |version| version.version);
+        let version = self.write_text(path, text, above, &write).await?;
+        let sha256 = HEXLOWER.encode(&Sha256::digest(text));
+        let to = Version { version, bytes: text.len(), sha256, at: now(), removed: false };
+        self.advance(path, key, from, to, &write).await?;
+        Ok(version.to_string())
+    }
+
+    async fn remove(&self, path: &PolicyPath) -> Result<(), StoreError> {
+        let key = pointer(path).ok_or(StoreError::NotFound)?;
+        let from = self.current(path).await?;
+        let version = from.version.saturating_add(1);
+        let to = Version { version, at: now(), removed: true, ..from.clone() };
+        self.advance(path, key, Some(from), to, &write_token()?).await
+    }
+
+    async fn history(
+        &self,
+        path: &PolicyPath,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<PolicyRevision>, StoreError> {
+        let start = match cursor {
+            None => None,
+            Some(Cursor(text)) => Some(revision(path, number(text).ok_or(StoreError::NotFound)?)),
+        };
+        let current = self.current(path).await?;
+        let Key { pk, .. } = revision(path, 0);
+        let query = self
+            .table
+            .query()
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .consistent_read(true)
+            .limit(i32::try_from(self.page_size.get()).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start.map(Key::into_item));
+        let found = Table::find(query).await?;
+        let versions = found.items.into_iter().map(|item| decode::<VersionItem>(item));
+        let mut versions =
+            versions.map(|item| item.map(|item| item.record)).collect::<Result<Vec<_>, _>>()?;
+        // Somebody may be about to write over the current one.
+        versions.retain(|version| version.version < current.version);
+        let next = match found.last {
+            None => {
+                versions.push(current);
+                None
+            }
+            Some(last) => {
+                let last = last.get("sk").and_then(|sk| sk.as_s().ok()?.parse::<u64>().ok());
+                last.map(|last| Cursor(last.to_string()))
+            }
+        };
+        let items = versions.into_iter().map(|version| PolicyRevision {
+            version: version.version.to_string(),
+            at: Some(version.at),
+            by: None,
+            bytes: version.bytes,
+        });
+        Ok(Page { items: items.collect(), next })
+    }
+
+    async fn revision(&self, path: &PolicyPath, version: &str) -> Result<PolicyText, StoreError> {
+        let version = number(version).ok_or(StoreError::NotFound)?;
+        let current = self.current(path).await?;
+        if current.version == version {
+            return self.text(path, current).await;
+        }
+        let found = self.version_of(revision(path, version)).await?.map(|item| item.record);
+        let found = found.filter(|found| found.version == version && version < current.version);
+        self.text(path, found.ok_or(StoreError::NotFound)?).await
+    }
+}
+
+const UNFIT_PATH: &str = "no document can lie at this path: it is parts of `[A-Za-z0-9._-]` \
+                          after slashes, and does not begin with `aws` or `ssm`";
+
+/// For history alone: nothing is decided by it.
+fn now() -> DateTime<Utc> {
+    crate::Clock::now(&crate::SystemClock)
+}

@@ -1,0 +1,323 @@
+//! Sessions and gates. A caller's lie in one partition: the gate, and the
+//! sessions beside it.
+
+use std::num::NonZeroUsize;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
+use aws_types::SdkConfig;
+use chrono::{DateTime, Utc};
+use futures_util::future::join;
+
+use super::{
+    definition::{IndexDefinition, TableDefinition},
+    item::{
+        GateItem, SESSION, SHARDS, SessionItem, decode, encode, encode_value, gate_key, handle_at,
+        session_key, shard,
+    },
+    table::{Condition, Item, Table},
+    token::{pause, write_token},
+};
+use crate::{
+    CallerKey, Cursor, Gate, GateChange, Listing, Page, Session, SessionHandle, SessionStore,
+    StoreError,
+    aws::Timing,
+    cursor::after,
+    integrity::{fitting, gate_of, listed, session_of},
+};
+
+const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
+
+/// How often a gate that others change at the same time is read and written
+/// again. Of those who write at once one succeeds each time, so that this many at
+/// once are sure to come through.
+const ATTEMPTS: u32 = 64;
+
+/// How often a session that changes meanwhile is looked at again when it is to
+/// end: it changes when it ends, and at no other time.
+const ENDS: usize = 3;
+
+/// Sessions and gates in a table as [`TableDefinition::SESSIONS`] defines it.
+///
+/// Every read but [`Listing::All`] is one by primary key and strongly consistent;
+/// every write is conditional. Expired sessions are refused by whoever reads
+/// them, and removed by the table's time to live; gates have none.
+#[derive(Clone, Debug)]
+pub struct DynamoSessions {
+    table: Table,
+    page_size: NonZeroUsize,
+}
+
+impl DynamoSessions {
+    /// The sessions and gates in that table, with the time-outs and retries of
+    /// [`Timing::DYNAMODB`].
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
+        let table = Table::new(config, table.into(), Timing::DYNAMODB);
+        Self { table, page_size: PAGE_SIZE }
+    }
+
+    /// The same, asked with other patience.
+    #[must_use]
+    pub fn with_timing(self, timing: Timing) -> Self {
+        Self { table: self.table.with_timing(timing), ..self }
+    }
+
+    /// The same, with lists in pages of that size.
+    #[must_use]
+    pub fn with_page_size(self, page_size: NonZeroUsize) -> Self {
+        Self { page_size, ..self }
+    }
+
+    /// Gives the item of a gate where the gate of `caller` is stored, whoever's it
+    /// is: for the conformance suite to plant.
+    ///
+    /// # Errors
+    /// When the gate cannot be written as an item.
+    #[cfg(feature = "conformance")]
+    pub fn gate_item(caller: &CallerKey, gate: &Gate) -> Result<Item, StoreError> {
+        encode(&GateItem::first(caller.hash(), gate.clone(), "planted".to_owned()))
+    }
+
+    /// Gives the item of a session where the one of `handle` is stored, whichever
+    /// it is: for the conformance suite to plant.
+    ///
+    /// # Errors
+    /// When the session cannot be written as an item.
+    #[cfg(feature = "conformance")]
+    pub fn session_item(handle: &SessionHandle, session: &Session) -> Result<Item, StoreError> {
+        encode(&SessionItem::new(handle, session.clone(), "planted".to_owned()))
+    }
+
+    async fn gate_item_of(&self, caller: &CallerKey) -> Result<Option<GateItem>, StoreError> {
+        let Some(item) = self.table.get(gate_key(caller.hash())).await? else { return Ok(None) };
+        let item: GateItem = decode(item)?;
+        gate_of(caller, item.record().clone())?;
+        Ok(Some(item))
+    }
+
+    async fn session_item_of(&self, handle: &SessionHandle) -> Result<SessionItem, StoreError> {
+        let item = self.table.get(session_key(handle)).await?;
+        decode(item.ok_or(StoreError::NotFound)?)
+    }
+
+    /// What a page of a query holds, and the session after which the rest begins.
+    async fn found(
+        &self,
+        listing: &Listing,
+        query: QueryFluentBuilder,
+        limit: usize,
+    ) -> Result<(Vec<Session>, Option<SessionHandle>), StoreError> {
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let found = Table::find(query.limit(limit)).await?;
+        let sessions = found.items.into_iter().map(|item| {
+            let handle = handle_at(&item)?;
+            listed(listing, &handle, decode::<SessionItem>(item)?.into_record()?)
+        });
+        let sessions = sessions.collect::<Result<_, _>>()?;
+        Ok((sessions, found.last.map(|key| handle_at(&key)).transpose()?))
+    }
+
+    async fn of_caller(
+        &self,
+        caller: &CallerKey,
+        after: Option<SessionHandle>,
+    ) -> Result<Page<Session>, StoreError> {
+        let query = self
+            .table
+            .query()
+            .key_condition_expression("pk = :pk AND begins_with(sk, :session)")
+            .expression_attribute_values(":pk", AttributeValue::S(caller.hash().to_string()))
+            .expression_attribute_values(":session", AttributeValue::S(SESSION.to_owned()))
+            .consistent_read(true)
+            .set_exclusive_start_key(after.map(|handle| session_key(&handle).into_item()));
+        let listing = Listing::Caller(caller.clone());
+        let (items, last) = self.found(&listing, query, self.page_size.get()).await?;
+        Ok(Page { items, next: last.map(|handle| Cursor(handle.to_string())) })
+    }
+
+    /// Everybody's sessions, shard after shard, until the page is full.
+    async fn of_all(&self, mut after: Option<SessionHandle>) -> Result<Page<Session>, StoreError> {
+        let Some(index) = TableDefinition::SESSIONS.index else {
+            return Ok(Page { items: Vec::new(), next: None });
+        };
+        let start = after.map(|handle| shard(&handle));
+        let shards = SHARDS.split("").filter(|shard| !shard.is_empty());
+        let mut items = Vec::new();
+        for this in shards.filter(|shard| start.as_deref().is_none_or(|start| start <= *shard)) {
+            loop {
+                let left = self.page_size.get() - items.len();
+                let query = self.shard(index, this, after.take());
+                let (found, last) = self.found(&Listing::All, query, left).await?;
+                items.extend(found);
+                if items.len() >= self.page_size.get() {
+                    let next = items.last().map(|last| Cursor(last.handle.to_string()));
+                    return Ok(Page { items, next });
+                }
+                after = last;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(Page { items, next: None })
+    }
+
+    fn shard(
+        &self,
+        index: IndexDefinition,
+        shard: &str,
+        after: Option<SessionHandle>,
+    ) -> QueryFluentBuilder {
+        let shard = AttributeValue::S(shard.to_owned());
+        let start = after.map(|handle| {
+            let mut key = session_key(&handle).into_item();
+            key.insert(index.partition_key.to_owned(), shard.clone());
+            key
+        });
+        self.table
+            .query()
+            .index_name(index.name)
+            .key_condition_expression("#shard = :shard")
+            .expression_attribute_names("#shard", index.partition_key)
+            .expression_attribute_values(":shard", shard)
+            .set_exclusive_start_key(start)
+    }
+}
+
+#[async_trait]
+impl SessionStore for DynamoSessions {
+    async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
+        let item = self.gate_item_of(caller).await?;
+        Ok(item.map_or_else(|| Gate::open(caller.clone()), GateItem::into_record))
+    }
+
+    async fn change_gate(
+        &self,
+        caller: &CallerKey,
+        change: &GateChange,
+    ) -> Result<Gate, StoreError> {
+        let write = write_token()?;
+        let mut written: Option<Gate> = None;
+        for attempt in 0..ATTEMPTS {
+            let item = self.gate_item_of(caller).await?;
+            if let Some(item) = &item
+                && item.has_seen(&write)
+                && let Some(gate) = written
+            {
+                // The last write happened, and its answer was lost.
+                return Ok(gate);
+            }
+            let mut gate = match &item {
+                Some(item) => item.record().clone(),
+                None => Gate::open(caller.clone()),
+            };
+            gate.apply(change);
+            let (next, condition) = match item {
+                None => {
+                    let first = GateItem::first(caller.hash(), gate.clone(), write.clone());
+                    (first, Condition::Absent)
+                }
+                Some(item) => {
+                    let seen = encode_value(&item.revision)?;
+                    (item.next(gate.clone(), write.clone()), Condition::Equal("revision", seen))
+                }
+            };
+            match self.table.put(encode(&next)?, condition).await {
+                Ok(()) => return Ok(gate),
+                Err(StoreError::Conflict) => {
+                    written = Some(gate);
+                    tokio::time::sleep(pause(attempt)?).await;
+                }
+                Err(
+                    error @ (StoreError::NotFound
+                    | StoreError::Throttled(_)
+                    | StoreError::Unavailable(_)
+                    | StoreError::Refused(_)
+                    | StoreError::Corrupt(_)),
+                ) => return Err(error),
+            }
+        }
+        Err(StoreError::Throttled("too many change this gate at the same time".into()))
+    }
+
+    async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
+        fitting(session)?;
+        let write = write_token()?;
+        let item = SessionItem::new(&session.handle, session.clone(), write.clone());
+        match self.table.put(encode(&item)?, Condition::Absent).await {
+            Err(StoreError::Conflict) => {
+                let there = self.table.get(session_key(&session.handle)).await?;
+                if is_of(there.as_ref(), &write) { Ok(()) } else { Err(StoreError::Conflict) }
+            }
+            answer @ (Ok(())
+            | Err(
+                StoreError::NotFound
+                | StoreError::Throttled(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Refused(_)
+                | StoreError::Corrupt(_),
+            )) => answer,
+        }
+    }
+
+    async fn end_session(
+        &self,
+        handle: &SessionHandle,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let write = write_token()?;
+        for _ in 0..ENDS {
+            let item = self.session_item_of(handle).await?;
+            let seen = item.write.clone();
+            let session = session_of(handle, item.into_record()?)?;
+            if session.ended.is_some() {
+                return Ok(());
+            }
+            let ended = ("ended", encode_value(&at)?);
+            match self.table.set(session_key(handle), ended, &seen, &write).await {
+                Err(StoreError::Conflict) => {}
+                answer @ (Ok(())
+                | Err(
+                    StoreError::NotFound
+                    | StoreError::Throttled(_)
+                    | StoreError::Unavailable(_)
+                    | StoreError::Refused(_)
+                    | StoreError::Corrupt(_),
+                )) => return answer,
+            }
+        }
+        Err(StoreError::Throttled("the session keeps changing".into()))
+    }
+
+    async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
+        let session = self.session_item_of(handle);
+        let gate = self.table.get(gate_key(handle.caller()));
+        let (session, gate) = join(session, gate).await;
+        let session = session_of(handle, session?.into_record()?)?;
+        let gate = match gate? {
+            Some(item) => decode::<GateItem>(item)?.into_record(),
+            None => Gate::open(session.caller.clone()),
+        };
+        let gate = gate_of(&session.caller, gate)?;
+        Ok((session, gate))
+    }
+
+    async fn sessions(
+        &self,
+        listing: &Listing,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<Session>, StoreError> {
+        let after = after(listing, cursor)?;
+        match listing {
+            Listing::Caller(caller) => self.of_caller(caller, after).await,
+            Listing::All => self.of_all(after).await,
+        }
+    }
+}
+
+/// Whether it was that write that made the item.
+fn is_of(item: Option<&Item>, write: &str) -> bool {
+    let made = item.and_then(|item| item.get("write")).and_then(|write| write.as_s().ok());
+    made.is_some_and(|made| made == write)
+}

@@ -1,0 +1,85 @@
+//! Documents in two places: those that fit SSM there, and the others in the
+//! policy table.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::future::{join, try_join};
+
+use crate::{Cursor, Page, PolicyPath, PolicyStore, PolicyText, StoreError};
+
+/// Documents of two stores. One that is in both is `Corrupt`: whoever wrote it
+/// twice meant one of them, and nobody can tell which. A store that fails makes
+/// the whole fail, since what it holds is not known.
+#[derive(Clone, Debug)]
+pub struct PolicyLayers {
+    first: Arc<dyn PolicyStore>,
+    second: Arc<dyn PolicyStore>,
+}
+
+impl PolicyLayers {
+    /// The documents of both.
+    #[must_use]
+    pub fn new(first: Arc<dyn PolicyStore>, second: Arc<dyn PolicyStore>) -> Self {
+        Self { first, second }
+    }
+}
+
+#[async_trait]
+impl PolicyStore for PolicyLayers {
+    async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
+        let found = |answer| match answer {
+            Ok(document) => Ok(Some(document)),
+            Err(StoreError::NotFound) => Ok(None),
+            Err(
+                error @ (StoreError::Conflict
+                | StoreError::Throttled(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Refused(_)
+                | StoreError::Corrupt(_)),
+            ) => Err(error),
+        };
+        let (first, second) = join(self.first.policy(path), self.second.policy(path)).await;
+        match (found(first)?, found(second)?) {
+            (Some(document), None) | (None, Some(document)) => Ok(document),
+            (None, None) => Err(StoreError::NotFound),
+            (Some(_), Some(_)) => {
+                let cause = "the document is in both places: remove it from one of them";
+                Err(StoreError::Corrupt(cause.into()))
+            }
+        }
+    }
+
+    /// All names in one page. A name that is in both must be listed once, so that
+    /// every page would need all names of one store; and each of their pages is
+    /// asked for once this way.
+    async fn names(
+        &self,
+        root: &PolicyPath,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<String>, StoreError> {
+        if cursor.is_some() {
+            return Err(StoreError::NotFound);
+        }
+        let (mut names, others) =
+            try_join(all(&*self.first, root), all(&*self.second, root)).await?;
+        names.extend(others);
+        Ok(Page { items: names.into_iter().collect(), next: None })
+    }
+}
+
+async fn all(store: &dyn PolicyStore, root: &PolicyPath) -> Result<BTreeSet<String>, StoreError> {
+    let (mut names, mut cursor) = (BTreeSet::new(), None);
+    loop {
+        let page = store.names(root, cursor.as_ref()).await?;
+        names.extend(page.items);
+        match page.next {
+            // A store that leads in circles would be asked for ever.
+            Some(next) if cursor.as_ref() == Some(&next) => {
+                return Err(StoreError::Unavailable("the list of names does not go on".into()));
+            }
+            Some(next) => cursor = Some(next),
+            None => return Ok(names),
+        }
+    }
+}

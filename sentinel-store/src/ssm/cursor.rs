@@ -1,0 +1,59 @@
+//! Cursors around SSM's own tokens: each says which list it is of, so that one
+//! that cannot be of a list is known without asking.
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::{Cursor, StoreError};
+
+const MARK: usize = 16;
+
+fn mark(list: &str, token: &str) -> String {
+    let mut digest = Sha256::new();
+    digest.update(list.as_bytes());
+    digest.update([0]);
+    digest.update(token.as_bytes());
+    HEXLOWER.encode(&digest.finalize()).chars().take(MARK).collect()
+}
+
+/// The cursor that leads on to what SSM calls `token` in that list.
+pub(super) fn cursor(list: &str, token: Option<String>) -> Option<Cursor> {
+    let token = token.filter(|token| !token.is_empty())?;
+    Some(Cursor(format!("{}{token}", mark(list, &token))))
+}
+
+/// SSM's token; `NotFound` when the cursor is none of that list's.
+pub(super) fn token(list: &str, cursor: Option<&Cursor>) -> Result<Option<String>, StoreError> {
+    let Some(Cursor(cursor)) = cursor else { return Ok(None) };
+    match cursor.split_at_checked(MARK) {
+        Some((mark_of, token)) if !token.is_empty() && mark_of == mark(list, token) => {
+            Ok(Some(token.to_owned()))
+        }
+        Some(_) | None => Err(StoreError::NotFound),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A cursor gives its token back to its own list, and to no other.
+        #[test]
+        fn a_cursor_is_good_for_its_list_alone(list in ".*", other in ".*", text in ".+") {
+            prop_assume!(list != other);
+            let cursor = cursor(&list, Some(text.clone())).unwrap();
+            prop_assert_eq!(token(&list, Some(&cursor)).unwrap(), Some(text));
+            prop_assert!(matches!(token(&other, Some(&cursor)), Err(StoreError::NotFound)));
+        }
+
+        /// Whatever else is given for a cursor is none.
+        #[test]
+        fn what_was_never_given_is_no_cursor(text in ".{0,64}") {
+            let cursor = Cursor(text);
+            prop_assert!(matches!(token("/sentinel", Some(&cursor)), Err(StoreError::NotFound)));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Reading documents from parameters.
+
+use std::num::NonZeroU8;
+
+use async_trait::async_trait;
+use aws_sdk_ssm::{
+    Client,
+    config::Builder,
+    types::{Parameter, ParameterType},
+};
+use aws_types::SdkConfig;
+
+use super::cursor::{cursor, token};
+use crate::{
+    Cursor, Page, PolicyPath, PolicyStore, PolicyText, StoreError,
+    aws::{Timing, listable, storable, store_error, unreadable},
+};
+
+/// The most that SSM gives in one page.
+const PAGE_SIZE: NonZeroU8 = NonZeroU8::new(10).expect("not zero");
+
+/// Policy documents in SSM parameters, each at the path of its name; encrypted
+/// ones are decrypted. Versions are SSM's.
+///
+/// | what is found                                 | error      |
+/// | --------------------------------------------- | ---------- |
+/// | no parameter, or a path that none can have    | `NotFound` |
+/// | a list of texts, or an empty text             | `Corrupt`  |
+/// | a key that may not be used                    | `Refused`  |
+#[derive(Clone, Debug)]
+pub struct SsmPolicies {
+    pub(super) client: Client,
+    page_size: NonZeroU8,
+}
+
+impl SsmPolicies {
+    /// The documents in SSM, with the time-outs and retries of [`Timing::SSM`].
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        let config = Builder::from(config)
+            .timeout_config(Timing::SSM.timeouts())
+            .retry_config(Timing::SSM.retries())
+            .build();
+        Self { client: Client::from_conf(config), page_size: PAGE_SIZE }
+    }
+
+    /// The same, asked with other patience.
+    #[must_use]
+    pub fn with_timing(self, timing: Timing) -> Self {
+        let config = self
+            .client
+            .config()
+            .to_builder()
+            .timeout_config(timing.timeouts())
+            .retry_config(timing.retries())
+            .build();
+        Self { client: Client::from_conf(config), ..self }
+    }
+
+    /// The same, with lists of names in pages of that size, up to 10.
+    #[must_use]
+    pub fn with_page_size(self, page_size: NonZeroU8) -> Self {
+        Self { page_size: page_size.min(PAGE_SIZE), ..self }
+    }
+
+    /// The parameter of that name, which may end with `:` and a version.
+    pub(super) async fn parameter(&self, name: String) -> Result<Parameter, StoreError> {
+        let answer = self
+            .client
+            .get_parameter()
+            .name(name)
+            .with_decryption(true)
+            .send()
+            .await
+            .map_err(|error| store_error("GetParameter", &error))?;
+        answer.parameter.ok_or_else(|| unreadable("GetParameter"))
+    }
+}
+
+/// The document that a parameter is.
+pub(super) fn document(parameter: Parameter) -> Result<PolicyText, StoreError> {
+    let kept = [ParameterType::String, ParameterType::SecureString];
+    if !parameter.r#type.as_ref().is_some_and(|kind| kept.contains(kind)) {
+        return Err(StoreError::Corrupt("the parameter is no text".into()));
+    }
+    let text = parameter.value.filter(|text| !text.is_empty());
+    let text = text.ok_or_else(|| StoreError::Corrupt("the parameter is empty".into()))?;
+    Ok(PolicyText { text: text.into_bytes(), version: parameter.version.to_string() })
+}
+
+#[async_trait]
+impl PolicyStore for SsmPolicies {
+    async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
+        if !storable(path) {
+            return Err(StoreError::NotFound);
+        }
+        document(self.parameter(path.as_str().to_owned()).await?)
+    }
+
+    async fn names(
+        &self,
+        root: &PolicyPath,
+        at: Option<&Cursor>,
+    ) -> Result<Page<String>, StoreError> {
+        let token = token(root.as_str(), at)?;
+        let Some(folder) = listable(root) else {
+            return Ok(Page { items: Vec::new(), next: None });
+        };
+        let answer = self
+            .client
+            .get_parameters_by_path()
+            .path(if folder.is_empty() { "/" } else { folder })
+            .recursive(false)
+            .with_decryption(false)
+            .max_results(i32::from(self.page_size.get()))
+            .set_next_token(token)
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_invalid_next_token()) =>
+            {
+                return Err(StoreError::NotFound);
+            }
+            Err(error) => return Err(store_error("GetParametersByPath", &error)),
+        };
+        let parameters = answer.parameters.ok_or_else(|| unreadable("GetParametersByPath"))?;
+        let names = parameters.into_iter().map(|parameter| {
+            let name = parameter.name.as_deref().and_then(|name| name.strip_prefix(folder));
+            let name = name.and_then(|name| name.strip_prefix('/'));
+            name.map(str::to_owned).ok_or_else(|| unreadable("GetParametersByPath"))
+        });
+        let items = names.collect::<Result<_, _>>()?;
+        Ok(Page { items, next: cursor(root.as_str(), answer.next_token) })
+    }
+}

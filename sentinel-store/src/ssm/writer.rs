@@ -1,0 +1,288 @@
+//! Writing documents to parameters: for administrators.
+//!
+//! SSM cannot be told to write over one version only. So a writer looks first,
+//! writes, and looks at the version that came of it: when somebody else's lies
+//! between, theirs is put back. Whoever reads in between meets the text of the
+//! one who was late, for two calls' time.
+
+use async_trait::async_trait;
+use aws_sdk_ssm::{
+    primitives::DateTimeFormat,
+    types::{ParameterHistory, ParameterTier, ParameterType},
+};
+use chrono::{DateTime, Utc};
+
+use super::{
+    cursor::{cursor, token},
+    policies::{SsmPolicies, document},
+};
+use crate::{
+    Cursor, Page, PolicyPath, PolicyRevision, PolicyText, PolicyWriter, StoreError,
+    aws::{Timing, storable, store_error, unreadable},
+};
+
+const STANDARD_BYTES: usize = 4096;
+const ADVANCED_BYTES: usize = 8192;
+
+/// More pages than the hundred versions that SSM keeps can have.
+const PAGES: usize = 100;
+
+/// How often what others wrote meanwhile is put back.
+const ATTEMPTS: usize = 8;
+
+/// What a parameter is besides its text: kept when the text changes.
+struct Kind {
+    kind: ParameterType,
+    key: Option<String>,
+    tier: Option<ParameterTier>,
+}
+
+impl Kind {
+    fn of(entry: &ParameterHistory) -> Self {
+        let kind = entry.r#type.clone().unwrap_or(ParameterType::String);
+        let key = entry.key_id.clone().filter(|_| kind == ParameterType::SecureString);
+        Self { kind, key, tier: entry.tier.clone() }
+    }
+
+    /// The tier for a text of that many bytes. SSM refuses to make an advanced
+    /// parameter a standard one.
+    fn tier(&self, bytes: usize) -> ParameterTier {
+        if bytes > STANDARD_BYTES || self.tier == Some(ParameterTier::Advanced) {
+            ParameterTier::Advanced
+        } else {
+            ParameterTier::Standard
+        }
+    }
+}
+
+/// What SSM keeps as it is given.
+fn fitting(text: &[u8]) -> Result<&str, StoreError> {
+    let refused = |cause: String| StoreError::Refused(cause.into());
+    let bytes = text.len();
+    if bytes > ADVANCED_BYTES {
+        return Err(refused(format!(
+            "{bytes} bytes are more than the {ADVANCED_BYTES} of an SSM parameter: \
+             keep it in the policy table (SENTINEL_POLICY_TABLE)"
+        )));
+    }
+    let text = str::from_utf8(text).map_err(|_| refused("the document is not UTF-8".to_owned()))?;
+    if text.is_empty() {
+        return Err(refused("an SSM parameter cannot be empty".to_owned()));
+    }
+    if text.contains(|char: char| char.is_control() && !"\t\r\n".contains(char)) {
+        return Err(refused("an SSM parameter cannot hold control characters".to_owned()));
+    }
+    // SSM puts the value of a parameter in the place of its name.
+    if text.contains("{{") && text.contains("}}") {
+        return Err(refused("an SSM parameter cannot hold `{{…}}`".to_owned()));
+    }
+    Ok(text)
+}
+
+impl SsmPolicies {
+    /// Writes, and gives the version that came of it.
+    async fn write(
+        &self,
+        path: &PolicyPath,
+        text: &str,
+        kind: &Kind,
+        overwrite: bool,
+    ) -> Result<i64, StoreError> {
+        let answer = self
+            .client
+            .put_parameter()
+            .name(path.as_str())
+            .value(text)
+            .r#type(kind.kind.clone())
+            .set_key_id(kind.key.clone())
+            .tier(kind.tier(text.len()))
+            .overwrite(overwrite)
+            .send()
+            .await
+            .map_err(|error| store_error("PutParameter", &error))?;
+        // To the SDK an empty answer is version 0.
+        if answer.version > 0 { Ok(answer.version) } else { Err(unreadable("PutParameter")) }
+    }
+
+    /// Writes where there is nothing yet.
+    async fn create(&self, path: &PolicyPath, text: &str) -> Result<String, StoreError> {
+        let kind = Kind { kind: ParameterType::String, key: None, tier: None };
+        match self.write(path, text, &kind, false).await {
+            Ok(written) => Ok(written.to_string()),
+            Err(StoreError::Conflict) => {
+                // Unless it is this very write, sent again when no answer came.
+                let there = document(self.parameter(path.as_str().to_owned()).await?)?;
+                let same = there.version == "1" && there.text == text.as_bytes();
+                if same { Ok(there.version) } else { Err(StoreError::Conflict) }
+            }
+            Err(
+                error @ (StoreError::NotFound
+                | StoreError::Throttled(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Refused(_)
+                | StoreError::Corrupt(_)),
+            ) => Err(error),
+        }
+    }
+
+    async fn delete(&self, path: &PolicyPath) -> Result<(), StoreError> {
+        let request = self.client.delete_parameter().name(path.as_str()).send();
+        request.await.map_err(|error| store_error("DeleteParameter", &error))?;
+        Ok(())
+    }
+
+    /// A page of SSM's history of a parameter, the oldest version first.
+    async fn entries(
+        &self,
+        path: &PolicyPath,
+        token: Option<String>,
+    ) -> Result<(Vec<ParameterHistory>, Option<String>), StoreError> {
+        let answer = self
+            .client
+            .get_parameter_history()
+            .name(path.as_str())
+            .with_decryption(true)
+            .max_results(50)
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| store_error("GetParameterHistory", &error))?;
+        let entries = answer.parameters.ok_or_else(|| unreadable("GetParameterHistory"))?;
+        Ok((entries, answer.next_token))
+    }
+
+    /// The version of a parameter in its history, with the key and the tier that
+    /// it has. SSM keeps a hundred versions.
+    async fn entry(
+        &self,
+        path: &PolicyPath,
+        version: i64,
+    ) -> Result<Option<ParameterHistory>, StoreError> {
+        let mut token = None;
+        for _ in 0..PAGES {
+            let (entries, next) = self.entries(path, token).await?;
+            let found = entries.into_iter().find(|entry| entry.version == version);
+            token = next;
+            if found.is_some() || token.is_none() {
+                return Ok(found);
+            }
+        }
+        Err(StoreError::Unavailable("the history does not end".into()))
+    }
+
+    /// Whether all that was written between two versions is that text: then it was
+    /// one write, which the client sent again when no answer came.
+    async fn is_one_write(
+        &self,
+        path: &PolicyPath,
+        text: &str,
+        (before, last): (i64, i64),
+    ) -> Result<bool, StoreError> {
+        let attempts = i64::from(Timing::SSM.attempts);
+        if last <= before || last - before > attempts {
+            return Ok(false);
+        }
+        for version in before + 1..last {
+            let entry = self.entry(path, version).await?;
+            if entry.and_then(|entry| entry.value).as_deref() != Some(text) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Undoes a write that turned out to be version `written`, over somebody
+    /// else's.
+    async fn put_back(&self, path: &PolicyPath, mut written: i64) -> Result<(), StoreError> {
+        for _ in 0..ATTEMPTS {
+            if written <= 1 {
+                // It had been removed meanwhile.
+                return self.delete(path).await;
+            }
+            let theirs = self.entry(path, written - 1).await?.ok_or(StoreError::NotFound)?;
+            let text = theirs.value.clone().unwrap_or_default();
+            let now = self.write(path, &text, &Kind::of(&theirs), true).await?;
+            if now == written + 1 {
+                return Ok(());
+            }
+            written = now;
+        }
+        Err(StoreError::Throttled("too many write this document at the same time".into()))
+    }
+}
+
+#[async_trait]
+impl PolicyWriter for SsmPolicies {
+    async fn put(
+        &self,
+        path: &PolicyPath,
+        text: &[u8],
+        over: Option<&str>,
+    ) -> Result<String, StoreError> {
+        if !storable(path) {
+            let cause = "no parameter can have this path: it is parts of `[A-Za-z0-9._-]` after \
+                         slashes, and does not begin with `aws` or `ssm`";
+            return Err(StoreError::Refused(cause.into()));
+        }
+        let text = fitting(text)?;
+        let Some(over) = over else {
+            return self.create(path, text).await;
+        };
+        let there = match self.parameter(path.as_str().to_owned()).await {
+            Ok(there) if there.version.to_string() == over => there.version,
+            Ok(_) | Err(StoreError::NotFound) => return Err(StoreError::Conflict),
+            Err(
+                error @ (StoreError::Conflict
+                | StoreError::Throttled(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Refused(_)
+                | StoreError::Corrupt(_)),
+            ) => return Err(error),
+        };
+        let entry = self.entry(path, there).await?.ok_or(StoreError::Conflict)?;
+        let written = self.write(path, text, &Kind::of(&entry), true).await?;
+        if self.is_one_write(path, text, (there, written)).await? {
+            return Ok(written.to_string());
+        }
+        self.put_back(path, written).await?;
+        Err(StoreError::Conflict)
+    }
+
+    async fn remove(&self, path: &PolicyPath) -> Result<(), StoreError> {
+        if storable(path) { self.delete(path).await } else { Err(StoreError::NotFound) }
+    }
+
+    async fn history(
+        &self,
+        path: &PolicyPath,
+        at: Option<&Cursor>,
+    ) -> Result<Page<PolicyRevision>, StoreError> {
+        let token = token(path.as_str(), at)?;
+        if !storable(path) {
+            return Err(StoreError::NotFound);
+        }
+        let (entries, next) = self.entries(path, token).await?;
+        let items = entries.into_iter().map(|entry| PolicyRevision {
+            version: entry.version.to_string(),
+            at: entry.last_modified_date.and_then(|at| instant(&at)),
+            by: entry.last_modified_user,
+            bytes: entry.value.map_or(0, |text| text.len()),
+        });
+        Ok(Page { items: items.collect(), next: cursor(path.as_str(), next) })
+    }
+
+    async fn revision(&self, path: &PolicyPath, version: &str) -> Result<PolicyText, StoreError> {
+        let number = version.parse::<i64>().ok().filter(|number| number.to_string() == version);
+        match number {
+            Some(number) if storable(path) && number > 0 => {
+                document(self.parameter(format!("{path}:{number}")).await?)
+            }
+            Some(_) | None => Err(StoreError::NotFound),
+        }
+    }
+}
+
+fn instant(at: &aws_sdk_ssm::primitives::DateTime) -> Option<DateTime<Utc>> {
+    let text = at.fmt(DateTimeFormat::DateTimeWithOffset).ok()?;
+    text.parse().ok()
+}
