@@ -3,4 +3,19 @@
 pub mod emulator;
 pub mod proxy;
 pub mod runtime_api;
+mod server;
 pub mod sts;
+
+/// Waits for SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When signals cannot be waited for.
+pub async fn until_ended() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminated.recv() => Ok(()),
+    }
+}

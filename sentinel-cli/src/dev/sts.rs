@@ -90,35 +90,8 @@ fn perform(request: &Request, signer: &Signer) -> Result<String, Error> {
 
 /// STS's own codes for what was wrong with a signature.
 fn refused(refusal: &Refusal) -> Error {
-    let (status, code, message) = match refusal {
-        Refusal::Unsigned | Refusal::Presigned => (
-            StatusCode::FORBIDDEN,
-            "MissingAuthenticationToken",
-            format!("Request is missing Authentication Token: {refusal}"),
-        ),
-        Refusal::Malformed(_) => {
-            (StatusCode::BAD_REQUEST, "IncompleteSignature", refusal.to_string())
-        }
-        Refusal::UnknownKey => (
-            StatusCode::FORBIDDEN,
-            "InvalidClientTokenId",
-            "The security token included in the request is invalid.".to_owned(),
-        ),
-        Refusal::Expired => (
-            StatusCode::FORBIDDEN,
-            "ExpiredToken",
-            "The security token included in the request is expired".to_owned(),
-        ),
-        Refusal::Skewed { .. } => (
-            StatusCode::FORBIDDEN,
-            "SignatureDoesNotMatch",
-            format!("Signature expired: {refusal}"),
-        ),
-        Refusal::UnsignedHeader(_) | Refusal::Scope { .. } | Refusal::Body | Refusal::Mismatch => {
-            (StatusCode::FORBIDDEN, "SignatureDoesNotMatch", refusal.to_string())
-        }
-    };
-    Error { status, code, message }
+    let (status, code, message) = refusal.as_sts();
+    Error { status: StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN), code, message }
 }
 
 /// Text in XML 1.0, which has no way at all to write most control characters.

@@ -55,3 +55,35 @@ pub enum Refusal {
     )]
     Mismatch,
 }
+
+impl Refusal {
+    /// What STS answers then: status, code and message.
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
+    #[must_use]
+    pub fn as_sts(&self) -> (u16, &'static str, String) {
+        match self {
+            Self::Unsigned | Self::Presigned => (
+                403,
+                "MissingAuthenticationToken",
+                format!("Request is missing Authentication Token: {self}"),
+            ),
+            Self::Malformed(_) => (400, "IncompleteSignature", self.to_string()),
+            Self::UnknownKey => (
+                403,
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.".to_owned(),
+            ),
+            Self::Expired => (
+                403,
+                "ExpiredToken",
+                "The security token included in the request is expired".to_owned(),
+            ),
+            Self::Skewed { .. } => {
+                (403, "SignatureDoesNotMatch", format!("Signature expired: {self}"))
+            }
+            Self::UnsignedHeader(_) | Self::Scope { .. } | Self::Body | Self::Mismatch => {
+                (403, "SignatureDoesNotMatch", self.to_string())
+            }
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! A strict stand-in for STS: it refuses whatever the real one documents as refused.

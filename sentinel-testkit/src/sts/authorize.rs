@@ -1,0 +1,129 @@
+//! Whether a caller may assume a role, with what it wants to set.
+//!
+//! Three actions are asked for, each on its own: `sts:AssumeRole`;
+//! `sts:SetSourceIdentity` when the session is to have a source identity, given
+//! or inherited; `sts:TagSession` when it is to have tags. Each must be allowed
+//! by the caller's own policies *and* by the role's trust policy, and a deny on
+//! either side wins. Within one account AWS lets a trust policy that names the
+//! principal itself do for both; the stand-in asks for both everywhere, since
+//! Sentinel's documents grant both, and since an account's root in the trust
+//! policy, or another account, needs both in AWS too.
+//!
+//! A condition sees only the keys that AWS documents for the action: no
+//! `sts:SourceIdentity` for TagSession, no tags for SetSourceIdentity. So a
+//! statement for all three under one source-identity condition allows no tags.
+//!
+//! - <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>
+//! - <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>
+//! - <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::limits::AssumeRole;
+use super::policy::{Context, Effect, Question};
+use super::wire::Error;
+use super::world::{KnownRole, Principal};
+
+/// What the session is to have, asked for or inherited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamps<'a> {
+    pub(super) source_identity: Option<&'a str>,
+    pub(super) tags: &'a BTreeMap<String, String>,
+}
+
+/// Whether all that is needed is allowed on both sides.
+pub(super) fn authorize(
+    caller: &Principal,
+    role: Option<&KnownRole>,
+    request: &AssumeRole,
+    stamps: Stamps<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let mut needed = vec!["sts:AssumeRole"];
+    if stamps.source_identity.is_some() {
+        needed.push("sts:SetSourceIdentity");
+    }
+    if !stamps.tags.is_empty() {
+        needed.push("sts:TagSession");
+    }
+    let names = caller.names();
+    for action in needed {
+        let refused = |why: &str| {
+            Error::denied(format!(
+                "User: {} is not authorized to perform: {action} on resource: {} {why}",
+                caller.arn, request.role
+            ))
+        };
+        let context = context(action, caller, request, stamps, now);
+        let resource = &request.role;
+        let question = Question { action, resource, principal: &names, context: &context };
+        // That a role does not exist is not told from a refusal.
+        let Some(role) = role else {
+            return Err(refused("because no resource-based policy allows it"));
+        };
+        for documents in &caller.policies {
+            let says: Vec<_> =
+                documents.iter().filter_map(|document| document.effect(question)).collect();
+            if says.contains(&Effect::Deny) {
+                return Err(refused("with an explicit deny in an identity-based policy"));
+            }
+            if says.is_empty() {
+                return Err(refused(&format!(
+                    "because no identity-based policy allows the {action} action"
+                )));
+            }
+        }
+        match role.trust.effect(question) {
+            Some(Effect::Allow) => {}
+            Some(Effect::Deny) => {
+                return Err(refused("with an explicit deny in a resource-based policy"));
+            }
+            None => {
+                return Err(refused(&format!(
+                    "because no resource-based policy allows the {action} action"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What conditions can see of that action.
+fn context(
+    action: &str,
+    caller: &Principal,
+    request: &AssumeRole,
+    stamps: Stamps<'_>,
+    now: DateTime<Utc>,
+) -> Context {
+    let mut context = Context::default();
+    context.set("aws:CurrentTime", [now.to_rfc3339_opts(SecondsFormat::Secs, true)]);
+    context.set("aws:PrincipalArn", [caller.role_arn().unwrap_or_else(|| caller.arn.clone())]);
+    context.set("aws:PrincipalAccount", [caller.account()]);
+    if let Some(identity) = &caller.source_identity {
+        context.set("aws:SourceIdentity", [identity]);
+    }
+    if action != "sts:TagSession"
+        && let Some(identity) = stamps.source_identity
+    {
+        context.set("sts:SourceIdentity", [identity]);
+    }
+    if action != "sts:SetSourceIdentity" && !stamps.tags.is_empty() {
+        context.set("aws:TagKeys", stamps.tags.keys());
+        for (key, value) in stamps.tags {
+            context.set(&format!("aws:RequestTag/{key}"), [value]);
+        }
+        if !request.transitive.is_empty() {
+            context.set("sts:TransitiveTagKeys", &request.transitive);
+        }
+    }
+    if action == "sts:AssumeRole" {
+        context.set("sts:RoleSessionName", [&request.session_name]);
+        if let Some(id) = &request.external_id {
+            context.set("sts:ExternalId", [id]);
+        }
+    }
+    context
+}

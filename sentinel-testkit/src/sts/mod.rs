@@ -1,0 +1,167 @@
+//! A strict stand-in for STS, over HTTP: it refuses whatever the real one
+//! documents as refused, and where the documents leave room it refuses too.
+//!
+//! It speaks the AWS Query protocol for AssumeRole and GetCallerIdentity,
+//! verifies signatures for real, holds every parameter to its limit, and
+//! evaluates the caller's policies and the role's trust policy. It is *not* STS:
+//! the README says what is left out.
+
+mod authorize;
+mod journal;
+mod limits;
+mod operations;
+mod packed;
+mod policy;
+mod wire;
+mod world;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{TimeDelta, Utc};
+use data_encoding::HEXLOWER;
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::body::Incoming;
+use sentinel_cli::sigv4::{Presented, Received, Refusal, Scope, verify};
+use sentinel_store::Secret;
+
+pub use journal::Asked;
+pub use world::{Caller, Role, Setup, SetupError};
+
+use crate::server::{Reply, Server};
+use wire::{Error, Form};
+use world::{Principal, World};
+
+/// A running stand-in; dropping it ends it.
+#[derive(Debug)]
+pub struct StandIn {
+    server: Server,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    world: Mutex<World>,
+    journal: Mutex<Vec<Asked>>,
+}
+
+/// Why the stand-in did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What it was to start with is wrong.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// It could not listen.
+    #[error("cannot listen on 127.0.0.1")]
+    Listen(#[from] io::Error),
+}
+
+impl StandIn {
+    /// Starts on a free port of this machine.
+    ///
+    /// # Errors
+    /// A document of the setup that IAM would not take, or no port.
+    pub async fn start(setup: &Setup) -> Result<Self, StartError> {
+        let state = Arc::new(State {
+            world: Mutex::new(World::new(setup)?),
+            journal: Mutex::new(Vec::new()),
+        });
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |request| {
+            let state = Arc::clone(&shared);
+            async move { Reply::Answer(serve(&state, request).await) }
+        })
+        .await?;
+        Ok(Self { server, state })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// All that was asked so far, in order.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        lock(&self.state.journal).clone()
+    }
+
+    /// Lets time pass for credentials: what ends, ends that much earlier.
+    pub fn pass(&self, time: TimeDelta) {
+        lock(&self.state.world).pass(time);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn serve(state: &State, request: Request<Incoming>) -> hyper::Response<crate::server::Body> {
+    let mut id = [0; 16];
+    let random = getrandom::fill(&mut id);
+    let request_id = HEXLOWER.encode(&id);
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes());
+    let at = Utc::now();
+    let mut asked = Asked {
+        at,
+        operation: None,
+        caller: None,
+        parameters: Default::default(),
+        status: 200,
+        code: None,
+        request_id: request_id.clone(),
+    };
+    let result = (|| {
+        let unread = |_| Error::new(400, "IncompleteSignature", "the body did not come".to_owned());
+        let body = body.map_err(unread)?;
+        random.map_err(|_| Error::new(500, "InternalFailure", "no randomness".to_owned()))?;
+        let mut world = lock(&state.world);
+        let received = Received {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            body: &body,
+        };
+        let scope = Scope { region: &world.region, service: "sts" };
+        let caller = verify(&received, scope, at, |shown| find(&world, shown, at))
+            .map_err(|refusal| refused(&refusal))?;
+        asked.caller = Some(caller.arn.clone());
+        let parameters = if parts.method == "POST" { &body[..] } else { received.query.as_bytes() };
+        let form = Form::parse(parameters)?;
+        asked.operation = form.get("Action").map(str::to_owned);
+        asked.parameters = form.shown();
+        operations::perform(&mut world, &caller, &form, at)
+    })();
+    if let Err(error) = &result {
+        asked.status = error.status;
+        asked.code = Some(error.code.to_owned());
+    }
+    lock(&state.journal).push(asked);
+    wire::answer(&result, &request_id)
+}
+
+/// The secret of an access key, and whose it is.
+fn find(
+    world: &World,
+    shown: Presented<'_>,
+    now: chrono::DateTime<Utc>,
+) -> Result<(Secret, Principal), Refusal> {
+    let principal = world.principal(shown.access_key_id).ok_or(Refusal::UnknownKey)?;
+    if principal.token != shown.token.map(Secret::new) {
+        return Err(Refusal::UnknownKey);
+    }
+    if principal.expires.is_some_and(|expires| now >= expires) {
+        return Err(Refusal::Expired);
+    }
+    Ok((principal.secret.clone(), principal.clone()))
+}
+
+/// STS's own codes for what was wrong with a signature.
+fn refused(refusal: &Refusal) -> Error {
+    let (status, code, message) = refusal.as_sts();
+    Error { status, code, message }
+}

@@ -1,0 +1,1 @@
+//! `StsIssuer` against the stand-in, over HTTP.

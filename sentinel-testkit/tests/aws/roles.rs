@@ -1,0 +1,89 @@
+//! The roles and callers that tests of STS start from: what Sentinel's own IAM
+//! documents say, in small.
+
+use sentinel_store::Secret;
+use sentinel_testkit::sts::{Caller, Role, Setup};
+use serde_json::{Value, json};
+
+pub(crate) const PROTECTED: &str = "arn:aws:iam::111122223333:role/SentinelProtected-production";
+pub(crate) const TVM_ROLE: &str = "arn:aws:iam::111122223333:role/SentinelTVMExecutionRole";
+pub(crate) const TVM_KEY: &str = "ASIATVMEXECUTIONROLE";
+pub(crate) const USER_KEY: &str = "AKIAALICEALICEALICE1";
+pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+pub(crate) const TOKEN: &str = "a-session-token-of-the-function";
+
+/// What the TVM's role may do.
+pub(crate) fn tvm_policy() -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [
+        {
+            "Sid": "AssumeProtectedRoles",
+            "Effect": "Allow",
+            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+            "Resource": "arn:aws:iam::111122223333:role/SentinelProtected-*",
+            "Condition": { "StringLike": { "sts:SourceIdentity": "sentinel-*" } },
+        },
+        {
+            "Sid": "TagSessions",
+            "Effect": "Allow",
+            "Action": "sts:TagSession",
+            "Resource": "arn:aws:iam::111122223333:role/SentinelProtected-*",
+        },
+    ] })
+}
+
+/// Whom a protected role trusts.
+pub(crate) fn trust() -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": { "AWS": TVM_ROLE },
+            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+            "Condition": { "StringLike": { "sts:SourceIdentity": "sentinel-*" } },
+        },
+        { "Effect": "Allow", "Principal": { "AWS": TVM_ROLE }, "Action": "sts:TagSession" },
+    ] })
+}
+
+/// The function, as Lambda gives it credentials: a session of its role.
+pub(crate) fn function() -> Caller {
+    Caller {
+        arn: "arn:aws:sts::111122223333:assumed-role/SentinelTVMExecutionRole/sentinel-tvm".into(),
+        access_key_id: TVM_KEY.into(),
+        secret_access_key: Secret::new(SECRET),
+        session_token: Some(Secret::new(TOKEN)),
+        policies: vec![tvm_policy()],
+        expires: None,
+        source_identity: None,
+    }
+}
+
+/// A user who may assume whatever trusts her.
+pub(crate) fn alice() -> Caller {
+    let all = json!({ "Version": "2012-10-17", "Statement":
+        { "Effect": "Allow", "Action": "sts:*", "Resource": "*" } });
+    Caller {
+        arn: "arn:aws:iam::111122223333:user/alice".into(),
+        access_key_id: USER_KEY.into(),
+        session_token: None,
+        policies: vec![all],
+        ..function()
+    }
+}
+
+/// A role with that trust policy.
+pub(crate) fn role(arn: &str, trust: Value) -> Role {
+    let nothing_onward = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Effect": "Deny", "Action": "sts:AssumeRole*", "Resource": "*" },
+    ] });
+    Role { arn: arn.into(), trust, policies: vec![nothing_onward], max_session_duration: 43_200 }
+}
+
+/// One protected role, which trusts the function alone.
+pub(crate) fn setup() -> Setup {
+    Setup {
+        region: "us-east-1".into(),
+        callers: vec![function(), alice()],
+        roles: vec![role(PROTECTED, trust())],
+    }
+}
