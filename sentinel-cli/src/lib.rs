@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod bootstrap;
 mod client;
 mod command;
 mod demo;
