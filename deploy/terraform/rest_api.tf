@@ -4,35 +4,6 @@
 locals {
   rest = var.rest_api[*]
 
-  rest_methods = {
-    x-amazon-apigateway-any-method = {
-      security                   = [{ sigv4 = [] }]
-      responses                  = {}
-      "x-amazon-apigateway-auth" = { type = "AWS_IAM" }
-      "x-amazon-apigateway-integration" = {
-        type       = "aws_proxy"
-        httpMethod = "POST"
-        uri        = aws_lambda_function.tvm.invoke_arn
-      }
-    }
-  }
-
-  rest_body = jsonencode({
-    openapi = "3.0.1"
-    info    = { title = "sentinel-tvm", version = "1" }
-    paths   = { "/" = local.rest_methods, "/{proxy+}" = local.rest_methods }
-    components = {
-      securitySchemes = {
-        sigv4 = {
-          type                           = "apiKey"
-          name                           = "Authorization"
-          in                             = "header"
-          "x-amazon-apigateway-authtype" = "awsSigv4"
-        }
-      }
-    }
-  })
-
   # For callers of this account an allow by IAM is enough, so only denials restrict them. Other accounts, and private
   # APIs, need an allow here too.
   rest_allowed_accounts = setunion(
@@ -76,17 +47,51 @@ locals {
 }
 
 resource "aws_api_gateway_rest_api" "tvm" {
-  # checkov:skip=CKV_AWS_237: replaced only together with what names it
+  # checkov:skip=CKV_AWS_237: it is never replaced, except together with all that names it
   count       = length(local.rest)
   name        = "sentinel-tvm"
   description = "Sentinel Token Vending Machine"
-  body        = local.rest_body
   tags        = var.tags
 
   endpoint_configuration {
-    types            = [local.rest[count.index].endpoint]
-    vpc_endpoint_ids = local.rest[count.index].endpoint == "PRIVATE" ? local.rest[count.index].vpc_endpoint_ids : null
+    types            = [local.rest[0].endpoint]
+    vpc_endpoint_ids = local.rest[0].endpoint == "PRIVATE" ? local.rest[0].vpc_endpoint_ids : null
   }
+}
+
+resource "aws_api_gateway_resource" "proxy" {
+  count       = length(local.rest)
+  rest_api_id = aws_api_gateway_rest_api.tvm[0].id
+  parent_id   = aws_api_gateway_rest_api.tvm[0].root_resource_id
+  path_part   = "{proxy+}"
+}
+
+locals {
+  rest_resources = length(local.rest) == 0 ? {} : {
+    root  = aws_api_gateway_rest_api.tvm[0].root_resource_id
+    proxy = aws_api_gateway_resource.proxy[0].id
+  }
+}
+
+resource "aws_api_gateway_method" "tvm" {
+  # checkov:skip=CKV2_AWS_53: the TVM judges each request itself, and says what is wrong with it
+  for_each = local.rest_resources
+
+  rest_api_id   = aws_api_gateway_rest_api.tvm[0].id
+  resource_id   = each.value
+  http_method   = "ANY"
+  authorization = "AWS_IAM"
+}
+
+resource "aws_api_gateway_integration" "tvm" {
+  for_each = local.rest_resources
+
+  rest_api_id             = aws_api_gateway_rest_api.tvm[0].id
+  resource_id             = each.value
+  http_method             = aws_api_gateway_method.tvm[each.key].http_method
+  type                    = "AWS_PROXY"
+  integration_http_method = "POST"
+  uri                     = aws_lambda_function.tvm.invoke_arn
 }
 
 resource "aws_api_gateway_rest_api_policy" "tvm" {
@@ -109,7 +114,7 @@ resource "aws_api_gateway_deployment" "tvm" {
 
   # A change of the definition or of the policy is in force only once it is deployed.
   triggers = {
-    definition = sha256(jsonencode([local.rest_body, aws_api_gateway_rest_api_policy.tvm[0].policy]))
+    definition = sha256(jsonencode([aws_api_gateway_rest_api_policy.tvm[0].policy, aws_api_gateway_method.tvm, aws_api_gateway_integration.tvm]))
   }
 
   lifecycle {

@@ -23,7 +23,7 @@ locals {
 }
 
 resource "aws_iam_role" "tvm" {
-  name               = "SentinelTVMExecutionRole"
+  name = "SentinelTVMExecutionRole"
   # Protected roles trust it by its unique id: made anew, it is another role to them (docs/runbook.md).
   description        = "The Sentinel TVM: the one principal that protected roles trust"
   assume_role_policy = file("${path.module}/../iam/function-trust.json")
