@@ -4,18 +4,27 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt clippy doc clean
+.PHONY: help demo test test-aws lambda-tvm lambda-authorizer fmt clippy doc clean
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
-	    while read -r target does; do printf '  %-10s %s\n' "$$target" "$$does"; done
+	    while read -r target does; do printf '  %-17s %s\n' "$$target" "$$does"; done
 
 demo: ## the main job, from start to end, on this machine
 	cargo run --locked --release -p sentinel-cli --bin sentinel -- demo
 
 test: ## every check; some of them with ONLY='word…'
 	@$(PYTHON) scripts/check.py $(ONLY)
+
+test-aws: ## do the deployment guide against an emulator of AWS, with the real packages
+	@$(PYTHON) scripts/check.py 'release build' 'lambda packages' guide
+
+lambda-tvm: ## bin/lambda-tvm-linux-amd64.zip; with ARCH=arm64 that of arm64
+	@$(PYTHON) scripts/lambda.py tvm
+
+lambda-authorizer: ## bin/lambda-authorizer-linux-amd64.zip; with ARCH=arm64 that of arm64
+	@$(PYTHON) scripts/lambda.py authorizer
 
 fmt: ## format the code
 	cargo fmt --all

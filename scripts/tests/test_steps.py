@@ -94,6 +94,21 @@ class Running(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertEqual(said[-1], "1 passed, 1 failed")
 
+    def test_the_one_step_that_may_be_skipped_is_no_failure_where_skips_are_forbidden(self) -> None:
+        status, said = run(
+            Step("good", PASSING),
+            Step("odd", PASSING, needs=[missing], may_be_skipped=True),
+            forbid_skips=True,
+        )
+        self.assertEqual(status, 0)
+        self.assertEqual(said[-1], "1 passed, 0 failed, 1 skipped")
+
+    def test_what_a_passing_step_drops_is_shown_and_nothing_else_of_it(self) -> None:
+        code = "print('dropped: the moon'); print('quiet please')"
+        _, said = run(Step("good", [sys.executable, "-c", code]))
+        self.assertIn("    dropped: the moon", said)
+        self.assertNotIn("quiet please", "".join(said))
+
     def test_an_ignored_test_is_a_failure_where_skips_are_forbidden(self) -> None:
         line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured"
         step = Step("tests", [sys.executable, "-c", f"print({line!r})"], count=cargo_tests)
