@@ -161,7 +161,6 @@ resource "aws_api_gateway_stage" "tvm" {
 resource "aws_api_gateway_method_settings" "tvm" {
   # checkov:skip=CKV_AWS_225: nothing may be cached
   # checkov:skip=CKV_AWS_308: nothing may be cached
-  # checkov:skip=CKV2_AWS_4: execution logs stay off
   count       = length(local.rest)
   rest_api_id = aws_api_gateway_rest_api.tvm[0].id
   stage_name  = aws_api_gateway_stage.tvm[0].stage_name
