@@ -18,9 +18,19 @@ import sys
 from pathlib import Path
 
 import dependencies
-import terraform
-from steps import ROOT, Step, Unavailable, cargo_tests, junit, preparation, run_all
-from tools import CHECKOV, PYTHON, TOOLS, VENV_BIN, checkov, nightly, node_packages, program, venv, where_possible
+from steps import ROOT, Step, cargo_tests, junit, one_check_unless_skipped, preparation, run_all
+from tools import (
+    CHECKOV,
+    PYTHON,
+    TOOLS,
+    VENV_BIN,
+    checkov,
+    nightly,
+    node_packages,
+    program,
+    venv,
+    where_possible,
+)
 
 # What the functions asked of AWS while the guide was done, a file each.
 RECORDINGS = TOOLS / "recordings"
@@ -89,25 +99,21 @@ def pytests(name: str, folder: str, env: dict[str, str], after: str) -> Step:
     )
 
 
-def terraform_and_provider() -> None:
-    """Needs terraform and the provider that its modules are checked against; neither is ever fetched."""
-    program("terraform", "the modules of deploy/ are its")()
-    if terraform.mirror() is None:
-        raise Unavailable("no AWS provider of terraform on this machine")
-
-
 def deploy() -> list[Step]:
-    """What others say of what `deploy/` describes."""
+    """What others say of what `deploy/` describes, and whether it says the same everywhere."""
     templates = sorted((ROOT / "deploy" / "sam").glob("*.yaml"))
     return [
-        Step("deploy: cfn-lint", [VENV_BIN / "cfn-lint", "--non-zero-exit-code", "informational", *templates],
+        Step("deploy: documents", [PYTHON, "deploy/check.py", "documents"], needs=[venv]),
+        Step("deploy: cfn-lint",
+             [VENV_BIN / "cfn-lint", "--non-zero-exit-code", "informational", *templates],
              needs=[venv]),
         Step("deploy: checkov",
-             [CHECKOV, "--directory", "deploy", "--skip-download", "--quiet", "--compact"],
+             [CHECKOV, "--skip-download", "--quiet", "--compact", "--directory", "deploy",
+              "--framework", "cloudformation", "terraform"],
              needs=[checkov]),
-        Step("deploy: terraform", [sys.executable, "scripts/terraform.py"],
-             needs=[terraform_and_provider],
-             # Terraform comes from nowhere that a package client reaches.
+        Step("deploy: terraform", [sys.executable, "deploy/check.py", "terraform"],
+             count=one_check_unless_skipped,
+             # Terraform and its provider come from nowhere that a package client reaches.
              may_be_skipped=True),
     ]
 
