@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
 
+import boto3
+
 import guide
 from differences import Difference
 from emulator import ACCOUNT, REGION, Ministack, Page, Proxy, environment
@@ -26,10 +28,6 @@ EXECUTION_ROLE = "SentinelTVMExecutionRole"
 
 class GuideFailed(Exception):
     """A command of the guide did not do what the guide says."""
-
-
-class AwsRefused(Exception):
-    """The aws command said no."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +106,7 @@ class Deployment:
         self.shell = Shell(
             folder, {**self.environment, **ROOT_KEY.variables(), "DOWNSTREAM_URL": page.url}
         )
+        self._clients: dict[tuple[str, Key], Any] = {}
         self.ran: list[Command] = []
         self.unlike: list[str] = []
         self.dropped: list[Difference] = []
@@ -169,12 +168,18 @@ class Deployment:
             check=False,
         )
 
-    def aws(self, *arguments: object, key: Key = ROOT_KEY) -> Any:
-        """Runs the aws command; what it answered."""
-        done = self.run("aws", *arguments, "--output", "json", key=key)
-        if done.returncode != 0:
-            raise AwsRefused(done.stderr.strip())
-        return json.loads(done.stdout) if done.stdout.strip() else None
+    def ask(self, service: str, operation: str, key: Key = ROOT_KEY, **parameters: Any) -> Any:
+        """Asks AWS for something: as the aws command does it, without that command's second to start."""
+        if (service, key) not in self._clients:
+            self._clients[service, key] = boto3.client(
+                service,
+                region_name=REGION,
+                endpoint_url=self.ministack.url,
+                aws_access_key_id=key.id,
+                aws_secret_access_key=key.secret,
+                aws_session_token=key.token,
+            )
+        return getattr(self._clients[service, key], operation)(**parameters)
 
     def curl(self, url: str, *options: str, key: Optional[Key] = None) -> Answer:
         """Sends a request, signed where there is a key."""
@@ -193,12 +198,8 @@ class Deployment:
 
     def invoke(self, function: str, event: Any) -> Invoked:
         """Calls a function around API Gateway, as whoever has `lambda:InvokeFunction` can."""
-        payload, answer = self.folder / "event.json", self.folder / "answer.json"
-        payload.write_text(json.dumps(event))
-        said = self.aws(
-            "lambda", "invoke", "--function-name", function, "--payload", f"fileb://{payload}", answer
-        )
-        return Invoked(said.get("FunctionError"), json.loads(answer.read_text()))
+        said = self.ask("lambda", "invoke", FunctionName=function, Payload=json.dumps(event))
+        return Invoked(said.get("FunctionError"), json.loads(said["Payload"].read()))
 
     def event(self, user: str, origin: Optional[str]) -> dict:
         """The event of a vend as API Gateway makes it, with somebody's name in it."""
@@ -246,13 +247,12 @@ class Deployment:
 
     def configure(self, function: str, **changes: Optional[str]) -> None:
         """Changes variables of a function, which starts it anew; None takes one away."""
-        arguments = ["--function-name", function]
-        said = self.aws("lambda", "get-function-configuration", *arguments)
+        said = self.ask("lambda", "get_function_configuration", FunctionName=function)
         wanted = {**said["Environment"]["Variables"], **changes}
         variables = {name: value for name, value in wanted.items() if value is not None}
-        self.aws(
-            "lambda", "update-function-configuration", *arguments,
-            "--environment", json.dumps({"Variables": variables}),
+        self.ask(
+            "lambda", "update_function_configuration", FunctionName=function,
+            Environment={"Variables": variables},
         )
 
     def restart(self, function: str) -> None:
@@ -263,17 +263,16 @@ class Deployment:
         """An IAM document that the guide wrote."""
         return json.loads((self.folder / "try" / name).read_text())
 
-    def put_role_policy(self, role: str, document: Mapping) -> None:
-        self.aws(
-            "iam", "put-role-policy", "--role-name", role, "--policy-name", "Sentinel",
-            "--policy-document", json.dumps(document),
+    def put_role_policy(self, role: str, document: Mapping, name: str = "Sentinel") -> None:
+        self.ask(
+            "iam", "put_role_policy", RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document)
         )
 
+    def delete_role_policy(self, role: str, name: str = "Sentinel") -> None:
+        self.ask("iam", "delete_role_policy", RoleName=role, PolicyName=name)
+
     def put_trust(self, role: str, document: Mapping) -> None:
-        self.aws(
-            "iam", "update-assume-role-policy", "--role-name", role,
-            "--policy-document", json.dumps(document),
-        )
+        self.ask("iam", "update_assume_role_policy", RoleName=role, PolicyDocument=json.dumps(document))
 
     def key_of(self, user: str) -> Key:
         """The key that the guide made for a user."""
@@ -286,18 +285,20 @@ class Deployment:
 
     def new_user(self, name: str, policy: Mapping) -> Key:
         """Somebody the guide does not know."""
-        self.aws("iam", "create-user", "--user-name", name)
-        self.aws(
-            "iam", "put-user-policy", "--user-name", name, "--policy-name", "own",
-            "--policy-document", json.dumps(policy),
+        self.ask("iam", "create_user", UserName=name)
+        self.ask(
+            "iam", "put_user_policy", UserName=name, PolicyName="own", PolicyDocument=json.dumps(policy)
         )
-        made = self.aws("iam", "create-access-key", "--user-name", name)["AccessKey"]
+        made = self.ask("iam", "create_access_key", UserName=name)["AccessKey"]
         return Key(made["AccessKeyId"], made["SecretAccessKey"])
 
     def log(self, function: str) -> list[str]:
         """All that a function logged."""
-        said = self.aws("logs", "filter-log-events", "--log-group-name", f"/aws/lambda/{function}")
-        return [event["message"] for event in said["events"]]
+        group = f"/aws/lambda/{function}"
+        pages: list[dict] = [self.ask("logs", "filter_log_events", logGroupName=group)]
+        while token := pages[-1].get("nextToken"):
+            pages.append(self.ask("logs", "filter_log_events", logGroupName=group, nextToken=token))
+        return [event["message"] for page in pages for event in page["events"]]
 
     def close(self) -> None:
         self.shell.close()

@@ -20,33 +20,33 @@ class Difference:
         return f"{self.what} (covered by {self.file}: {self.test})"
 
 
-STAND_IN = "sentinel-testkit/tests/aws/roles.rs"
+STAND_IN = "sentinel-testkit/tests/aws/stand_in.rs"
 HERE = "tests/aws/test_guide.py"
 
 ROLE_CONDITION = Difference(
     "the condition on sts:SourceIdentity in the TVM's role, which never matches there",
     STAND_IN,
-    "TODO",
+    "the_source_identity_condition_is_evaluated_on_both_sides",
 )
 TRUST_CONDITION = Difference(
     "the condition on sts:SourceIdentity in the protected role's trust policy, which never matches there",
     STAND_IN,
-    "TODO",
+    "the_source_identity_condition_is_evaluated_on_both_sides",
 )
 SET_SOURCE_IDENTITY = Difference(
     "the right to sts:SetSourceIdentity, which is not asked for there",
     STAND_IN,
-    "TODO",
+    "each_of_the_three_actions_must_be_allowed_on_both_sides",
 )
 TAG_SESSION = Difference(
     "the TVM's right to sts:TagSession, which only the trust policy is asked about there",
     STAND_IN,
-    "TODO",
+    "each_of_the_three_actions_must_be_allowed_on_both_sides",
 )
 INVOKE_PERMISSION = Difference(
     "API Gateway's permission to invoke a function, which it does not need there",
-    "deploy",
-    "TODO",
+    HERE,
+    "test_each_function_may_be_invoked_by_the_api_that_needs_it_and_by_no_other",
 )
 STAGE_VARIABLES = Difference(
     "the origin secret, since stage variables of an HTTP API do not reach its function there",
@@ -55,8 +55,8 @@ STAGE_VARIABLES = Difference(
 )
 LOG_RIGHTS = Difference(
     "the functions' rights on their log groups, which are not asked for there",
-    "deploy",
-    "TODO",
+    HERE,
+    "test_the_rights_to_log_are_on_the_log_group_that_the_guide_made",
 )
 UNAUTHORIZED = Difference(
     "the 401 without a session id: an authorizer's error `Unauthorized` is a 500 there",
@@ -65,8 +65,8 @@ UNAUTHORIZED = Difference(
 )
 DENY_POLICY = Difference(
     "the policy that stops live credentials, since no request has an aws:SourceIdentity there",
-    STAND_IN,
-    "TODO",
+    HERE,
+    "test_the_deny_policy_names_the_source_identities_of_its_caller",
 )
 
 # In the order in which the run meets them.

@@ -7,13 +7,15 @@ the functions their endpoint, and measure where ministack is not AWS, so that on
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 import uuid
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 
 import differences
 from conftest import DROPPED, ROOT, TOOLS
@@ -23,7 +25,6 @@ from deployment import (
     PROFILE,
     PROTECTED_ROLE,
     TVM,
-    AwsRefused,
     Deployment,
     Key,
     statement,
@@ -35,6 +36,8 @@ from emulator import ACCOUNT, REGION, Ministack, Page, Proxy
 
 GUIDE = ROOT / "docs" / "deployment.md"
 SOURCE_IDENTITY = "sts:SourceIdentity"
+# What the guide calls the policy that forbids a protected role to go on to another.
+GUARD = "SentinelNoOnwardRoles"
 
 
 # --- between the commands
@@ -234,14 +237,15 @@ def test_vended_credentials_are_the_protected_roles_and_do_what_it_may_and_no_mo
     deployed: Deployment, alice: Key
 ) -> None:
     key, _ = vended(deployed, alice)
-    who = deployed.aws("sts", "get-caller-identity", key=key)
+    done = deployed.run("aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text", key=key)
     session = rf"arn:aws:sts::{ACCOUNT}:assumed-role/{PROTECTED_ROLE}/sentinel-alice-[a-z2-7]{{8}}"
-    assert re.fullmatch(session, who["Arn"]), who
-    deployed.aws("s3api", "list-buckets", key=key)
-    with pytest.raises(AwsRefused, match="AccessDenied.*iam:CreateUser"):
-        deployed.aws("iam", "create-user", "--user-name", "eve", key=key)
-    with pytest.raises(AwsRefused):
-        deployed.aws("s3api", "list-buckets", key=Key(key.id, key.secret, "x" + str(key.token)))
+    assert re.fullmatch(session, done.stdout.strip()), done
+    done = deployed.run("aws", "s3api", "list-buckets", key=key)
+    assert done.returncode == 0, done
+    done = deployed.run("aws", "iam", "create-user", "--user-name", "eve", key=key)
+    assert done.returncode != 0 and "iam:CreateUser" in done.stderr, done
+    with pytest.raises(ClientError):
+        deployed.ask("s3", "list_buckets", key=Key(key.id, key.secret, f"x{key.token}"))
 
 
 def test_vended_credentials_cannot_go_on_to_another_role(deployed: Deployment, alice: Key) -> None:
@@ -250,22 +254,21 @@ def test_vended_credentials_cannot_go_on_to_another_role(deployed: Deployment, a
     trust["Statement"][0] = {
         "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": protected},
     }
-    deployed.aws(
-        "iam", "create-role", "--role-name", "Onward", "--assume-role-policy-document", json.dumps(trust)
-    )
+    deployed.ask("iam", "create_role", RoleName="Onward", AssumeRolePolicyDocument=json.dumps(trust))
     # Even where somebody adds the right to it.
-    deployed.put_role_policy(PROTECTED_ROLE, statement("Allow", "sts:AssumeRole", "*"))
+    deployed.put_role_policy(PROTECTED_ROLE, statement("Allow", "sts:AssumeRole", "*"), "Onward")
     key, _ = vended(deployed, alice)
-    onward = ("sts", "assume-role", "--role-arn", f"arn:aws:iam::{ACCOUNT}:role/Onward",
-              "--role-session-name", "onward")
-    with pytest.raises(AwsRefused, match="AccessDenied"):
-        deployed.aws(*onward, key=key)
-    guard = ("--role-name", PROTECTED_ROLE, "--policy-name", "SentinelNoOnwardRoles")
-    document = deployed.document("protected-deny.json")
-    deployed.aws("iam", "delete-role-policy", *guard)
-    assert deployed.aws(*onward, key=key)["Credentials"], "the guard is what stopped it"
-    deployed.aws("iam", "put-role-policy", *guard, "--policy-document", json.dumps(document))
-    deployed.aws("iam", "delete-role-policy", "--role-name", PROTECTED_ROLE, "--policy-name", "Sentinel")
+
+    def go_on() -> dict:
+        onward = f"arn:aws:iam::{ACCOUNT}:role/Onward"
+        return deployed.ask("sts", "assume_role", key=key, RoleArn=onward, RoleSessionName="onward")
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        go_on()
+    deployed.delete_role_policy(PROTECTED_ROLE, GUARD)
+    assert go_on()["Credentials"], "the guard is what stopped it"
+    deployed.put_role_policy(PROTECTED_ROLE, deployed.document("protected-guard.json"), GUARD)
+    deployed.delete_role_policy(PROTECTED_ROLE, "Onward")
 
 
 def test_a_revoked_session_is_refused_downstream_and_reinstating_does_not_revive_it(
@@ -346,35 +349,71 @@ def test_an_authorizer_that_may_not_read_sessions_lets_nobody_through(deployed: 
     assert sensitive(deployed, session) == (200, 200)
 
 
+def records(deployed: Deployment, function: str = TVM) -> "list[dict]":
+    """The decision records in a function's log."""
+    rows = [json.loads(row) for row in deployed.log(function) if row.startswith("{")]
+    return [row for row in rows if "effect" in row]
+
+
+def deny_policy(deployed: Deployment) -> dict:
+    done = deployed.run("sentinel", "sessions", "deny-policy", "--user", "alice")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def test_the_deny_policy_stops_credentials_that_are_alive(deployed: Deployment, alice: Key) -> None:
     key, _ = vended(deployed, alice)
-    deny = deployed.run("sentinel", "sessions", "deny-policy", "--user", "alice")
-    assert deny.returncode == 0, deny.stderr
-    deployed.put_role_policy(PROTECTED_ROLE, json.loads(deny.stdout))
+    deployed.put_role_policy(PROTECTED_ROLE, deny_policy(deployed), "Stop")
     try:
-        deployed.aws("s3api", "list-buckets", key=key)
+        deployed.ask("s3", "list_buckets", key=key)
         stopped = False
-    except AwsRefused:
+    except ClientError:
         stopped = True
-    deployed.aws("iam", "delete-role-policy", "--role-name", PROTECTED_ROLE, "--policy-name", "Sentinel")
+    deployed.delete_role_policy(PROTECTED_ROLE, "Stop")
     deployed.drop(differences.DENY_POLICY, not stopped)
+
+
+def test_the_deny_policy_names_the_source_identities_of_its_caller(deployed: Deployment, alice: Key) -> None:
+    key, _ = vended(deployed, alice)
+    [record] = [each for each in records(deployed) if each.get("access_key_id") == key.id]
+    [statement] = deny_policy(deployed)["Statement"]
+    assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Deny", "*", "*")
+    [pattern] = as_list(statement["Condition"]["StringLike"]["aws:SourceIdentity"])
+    assert fnmatch.fnmatchcase(record["source_identity"], pattern)
+    assert not fnmatch.fnmatchcase(record["source_identity"].replace("alice", "alicia"), pattern)
+
+
+def as_list(value: Any) -> "list[Any]":
+    return value if isinstance(value, list) else [value]
+
+
+def test_each_function_may_be_invoked_by_the_api_that_needs_it_and_by_no_other(deployed: Deployment) -> None:
+    tvm = deployed.shell.value("API_ID")
+    downstream, authorizer = deployed.shell.value("DOWNSTREAM_API_ID"), deployed.shell.value("AUTHORIZER_ID")
+    sources = {TVM: f"{tvm}/*", AUTHORIZER: f"{downstream}/authorizers/{authorizer}"}
+    for function, source in sources.items():
+        said = deployed.ask("lambda", "get_policy", FunctionName=function)
+        [statement] = json.loads(said["Policy"])["Statement"]
+        assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
+        assert statement["Action"] == "lambda:InvokeFunction"
+        [only] = statement["Condition"].values()
+        assert list(only.values()) == [f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{source}"]
 
 
 def test_every_decision_is_logged_and_no_secret_is(deployed: Deployment, alice: Key) -> None:
     key, session = vended(deployed, alice)
     sensitive(deployed, session)
-    log = [row for function in (TVM, AUTHORIZER) for row in deployed.log(function)]
-    records = [json.loads(row) for row in log if row.startswith("{")]
-    allowed = [record for record in records if record.get("access_key_id") == key.id]
+    said = records(deployed)
+    allowed = [record for record in said if record.get("access_key_id") == key.id]
     assert [record["effect"] for record in allowed] == ["allow"]
     assert allowed[0]["source_identity"].startswith("sentinel-alice-")
-    refused = {record.get("code") for record in records}
+    refused = {record.get("code") for record in said}
     assert {"POLICY_DENY", "SESSION_REVOKED", "IAM_AUTH_REQUIRED", "CREDENTIAL_ERROR"} <= refused
 
     origin = (deployed.folder / "try" / "origin-secret").read_text().strip()
     # The handle, before the secret half of the id, may be known.
     secrets = [key.secret, str(key.token), session, origin]
-    everything = "\n".join(log)
+    everything = "\n".join(row for function in (TVM, AUTHORIZER) for row in deployed.log(function))
     assert not [secret for secret in secrets if secret in everything]
 
 
@@ -388,9 +427,26 @@ def test_rights_on_a_log_group_are_needed_to_log(deployed: Deployment, alice: Ke
     deployed.drop(differences.LOG_RIGHTS, logged)
 
 
-def test_each_function_is_recorded(deployed: Deployment) -> None:
-    for function, proxy in deployed.proxies.items():
-        assert proxy.calls(), f"nothing that {function} asked was recorded"
+def test_the_rights_to_log_are_on_the_log_group_that_the_guide_made(deployed: Deployment) -> None:
+    for function, name in ((TVM, "tvm-role.json"), (AUTHORIZER, "authorizer-role.json")):
+        [found] = deployed.ask("logs", "describe_log_groups", logGroupNamePrefix=f"/aws/lambda/{function}")["logGroups"]
+        assert found["retentionInDays"] == 365
+        [rights] = [each for each in deployed.document(name)["Statement"] if each["Sid"] == "Logs"]
+        assert sorted(rights["Action"]) == ["logs:CreateLogStream", "logs:PutLogEvents"]
+        assert rights["Resource"] == [found["arn"]]
+
+
+def test_each_function_asks_for_what_its_role_may_and_for_nothing_else(deployed: Deployment) -> None:
+    for function, name in ((TVM, "tvm-role.json"), (AUTHORIZER, "authorizer-role.json")):
+        calls = {f"{call['service']}:{call['operation']}" for call in deployed.proxies[function].calls()}
+        allowed = {
+            action
+            for each in deployed.document(name)["Statement"]
+            for action in each["Action"]
+            # Lambda logs for them, and STS asks for these two with AssumeRole.
+            if not action.startswith("logs:") and action not in ("sts:SetSourceIdentity", "sts:TagSession")
+        }
+        assert calls == allowed, function
 
 
 def test_the_emulator_differs_from_aws_where_it_is_known_to_and_another_test_covers_that(
