@@ -121,6 +121,13 @@ def differences() -> Iterator[str]:
         wanted = {sid: s for sid, s in statements(name, GUIDE).items() if sid not in optional}
         yield from compare(f"deployment.md: {file}", found, wanted)
 
+    threats = (DOCS / "threats.md").read_text(encoding="utf-8")
+    shown = re.search(r"^```json\n(.*?)^```", threats, re.S | re.M)
+    kept = (DEPLOY / "iam/administration-guard.json").read_text(encoding="utf-8")
+    kept = kept.replace("${account}", "111122223333").replace("${api_id}", "SENTINEL_API_ID")
+    if not shown or json.loads(shown[1]) != json.loads(kept):
+        yield "threats.md: the service control policy is not that of iam/administration-guard.json"
+
 
 def mirror() -> Optional[Path]:
     """A folder of provider packages that holds the AWS provider."""
