@@ -117,6 +117,7 @@ class Deployment:
         self.tvm_url = ""
         self.downstream = ""
         self.prober: Optional[Key] = None
+        self.role: dict = {}
 
     # --- the guide
 
@@ -201,12 +202,13 @@ class Deployment:
         said = self.ask("lambda", "invoke", FunctionName=function, Payload=json.dumps(event))
         return Invoked(said.get("FunctionError"), json.loads(said["Payload"].read()))
 
-    def event(self, user: str, origin: Optional[str]) -> dict:
-        """The event of a vend as API Gateway makes it, with somebody's name in it."""
-        event = {
+    def event(self, user: str, origin: Optional[str], path: str = "/") -> dict:
+        """An event of a GET as API Gateway makes it, with somebody's name in it."""
+        route = "ANY /" if path == "/" else "ANY /{proxy+}"
+        event: dict[str, Any] = {
             "version": "2.0",
-            "routeKey": "ANY /",
-            "rawPath": "/",
+            "routeKey": route,
+            "rawPath": path,
             "rawQueryString": f"profile={PROFILE}",
             "headers": {"host": "forged.example", "user-agent": "forged"},
             "queryStringParameters": {"profile": PROFILE},
@@ -226,19 +228,21 @@ class Deployment:
                 "domainName": "forged.example",
                 "http": {
                     "method": "GET",
-                    "path": "/",
+                    "path": path,
                     "protocol": "HTTP/1.1",
                     "sourceIp": "192.0.2.1",
                     "userAgent": "forged",
                 },
                 "requestId": str(uuid.uuid4()),
-                "routeKey": "ANY /",
+                "routeKey": route,
                 "stage": "$default",
                 "time": "25/Nov/2026:12:00:00 +0000",
                 "timeEpoch": 1795608000000,
             },
             "isBase64Encoded": False,
         }
+        if path != "/":
+            event["pathParameters"] = {"proxy": path.removeprefix("/")}
         if origin is not None:
             event["stageVariables"] = {"sentinelOrigin": origin}
         return event
@@ -307,6 +311,11 @@ class Deployment:
 # --- IAM documents, changed
 
 
+def as_list(value: Any) -> list:
+    """IAM takes one of something as that, and as a list of it."""
+    return value if isinstance(value, list) else [value]
+
+
 def statement(effect: str, action: str, resource: str) -> dict:
     """A document of one statement."""
     return {
@@ -332,10 +341,14 @@ def without_action(document: Mapping, action: str) -> dict:
     """The document with an action taken out."""
     changed = json.loads(json.dumps(document))
     for each in changed["Statement"]:
-        actions = each["Action"] if isinstance(each["Action"], list) else [each["Action"]]
-        each["Action"] = [other for other in actions if other != action]
+        each["Action"] = [other for other in as_list(each["Action"]) if other != action]
     changed["Statement"] = [each for each in changed["Statement"] if each["Action"]]
     return changed
+
+
+def with_statement(document: Mapping, more: Mapping) -> dict:
+    """The document with a statement added."""
+    return {**document, "Statement": [*document["Statement"], more]}
 
 
 def without_statement(document: Mapping, sid: str) -> dict:

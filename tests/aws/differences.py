@@ -33,6 +33,11 @@ TRUST_CONDITION = Difference(
     STAND_IN,
     "the_source_identity_condition_is_evaluated_on_both_sides",
 )
+LISTED_PATH = Difference(
+    "the path on which the TVM's role may ssm:GetParametersByPath, which is asked for on everything there",
+    HERE,
+    "test_the_policies_that_the_function_reads_are_those_that_its_role_may_read",
+)
 SET_SOURCE_IDENTITY = Difference(
     "the right to sts:SetSourceIdentity, which is not asked for there",
     STAND_IN,
@@ -75,6 +80,7 @@ KNOWN = (
     STAGE_VARIABLES,
     ROLE_CONDITION,
     TRUST_CONDITION,
+    LISTED_PATH,
     SET_SOURCE_IDENTITY,
     TAG_SESSION,
     UNAUTHORIZED,
