@@ -7,9 +7,10 @@ from __future__ import annotations
 import json
 import subprocess
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Callable, Iterator, Mapping, Optional
 
 import boto3
 
@@ -24,6 +25,7 @@ AUTHORIZER = "sentinel-authorizer"
 PROFILE = "production"
 PROTECTED_ROLE = f"SentinelProtected-{PROFILE}"
 EXECUTION_ROLE = "SentinelTVMExecutionRole"
+AUTHORIZER_ROLE = "SentinelAuthorizerRole"
 
 
 class GuideFailed(Exception):
@@ -272,8 +274,22 @@ class Deployment:
             "iam", "put_role_policy", RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document)
         )
 
-    def delete_role_policy(self, role: str, name: str = "Sentinel") -> None:
-        self.ask("iam", "delete_role_policy", RoleName=role, PolicyName=name)
+    @contextmanager
+    def role_policy(
+        self, role: str, document: Optional[Mapping], usual: Optional[Mapping], name: str = "Sentinel"
+    ) -> Iterator[None]:
+        """Gives a role another policy for a while; None is that it has none."""
+        try:
+            self._set_role_policy(role, document, name)
+            yield
+        finally:
+            self._set_role_policy(role, usual, name)
+
+    def _set_role_policy(self, role: str, document: Optional[Mapping], name: str) -> None:
+        if document is None:
+            self.ask("iam", "delete_role_policy", RoleName=role, PolicyName=name)
+        else:
+            self.put_role_policy(role, document, name)
 
     def put_trust(self, role: str, document: Mapping) -> None:
         self.ask("iam", "update_assume_role_policy", RoleName=role, PolicyDocument=json.dumps(document))

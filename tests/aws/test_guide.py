@@ -21,6 +21,7 @@ import differences
 from conftest import DROPPED, ROOT, TOOLS
 from deployment import (
     AUTHORIZER,
+    AUTHORIZER_ROLE,
     EXECUTION_ROLE,
     PROFILE,
     PROTECTED_ROLE,
@@ -227,10 +228,10 @@ def test_an_operator_lists_all_sessions_and_that_needs_the_right_to_their_index(
     answer = deployed.curl(f"{deployed.tvm_url}/sessions", key=carol)
     assert answer.status == 200, answer
     assert record["session"] in {each["session"] for each in answer.json()["sessions"]}
-    deployed.put_role_policy(EXECUTION_ROLE, without_statement(deployed.role, "SessionLists"))
-    answer = deployed.curl(f"{deployed.tvm_url}/sessions", key=carol)
+    lesser = without_statement(deployed.role, "SessionLists")
+    with deployed.role_policy(EXECUTION_ROLE, lesser, deployed.role):
+        answer = deployed.curl(f"{deployed.tvm_url}/sessions", key=carol)
     assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
-    deployed.put_role_policy(EXECUTION_ROLE, deployed.role)
 
 
 def test_an_event_without_the_origin_secret_is_not_believed(deployed: Deployment) -> None:
@@ -280,20 +281,19 @@ def test_vended_credentials_cannot_go_on_to_another_role(deployed: Deployment, a
         "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": protected},
     }
     deployed.ask("iam", "create_role", RoleName="Onward", AssumeRolePolicyDocument=json.dumps(trust))
-    # Even where somebody adds the right to it.
-    deployed.put_role_policy(PROTECTED_ROLE, statement("Allow", "sts:AssumeRole", "*"), "Onward")
     key, _ = vended(deployed, alice)
 
     def go_on() -> dict:
         onward = f"arn:aws:iam::{ACCOUNT}:role/Onward"
         return deployed.ask("sts", "assume_role", key=key, RoleArn=onward, RoleSessionName="onward")
 
-    with pytest.raises(ClientError, match="AccessDenied"):
-        go_on()
-    deployed.delete_role_policy(PROTECTED_ROLE, GUARD)
-    assert go_on()["Credentials"], "the guard is what stopped it"
-    deployed.put_role_policy(PROTECTED_ROLE, deployed.document("protected-guard.json"), GUARD)
-    deployed.delete_role_policy(PROTECTED_ROLE, "Onward")
+    guard = deployed.document("protected-guard.json")
+    # Even where somebody adds the right to it.
+    with deployed.role_policy(PROTECTED_ROLE, statement("Allow", "sts:AssumeRole", "*"), None, "Onward"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            go_on()
+        with deployed.role_policy(PROTECTED_ROLE, None, guard, GUARD):
+            assert go_on()["Credentials"], "the guard is what stopped it"
 
 
 def test_a_revoked_session_is_refused_downstream_and_reinstating_does_not_revive_it(
@@ -311,11 +311,12 @@ def test_a_revoked_session_is_refused_downstream_and_reinstating_does_not_revive
     visits = deployed.page.visits
 
     sessions("revoke", "--user", "alice", "--profile", PROFILE)
-    assert sensitive(deployed, session) == (403, 403)
-    answer = deployed.curl(f"{deployed.tvm_url}/?profile={PROFILE}", key=alice)
-    assert (answer.status, answer.code) == (403, "SESSION_REVOKED")
-
-    sessions("reinstate", "--user", "alice", "--profile", PROFILE)
+    try:
+        assert sensitive(deployed, session) == (403, 403)
+        answer = deployed.curl(f"{deployed.tvm_url}/?profile={PROFILE}", key=alice)
+        assert (answer.status, answer.code) == (403, "SESSION_REVOKED")
+    finally:
+        sessions("reinstate", "--user", "alice", "--profile", PROFILE)
     assert sensitive(deployed, session) == (403, 403)
     assert deployed.page.visits == visits, "what is refused does not reach the page"
     _, another = vended(deployed, alice)
@@ -366,11 +367,10 @@ def test_the_authorizer_says_unauthorized_where_there_is_no_id(deployed: Deploym
 def test_an_authorizer_that_may_not_read_sessions_lets_nobody_through(deployed: Deployment, alice: Key) -> None:
     _, session = vended(deployed, alice)
     document = deployed.document("authorizer-role.json")
-    deployed.put_role_policy("SentinelAuthorizerRole", without_statement(document, "ReadSessions"))
     visits = deployed.page.visits
-    assert sensitive(deployed, session) == (403, 403)
+    with deployed.role_policy(AUTHORIZER_ROLE, without_statement(document, "ReadSessions"), document):
+        assert sensitive(deployed, session) == (403, 403)
     assert deployed.page.visits == visits
-    deployed.put_role_policy("SentinelAuthorizerRole", document)
     assert sensitive(deployed, session) == (200, 200)
 
 
@@ -388,13 +388,12 @@ def deny_policy(deployed: Deployment) -> dict:
 
 def test_the_deny_policy_stops_credentials_that_are_alive(deployed: Deployment, alice: Key) -> None:
     key, _ = vended(deployed, alice)
-    deployed.put_role_policy(PROTECTED_ROLE, deny_policy(deployed), "Stop")
-    try:
-        deployed.ask("s3", "list_buckets", key=key)
-        stopped = False
-    except ClientError:
-        stopped = True
-    deployed.delete_role_policy(PROTECTED_ROLE, "Stop")
+    with deployed.role_policy(PROTECTED_ROLE, deny_policy(deployed), None, "Stop"):
+        try:
+            deployed.ask("s3", "list_buckets", key=key)
+            stopped = False
+        except ClientError:
+            stopped = True
     deployed.drop(differences.DENY_POLICY, not stopped)
 
 
@@ -439,10 +438,9 @@ def test_every_decision_is_logged_and_no_secret_is(deployed: Deployment, alice: 
 
 
 def test_rights_on_a_log_group_are_needed_to_log(deployed: Deployment, alice: Key) -> None:
-    deployed.put_role_policy(EXECUTION_ROLE, without_statement(deployed.role, "Logs"))
-    key, _ = vended(deployed, alice)
-    logged = any(key.id in row for row in deployed.log(TVM))
-    deployed.put_role_policy(EXECUTION_ROLE, deployed.role)
+    with deployed.role_policy(EXECUTION_ROLE, without_statement(deployed.role, "Logs"), deployed.role):
+        key, _ = vended(deployed, alice)
+        logged = any(key.id in row for row in deployed.log(TVM))
     deployed.drop(differences.LOG_RIGHTS, logged)
 
 
