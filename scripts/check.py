@@ -179,7 +179,8 @@ def table() -> list[Step]:
         Step("lambda packages", ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
         Step(
             "guide: proxy",
-            ["cargo", "build", "--locked", "--quiet", "-p", "sentinel-testkit", "--bin", "aws-proxy"],
+            # As for the tests, so that what was built for them serves here too.
+            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features", "--bin", "aws-proxy"],
             count=preparation,
         ),
         pytests(
