@@ -4,7 +4,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt clippy doc clean lambda-tvm lambda-authorizer
+.PHONY: help demo test test-aws lambda-tvm lambda-authorizer fmt clippy doc clean
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is'
@@ -16,6 +16,15 @@ demo: ## the main job, from start to end, on this machine
 
 test: ## every check; some of them with ONLY='word…'
 	@$(PYTHON) scripts/check.py $(ONLY)
+
+test-aws: ## do the deployment guide against an emulator of AWS, with the real packages
+	@$(PYTHON) scripts/check.py 'release build' 'lambda packages' guide
+
+lambda-tvm: ## bin/lambda-tvm-linux-amd64.zip; with ARCH=arm64 that of arm64
+	@$(PYTHON) scripts/lambda.py tvm
+
+lambda-authorizer: ## bin/lambda-authorizer-linux-amd64.zip; with ARCH=arm64 that of arm64
+	@$(PYTHON) scripts/lambda.py authorizer
 
 fmt: ## format the code
 	cargo fmt --all

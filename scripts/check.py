@@ -17,9 +17,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from steps import ROOT, Step, cargo_tests, junit, preparation, run_all
-from tools import PYTHON, TOOLS, VENV_BIN, nightly, program, venv
+import dependencies
+from steps import ROOT, Step, cargo_tests, junit, one_check_unless_skipped, preparation, run_all
+from tools import (
+    CHECKOV,
+    PYTHON,
+    TOOLS,
+    VENV_BIN,
+    checkov,
+    nightly,
+    node_packages,
+    program,
+    venv,
+    where_possible,
+)
 
+# What the functions asked of AWS while the guide was done, a file each.
+RECORDINGS = TOOLS / "recordings"
 DENY_WARNINGS = {"RUSTDOCFLAGS": "-D warnings"}
 
 
@@ -72,12 +86,44 @@ def fuzz_targets() -> list[Step]:
     ]
 
 
+def pytests(name: str, folder: str, env: dict[str, str], after: str) -> Step:
+    """The tests of a folder, with the packages of `.tools/venv`."""
+    report = TOOLS / f"{name}.xml"
+    return Step(
+        name,
+        [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", folder],
+        needs=[venv],
+        count=junit(report),
+        env={"PYTHONDONTWRITEBYTECODE": "1", **env},
+        after=after,
+    )
+
+
+def deploy() -> list[Step]:
+    """What others say of what `deploy/` describes, and whether it says the same everywhere."""
+    templates = sorted((ROOT / "deploy" / "sam").glob("*.yaml"))
+    return [
+        Step("deploy: documents", [PYTHON, "deploy/check.py", "documents"], needs=[venv]),
+        Step("deploy: cfn-lint",
+             [VENV_BIN / "cfn-lint", "--non-zero-exit-code", "informational", *templates],
+             needs=[venv]),
+        Step("deploy: checkov",
+             [CHECKOV, "--skip-download", "--quiet", "--compact", "--directory", "deploy",
+              "--framework", "cloudformation", "terraform"],
+             needs=[checkov]),
+        Step("deploy: terraform", [sys.executable, "deploy/check.py", "terraform"],
+             count=one_check_unless_skipped,
+             # Terraform and its provider come from nowhere that a package client reaches.
+             may_be_skipped=True),
+    ]
+
+
 def table() -> list[Step]:
     """The steps, the quick ones first."""
     workspace = metadata()
     packages = sorted(workspace["packages"], key=lambda package: package["name"])
-    sentinel = Path(workspace["target_directory"]) / "release" / "sentinel"
-    report = TOOLS / "clients.xml"
+    target = Path(workspace["target_directory"])
+    sentinel = target / "release" / "sentinel"
     return [
         Step(
             "format",
@@ -90,12 +136,7 @@ def table() -> list[Step]:
              [sys.executable, "-m", "unittest", "discover", "-s", "scripts/tests"]),
         *(
             Step(f"dependencies: {promise}", [sys.executable, "scripts/dependencies.py", promise])
-            for promise in (
-                "policy-is-pure",
-                "store-stands-alone",
-                "broker-has-no-adapter",
-                "authorizer-is-small",
-            )
+            for promise in dependencies.PROMISES
         ),
         Step("dependencies: fetch", ["cargo", "fetch", "--locked", "--quiet"],
              count=preparation),
@@ -106,13 +147,16 @@ def table() -> list[Step]:
             needs=[venv],
             after="dependencies: fetch",
         ),
+        *deploy(),
         *lints(packages),
         Step(
             "tests",
             ["cargo", "test", "--locked", "--workspace", "--all-features", "--no-fail-fast"],
+            # Emulators; a test that would ask dynalite says so itself where there is no Node.
+            needs=[venv, where_possible(node_packages)],
             count=cargo_tests,
             # A snapshot that differs is a failure, and leaves nothing behind.
-            env={"INSTA_UPDATE": "no"},
+            env={"INSTA_UPDATE": "no", "SENTINEL_TOOLS": str(TOOLS)},
         ),
         Step(
             "documentation",
@@ -131,13 +175,23 @@ def table() -> list[Step]:
             needs=[program("valgrind", "instructions are counted with it")],
         ),
         Step("demo", [sentinel, "demo"], after="release build", limit_seconds=120),
+        pytests("clients", "tests/clients", {"SENTINEL_BINARY": str(sentinel)}, after="release build"),
+        Step("lambda packages", ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
         Step(
-            "clients",
-            [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", "tests/clients"],
-            needs=[venv],
-            count=junit(report),
-            env={"SENTINEL_BINARY": str(sentinel), "PYTHONDONTWRITEBYTECODE": "1"},
-            after="release build",
+            "guide: proxy",
+            # As for the tests, so that what was built for them serves here too.
+            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features", "--bin", "aws-proxy"],
+            count=preparation,
+        ),
+        pytests(
+            "guide",
+            "tests/aws",
+            {
+                "SENTINEL_BINARY": str(sentinel),
+                "SENTINEL_PROXY": str(target / "debug" / "aws-proxy"),
+                "SENTINEL_RECORDINGS": str(RECORDINGS),
+            },
+            after="lambda packages",
         ),
         *fuzz_targets(),
     ]

@@ -8,7 +8,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from steps import Step, Tally, Unavailable, cargo_tests, junit, preparation, run_all  # noqa: E402
+from steps import (  # noqa: E402
+    Step,
+    Tally,
+    Unavailable,
+    cargo_tests,
+    junit,
+    one_check_unless_skipped,
+    preparation,
+    run_all,
+)
 
 PASSING = [sys.executable, "-c", "print('quiet please')"]
 FAILING = [sys.executable, "-c", "print('it broke here'); raise SystemExit(1)"]
@@ -93,6 +102,32 @@ class Running(unittest.TestCase):
         )
         self.assertEqual(status, 1)
         self.assertEqual(said[-1], "1 passed, 1 failed")
+
+    def test_the_one_step_that_may_be_skipped_is_no_failure_where_skips_are_forbidden(self) -> None:
+        status, said = run(
+            Step("good", PASSING),
+            Step("odd", PASSING, needs=[missing], may_be_skipped=True),
+            forbid_skips=True,
+        )
+        self.assertEqual(status, 0)
+        self.assertEqual(said[-1], "1 passed, 0 failed, 1 skipped")
+
+    def test_a_step_that_says_itself_that_it_is_skipped_counts_as_that(self) -> None:
+        command = [sys.executable, "-c", "print('skipped: no `frobnicator` here')"]
+        told = {"count": one_check_unless_skipped}
+        good = Step("good", PASSING)
+        _, said = run(good, Step("odd", command, may_be_skipped=True, **told), forbid_skips=True)
+        self.assertEqual(said[-1], "1 passed, 0 failed, 1 skipped")
+        _, said = run(good, Step("odd", command, **told), forbid_skips=True)
+        self.assertEqual(said[-1], "1 passed, 1 failed")
+        _, said = run(good, Step("bad", FAILING, **told))
+        self.assertEqual(said[-1], "1 passed, 1 failed")
+
+    def test_what_a_passing_step_drops_is_shown_and_nothing_else_of_it(self) -> None:
+        code = "print('dropped: the moon'); print('quiet please')"
+        _, said = run(Step("good", [sys.executable, "-c", code]))
+        self.assertIn("    dropped: the moon", said)
+        self.assertNotIn("quiet please", "".join(said))
 
     def test_an_ignored_test_is_a_failure_where_skips_are_forbidden(self) -> None:
         line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured"
