@@ -7,7 +7,12 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod failures;
 mod issuer;
+mod policies;
+mod requests;
 mod roles;
+mod sessions;
 mod signed;
 mod stand_in;
+mod stores;
