@@ -1,0 +1,182 @@
+"""Checks of this folder that its own tools do not make.
+
+    deploy/check.py documents    the template and the guides say what iam/ says (needs PyYAML)
+    deploy/check.py terraform    format, validation and tests of the module and its example
+
+Terraform is run in a copy, so that nothing is left here. Its provider is taken from the mirror that
+SENTINEL_TERRAFORM_MIRROR names, or from one in a usual place; where there is none, or no terraform, one
+line says `skipped: …` and the exit status is 0.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator, Optional
+
+DEPLOY = Path(__file__).resolve().parent
+DOCS = DEPLOY.parent / "docs"
+
+# What the placeholders of iam/ are in the template and in the guides.
+PLACEHOLDERS = {
+    "partition": ("${AWS::Partition}", "aws"),
+    "region": ("${AWS::Region}", "$REGION"),
+    "account": ("${AWS::AccountId}", "$ACCOUNT"),
+    "policy_root": ("${PolicyRoot}", "/sentinel/policies"),
+    "policy_key": ("${PolicyKmsKeyArn}", "KEY_ARN"),
+    "table_key": ("${KmsKeyArn}", "KEY_ARN"),
+    "api_id": ("${ApiId}", "$API_ID"),
+}
+TEMPLATE, GUIDE = 0, 1
+
+
+def document(name: str, form: int) -> Any:
+    """A document of iam/ as that form would have it."""
+    text = (DEPLOY / "iam" / f"{name}.json").read_text(encoding="utf-8")
+    for placeholder, forms in PLACEHOLDERS.items():
+        text = text.replace("${%s}" % placeholder, forms[form])
+    return json.loads(text)["Statement"]
+
+
+def statements(name: str, form: int) -> dict[str, Any]:
+    return {statement["Sid"]: plain(statement) for statement in document(name, form)}
+
+
+def plain(value: Any) -> Any:
+    """With lists of one as that one, as IAM takes both."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return plain(value[0]) if len(value) == 1 else [plain(item) for item in value]
+    return value
+
+
+def template(name: str) -> Any:
+    """A CloudFormation template: `!Sub text` is its text, `!Ref X` is `${X}`, `!If` what there is when it holds."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    def short_form(loader: Any, tag: str, node: Any) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return "${%s}" % node.value if tag == "Ref" else node.value
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        items = loader.construct_sequence(node, deep=True)
+        return items[1] if tag == "If" else items
+
+    Loader.add_multi_constructor("!", short_form)
+    return yaml.load((DEPLOY / "sam" / name).read_text(encoding="utf-8"), Loader)["Resources"]
+
+
+def differences() -> Iterator[str]:
+    """Where two documents that must be one are two."""
+
+    def compare(where: str, found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
+        for sid in sorted(found.keys() | wanted.keys()):
+            if found.get(sid) != wanted.get(sid):
+                yield f"{where}: {sid}: {json.dumps(found.get(sid))} is not {json.dumps(wanted.get(sid))}"
+
+    main = template("template.yaml")
+    for resource, name in (("TvmRole", "tvm-function"), ("AuthorizerRole", "authorizer-function")):
+        role = main[resource]["Properties"]
+        policies = [policy["PolicyDocument"]["Statement"] for policy in role["Policies"]]
+        expected = [name, "function-vpc", "function-traces"]
+        if len(policies) != len(expected):
+            yield f"template.yaml: {resource} has {len(policies)} policies"
+        for found, document_name in zip(policies, expected):
+            yield from compare(f"template.yaml: {resource}", {s["Sid"]: plain(s) for s in found},
+                               statements(document_name, TEMPLATE))
+        trust = role["AssumeRolePolicyDocument"]["Statement"]
+        yield from compare(f"template.yaml: {resource}", {s["Sid"]: plain(s) for s in trust},
+                           statements("function-trust", TEMPLATE))
+
+    protected = template("protected-role.yaml")["Role"]["Properties"]
+    trust = json.loads(json.dumps(protected["AssumeRolePolicyDocument"]["Statement"]).replace(
+        "${TvmRoleArn}", "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/SentinelTVMExecutionRole"))
+    yield from compare("protected-role.yaml", {s["Sid"]: plain(s) for s in trust},
+                       statements("protected-role-trust", TEMPLATE))
+    guard = protected["Policies"][0]["PolicyDocument"]["Statement"]
+    yield from compare("protected-role.yaml", {s["Sid"]: plain(s) for s in guard},
+                       statements("protected-role-guard", TEMPLATE))
+
+    guide = (DOCS / "deployment.md").read_text(encoding="utf-8")
+    optional = {"DecryptPolicies", "DecryptTables", "PolicyTable"}
+    for file, name in (("tvm-role", "tvm-function"), ("authorizer-role", "authorizer-function"),
+                       ("lambda-trust", "function-trust"), ("protected-trust", "protected-role-trust"),
+                       ("protected-guard", "protected-role-guard"), ("client", "client")):
+        block = re.search(rf"cat > try/{file}\.json <<'?END'?\n(.*?)\nEND$", guide, re.S | re.M)
+        if not block:
+            yield f"deployment.md: try/{file}.json is not written"
+            continue
+        found = {s["Sid"]: plain(s) for s in json.loads(block[1])["Statement"]}
+        wanted = {sid: s for sid, s in statements(name, GUIDE).items() if sid not in optional}
+        yield from compare(f"deployment.md: {file}", found, wanted)
+
+    threats = (DOCS / "threats.md").read_text(encoding="utf-8")
+    shown = re.search(r"^```json\n(.*?)^```", threats, re.S | re.M)
+    kept = (DEPLOY / "iam/administration-guard.json").read_text(encoding="utf-8")
+    kept = kept.replace("${account}", "111122223333").replace("${api_id}", "SENTINEL_API_ID")
+    if not shown or json.loads(shown[1]) != json.loads(kept):
+        yield "threats.md: the service control policy is not that of iam/administration-guard.json"
+
+
+def mirror() -> Optional[Path]:
+    """A folder of provider packages that holds the AWS provider."""
+    provider = Path("registry.terraform.io/hashicorp/aws")
+    places = [os.environ.get("SENTINEL_TERRAFORM_MIRROR"), os.environ.get("TF_PLUGIN_CACHE_DIR"),
+              Path.home() / ".terraform.d/plugins", Path.home() / ".terraform.d/plugin-cache",
+              "/usr/share/terraform/plugins", "/usr/local/share/terraform/plugins",
+              *sorted(glob.glob("/opt/*"))]
+    return next((Path(place) for place in places if place and (Path(place) / provider).is_dir()), None)
+
+
+def terraform() -> int:
+    program, plugins = shutil.which("terraform"), mirror()
+    if program is None or plugins is None:
+        print(f"skipped: no {'terraform' if program is None else 'mirror with the AWS provider'} on this machine")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "deploy"
+        shutil.copytree(DEPLOY, copy, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+        # No settings, no endpoint and no credentials of whoever runs this.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_"))}
+        environment["TF_CLI_CONFIG_FILE"] = os.devnull
+        module, example = copy / "terraform", copy / "terraform/examples/complete"
+        for where, *arguments in (
+            (module, "fmt", "-check", "-diff", "-recursive"),
+            (module, "init", "-backend=false", f"-plugin-dir={plugins}"),
+            (module, "validate"),
+            (module, "test"),
+            (example, "init", "-backend=false", f"-plugin-dir={plugins}"),
+            (example, "validate"),
+        ):
+            done = subprocess.run([program, *arguments, *(["-no-color"] if arguments[0] != "fmt" else [])],
+                                  cwd=where, env=environment, stdin=subprocess.DEVNULL)
+            if done.returncode:
+                print(f"terraform {arguments[0]} in {where.relative_to(copy)}: failed")
+                return 1
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["documents"]:
+        found = list(differences())
+        print("\n".join(found) or "the template and the guides say what iam/ says")
+        return 1 if found else 0
+    if arguments == ["terraform"]:
+        return terraform()
+    print(__doc__.strip())
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

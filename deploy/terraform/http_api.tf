@@ -1,0 +1,80 @@
+# The HTTP API in front of the TVM. Every route asks for IAM authorization.
+
+resource "aws_apigatewayv2_api" "tvm" {
+  count         = var.http_api ? 1 : 0
+  name          = "sentinel-tvm"
+  description   = "Sentinel Token Vending Machine"
+  protocol_type = "HTTP"
+  tags          = var.tags
+}
+
+resource "aws_apigatewayv2_integration" "tvm" {
+  count                  = var.http_api ? 1 : 0
+  api_id                 = aws_apigatewayv2_api.tvm[0].id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = aws_lambda_function.tvm.arn
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_route" "tvm" {
+  for_each = toset(var.http_api ? ["ANY /", "ANY /{proxy+}"] : [])
+
+  api_id             = aws_apigatewayv2_api.tvm[0].id
+  route_key          = each.key
+  authorization_type = "AWS_IAM"
+  target             = "integrations/${aws_apigatewayv2_integration.tvm[0].id}"
+}
+
+resource "aws_cloudwatch_log_group" "http_api" {
+  # checkov:skip=CKV_AWS_158: a key of the customer's own is optional (kms_key_arn); logs are encrypted anyway
+  # checkov:skip=CKV_AWS_338: a year unless log_retention_days says otherwise
+  count             = var.http_api ? 1 : 0
+  name              = "/aws/vendedlogs/apis/sentinel-tvm"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
+resource "aws_apigatewayv2_stage" "tvm" {
+  count           = var.http_api ? 1 : 0
+  api_id          = aws_apigatewayv2_api.tvm[0].id
+  name            = "$default"
+  auto_deploy     = true
+  stage_variables = { sentinelOrigin = local.origin_secret }
+  tags            = var.tags
+
+  default_route_settings {
+    throttling_rate_limit  = var.throttle.rate
+    throttling_burst_limit = var.throttle.burst
+  }
+
+  # No path, query or header: who asked, for which route, and how it went.
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.http_api[0].arn
+    format          = jsonencode(local.access_log)
+  }
+
+  depends_on = [aws_apigatewayv2_route.tvm]
+}
+
+locals {
+  access_log = {
+    requestId = "$context.requestId"
+    time      = "$context.requestTime"
+    ip        = "$context.identity.sourceIp"
+    caller    = "$context.identity.userArn"
+    route     = "$context.routeKey"
+    status    = "$context.status"
+    error     = "$context.error.message"
+    latency   = "$context.responseLatency"
+  }
+}
+
+resource "aws_lambda_permission" "http_api" {
+  count         = var.http_api ? 1 : 0
+  statement_id  = "apigateway-invoke"
+  function_name = aws_lambda_function.tvm.function_name
+  action        = "lambda:InvokeFunction"
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.tvm[0].execution_arn}/*"
+}

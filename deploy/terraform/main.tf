@@ -1,0 +1,50 @@
+# Sentinel on AWS: names are those of docs/deployment.md, so there is one in an account and region.
+# What is made: tables.tf, roles.tf, functions.tf, http_api.tf, rest_api.tf, downstream.tf, alarms.tf.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  account     = data.aws_caller_identity.current.account_id
+  partition   = data.aws_partition.current.partition
+  region      = data.aws_region.current.name
+  policy_root = dirname(var.policy_parameter)
+
+  # What the placeholders in ../iam/*.json stand for.
+  names = {
+    account     = local.account
+    partition   = local.partition
+    region      = local.region
+    policy_root = local.policy_root
+    policy_key  = coalesce(var.policy_kms_key_arn, "none")
+    table_key   = coalesce(var.kms_key_arn, "none")
+  }
+
+  # Statements of the documents about what is not there.
+  absent = concat(
+    var.policy_kms_key_arn == null ? ["DecryptPolicies"] : [],
+    var.kms_key_arn == null ? ["DecryptTables"] : [],
+    var.policy_table ? [] : ["PolicyTable"],
+  )
+}
+
+# The origin secret: made once, then kept in the state, which is as secret as the function itself.
+data "aws_secretsmanager_random_password" "origin" {
+  count               = var.origin_secret == null ? 1 : 0
+  password_length     = 64
+  exclude_punctuation = true
+}
+
+resource "terraform_data" "origin" {
+  count = var.origin_secret == null ? 1 : 0
+  input = sensitive(data.aws_secretsmanager_random_password.origin[0].random_password)
+
+  lifecycle {
+    ignore_changes = [input] # another one is drawn at every plan
+  }
+}
+
+locals {
+  origin_secret = sensitive(var.origin_secret != null ? var.origin_secret : terraform_data.origin[0].output)
+}

@@ -1,0 +1,178 @@
+# What the module must say, whoever sets what. Needs no AWS: `terraform test`.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "eu-central-1" }
+  }
+  mock_data "aws_secretsmanager_random_password" {
+    defaults = { random_password = "0123456789012345678901234567890123456789012345678901234567890123" }
+  }
+}
+
+variables {
+  # Any file stands for a package: nothing is uploaded.
+  tvm_package        = "versions.tf"
+  authorizer_package = "versions.tf"
+}
+
+run "every_route_asks_for_iam" {
+  command = plan
+
+  assert {
+    condition     = toset(keys(aws_apigatewayv2_route.tvm)) == toset(["ANY /", "ANY /{proxy+}"])
+    error_message = "the HTTP API has other routes than the two"
+  }
+  assert {
+    condition     = alltrue([for route in aws_apigatewayv2_route.tvm : route.authorization_type == "AWS_IAM"])
+    error_message = "a route lets anybody in"
+  }
+}
+
+run "the_authorizer_sees_every_request_and_nothing_is_cached" {
+  command = plan
+  variables {
+    downstream_api_ids = { orders = "a1b2c3d4e5" }
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_authorizer.downstream["orders"].authorizer_result_ttl_in_seconds == 0
+    error_message = "a cached answer undoes a revocation"
+  }
+  assert {
+    condition     = aws_apigatewayv2_authorizer.downstream["orders"].identity_sources == null
+    error_message = "with an identity source the other form of the session id does not reach the authorizer"
+  }
+  assert {
+    condition     = aws_apigatewayv2_authorizer.downstream["orders"].enable_simple_responses && local.variables.authorizer.SENTINEL_AUTHORIZER_RESPONSE == "simple"
+    error_message = "the authorizer answers otherwise than the API expects"
+  }
+}
+
+run "the_function_and_the_stage_have_the_same_secret" {
+  command = plan
+  variables {
+    origin_secret = "0123456789abcdef0123456789abcdef"
+  }
+
+  assert {
+    condition = (
+      nonsensitive(aws_apigatewayv2_stage.tvm[0].stage_variables.sentinelOrigin) == "0123456789abcdef0123456789abcdef" &&
+      nonsensitive(local.variables.tvm.SENTINEL_ORIGIN_SECRET) == "0123456789abcdef0123456789abcdef"
+    )
+    error_message = "with different secrets every request is refused; without one, whoever may invoke is any user"
+  }
+}
+
+run "a_short_secret_is_refused" {
+  command = plan
+  variables {
+    origin_secret = "too short"
+  }
+  expect_failures = [var.origin_secret]
+}
+
+run "only_what_is_there_is_granted" {
+  command = plan
+
+  assert {
+    condition = [for statement in jsondecode(local.policies.tvm).Statement : statement.Sid] == [
+      "AssumeProtectedRoles", "TagSessions", "ReadPolicies", "SessionTracking", "SessionLists", "Logs",
+    ]
+    error_message = "the TVM's role has other statements"
+  }
+  assert {
+    condition     = [for statement in jsondecode(local.policies.authorizer).Statement : statement.Sid] == ["ReadSessions", "Logs"]
+    error_message = "the authorizer's role has other statements"
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.vpc) == 0 && length(aws_iam_role_policy.traces) == 0
+    error_message = "network interfaces or traces are granted without need"
+  }
+}
+
+run "what_is_asked_for_is_granted" {
+  command = plan
+  variables {
+    policy_parameter    = "/acme/policies/main"
+    policy_table        = true
+    policy_kms_key_arn  = "arn:aws:kms:eu-central-1:111122223333:key/policies"
+    kms_key_arn         = "arn:aws:kms:eu-central-1:111122223333:key/tables"
+    protected_role_arns = ["arn:aws:iam::222222222222:role/SentinelProtected-*"]
+    vpc                 = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+  }
+
+  assert {
+    condition = [for statement in jsondecode(local.policies.tvm).Statement : statement.Sid] == [
+      "AssumeProtectedRoles", "TagSessions", "ReadPolicies", "DecryptPolicies", "SessionTracking", "SessionLists", "PolicyTable",
+      "DecryptTables", "Logs",
+    ]
+    error_message = "the TVM's role lacks a statement"
+  }
+  assert {
+    condition = jsondecode(local.policies.tvm).Statement[0].Resource == [
+      "arn:aws:iam::111122223333:role/SentinelProtected-*", "arn:aws:iam::222222222222:role/SentinelProtected-*",
+    ]
+    error_message = "protected roles elsewhere are not added"
+  }
+  assert {
+    condition = jsondecode(local.policies.tvm).Statement[2].Resource == [
+      "arn:aws:ssm:eu-central-1:111122223333:parameter/acme/policies", "arn:aws:ssm:eu-central-1:111122223333:parameter/acme/policies/*",
+    ]
+    error_message = "policies are read under another root than the main document's folder"
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.vpc) == 2
+    error_message = "functions in a VPC need network interfaces"
+  }
+}
+
+run "a_private_api_denies_all_but_its_endpoints" {
+  command = plan
+  variables {
+    http_api = false
+    rest_api = { endpoint = "PRIVATE", vpc_endpoint_ids = ["vpce-1"] }
+  }
+
+  assert {
+    condition     = [for statement in local.rest_statements : statement.Sid] == ["VendedCredentialsDoNotVend", "OnlyThroughTheseEndpoints", "Account111122223333"]
+    error_message = "the resource policy says something else"
+  }
+  assert {
+    condition     = alltrue([for method in aws_api_gateway_method.tvm : method.authorization == "AWS_IAM"])
+    error_message = "a method lets anybody in"
+  }
+  assert {
+    condition     = aws_api_gateway_method_settings.tvm[0].settings[0].data_trace_enabled == false && aws_api_gateway_method_settings.tvm[0].settings[0].caching_enabled == false
+    error_message = "answers hold credentials: they are neither logged nor cached"
+  }
+}
+
+run "a_private_api_without_an_endpoint_is_refused" {
+  command = plan
+  variables {
+    rest_api = { endpoint = "PRIVATE" }
+  }
+  expect_failures = [var.rest_api]
+}
+
+run "tables_are_kept" {
+  command = plan
+  variables {
+    policy_table = true
+  }
+
+  assert {
+    condition     = alltrue([for table in aws_dynamodb_table.this : table.deletion_protection_enabled && table.point_in_time_recovery[0].enabled])
+    error_message = "a table can be lost"
+  }
+  assert {
+    condition     = aws_dynamodb_table.this["sentinel-sessions"].ttl[0].attribute_name == "ttl" && length(aws_dynamodb_table.this["sentinel-policies"].ttl) == 0
+    error_message = "TTL cleans sessions up, and must not remove policies"
+  }
+}

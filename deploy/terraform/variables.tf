@@ -1,0 +1,194 @@
+# What may be chosen. Only the two packages must be given.
+
+variable "tvm_package" {
+  description = "Path of the TVM's zip: bin/lambda-tvm-linux-amd64.zip, which `make lambda-tvm` builds."
+  type        = string
+}
+
+variable "authorizer_package" {
+  description = "Path of the authorizer's zip: bin/lambda-authorizer-linux-amd64.zip, which `make lambda-authorizer` builds."
+  type        = string
+}
+
+variable "architecture" {
+  description = "What the packages were built for: x86_64 or arm64."
+  type        = string
+  default     = "x86_64"
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture must be x86_64 or arm64"
+  }
+}
+
+# Policies
+
+variable "policy_parameter" {
+  description = "SENTINEL_POLICY_PARAMETER: the path of the main policy document. Other documents lie in the same folder."
+  type        = string
+  default     = "/sentinel/policies/production"
+
+  validation {
+    condition     = can(regex("^(/[A-Za-z0-9._-]+){2,}$", var.policy_parameter))
+    error_message = "policy_parameter must be a path of at least two parts, as in /sentinel/policies/production"
+  }
+}
+
+variable "policy_table" {
+  description = "Make the table sentinel-policies, for documents that are too large for a parameter (8 KB)."
+  type        = bool
+  default     = false
+}
+
+variable "policy_kms_key_arn" {
+  description = "The key of SecureString parameters, where it is one of your own. Not needed for aws/ssm."
+  type        = string
+  default     = null
+}
+
+# Who is served
+
+variable "trusted_account_ids" {
+  description = "SENTINEL_TRUSTED_ACCOUNTS: whose callers are served. Empty: this account's. Other accounts' callers need the REST API."
+  type        = list(string)
+  default     = []
+}
+
+variable "operator_arns" {
+  description = "SENTINEL_OPERATORS: ARNs that may list and revoke even when the policy is broken."
+  type        = list(string)
+  default     = []
+}
+
+variable "protected_role_arns" {
+  description = "ARNs, or patterns of ARNs, of protected roles beside SentinelProtected-* of this account: other accounts' roles."
+  type        = list(string)
+  default     = []
+}
+
+variable "environment" {
+  description = "More variables of the TVM, such as SENTINEL_MAX_DURATION. See sentinel-tvm/README.md."
+  type        = map(string)
+  default     = {}
+}
+
+variable "generation" {
+  description = "SENTINEL_GENERATION of both functions: raise it to refuse every older session."
+  type        = number
+  default     = 0
+}
+
+variable "origin_secret" {
+  description = "What events must carry to be believed: at least 32 characters of A-Z a-z 0-9 . _ ~ -. Null: one is generated."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.origin_secret == null || can(regex("^[A-Za-z0-9._~-]{32,}$", var.origin_secret))
+    error_message = "origin_secret must have at least 32 characters of A-Z a-z 0-9 . _ ~ -"
+  }
+}
+
+# The API in front of the TVM
+
+variable "http_api" {
+  description = "Make an HTTP API: public, for callers of this account."
+  type        = bool
+  default     = true
+}
+
+variable "rest_api" {
+  description = <<-END
+    Make a REST API: its resource policy can restrict addresses (endpoint REGIONAL) or VPC endpoints (endpoint PRIVATE),
+    and it takes callers of other accounts. access_logs needs API Gateway's CloudWatch role in the account's settings.
+  END
+  type = object({
+    endpoint         = optional(string, "REGIONAL")
+    allowed_cidrs    = optional(list(string), [])
+    vpc_endpoint_ids = optional(list(string), [])
+    access_logs      = optional(bool, false)
+  })
+  default = null
+
+  validation {
+    condition = var.rest_api == null ? true : (
+      var.rest_api.endpoint == "REGIONAL" && length(var.rest_api.vpc_endpoint_ids) == 0 ||
+      var.rest_api.endpoint == "PRIVATE" && length(var.rest_api.vpc_endpoint_ids) > 0 && length(var.rest_api.allowed_cidrs) == 0
+    )
+    error_message = "endpoint must be REGIONAL, with or without allowed_cidrs, or PRIVATE, with vpc_endpoint_ids"
+  }
+}
+
+variable "throttle" {
+  description = "Requests a second, and at once, that the API lets through."
+  type        = object({ rate = number, burst = number })
+  default     = { rate = 50, burst = 100 }
+}
+
+variable "downstream_api_ids" {
+  description = "HTTP APIs that get the authorizer, by names of your choice: { orders = \"a1b2c3d4e5\" }. Their routes then name it."
+  type        = map(string)
+  default     = {}
+}
+
+# How it runs
+
+variable "reserved_concurrency" {
+  description = "Reserved concurrency of the TVM and the authorizer. -1: none. 0 stops it."
+  type        = object({ tvm = optional(number, -1), authorizer = optional(number, -1) })
+  default     = {}
+}
+
+variable "vpc" {
+  description = "Subnets and security groups for the functions. Null: outside of a VPC."
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
+  default     = null
+}
+
+variable "tracing" {
+  description = "Trace the functions with X-Ray."
+  type        = bool
+  default     = false
+}
+
+variable "kms_key_arn" {
+  description = "A key of your own for tables and log groups. Null: AWS's keys. Its key policy must let CloudWatch Logs use it."
+  type        = string
+  default     = null
+}
+
+variable "deletion_protection" {
+  description = "Whether tables refuse to be deleted."
+  type        = bool
+  default     = true
+}
+
+variable "log_retention_days" {
+  description = "How long logs, and with them the audit records, are kept."
+  type        = number
+  default     = 365
+}
+
+variable "alarm_topic_arns" {
+  description = "SNS topics that alarms go to. Empty: alarms are only seen in CloudWatch."
+  type        = list(string)
+  default     = []
+}
+
+variable "alarm_thresholds" {
+  description = "At which values alarms go off. concurrency: 80 % of the reserved one, or of what the account allows."
+  type = object({
+    error_percent       = optional(number, 1)
+    p99_ms              = optional(number, 500)
+    concurrency         = optional(number, 800)
+    authorizer_refusals = optional(number, 100)
+  })
+  default = {}
+}
+
+variable "tags" {
+  description = "Tags of all resources."
+  type        = map(string)
+  default     = {}
+}
