@@ -35,12 +35,6 @@ clippy: ## lint everything, warnings denied
 doc: ## build the documentation, warnings denied
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 
-lambda-tvm: ## the token vending machine for AWS Lambda, into bin/; ARCH=arm64 for arm64
-	@$(PYTHON) scripts/lambda.py tvm
-
-lambda-authorizer: ## the authorizer, likewise
-	@$(PYTHON) scripts/lambda.py authorizer
-
 clean: ## remove what was built and installed here
 	cargo clean
 	rm -rf .tools bin

@@ -51,6 +51,17 @@ impl Caller {
         self.arn.split(':').nth(1).unwrap_or("aws")
     }
 
+    /// The ARN that stands for it among operators: a user's own, and for a
+    /// session of a role that of the role.
+    pub(crate) fn operator(&self) -> String {
+        match self.arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split_once('/')) {
+            Some((role, _)) => {
+                format!("arn:{}:iam::{}:role/{role}", self.partition(), self.account)
+            }
+            None => self.arn.clone(),
+        }
+    }
+
     /// Whether it is a session of a role, so that what it assumes lasts an hour
     /// at most.
     pub(crate) fn is_role_session(&self) -> bool {
@@ -59,6 +70,11 @@ impl Caller {
 }
 
 impl Ambience {
+    /// The given ones, else the ambient ones.
+    pub(crate) const fn new(aws_profile: Option<String>, region: Option<String>) -> Self {
+        Self { aws_profile, region }
+    }
+
     /// The configuration of AWS clients: credentials as the AWS SDKs find them
     /// (but never the metadata service's), end points and all else as they do.
     pub(crate) async fn open(&self) -> Result<SdkConfig, Failure> {
@@ -110,5 +126,27 @@ pub(crate) async fn caller(config: &SdkConfig) -> Result<Caller, Failure> {
     match (account, said.arn()) {
         (Some(account), Some(arn)) => Ok(Caller { account, arn: arn.to_owned() }),
         _ => Err(Failure::undone("AWS does not say who you are: is this its end point?")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_of_a_role_is_its_role_among_operators() {
+        for (arn, operator) in [
+            (
+                "arn:aws:iam::111122223333:user/ops/carol",
+                "arn:aws:iam::111122223333:user/ops/carol",
+            ),
+            (
+                "arn:aws-cn:sts::111122223333:assumed-role/OnCall/carol",
+                "arn:aws-cn:iam::111122223333:role/OnCall",
+            ),
+        ] {
+            let account = AccountId::parse("111122223333").unwrap();
+            assert_eq!(Caller { account, arn: arn.to_owned() }.operator(), operator);
+        }
     }
 }

@@ -9,7 +9,7 @@ use sentinel_broker::SourceIdentityFormat;
 use sentinel_store::{CallerKey, SessionHandle};
 use serde::Serialize;
 
-use super::sessions::{pages, parse_handle};
+use super::sessions::{Source, pages, parse_handle};
 use super::{Connection, block_on};
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
@@ -83,8 +83,8 @@ fn ask(connection: &Connection, handle: &SessionHandle) -> Result<String, Failur
     let wanted = handle.to_string();
     let mut found = None;
     block_on(async {
-        let tvm = connection.open().await?;
-        pages(&tvm, &[], |page| {
+        let source = Source::Tvm(connection.open().await?);
+        pages(&source, &[], |page| {
             found = page.into_iter().find(|listed| listed.session == wanted);
             found.is_some()
         })

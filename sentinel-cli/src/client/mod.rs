@@ -5,6 +5,7 @@ pub(crate) mod ambient;
 mod cache;
 pub(crate) mod credentials;
 pub(crate) mod deny_policy;
+mod direct;
 mod endpoint;
 pub(crate) mod http;
 pub(crate) mod profiles;

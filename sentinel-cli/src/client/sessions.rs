@@ -7,11 +7,14 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat};
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgGroup, Args, Subcommand};
-use sentinel_store::{SessionHandle, SessionId, SessionState};
+use sentinel_store::{Generation, SessionHandle, SessionId, SessionState};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::direct::Direct;
 use super::{Connection, Tvm, block_on, deny_policy};
+use crate::account::{self, Ambience};
 use crate::duration;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
@@ -37,7 +40,8 @@ enum Command {
 Examples:
   sentinel sessions list
   sentinel sessions list --user alice --state active
-  sentinel sessions list --format json")]
+  sentinel sessions list --format json
+  sentinel sessions list --user alice --table sentinel-sessions    (the TVM is down)")]
 struct List {
     /// Whose: a name or account/RoleName
     #[arg(long)]
@@ -53,7 +57,69 @@ struct List {
         value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
     #[command(flatten)]
+    table: Table,
+    #[command(flatten)]
     connection: Connection,
+}
+
+/// The way past a TVM that cannot be reached.
+#[derive(Debug, Args)]
+struct Table {
+    /// Ask the session table itself, with your own AWS credentials, when the TVM
+    /// cannot be reached; the record goes to stderr
+    #[arg(long, value_name = "NAME", help_heading = "Without the TVM")]
+    table: Option<String>,
+    /// Region of the table (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)
+    #[arg(long, requires = "table", help_heading = "Without the TVM")]
+    region: Option<String>,
+    /// Generation of the functions
+    #[arg(
+        long,
+        env = "SENTINEL_GENERATION",
+        value_name = "N",
+        default_value_t = 0,
+        help_heading = "Without the TVM"
+    )]
+    generation: u64,
+}
+
+/// Where sessions are asked for.
+pub(super) enum Source {
+    Tvm(Tvm),
+    Table(Direct),
+}
+
+impl Source {
+    /// The table itself if one is named, else the TVM.
+    async fn open(table: &Table, connection: &Connection) -> Result<Self, Failure> {
+        let Some(name) = &table.table else { return Ok(Self::Tvm(connection.open().await?)) };
+        let aws =
+            Ambience::new(connection.aws_profile.clone(), table.region.clone()).open().await?;
+        let caller = account::caller(&aws).await?;
+        Direct::new(&aws, caller, name, Generation(table.generation)).map(Self::Table)
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        match self {
+            Self::Tvm(tvm) => Ok(tvm.get(path, query).await?.body),
+            Self::Table(direct) => direct.get(path, query).await,
+        }
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        match self {
+            Self::Tvm(tvm) => Ok(tvm.post(path, body).await?.body),
+            Self::Table(direct) => direct.post(path, body).await,
+        }
+    }
 }
 
 fn parse_state(word: &str) -> Result<SessionState, String> {
@@ -71,7 +137,8 @@ fn parse_state(word: &str) -> Result<SessionState, String> {
 Examples:
   sentinel sessions revoke --user mallory --reason \"laptop stolen\"
   sentinel sessions revoke --user alice --profile production --reason \"ticket 42\" --for 2h
-  sentinel sessions revoke --session HANDLE --reason \"seen abroad\"")]
+  sentinel sessions revoke --session HANDLE --reason \"seen abroad\"
+  sentinel sessions revoke --user mallory --reason incident --table sentinel-sessions    (the TVM is down)")]
 struct Revoke {
     #[command(flatten)]
     target: Target,
@@ -81,6 +148,8 @@ struct Revoke {
     /// For how long, such as 2h (default: until somebody reinstates)
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,
+    #[command(flatten)]
+    table: Table,
     #[command(flatten)]
     connection: Connection,
 }
@@ -182,7 +251,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
 /// Asks for pages until `enough` says so, or there are no more; whether there
 /// are more.
 pub(super) async fn pages(
-    tvm: &Tvm,
+    source: &Source,
     filters: &[(&str, &str)],
     mut enough: impl FnMut(Vec<Listed>) -> bool,
 ) -> Result<bool, Failure> {
@@ -191,7 +260,7 @@ pub(super) async fn pages(
     loop {
         let mut query = filters.to_vec();
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-        let page: Page = tvm.get("/sessions", &query).await?.body;
+        let page: Page = source.get("/sessions", &query).await?;
         let stop = enough(page.sessions);
         match page.next {
             None => return Ok(false),
@@ -238,8 +307,8 @@ impl List {
         .collect();
         let mut sessions = Vec::new();
         let more = block_on(async {
-            let tvm = self.connection.open().await?;
-            pages(&tvm, &filters, |page| {
+            let source = Source::open(&self.table, &self.connection).await?;
+            pages(&source, &filters, |page| {
                 sessions.extend(page);
                 sessions.len() >= self.limit
             })
@@ -298,8 +367,14 @@ fn to_the_second(at: &str) -> String {
 impl Revoke {
     fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
         let for_s = self.duration.map(|duration| duration.as_secs());
-        let changed =
-            self.target.change(&self.connection, "/sessions/revoke", &self.reason, for_s)?;
+        let (changed, known) = block_on(async {
+            let source = Source::open(&self.table, &self.connection).await?;
+            let changed =
+                self.target.change(&source, "/sessions/revoke", &self.reason, for_s).await?;
+            // Who is revoked for the first time and has no session may be misspelt.
+            let known = changed.epoch > 1 || changed.has_sessions(&source).await;
+            Ok((changed, known))
+        })?;
         if screen.is_json() {
             screen.print_json(&changed)?;
         } else {
@@ -312,7 +387,7 @@ impl Revoke {
                 changed.whom(),
                 changed.epoch
             ))?;
-            if changed.epoch == 1 && !self.target.has_sessions(&self.connection, &changed) {
+            if !known {
                 screen.warn(&format!(
                     "no session of {} is known, and none was revoked before: is the name right?",
                     changed.whom()
@@ -329,8 +404,10 @@ impl Revoke {
 
 impl Reinstate {
     fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
-        let changed =
-            self.target.change(&self.connection, "/sessions/reinstate", &self.reason, None)?;
+        let changed = block_on(async {
+            let source = Source::Tvm(self.connection.open().await?);
+            self.target.change(&source, "/sessions/reinstate", &self.reason, None).await
+        })?;
         if screen.is_json() {
             screen.print_json(&changed)?;
         } else {
@@ -345,9 +422,9 @@ impl Reinstate {
 }
 
 impl Target {
-    fn change(
+    async fn change(
         &self,
-        connection: &Connection,
+        source: &Source,
         route: &str,
         reason: &str,
         for_s: Option<u64>,
@@ -359,30 +436,25 @@ impl Target {
             reason,
             for_s,
         };
-        Ok(block_on(async { connection.open().await?.post(route, &change).await })?.body)
-    }
-}
-
-impl Target {
-    /// Whether sessions of a caller who was revoked are known; who may not look
-    /// is not told otherwise.
-    fn has_sessions(&self, connection: &Connection, changed: &Changed) -> bool {
-        let mut filters = vec![("user", changed.user.as_str())];
-        filters.extend(changed.profile.as_deref().map(|profile| ("profile", profile)));
-        let mut found = false;
-        let asked = block_on(async {
-            let tvm = connection.open().await?;
-            pages(&tvm, &filters, |page| {
-                found |= !page.is_empty();
-                found
-            })
-            .await
-        });
-        found || asked.is_err()
+        source.post(route, &change).await
     }
 }
 
 impl Changed {
+    /// Whether sessions of whom it was about are known; who may not look is not
+    /// told otherwise.
+    async fn has_sessions(&self, source: &Source) -> bool {
+        let mut filters = vec![("user", self.user.as_str())];
+        filters.extend(self.profile.as_deref().map(|profile| ("profile", profile)));
+        let mut found = false;
+        let asked = pages(source, &filters, |page| {
+            found |= !page.is_empty();
+            found
+        })
+        .await;
+        found || asked.is_err()
+    }
+
     fn whom(&self) -> String {
         match &self.profile {
             Some(profile) => format!("`{}` on `{}`", printable(&self.user), printable(profile)),

@@ -1,5 +1,7 @@
 //! The routes of a TVM: JSON in, JSON out, signed by the caller.
 
+use std::fmt;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sentinel_store::Secret;
 use serde::Serialize;
@@ -48,17 +50,10 @@ impl Tvm {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Answer<T>, Failure> {
-        let encode = |text| utf8_percent_encode(text, UNRESERVED);
-        let mut pairs: Vec<String> = query
-            .iter()
-            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-            .collect();
-        // Sorted as in the signature, for verifiers that do not sort.
-        pairs.sort();
         let mut target = path.to_owned();
-        if !pairs.is_empty() {
+        if !query.is_empty() {
             target.push('?');
-            target.push_str(&pairs.join("&"));
+            target.push_str(&encoded(query));
         }
         self.ask(Outgoing { method: "GET", target, headers: Vec::new(), body: Vec::new() }).await
     }
@@ -79,26 +74,41 @@ impl Tvm {
         let signing = Signing { credentials, region, service: "execute-api" };
         let request = self.http.request(outgoing, Some(signing))?;
         let Received { status, session_id, bound, body } = self.http.exchange(request).await?;
-        match status {
-            200..=299 => {
-                let body = serde_json::from_slice(&body).map_err(|error| {
-                    let what = format!("{} does not answer like a Sentinel TVM", self.endpoint());
-                    Failure::because(what, error)
-                })?;
-                Ok(Answer { body, session_id, bound })
+        let body = answered(status, &body, self.endpoint())?;
+        Ok(Answer { body, session_id, bound })
+    }
+}
+
+/// A query, sorted as in the signature, for verifiers that do not sort.
+pub(super) fn encoded(query: &[(&str, &str)]) -> String {
+    let encode = |text| utf8_percent_encode(text, UNRESERVED);
+    let mut pairs: Vec<String> =
+        query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    pairs.sort();
+    pairs.join("&")
+}
+
+/// What a TVM answered, if it is what was asked for.
+pub(super) fn answered<T: DeserializeOwned>(
+    status: u16,
+    body: &[u8],
+    by: &dyn fmt::Display,
+) -> Result<T, Failure> {
+    match status {
+        200..=299 => serde_json::from_slice(body).map_err(|error| {
+            Failure::because(format!("{by} does not answer like a Sentinel TVM"), error)
+        }),
+        // What was asked is not a question at all.
+        400 => Err(Failure::Usage(Refused::read(status, body).to_string())),
+        401..=499 => {
+            let refused = Refused::read(status, body);
+            match refused.code.as_str() {
+                // Not an answer yet: it may be yes a little later.
+                "RATE_LIMITED" => Err(could_not_answer(&refused)),
+                _ => Err(Failure::Refused(refused)),
             }
-            // What was asked is not a question at all.
-            400 => Err(Failure::Usage(Refused::read(status, &body).to_string())),
-            401..=499 => {
-                let refused = Refused::read(status, &body);
-                match refused.code.as_str() {
-                    // Not an answer yet: it may be yes a little later.
-                    "RATE_LIMITED" => Err(could_not_answer(&refused)),
-                    _ => Err(Failure::Refused(refused)),
-                }
-            }
-            _ => Err(could_not_answer(&Refused::read(status, &body))),
         }
+        _ => Err(could_not_answer(&Refused::read(status, body))),
     }
 }
 

@@ -86,7 +86,7 @@ impl Deployment {
     /// Whoever reads or writes a table under a key of the customer's own needs
     /// that key, by way of DynamoDB.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html>
-    fn decrypt_tables(&self) -> Option<Statement> {
+    pub(super) fn decrypt_tables(&self) -> Option<Statement> {
         let key = self.table_key.clone()?;
         let statement = Statement::allow("DecryptTables", ["kms:Decrypt"], [key]);
         Some(statement.when("StringEquals", "kms:ViaService", self.via("dynamodb")))

@@ -91,11 +91,14 @@ pub enum DocumentName {
     Administrator,
     /// Policy of those who revoke, and stop all vending
     Operator,
+    /// Policy of those who may revoke by the session table itself; it lets them
+    /// forge sessions too
+    EmergencyOperator,
 }
 
 impl DocumentName {
     /// Every document, in the order in which they are printed.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::TvmFunction,
         Self::AuthorizerFunction,
         Self::FunctionTrust,
@@ -105,6 +108,7 @@ impl DocumentName {
         Self::VendedCredentialsGuard,
         Self::Administrator,
         Self::Operator,
+        Self::EmergencyOperator,
     ];
 
     /// Its key in JSON.
@@ -120,6 +124,7 @@ impl DocumentName {
             Self::VendedCredentialsGuard => "vended_credentials_guard",
             Self::Administrator => "administrator",
             Self::Operator => "operator",
+            Self::EmergencyOperator => "emergency_operator",
         }
     }
 }
@@ -168,6 +173,7 @@ impl Deployment {
             DocumentName::VendedCredentialsGuard => self.vended_credentials_guard(),
             DocumentName::Administrator => self.administrator(),
             DocumentName::Operator => self.operator(),
+            DocumentName::EmergencyOperator => self.emergency_operator(),
         }
     }
 

@@ -117,6 +117,25 @@ impl Deployment {
         ])
     }
 
+    /// The policy of those who may `sentinel sessions revoke --table`, with the TVM
+    /// out of reach. Who can write to that table can also forge a session, or open
+    /// a gate: for a role that nobody is on other nights.
+    #[must_use]
+    pub fn emergency_operator(&self) -> Document {
+        let sessions = self.table(&self.session_table);
+        let index = format!("{sessions}/index/*");
+        let mut statements = vec![
+            Statement::allow(
+                "RevokeByTheTable",
+                ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+                [sessions],
+            ),
+            Statement::allow("SessionLists", ["dynamodb:Query"], [index]),
+        ];
+        statements.extend(self.decrypt_tables());
+        Document::new(statements)
+    }
+
     fn invoke(&self) -> Statement {
         Statement::allow("InvokeTVM", ["execute-api:Invoke"], [self.api()])
     }

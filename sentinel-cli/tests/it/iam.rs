@@ -11,7 +11,7 @@ fn documents_are_printed_without_credentials() {
     let said = run_words(&format!("iam {PLACE} --format json"));
     assert_eq!(said.status, 0, "{}", said.err);
     let all = said.json();
-    assert_eq!(all.as_object().unwrap().len(), 9);
+    assert_eq!(all.as_object().unwrap().len(), 10);
     for (name, document) in all.as_object().unwrap() {
         let word = name.replace('_', "-");
         let one = run_words(&format!("iam {word} {PLACE}"));
@@ -20,7 +20,7 @@ fn documents_are_printed_without_credentials() {
         assert!(one.out.starts_with("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"));
     }
     let human = run_words(&format!("iam {PLACE}")).out;
-    assert_eq!(human.matches("\"Version\"").count(), 9);
+    assert_eq!(human.matches("\"Version\"").count(), 10);
     assert!(human.starts_with("# tvm-function: "), "{human}");
 }
 

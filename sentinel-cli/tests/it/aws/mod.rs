@@ -4,6 +4,7 @@ mod bootstrap;
 mod dev;
 mod errors;
 mod policies;
+mod sessions;
 
 use std::io::Write;
 use std::path::PathBuf;

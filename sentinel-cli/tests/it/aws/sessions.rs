@@ -1,0 +1,103 @@
+//! `sentinel sessions --table`: revoking with the TVM out of reach.
+
+use chrono::{TimeDelta, Utc};
+use sentinel_store::{
+    AccountId, CallerKey, DynamoSessions, Epochs, Generation, ProfileName, Session, SessionHandle,
+    SessionId, SessionSecret, SessionStore, verify_session,
+};
+use sentinel_testkit::emulator::{Kind, ROOT_KEY};
+use sentinel_testkit::sts::{Setup, StandIn};
+use serde_json::{Value, json};
+
+use super::Account;
+use crate::running::{Said, run};
+
+const CAROL: &str = "arn:aws:iam::111122223333:user/carol";
+
+/// An STS that knows the emulator's key as Carol's.
+fn carol() -> Setup {
+    let caller = json!({ "arn": CAROL, "access_key_id": ROOT_KEY, "secret_access_key": ROOT_KEY });
+    serde_json::from_value(json!({ "callers": [caller], "roles": [] })).unwrap()
+}
+
+fn session(caller: &str, secret: &SessionSecret) -> Session {
+    let caller = CallerKey::parse(caller).unwrap();
+    Session {
+        handle: SessionHandle::new(caller.hash(), [7; 10]),
+        secret_digest: secret.digest(),
+        user: caller.to_string(),
+        caller,
+        profile: ProfileName::parse("production").unwrap(),
+        account: AccountId::parse("111122223333").unwrap(),
+        principal: "arn:aws:iam::111122223333:user/alice".to_owned(),
+        source_identity: "sentinel-alice-abcdefgh".to_owned(),
+        request_id: "req-1".to_owned(),
+        created: Utc::now(),
+        expires: Utc::now() + TimeDelta::hours(1),
+        epochs: Epochs::default(),
+        generation: Generation(3),
+        ended: None,
+    }
+}
+
+#[test]
+fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
+    let account = Account::new(Kind::Ministack, "direct");
+    let sts = account.runtime.block_on(StandIn::start(&carol())).unwrap();
+    let bootstrap = account.run("bootstrap");
+    assert_eq!(bootstrap.status, 0, "{}", bootstrap.err);
+    let store = DynamoSessions::new(&account.config(), account.table("sessions"));
+    let id = {
+        let secret = SessionSecret::new([9; 16]);
+        let session = session("alice", &secret);
+        account.runtime.block_on(store.create_session(&session)).unwrap();
+        SessionId { handle: session.handle, secret }
+    };
+    let verify = || {
+        let now = Utc::now();
+        let verified = verify_session(&store, &id.reveal(), Generation(3), &now);
+        account.runtime.block_on(verified).is_ok()
+    };
+    assert!(verify());
+
+    let table = account.table("sessions");
+    let direct = |words: &str| -> Said {
+        let words = format!("{words} --table {table} --generation 3");
+        let mut command = account.command(&words);
+        // No TVM is named, and none is there.
+        run(command.env("AWS_ENDPOINT_URL_STS", sts.url()).env_remove("SENTINEL_TVM_URL"))
+    };
+    let states = |said: &Said| -> Vec<Value> {
+        assert_eq!(said.status, 0, "{}", said.err);
+        let list = said.json()["sessions"].as_array().unwrap().clone();
+        list.into_iter().map(|session| session["state"].clone()).collect()
+    };
+    assert_eq!(states(&direct("sessions list --format json")), ["active"]);
+    assert_eq!(states(&direct("sessions list --user alice --format json")), ["active"]);
+
+    let said = direct("sessions revoke --user alice --reason stolen --format json");
+    assert_eq!(said.status, 0, "{}", said.err);
+    assert_eq!(
+        said.json(),
+        json!({ "user": "alice", "profile": null, "epoch": 1, "blocked_until": null })
+    );
+    let record =
+        said.err.lines().find_map(|line| serde_json::from_str::<Value>(line).ok()).unwrap();
+    assert_eq!(
+        (&record["event"], &record["by"]),
+        (&json!("revocation"), &json!("carol")),
+        "{record}"
+    );
+    assert_eq!(
+        (&record["user"], &record["reason"]),
+        (&json!("alice"), &json!("stolen")),
+        "{record}"
+    );
+
+    assert!(!verify(), "the authorizer still lets it through");
+    assert_eq!(states(&direct("sessions list --format json")), ["revoked"]);
+    // A misspelt table is no empty one.
+    let mut wrong = account.command("sessions list --table no-such-table");
+    let said = run(wrong.env("AWS_ENDPOINT_URL_STS", sts.url()));
+    assert_eq!(said.status, 3, "{}", said.err);
+}
