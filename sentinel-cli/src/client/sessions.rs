@@ -86,7 +86,7 @@ struct Table {
 /// Where sessions are asked for.
 pub(super) enum Source {
     Tvm(Tvm),
-    Table(Direct),
+    Table(Box<Direct>),
 }
 
 impl Source {
@@ -96,7 +96,8 @@ impl Source {
         let aws =
             Ambience::new(connection.aws_profile.clone(), table.region.clone()).open().await?;
         let caller = account::caller(&aws).await?;
-        Direct::new(&aws, caller, name, Generation(table.generation)).map(Self::Table)
+        let direct = Direct::new(&aws, caller, name, Generation(table.generation))?;
+        Ok(Self::Table(Box::new(direct)))
     }
 
     async fn get<T: DeserializeOwned>(
