@@ -296,7 +296,8 @@ mod tests {
                     | DocumentName::ProtectedRoleGuard
                     | DocumentName::Client
                     | DocumentName::Administrator
-                    | DocumentName::Operator => 6144,
+                    | DocumentName::Operator
+                    | DocumentName::EmergencyOperator => 6144,
                 };
                 assert!(characters <= quota, "{name:?}: {characters}");
             }

@@ -7,21 +7,18 @@ use std::sync::Arc;
 use sentinel_function::lambda::{Invocation, serve};
 use serde_json::Value;
 
-/// What it was built as.
-struct Built(&'static str);
-
 fn main() -> ExitCode {
     serve(
         || {
             assert_ne!(std::env::var("PANIC").as_deref(), Ok("build"), "told to");
-            Built("built")
+            "built".to_owned()
         },
-        || Built("instead"),
+        || "instead".to_owned(),
         answer,
     )
 }
 
-async fn answer(built: Arc<Built>, event: Value, _: Invocation) -> Result<&'static str, String> {
+async fn answer(built: Arc<String>, event: Value, _: Invocation) -> Result<String, String> {
     assert_ne!(event, "panic", "told to");
-    if event == "fail" { Err("this one fails".to_owned()) } else { Ok(built.0) }
+    if event == "fail" { Err("this one fails".to_owned()) } else { Ok(built.to_string()) }
 }

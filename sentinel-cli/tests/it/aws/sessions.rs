@@ -54,8 +54,8 @@ fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
         SessionId { handle: session.handle, secret }
     };
     let verify = || {
-        let now = Utc::now();
-        let verified = verify_session(&store, &id.reveal(), Generation(3), &now);
+        let (id, now) = (id.reveal(), Utc::now());
+        let verified = verify_session(&store, &id, Generation(3), &now);
         account.runtime.block_on(verified).is_ok()
     };
     assert!(verify());
