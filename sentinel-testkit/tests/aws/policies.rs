@@ -75,7 +75,7 @@ impl PolicyEditor for LayersEditor {
     async fn put(&self, name: &str, text: &[u8]) -> bool {
         let path = self.0.root.join(name);
         let in_table = self.1.writer.policy(&path).await.is_ok();
-        if !in_table && name.len() % 2 == 0 && self.0.put(name, text).await {
+        if !in_table && name.len().is_multiple_of(2) && self.0.put(name, text).await {
             return true;
         }
         if !in_table && self.0.writer.policy(&path).await.is_ok() {
