@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod emulator;
+pub mod iam;
 pub mod proxy;
 pub mod runtime_api;
 mod server;

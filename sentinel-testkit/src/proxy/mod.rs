@@ -1,1 +1,310 @@
-//! A proxy over HTTP between an AWS client and an end point: it records, counts, and does harm.
+//! A proxy over HTTP between an AWS client and an end point: it records, counts,
+//! and does harm when it is told to.
+//!
+//! What it is not told to harm it passes on as it came, the Host header
+//! included: that is signed, so that signatures still verify behind it. One
+//! proxy has one end point. It reads requests and answers whole, and so is
+//! nothing for streams.
+
+mod answer;
+mod call;
+mod fault;
+mod protocol;
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{SecondsFormat, Utc};
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+pub use call::Call;
+pub use fault::{Edit, Fault, Lie, Rule};
+
+use crate::server::{Reply, Server};
+use answer::Whole;
+use protocol::Asked;
+
+/// How many answers are kept for [`Lie::Another`].
+const KEPT: usize = 64;
+
+/// A running proxy; dropping it ends it.
+#[derive(Debug)]
+pub struct Proxy {
+    server: Server,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `HOST:PORT`.
+    upstream: String,
+    started: Instant,
+    rules: Mutex<Vec<Rule>>,
+    calls: Mutex<Vec<Call>>,
+    record: Mutex<Option<File>>,
+    /// Good answers: service and operation, parameters, answer.
+    answers: Mutex<Vec<(Asked, Whole)>>,
+}
+
+impl Proxy {
+    /// Starts on a free port of this machine, before the end point `upstream`
+    /// (`http://HOST:PORT`).
+    ///
+    /// # Errors
+    /// When `upstream` is no such address, or there is no port.
+    pub async fn start(upstream: &str) -> io::Result<Self> {
+        let host = upstream.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+        let Some(host) = host.filter(|host| !host.is_empty() && !host.contains('/')) else {
+            let what = format!("`{upstream}` is not of the form http://HOST:PORT");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        };
+        let state = Arc::new(State {
+            upstream: if host.contains(':') { host.to_owned() } else { format!("{host}:80") },
+            started: Instant::now(),
+            rules: Mutex::default(),
+            calls: Mutex::default(),
+            record: Mutex::default(),
+            answers: Mutex::default(),
+        });
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |request| pass(Arc::clone(&shared), request)).await?;
+        Ok(Self { server, state })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Writes every call from now on to a file, a line of JSON each.
+    pub fn record(&self, file: File) {
+        *lock(&self.state.record) = Some(file);
+    }
+
+    /// Does harm from now on. Of several rules that meet a call, the one set
+    /// first is followed.
+    pub fn harm(&self, rule: Rule) {
+        lock(&self.state.rules).push(rule);
+    }
+
+    /// Does no more harm.
+    pub fn heal(&self) {
+        lock(&self.state.rules).clear();
+    }
+
+    /// All calls that have ended so far, in the order in which they began.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        let mut calls = lock(&self.state.calls).clone();
+        calls.sort_by_key(|call| call.start_us);
+        calls
+    }
+
+    /// How many calls of an operation have ended.
+    #[must_use]
+    pub fn count(&self, service: &str, operation: &str) -> usize {
+        lock(&self.state.calls).iter().filter(|call| call.is(service, operation)).count()
+    }
+
+    /// Forgets all calls.
+    pub fn forget(&self) {
+        lock(&self.state.calls).clear();
+    }
+}
+
+impl State {
+    fn since_start(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn fault(&self, asked: &Asked) -> Option<Fault> {
+        let mut rules = lock(&self.rules);
+        // All count, one is followed.
+        let met: Vec<_> = rules
+            .iter_mut()
+            .filter_map(|rule| rule.meets(asked).then(|| rule.fault.clone()))
+            .collect();
+        met.into_iter().next()
+    }
+
+    fn keep(&self, asked: &Asked, answer: &Whole) {
+        let mut answers = lock(&self.answers);
+        if answers.len() == KEPT {
+            answers.remove(0);
+        }
+        answers.push((asked.clone(), answer.clone()));
+    }
+
+    fn another(&self, asked: &Asked) -> Option<Whole> {
+        let answers = lock(&self.answers);
+        let other = answers.iter().rev().find(|(other, _)| {
+            other.service == asked.service
+                && other.operation == asked.operation
+                && other.parameters != asked.parameters
+        });
+        other.map(|(_, answer)| answer.clone())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A call that is under way; recorded when it is dropped, so that one whose
+/// client gave up is recorded too.
+struct UnderWay {
+    state: Arc<State>,
+    call: Call,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.call.end_us = self.state.since_start();
+        if let Some(file) = lock(&self.state.record).as_mut()
+            && let Ok(line) = serde_json::to_string(&self.call)
+        {
+            drop(file.write_all(format!("{line}\n").as_bytes()));
+        }
+        lock(&self.state.calls).push(self.call.clone());
+    }
+}
+
+async fn pass(state: Arc<State>, request: Request<Incoming>) -> Reply {
+    let start_us = state.since_start();
+    let at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body.collect().await.map(|body| body.to_bytes()) else { return Reply::Reset };
+    let asked = Asked::read(&parts, &body);
+    let fault = state.fault(&asked);
+    let call = Call {
+        at,
+        service: asked.service.clone(),
+        operation: asked.operation.clone(),
+        parameters: asked.parameters.clone(),
+        access_key_id: asked.access_key_id.clone(),
+        region: asked.region.clone(),
+        status: None,
+        fault: fault.as_ref().map(|fault| format!("{fault:?}")),
+        parameter_types: Vec::new(),
+        start_us,
+        end_us: start_us,
+    };
+    let mut under_way = UnderWay { state: Arc::clone(&state), call };
+    let forward = Forward { state: &state, asked: &asked, parts, body };
+    let reply = harmed(forward, fault, &mut under_way.call.parameter_types).await;
+    if let Reply::Answer(answer) = &reply {
+        under_way.call.status = Some(answer.status().as_u16());
+    }
+    reply
+}
+
+/// A call that can be passed on.
+struct Forward<'a> {
+    state: &'a State,
+    asked: &'a Asked,
+    parts: Parts,
+    body: Bytes,
+}
+
+async fn harmed(forward: Forward<'_>, fault: Option<Fault>, types: &mut Vec<String>) -> Reply {
+    let asked = forward.asked;
+    let another = forward.state.another(asked);
+    let made_up = |answer: Whole| Reply::Answer(answer.into_response());
+    match fault {
+        None => made_up(forward.truth(types).await),
+        Some(Fault::Throttled) => made_up(answer::throttled(asked)),
+        Some(Fault::Refused) => made_up(answer::refused(asked)),
+        Some(Fault::Error(status, code)) => made_up(answer::error(asked, status, code, "as told")),
+        Some(Fault::Unavailable(status)) => made_up(answer::unavailable(status)),
+        Some(Fault::SlowBefore(delay)) => {
+            tokio::time::sleep(delay).await;
+            made_up(forward.truth(types).await)
+        }
+        Some(Fault::SlowAfter(delay)) => {
+            let answer = forward.truth(types).await;
+            tokio::time::sleep(delay).await;
+            made_up(answer)
+        }
+        Some(Fault::Silent) => std::future::pending().await,
+        Some(Fault::Stalled) => {
+            let answer = forward.truth(types).await;
+            Reply::Answer(answer.with_stream(answer::never()))
+        }
+        Some(Fault::CutShort) => {
+            let mut answer = forward.truth(types).await;
+            answer.headers.remove(CONTENT_LENGTH);
+            let half = answer.body.slice(..answer.body.len() / 2);
+            Reply::Answer(answer.with_stream(answer::broken_off(half)))
+        }
+        Some(Fault::Reset) => Reply::Reset,
+        Some(Fault::Lying(lie)) => {
+            let truth = forward.truth(types).await;
+            Reply::Answer(answer::lie(&lie, asked, truth, another))
+        }
+    }
+}
+
+impl Forward<'_> {
+    /// Passes the call on, and gives what was answered.
+    async fn truth(self, types: &mut Vec<String>) -> Whole {
+        let Self { state, asked, parts, body } = self;
+        match exchange(&state.upstream, parts, body).await {
+            Ok(answer) => {
+                *types = protocol::parameter_types(&asked.service, &answer.body);
+                if answer.status == 200 {
+                    state.keep(asked, &answer);
+                }
+                answer
+            }
+            Err(error) => answer::no_answer(&error.to_string()),
+        }
+    }
+}
+
+/// How long the end point may take.
+const WITHIN: Duration = Duration::from_secs(60);
+
+async fn exchange(
+    upstream: &str,
+    parts: Parts,
+    body: Bytes,
+) -> Result<Whole, Box<dyn std::error::Error + Send + Sync>> {
+    let asking = async {
+        let stream = TcpStream::connect(upstream).await?;
+        stream.set_nodelay(true)?;
+        let (mut client, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let driver = tokio::spawn(connection);
+        let mut request = Request::from_parts(parts, Full::new(body));
+        let headers = request.headers_mut();
+        headers.remove(CONNECTION);
+        headers.remove(TRANSFER_ENCODING);
+        let answer = client.send_request(request).await?;
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes();
+        driver.abort();
+        let mut headers = head.headers;
+        headers.remove(CONNECTION);
+        headers.remove(TRANSFER_ENCODING);
+        headers.remove(CONTENT_LENGTH);
+        Ok(Whole { status: head.status.as_u16(), headers, body })
+    };
+    tokio::time::timeout(WITHIN, asking).await?
+}
+
+/// Reads what a proxy has recorded to a file.
+///
+/// # Errors
+/// A line that is no call.
+pub fn read_record(text: &str) -> Result<Vec<Call>, serde_json::Error> {
+    text.lines().map(serde_json::from_str).collect()
+}

@@ -1,0 +1,386 @@
+//! Which IAM actions a recorded call needs, and on which resources: what the
+//! documents for the functions must allow, and must not exceed.
+//!
+//! It knows the calls that Sentinel makes, and is an error for any other, so
+//! that a new call cannot go without its line in the documents. It is *not* a
+//! list of all of AWS's actions.
+//!
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::proxy::Call;
+
+/// An action on a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// `dynamodb:GetItem` and the like.
+    pub action: String,
+    /// The resource's ARN; `*` where the action has none.
+    pub resource: String,
+}
+
+impl Need {
+    fn new(action: &str, resource: impl Into<String>) -> Self {
+        Self { action: action.to_owned(), resource: resource.into() }
+    }
+}
+
+/// Where calls are made: what an ARN says that a call's parameters do not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `aws`.
+    pub partition: String,
+    /// The region.
+    pub region: String,
+    /// The account.
+    pub account: String,
+    /// The ARN of the key of SecureString parameters; `*` where it is AWS's own.
+    pub key: String,
+}
+
+impl Place {
+    fn arn(&self, service: &str, resource: &str) -> String {
+        let Self { partition, region, account, .. } = self;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+
+    /// A table's ARN; calls may name it by either.
+    fn table(&self, name: &str) -> String {
+        if name.starts_with("arn:") {
+            name.to_owned()
+        } else {
+            self.arn("dynamodb", &format!("table/{name}"))
+        }
+    }
+
+    /// A parameter's ARN. `/a/b` and `a` are `parameter/a/b` and `parameter/a`;
+    /// a version or label (`:3`) is no part of it.
+    fn parameter(&self, name: &str) -> String {
+        if name.starts_with("arn:") {
+            return name.splitn(7, ':').take(6).collect::<Vec<_>>().join(":");
+        }
+        let name = name.split(':').next().unwrap_or(name);
+        self.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')))
+    }
+}
+
+/// A call of which it is not known what it needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// Sentinel is not known to make it.
+    #[error("no line says what `{service}:{operation}` needs: add one, and to the documents too")]
+    Call {
+        /// The service.
+        service: String,
+        /// The operation.
+        operation: String,
+    },
+    /// A parameter is missing, or is one whose needs are not known.
+    #[error("`{operation}` cannot be mapped: look at its {parameter}")]
+    Parameter {
+        /// The operation.
+        operation: String,
+        /// Which parameter.
+        parameter: &'static str,
+    },
+}
+
+/// All that a call needs.
+///
+/// # Errors
+/// A call, or a parameter, that is not known here.
+pub fn needs(call: &Call, place: &Place) -> Result<BTreeSet<Need>, Unknown> {
+    let reading = Reading { call, place };
+    let needs = match call.service.as_str() {
+        "sts" => reading.sts(),
+        "ssm" => reading.ssm(),
+        "dynamodb" => reading.dynamodb(),
+        _ => Err(reading.unknown()),
+    };
+    needs.map(|needs| needs.into_iter().collect())
+}
+
+struct Reading<'a> {
+    call: &'a Call,
+    place: &'a Place,
+}
+
+type Needs = Result<Vec<Need>, Unknown>;
+
+impl<'a> Reading<'a> {
+    fn unknown(&self) -> Unknown {
+        let Call { service, operation, .. } = self.call;
+        Unknown::Call { service: service.clone(), operation: operation.clone() }
+    }
+
+    fn lacks(&self, parameter: &'static str) -> Unknown {
+        Unknown::Parameter { operation: self.call.operation.clone(), parameter }
+    }
+
+    fn parameter(&self, name: &str) -> Option<&'a Value> {
+        self.call.parameters.get(name)
+    }
+
+    fn text(&self, name: &'static str) -> Result<&'a str, Unknown> {
+        self.parameter(name).and_then(Value::as_str).ok_or_else(|| self.lacks(name))
+    }
+
+    fn is_true(&self, name: &str) -> bool {
+        self.parameter(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// The operation's own action on one resource.
+    fn own(&self, resource: impl Into<String>) -> Vec<Need> {
+        let Call { service, operation, .. } = self.call;
+        vec![Need::new(&format!("{service}:{operation}"), resource)]
+    }
+
+    fn sts(&self) -> Needs {
+        match self.call.operation.as_str() {
+            // "No permissions are required to perform this operation."
+            "GetCallerIdentity" => Ok(Vec::new()),
+            "AssumeRole" => {
+                let role = self.text("RoleArn")?;
+                let mut needs = self.own(role);
+                if self.parameter("SourceIdentity").is_some() {
+                    needs.push(Need::new("sts:SetSourceIdentity", role));
+                }
+                let tags = ["Tags", "Tags.member.1.Key"];
+                if tags.iter().any(|name| self.parameter(name).is_some()) {
+                    needs.push(Need::new("sts:TagSession", role));
+                }
+                Ok(needs)
+            }
+            _ => Err(self.unknown()),
+        }
+    }
+
+    fn ssm(&self) -> Needs {
+        let place = self.place;
+        match self.call.operation.as_str() {
+            "GetParameter" | "GetParameterHistory" => {
+                let mut needs = self.own(place.parameter(self.text("Name")?));
+                needs.extend(self.decrypt());
+                Ok(needs)
+            }
+            // Of the path itself: `/root/*` alone does not cover `/root`.
+            "GetParametersByPath" => {
+                let mut needs = self.own(place.parameter(self.text("Path")?));
+                needs.extend(self.decrypt());
+                Ok(needs)
+            }
+            "PutParameter" => {
+                let mut needs = self.own(place.parameter(self.text("Name")?));
+                if self.parameter("Type").and_then(Value::as_str) == Some("SecureString") {
+                    // Standard parameters are encrypted by KMS itself, advanced
+                    // ones with a data key.
+                    let tier = self.parameter("Tier").and_then(Value::as_str);
+                    let standard = tier.is_none_or(|tier| tier == "Standard");
+                    let action = if standard { "kms:Encrypt" } else { "kms:GenerateDataKey" };
+                    needs.push(Need::new(action, &place.key));
+                }
+                if self.parameter("Tags").is_some() {
+                    needs.push(Need::new(
+                        "ssm:AddTagsToResource",
+                        place.parameter(self.text("Name")?),
+                    ));
+                }
+                Ok(needs)
+            }
+            "DeleteParameter" => Ok(self.own(place.parameter(self.text("Name")?))),
+            _ => Err(self.unknown()),
+        }
+    }
+
+    /// A SecureString is decrypted with its key, when that is asked for.
+    fn decrypt(&self) -> Option<Need> {
+        let secure = self.call.parameter_types.iter().any(|kind| kind == "SecureString");
+        (secure && self.is_true("WithDecryption"))
+            .then(|| Need::new("kms:Decrypt", &self.place.key))
+    }
+
+    fn dynamodb(&self) -> Needs {
+        let table = || self.text("TableName").map(|name| self.place.table(name));
+        match self.call.operation.as_str() {
+            "GetItem"
+            | "PutItem"
+            | "UpdateItem"
+            | "DeleteItem"
+            | "DescribeTable"
+            | "UpdateTimeToLive"
+            | "DescribeTimeToLive"
+            | "UpdateContinuousBackups"
+            | "DescribeContinuousBackups" => Ok(self.own(table()?)),
+            // Not of the table when it is of an index.
+            "Query" | "Scan" => {
+                let table = table()?;
+                Ok(match self.parameter("IndexName").and_then(Value::as_str) {
+                    Some(index) => self.own(format!("{table}/index/{index}")),
+                    None => self.own(table),
+                })
+            }
+            "CreateTable" | "UpdateTable" => {
+                let key =
+                    self.parameter("SSESpecification").and_then(|sse| sse.get("KMSMasterKeyId"));
+                if key.is_some() {
+                    return Err(self.lacks("SSESpecification"));
+                }
+                let mut needs = self.own(table()?);
+                if self.parameter("Tags").is_some() {
+                    needs.push(Need::new("dynamodb:TagResource", table()?));
+                }
+                Ok(needs)
+            }
+            "ListTables" => Ok(self.own("*")),
+            "BatchGetItem" | "BatchWriteItem" => {
+                let tables = self.parameter("RequestItems").and_then(Value::as_object);
+                let tables = tables.ok_or_else(|| self.lacks("RequestItems"))?;
+                Ok(tables.keys().flat_map(|name| self.own(self.place.table(name))).collect())
+            }
+            "TransactWriteItems" | "TransactGetItems" => self.transaction(),
+            _ => Err(self.unknown()),
+        }
+    }
+
+    /// A transaction has no action of its own; each member has.
+    fn transaction(&self) -> Needs {
+        let items = self.parameter("TransactItems").and_then(Value::as_array);
+        let items = items.ok_or_else(|| self.lacks("TransactItems"))?;
+        let mut needs = Vec::new();
+        for (kind, member) in items.iter().filter_map(Value::as_object).flatten() {
+            let action = match kind.as_str() {
+                "Get" => "dynamodb:GetItem",
+                "Put" => "dynamodb:PutItem",
+                "Update" => "dynamodb:UpdateItem",
+                "Delete" => "dynamodb:DeleteItem",
+                "ConditionCheck" => "dynamodb:ConditionCheckItem",
+                _ => return Err(self.lacks("TransactItems")),
+            };
+            let table = member.get("TableName").and_then(Value::as_str);
+            let table = table.ok_or_else(|| self.lacks("TableName"))?;
+            needs.push(Need::new(action, self.place.table(table)));
+        }
+        Ok(needs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn call(service: &str, operation: &str, parameters: Value) -> Call {
+        Call {
+            at: String::new(),
+            service: service.into(),
+            operation: operation.into(),
+            parameters,
+            access_key_id: None,
+            region: None,
+            status: Some(200),
+            fault: None,
+            parameter_types: Vec::new(),
+            start_us: 0,
+            end_us: 1,
+        }
+    }
+
+    fn place() -> Place {
+        Place {
+            partition: "aws".into(),
+            region: "eu-west-1".into(),
+            account: "111122223333".into(),
+            key: "arn:aws:kms:eu-west-1:111122223333:key/k".into(),
+        }
+    }
+
+    fn needed(call: &Call) -> Vec<String> {
+        let needs = needs(call, &place()).unwrap();
+        needs.into_iter().map(|need| format!("{} {}", need.action, need.resource)).collect()
+    }
+
+    const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/t";
+
+    #[test]
+    fn assuming_a_role_needs_an_action_for_each_stamp() {
+        let role = "arn:aws:iam::111122223333:role/R";
+        let plain = call("sts", "AssumeRole", json!({ "RoleArn": role }));
+        assert_eq!(needed(&plain), [format!("sts:AssumeRole {role}")]);
+        let stamped = json!({
+            "RoleArn": role, "SourceIdentity": "s", "Tags.member.1.Key": "k",
+            "Tags.member.1.Value": "v",
+        });
+        assert_eq!(
+            needed(&call("sts", "AssumeRole", stamped)),
+            ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]
+                .map(|action| format!("{action} {role}"))
+        );
+        assert!(needed(&call("sts", "GetCallerIdentity", json!({}))).is_empty());
+    }
+
+    #[test]
+    fn a_parameter_needs_its_key_only_when_it_is_decrypted() {
+        let arn = "arn:aws:ssm:eu-west-1:111122223333:parameter/sentinel/policies/main";
+        let name = "/sentinel/policies/main:3";
+        let mut get = call("ssm", "GetParameter", json!({ "Name": name, "WithDecryption": true }));
+        assert_eq!(needed(&get), [format!("ssm:GetParameter {arn}")]);
+        get.parameter_types = vec!["SecureString".into()];
+        let key = place().key;
+        assert_eq!(needed(&get), [format!("kms:Decrypt {key}"), format!("ssm:GetParameter {arn}")]);
+        get.parameters = json!({ "Name": arn });
+        assert_eq!(needed(&get), [format!("ssm:GetParameter {arn}")]);
+        let path = call("ssm", "GetParametersByPath", json!({ "Path": "/sentinel/policies" }));
+        assert_eq!(
+            needed(&path),
+            ["ssm:GetParametersByPath \
+              arn:aws:ssm:eu-west-1:111122223333:parameter/sentinel/policies"]
+        );
+    }
+
+    #[test]
+    fn a_query_is_of_the_table_or_of_its_index() {
+        let of = |parameters| needed(&call("dynamodb", "Query", parameters));
+        assert_eq!(of(json!({ "TableName": "t" })), [format!("dynamodb:Query {TABLE}")]);
+        assert_eq!(of(json!({ "TableName": TABLE })), [format!("dynamodb:Query {TABLE}")]);
+        assert_eq!(
+            of(json!({ "TableName": "t", "IndexName": "by-shard" })),
+            [format!("dynamodb:Query {TABLE}/index/by-shard")]
+        );
+    }
+
+    #[test]
+    fn a_transaction_needs_what_its_members_need() {
+        let items = json!({ "TransactItems": [
+            { "Put": { "TableName": "t" } },
+            { "ConditionCheck": { "TableName": "t" } },
+            { "Update": { "TableName": "u" } },
+        ] });
+        let other = TABLE.replace("table/t", "table/u");
+        assert_eq!(
+            needed(&call("dynamodb", "TransactWriteItems", items)),
+            [
+                format!("dynamodb:ConditionCheckItem {TABLE}"),
+                format!("dynamodb:PutItem {TABLE}"),
+                format!("dynamodb:UpdateItem {other}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error() {
+        for unknown in [
+            call("s3", "GET /", Value::Null),
+            call("sts", "GetSessionToken", json!({})),
+            call("ssm", "DescribeParameters", json!({})),
+            call("dynamodb", "ExecuteStatement", json!({})),
+            call("dynamodb", "GetItem", json!({})),
+            call("dynamodb", "TransactWriteItems", json!({ "TransactItems": [{ "Drop": {} }] })),
+        ] {
+            assert!(needs(&unknown, &place()).is_err(), "{unknown:?}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Answers that the proxy makes up: errors in each service's own shape, and
+//! lies.
+//!
+//! - <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
+//! - <https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html>
+//! - <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
+
+use std::io;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::fault::Lie;
+use super::protocol::{Asked, Protocol};
+use crate::server::{Body, whole};
+
+const ID: &str = "00000000-0000-4000-8000-000000000000";
+
+/// An answer that is there already.
+#[derive(Clone, Debug)]
+pub(super) struct Whole {
+    pub(super) status: u16,
+    pub(super) headers: hyper::HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Whole {
+    fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut headers = hyper::HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self { status, headers, body: body.into() }
+    }
+
+    /// The answer with another body, of which the old headers say nothing:
+    /// not its length, not its checksum (DynamoDB's is `x-amz-crc32`).
+    fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.headers.remove(CONTENT_LENGTH);
+        self.headers.remove("x-amz-crc32");
+        Self { body: body.into(), ..self }
+    }
+
+    pub(super) fn into_response(self) -> Response<Body> {
+        let body = whole(self.body);
+        head(self.status, self.headers, body)
+    }
+
+    /// The status and headers, with a body of their own.
+    pub(super) fn with_stream(self, body: Body) -> Response<Body> {
+        head(self.status, self.headers, body)
+    }
+}
+
+fn head(status: u16, headers: hyper::HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.headers_mut() = headers;
+    response
+}
+
+/// How a service says that there are too many requests.
+pub(super) fn throttled(asked: &Asked) -> Whole {
+    let code = match asked.service.as_str() {
+        "dynamodb" => "ProvisionedThroughputExceededException",
+        "sts" | "iam" => "Throttling",
+        _ => "ThrottlingException",
+    };
+    error(asked, 400, code, "Rate exceeded")
+}
+
+/// How a service says no.
+pub(super) fn refused(asked: &Asked) -> Whole {
+    let (status, code) = match Protocol::of(&asked.service) {
+        Protocol::Json => (400, "AccessDeniedException"),
+        Protocol::Query => (403, "AccessDenied"),
+    };
+    let Asked { service, operation, .. } = asked;
+    let message = format!("User is not authorized to perform: {service}:{operation}");
+    error(asked, status, code, &message)
+}
+
+/// An error in the service's own shape.
+pub(super) fn error(asked: &Asked, status: u16, code: &str, message: &str) -> Whole {
+    match Protocol::of(&asked.service) {
+        Protocol::Json => {
+            let namespace = match asked.service.as_str() {
+                "dynamodb" => "com.amazonaws.dynamodb.v20120810#",
+                _ => "",
+            };
+            let body = json!({ "__type": format!("{namespace}{code}"), "message": message });
+            let content_type = match asked.service.as_str() {
+                "dynamodb" => "application/x-amz-json-1.0",
+                _ => "application/x-amz-json-1.1",
+            };
+            Whole::new(status, content_type, body.to_string())
+        }
+        Protocol::Query => {
+            let body = format!(
+                "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>\
+                 <Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+                 <RequestId>{ID}</RequestId></ErrorResponse>"
+            );
+            Whole::new(status, "text/xml", body)
+        }
+    }
+}
+
+/// 500, 503 and their like, from something that is not the service.
+pub(super) fn unavailable(status: u16) -> Whole {
+    Whole::new(status, "text/plain", "no healthy upstream")
+}
+
+/// The proxy itself could not do it.
+pub(super) fn no_answer(why: &str) -> Whole {
+    Whole::new(502, "text/plain", format!("the proxy: {why}"))
+}
+
+/// What is told instead of the truth; `another` is a true answer to another
+/// request.
+pub(super) fn lie(
+    lie: &Lie,
+    asked: &Asked,
+    truth: Whole,
+    another: Option<Whole>,
+) -> Response<Body> {
+    let body = match lie {
+        Lie::Malformed => Bytes::from_static(b"{\"Item\": <Credentials"),
+        Lie::Halved => half(&truth.body),
+        Lie::Truncated => {
+            let mut truth = truth;
+            let length = HeaderValue::from(truth.body.len());
+            truth.headers.insert(CONTENT_LENGTH, length);
+            let part = half(&truth.body);
+            return truth.with_stream(broken_off(part));
+        }
+        Lie::WrongTypes => match Protocol::of(&asked.service) {
+            Protocol::Json => {
+                let value = serde_json::from_slice(&truth.body).unwrap_or(Value::Null);
+                Bytes::from(other_types(value).to_string())
+            }
+            Protocol::Query => Bytes::from(other_elements(&truth.body)),
+        },
+        Lie::Empty => match Protocol::of(&asked.service) {
+            Protocol::Json => Bytes::from_static(b"{}"),
+            Protocol::Query => {
+                let operation = &asked.operation;
+                Bytes::from(format!(
+                    "<{operation}Response><{operation}Result/></{operation}Response>"
+                ))
+            }
+        },
+        Lie::Html => {
+            let page = "<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>";
+            return Whole::new(200, "text/html", page).into_response();
+        }
+        Lie::Another => match another {
+            Some(another) => return another.into_response(),
+            None => return no_answer("there is no other answer to give").into_response(),
+        },
+        Lie::Edited(edit) => Bytes::from(edit(&String::from_utf8_lossy(&truth.body))),
+    };
+    Whole { status: 200, ..truth.with_body(body) }.into_response()
+}
+
+/// The first half.
+fn half(body: &Bytes) -> Bytes {
+    body.slice(..body.len() / 2)
+}
+
+/// Some bytes, then the end of the connection.
+pub(super) fn broken_off(part: Bytes) -> Body {
+    let frames = futures_util::stream::unfold(Some(part), |part| async move {
+        match part {
+            Some(part) => Some((Ok(Frame::data(part)), None)),
+            None => {
+                // So that what came before has left the machine.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Some((Err(io::ErrorKind::BrokenPipe.into()), None))
+            }
+        }
+    });
+    StreamBody::new(frames).boxed_unsync()
+}
+
+/// A body that never comes.
+pub(super) fn never() -> Body {
+    StreamBody::new(futures_util::stream::pending::<io::Result<Frame<Bytes>>>()).boxed_unsync()
+}
+
+/// Every text a number, every number a text; the structure stays.
+fn other_types(value: Value) -> Value {
+    match value {
+        Value::String(_) => json!(7),
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::Bool(truth) => Value::String(truth.to_string()),
+        Value::Null => json!([]),
+        Value::Array(items) => items.into_iter().map(other_types).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, other_types(value))).collect()
+        }
+    }
+}
+
+/// Every text of XML inside an element of its own.
+fn other_elements(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let mut wrapped = String::new();
+    for part in text.split_inclusive('>') {
+        match part.split_once('<') {
+            Some((text, tag)) if !text.trim().is_empty() => {
+                wrapped.push_str(&format!("<Wrong>{text}</Wrong><{tag}"));
+            }
+            Some(_) | None => wrapped.push_str(part),
+        }
+    }
+    wrapped
+}
