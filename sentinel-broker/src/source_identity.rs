@@ -64,6 +64,13 @@ impl SourceIdentityFormat {
         self.join(caller, "????????")
     }
 
+    /// The pattern, for IAM's `StringLike`, of all source identities there are.
+    #[must_use]
+    pub fn of_everybody(&self) -> String {
+        let Self { separator } = self;
+        format!("sentinel{separator}*")
+    }
+
     /// Whether a session name is one that we stamp on credentials. Whoever signs
     /// with credentials that were vended would otherwise be somebody else than
     /// the one they were vended to: with a gate, and quotas, of their own.

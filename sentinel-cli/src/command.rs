@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use crate::client::{self, credentials, sessions};
 use crate::screen::{Color, Format, Screen};
 use crate::{Failure, Outcome};
-use crate::{demo, dev, manual, policy};
+use crate::{bootstrap, demo, dev, iam, manual, policy};
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{} (zone data {})", env!("CARGO_PKG_VERSION"), chrono_tz::IANA_TZDB_VERSION)
@@ -57,6 +57,8 @@ enum Command {
     Profiles(client::profiles::Arguments),
     Sessions(sessions::Arguments),
     Policy(policy::Arguments),
+    Iam(iam::command::Arguments),
+    Bootstrap(bootstrap::Arguments),
     Completions(manual::Completions),
     Man(manual::Man),
 }
@@ -80,6 +82,8 @@ impl Cli {
             Command::Dev(arguments) => dev::run(&arguments, screen),
             Command::Demo(arguments) => demo::run(&arguments, screen),
             Command::Policy(arguments) => policy::run(&arguments, screen),
+            Command::Bootstrap(arguments) => bootstrap::run(&arguments, screen),
+            Command::Iam(arguments) => iam::command::run(&arguments, screen),
             Command::Credentials(arguments) => credentials::run(&arguments, screen),
             Command::Whoami(arguments) => client::whoami::run(&arguments, screen),
             Command::Profiles(arguments) => client::profiles::run(&arguments, screen),

@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
+mod bootstrap;
 mod client;
 mod command;
 mod demo;
 mod dev;
 mod diagnostics;
+pub mod iam;
 mod manual;
 mod outcome;
 mod outlet;

@@ -42,39 +42,48 @@ impl Ambient {
     pub(crate) async fn load(profile: Option<&str>, endpoint: &Endpoint) -> Result<Self, Failure> {
         refuse_own_profile(profile).await?;
         let region = region(profile, endpoint).await;
-        // SSO and roles ask AWS for credentials, in the region of the profile.
-        let config = ProviderConfig::without_region()
-            .with_http_client(http::for_providers())
-            .with_region(Some(Region::new(region.clone())));
-        let mut from_profile = ProfileFileCredentialsProvider::builder().configure(&config);
-        let found = match profile {
-            Some(name) => {
-                from_profile = from_profile.profile_name(name);
-                from_profile.build().provide_credentials().await
-            }
-            None => {
-                CredentialsProviderChain::first_try(
-                    "Environment",
-                    EnvironmentVariableCredentialsProvider::new(),
-                )
-                .or_else("Profile", from_profile.build())
-                .or_else(
-                    "WebIdentityToken",
-                    WebIdentityTokenCredentialsProvider::builder().configure(&config).build(),
-                )
-                .or_else("Container", EcsCredentialsProvider::builder().configure(&config).build())
-                .provide_credentials()
-                .await
-            }
-        };
-        match found {
-            Ok(credentials) => Ok(Self { credentials, region }),
-            Err(CredentialsError::CredentialsNotLoaded(_)) => Err(Failure::undone(
-                "no AWS credentials to sign with: log in (`aws sso login`), set AWS_PROFILE or \
-                 AWS_ACCESS_KEY_ID, or give `--aws-profile NAME`",
-            )),
-            Err(error) => Err(Failure::because("cannot get AWS credentials to sign with", error)),
+        let credentials = credentials(profile, &region).await?;
+        Ok(Self { credentials, region })
+    }
+}
+
+/// The ambient credentials, or those of that profile.
+pub(crate) async fn credentials(
+    profile: Option<&str>,
+    region: &str,
+) -> Result<Credentials, Failure> {
+    // SSO and roles ask AWS for credentials, in the region of the profile.
+    let config = ProviderConfig::without_region()
+        .with_http_client(http::for_providers())
+        .with_region(Some(Region::new(region.to_owned())));
+    let mut from_profile = ProfileFileCredentialsProvider::builder().configure(&config);
+    let found = match profile {
+        Some(name) => {
+            from_profile = from_profile.profile_name(name);
+            from_profile.build().provide_credentials().await
         }
+        None => {
+            CredentialsProviderChain::first_try(
+                "Environment",
+                EnvironmentVariableCredentialsProvider::new(),
+            )
+            .or_else("Profile", from_profile.build())
+            .or_else(
+                "WebIdentityToken",
+                WebIdentityTokenCredentialsProvider::builder().configure(&config).build(),
+            )
+            .or_else("Container", EcsCredentialsProvider::builder().configure(&config).build())
+            .provide_credentials()
+            .await
+        }
+    };
+    match found {
+        Ok(credentials) => Ok(credentials),
+        Err(CredentialsError::CredentialsNotLoaded(_)) => Err(Failure::undone(
+            "no AWS credentials to sign with: log in (`aws sso login`), set AWS_PROFILE or \
+             AWS_ACCESS_KEY_ID, or give `--aws-profile NAME`",
+        )),
+        Err(error) => Err(Failure::because("cannot get AWS credentials to sign with", error)),
     }
 }
 
@@ -84,22 +93,24 @@ async fn region(profile: Option<&str>, endpoint: &Endpoint) -> String {
     if let Some(region) = endpoint.region() {
         return region.to_owned();
     }
+    configured_region(profile).await.unwrap_or_else(|| "us-east-1".to_owned())
+}
+
+/// The environment's region, else the profile's.
+pub(crate) async fn configured_region(profile: Option<&str>) -> Option<String> {
     if let Some(region) = EnvironmentVariableRegionProvider::new().region().await {
-        return region.as_ref().to_owned();
+        return Some(region.as_ref().to_owned());
     }
     let mut from_profile = ProfileFileRegionProvider::builder();
     if let Some(name) = profile {
         from_profile = from_profile.profile_name(name);
     }
-    match from_profile.build().region().await {
-        Some(region) => region.as_ref().to_owned(),
-        None => "us-east-1".to_owned(),
-    }
+    from_profile.build().region().await.map(|region| region.as_ref().to_owned())
 }
 
 /// A profile whose `credential_process` is this very command would run it
 /// without end: with AWS_PROFILE set, the process inherits it.
-async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Failure> {
+pub(crate) async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Failure> {
     let from_environment = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if profile.is_none() && from_environment("AWS_ACCESS_KEY_ID") {
         return Ok(());

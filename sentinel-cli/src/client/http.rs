@@ -28,8 +28,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
-/// The HTTPS client that the AWS providers of credentials use.
-pub(super) fn for_providers() -> SharedHttpClient {
+/// The HTTPS client that the AWS clients and providers of credentials use.
+pub(crate) fn for_providers() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 

@@ -1,7 +1,7 @@
 //! The client of a TVM: signs with the caller's own AWS credentials, asks, and
 //! shows the answer. It decides nothing; the TVM does.
 
-mod ambient;
+pub(crate) mod ambient;
 mod cache;
 pub(crate) mod credentials;
 pub(crate) mod deny_policy;

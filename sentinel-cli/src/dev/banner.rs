@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::identities::Identity;
 use crate::Failure;
+use crate::account::Caller;
 use crate::screen::paint;
 
 /// The server is ready.
@@ -17,6 +18,9 @@ pub(super) struct Ready {
     pub(super) credentials_file: PathBuf,
     #[serde(serialize_with = "listed")]
     pub(super) identities: Vec<Identity>,
+    /// By whom real credentials are issued; none when they are this server's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) issuer: Option<Caller>,
 }
 
 fn listed<S: serde::Serializer>(identities: &[Identity], serializer: S) -> Result<S::Ok, S::Error> {
@@ -38,7 +42,7 @@ impl Ready {
 
     /// For people.
     pub(super) fn human(&self, policies: &Path, color: bool) -> String {
-        let Self { url, credentials_file, identities } = self;
+        let Self { url, credentials_file, identities, issuer } = self;
         let head = |text: &str| paint(color, AnsiColor::Green, text);
         let first = identities.first().map(|identity| identity.name.as_str()).unwrap_or("NAME");
         let width = identities.iter().map(|identity| identity.name.len()).max().unwrap_or(0);
@@ -46,9 +50,11 @@ impl Ready {
             .iter()
             .map(|Identity { name, arn, .. }| format!("  {name:<width$}  {arn}\n"))
             .collect();
+        let issuer = issuer.as_ref().map(issued_by).unwrap_or_default();
         format!(
             "{ready} {url}\n\
              policies: {policies} (a change is in force within a second)\n\
+             {issuer}\
              \n{who}\n{callers}\
              \n{how}\n  \
              export AWS_SHARED_CREDENTIALS_FILE={credentials}\n  \
@@ -76,6 +82,20 @@ impl Ready {
     }
 }
 
+/// Whose real credentials it gives out, and what bounds them.
+fn issued_by(caller: &Caller) -> String {
+    let Caller { account, arn } = caller;
+    let bound = if caller.is_role_session() {
+        "\n  a role's session: what it assumes lasts an hour at most, and a source identity that it \
+         has already cannot be set anew"
+    } else {
+        ""
+    };
+    format!(
+        "credentials: real ones, from STS, for roles of account {account} that trust\n  {arn}{bound}\n"
+    )
+}
+
 /// A word of a POSIX shell, quoted where it must be.
 fn shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%=".contains(c);
@@ -83,5 +103,24 @@ fn shell(text: &str) -> String {
         text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sentinel_store::AccountId;
+
+    use super::*;
+
+    #[test]
+    fn the_hour_of_role_chaining_is_told_where_it_bounds() {
+        let told = |arn: &str| {
+            let account = AccountId::parse("111122223333").unwrap();
+            issued_by(&Caller { account, arn: arn.to_owned() })
+        };
+        assert!(
+            told("arn:aws:sts::111122223333:assumed-role/Admin/me").contains("an hour at most")
+        );
+        assert!(!told("arn:aws:iam::111122223333:user/me").contains("hour"));
     }
 }

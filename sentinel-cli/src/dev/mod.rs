@@ -29,6 +29,7 @@ use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::account::{self, Ambience};
 use crate::outlet::Outlet;
 use crate::screen::Screen;
 use crate::{Failure, Outcome, diagnostics};
@@ -48,6 +49,7 @@ Examples:
   sentinel dev
   sentinel dev --policies policies --data .sentinel
   sentinel dev --listen 127.0.0.1:0 --format json
+  sentinel dev --issuer sts --policies policies --aws-profile sandbox
 
 Routes: / /profiles /sessions … (the TVM), /sts (GetCallerIdentity for vended
 credentials), /downstream/* (an API behind the authorizer).")]
@@ -71,6 +73,8 @@ pub(crate) struct Arguments {
     /// Where credentials come from
     #[arg(long, value_enum, default_value_t)]
     issuer: Issuer,
+    #[command(flatten)]
+    ambience: Ambience,
 }
 
 /// Where credentials come from.
@@ -79,6 +83,8 @@ enum Issuer {
     /// This process: good at its own /sts alone
     #[default]
     Local,
+    /// AWS: real credentials of real roles, by the ambient AWS credentials
+    Sts,
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
@@ -117,9 +123,14 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         None => data.example_policies()?,
     };
     let mut stdout = Outlet::stdout().map_err(Failure::output)?;
-    let system = match arguments.issuer {
-        Issuer::Local => system::build(&data, identities, policies, stdout.clone())?,
+    let real = match arguments.issuer {
+        Issuer::Local => None,
+        Issuer::Sts => {
+            let config = arguments.ambience.open().await?;
+            Some((account::caller(&config).await?, config))
+        }
     };
+    let system = system::build(&data, identities, policies, stdout.clone(), real.as_ref())?;
     // Before anybody is told that it is ready.
     let listening =
         |error| Failure::because(format!("cannot listen on {}", arguments.listen), error);
@@ -131,6 +142,7 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         url: format!("http://{address}"),
         credentials_file: system.credentials_file,
         identities: system.identities,
+        issuer: real.map(|(caller, _)| caller),
     };
     let ready = if screen.is_json() {
         ready.line()?

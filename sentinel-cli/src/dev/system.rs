@@ -5,20 +5,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use chrono::{TimeDelta, Utc};
 use sentinel_authorizer::{Authorizer, ResponseFormat};
-use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
+use sentinel_broker::{Broker, Home, Issuer, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::{
     AccountId, AuditSink, Causes, Clock, FolderPolicies, JsonLines, PolicyPath, RedbSessions,
     SystemClock,
 };
-use sentinel_tvm::Tvm;
+use sentinel_tvm::{StsIssuer, Tvm};
 
 use super::callers::Callers;
 use super::data::Data;
 use super::gateway::Gateway;
 use super::identities::{ACCOUNT, Identity};
 use crate::Failure;
+use crate::account::Caller;
 use crate::outlet::Outlet;
 
 /// Half of the second within which a change of a policy must be in force.
@@ -43,14 +45,28 @@ pub(super) fn build(
     identities: Vec<Identity>,
     policies: PathBuf,
     stdout: Outlet,
+    real: Option<&(Caller, SdkConfig)>,
 ) -> Result<System, Failure> {
-    let account = AccountId::parse(ACCOUNT)
-        .map_err(|error| Failure::because("the account of this server", error))?;
-    let home = Home { partition: "aws".to_owned(), account: account.clone() };
+    let home = match real {
+        Some((caller, _)) => {
+            Home { partition: caller.partition().to_owned(), account: caller.account.clone() }
+        }
+        None => Home {
+            partition: "aws".to_owned(),
+            account: AccountId::parse(ACCOUNT)
+                .map_err(|error| Failure::because("the account of this server", error))?,
+        },
+    };
+    let account = home.account.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random = Arc::new(OsRandom);
     let sink: Arc<dyn AuditSink> = Arc::new(JsonLines::new(stdout));
-    let issuer = Arc::new(LocalIssuer::new(data.issuer_key()?, Arc::clone(&clock), random.clone()));
+    // With another issuer it recognises what it has issued before, at /sts.
+    let local = Arc::new(LocalIssuer::new(data.issuer_key()?, Arc::clone(&clock), random.clone()));
+    let issuer: Arc<dyn Issuer> = match real {
+        Some((_, config)) => Arc::new(StsIssuer::new(config)),
+        None => local.clone(),
+    };
     let sessions = RedbSessions::open(&data.database()).map_err(|error| {
         Failure::because(
             format!(
@@ -65,7 +81,7 @@ pub(super) fn build(
         .map(|identity| data.access_key(&identity).map(|key| (identity, key)))
         .collect::<Result<Vec<_>, Failure>>()?;
     let credentials_file = data.write_credentials(&keys)?;
-    let callers = Callers::new(data, &keys, Arc::clone(&issuer))?;
+    let callers = Callers::new(data, &keys, local)?;
 
     let root = PolicyPath::new("/sentinel/policies");
     let mut settings = Settings::new(root.join("main"));

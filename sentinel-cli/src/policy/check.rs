@@ -43,7 +43,7 @@ pub(super) struct Finding<'a> {
 }
 
 impl<'a> Finding<'a> {
-    fn new(file: &'a str, diagnostic: &'a Diagnostic) -> Self {
+    pub(super) fn new(file: &'a str, diagnostic: &'a Diagnostic) -> Self {
         let Diagnostic { severity, code, message, help, span } = diagnostic;
         Self {
             file,

@@ -1,4 +1,5 @@
-//! `sentinel policy`: asks policies, on this machine and of nobody else.
+//! `sentinel policy`: asks policies, on this machine and of nobody else; and
+//! stores them in AWS ([`stored`]).
 
 mod check;
 mod eval;
@@ -7,13 +8,18 @@ mod question;
 mod requests;
 mod sarif;
 mod source;
+mod stored;
+pub(crate) mod usable;
+
+pub(crate) use source::Source;
+pub(crate) use stored::{Found, Place, Stores};
 
 use clap::{Args, Subcommand};
 
 use crate::screen::{Format, Screen};
 use crate::{Failure, Outcome};
 
-/// Check policies, and ask them.
+/// Check policies, ask them, and store them in AWS.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -25,6 +31,8 @@ enum Command {
     Check(check::Arguments),
     Eval(eval::Arguments),
     Explain(explain::Arguments),
+    #[command(flatten)]
+    Stored(stored::Command),
 }
 
 impl Arguments {
@@ -32,7 +40,7 @@ impl Arguments {
     pub(crate) fn takes(&self, format: Format) -> bool {
         match (&self.command, format) {
             (Command::Check(_), Format::Sarif) => true,
-            (Command::Eval(_) | Command::Explain(_), Format::Sarif) => false,
+            (Command::Eval(_) | Command::Explain(_) | Command::Stored(_), Format::Sarif) => false,
             (_, Format::Human | Format::Json) => true,
         }
     }
@@ -43,5 +51,6 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         Command::Check(arguments) => check::run(arguments, screen),
         Command::Eval(arguments) => eval::run(arguments, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
+        Command::Stored(command) => stored::run(command, screen),
     }
 }

@@ -11,15 +11,15 @@ use crate::screen::Screen;
 
 /// The text of a document, and what its file is called.
 #[derive(Debug)]
-pub(super) struct Source {
-    pub(super) name: String,
-    pub(super) text: Vec<u8>,
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) text: Vec<u8>,
 }
 
 impl Source {
     /// Reads a file; `-` is stdin. One byte more than a document may have shows
     /// that it is too large.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let bound = Limits::default().max_bytes.saturating_add(1) as u64;
         let name = path.display().to_string();
         let mut text = Vec::new();

@@ -1,0 +1,114 @@
+//! The AWS account that administrators work on: whose credentials, which region,
+//! what is deployed there. What is done with it is elsewhere.
+
+mod deployment;
+mod refused;
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use clap::Args;
+use sentinel_store::AccountId;
+use serde::Serialize;
+
+use crate::Failure;
+use crate::client::{ambient, http};
+pub(crate) use deployment::{Parts, Policies, partition_of};
+pub(crate) use refused::{because_aws, because_store};
+
+/// People wait for these answers, and no request hangs on them: longer than in
+/// the functions.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(40);
+const ATTEMPTS: u32 = 5;
+
+/// Whose credentials, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Ambience {
+    /// Profile of the AWS configuration whose credentials are used, instead of
+    /// the ambient ones
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    aws_profile: Option<String>,
+    /// Region (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)
+    #[arg(long, help_heading = "AWS", value_parser = deployment::region)]
+    pub(crate) region: Option<String>,
+}
+
+/// Who asks, as AWS says.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Caller {
+    pub(crate) account: AccountId,
+    pub(crate) arn: String,
+}
+
+impl Caller {
+    /// `aws`, `aws-cn`, …
+    pub(crate) fn partition(&self) -> &str {
+        self.arn.split(':').nth(1).unwrap_or("aws")
+    }
+
+    /// Whether it is a session of a role, so that what it assumes lasts an hour
+    /// at most.
+    pub(crate) fn is_role_session(&self) -> bool {
+        self.arn.split(':').nth(5).is_some_and(|rest| rest.starts_with("assumed-role/"))
+    }
+}
+
+impl Ambience {
+    /// The configuration of AWS clients: credentials as the AWS SDKs find them
+    /// (but never the metadata service's), end points and all else as they do.
+    pub(crate) async fn open(&self) -> Result<SdkConfig, Failure> {
+        let profile = self.aws_profile.as_deref();
+        ambient::refuse_own_profile(profile).await?;
+        let region = match &self.region {
+            Some(region) => region.clone(),
+            None => self.configured_region().await?,
+        };
+        let credentials = ambient::credentials(profile, &region).await?;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(credentials)
+            .http_client(http::for_providers())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(OPERATION_TIMEOUT)
+                    .build(),
+            )
+            // Answers are small: a slow one is dealt with by time-outs.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        if let Some(name) = profile {
+            loader = loader.profile_name(name);
+        }
+        Ok(loader.load().await)
+    }
+
+    /// The region that is given, or configured.
+    pub(crate) async fn configured_region(&self) -> Result<String, Failure> {
+        if let Some(region) = &self.region {
+            return Ok(region.clone());
+        }
+        ambient::configured_region(self.aws_profile.as_deref()).await.ok_or_else(|| {
+            Failure::Usage("no region is named: set AWS_REGION or give `--region`".to_owned())
+        })
+    }
+}
+
+/// Asks AWS who asks. That needs no permission.
+pub(crate) async fn caller(config: &SdkConfig) -> Result<Caller, Failure> {
+    let asked = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    let said = asked.map_err(|error| {
+        because_aws("cannot ask AWS who you are", "sts:GetCallerIdentity", error)
+    })?;
+    let account = said.account().and_then(|text| AccountId::parse(text).ok());
+    match (account, said.arn()) {
+        (Some(account), Some(arn)) => Ok(Caller { account, arn: arn.to_owned() }),
+        _ => Err(Failure::undone("AWS does not say who you are: is this its end point?")),
+    }
+}

@@ -1,0 +1,80 @@
+//! What to do next when AWS, or a store there, says no.
+
+use std::error::Error;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use sentinel_store::{Causes, StoreError};
+
+use crate::Failure;
+
+const GRANTED_BY: &str = "all that is needed is in `sentinel iam administrator`";
+const LOG_IN: &str = "the AWS credentials are not good, or not good any more: log in again \
+                      (`aws sso login`), or choose others with `--aws-profile NAME`";
+
+/// A call to AWS failed: what could not be done, and the action that it needs.
+pub(crate) fn because_aws<E>(what: &str, action: &str, error: SdkError<E>) -> Failure
+where
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let code = error.as_service_error().and_then(|service| service.code()).unwrap_or_default();
+    let message = error.as_service_error().and_then(|service| service.message());
+    let message = message.unwrap_or(code).to_owned();
+    match hint(code) {
+        Some(Hint::Forbidden) => {
+            Failure::undone(format!("{what}: AWS refuses `{action}` ({message}); {GRANTED_BY}"))
+        }
+        Some(Hint::Credentials) => Failure::undone(format!("{what}: {LOG_IN} ({message})")),
+        None if !message.is_empty() => Failure::undone(format!("{what}: {code}: {message}")),
+        None => Failure::undone(format!(
+            "{what}: AWS cannot be reached, or does not answer: {}",
+            DisplayErrorContext(error)
+        )),
+    }
+}
+
+/// A store failed: what could not be done.
+pub(crate) fn because_store(what: impl Into<String>, error: StoreError) -> Failure {
+    let what = what.into();
+    let text = Causes(&error).to_string();
+    let found = ["AccessDenied", "UnrecognizedClient", "InvalidClientTokenId", "ExpiredToken"]
+        .into_iter()
+        .chain(["SignatureDoesNotMatch", "InvalidSignature", "not authorized"])
+        .find(|code| text.contains(code));
+    let next = match (&error, found) {
+        (StoreError::Refused(_), Some("AccessDenied" | "not authorized")) => GRANTED_BY,
+        (StoreError::Refused(_), Some(_)) => LOG_IN,
+        (StoreError::Refused(_), None)
+        | (StoreError::NotFound | StoreError::Conflict | StoreError::Corrupt(_), _) => "",
+        (StoreError::Throttled(_) | StoreError::Unavailable(_), _) => "try again in a moment",
+    };
+    let next = if next.is_empty() { String::new() } else { format!("; {next}") };
+    Failure::undone(format!("{what}: {text}{next}"))
+}
+
+enum Hint {
+    Forbidden,
+    Credentials,
+}
+
+fn hint(code: &str) -> Option<Hint> {
+    let forbidden = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"];
+    let credentials = [
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "SignatureDoesNotMatch",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "IncompleteSignature",
+    ];
+    if forbidden.contains(&code) {
+        Some(Hint::Forbidden)
+    } else if credentials.contains(&code) {
+        Some(Hint::Credentials)
+    } else {
+        None
+    }
+}

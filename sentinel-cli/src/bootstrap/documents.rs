@@ -1,0 +1,172 @@
+//! Policies from files: all of them checked before anything is written, and none
+//! written over what is there.
+
+use std::path::{Path, PathBuf};
+
+use sentinel_store::{PolicyPath, PolicyText, ProfileName, StoreError};
+
+use super::report::{State, Step};
+use crate::Failure;
+use crate::account::{Policies, because_store};
+use crate::policy::{Found, Place, Source, Stores, usable};
+use crate::screen::Screen;
+
+/// A document that checks.
+#[derive(Debug)]
+pub(super) struct Document {
+    source: Source,
+    pub(super) path: PolicyPath,
+    place: Place,
+}
+
+/// Reads and checks the documents of a folder; none when one does not check,
+/// which is said then.
+pub(super) fn read(
+    folder: &Path,
+    profiles: &[ProfileName],
+    policies: &Policies,
+    screen: &Screen,
+) -> Result<Option<Vec<Document>>, Failure> {
+    let mut documents = Vec::new();
+    let mut all_check = true;
+    for (name, file) in files(folder, profiles, screen)? {
+        let source = Source::read(&file)?;
+        let path = policies.path(&name);
+        if let Err(diagnostics) = usable::check(&source.text, &path, &policies.main()) {
+            let rendered = diagnostics.render(&source.name, &source.text, screen.colors_err());
+            screen.note(rendered.trim_end());
+            all_check = false;
+            continue;
+        }
+        let bytes = source.text.len();
+        let place = if bytes <= usable::SSM_HOLDS { Place::Ssm } else { Place::Table };
+        if place == Place::Table && policies.policy_table.is_none() {
+            return Err(Failure::undone(format!(
+                "`{}` has {bytes} bytes, and a parameter holds {}: name a table for it, as in \
+                 `--policy-table sentinel-policies`",
+                source.name,
+                usable::SSM_HOLDS
+            )));
+        }
+        documents.push(Document { source, path, place });
+    }
+    if !all_check {
+        screen.warn("nothing was written: mend these files first");
+        return Ok(None);
+    }
+    Ok(Some(documents))
+}
+
+/// The names of the documents, and their files.
+fn files(
+    folder: &Path,
+    profiles: &[ProfileName],
+    screen: &Screen,
+) -> Result<Vec<(String, PathBuf)>, Failure> {
+    if !profiles.is_empty() {
+        let mut names: Vec<_> = profiles.iter().map(ProfileName::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        let file = |name: &str| (name.to_owned(), folder.join(format!("{name}.yaml")));
+        return Ok(names.into_iter().map(file).collect());
+    }
+    if !folder.exists() {
+        screen.warn(&format!(
+            "there is no folder `{}`, so no policies: give `--policies DIR`, or `sentinel policy push` \
+             them later",
+            folder.display()
+        ));
+        return Ok(Vec::new());
+    }
+    let failed =
+        |error| Failure::because(format!("cannot read the folder `{}`", folder.display()), error);
+    let mut found = Vec::new();
+    for entry in folder.read_dir().map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        if file.extension().is_none_or(|ending| ending != "yaml") || !file.is_file() {
+            continue;
+        }
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        // Its suites lie beside a policy.
+        if stem.ends_with(".test") {
+            continue;
+        }
+        let name = ProfileName::parse(stem).map_err(|_| {
+            Failure::undone(format!(
+                "`{}` names no document: a name is 1 to 64 of `A-Z a-z 0-9 . _ -`, a letter or \
+                 digit first",
+                file.display()
+            ))
+        })?;
+        found.push((name.as_str().to_owned(), file));
+    }
+    found.sort();
+    if found.is_empty() {
+        screen.warn(&format!("there is no .yaml file in `{}`, so no policies", folder.display()));
+    }
+    Ok(found)
+}
+
+impl Document {
+    /// Sees to it that the document is there.
+    pub(super) async fn ensure(&self, stores: &Stores, dry_run: bool) -> Result<Step, Failure> {
+        let Self { source, path, place } = self;
+        match stores.find(path).await? {
+            Found { ssm: None, table: None } if dry_run => {
+                Ok(self.step(State::WouldCreate, *place))
+            }
+            Found { ssm: None, table: None } => {
+                match stores.at(*place)?.put(path, &source.text, None).await {
+                    Ok(version) => {
+                        Ok(Step { version: Some(version), ..self.step(State::Created, *place) })
+                    }
+                    // Somebody else was faster.
+                    Err(StoreError::Conflict) => Ok(self.differs(*place)),
+                    Err(error) => {
+                        let what = format!("cannot write `{path}` to {}", place.as_str());
+                        Err(because_store(what, error))
+                    }
+                }
+            }
+            Found { ssm: Some(there), table: None } => Ok(self.compared(&there, Place::Ssm)),
+            Found { ssm: None, table: Some(there) } => Ok(self.compared(&there, Place::Table)),
+            Found { ssm: Some(_), table: Some(_) } => Ok(Step {
+                details: vec![format!(
+                    "it lies in SSM and in the policy table, and its profiles are POLICY_ERROR: \
+                     `sentinel policy push {} --move` leaves the table's",
+                    source.name
+                )],
+                ..self.step(State::Differs, Place::Table)
+            }),
+        }
+    }
+
+    fn compared(&self, there: &PolicyText, place: Place) -> Step {
+        let step = if there.text == self.source.text {
+            self.step(State::Unchanged, place)
+        } else {
+            self.differs(place)
+        };
+        Step { version: Some(there.version.clone()), ..step }
+    }
+
+    fn differs(&self, place: Place) -> Step {
+        let push = format!(
+            "it is there with another text, which is not overwritten: see the difference and write it \
+             with `sentinel policy push {}`",
+            self.source.name
+        );
+        Step { details: vec![push], ..self.step(State::Differs, place) }
+    }
+
+    fn step(&self, state: State, place: Place) -> Step {
+        Step {
+            name: self.path.to_string(),
+            purpose: None,
+            state,
+            place: Some(place),
+            version: None,
+            details: Vec::new(),
+        }
+    }
+}

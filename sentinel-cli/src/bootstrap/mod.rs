@@ -1,0 +1,139 @@
+//! `sentinel bootstrap`: what the guide needs before there are functions. Each
+//! step looks before it does, so that a second run changes nothing, and one after
+//! a failure goes on where the first stopped.
+
+mod documents;
+mod report;
+mod table;
+mod tables;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sentinel_store::ProfileName;
+
+use crate::account::{self, Ambience, Parts, Policies};
+use crate::client::block_on;
+use crate::iam;
+use crate::policy::Stores;
+use crate::screen::Screen;
+use crate::{Failure, Outcome};
+use documents::Document;
+use report::{Report, Step};
+use tables::Tables;
+
+/// Create what the functions need in an AWS account: tables, and policies from
+/// checked files. Prints the IAM documents.
+///
+/// What is there as wanted is left; what is there but differs is repaired where
+/// AWS can do that in place, and reported where it cannot. A policy that is there
+/// with another text is never overwritten. Exits 1 when something differs, or a
+/// file does not check: then nothing at all is written.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel bootstrap --dry-run
+  sentinel bootstrap --policies policies --main production
+  sentinel bootstrap --profile production --profile staging
+  sentinel bootstrap --policy-table sentinel-policies --kms-key arn:aws:kms:…:key/…
+  sentinel bootstrap --format json > bootstrap.json")]
+pub(crate) struct Arguments {
+    /// Folder of the documents: P.yaml becomes the document P
+    #[arg(long = "policies", value_name = "DIR", default_value = "policies")]
+    folder: PathBuf,
+    /// Only the document of this name; may be given several times
+    #[arg(long = "profile", value_name = "P", value_parser = profile)]
+    profiles: Vec<ProfileName>,
+    /// Read and tell what would be done; write nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    parts: Parts,
+    #[command(flatten)]
+    policies: Policies,
+    #[command(flatten)]
+    ambience: Ambience,
+}
+
+fn profile(text: &str) -> Result<ProfileName, String> {
+    ProfileName::parse(text)
+        .map_err(|_| "a name is 1 to 64 of `A-Z a-z 0-9 . _ -`, a letter or digit first".to_owned())
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let Arguments { folder, profiles, policies, .. } = arguments;
+    let documents = documents::read(folder, profiles, policies, screen)?;
+    let Some(documents) = documents else { return Ok(Outcome::No) };
+    let report = block_on(bootstrap(arguments, &documents, screen))?;
+    let differs = report.differs();
+    if screen.is_json() {
+        screen.print_json(&report)?;
+    } else {
+        screen.print(&report.human(screen.colors_out()))?;
+        if arguments.parts.api_id.is_none() {
+            screen.note("put the id of the TVM's API for `API_ID`, or give `--api-id`");
+        }
+    }
+    Ok(if differs { Outcome::No } else { Outcome::Done })
+}
+
+async fn bootstrap(
+    arguments: &Arguments,
+    documents: &[Document],
+    screen: &Screen,
+) -> Result<Report, Failure> {
+    let Arguments { dry_run, parts, policies, ambience, .. } = arguments;
+    let config = ambience.open().await?;
+    let caller = account::caller(&config).await?;
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    screen.note(&format!("account {}, region {region}, as {}", caller.account, caller.arn));
+    let deployment =
+        parts.deployment(policies, caller.partition(), caller.account.clone(), &region);
+
+    let wanted = table::wanted(&deployment);
+    let (count, mut at) = (wanted.len() + documents.len(), 0);
+    let mut step = |what: &str| {
+        at += 1;
+        screen.note(&format!("[{at}/{count}] {what}"));
+    };
+    let client = Tables::new(&config, *dry_run, screen);
+    let mut tables = Vec::new();
+    for table in &wanted {
+        step(&format!("table `{}`", table.name));
+        tables.push(client.ensure(table).await.map_err(resume)?);
+    }
+    // A table that would be created cannot be asked yet.
+    let policy_table = policies.policy_table.as_deref().filter(|name| {
+        let absent = |step: &Step| step.name == *name && step.state == report::State::WouldCreate;
+        !tables.iter().any(absent)
+    });
+    let stores = Stores::open(&config, policy_table);
+    let mut written = Vec::new();
+    for document in documents {
+        step(&format!("policy `{}`", document.path));
+        written.push(document.ensure(&stores, *dry_run).await.map_err(resume)?);
+    }
+    Ok(Report {
+        account: caller.account,
+        region,
+        caller: caller.arn,
+        dry_run: *dry_run,
+        tables,
+        policies: written,
+        iam: iam::command::for_programs(&deployment)?,
+        people: iam::command::for_people(&deployment, screen.colors_out()),
+    })
+}
+
+/// What to do after a failure half-way.
+fn resume(failure: Failure) -> Failure {
+    match failure {
+        Failure::Undone { what, source } => Failure::Undone {
+            what: format!(
+                "{what}\nwhat was done before stays; the same command, run again, goes on from here"
+            ),
+            source,
+        },
+        Failure::Refused(_) | Failure::Usage(_) | Failure::Closed => failure,
+    }
+}

@@ -1,0 +1,307 @@
+//! What a table is to be, what it is, and what lies between. Nothing is asked or
+//! done here.
+
+use aws_sdk_dynamodb::types::{
+    BillingMode, KeySchemaElement, KeyType, PointInTimeRecoveryDescription,
+    PointInTimeRecoveryStatus, TableDescription, TimeToLiveDescription, TimeToLiveStatus,
+};
+use sentinel_store::dynamodb::TableDefinition;
+
+use crate::iam::Deployment;
+
+/// A table that is to be there.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) name: String,
+    /// What it is for.
+    pub(super) purpose: &'static str,
+    pub(super) definition: TableDefinition,
+    /// The KMS key that encrypts it, by its ARN; none for any.
+    pub(super) key: Option<String>,
+}
+
+/// The tables of a deployment.
+pub(super) fn wanted(deployment: &Deployment) -> Vec<Wanted> {
+    let Deployment { session_table, approval_table, breakglass_table, policy_table, .. } =
+        deployment;
+    let tables = [
+        (session_table, "sessions", TableDefinition::SESSIONS),
+        (approval_table, "approvals", TableDefinition::REQUESTS),
+        (breakglass_table, "break_glass", TableDefinition::GRANTS),
+    ];
+    let policies = policy_table.iter().map(|name| (name, "policies", TableDefinition::POLICIES));
+    tables
+        .into_iter()
+        .chain(policies)
+        .map(|(name, purpose, definition)| Wanted {
+            name: name.clone(),
+            purpose,
+            definition,
+            key: deployment.table_key.clone(),
+        })
+        .collect()
+}
+
+/// A table as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Actual {
+    /// Partition key and sort key.
+    keys: Keys,
+    /// The indexes, by name.
+    indexes: Vec<(String, Keys)>,
+    on_demand: bool,
+    protected: bool,
+    /// The KMS key that encrypts it; none for the one that AWS owns.
+    key: Option<String>,
+    /// The attribute that says when an item may go; none when none may.
+    ttl: Option<String>,
+    recoverable: bool,
+}
+
+/// The names of a partition key and of a sort key, and their types where these
+/// are not texts.
+type Keys = (String, Option<String>);
+
+impl Actual {
+    pub(super) fn new(
+        table: &TableDescription,
+        ttl: Option<&TimeToLiveDescription>,
+        recovery: Option<&PointInTimeRecoveryDescription>,
+    ) -> Self {
+        let typed = |name: &str| {
+            let defined = table
+                .attribute_definitions()
+                .iter()
+                .find(|attribute| attribute.attribute_name() == name);
+            match defined.map(|attribute| attribute.attribute_type().as_str()) {
+                Some("S") | None => name.to_owned(),
+                Some(other) => format!("{name} ({other})"),
+            }
+        };
+        let keys = |schema: &[KeySchemaElement]| {
+            let of = |kind: &KeyType| {
+                let found = schema.iter().find(|element| element.key_type() == kind);
+                found.map(|element| typed(element.attribute_name()))
+            };
+            (of(&KeyType::Hash).unwrap_or_default(), of(&KeyType::Range))
+        };
+        let on = |status: Option<&TimeToLiveStatus>| {
+            matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+        };
+        Self {
+            keys: keys(table.key_schema()),
+            indexes: table
+                .global_secondary_indexes()
+                .iter()
+                .filter_map(|index| {
+                    Some((index.index_name()?.to_owned(), keys(index.key_schema())))
+                })
+                .collect(),
+            on_demand: table.billing_mode_summary().and_then(|summary| summary.billing_mode())
+                == Some(&BillingMode::PayPerRequest),
+            protected: table.deletion_protection_enabled() == Some(true),
+            key: table
+                .sse_description()
+                .and_then(|sse| sse.kms_master_key_arn())
+                .map(str::to_owned),
+            ttl: ttl
+                .filter(|ttl| on(ttl.time_to_live_status()))
+                .and_then(|ttl| ttl.attribute_name())
+                .map(str::to_owned),
+            recoverable: recovery.and_then(|recovery| recovery.point_in_time_recovery_status())
+                == Some(&PointInTimeRecoveryStatus::Enabled),
+        }
+    }
+}
+
+/// Something that AWS can change in a table that is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Repair {
+    /// The index is added.
+    Index,
+    /// Deletion protection is switched on.
+    Protection,
+    /// It is encrypted under that key.
+    Encryption(String),
+    /// Time to live is switched on, on that attribute.
+    TimeToLive(&'static str),
+    /// Point-in-time recovery is switched on.
+    Recovery,
+}
+
+impl Repair {
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Index => "the index by shard".to_owned(),
+            Self::Protection => "deletion protection".to_owned(),
+            Self::Encryption(key) => format!("encryption under {key}"),
+            Self::TimeToLive(attribute) => format!("time to live on `{attribute}`"),
+            Self::Recovery => "point-in-time recovery".to_owned(),
+        }
+    }
+}
+
+/// What lies between a table that is there and one that is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Difference {
+    pub(super) repairs: Vec<Repair>,
+    /// What AWS cannot change, and what to do about it.
+    pub(super) refusals: Vec<String>,
+    /// What may stay as it is.
+    pub(super) remarks: Vec<String>,
+}
+
+pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
+    let Wanted { definition, key, name, .. } = wanted;
+    let mut difference = Difference::default();
+    let same = |keys: &Keys, partition: &str, sort: &str| {
+        keys.0 == partition && keys.1.as_deref() == Some(sort)
+    };
+    if !same(&actual.keys, definition.partition_key, definition.sort_key) {
+        difference.refusals.push(format!(
+            "its keys are {}, not `{}` and `{}`, which cannot be changed: give another name, or \
+             delete it if nobody needs it",
+            spelt(&actual.keys),
+            definition.partition_key,
+            definition.sort_key
+        ));
+        // It is somebody else's table.
+        return difference;
+    }
+    if let Some(index) = definition.index {
+        match actual.indexes.iter().find(|(name, _)| name == index.name) {
+            None => difference.repairs.push(Repair::Index),
+            Some((_, keys)) if same(keys, index.partition_key, index.sort_key) => {}
+            Some((_, keys)) => difference.refusals.push(format!(
+                "the keys of its index `{}` are {}, not `{}` and `{}`: delete the index and run this \
+                 again",
+                index.name,
+                spelt(keys),
+                index.partition_key,
+                index.sort_key
+            )),
+        }
+    }
+    if !actual.protected {
+        difference.repairs.push(Repair::Protection);
+    }
+    if let Some(key) = key
+        && actual.key.as_ref() != Some(key)
+    {
+        difference.repairs.push(Repair::Encryption(key.clone()));
+    }
+    match (definition.ttl, &actual.ttl) {
+        (None, None) => {}
+        (Some(attribute), None) => difference.repairs.push(Repair::TimeToLive(attribute)),
+        (Some(attribute), Some(other)) if attribute == other => {}
+        (wanted, Some(other)) => difference.refusals.push(format!(
+            "items go by its attribute `{other}`{}: switch that off (`aws dynamodb \
+             update-time-to-live --table-name {name} --time-to-live-specification \
+             Enabled=false,AttributeName={other}`), wait an hour, and run this again",
+            wanted.map(|wanted| format!(", not `{wanted}`")).unwrap_or_default()
+        )),
+    }
+    if !actual.recoverable {
+        difference.repairs.push(Repair::Recovery);
+    }
+    if !actual.on_demand {
+        difference.remarks.push(
+            "its capacity is provisioned, not on demand: see to it that it is never throttled"
+                .to_owned(),
+        );
+    }
+    difference
+}
+
+fn spelt((partition, sort): &Keys) -> String {
+    match sort {
+        Some(sort) => format!("`{partition}` and `{sort}`"),
+        None => format!("`{partition}` alone"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sessions() -> Wanted {
+        Wanted {
+            name: "sentinel-sessions".to_owned(),
+            purpose: "sessions",
+            definition: TableDefinition::SESSIONS,
+            key: None,
+        }
+    }
+
+    fn keys(partition: &str, sort: Option<&str>) -> Keys {
+        (partition.to_owned(), sort.map(str::to_owned))
+    }
+
+    fn good() -> Actual {
+        Actual {
+            keys: keys("pk", Some("sk")),
+            indexes: vec![("by-shard".to_owned(), keys("shard", Some("sk")))],
+            on_demand: true,
+            protected: true,
+            key: None,
+            ttl: Some("ttl".to_owned()),
+            recoverable: true,
+        }
+    }
+
+    #[test]
+    fn a_table_as_it_is_wanted_is_left() {
+        assert_eq!(compare(&sessions(), &good()), Difference::default());
+        // Any key is good where none is asked for.
+        let actual = Actual { key: Some("arn:key".to_owned()), ..good() };
+        assert_eq!(compare(&sessions(), &actual), Difference::default());
+    }
+
+    #[test]
+    fn all_that_aws_can_change_is_repaired() {
+        let bare = Actual {
+            indexes: Vec::new(),
+            protected: false,
+            ttl: None,
+            recoverable: false,
+            ..good()
+        };
+        let wanted = Wanted { key: Some("arn:key".to_owned()), ..sessions() };
+        let Difference { repairs, refusals, .. } = compare(&wanted, &bare);
+        assert_eq!(
+            repairs,
+            [
+                Repair::Index,
+                Repair::Protection,
+                Repair::Encryption("arn:key".to_owned()),
+                Repair::TimeToLive("ttl"),
+                Repair::Recovery
+            ]
+        );
+        assert!(refusals.is_empty());
+    }
+
+    #[test]
+    fn somebody_elses_table_is_not_touched() {
+        for other in [keys("id", None), keys("pk", None), keys("pk (N)", Some("sk"))] {
+            let actual = Actual { keys: other, protected: false, ..good() };
+            let Difference { repairs, refusals, .. } = compare(&sessions(), &actual);
+            assert_eq!((repairs.len(), refusals.len()), (0, 1), "{refusals:?}");
+        }
+    }
+
+    #[test]
+    fn what_aws_cannot_change_is_told_with_what_to_do() {
+        let other_ttl = Actual { ttl: Some("expires".to_owned()), ..good() };
+        let told = compare(&sessions(), &other_ttl).refusals.join("");
+        assert!(told.contains("update-time-to-live --table-name sentinel-sessions"), "{told}");
+        let other_index = vec![("by-shard".to_owned(), keys("user", None))];
+        let told = compare(&sessions(), &Actual { indexes: other_index, ..good() }).refusals;
+        assert!(told.join("").contains("`user` alone"), "{told:?}");
+        // No document may go by itself.
+        let policies = Wanted { definition: TableDefinition::POLICIES, ..sessions() };
+        assert_eq!(compare(&policies, &good()).refusals.len(), 1);
+        let remarks = compare(&sessions(), &Actual { on_demand: false, ..good() }).remarks;
+        assert_eq!(remarks.len(), 1);
+    }
+}

@@ -1,0 +1,124 @@
+//! An IAM policy document, with its members in the order in which IAM's own
+//! documents have them. What the documents say is in the files beside this one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// An IAM policy document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Document {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+/// A statement of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Statement {
+    /// What it is called, in letters and digits.
+    pub sid: &'static str,
+    /// What it does.
+    pub effect: Effect,
+    /// Whom it is about; none in the policies of identities, which are about
+    /// whoever has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
+    /// The actions.
+    #[serde(serialize_with = "one_or_many")]
+    pub action: Vec<&'static str>,
+    /// The ARNs; none in trust policies, which are about the role they belong to.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "one_or_many")]
+    pub resource: Vec<String>,
+    /// Operator, then key, then what it compares with.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub condition: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+}
+
+/// What a statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Effect {
+    /// Allows.
+    Allow,
+    /// Denies, whatever allows it.
+    Deny,
+}
+
+/// Whom a statement is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Principal {
+    /// A service of AWS.
+    Service(&'static str),
+    /// A role, by its ARN.
+    #[serde(rename = "AWS")]
+    Aws(String),
+}
+
+impl Document {
+    pub(super) const fn new(statement: Vec<Statement>) -> Self {
+        Self { version: "2012-10-17", statement }
+    }
+
+    /// The statements.
+    #[must_use]
+    pub fn statements(&self) -> &[Statement] {
+        &self.statement
+    }
+}
+
+impl fmt::Display for Document {
+    /// JSON, indented, without a line end behind it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Statement {
+    pub(super) fn allow(
+        sid: &'static str,
+        action: impl IntoIterator<Item = &'static str>,
+        resource: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self {
+            sid,
+            effect: Effect::Allow,
+            principal: None,
+            action: action.into_iter().collect(),
+            resource: resource.into_iter().collect(),
+            condition: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn deny(
+        sid: &'static str,
+        action: impl IntoIterator<Item = &'static str>,
+        resource: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self { effect: Effect::Deny, ..Self::allow(sid, action, resource) }
+    }
+
+    pub(super) fn to(self, principal: Principal) -> Self {
+        Self { principal: Some(principal), ..self }
+    }
+
+    pub(super) fn when(
+        mut self,
+        operator: &'static str,
+        key: &'static str,
+        value: impl Into<String>,
+    ) -> Self {
+        self.condition.entry(operator).or_default().insert(key, value.into());
+        self
+    }
+}
+
+/// IAM takes a text where a list would have one item, and its own documents have
+/// it so.
+fn one_or_many<S: Serializer, T: Serialize>(items: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    match items {
+        [one] => one.serialize(serializer),
+        many => many.serialize(serializer),
+    }
+}

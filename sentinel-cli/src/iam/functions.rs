@@ -1,0 +1,104 @@
+//! What the two functions may do, and who may be them.
+//!
+//! Actions and resources: the service authorization reference,
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/>.
+
+use super::Deployment;
+use super::document::{Document, Principal, Statement};
+
+impl Deployment {
+    /// The policy of the TVM's execution role.
+    #[must_use]
+    pub fn tvm_function(&self) -> Document {
+        let protected = || [self.role(&format!("{}*", self.role_prefix))];
+        let mut statements = vec![
+            Statement::allow(
+                "AssumeProtectedRoles",
+                ["sts:AssumeRole", "sts:SetSourceIdentity"],
+                protected(),
+            )
+            .when("StringLike", "sts:SourceIdentity", self.source_identities()),
+            // Of its own: sts:SourceIdentity is no key of sts:TagSession, and a
+            // condition on a key that is not there is not met.
+            Statement::allow("TagSessions", ["sts:TagSession"], protected()).when(
+                "ForAllValues:StringEquals",
+                "aws:TagKeys",
+                "SentinelSession",
+            ),
+            Statement::allow(
+                "ReadPolicies",
+                ["ssm:GetParameter", "ssm:GetParametersByPath"],
+                self.parameters(),
+            ),
+        ];
+        if let Some(key) = &self.policy_key {
+            statements.push(
+                Statement::allow("DecryptPolicies", ["kms:Decrypt"], [key.clone()]).when(
+                    "StringEquals",
+                    "kms:ViaService",
+                    self.via("ssm"),
+                ),
+            );
+        }
+        let sessions = self.table(&self.session_table);
+        statements.extend([
+            Statement::allow(
+                "SessionTracking",
+                ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],
+                [sessions.clone()],
+            ),
+            Statement::allow("SessionLists", ["dynamodb:Query"], [format!("{sessions}/index/*")]),
+        ]);
+        if let Some(table) = &self.policy_table {
+            statements.push(Statement::allow(
+                "PolicyTable",
+                ["dynamodb:GetItem", "dynamodb:Query"],
+                [self.table(table)],
+            ));
+        }
+        statements.extend(self.decrypt_tables());
+        statements.push(self.logs(&self.tvm_function));
+        Document::new(statements)
+    }
+
+    /// The policy of the authorizer's execution role.
+    #[must_use]
+    pub fn authorizer_function(&self) -> Document {
+        let mut statements = vec![Statement::allow(
+            "ReadSessions",
+            ["dynamodb:GetItem"],
+            [self.table(&self.session_table)],
+        )];
+        statements.extend(self.decrypt_tables());
+        statements.push(self.logs(&self.authorizer_function));
+        Document::new(statements)
+    }
+
+    /// The trust policy of both execution roles.
+    #[must_use]
+    pub fn function_trust(&self) -> Document {
+        Document::new(vec![
+            Statement::allow("Lambda", ["sts:AssumeRole"], [])
+                .to(Principal::Service("lambda.amazonaws.com")),
+        ])
+    }
+
+    /// Whoever reads or writes a table under a key of the customer's own needs
+    /// that key, by way of DynamoDB.
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html>
+    fn decrypt_tables(&self) -> Option<Statement> {
+        let key = self.table_key.clone()?;
+        let statement = Statement::allow("DecryptTables", ["kms:Decrypt"], [key]);
+        Some(statement.when("StringEquals", "kms:ViaService", self.via("dynamodb")))
+    }
+
+    /// The log group is there before the function, with its retention: no
+    /// logs:CreateLogGroup.
+    fn logs(&self, function: &str) -> Statement {
+        Statement::allow(
+            "Logs",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [self.arn("logs", &format!("log-group:/aws/lambda/{function}:*"))],
+        )
+    }
+}

@@ -1,0 +1,36 @@
+//! What protected roles say: only the TVM may be them, and nobody goes on from
+//! them to another role.
+
+use super::Deployment;
+use super::document::{Document, Principal, Statement};
+
+impl Deployment {
+    /// The trust policy of every protected role: the TVM's role and nobody else,
+    /// and only with a source identity of Sentinel's.
+    #[must_use]
+    pub fn protected_role_trust(&self) -> Document {
+        let tvm = || Principal::Aws(self.role(&self.tvm_role));
+        Document::new(vec![
+            Statement::allow(
+                "TokenVendingMachine",
+                ["sts:AssumeRole", "sts:SetSourceIdentity"],
+                [],
+            )
+            .to(tvm())
+            .when("StringLike", "sts:SourceIdentity", self.source_identities()),
+            // sts:SourceIdentity is no key of sts:TagSession.
+            Statement::allow("TagSessions", ["sts:TagSession"], []).to(tvm()),
+        ])
+    }
+
+    /// The inline policy of every protected role. A session of another role would
+    /// outlive the one that was vended, and its revocation.
+    #[must_use]
+    pub fn protected_role_guard(&self) -> Document {
+        Document::new(vec![Statement::deny(
+            "NoRoleFromHere",
+            ["sts:AssumeRole*"],
+            ["*".to_owned()],
+        )])
+    }
+}

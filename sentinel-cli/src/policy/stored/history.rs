@@ -1,0 +1,105 @@
+//! `sentinel policy history`: how a document came to be.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use sentinel_store::{PolicyRevision, rfc3339_option};
+use serde::Serialize;
+
+use super::{Library, Place, missing, name};
+use crate::client::block_on;
+use crate::screen::{Screen, printable};
+use crate::{Failure, Outcome};
+
+/// Show the versions of a stored policy, the oldest first.
+///
+/// SSM keeps the last hundred; the policy table keeps all.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel policy history production
+  sentinel policy history production --format json
+  sentinel policy pull production --version 3")]
+pub(crate) struct Arguments {
+    /// The document
+    #[arg(value_parser = name)]
+    name: String,
+    #[command(flatten)]
+    library: Library,
+}
+
+/// One version of a document.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Version {
+    version: String,
+    bytes: usize,
+    #[serde(serialize_with = "rfc3339_option")]
+    at: Option<DateTime<Utc>>,
+    by: Option<String>,
+}
+
+impl Version {
+    pub(super) fn of(revision: &PolicyRevision) -> Self {
+        let PolicyRevision { version, at, by, bytes } = revision.clone();
+        Self { version, bytes, at, by }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, bytes, at, by } = self;
+        write!(f, "version {:<4} {bytes:>7} bytes", printable(version))?;
+        if let Some(at) = at {
+            write!(f, "  {}", at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))?;
+        }
+        match by {
+            Some(by) => write!(f, "  {}", printable(by)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A version, and where it lies.
+#[derive(Debug, Serialize)]
+struct Entry {
+    #[serde(rename = "where")]
+    place: Place,
+    #[serde(flatten)]
+    version: Version,
+}
+
+#[derive(Debug, Serialize)]
+struct History {
+    name: String,
+    path: String,
+    versions: Vec<Entry>,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let Arguments { name, library } = arguments;
+    let path = library.policies.path(name);
+    let versions = block_on(async {
+        let stores = library.open().await?;
+        let mut versions = Vec::new();
+        for (place, _) in stores.places() {
+            let revisions = stores.history(place, &path).await?.unwrap_or_default();
+            versions.extend(revisions.iter().map(|one| Entry { place, version: Version::of(one) }));
+        }
+        if versions.is_empty() { Err(missing(&path, &stores)) } else { Ok(versions) }
+    })?;
+    if screen.is_json() {
+        let (name, path) = (name.clone(), path.to_string());
+        screen.print_json(&History { name, path, versions })?;
+    } else {
+        let lines: String = versions
+            .iter()
+            .map(|Entry { place, version }| match place {
+                Place::Ssm => format!("ssm    {version}\n"),
+                Place::Table => format!("table  {version}\n"),
+            })
+            .collect();
+        screen.print(&lines)?;
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,92 @@
+//! A place in memory, for the tests.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use sentinel_store::{
+    Cursor, Page, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter, StoreError,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    versions: Mutex<BTreeMap<PolicyPath, Vec<Vec<u8>>>>,
+    removals_fail: AtomicBool,
+}
+
+impl Memory {
+    pub(super) fn fail_removals(&self, fail: bool) {
+        self.removals_fail.store(fail, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl PolicyStore for Memory {
+    async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
+        let versions = self.versions.lock().unwrap();
+        let texts = versions.get(path).ok_or(StoreError::NotFound)?;
+        Ok(PolicyText { text: texts.last().unwrap().clone(), version: texts.len().to_string() })
+    }
+
+    async fn names(
+        &self,
+        root: &PolicyPath,
+        _: Option<&Cursor>,
+    ) -> Result<Page<String>, StoreError> {
+        let versions = self.versions.lock().unwrap();
+        let under = versions.keys().filter(|path| path.parent().as_ref() == Some(root));
+        Ok(Page { items: under.map(|path| path.name().to_owned()).collect(), next: None })
+    }
+}
+
+#[async_trait]
+impl PolicyWriter for Memory {
+    async fn put(
+        &self,
+        path: &PolicyPath,
+        text: &[u8],
+        over: Option<&str>,
+    ) -> Result<String, StoreError> {
+        let mut versions = self.versions.lock().unwrap();
+        let now = versions.get(path).map(|texts| texts.len().to_string());
+        if now.as_deref() != over {
+            return Err(StoreError::Conflict);
+        }
+        let texts = versions.entry(path.clone()).or_default();
+        texts.push(text.to_vec());
+        Ok(texts.len().to_string())
+    }
+
+    async fn remove(&self, path: &PolicyPath) -> Result<(), StoreError> {
+        if self.removals_fail.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("as if there were no network".into()));
+        }
+        let removed = self.versions.lock().unwrap().remove(path);
+        removed.map(drop).ok_or(StoreError::NotFound)
+    }
+
+    async fn history(
+        &self,
+        path: &PolicyPath,
+        _: Option<&Cursor>,
+    ) -> Result<Page<PolicyRevision>, StoreError> {
+        let versions = self.versions.lock().unwrap();
+        let texts = versions.get(path).ok_or(StoreError::NotFound)?;
+        let revisions = (1..).zip(texts).map(|(number, text)| PolicyRevision {
+            version: i32::to_string(&number),
+            at: None,
+            by: Some("somebody".to_owned()),
+            bytes: text.len(),
+        });
+        Ok(Page { items: revisions.collect(), next: None })
+    }
+
+    async fn revision(&self, path: &PolicyPath, version: &str) -> Result<PolicyText, StoreError> {
+        let versions = self.versions.lock().unwrap();
+        let texts = versions.get(path).ok_or(StoreError::NotFound)?;
+        let number: usize = version.parse().map_err(|_| StoreError::NotFound)?;
+        let text = texts.get(number.wrapping_sub(1)).ok_or(StoreError::NotFound)?;
+        Ok(PolicyText { text: text.clone(), version: version.to_owned() })
+    }
+}

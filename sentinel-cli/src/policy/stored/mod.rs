@@ -1,0 +1,94 @@
+//! `sentinel policy list`, `pull`, `push` and `history`: policies as they are
+//! stored in AWS, in SSM parameters and in the policy table.
+
+mod difference;
+mod history;
+mod list;
+#[cfg(test)]
+mod memory;
+mod plan;
+mod pull;
+mod push;
+mod stores;
+
+use clap::{Args, Subcommand, ValueEnum};
+use sentinel_store::{PolicyPath, ProfileName};
+use serde::Serialize;
+
+use crate::account::{Ambience, Policies};
+use crate::screen::Screen;
+use crate::{Failure, Outcome};
+pub(crate) use stores::{Found, Stores};
+
+/// The commands that ask AWS.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    List(list::Arguments),
+    Pull(pull::Arguments),
+    Push(push::Arguments),
+    History(history::Arguments),
+}
+
+pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome, Failure> {
+    match command {
+        Command::List(arguments) => list::run(arguments, screen),
+        Command::Pull(arguments) => pull::run(arguments, screen),
+        Command::Push(arguments) => push::run(arguments, screen),
+        Command::History(arguments) => history::run(arguments, screen),
+    }
+}
+
+/// Which documents, and whose account.
+#[derive(Debug, Args)]
+struct Library {
+    #[command(flatten)]
+    policies: Policies,
+    #[command(flatten)]
+    ambience: Ambience,
+}
+
+impl Library {
+    async fn open(&self) -> Result<Stores, Failure> {
+        let config = self.ambience.open().await?;
+        Ok(Stores::open(&config, self.policies.policy_table.as_deref()))
+    }
+}
+
+/// Where a document lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Place {
+    /// In a parameter
+    Ssm,
+    /// In the policy table
+    Table,
+}
+
+impl Place {
+    /// As people call it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ssm => "SSM",
+            Self::Table => "the policy table",
+        }
+    }
+}
+
+/// A document's name. Documents are called as profiles are.
+fn name(text: &str) -> Result<String, String> {
+    ProfileName::parse(text)
+        .map(|name| name.as_str().to_owned())
+        .map_err(|_| "a name is 1 to 64 of `A-Z a-z 0-9 . _ -`, a letter or digit first".to_owned())
+}
+
+/// There is no such document in any place that was asked.
+fn missing(path: &PolicyPath, stores: &Stores) -> Failure {
+    let places = if stores.has_table() {
+        "SSM nor in the policy table"
+    } else {
+        "SSM (give `--policy-table` if there is one)"
+    };
+    Failure::undone(format!(
+        "there is no document `{path}` in {places}: `sentinel policy list` shows those that there are"
+    ))
+}

@@ -1,0 +1,368 @@
+//! `sentinel policy push`: a document to where it lies, over what was seen there.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use sentinel_policy::Diagnostics;
+use sentinel_store::{PolicyPath, StoreError};
+use serde::Serialize;
+
+use super::plan::{Failed, Plan, carry_out, plan};
+use super::stores::{Found, cannot};
+use super::{Library, Place, Stores, difference, name};
+use crate::account::Policies;
+use crate::client::block_on;
+use crate::policy::check::Finding;
+use crate::policy::source::Source;
+use crate::policy::usable;
+use crate::screen::{Screen, printable};
+use crate::{Failure, Outcome};
+
+/// Store policies: checked first, shown as a difference, never over a change of
+/// somebody else's.
+///
+/// A document stays where it lies. A new one goes to SSM while it has at most
+/// 8,192 bytes, and to the policy table above that. Exits 1 when a document does
+/// not check, was changed meanwhile, or is not wanted after all.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel policy push policies/production.yaml
+  sentinel policy push policies/*.yaml --dry-run
+  sentinel policy push policies/*.yaml --yes --format json
+  sentinel policy push new.yaml --name production
+  sentinel policy push policies/all.yaml --move --policy-table sentinel-policies")]
+pub(crate) struct Arguments {
+    /// The documents; `-` for stdin, with `--name`
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What the document is called (default: the file's name without its ending)
+    #[arg(long, value_parser = name)]
+    name: Option<String>,
+    /// Do not ask; where nobody can be asked, this must be given
+    #[arg(short, long)]
+    yes: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+    /// Let a document that has outgrown SSM move to the policy table
+    #[arg(long = "move")]
+    may_move: bool,
+    #[command(flatten)]
+    library: Library,
+}
+
+/// How far a document came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Created,
+    Updated,
+    Moved,
+    Unchanged,
+    WouldCreate,
+    WouldUpdate,
+    WouldMove,
+    /// Whoever was asked said no.
+    Declined,
+    /// Somebody else was faster.
+    Conflict,
+    /// It does not check.
+    Unusable,
+    /// Another does not check.
+    NotTried,
+}
+
+impl State {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Moved => "moved",
+            Self::Unchanged => "is what lies there already",
+            Self::WouldCreate => "would be created",
+            Self::WouldUpdate => "would be updated",
+            Self::WouldMove => "would move",
+            Self::Declined => "not written: you said no",
+            Self::Conflict => "not written: it was changed meanwhile",
+            Self::Unusable => "not written: it does not check",
+            Self::NotTried => "not written: another does not check",
+        }
+    }
+
+    const fn outcome(self) -> Outcome {
+        match self {
+            Self::Created
+            | Self::Updated
+            | Self::Moved
+            | Self::Unchanged
+            | Self::WouldCreate
+            | Self::WouldUpdate
+            | Self::WouldMove => Outcome::Done,
+            Self::Declined | Self::Conflict | Self::Unusable | Self::NotTried => Outcome::No,
+        }
+    }
+}
+
+/// What became of a document.
+#[derive(Debug, Serialize)]
+struct Pushed<'a> {
+    name: String,
+    path: String,
+    file: &'a str,
+    state: State,
+    #[serde(rename = "where")]
+    place: Option<Place>,
+    /// The version that lies there now.
+    version: Option<String>,
+    bytes: usize,
+    difference: String,
+    findings: Vec<Finding<'a>>,
+}
+
+impl<'a> Pushed<'a> {
+    fn new(document: &'a Document, state: State) -> Self {
+        Self {
+            name: document.path.name().to_owned(),
+            path: document.path.to_string(),
+            file: &document.source.name,
+            state,
+            place: None,
+            version: None,
+            bytes: document.source.text.len(),
+            difference: String::new(),
+            findings: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    policies: Vec<Pushed<'a>>,
+}
+
+/// A file, and where it goes.
+#[derive(Debug)]
+struct Document {
+    source: Source,
+    path: PolicyPath,
+    unusable: Option<Diagnostics>,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let Arguments { files, name, yes, dry_run, may_move, library } = arguments;
+    if !*yes && !*dry_run && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(Failure::Usage(
+            "there is nobody to ask whether it is to be written: give `--yes`, or `--dry-run` to \
+             see what would be"
+                .to_owned(),
+        ));
+    }
+    let documents = read(files, name.as_deref(), &library.policies)?;
+    if documents.iter().any(|document| document.unusable.is_some()) {
+        let pushed = documents.iter().map(|document| unusable(document, screen)).collect();
+        return finish(pushed, screen);
+    }
+    let mut pushed = Vec::new();
+    let written = block_on(async {
+        let stores = library.open().await?;
+        for document in &documents {
+            let consent = if *yes {
+                Consent::Given
+            } else if *dry_run {
+                Consent::DryRun
+            } else {
+                Consent::Ask
+            };
+            pushed.push(push(document, &stores, *may_move, consent, screen).await?);
+        }
+        Ok(())
+    });
+    // What was written before a failure is told all the same.
+    let finished = finish(pushed, screen);
+    written.and(finished)
+}
+
+/// Reads and checks the files, and says where each goes.
+fn read(
+    files: &[PathBuf],
+    called: Option<&str>,
+    policies: &Policies,
+) -> Result<Vec<Document>, Failure> {
+    if called.is_some() && files.len() > 1 {
+        return Err(Failure::Usage("`--name` is for one document".to_owned()));
+    }
+    let mut documents: Vec<Document> = Vec::new();
+    for file in files {
+        let name = match called {
+            Some(name) => name.to_owned(),
+            None => name_of(file)?,
+        };
+        let path = policies.path(&name);
+        if documents.iter().any(|other| other.path == path) {
+            return Err(Failure::Usage(format!("two of the files are `{name}`")));
+        }
+        let source = Source::read(file)?;
+        let unusable = usable::check(&source.text, &path, &policies.main()).err();
+        documents.push(Document { source, path, unusable });
+    }
+    Ok(documents)
+}
+
+/// The name that a file's name gives.
+fn name_of(file: &Path) -> Result<String, Failure> {
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    name(stem).map_err(|problem| {
+        Failure::Usage(format!("`{}` names no document: {problem}; give `--name`", file.display()))
+    })
+}
+
+/// What is said of a document when one of them does not check.
+fn unusable<'a>(document: &'a Document, screen: &Screen) -> Pushed<'a> {
+    let Document { source, unusable, .. } = document;
+    let Some(diagnostics) = unusable else { return Pushed::new(document, State::NotTried) };
+    if !screen.is_json() {
+        let rendered = diagnostics.render(&source.name, &source.text, screen.colors_err());
+        screen.note(rendered.trim_end());
+    }
+    let findings = diagnostics.iter().map(|one| Finding::new(&source.name, one)).collect();
+    Pushed { findings, ..Pushed::new(document, State::Unusable) }
+}
+
+/// Whether it may be written.
+#[derive(Clone, Copy, Debug)]
+enum Consent {
+    Given,
+    Ask,
+    DryRun,
+}
+
+async fn push<'a>(
+    document: &'a Document,
+    stores: &Stores,
+    may_move: bool,
+    consent: Consent,
+    screen: &Screen,
+) -> Result<Pushed<'a>, Failure> {
+    let Document { source, path, .. } = document;
+    let text = source.text.as_slice();
+    let found = stores.find(path).await?;
+    let plan = plan(text, &found, stores.has_table(), may_move)
+        .map_err(|refusal| Failure::undone(refusal.explain(path, text.len())))?;
+    let difference = difference(&found, document);
+    if !screen.is_json() && !difference.is_empty() {
+        screen.print(&difference::shown(&difference, screen.colors_out()))?;
+    }
+    let (place, would, done) = match &plan {
+        Plan::Nothing { place, version } => {
+            let version = Some(version.clone());
+            let unchanged = Pushed::new(document, State::Unchanged);
+            return Ok(Pushed { place: Some(*place), version, ..unchanged });
+        }
+        Plan::Write { place, over: None } => (*place, State::WouldCreate, State::Created),
+        Plan::Write { place, over: Some(_) } => (*place, State::WouldUpdate, State::Updated),
+        Plan::Move { .. } => (Place::Table, State::WouldMove, State::Moved),
+    };
+    let pushed = |state| Pushed { place: Some(place), difference, ..Pushed::new(document, state) };
+    if let Plan::Move { .. } = plan {
+        screen.note(&format!(
+            "`{path}` moves from SSM to the policy table: written there first, removed here then; \
+             in between its profiles are POLICY_ERROR"
+        ));
+    }
+    match consent {
+        Consent::Given => {}
+        Consent::DryRun => return Ok(pushed(would)),
+        Consent::Ask if asked(&format!("write `{path}` to {}?", place.as_str()))? => {}
+        Consent::Ask => return Ok(pushed(State::Declined)),
+    }
+    match carry_out(&plan, stores, path, text).await {
+        Ok(version) => Ok(Pushed { version: Some(version), ..pushed(done) }),
+        Err(Failed { place, error: StoreError::Conflict, written }) => {
+            screen.warn(&conflict(stores, place, path, written.as_deref()).await?);
+            Ok(Pushed { version: written, ..pushed(State::Conflict) })
+        }
+        Err(Failed { place, error, written }) => {
+            if written.is_some() {
+                screen.warn(&format!(
+                    "`{path}` is in the policy table and still in SSM: its profiles are \
+                     POLICY_ERROR until the same command, run again, has removed the parameter"
+                ));
+            }
+            Err(cannot("write", path, place, error))
+        }
+    }
+}
+
+/// What would change, as against what is in force there.
+fn difference(found: &Found, document: &Document) -> String {
+    let Document { source, path, .. } = document;
+    let (old, name) = match (&found.table, &found.ssm) {
+        (Some(item), _) => (&*item.text, format!("{path}, table, version {}", item.version)),
+        (None, Some(text)) => (&*text.text, format!("{path}, ssm, version {}", text.version)),
+        (None, None) => (&[][..], "/dev/null".to_owned()),
+    };
+    difference::unified(old, &source.text, &name, &source.name)
+}
+
+/// Who changed what meanwhile, and what to do.
+async fn conflict(
+    stores: &Stores,
+    place: Place,
+    path: &PolicyPath,
+    written: Option<&str>,
+) -> Result<String, Failure> {
+    let newest = stores.history(place, path).await?.and_then(|mut all| all.pop());
+    let who = match newest {
+        None => "it was removed".to_owned(),
+        Some(newest) => {
+            let by = newest.by.unwrap_or_else(|| "somebody".to_owned());
+            let at = newest.at.map(|at| format!(" at {}", at.format("%FT%TZ"))).unwrap_or_default();
+            format!("version {} was written by {}{at}", newest.version, printable(&by))
+        }
+    };
+    let left = match written {
+        None => "nothing was written".to_owned(),
+        Some(version) => format!(
+            "the policy table has version {version}, the parameter was not removed, and its profiles \
+             are POLICY_ERROR until the same command is run again"
+        ),
+    };
+    Ok(format!(
+        "`{path}` changed in {} since it was compared: {who}; {left}. see what changed with \
+         `sentinel policy pull {}`, bring the two together, and push again",
+        place.as_str(),
+        path.name()
+    ))
+}
+
+/// Asks on the terminal.
+fn asked(question: &str) -> Result<bool, Failure> {
+    let mut err = io::stderr().lock();
+    write!(err, "{question} [y/N] ").and_then(|()| err.flush()).map_err(Failure::output)?;
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::because("cannot read the answer", error))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Says what became of all.
+fn finish(pushed: Vec<Pushed<'_>>, screen: &Screen) -> Result<Outcome, Failure> {
+    let all_done = pushed.iter().all(|one| one.state.outcome() == Outcome::Done);
+    if screen.is_json() {
+        screen.print_json(&Report { policies: pushed })?;
+    } else {
+        let lines: String = pushed.iter().map(line).collect();
+        screen.print(&lines)?;
+    }
+    Ok(if all_done { Outcome::Done } else { Outcome::No })
+}
+
+fn line(pushed: &Pushed<'_>) -> String {
+    let Pushed { path, state, place, version, .. } = pushed;
+    let place = place.map(|place| format!(", in {}", place.as_str())).unwrap_or_default();
+    let version = version.as_ref().map(|version| format!(", version {version}"));
+    format!("{path}: {}{place}{}\n", state.as_str(), version.unwrap_or_default())
+}
