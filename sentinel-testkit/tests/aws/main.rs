@@ -7,8 +7,12 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod contention;
+mod counting;
+mod deployed;
 mod functions;
 mod issuer;
+mod permissions;
 mod roles;
 mod signed;
 mod stand_in;
