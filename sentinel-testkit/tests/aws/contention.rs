@@ -231,8 +231,8 @@ async fn vend_in_rounds(sandbox: Sandbox, stage: &Stage) -> Vec<Vend> {
     for round in 1..=stage.rounds {
         begun.wait_for(|begun| *begun >= round).await.unwrap();
         // Nobody revokes in the last round.
-        let vends = if round == stage.rounds { 1 } else { VENDS };
-        for _ in 0..vends {
+        let times = if round == stage.rounds { 1 } else { VENDS };
+        for _ in 0..times {
             let answer = sandbox.vend("alice", PROFILE).await;
             stage.ids.lock().unwrap().extend(answer.session.clone());
             stage.answered.fetch_add(1, Ordering::SeqCst);

@@ -52,12 +52,11 @@ fn own(profile: &str) -> String {
     )
 }
 
-/// Credentials of a function.
-#[derive(Clone)]
-struct Keys {
-    id: String,
-    secret: String,
-    token: String,
+/// Credentials of a role.
+pub(crate) struct Keys {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    pub(crate) token: String,
 }
 
 pub(crate) struct World {
@@ -136,18 +135,8 @@ impl World {
             definition.create(&client, name).unwrap().send().await.unwrap();
         }
         put_policies(&root).await;
-        let function = |name| {
-            let (role, document) = match name {
-                Holder::Tvm => (&deployment.tvm_role, deployment.tvm_function()),
-                Holder::Authorizer => {
-                    (&deployment.authorizer_role, deployment.authorizer_function())
-                }
-                Holder::Administrator => unreachable!("no function"),
-            };
-            (role.clone(), value(&document))
-        };
-        let tvm = keys(&emulator, kind, function(Holder::Tvm)).await;
-        let authorizer = keys(&emulator, kind, function(Holder::Authorizer)).await;
+        let tvm = keys(&emulator, kind, Holder::Tvm).await;
+        let authorizer = keys(&emulator, kind, Holder::Authorizer).await;
         let stand_in = StandIn::start(&setup(&deployment, &tvm)).await.unwrap();
         Self { emulator, stand_in, tvm, authorizer }
     }
@@ -219,11 +208,6 @@ impl World {
         }
         sessions
     }
-
-    /// Where the account's own services are, for who is no function.
-    pub(crate) fn emulator(&self) -> &Emulator {
-        &self.emulator
-    }
 }
 
 /// What is there before the functions are: more documents than one page of SSM has,
@@ -255,9 +239,16 @@ async fn put_policies(root: &aws_types::SdkConfig) {
     DynamoPolicies::new(root, "sentinel-policies").put(&path, bulky.as_bytes(), None).await.unwrap();
 }
 
-/// Credentials of a role with that document; where the emulator knows IAM, they may
-/// do nothing else.
-async fn keys(emulator: &Emulator, kind: Kind, (role, document): (String, Value)) -> Keys {
+/// Credentials of a role with the holder's document; where the emulator knows IAM,
+/// they may do nothing else.
+pub(crate) async fn keys(emulator: &Emulator, kind: Kind, holder: Holder) -> Keys {
+    let deployment = deployment().unwrap();
+    let role = match holder {
+        Holder::Tvm => deployment.tvm_role.clone(),
+        Holder::Authorizer => deployment.authorizer_role.clone(),
+        Holder::Administrator => "Administrator".to_owned(),
+    };
+    let document = value(&deployment.document(holder.document()));
     if kind != Kind::Ministack {
         let text = |what: &str| format!("{role}{what}");
         let id = format!("ASIA{}", role.to_ascii_uppercase());

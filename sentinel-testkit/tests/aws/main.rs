@@ -7,12 +7,19 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod canned;
 mod contention;
 mod counting;
 mod deployed;
+mod emulators;
+mod failures;
 mod functions;
 mod issuer;
 mod permissions;
+mod policies;
+mod requests;
 mod roles;
+mod sessions;
 mod signed;
 mod stand_in;
+mod stores;
