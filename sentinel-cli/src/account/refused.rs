@@ -10,6 +10,7 @@ use sentinel_store::{Causes, StoreError};
 use crate::Failure;
 
 const GRANTED_BY: &str = "all that is needed is in `sentinel iam administrator`";
+const NO_TABLE: &str = "is this the policy table's name? `sentinel bootstrap` makes it";
 const LOG_IN: &str = "the AWS credentials are not good, or not good any more: log in again \
                       (`aws sso login`), or choose others with `--aws-profile NAME`";
 
@@ -45,6 +46,7 @@ pub(crate) fn because_store(what: impl Into<String>, error: StoreError) -> Failu
     let next = match (&error, found) {
         (StoreError::Refused(_), Some("AccessDenied" | "not authorized")) => GRANTED_BY,
         (StoreError::Refused(_), Some(_)) => LOG_IN,
+        (StoreError::Refused(_), None) if text.contains("ResourceNotFound") => NO_TABLE,
         (StoreError::Refused(_), None)
         | (StoreError::NotFound | StoreError::Conflict | StoreError::Corrupt(_), _) => "",
         (StoreError::Throttled(_) | StoreError::Unavailable(_), _) => "try again in a moment",

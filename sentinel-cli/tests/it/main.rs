@@ -1,6 +1,8 @@
 //! The command and its library from outside: real processes, real HTTP.
 
 #[cfg(test)]
+mod aws;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod credentials;
@@ -12,6 +14,8 @@ mod dev;
 mod documents;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod iam;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]

@@ -81,20 +81,31 @@ impl Dev {
 
     /// One with its data in `home`, and more arguments.
     pub(crate) fn start_in(home: TempDir, more: &[&str]) -> Self {
-        Self::start_with(home, more, usize::MAX)
+        Self::start_with(home, more, &[], usize::MAX)
+    }
+
+    /// One that finds these variables.
+    pub(crate) fn start_as(home: TempDir, more: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_with(home, more, variables, usize::MAX)
     }
 
     /// One that says much, of which nothing but the ready line is ever read.
     pub(crate) fn start_unread() -> Self {
-        Self::start_with(TempDir::new().unwrap(), &[], 1)
+        Self::start_with(TempDir::new().unwrap(), &[], &[], 1)
     }
 
-    fn start_with(home: TempDir, more: &[&str], lines_read: usize) -> Self {
+    fn start_with(
+        home: TempDir,
+        more: &[&str],
+        variables: &[(&str, &str)],
+        lines_read: usize,
+    ) -> Self {
         let mut command = sentinel(home.path());
         command
             .args(["dev", "--format", "json", "--listen", "127.0.0.1:0", "--data"])
             .arg(home.path().join("data"))
             .args(more)
+            .envs(variables.iter().copied())
             .env("RUST_LOG", "off")
             .stdout(Stdio::piped());
         if lines_read < usize::MAX {

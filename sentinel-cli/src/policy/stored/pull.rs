@@ -15,6 +15,8 @@ use crate::{Failure, Outcome};
 
 /// Get a stored policy, to stdout or into a file.
 #[derive(Debug, Args)]
+// `--version` is that of the document here.
+#[command(disable_version_flag = true)]
 #[command(after_help = "\
 Examples:
   sentinel policy pull production

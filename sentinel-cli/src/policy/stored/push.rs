@@ -152,7 +152,8 @@ struct Document {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let Arguments { files, name, yes, dry_run, may_move, library } = arguments;
-    if !*yes && !*dry_run && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    let somebody = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if !(*yes || *dry_run || somebody) {
         return Err(Failure::Usage(
             "there is nobody to ask whether it is to be written: give `--yes`, or `--dry-run` to \
              see what would be"

@@ -162,7 +162,7 @@ fn can_run(block: &Block) -> bool {
 
 /// Whether a text is what was expected, `…` standing for anything. HTTP ends its
 /// lines in its own way, and a body need not end with a line end.
-fn is_like(text: &str, expected: &str) -> bool {
+pub(super) fn is_like(text: &str, expected: &str) -> bool {
     let text = text.replace('\r', "");
     let text = text.trim_end();
     let mut pieces = expected.trim_end().split('…');

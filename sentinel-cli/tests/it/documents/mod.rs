@@ -3,6 +3,7 @@
 //! That links lead somewhere and that named tests exist is the business of
 //! `scripts/documents.py`.
 
+mod administration;
 mod decisions;
 mod embedding;
 mod getting_started;

@@ -1,0 +1,188 @@
+//! `sentinel bootstrap`.
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoveryStatus,
+    ScalarAttributeType, TimeToLiveStatus,
+};
+
+use super::{Account, KINDS, all, long, states};
+
+impl Account {
+    /// Whether items of a table go by its attribute `ttl`, and whether it can be
+    /// recovered.
+    fn cared_for(&self, name: &str) -> (bool, bool) {
+        let client = aws_sdk_dynamodb::Client::new(&self.config());
+        let name = self.table(name);
+        let ttl = client.describe_time_to_live().table_name(&name).send();
+        let ttl = self.runtime.block_on(ttl).unwrap().time_to_live_description.unwrap();
+        let recovery = client.describe_continuous_backups().table_name(&name).send();
+        let recovery = self.runtime.block_on(recovery).unwrap();
+        let recovery = recovery.continuous_backups_description.unwrap();
+        let recovery = recovery.point_in_time_recovery_description.unwrap();
+        (
+            ttl.time_to_live_status == Some(TimeToLiveStatus::Enabled)
+                && ttl.attribute_name.as_deref() == Some("ttl"),
+            recovery.point_in_time_recovery_status == Some(PointInTimeRecoveryStatus::Enabled),
+        )
+    }
+
+    /// Creates a table past the command, with these keys and nothing else.
+    fn create(&self, name: &str, keys: &[(&str, KeyType)]) {
+        let client = aws_sdk_dynamodb::Client::new(&self.config());
+        let mut request = client
+            .create_table()
+            .table_name(self.table(name))
+            .billing_mode(BillingMode::PayPerRequest);
+        for (key, kind) in keys {
+            let attribute = AttributeDefinition::builder()
+                .attribute_name(*key)
+                .attribute_type(ScalarAttributeType::S);
+            let element = KeySchemaElement::builder().attribute_name(*key).key_type(kind.clone());
+            request = request
+                .attribute_definitions(attribute.build().unwrap())
+                .key_schema(element.build().unwrap());
+        }
+        self.runtime.block_on(request.send()).unwrap();
+    }
+}
+
+const TABLES: [&str; 4] = ["sessions", "approvals", "breakglass", "policies"];
+
+#[test]
+fn a_second_run_finds_everything_and_changes_nothing() {
+    for kind in KINDS {
+        let account = Account::new(kind, "twice");
+        account.write("large", &long("large", 9000));
+        let (first, status) = account.json("bootstrap");
+        assert_eq!(status, 0, "{first}");
+        assert!(all(&first, "tables", "created") && all(&first, "policies", "created"), "{first}");
+        for name in TABLES {
+            let table = account.describe(name).unwrap();
+            assert_eq!(table.deletion_protection_enabled, Some(true), "{kind:?} {name}");
+            let keys: Vec<_> = table.key_schema().iter().map(|key| key.attribute_name()).collect();
+            assert_eq!(keys, ["pk", "sk"]);
+            let billing = table.billing_mode_summary.unwrap().billing_mode.unwrap();
+            assert_eq!(billing, BillingMode::PayPerRequest);
+            // No document may go by itself.
+            assert_eq!(account.cared_for(name), (name != "policies", true), "{kind:?} {name}");
+        }
+        let sessions = account.describe("sessions").unwrap();
+        let indexes = sessions.global_secondary_indexes().iter();
+        assert_eq!(
+            indexes.filter_map(|index| index.index_name()).collect::<Vec<_>>(),
+            ["by-shard"]
+        );
+        assert_eq!(account.parameter("main").unwrap().1, 1);
+        assert!(account.parameter("large").is_none());
+
+        let before: Vec<_> = TABLES.map(|name| account.describe(name)).into();
+        let (second, status) = account.json("bootstrap");
+        assert_eq!(status, 0, "{second}");
+        assert!(all(&second, "tables", "unchanged"), "{kind:?} {second}");
+        assert!(all(&second, "policies", "unchanged"), "{kind:?} {second}");
+        assert_eq!(before, TABLES.map(|name| account.describe(name)));
+        for name in ["main", "production"] {
+            assert_eq!(account.parameter(name).unwrap().1, 1, "{kind:?}");
+        }
+        assert_eq!(first["iam"], second["iam"]);
+        let account_id = first["account"].as_str().unwrap();
+        let tvm = first["iam"]["tvm_function"].to_string();
+        assert!(tvm.contains(&format!(":{account_id}:table/twice-sessions")), "{tvm}");
+    }
+}
+
+#[test]
+fn a_dry_run_tells_what_it_would_do_and_writes_nothing() {
+    for kind in KINDS {
+        let account = Account::new(kind, "dry");
+        let (report, status) = account.json("bootstrap --dry-run");
+        assert_eq!(status, 0, "{report}");
+        assert!(all(&report, "tables", "would_create"), "{report}");
+        assert!(all(&report, "policies", "would_create"), "{report}");
+        assert!(TABLES.iter().all(|name| account.describe(name).is_none()));
+        assert!(account.parameter("main").is_none() && account.parameter("production").is_none());
+
+        account.create("sessions", &[("pk", KeyType::Hash), ("sk", KeyType::Range)]);
+        let before = account.describe("sessions");
+        let (report, _) = account.json("bootstrap --dry-run");
+        assert_eq!(states(&report, "tables")[0].1, "would_repair", "{report}");
+        assert_eq!(report["tables"][0]["details"].as_array().unwrap().len(), 4, "{report}");
+        assert_eq!(account.describe("sessions"), before);
+        assert_eq!(account.cared_for("sessions"), (false, false));
+    }
+}
+
+#[test]
+fn a_table_that_lacks_something_is_repaired_and_somebody_elses_is_left() {
+    for kind in KINDS {
+        let account = Account::new(kind, "repair");
+        account.create("sessions", &[("pk", KeyType::Hash), ("sk", KeyType::Range)]);
+        account.create("approvals", &[("id", KeyType::Hash)]);
+        let theirs = account.describe("approvals");
+        let (report, status) = account.json("bootstrap");
+        let found: Vec<String> = states(&report, "tables").into_iter().map(|one| one.1).collect();
+        assert_eq!(found, ["repaired", "differs", "created", "created"], "{kind:?} {report}");
+        assert_eq!(status, 1);
+        let sessions = account.describe("sessions").unwrap();
+        assert_eq!(sessions.deletion_protection_enabled, Some(true), "{kind:?}");
+        assert_eq!(sessions.global_secondary_indexes().len(), 1, "{kind:?}");
+        assert_eq!(account.cared_for("sessions"), (true, true), "{kind:?}");
+        assert_eq!(account.describe("approvals"), theirs);
+        let told = account.run("bootstrap");
+        assert!(told.out.contains("its keys are `id` alone, not `pk` and `sk`"), "{}", told.out);
+    }
+}
+
+#[test]
+fn after_a_failure_half_way_the_same_command_goes_on_from_there() {
+    for kind in KINDS {
+        let account = Account::new(kind, "resume");
+        // SSM puts the value of a parameter in the place of such a name.
+        let refused = format!("{}# {{{{zebra}}}}\n", super::POLICY.replace("NAME", "zebra"));
+        account.write("zebra", &refused);
+        let said = account.run("bootstrap --format json");
+        assert_eq!((said.status, said.out.as_str()), (3, ""), "{kind:?} {}", said.err);
+        assert!(said.err.contains("[7/7] policy `/resume/policies/zebra`"), "{}", said.err);
+        assert!(said.err.contains("run again, goes on from here"), "{}", said.err);
+        assert!(account.parameter("main").is_some() && account.parameter("zebra").is_none());
+
+        account.write("zebra", &super::POLICY.replace("NAME", "zebra"));
+        let (report, status) = account.json("bootstrap");
+        assert_eq!(status, 0, "{report}");
+        assert!(all(&report, "tables", "unchanged"), "{kind:?} {report}");
+        let found: Vec<String> = states(&report, "policies").into_iter().map(|one| one.1).collect();
+        assert_eq!(found, ["unchanged", "unchanged", "created"], "{kind:?} {report}");
+    }
+}
+
+#[test]
+fn where_a_file_does_not_check_nothing_at_all_is_written() {
+    let account = Account::new(KINDS[0], "unusable");
+    let wrong = super::POLICY.replace("allow", "Deny");
+    // What the main document may say, that of one profile may not.
+    let operators = format!("{}{}", super::POLICY, super::OPERATORS);
+    for (name, text, told) in [("wrong", wrong, "Deny"), ("operators", operators, "operators")] {
+        account.write(name, &text);
+        let said = account.run("bootstrap");
+        assert_eq!((said.status, said.out.as_str()), (1, ""), "{}", said.err);
+        assert!(
+            said.err.contains(told) && said.err.contains("nothing was written"),
+            "{}",
+            said.err
+        );
+        std::fs::remove_file(account.file(name)).unwrap();
+    }
+    assert!(account.describe("sessions").is_none() && account.parameter("main").is_none());
+}
+
+#[test]
+fn a_policy_that_is_there_with_another_text_is_not_overwritten() {
+    let account = Account::new(KINDS[1], "other");
+    account.put("main", "theirs", aws_sdk_ssm::types::ParameterType::String);
+    let (report, status) = account.json("bootstrap --profile main --profile production");
+    let found: Vec<String> = states(&report, "policies").into_iter().map(|one| one.1).collect();
+    assert_eq!((found, status), (vec!["differs".to_owned(), "created".to_owned()], 1), "{report}");
+    let told = report["policies"][0]["details"][0].as_str().unwrap();
+    assert!(told.contains("sentinel policy push policies/main.yaml"), "{told}");
+    assert_eq!(account.parameter("main").unwrap(), ("theirs".to_owned(), 1));
+}

@@ -1,0 +1,202 @@
+//! `sentinel policy list`, `pull`, `push`, `history`.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use aws_sdk_ssm::types::ParameterType;
+
+use super::{Account, KINDS, OPERATORS, POLICY, answer, long, states};
+use crate::running::run;
+
+fn policy(name: &str) -> String {
+    POLICY.replace("NAME", name)
+}
+
+#[test]
+fn a_document_is_pushed_shown_pulled_and_keeps_its_history() {
+    for kind in KINDS {
+        let account = Account::new(kind, "life");
+        assert_eq!(account.run("bootstrap --profile main").status, 0);
+        let (created, status) = account.json("policy push policies/production.yaml --yes");
+        assert_eq!((status, created["policies"][0]["state"].as_str()), (0, Some("created")));
+        let (same, _) = account.json("policy push policies/production.yaml --yes");
+        assert_eq!(same["policies"][0]["state"], "unchanged");
+
+        account.write("production", &policy("production").replace("alice", "bob"));
+        let said = account.run("policy push policies/production.yaml --dry-run");
+        assert!(
+            said.out.contains("\n-    conditions: { profiles: [production], users: [alice] }\n")
+        );
+        assert!(said.out.contains("\n+    conditions: { profiles: [production], users: [bob] }\n"));
+        assert_eq!(account.parameter("production").unwrap().1, 1);
+        let (updated, _) = account.json("policy push policies/production.yaml --yes");
+        assert_eq!(updated["policies"][0]["version"], "2", "{updated}");
+
+        assert_eq!(account.run("policy pull production --version 1").out, policy("production"));
+        let said = account.run("policy pull production -o pulled.yaml");
+        assert_eq!((said.status, said.out.as_str()), (0, ""));
+        let pulled = std::fs::read_to_string(account.home.path().join("pulled.yaml")).unwrap();
+        assert!(pulled.contains("bob"));
+        assert_eq!(account.run("policy pull production --version 7").status, 3);
+        assert_eq!(account.run("policy pull nothing").status, 3);
+
+        let (history, _) = account.json("policy history production");
+        let versions = history["versions"].as_array().unwrap();
+        assert_eq!(versions.len(), 2, "{history}");
+        assert_eq!(versions[0]["bytes"], policy("production").len());
+        assert!(versions[1]["at"].as_str().unwrap().ends_with('Z'));
+    }
+}
+
+#[test]
+fn a_large_document_goes_to_the_table_and_one_that_outgrows_ssm_moves_there() {
+    for kind in KINDS {
+        let account = Account::new(kind, "large");
+        assert_eq!(account.run("bootstrap").status, 0);
+        account.write("large", &long("large", 20_000));
+        let (report, status) = account.json("policy push policies/large.yaml --yes");
+        assert_eq!((status, report["policies"][0]["where"].as_str()), (0, Some("table")));
+        assert_eq!(account.run("policy pull large").out, long("large", 20_000));
+
+        account.write("production", &long("production", 9_000));
+        let said = account.run("policy push policies/production.yaml --yes");
+        assert!(said.status == 3 && said.err.contains("--move"), "{}", said.err);
+        let (report, _) = account.json("policy push policies/production.yaml --yes --move");
+        assert_eq!(report["policies"][0]["state"], "moved", "{kind:?} {report}");
+        assert!(account.parameter("production").is_none());
+        assert_eq!(account.run("policy pull production").out, long("production", 9_000));
+
+        // As a move that ended half-way leaves it.
+        account.put("production", "an older text", ParameterType::String);
+        let said = account.run("policy list");
+        assert!(
+            said.err.contains("`production` lies in SSM and in the policy table"),
+            "{}",
+            said.err
+        );
+        assert_eq!(account.run("policy pull production").status, 3);
+        assert_eq!(account.run("policy pull production --from ssm").out, "an older text");
+        assert_eq!(account.run("policy push policies/production.yaml --yes").status, 3);
+        let (report, _) = account.json("policy push policies/production.yaml --yes --move");
+        assert_eq!(report["policies"][0]["version"], "1", "{report}");
+        assert!(account.parameter("production").is_none());
+
+        let (listed, _) = account.json("policy list");
+        let found: Vec<_> = listed["policies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (one["name"].as_str().unwrap(), one["where"].as_str().unwrap()))
+            .collect();
+        assert_eq!(found, [("large", "table"), ("main", "ssm"), ("production", "table")]);
+    }
+}
+
+#[test]
+fn an_encrypted_parameter_stays_encrypted() {
+    for kind in KINDS {
+        let account = Account::new(kind, "secure");
+        assert_eq!(account.run("bootstrap --profile main").status, 0);
+        account.put("production", "old", ParameterType::SecureString);
+        assert_eq!(account.run("policy push policies/production.yaml --yes").status, 0);
+        let client = aws_sdk_ssm::Client::new(&account.config());
+        let asked = client.get_parameter().name(account.path("production")).send();
+        let found = account.runtime.block_on(asked).unwrap().parameter.unwrap();
+        assert_eq!(found.r#type, Some(ParameterType::SecureString), "{kind:?}");
+        assert_eq!(account.parameter("production").unwrap(), (policy("production"), 2));
+    }
+}
+
+#[test]
+fn documents_that_do_not_check_are_not_pushed_and_neither_are_the_others() {
+    let account = Account::new(KINDS[0], "refused");
+    account.write("production", &format!("{}{OPERATORS}", policy("production")));
+    let said = account.run("policy push policies/main.yaml policies/production.yaml --yes");
+    assert_eq!(said.status, 1);
+    assert!(said.err.contains("policies/production.yaml"), "{}", said.err);
+    let words = "policy push policies/main.yaml policies/production.yaml --yes";
+    let (report, _) = account.json(words);
+    let found: Vec<String> = states(&report, "policies").into_iter().map(|one| one.1).collect();
+    assert_eq!(found, ["not_tried", "unusable"]);
+    assert!(!report["policies"][1]["findings"].as_array().unwrap().is_empty());
+    assert!(account.parameter("main").is_none());
+}
+
+#[test]
+fn a_policy_table_that_is_not_there_is_told_with_who_makes_it() {
+    for kind in KINDS {
+        let account = Account::new(kind, "tableless");
+        let said = account.run("policy push policies/main.yaml --yes");
+        assert_eq!(said.status, 3, "{kind:?}");
+        assert!(said.err.contains("`sentinel bootstrap` makes"), "{kind:?} {}", said.err);
+    }
+}
+
+#[test]
+fn where_nobody_can_be_asked_yes_must_be_given() {
+    let account = Account::new(KINDS[0], "nobody");
+    let said = account.run("policy push policies/main.yaml");
+    assert_eq!((said.status, said.out.as_str()), (2, ""));
+    assert!(said.err.contains("--yes"), "{}", said.err);
+    let two = account.run("policy push policies/main.yaml policies/production.yaml --name x --yes");
+    assert_eq!(two.status, 2);
+    assert!(account.parameter("main").is_none());
+}
+
+/// Pushes on a terminal, lets `meanwhile` happen while it asks, and answers.
+fn asked(account: &Account, word: &str, meanwhile: impl FnOnce()) -> (i32, String) {
+    let push = account.command("policy push policies/production.yaml");
+    // A terminal of its own, which `pty` of Python gives it.
+    let mut terminal = Command::new("python3");
+    terminal
+        .args([
+            "-c",
+            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))",
+        ])
+        .arg(push.get_program())
+        .args(push.get_args())
+        .current_dir(account.home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    for (name, value) in push.get_envs() {
+        terminal.env(name, value.unwrap());
+    }
+    let mut child = terminal.spawn().unwrap();
+    let (mut stdout, mut said) = (child.stdout.take().unwrap(), Vec::new());
+    let stdin = child.stdin.take().unwrap();
+    while !said.ends_with(b"[y/N] ") {
+        let mut byte = [0];
+        assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
+        said.extend(byte);
+    }
+    meanwhile();
+    answer(&stdin, word);
+    stdout.read_to_end(&mut said).unwrap();
+    let status = child.wait().unwrap().code().unwrap();
+    drop(stdin);
+    (status, String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn on_a_terminal_it_asks_and_does_not_overwrite_what_changed_meanwhile() {
+    for kind in KINDS {
+        let account = Account::new(kind, "asked");
+        assert_eq!(account.run("bootstrap --profile main").status, 0);
+        account.put("production", &policy("production"), ParameterType::String);
+        account.write("production", &policy("production").replace("alice", "bob"));
+        let (status, said) = asked(&account, "n\n", || {});
+        assert!(status == 1 && said.contains("you said no"), "{said}");
+        assert_eq!(account.parameter("production").unwrap().1, 1);
+
+        let theirs = || account.put("production", "theirs", ParameterType::String);
+        let (status, said) = asked(&account, "y\n", theirs);
+        assert_eq!(status, 1, "{kind:?} {said}");
+        let told = "changed in SSM since it was compared: version 2 was written by";
+        assert!(said.contains(told) && said.contains("nothing was written"), "{said}");
+        assert_eq!(account.parameter("production").unwrap(), ("theirs".to_owned(), 2));
+
+        let (status, said) = asked(&account, "y\n", || {});
+        assert!(status == 0 && said.contains("updated, in SSM, version 3"), "{said}");
+        assert!(run(&mut account.command("policy pull production")).out.contains("bob"));
+    }
+}

@@ -1,0 +1,72 @@
+//! `sentinel iam`: the documents, with nobody asked.
+
+use serde_json::Value;
+
+use crate::running::run_words;
+
+const PLACE: &str = "--account 111122223333 --region eu-central-1";
+
+#[test]
+fn documents_are_printed_without_credentials() {
+    let said = run_words(&format!("iam {PLACE} --format json"));
+    assert_eq!(said.status, 0, "{}", said.err);
+    let all = said.json();
+    assert_eq!(all.as_object().unwrap().len(), 9);
+    for (name, document) in all.as_object().unwrap() {
+        let word = name.replace('_', "-");
+        let one = run_words(&format!("iam {word} {PLACE}"));
+        assert_eq!(&one.json(), document, "{word}");
+        // As IAM's own documents have it.
+        assert!(one.out.starts_with("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"));
+    }
+    let human = run_words(&format!("iam {PLACE}")).out;
+    assert_eq!(human.matches("\"Version\"").count(), 9);
+    assert!(human.starts_with("# tvm-function: "), "{human}");
+}
+
+#[test]
+fn names_and_regions_go_into_the_documents() {
+    let said = run_words(
+        "iam tvm-function --account 111122223333 --region cn-north-1 --session-table s-1 \
+         --main /acme/policies/production --policy-table p-1 --role-prefix Acme- --separator _ \
+         --tvm-function vend",
+    );
+    for part in [
+        "arn:aws-cn:iam::111122223333:role/Acme-*",
+        "arn:aws-cn:ssm:cn-north-1:111122223333:parameter/acme/policies/*",
+        "table/s-1/index/*",
+        "table/p-1",
+        "sentinel_*",
+        "log-group:/aws/lambda/vend:*",
+    ] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+}
+
+#[test]
+fn what_cannot_be_a_part_is_wrong_usage() {
+    for wrong in [
+        "--account 1",
+        "--account 111122223333",
+        "--account 111122223333 --region eu-central-1 --kms-key alias/x",
+        "--account 111122223333 --region eu-central-1 --session-table x",
+        "--account 111122223333 --region eu-central-1 --role-prefix a/b",
+        "--account 111122223333 --region eu-central-1 --policy-root acme",
+        "--account 111122223333 --region eu-central-1 --separator :",
+    ] {
+        let said = run_words(&format!("iam {wrong}"));
+        assert_eq!((said.status, said.out.as_str()), (2, ""), "{wrong}: {}", said.err);
+    }
+}
+
+#[test]
+fn no_document_allows_everything() {
+    let all: Value = run_words(&format!("iam {PLACE} --format json")).json();
+    for (name, document) in all.as_object().unwrap() {
+        for statement in document["Statement"].as_array().unwrap() {
+            let allows = statement["Effect"] == "Allow";
+            let wide = statement["Resource"] == "*" || statement["Action"] == "*";
+            assert!(!(allows && wide), "{name}: {statement}");
+        }
+    }
+}
