@@ -133,6 +133,33 @@ async fn the_authorizer_asks_what_its_document_says_and_nothing_else() {
     assert!(calls.iter().all(|call| call.status == Some(200)));
 }
 
+#[tokio::test]
+async fn a_whole_run_is_compared_from_the_files_that_were_recorded() {
+    let world = World::start(Kind::Ministack).await;
+    let calls = every_route(&world.tvm(&[]).await).await;
+    let folder = tempfile::tempdir().unwrap();
+    let lines = calls.iter().map(|call| serde_json::to_string(call).unwrap() + "\n");
+    // Under either name, as the guide's run and the tests record.
+    let lines: Vec<String> = lines.collect();
+    let (some, others) = lines.split_at(lines.len() / 2);
+    std::fs::write(folder.path().join("tvm.jsonl"), some.concat()).unwrap();
+    std::fs::write(folder.path().join("sentinel-tvm.jsonl"), others.concat()).unwrap();
+    let program = env!("CARGO_BIN_EXE_recorded-calls");
+    let output = Command::new(program).arg(folder.path()).output().await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let exact = format!("tvm: {} calls, which its document allows exactly", calls.len());
+    assert!(said.contains(&exact), "{said}");
+    // Of the others nothing was recorded, which is a difference.
+    assert_eq!(output.status.code(), Some(1));
+    let idle = "authorizer: too many: no call needed `dynamodb:GetItem` of the statement `ReadSessions`";
+    assert!(said.contains(idle), "{said}");
+    assert!(said.contains("not compared: the statement `Logs`"), "{said}");
+    for arguments in [vec![], vec!["/nowhere"]] {
+        let output = Command::new(program).args(arguments).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
 /// An administrator with credentials of their own, and a folder to work in.
 struct Administrator {
     keys: Keys,
