@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sts::Client;
-use aws_sdk_sts::config::Builder;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{BehaviorVersion, Builder};
 use aws_sdk_sts::types::Tag;
 use aws_types::SdkConfig;
 use sentinel_broker::{AssumeRole, IssueError, Issued, Issuer};
@@ -69,7 +69,9 @@ impl StsIssuer {
     /// that configuration. Its time-outs and retries are the issuer's own.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self::from_builder(Builder::from(config), Self::TIMING)
+        // The SDK panics where a configuration names none.
+        let behavior = config.behavior_version().unwrap_or_else(BehaviorVersion::latest);
+        Self::from_builder(Builder::from(config).behavior_version(behavior), Self::TIMING)
     }
 
     /// The same, asked with other patience.

@@ -1,0 +1,54 @@
+//! A server that gives the same answer to everything.
+
+use std::fmt::Write as _;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A running one; dropping it ends it.
+pub(crate) struct Fixed {
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) url: String,
+    accepting: JoinHandle<()>,
+}
+
+impl Fixed {
+    pub(crate) async fn start(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut answer = format!("HTTP/1.1 {status} Told\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            write!(answer, "{name}: {value}\r\n").unwrap();
+        }
+        write!(answer, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let accepting = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                // Whole, or closing would reset the connection.
+                let mut request = Vec::new();
+                while !is_whole(&request) {
+                    match stream.read_buf(&mut request).await {
+                        Ok(0) | Err(_) => break,
+                        Ok(_) => {}
+                    }
+                }
+                drop(stream.write_all(answer.as_bytes()).await);
+            }
+        });
+        Self { url, accepting }
+    }
+}
+
+/// Whether all of the body that the headers speak of is there.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
+}
+
+impl Drop for Fixed {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
