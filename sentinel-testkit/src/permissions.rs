@@ -144,13 +144,18 @@ impl Context<'_> {
             "sts:SourceIdentity" => {
                 let known =
                     ["sts:AssumeRole", "sts:SetSourceIdentity"].contains(&&*self.need.action);
-                Some(text("SourceIdentity").filter(|_| known).map(str::to_owned).into_iter().collect())
+                Some(
+                    text("SourceIdentity")
+                        .filter(|_| known)
+                        .map(str::to_owned)
+                        .into_iter()
+                        .collect(),
+                )
             }
             "aws:TagKeys" => {
                 let members = self.call.parameters.as_object().into_iter().flatten();
-                let keys = members.filter(|(name, _)| {
-                    name.starts_with("Tags.member.") && name.ends_with(".Key")
-                });
+                let keys = members
+                    .filter(|(name, _)| name.starts_with("Tags.member.") && name.ends_with(".Key"));
                 Some(keys.filter_map(|(_, value)| value.as_str()).map(str::to_owned).collect())
             }
             "kms:ViaService" => {
@@ -165,7 +170,8 @@ impl Context<'_> {
 /// Whether a text is what a pattern of IAM means: `*` any run of characters, `?`
 /// one.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     let mut reached = vec![true];
     reached.resize(text.len() + 1, false);
     for wanted in pattern {
@@ -225,7 +231,9 @@ mod tests {
         );
         secure.parameter_types = vec!["SecureString".to_owned()];
         let mut calls = vec![
-            assume(json!({ "SourceIdentity": "sentinel-a", "Tags.member.1.Key": "SentinelSession" })),
+            assume(
+                json!({ "SourceIdentity": "sentinel-a", "Tags.member.1.Key": "SentinelSession" }),
+            ),
             secure,
             call("ssm", "GetParametersByPath", json!({ "Path": "/sentinel/policies" })),
         ];
@@ -309,7 +317,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "too many: no call needed `kms:Decrypt` of the statement `DecryptPolicies`".to_owned(),
+                "too many: no call needed `kms:Decrypt` of the statement `DecryptPolicies`"
+                    .to_owned(),
                 format!("too many: no call needed `{KEY}` of the statement `DecryptPolicies`"),
             ]
         );
@@ -324,9 +333,8 @@ mod tests {
             for statement in deployment.document(holder.document()).statements() {
                 if NOT_RECORDED.iter().any(|(sid, _)| *sid == statement.sid) {
                     seen.insert(statement.sid);
-                    let known = |action: &&str| {
-                        action.starts_with("logs:") || action.starts_with("kms:")
-                    };
+                    let known =
+                        |action: &&str| action.starts_with("logs:") || action.starts_with("kms:");
                     assert!(statement.action.iter().all(known), "{statement:?}");
                 }
             }

@@ -89,8 +89,7 @@ impl Holder {
 }
 
 /// The key of SecureString parameters.
-pub const KEY: &str =
-    "arn:aws:kms:us-east-1:111122223333:key/0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
+pub const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
 
 /// The deployment that is recorded: the guide's, with a policy table, and a key of
 /// its own for SecureString parameters.

@@ -77,12 +77,7 @@ pub fn patient_tvm(
     tvm.with_metrics(sink)
 }
 
-fn broker(
-    config: Config,
-    aws: &SdkConfig,
-    sink: Arc<dyn AuditSink>,
-    patience: Patience,
-) -> Broker {
+fn broker(config: Config, aws: &SdkConfig, sink: Arc<dyn AuditSink>, patience: Patience) -> Broker {
     let parameters = Arc::new(SsmPolicies::new(aws));
     let policies: Arc<dyn PolicyStore> = match config.policy_table {
         Some(table) => {

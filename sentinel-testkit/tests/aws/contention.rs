@@ -31,11 +31,11 @@ use crate::deployed::{Answer, Gatekeeper, Sandbox, World};
 /// How many vends are under way at any time, each in a sandbox of its own.
 const SANDBOXES: usize = 200;
 
-/// How often each of them vends in a round: the last time it mostly meets the block.
-const VENDS: usize = 2;
+/// How often each of them vends in a round, unless it meets a block before.
+const VENDS: usize = 3;
 
-/// How many vends of a round are answered before it is revoked.
-const BEFORE: usize = 20;
+/// How many of them have an answer before the round's revocations.
+const TENTH: usize = 10;
 
 /// The longest that the answer to a session's write is held back, differently long
 /// for each sandbox: so that a revocation comes between the two reads of many.
@@ -131,9 +131,8 @@ fn vend(answer: Answer, mut records: Vec<Value>, calls: &[Call]) -> Vend {
         let of = &call.parameters["Item"]["record"]["M"]["request_id"]["S"];
         call.operation == "PutItem" && *of == answer.request_id.as_str()
     });
-    let reads = || {
-        calls.iter().filter(|call| call.operation == "GetItem" && key(call, "Key") == "gate")
-    };
+    let reads =
+        || calls.iter().filter(|call| call.operation == "GetItem" && key(call, "Key") == "gate");
     let span = |call: &Call| (call.start_us, call.end_us);
     let ended = write.map_or(u64::MAX, |write| write.end_us);
     let epochs = write.map(|write| {
@@ -208,6 +207,8 @@ struct Stage {
     /// Rounds that have begun, and how many there will be.
     round: watch::Sender<usize>,
     rounds: usize,
+    /// How many answers a round waits for.
+    first: usize,
     /// How many vends were answered, and the session ids that were.
     answered: AtomicUsize,
     ids: Mutex<Vec<String>>,
@@ -218,7 +219,7 @@ impl Stage {
     async fn begin(&self) {
         let before = self.answered.load(Ordering::SeqCst);
         self.round.send_modify(|round| *round += 1);
-        while self.answered.load(Ordering::SeqCst) < before + BEFORE {
+        while self.answered.load(Ordering::SeqCst) < before + self.first {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -236,7 +237,12 @@ async fn vend_in_rounds(sandbox: Sandbox, stage: &Stage) -> Vec<Vend> {
             let answer = sandbox.vend("alice", PROFILE).await;
             stage.ids.lock().unwrap().extend(answer.session.clone());
             stage.answered.fetch_add(1, Ordering::SeqCst);
-            vends.push(vend(answer, sandbox.records(), &sandbox.calls()));
+            let vend = vend(answer, sandbox.records(), &sandbox.calls());
+            let blocked = vend.epochs.is_none();
+            vends.push(vend);
+            if blocked {
+                break;
+            }
         }
     }
     vends
@@ -262,10 +268,8 @@ async fn operate(
             answers.iter().map(|answer| answer.body["epoch"].as_u64().unwrap()).collect();
         assert_eq!(epochs.len(), operators.len(), "each revocation counts: {answers:?}");
         let last = gate_writes(operators).into_iter().max_by_key(|write| write.revision).unwrap();
-        let (refused, listed) = tokio::join!(
-            gatekeeper.admits(Some(&shown), None),
-            list(&operators[0], OPERATORS[0])
-        );
+        let (refused, listed) =
+            tokio::join!(gatekeeper.admits(Some(&shown), None), list(&operators[0], OPERATORS[0]));
         assert_eq!(refused, Some(false), "a revoked session was admitted");
         revoked.push(Revoked { epochs: last.epochs, listed });
         let body = body(*round, &handle);
@@ -304,6 +308,7 @@ async fn contend(kind: Kind, sandboxes: usize, rounds: &[Round]) {
     let stage = Arc::new(Stage {
         round: watch::Sender::new(0),
         rounds: rounds.len() + 1,
+        first: sandboxes.div_ceil(TENTH),
         answered: AtomicUsize::new(0),
         ids: Mutex::default(),
     });
@@ -319,13 +324,13 @@ async fn contend(kind: Kind, sandboxes: usize, rounds: &[Round]) {
     for sandbox in vending {
         vends.extend(sandbox.await.unwrap());
     }
-    assert_eq!(vends.len(), sandboxes * (VENDS * rounds.len() + 1));
     let writes = gate_writes(&operators);
     every_write_counts(&writes, rounds);
     nobody_was_refused_or_let_through_wrongly(&vends, &writes);
     every_session_is_in_the_list_that_follows(&vends, &revoked);
     every_session_is_accounted_for(&world, &vends).await;
     the_authorizer_agrees(&gatekeeper, &vends, &writes).await;
+    assert!(vends.len() >= sandboxes * (rounds.len() + 1), "somebody did not vend");
     let withheld = vends.iter().filter(|vend| vend.record["withheld"] == true).count();
     let good = vends.iter().filter(|vend| vend.answer.status == 200).count();
     assert!(withheld > 0, "no vend met a revocation half-way: nothing was tried");

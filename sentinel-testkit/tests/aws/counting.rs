@@ -17,7 +17,8 @@ const HELD: Duration = Duration::from_millis(400);
 /// A call in one word, and what it is about.
 fn short(call: &Call) -> String {
     let Call { operation, parameters, .. } = call;
-    let key = |at: &Value| at["sk"]["S"].as_str().map(|sk| sk.split('#').next().unwrap().to_owned());
+    let key =
+        |at: &Value| at["sk"]["S"].as_str().map(|sk| sk.split('#').next().unwrap().to_owned());
     let about = match operation.as_str() {
         "GetItem" | "UpdateItem" => key(&parameters["Key"]),
         "PutItem" => key(&parameters["Item"]),

@@ -129,9 +129,10 @@ impl World {
         let deployment = deployment().unwrap();
         let root = emulator.config().unwrap();
         let client = Client::new(&root);
-        for (name, definition) in
-            [(SESSIONS, TableDefinition::SESSIONS), ("sentinel-policies", TableDefinition::POLICIES)]
-        {
+        for (name, definition) in [
+            (SESSIONS, TableDefinition::SESSIONS),
+            ("sentinel-policies", TableDefinition::POLICIES),
+        ] {
             definition.create(&client, name).unwrap().send().await.unwrap();
         }
         put_policies(&root).await;
@@ -236,7 +237,10 @@ async fn put_policies(root: &aws_types::SdkConfig) {
     }
     let bulky = format!("{}# {}\n", own("bulky"), "x".repeat(400_000));
     let path = PolicyPath::new("/sentinel/policies/bulky");
-    DynamoPolicies::new(root, "sentinel-policies").put(&path, bulky.as_bytes(), None).await.unwrap();
+    DynamoPolicies::new(root, "sentinel-policies")
+        .put(&path, bulky.as_bytes(), None)
+        .await
+        .unwrap();
 }
 
 /// Credentials of a role with the holder's document; where the emulator knows IAM,
@@ -270,11 +274,7 @@ pub(crate) async fn keys(emulator: &Emulator, kind: Kind, holder: Holder) -> Key
     };
     let iam = "2010-05-08";
     let created = [
-        vec![
-            ("Action", "CreateRole"),
-            ("RoleName", &role),
-            ("AssumeRolePolicyDocument", &trust),
-        ],
+        vec![("Action", "CreateRole"), ("RoleName", &role), ("AssumeRolePolicyDocument", &trust)],
         policy("sentinel", &document),
         policy("as-ministack-has-it", &by_path),
     ];

@@ -151,7 +151,8 @@ async fn a_whole_run_is_compared_from_the_files_that_were_recorded() {
     assert!(said.contains(&exact), "{said}");
     // Of the others nothing was recorded, which is a difference.
     assert_eq!(output.status.code(), Some(1));
-    let idle = "authorizer: too many: no call needed `dynamodb:GetItem` of the statement `ReadSessions`";
+    let idle =
+        "authorizer: too many: no call needed `dynamodb:GetItem` of the statement `ReadSessions`";
     assert!(said.contains(idle), "{said}");
     assert!(said.contains("not compared: the statement `Logs`"), "{said}");
     for arguments in [vec![], vec!["/nowhere"]] {
