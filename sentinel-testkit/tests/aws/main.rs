@@ -1,9 +1,9 @@
 //! Sentinel against AWS emulators, over HTTP.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
     reason = "a test that panics has failed, and says where"
 )]
 
@@ -26,4 +26,5 @@ mod sessions;
 mod signed;
 mod stand_in;
 mod stores;
+mod system;
 mod vending;
