@@ -61,6 +61,9 @@ pub enum EmulatorError {
 /// The key id of the account's root, whose secret is the same.
 pub const ROOT_KEY: &str = "test";
 
+/// The account that ministack is.
+const ACCOUNT: &str = "111122223333";
+
 /// How long an emulator may take to start, on a machine that builds meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -122,6 +125,7 @@ impl Kind {
         match self {
             Self::Ministack => vec![
                 ("AUTH", "true".to_owned()),
+                ("MINISTACK_ACCOUNT_ID", ACCOUNT.to_owned()),
                 ("BIND_HOST", "127.0.0.1".to_owned()),
                 ("GATEWAY_PORT", port.to_string()),
             ],

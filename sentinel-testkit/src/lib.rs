@@ -2,7 +2,9 @@
 
 pub mod emulator;
 pub mod iam;
+pub mod permissions;
 pub mod proxy;
+pub mod recorded;
 pub mod runtime_api;
 mod server;
 pub mod sts;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aws_types::SdkConfig;
 use sentinel_broker::{Broker, Denial, Home, OsRandom, Parts, SessionTable};
 use sentinel_function::lambda::{Invocation, serve};
+use sentinel_store::aws::Timing;
 use sentinel_store::{
     AuditSink, DynamoPolicies, DynamoSessions, JsonLines, Metered, PolicyLayers, PolicyStore,
     SsmPolicies, SystemClock, aws,
@@ -30,15 +31,38 @@ pub fn run() -> ExitCode {
     )
 }
 
+/// How long what decides is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// The session table.
+    pub sessions: Timing,
+    /// STS.
+    pub issuer: Timing,
+}
+
+impl Patience {
+    /// With AWS itself.
+    pub const AWS: Self = Self { sessions: Timing::DYNAMODB, issuer: StsIssuer::TIMING };
+}
+
 /// A TVM over SSM, DynamoDB and STS as the variables say. Where they are
 /// faulty, each fault is logged, and every request answered `CONFIG_ERROR`.
 pub fn tvm(variable: impl Fn(&str) -> Option<String>, sink: Arc<dyn AuditSink>) -> Tvm {
+    patient_tvm(variable, sink, Patience::AWS)
+}
+
+/// The same with other patience: for what stands in for AWS, and is not as fast.
+pub fn patient_tvm(
+    variable: impl Fn(&str) -> Option<String>,
+    sink: Arc<dyn AuditSink>,
+    patience: Patience,
+) -> Tvm {
     let config = Config::read(&variable);
     let aws = aws::config(&variable, aws::http_client());
     let tvm = match (config, aws) {
         (Ok(config), Ok(aws)) => {
             let origin_secret = config.origin_secret.clone();
-            Tvm::new(broker(config, &aws, Arc::clone(&sink)), origin_secret)
+            Tvm::new(broker(config, &aws, Arc::clone(&sink), patience), origin_secret)
         }
         (config, aws) => {
             for fault in config.err().into_iter().flatten() {
@@ -53,7 +77,7 @@ pub fn tvm(variable: impl Fn(&str) -> Option<String>, sink: Arc<dyn AuditSink>) 
     tvm.with_metrics(sink)
 }
 
-fn broker(config: Config, aws: &SdkConfig, sink: Arc<dyn AuditSink>) -> Broker {
+fn broker(config: Config, aws: &SdkConfig, sink: Arc<dyn AuditSink>, patience: Patience) -> Broker {
     let parameters = Arc::new(SsmPolicies::new(aws));
     let policies: Arc<dyn PolicyStore> = match config.policy_table {
         Some(table) => {
@@ -61,15 +85,16 @@ fn broker(config: Config, aws: &SdkConfig, sink: Arc<dyn AuditSink>) -> Broker {
         }
         None => parameters,
     };
-    let sessions = config
-        .session_table
-        .map(|name| SessionTable { store: Arc::new(DynamoSessions::new(aws, name.clone())), name });
+    let sessions = config.session_table.map(|name| SessionTable {
+        store: Arc::new(DynamoSessions::new(aws, name.clone()).with_timing(patience.sessions)),
+        name,
+    });
     Broker::new(
         config.settings,
         Parts {
             policies,
             sessions,
-            issuer: Arc::new(StsIssuer::new(aws)),
+            issuer: Arc::new(StsIssuer::new(aws).with_timing(patience.issuer)),
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
             sink,

@@ -27,7 +27,8 @@ pub struct Call {
     /// The types of SSM parameters in the answer: `String`, `SecureString`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameter_types: Vec<String>,
-    /// When it began, in microseconds since the proxy started.
+    /// When it began, in microseconds since the first call to any proxy of the
+    /// process.
     pub start_us: u64,
     /// When its answer, or the last that was sent of one, was ready.
     pub end_us: u64,

@@ -13,7 +13,7 @@ mod protocol;
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{SecondsFormat, Utc};
@@ -28,6 +28,7 @@ use tokio::net::TcpStream;
 pub use call::Call;
 pub use fault::{Edit, Fault, Lie, Rule};
 
+use crate::recorded::Holder;
 use crate::server::{Reply, Server};
 use answer::Whole;
 use protocol::Asked;
@@ -46,7 +47,6 @@ pub struct Proxy {
 struct State {
     /// `HOST:PORT`.
     upstream: String,
-    started: Instant,
     rules: Mutex<Vec<Rule>>,
     calls: Mutex<Vec<Call>>,
     record: Mutex<Option<File>>,
@@ -68,7 +68,6 @@ impl Proxy {
         };
         let state = Arc::new(State {
             upstream: if host.contains(':') { host.to_owned() } else { format!("{host}:80") },
-            started: Instant::now(),
             rules: Mutex::default(),
             calls: Mutex::default(),
             record: Mutex::default(),
@@ -77,6 +76,19 @@ impl Proxy {
         let shared = Arc::clone(&state);
         let server = Server::start(move |request| pass(Arc::clone(&shared), request)).await?;
         Ok(Self { server, state })
+    }
+
+    /// The same for the calls of somebody who holds an IAM document: where the run is
+    /// recorded ([`recorded::FOLDER`](crate::recorded::FOLDER)), they are too.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); or the file cannot be opened.
+    pub async fn start_for(holder: Holder, upstream: &str) -> io::Result<Self> {
+        let proxy = Self::start(upstream).await?;
+        if let Some(file) = holder.file()? {
+            proxy.record(file);
+        }
+        Ok(proxy)
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -121,11 +133,14 @@ impl Proxy {
     }
 }
 
-impl State {
-    fn since_start(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
+/// Microseconds since the first call of this process: of all its proxies alike, so
+/// that calls of one can be set beside those of another.
+fn since_start() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
 
+impl State {
     fn fault(&self, asked: &Asked) -> Option<Fault> {
         let mut rules = lock(&self.rules);
         // All count, one is followed.
@@ -168,7 +183,7 @@ struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.call.end_us = self.state.since_start();
+        self.call.end_us = since_start();
         if let Some(file) = lock(&self.state.record).as_mut()
             && let Ok(line) = serde_json::to_string(&self.call)
         {
@@ -179,7 +194,7 @@ impl Drop for UnderWay {
 }
 
 async fn pass(state: Arc<State>, request: Request<Incoming>) -> Reply {
-    let start_us = state.since_start();
+    let start_us = since_start();
     let at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await.map(|body| body.to_bytes()) else { return Reply::Reset };

@@ -8,11 +8,15 @@
 )]
 
 mod canned;
+mod contention;
+mod counting;
+mod deployed;
 mod emulators;
 mod failures;
 mod fixed;
 mod functions;
 mod issuer;
+mod permissions;
 mod policies;
 mod programs;
 mod proxy;

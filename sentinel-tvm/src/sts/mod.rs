@@ -19,6 +19,7 @@ use aws_sdk_sts::config::{BehaviorVersion, Builder};
 use aws_sdk_sts::types::Tag;
 use aws_types::SdkConfig;
 use sentinel_broker::{AssumeRole, IssueError, Issued, Issuer};
+use sentinel_store::aws::Timing;
 use sentinel_store::{Clock, SystemClock};
 
 /// The session tag that names the session.
@@ -28,20 +29,6 @@ const SESSION_TAG: &str = "SentinelSession";
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 const MAX_POLICY: usize = 2048;
 
-/// A region's end point is a few milliseconds away; whoever is not there in a
-/// second is not there.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-/// STS answers in well under a second. Five leave room for its slow moments and
-/// for a second attempt within the whole.
-const ATTEMPT_WITHIN: Duration = Duration::from_secs(5);
-/// The whole, retries and pauses too: the TVM answers within 25 seconds, of
-/// which the policy and the gate may have taken some, and beside this the
-/// session is written.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// A lost answer costs nothing: what it held was issued to nobody. So a failed
-/// or throttled attempt is made again, but twice at most: a client that is told
-/// `Retry-After` spreads the load better than this function does.
-const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -60,25 +47,50 @@ pub struct StsIssuer {
 }
 
 impl StsIssuer {
+    /// How long STS is waited for, and how often it is asked.
+    ///
+    /// A region's end point is a few milliseconds away; whoever is not there in a
+    /// second is not there. STS answers in well under a second: five leave room for
+    /// its slow moments, and for a second attempt within the whole. Ten are the
+    /// whole, retries and pauses too: the TVM answers within 25 seconds, of which
+    /// the policy and the gate may have taken some, and beside this the session is
+    /// written. A lost answer costs nothing, since what it held was issued to
+    /// nobody; so a failed or throttled attempt is made again, but twice at most: a
+    /// client that is told `Retry-After` spreads the load better than this function
+    /// does.
+    pub const TIMING: Timing = Timing {
+        connect: Duration::from_secs(1),
+        attempt: Duration::from_secs(5),
+        operation: Duration::from_secs(10),
+        attempts: 3,
+    };
+
     /// An issuer with the region, credentials, end point and HTTP client of
     /// that configuration. Its time-outs and retries are the issuer's own.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_WITHIN)
-            .operation_attempt_timeout(ATTEMPT_WITHIN)
-            .operation_timeout(ANSWER_WITHIN)
-            .build();
-        let retries = RetryConfig::standard()
-            .with_max_attempts(ATTEMPTS)
-            .with_initial_backoff(FIRST_PAUSE)
-            .with_max_backoff(LONGEST_PAUSE);
         // The SDK panics where a configuration names none.
         let behavior = config.behavior_version().unwrap_or_else(BehaviorVersion::latest);
-        let config = Builder::from(config)
-            .behavior_version(behavior)
-            .timeout_config(timeouts)
-            .retry_config(retries);
+        Self::from_builder(Builder::from(config).behavior_version(behavior), Self::TIMING)
+    }
+
+    /// The same, asked with other patience.
+    #[must_use]
+    pub fn with_timing(self, timing: Timing) -> Self {
+        Self::from_builder(self.client.config().to_builder(), timing)
+    }
+
+    fn from_builder(builder: Builder, timing: Timing) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(timing.connect)
+            .operation_attempt_timeout(timing.attempt)
+            .operation_timeout(timing.operation)
+            .build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(timing.attempts)
+            .with_initial_backoff(FIRST_PAUSE)
+            .with_max_backoff(LONGEST_PAUSE);
+        let config = builder.timeout_config(timeouts).retry_config(retries);
         Self { client: Client::from_conf(config.build()) }
     }
 }

@@ -1,0 +1,354 @@
+//! Whether an IAM document allows what was asked by its holder, and nothing else.
+//!
+//! Both ways: each recorded call must be allowed, conditions included; and of each
+//! statement every action and every resource must have been needed by a call. That
+//! a statement's every action is needed on its every resource is *not* asked:
+//! `GetParametersByPath` is of the root, `GetParameter` of what lies under it.
+//!
+//! It knows the operators and keys that our documents use, and no others, so that
+//! a condition which nobody has looked at is a difference.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use sentinel_cli::iam::{Document, Effect, Statement};
+
+use crate::iam::{Need, Place, needs};
+use crate::proxy::Call;
+
+/// Statements about calls that no proxy can see, and who makes them.
+pub const NOT_RECORDED: [(&str, &str); 3] = [
+    ("Logs", "Lambda writes the log of a function, by the function's role"),
+    ("DecryptTables", "DynamoDB asks KMS for whoever reads or writes the table"),
+    ("EncryptTables", "DynamoDB asks KMS for whoever gives the table a key"),
+];
+
+/// What lies between what was asked and what a document says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Difference {
+    /// A call of which it is not known what it needs.
+    Unknown(String),
+    /// No statement allows what a call needs.
+    Missing {
+        /// The action.
+        action: String,
+        /// The resource.
+        resource: String,
+    },
+    /// No call needs an action of a statement.
+    IdleAction(&'static str, &'static str),
+    /// No call needs a resource of a statement.
+    IdleResource(&'static str, String),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(what) => write!(f, "not known: {what}"),
+            Self::Missing { action, resource } => {
+                write!(f, "missing: no statement allows `{action}` on `{resource}` as it was asked")
+            }
+            Self::IdleAction(sid, action) => {
+                write!(f, "too many: no call needed `{action}` of the statement `{sid}`")
+            }
+            Self::IdleResource(sid, resource) => {
+                write!(f, "too many: no call needed `{resource}` of the statement `{sid}`")
+            }
+        }
+    }
+}
+
+/// What lies between those calls and a document; nothing when they are equal.
+#[must_use]
+pub fn differences(document: &Document, calls: &[Call], place: &Place) -> BTreeSet<Difference> {
+    let mut differences = BTreeSet::new();
+    let mut used = vec![(BTreeSet::new(), BTreeSet::new()); document.statements().len()];
+    for call in calls {
+        let needed = match needs(call, place) {
+            Ok(needed) => needed,
+            Err(unknown) => {
+                differences.insert(Difference::Unknown(unknown.to_string()));
+                continue;
+            }
+        };
+        for need in needed {
+            let context = Context { call, need: &need, region: &place.region };
+            let mut allowed = false;
+            for (statement, (actions, resources)) in document.statements().iter().zip(&mut used) {
+                if statement.effect == Effect::Allow && context.holds(statement) {
+                    allowed = true;
+                    actions.extend(matching(&statement.action, &need.action));
+                    resources.extend(matching(&statement.resource, &need.resource));
+                }
+            }
+            if !allowed {
+                let Need { action, resource } = need;
+                differences.insert(Difference::Missing { action, resource });
+            }
+        }
+    }
+    for (statement, (actions, resources)) in document.statements().iter().zip(&used) {
+        let Statement { sid, .. } = statement;
+        if NOT_RECORDED.iter().any(|(other, _)| other == sid) {
+            continue;
+        }
+        let idle = statement.action.iter().filter(|action| !actions.contains(**action));
+        differences.extend(idle.map(|action| Difference::IdleAction(sid, action)));
+        let idle = statement.resource.iter().filter(|resource| !resources.contains(*resource));
+        differences.extend(idle.map(|resource| Difference::IdleResource(sid, resource.clone())));
+    }
+    differences
+}
+
+/// Those patterns that a text matches.
+fn matching<'a, T: AsRef<str>>(
+    patterns: &'a [T],
+    text: &'a str,
+) -> impl Iterator<Item = String> + use<'a, T> {
+    let patterns = patterns.iter().map(AsRef::as_ref);
+    patterns.filter(|pattern| matches(pattern, text)).map(str::to_owned)
+}
+
+/// A need of a call, as conditions see it.
+struct Context<'a> {
+    call: &'a Call,
+    need: &'a Need,
+    region: &'a str,
+}
+
+impl Context<'_> {
+    fn holds(&self, statement: &Statement) -> bool {
+        matching(&statement.action, &self.need.action).next().is_some()
+            && matching(&statement.resource, &self.need.resource).next().is_some()
+            && statement.condition.iter().all(|(operator, keys)| {
+                keys.iter().all(|(key, wanted)| self.compares(operator, key, wanted))
+            })
+    }
+
+    fn compares(&self, operator: &str, key: &str, wanted: &str) -> bool {
+        let Some(values) = self.values(key) else { return false };
+        match operator {
+            "StringLike" => values.iter().any(|value| matches(wanted, value)),
+            "StringEquals" => values.iter().any(|value| value == wanted),
+            // Holds of no values too.
+            "ForAllValues:StringEquals" => values.iter().all(|value| value == wanted),
+            _ => false,
+        }
+    }
+
+    /// The values of a key in this request; none for a key that is not known.
+    fn values(&self, key: &str) -> Option<Vec<String>> {
+        let text = |name: &str| self.call.parameters.get(name).and_then(|value| value.as_str());
+        match key {
+            // It is no key of sts:TagSession.
+            "sts:SourceIdentity" => {
+                let known =
+                    ["sts:AssumeRole", "sts:SetSourceIdentity"].contains(&&*self.need.action);
+                Some(
+                    text("SourceIdentity")
+                        .filter(|_| known)
+                        .map(str::to_owned)
+                        .into_iter()
+                        .collect(),
+                )
+            }
+            "aws:TagKeys" => {
+                let members = self.call.parameters.as_object().into_iter().flatten();
+                let keys = members
+                    .filter(|(name, _)| name.starts_with("Tags.member.") && name.ends_with(".Key"));
+                Some(keys.filter_map(|(_, value)| value.as_str()).map(str::to_owned).collect())
+            }
+            "kms:ViaService" => {
+                let Call { service, .. } = self.call;
+                Some(vec![format!("{service}.{}.amazonaws.com", self.region)])
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a text is what a pattern of IAM means: `*` any run of characters, `?`
+/// one.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
+    let mut reached = vec![true];
+    reached.resize(text.len() + 1, false);
+    for wanted in pattern {
+        let before = reached.clone();
+        for (at, reached) in reached.iter_mut().enumerate() {
+            let here = |at: usize| before.get(at).copied().unwrap_or(false);
+            *reached = match wanted {
+                '*' => before.iter().take(at + 1).any(|before| *before),
+                one => {
+                    let last = at.checked_sub(1);
+                    last.is_some_and(|last| {
+                        here(last) && (one == '?' || text.get(last) == Some(&one))
+                    })
+                }
+            };
+        }
+    }
+    reached.last().copied().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::recorded::{Holder, KEY, deployment, place};
+
+    fn call(service: &str, operation: &str, parameters: Value) -> Call {
+        Call {
+            at: String::new(),
+            service: service.into(),
+            operation: operation.into(),
+            parameters,
+            access_key_id: None,
+            region: None,
+            status: Some(200),
+            fault: None,
+            parameter_types: Vec::new(),
+            start_us: 0,
+            end_us: 1,
+        }
+    }
+
+    fn assume(stamps: Value) -> Call {
+        let mut parameters =
+            json!({ "RoleArn": "arn:aws:iam::111122223333:role/SentinelProtected-production" });
+        parameters.as_object_mut().unwrap().extend(stamps.as_object().unwrap().clone());
+        call("sts", "AssumeRole", parameters)
+    }
+
+    /// The calls that the TVM's document is made for, one of each.
+    fn tvm() -> Vec<Call> {
+        let mut secure = call(
+            "ssm",
+            "GetParameter",
+            json!({ "Name": "/sentinel/policies/main", "WithDecryption": true }),
+        );
+        secure.parameter_types = vec!["SecureString".to_owned()];
+        let mut calls = vec![
+            assume(
+                json!({ "SourceIdentity": "sentinel-a", "Tags.member.1.Key": "SentinelSession" }),
+            ),
+            secure,
+            call("ssm", "GetParametersByPath", json!({ "Path": "/sentinel/policies" })),
+        ];
+        let on = |operation: &str, table: &str| {
+            call("dynamodb", operation, json!({ "TableName": table }))
+        };
+        let sessions = ["GetItem", "PutItem", "UpdateItem", "Query"];
+        calls.extend(sessions.map(|operation| on(operation, "sentinel-sessions")));
+        calls.extend(["GetItem", "Query"].map(|operation| on(operation, "sentinel-policies")));
+        let index = json!({ "TableName": "sentinel-sessions", "IndexName": "by-shard" });
+        calls.push(call("dynamodb", "Query", index));
+        calls
+    }
+
+    fn between(calls: &[Call]) -> Vec<String> {
+        let deployment = deployment().unwrap();
+        let document = deployment.document(Holder::Tvm.document());
+        let differences = differences(&document, calls, &place(&deployment));
+        differences.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_document_that_says_what_was_asked_differs_in_nothing() {
+        assert_eq!(between(&tvm()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_missing() {
+        for (extra, expected) in [
+            (
+                call("dynamodb", "Scan", json!({ "TableName": "sentinel-sessions" })),
+                "`dynamodb:Scan` on `arn:aws:dynamodb:us-east-1:111122223333:table/sentinel-sessions`",
+            ),
+            (
+                call("dynamodb", "PutItem", json!({ "TableName": "sentinel-policies" })),
+                "`dynamodb:PutItem` on `arn:aws:dynamodb:us-east-1:111122223333:table/sentinel-policies`",
+            ),
+            (
+                call("ssm", "GetParameter", json!({ "Name": "/prod/password" })),
+                "`ssm:GetParameter` on `arn:aws:ssm:us-east-1:111122223333:parameter/prod/password`",
+            ),
+            // The conditions: a source identity that is not ours, or none, and
+            // another tag.
+            (
+                assume(json!({ "SourceIdentity": "mallory" })),
+                "`sts:AssumeRole` on `arn:aws:iam::111122223333:role/SentinelProtected-production`",
+            ),
+            (
+                assume(json!({})),
+                "`sts:AssumeRole` on `arn:aws:iam::111122223333:role/SentinelProtected-production`",
+            ),
+            (
+                assume(json!({ "SourceIdentity": "sentinel-a", "Tags.member.1.Key": "Team" })),
+                "`sts:TagSession` on `arn:aws:iam::111122223333:role/SentinelProtected-production`",
+            ),
+        ] {
+            let mut calls = tvm();
+            calls.push(extra);
+            let told = between(&calls);
+            assert!(told.iter().any(|told| told.contains(expected)), "{expected}: {told:?}");
+            assert!(told.iter().all(|told| told.starts_with("missing: ")), "{told:?}");
+        }
+        let mut calls = tvm();
+        calls.push(call("ssm", "DescribeParameters", json!({})));
+        assert!(between(&calls)[0].starts_with("not known: "));
+    }
+
+    #[test]
+    fn what_was_not_asked_is_too_much() {
+        // Without any one of the calls something is idle.
+        for left_out in 0..tvm().len() {
+            let mut calls = tvm();
+            let call = calls.remove(left_out);
+            let told = between(&calls);
+            let idle = told.iter().all(|told| told.starts_with("too many: "));
+            assert!(!told.is_empty() && idle, "{call:?}: {told:?}");
+        }
+        let mut plain = tvm();
+        plain[1].parameter_types.clear();
+        let told = between(&plain);
+        assert_eq!(
+            told,
+            [
+                "too many: no call needed `kms:Decrypt` of the statement `DecryptPolicies`"
+                    .to_owned(),
+                format!("too many: no call needed `{KEY}` of the statement `DecryptPolicies`"),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_statement_that_is_passed_over_is_about_logs_or_keys_of_tables() {
+        let mut deployment = deployment().unwrap();
+        deployment.table_key = Some("arn:aws:kms:us-east-1:111122223333:key/tables".to_owned());
+        let mut seen = BTreeSet::new();
+        for holder in Holder::ALL {
+            for statement in deployment.document(holder.document()).statements() {
+                if NOT_RECORDED.iter().any(|(sid, _)| *sid == statement.sid) {
+                    seen.insert(statement.sid);
+                    let known =
+                        |action: &&str| action.starts_with("logs:") || action.starts_with("kms:");
+                    assert!(statement.action.iter().all(known), "{statement:?}");
+                }
+            }
+        }
+        assert_eq!(seen.len(), NOT_RECORDED.len());
+    }
+
+    #[test]
+    fn patterns_are_those_of_iam() {
+        for (pattern, text) in [("a*c", "abbc"), ("a*c", "ac"), ("*", ""), ("a?c", "abc")] {
+            assert!(matches(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("a*c", "abcd"), ("a?c", "ac"), ("", "a"), ("A", "a")] {
+            assert!(!matches(pattern, text), "{pattern} {text}");
+        }
+    }
+}

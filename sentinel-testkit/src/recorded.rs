@@ -1,0 +1,116 @@
+//! Calls as they are recorded for a whole run: a file for each holder of an IAM
+//! document, to which every proxy of that holder appends.
+//!
+//! What is recorded was asked in a deployment that is called as in the guide, in
+//! the account and region of [`deployment`], so that it can be compared with the
+//! documents: see [`permissions`](crate::permissions).
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sentinel_cli::iam::{Deployment, DocumentName};
+use sentinel_store::{AccountId, ParseIdError};
+
+use crate::iam::Place;
+use crate::proxy::{Call, read_record};
+
+/// Names the folder to record in; where it is not set nothing is recorded.
+pub const FOLDER: &str = "SENTINEL_RECORDED_CALLS";
+
+/// Whose calls they are: who holds the document that must allow them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// The TVM's function.
+    Tvm,
+    /// The authorizer's function.
+    Authorizer,
+    /// Whoever runs `sentinel bootstrap` and `sentinel policy push`.
+    Administrator,
+}
+
+impl Holder {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tvm, Self::Authorizer, Self::Administrator];
+
+    /// What its file is called, without `.jsonl`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tvm => "tvm",
+            Self::Authorizer => "authorizer",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    /// The holder of that name.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|holder| holder.as_str() == word)
+    }
+
+    /// The document that it holds.
+    #[must_use]
+    pub const fn document(self) -> DocumentName {
+        match self {
+            Self::Tvm => DocumentName::TvmFunction,
+            Self::Authorizer => DocumentName::AuthorizerFunction,
+            Self::Administrator => DocumentName::Administrator,
+        }
+    }
+
+    /// The file to append to, where the run is recorded.
+    pub(crate) fn file(self) -> io::Result<Option<File>> {
+        let Some(folder) = std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) else {
+            return Ok(None);
+        };
+        let folder = PathBuf::from(folder);
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{}.jsonl", self.as_str()));
+        OpenOptions::new().create(true).append(true).open(path).map(Some)
+    }
+
+    /// What was recorded of it in a folder: under its own name, and under the name
+    /// of its function, as the guide calls it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a line that is no call.
+    pub fn read(self, folder: &Path) -> io::Result<Vec<Call>> {
+        let mut calls = Vec::new();
+        for name in [self.as_str().to_owned(), format!("sentinel-{}", self.as_str())] {
+            let path = folder.join(format!("{name}.jsonl"));
+            if path.exists() {
+                let text = std::fs::read_to_string(path)?;
+                calls.extend(read_record(&text).map_err(io::Error::other)?);
+            }
+        }
+        Ok(calls)
+    }
+}
+
+/// The key of SecureString parameters.
+pub const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
+
+/// The deployment that is recorded: the guide's, with a policy table, and a key of
+/// its own for SecureString parameters.
+///
+/// # Errors
+/// None that is known.
+pub fn deployment() -> Result<Deployment, ParseIdError> {
+    let account = AccountId::parse("111122223333")?;
+    let mut deployment = Deployment::new("aws", account, "us-east-1");
+    deployment.policy_table = Some("sentinel-policies".to_owned());
+    deployment.policy_key = Some(KEY.to_owned());
+    Ok(deployment)
+}
+
+/// Where the calls of a deployment are made.
+#[must_use]
+pub fn place(deployment: &Deployment) -> Place {
+    Place {
+        partition: deployment.partition.clone(),
+        region: deployment.region.clone(),
+        account: deployment.account.to_string(),
+        key: deployment.policy_key.clone().unwrap_or_else(|| "*".to_owned()),
+    }
+}

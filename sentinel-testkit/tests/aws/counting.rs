@@ -1,0 +1,286 @@
+//! What each route asks of AWS, call by call: no more than the design says, by
+//! primary key and strongly consistently, and at the same time where it says so.
+//! Where two calls must overlap one of them is held back, so that they do for sure
+//! if they are under way together, and cannot if one waits for the other.
+
+use std::time::Duration;
+
+use sentinel_testkit::emulator::Kind;
+use sentinel_testkit::proxy::{Call, Fault, Rule};
+use serde_json::{Value, json};
+
+use crate::deployed::{SESSIONS, Sandbox, World};
+
+/// How long a call is held back.
+const HELD: Duration = Duration::from_millis(400);
+
+/// A call in one word, and what it is about.
+fn short(call: &Call) -> String {
+    let Call { operation, parameters, .. } = call;
+    let key =
+        |at: &Value| at["sk"]["S"].as_str().map(|sk| sk.split('#').next().unwrap().to_owned());
+    let about = match operation.as_str() {
+        "GetItem" | "UpdateItem" => key(&parameters["Key"]),
+        "PutItem" => key(&parameters["Item"]),
+        "Query" => Some(parameters["IndexName"].as_str().unwrap_or("sessions").to_owned()),
+        "GetParameter" => parameters["Name"].as_str().map(str::to_owned),
+        "GetParametersByPath" => parameters["Path"].as_str().map(str::to_owned),
+        _ => None,
+    };
+    format!("{operation} {}", about.unwrap_or_default()).trim_end().to_owned()
+}
+
+/// What was asked since this was last asked; every call is one that may be.
+fn asked(sandbox: &Sandbox) -> Vec<Call> {
+    let calls = sandbox.calls();
+    sound(&calls);
+    calls
+}
+
+fn shorts(calls: &[Call]) -> Vec<String> {
+    calls.iter().map(short).collect()
+}
+
+/// Reads are of a whole primary key and strongly consistent, lists too unless they
+/// are of everybody; writes are conditional.
+fn sound(calls: &[Call]) {
+    for call in calls {
+        let Call { service, operation, parameters, .. } = call;
+        let sound = match (service.as_str(), operation.as_str()) {
+            ("dynamodb", "GetItem") => {
+                let key = parameters["Key"].as_object().unwrap();
+                parameters["ConsistentRead"] == true
+                    && key.keys().map(String::as_str).eq(["pk", "sk"])
+            }
+            ("dynamodb", "PutItem" | "UpdateItem") => {
+                parameters["ConditionExpression"].as_str().is_some_and(|it| !it.is_empty())
+            }
+            ("dynamodb", "Query") => {
+                parameters["ConsistentRead"] == true || parameters["IndexName"] == "by-shard"
+            }
+            ("ssm", "GetParameter" | "GetParametersByPath") | ("sts", "AssumeRole") => true,
+            _ => false,
+        };
+        assert!(sound, "{call:?}");
+        assert_eq!(call.status, Some(200), "{call:?}");
+    }
+}
+
+/// The one call of those that is this one.
+fn the<'a>(calls: &'a [Call], what: &str) -> &'a Call {
+    let mut found = calls.iter().filter(|call| short(call) == what);
+    let one = found.next().unwrap_or_else(|| panic!("no {what}: {:?}", shorts(calls)));
+    assert!(found.next().is_none(), "{what} twice: {:?}", shorts(calls));
+    one
+}
+
+fn hold(sandbox: &Sandbox, operation: &str) {
+    let rule = Rule::operation("dynamodb", operation, Fault::SlowAfter(HELD));
+    sandbox.data.harm(rule);
+}
+
+/// A TVM that has vended once.
+async fn warm(world: &World) -> Sandbox {
+    let sandbox = world.tvm(&[]).await;
+    let answer = sandbox.vend("alice", "production").await;
+    assert_eq!(answer.code(), "OK", "{answer:?}");
+    sandbox.calls();
+    sandbox.records();
+    sandbox
+}
+
+#[tokio::test]
+async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_same_time() {
+    let world = World::start(Kind::Ministack).await;
+    let sandbox = warm(&world).await;
+    hold(&sandbox, "PutItem");
+    // Longer than the write: what comes after the write is beside it too.
+    sandbox.sts.harm(Rule::all(Fault::SlowAfter(HELD * 3)));
+    let answer = sandbox.vend("alice", "production").await;
+    assert_eq!(answer.code(), "OK", "{answer:?}");
+    let calls = asked(&sandbox);
+    let mut sorted = shorts(&calls);
+    sorted.sort();
+    assert_eq!(sorted, ["AssumeRole", "GetItem gate", "GetItem gate", "PutItem session"]);
+    let (write, assume) = (the(&calls, "PutItem session"), the(&calls, "AssumeRole"));
+    let gates: Vec<&Call> = calls.iter().filter(|call| short(call) == "GetItem gate").collect();
+    assert!(write.overlaps(assume), "one waits for the other: {calls:?}");
+    assert!(gates[0].end_us <= write.start_us && gates[0].end_us <= assume.start_us, "{calls:?}");
+    assert!(write.end_us <= gates[1].start_us, "the second read is after the write: {calls:?}");
+    assert!(gates[1].overlaps(assume), "and beside AssumeRole: {calls:?}");
+    for gate in gates {
+        assert_eq!(gate.parameters["TableName"], SESSIONS);
+    }
+}
+
+#[tokio::test]
+async fn ssm_is_not_asked_within_the_ttl_and_once_after_it() {
+    let world = World::start(Kind::Ministack).await;
+    let sandbox = world.tvm(&[("SENTINEL_POLICY_CACHE_TTL", "2s")]).await;
+    let started = std::time::Instant::now();
+    assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
+    let first = asked(&sandbox);
+    assert_eq!(the(&first, "GetParameter /sentinel/policies/main").service, "ssm");
+    for _ in 0..5 {
+        assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
+    }
+    let within = asked(&sandbox);
+    if started.elapsed() < Duration::from_secs(2) {
+        assert!(within.iter().all(|call| call.service != "ssm"), "{:?}", shorts(&within));
+    }
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
+    let after = asked(&sandbox);
+    the(&after, "GetParameter /sentinel/policies/main");
+    assert_eq!(after.iter().filter(|call| call.service == "ssm").count(), 1);
+}
+
+#[tokio::test]
+async fn a_cold_vend_reads_the_policy_beside_the_gate() {
+    let world = World::start(Kind::Ministack).await;
+    let sandbox = world.tvm(&[]).await;
+    sandbox.data.harm(Rule::service("ssm", Fault::SlowAfter(HELD)));
+    assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
+    let calls = asked(&sandbox);
+    let main = the(&calls, "GetParameter /sentinel/policies/main");
+    let gate = calls.iter().find(|call| short(call) == "GetItem gate").unwrap();
+    assert!(gate.overlaps(main), "one waits for the other: {calls:?}");
+    assert_eq!(calls.iter().filter(|call| short(call) == "GetItem gate").count(), 2);
+    // Whether the document is in the policy table too is asked at the same time.
+    assert!(main.overlaps(the(&calls, "GetItem main")));
+    assert_eq!(calls.len(), 6, "{:?}", shorts(&calls));
+
+    // A profile with a document of its own: the list of names, all pages, of both
+    // places, and the document, looked for in both.
+    assert_eq!(sandbox.vend("alice", "staging").await.code(), "OK");
+    let calls = asked(&sandbox);
+    let counted = |what: &str| calls.iter().filter(|call| short(call) == what).count();
+    assert_eq!(counted("GetParametersByPath /sentinel/policies"), 2);
+    assert_eq!(counted("GetParameter /sentinel/policies/staging"), 1);
+    let table = |operation: &str| {
+        let of = |call: &&Call| call.parameters["TableName"] == "sentinel-policies";
+        calls.iter().filter(of).filter(|call| call.operation == operation).count()
+    };
+    assert_eq!((table("Query"), table("GetItem")), (1, 1));
+    assert_eq!(calls.len(), 2 + 1 + 2 + 4, "{:?}", shorts(&calls));
+}
+
+#[tokio::test]
+async fn invariant_5_a_denied_vend_is_one_gate_read() {
+    let world = World::start(Kind::Ministack).await;
+    let sandbox = warm(&world).await;
+    let answer = sandbox.vend("mallory", "production").await;
+    assert_eq!(answer.code(), "POLICY_DENY");
+    assert_eq!(shorts(&asked(&sandbox)), ["GetItem gate"]);
+    assert_eq!(sandbox.records().len(), 1);
+    assert!(world.sessions_of("mallory").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_profile_costs_no_read_of_its_own() {
+    let world = World::start(Kind::Ministack).await;
+    let sandbox = warm(&world).await;
+    assert_eq!(sandbox.vend("alice", "nowhere").await.code(), "POLICY_DENY");
+    // The names are listed once per TTL.
+    asked(&sandbox);
+    for unknown in ["nowhere", "elsewhere", "prod", "main2"] {
+        assert_eq!(sandbox.vend("alice", unknown).await.code(), "POLICY_DENY");
+        assert_eq!(shorts(&asked(&sandbox)), ["GetItem gate"], "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn the_authorizer_is_two_reads_at_the_same_time() {
+    let world = World::start(Kind::Ministack).await;
+    let answer = warm(&world).await.vend("alice", "production").await;
+    let id = answer.session.as_deref().unwrap();
+    let gatekeeper = world.authorizer().await;
+    gatekeeper.data.harm(Rule::all(Fault::SlowAfter(HELD)));
+    assert_eq!(gatekeeper.admits(Some(id), None).await, Some(true));
+    let calls = gatekeeper.data.calls();
+    sound(&calls);
+    let mut sorted = shorts(&calls);
+    sorted.sort();
+    assert_eq!(sorted, ["GetItem gate", "GetItem session"]);
+    assert!(calls[0].overlaps(&calls[1]), "one waits for the other: {calls:?}");
+
+    // The query form costs the same; what cannot be an id costs nothing.
+    gatekeeper.data.forget();
+    assert_eq!(gatekeeper.admits(None, Some(id)).await, Some(true));
+    assert_eq!(gatekeeper.data.calls().len(), 2);
+    gatekeeper.data.forget();
+    let other = id.replace("session-", "session-a");
+    for (header, query) in
+        [(Some("session-xxx"), None), (Some(id), Some("session-xxx")), (Some(&*other), None)]
+    {
+        assert_eq!(gatekeeper.admits(header, query).await, Some(false));
+    }
+    assert_eq!(gatekeeper.admits(None, None).await, None);
+    assert!(gatekeeper.data.calls().is_empty(), "{:?}", gatekeeper.data.calls());
+}
+
+#[tokio::test]
+async fn operators_and_lists_ask_no_more_than_they_must() {
+    let world = World::start(Kind::Ministack).await;
+    let sandbox = warm(&world).await;
+    let handle = sandbox.vend("alice", "production").await.handle().unwrap();
+    asked(&sandbox);
+    let own_gate = "GetItem gate";
+    for (user, method, path, body, expected) in [
+        ("alice", "GET", "/whoami", None, vec![own_gate]),
+        // One's own sessions, and the gate that they are judged by.
+        ("alice", "GET", "/sessions", None, vec![own_gate, "Query sessions", "GetItem gate"]),
+        (
+            "carol",
+            "GET",
+            "/sessions?user=alice",
+            None,
+            vec![own_gate, "Query sessions", "GetItem gate"],
+        ),
+        ("mallory", "GET", "/sessions?user=alice", None, vec![own_gate]),
+        (
+            "mallory",
+            "POST",
+            "/sessions/revoke",
+            Some(json!({ "user": "alice", "reason": "no" })),
+            vec![own_gate],
+        ),
+        (
+            "carol",
+            "POST",
+            "/sessions/revoke",
+            Some(json!({ "user": "alice", "profile": "production", "reason": "lost" })),
+            vec![own_gate, "GetItem gate", "PutItem gate"],
+        ),
+        ("alice", "GET", "/?profile=production", None, vec![own_gate]),
+        (
+            "carol",
+            "POST",
+            "/sessions/reinstate",
+            Some(json!({ "user": "alice", "profile": "production", "reason": "found" })),
+            vec![own_gate, "GetItem gate", "PutItem gate"],
+        ),
+        (
+            "carol",
+            "POST",
+            "/sessions/revoke",
+            Some(json!({ "session": handle, "reason": "lost" })),
+            vec![own_gate, "GetItem gate", "GetItem session", "GetItem gate", "PutItem gate"],
+        ),
+    ] {
+        let answer = sandbox.ask(user, method, path, body).await;
+        assert!([200, 403].contains(&answer.status), "{method} {path}: {answer:?}");
+        let mut calls = shorts(&asked(&sandbox));
+        // Session and gate go out together, in either order.
+        if calls.len() == 5 {
+            calls[1..3].sort();
+        }
+        assert_eq!(calls, expected, "{user} {method} {path}");
+    }
+    // Everybody's: shard by shard, and the gates of those who were found.
+    let answer = sandbox.ask("carol", "GET", "/sessions", None).await;
+    assert_eq!(answer.body["sessions"].as_array().unwrap().len(), 2, "{answer:?}");
+    let calls = shorts(&asked(&sandbox));
+    let shards = calls.iter().filter(|call| *call == "Query by-shard").count();
+    assert_eq!((shards, calls.len()), (16, 18), "{calls:?}");
+}

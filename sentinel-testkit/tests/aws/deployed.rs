@@ -1,0 +1,444 @@
+//! Sentinel as it is deployed, in this process: both functions as they are put
+//! together for Lambda, an emulator for DynamoDB and SSM, the strict stand-in for
+//! STS, and a proxy before each for every function. Everything is called as in the
+//! guide, and the functions hold the documents that `sentinel bootstrap` prints:
+//! ministack and the stand-in refuse what those do not allow.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_ssm::types::{ParameterTier, ParameterType};
+use sentinel_authorizer::Authorizer;
+use sentinel_broker::Home;
+use sentinel_cli::iam::{Deployment, Document};
+use sentinel_store::dynamodb::TableDefinition;
+use sentinel_store::{
+    AuditSink, CallerKey, DynamoPolicies, MemorySink, PolicyPath, PolicyWriter, Record, Secret,
+};
+use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
+use sentinel_testkit::proxy::{Call, Proxy};
+use sentinel_testkit::recorded::{Holder, KEY, deployment};
+use sentinel_testkit::sts::{Caller, Role, Setup, StandIn};
+use sentinel_tvm::lambda::Patience;
+use sentinel_tvm::{Response, Tvm};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::signed;
+
+pub(crate) const REGION: &str = "us-east-1";
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const SESSIONS: &str = "sentinel-sessions";
+
+/// The main document. It governs `production`; `staging` and `bulky` have documents
+/// of their own, `bulky`'s in the policy table.
+const MAIN: &str = r#"
+version: "1"
+rules:
+  - { name: alice, effect: allow, conditions: { profiles: [production], users: [alice] } }
+operators:
+  - { name: security, users: [carol, dave, erin], may: [list_sessions, revoke, reinstate] }
+"#;
+
+fn own(profile: &str) -> String {
+    format!(
+        "version: \"1\"\nrules:\n  - {{ name: alice, effect: allow, conditions: {{ profiles: \
+         [{profile}], users: [alice] }} }}\n"
+    )
+}
+
+/// Credentials of a role.
+pub(crate) struct Keys {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    pub(crate) token: String,
+}
+
+pub(crate) struct World {
+    emulator: Emulator,
+    stand_in: StandIn,
+    tvm: Keys,
+    authorizer: Keys,
+}
+
+/// One TVM, as Lambda would have it in one sandbox, and what it asks and records.
+pub(crate) struct Sandbox {
+    tvm: Tvm,
+    sink: Arc<MemorySink>,
+    /// DynamoDB and SSM.
+    pub(crate) data: Proxy,
+    pub(crate) sts: Proxy,
+}
+
+/// One authorizer, and what it asks.
+pub(crate) struct Gatekeeper {
+    authorizer: Authorizer,
+    pub(crate) data: Proxy,
+}
+
+/// A session as it lies in the table.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) handle: String,
+    pub(crate) request_id: String,
+    pub(crate) ended: bool,
+}
+
+/// An answer of the TVM.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) request_id: String,
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    pub(crate) session: Option<String>,
+}
+
+impl Answer {
+    /// `OK`, or the code of the refusal.
+    pub(crate) fn code(&self) -> &str {
+        self.body["Code"].as_str().unwrap_or(if self.status == 200 { "OK" } else { "?" })
+    }
+
+    /// The handle in the session id: all but the secret.
+    pub(crate) fn handle(&self) -> Option<String> {
+        let id = self.session.as_ref()?;
+        Some(sentinel_store::SessionId::parse(id).unwrap().handle.to_string())
+    }
+}
+
+fn trust_root() -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") },
+        "Action": "sts:AssumeRole",
+    }] })
+}
+
+fn value(document: &Document) -> Value {
+    serde_json::to_value(document).unwrap()
+}
+
+impl World {
+    pub(crate) async fn start(kind: Kind) -> Self {
+        let emulator = Emulator::start(kind).await.unwrap();
+        let deployment = deployment().unwrap();
+        let root = emulator.config().unwrap();
+        let client = Client::new(&root);
+        for (name, definition) in [
+            (SESSIONS, TableDefinition::SESSIONS),
+            ("sentinel-policies", TableDefinition::POLICIES),
+        ] {
+            definition.create(&client, name).unwrap().send().await.unwrap();
+        }
+        put_policies(&root).await;
+        let tvm = keys(&emulator, kind, Holder::Tvm).await;
+        let authorizer = keys(&emulator, kind, Holder::Authorizer).await;
+        let stand_in = StandIn::start(&setup(&deployment, &tvm)).await.unwrap();
+        Self { emulator, stand_in, tvm, authorizer }
+    }
+
+    /// A TVM with those variables beside the usual ones.
+    pub(crate) async fn tvm(&self, more: &[(&str, &str)]) -> Sandbox {
+        self.patient_tvm(more, Patience::AWS).await
+    }
+
+    /// The same with other patience.
+    pub(crate) async fn patient_tvm(&self, more: &[(&str, &str)], patience: Patience) -> Sandbox {
+        let data = Proxy::start_for(Holder::Tvm, &self.emulator.url()).await.unwrap();
+        let sts = Proxy::start_for(Holder::Tvm, &self.stand_in.url()).await.unwrap();
+        let mut variables = variables(&self.tvm, &data);
+        variables.insert("AWS_ENDPOINT_URL_STS".to_owned(), sts.url());
+        for (name, value) in [
+            ("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/main"),
+            ("SENTINEL_POLICY_TABLE", "sentinel-policies"),
+        ]
+        .iter()
+        .chain(more)
+        {
+            variables.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let sink = Arc::new(MemorySink::new());
+        let tvm = sentinel_tvm::lambda::patient_tvm(
+            |name| variables.get(name).cloned(),
+            sink.clone() as Arc<dyn AuditSink>,
+            patience,
+        );
+        Sandbox { tvm, sink, data, sts }
+    }
+
+    pub(crate) async fn authorizer(&self) -> Gatekeeper {
+        let data = Proxy::start_for(Holder::Authorizer, &self.emulator.url()).await.unwrap();
+        let variables = variables(&self.authorizer, &data);
+        let sink = Arc::new(MemorySink::new());
+        let authorizer = sentinel_authorizer::lambda::authorizer(
+            |name| variables.get(name).cloned(),
+            sink as Arc<dyn AuditSink>,
+        );
+        Gatekeeper { authorizer, data }
+    }
+
+    /// Every session of a caller, as it lies in the table.
+    pub(crate) async fn sessions_of(&self, caller: &str) -> Vec<Stored> {
+        let hash = CallerKey::parse(caller).unwrap().hash().to_string();
+        let client = Client::new(&self.emulator.config().unwrap());
+        let mut items = client
+            .query()
+            .table_name(SESSIONS)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :session)")
+            .expression_attribute_values(":pk", AttributeValue::S(hash.clone()))
+            .expression_attribute_values(":session", AttributeValue::S("session#".to_owned()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut sessions = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.unwrap();
+            let record = item["record"].as_m().unwrap();
+            let random = item["sk"].as_s().unwrap().strip_prefix("session#").unwrap();
+            sessions.push(Stored {
+                handle: format!("{hash}{random}"),
+                request_id: record["request_id"].as_s().unwrap().clone(),
+                ended: record.get("ended").is_some_and(|ended| !ended.is_null()),
+            });
+        }
+        sessions
+    }
+}
+
+/// What is there before the functions are: more documents than one page of SSM has,
+/// one of them encrypted, and one that SSM cannot hold.
+async fn put_policies(root: &aws_types::SdkConfig) {
+    let ssm = aws_sdk_ssm::Client::new(root);
+    let mut documents = vec![
+        ("main".to_owned(), MAIN.to_owned(), ParameterType::String),
+        ("staging".to_owned(), own("staging"), ParameterType::SecureString),
+    ];
+    documents.extend((0..12).map(|number| {
+        let name = format!("other-{number}");
+        (name.clone(), own(&name), ParameterType::String)
+    }));
+    for (name, text, kind) in documents {
+        let secure = kind == ParameterType::SecureString;
+        ssm.put_parameter()
+            .name(format!("/sentinel/policies/{name}"))
+            .value(text)
+            .r#type(kind)
+            .set_key_id(secure.then(|| KEY.to_owned()))
+            .tier(ParameterTier::Standard)
+            .send()
+            .await
+            .unwrap();
+    }
+    let bulky = format!("{}# {}\n", own("bulky"), "x".repeat(400_000));
+    let path = PolicyPath::new("/sentinel/policies/bulky");
+    DynamoPolicies::new(root, "sentinel-policies")
+        .put(&path, bulky.as_bytes(), None)
+        .await
+        .unwrap();
+}
+
+/// Credentials of a role with the holder's document; where the emulator knows IAM,
+/// they may do nothing else.
+pub(crate) async fn keys(emulator: &Emulator, kind: Kind, holder: Holder) -> Keys {
+    let deployment = deployment().unwrap();
+    let role = match holder {
+        Holder::Tvm => deployment.tvm_role.clone(),
+        Holder::Authorizer => deployment.authorizer_role.clone(),
+        Holder::Administrator => "Administrator".to_owned(),
+    };
+    let document = value(&deployment.document(holder.document()));
+    if kind != Kind::Ministack {
+        let text = |what: &str| format!("{role}{what}");
+        let id = format!("ASIA{}", role.to_ascii_uppercase());
+        return Keys { id, secret: text("secret"), token: text("token") };
+    }
+    let (trust, document) = (trust_root().to_string(), document.to_string());
+    // AWS asks for the path's own ARN, which the document has; ministack for `*`.
+    let by_path = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*" },
+    ] })
+    .to_string();
+    let policy = |name, document| {
+        vec![
+            ("Action", "PutRolePolicy"),
+            ("RoleName", &*role),
+            ("PolicyName", name),
+            ("PolicyDocument", document),
+        ]
+    };
+    let iam = "2010-05-08";
+    let created = [
+        vec![("Action", "CreateRole"), ("RoleName", &role), ("AssumeRolePolicyDocument", &trust)],
+        policy("sentinel", &document),
+        policy("as-ministack-has-it", &by_path),
+    ];
+    for form in created {
+        let answer = form_as_root(emulator, "iam", iam, form).await;
+        assert_eq!(answer.outcome(), "200", "{}", answer.body);
+    }
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/{role}");
+    let form = vec![("Action", "AssumeRole"), ("RoleArn", &*arn), ("RoleSessionName", "function")];
+    let answer = form_as_root(emulator, "sts", "2011-06-15", form).await;
+    let element = |name: &str| answer.element(name).expect(&answer.body).to_owned();
+    Keys {
+        id: element("AccessKeyId"),
+        secret: element("SecretAccessKey"),
+        token: element("SessionToken"),
+    }
+}
+
+async fn form_as_root(
+    emulator: &Emulator,
+    service: &str,
+    version: &str,
+    mut form: Vec<(&str, &str)>,
+) -> signed::Answer {
+    form.push(("Version", version));
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let root = Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "test");
+    let content_type = "application/x-www-form-urlencoded";
+    signed::send(&emulator.url(), &root, content_type, &[], body, service).await
+}
+
+/// STS as the guide sets it up: protected roles that trust the TVM alone.
+fn setup(deployment: &Deployment, tvm: &Keys) -> Setup {
+    let everything = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+    ] });
+    let protected = |profile: &str| Role {
+        arn: format!("arn:aws:iam::{ACCOUNT}:role/SentinelProtected-{profile}"),
+        trust: value(&deployment.protected_role_trust()),
+        policies: vec![everything.clone(), value(&deployment.protected_role_guard())],
+        max_session_duration: 3600,
+    };
+    Setup {
+        region: REGION.to_owned(),
+        callers: vec![Caller {
+            arn: format!("arn:aws:sts::{ACCOUNT}:assumed-role/{}/function", deployment.tvm_role),
+            access_key_id: tvm.id.clone(),
+            secret_access_key: Secret::new(tvm.secret.as_str()),
+            session_token: Some(Secret::new(tvm.token.as_str())),
+            policies: vec![value(&deployment.tvm_function())],
+            expires: None,
+            source_identity: None,
+        }],
+        roles: ["production", "staging", "bulky"].map(protected).into(),
+    }
+}
+
+fn variables(keys: &Keys, data: &Proxy) -> BTreeMap<String, String> {
+    [
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", &keys.id),
+        ("AWS_SECRET_ACCESS_KEY", &keys.secret),
+        ("AWS_SESSION_TOKEN", &keys.token),
+        ("AWS_ENDPOINT_URL", &data.url()),
+        ("SENTINEL_SESSION_TABLE", SESSIONS),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// An event of API Gateway, of a user whom IAM has verified.
+fn event(user: &str, method: &str, path: &str, body: Option<&Value>, request_id: &str) -> Value {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/{user}");
+    json!({
+        "version": "2.0",
+        "routeKey": "ANY /{proxy+}",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": { "content-type": "application/json" },
+        "requestContext": {
+            "stage": "$default",
+            "requestId": request_id,
+            "http": { "method": method, "sourceIp": "203.0.113.9" },
+            "authorizer": { "iam": { "userArn": arn, "accountId": ACCOUNT } },
+        },
+        "body": body.map(Value::to_string),
+        "isBase64Encoded": false,
+    })
+}
+
+impl Sandbox {
+    /// What the TVM answers that user.
+    pub(crate) async fn ask(
+        &self,
+        user: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        static ASKED: AtomicU64 = AtomicU64::new(1);
+        let request_id = format!("request-{}", ASKED.fetch_add(1, Ordering::Relaxed));
+        let event = event(user, method, path, body.as_ref(), &request_id);
+        let context = sentinel_tvm::Context {
+            home: Home::from_arn(&format!(
+                "arn:aws:lambda:{REGION}:{ACCOUNT}:function:sentinel-tvm"
+            ))
+            .unwrap(),
+            deadline: Instant::now() + Duration::from_secs(30),
+            function_version: None,
+            request_id: "unused".to_owned(),
+        };
+        let Response { status_code, headers, body, .. } = self.tvm.handle(&event, &context).await;
+        Answer {
+            request_id,
+            status: status_code,
+            body: serde_json::from_str(&body).unwrap(),
+            session: headers.get("x-sentinel-session-id").cloned(),
+        }
+    }
+
+    pub(crate) async fn vend(&self, user: &str, profile: &str) -> Answer {
+        self.ask(user, "GET", &format!("/?profile={profile}"), None).await
+    }
+
+    /// What it recorded since this was last asked, without metrics.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let records = self.sink.take().into_iter();
+        let records = records.filter(|record| !matches!(record, Record::Metrics(_)));
+        records.map(|record| serde_json::to_value(record).unwrap()).collect()
+    }
+
+    /// All that it asked since this was last asked, of whomever, in order.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        let mut calls = self.data.calls();
+        calls.extend(self.sts.calls());
+        self.data.forget();
+        self.sts.forget();
+        calls.sort_by_key(|call| call.start_us);
+        calls
+    }
+}
+
+impl Gatekeeper {
+    /// Whether whoever shows these ids in header and query is let through; none
+    /// without any.
+    pub(crate) async fn admits(&self, header: Option<&str>, query: Option<&str>) -> Option<bool> {
+        let mut headers = json!({ "host": "api.example.com" });
+        if let Some(id) = header {
+            headers["x-sentinel-session-id"] = id.into();
+        }
+        let event = json!({
+            "version": "2.0",
+            "type": "REQUEST",
+            "routeArn": format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:abc/$default/GET/x"),
+            "headers": headers,
+            "queryStringParameters": query.map(|id| json!({ "sentinel_session_id": id })),
+            "requestContext": { "requestId": "JKJaXmPLvHcESHA=" },
+        });
+        let context = sentinel_authorizer::Context {
+            deadline: Instant::now() + Duration::from_secs(5),
+            request_id: "unused".to_owned(),
+        };
+        let answer = self.authorizer.handle(&event, &context).await.ok()?;
+        Some(answer["policyDocument"]["Statement"][0]["Effect"] == "Allow")
+    }
+}

@@ -1,0 +1,260 @@
+//! What each holder of an IAM document asks of AWS is what the document allows:
+//! every route of the TVM, every path of the authorizer, every step of the
+//! administrator's commands, through proxies that record.
+//!
+//! ministack and the stand-in refuse whatever the documents do not allow, and the
+//! comparison finds what they allow and nobody needs.
+
+use std::path::{Path, PathBuf};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_ssm::types::{ParameterTier, ParameterType};
+use sentinel_store::dynamodb::TableDefinition;
+use sentinel_testkit::emulator::{Emulator, Kind};
+use sentinel_testkit::permissions::{Difference, differences};
+use sentinel_testkit::proxy::{Call, Proxy};
+use sentinel_testkit::recorded::{Holder, KEY, deployment, place};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::deployed::{Keys, SESSIONS, Sandbox, World, keys};
+
+fn between(holder: Holder, calls: &[Call]) -> Vec<String> {
+    let deployment = deployment().unwrap();
+    let document = deployment.document(holder.document());
+    let differences = differences(&document, calls, &place(&deployment));
+    differences.iter().map(Difference::to_string).collect()
+}
+
+fn nothing() -> Vec<String> {
+    Vec::new()
+}
+
+/// Every route of the TVM, and what each can come to.
+async fn every_route(sandbox: &Sandbox) -> Vec<Call> {
+    let about = |profile: &str| json!({ "user": "alice", "profile": profile, "reason": "a test" });
+    for (user, method, path, body, expected) in [
+        ("alice", "GET", "/?profile=production", None, "OK"),
+        ("alice", "POST", "/", Some(json!({ "profile": "production" })), "OK"),
+        // Documents of their own: encrypted, in the policy table, and none.
+        ("alice", "GET", "/?profile=staging", None, "OK"),
+        ("alice", "GET", "/?profile=bulky", None, "OK"),
+        ("alice", "GET", "/?profile=nowhere", None, "POLICY_DENY"),
+        ("mallory", "GET", "/?profile=production", None, "POLICY_DENY"),
+        ("alice", "GET", "/?profile=production&duration=900", None, "OK"),
+        // No such role: the session is marked as ended.
+        ("alice", "GET", "/?profile=other-1", None, "CREDENTIAL_ERROR"),
+        ("alice", "GET", "/profiles", None, "OK"),
+        ("alice", "GET", "/whoami", None, "OK"),
+        ("alice", "GET", "/sessions", None, "OK"),
+        ("carol", "GET", "/sessions", None, "OK"),
+        ("carol", "GET", "/sessions?user=alice", None, "OK"),
+        ("carol", "POST", "/sessions/revoke", Some(about("production")), "OK"),
+        ("alice", "GET", "/?profile=production", None, "SESSION_REVOKED"),
+        ("carol", "POST", "/sessions/reinstate", Some(about("production")), "OK"),
+        ("mallory", "POST", "/sessions/revoke", Some(about("production")), "FORBIDDEN"),
+        ("alice", "GET", "/requests", None, "NOT_FOUND"),
+    ] {
+        let answer = sandbox.ask(user, method, path, body).await;
+        assert_eq!(answer.code(), expected, "{user} {method} {path}: {answer:?}");
+    }
+    let handle = sandbox.vend("alice", "production").await.handle();
+    let body = json!({ "session": handle, "reason": "a test" });
+    let answer = sandbox.ask("carol", "POST", "/sessions/revoke", Some(body)).await;
+    assert_eq!(answer.code(), "OK", "{answer:?}");
+    sandbox.calls()
+}
+
+#[tokio::test]
+async fn the_tvm_asks_what_its_document_says_and_nothing_else() {
+    let world = World::start(Kind::Ministack).await;
+    let calls = every_route(&world.tvm(&[]).await).await;
+    assert_eq!(between(Holder::Tvm, &calls), nothing());
+    // No other was answered with an error than for the role and the documents that
+    // are not there.
+    let known = |call: &Call| {
+        let missing = call.is("sts", "AssumeRole") || call.is("ssm", "GetParameter");
+        // One that nobody waits for any more has no status.
+        missing || [None, Some(200)].contains(&call.status)
+    };
+    assert_eq!(calls.iter().find(|call| !known(call)), None);
+
+    // Both ways: without the calls of any one kind something is too much, and a
+    // call that is stamped otherwise is not allowed.
+    for kind in ["AssumeRole", "PutItem", "UpdateItem", "GetParametersByPath", "GetParameter"] {
+        let without: Vec<Call> =
+            calls.iter().filter(|call| call.operation != kind).cloned().collect();
+        let told = between(Holder::Tvm, &without);
+        assert!(told.iter().any(|told| told.starts_with("too many: ")), "{kind}: {told:?}");
+    }
+    let changed = |name: &str, value: Value| {
+        let mut calls = calls.clone();
+        let assumed = calls.iter_mut().filter(|call| call.is("sts", "AssumeRole"));
+        for call in assumed {
+            call.parameters[name] = value.clone();
+        }
+        between(Holder::Tvm, &calls)
+    };
+    let role = "on `arn:aws:iam::111122223333:role/";
+    for (name, value, action) in [
+        ("SourceIdentity", json!("alice"), "sts:AssumeRole"),
+        ("SourceIdentity", json!("alice"), "sts:SetSourceIdentity"),
+        ("Tags.member.1.Key", json!("Team"), "sts:TagSession"),
+        ("RoleArn", json!("arn:aws:iam::111122223333:role/Admin"), "sts:AssumeRole"),
+    ] {
+        let told = changed(name, value);
+        let wanted = format!("missing: no statement allows `{action}` {role}");
+        assert!(told.iter().any(|told| told.starts_with(&wanted)), "{name}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_authorizer_asks_what_its_document_says_and_nothing_else() {
+    let world = World::start(Kind::Ministack).await;
+    let sandbox = world.tvm(&[]).await;
+    let id = sandbox.vend("alice", "production").await.session.unwrap();
+    let gatekeeper = world.authorizer().await;
+    let other = format!("session-{}{}", "a".repeat(42), "b".repeat(26));
+    for (header, query, admitted) in [
+        (Some(&*id), None, Some(true)),
+        (None, Some(&*id), Some(true)),
+        (Some(&*other), None, Some(false)),
+        (Some("session-xxx"), None, Some(false)),
+        (Some(&*id), Some(&*other), Some(false)),
+        (None, None, None),
+    ] {
+        assert_eq!(gatekeeper.admits(header, query).await, admitted, "{header:?} {query:?}");
+    }
+    let body = json!({ "user": "alice", "reason": "a test" });
+    assert_eq!(sandbox.ask("carol", "POST", "/sessions/revoke", Some(body)).await.code(), "OK");
+    assert_eq!(gatekeeper.admits(Some(&id), None).await, Some(false));
+    let calls = gatekeeper.data.calls();
+    assert_eq!(between(Holder::Authorizer, &calls), nothing());
+    assert!(calls.iter().all(|call| call.status == Some(200)));
+}
+
+#[tokio::test]
+async fn a_whole_run_is_compared_from_the_files_that_were_recorded() {
+    let world = World::start(Kind::Ministack).await;
+    let calls = every_route(&world.tvm(&[]).await).await;
+    let folder = tempfile::tempdir().unwrap();
+    let lines = calls.iter().map(|call| serde_json::to_string(call).unwrap() + "\n");
+    // Under either name, as the guide's run and the tests record.
+    let lines: Vec<String> = lines.collect();
+    let (some, others) = lines.split_at(lines.len() / 2);
+    std::fs::write(folder.path().join("tvm.jsonl"), some.concat()).unwrap();
+    std::fs::write(folder.path().join("sentinel-tvm.jsonl"), others.concat()).unwrap();
+    let program = env!("CARGO_BIN_EXE_recorded-calls");
+    let output = Command::new(program).arg(folder.path()).output().await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let exact = format!("tvm: {} calls, which its document allows exactly", calls.len());
+    assert!(said.contains(&exact), "{said}");
+    // Of the others nothing was recorded, which is a difference.
+    assert_eq!(output.status.code(), Some(1));
+    let idle =
+        "authorizer: too many: no call needed `dynamodb:GetItem` of the statement `ReadSessions`";
+    assert!(said.contains(idle), "{said}");
+    assert!(said.contains("not compared: the statement `Logs`"), "{said}");
+    for arguments in [vec![], vec!["/nowhere"]] {
+        let output = Command::new(program).args(arguments).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+/// An administrator with credentials of their own, and a folder to work in.
+struct Administrator {
+    keys: Keys,
+    proxy: Proxy,
+    folder: tempfile::TempDir,
+}
+
+impl Administrator {
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Runs the command, which must succeed.
+    async fn sentinel(&self, arguments: &str, more: &[&Path]) {
+        let output = Command::new(env!("CARGO_BIN_EXE_sentinel-under-test"))
+            .args(arguments.split_whitespace())
+            .args(more)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ENDPOINT_URL", self.proxy.url())
+            .env("AWS_ACCESS_KEY_ID", &self.keys.id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.keys.secret)
+            .env("AWS_SESSION_TOKEN", &self.keys.token)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "sentinel {arguments} {more:?}: {said}");
+    }
+}
+
+fn policy(profile: &str, bytes: usize) -> String {
+    let text = format!(
+        "version: \"1\"\nrules:\n  - {{ name: alice, effect: allow, conditions: {{ profiles: \
+         [{profile}], users: [alice] }} }}\n"
+    );
+    let comment = "x".repeat(bytes.saturating_sub(text.len() + 3));
+    format!("{text}# {comment}\n")
+}
+
+#[tokio::test]
+async fn administrators_ask_what_their_document_says_and_nothing_else() {
+    let emulator = Emulator::start(Kind::Ministack).await.unwrap();
+    let root = emulator.config().unwrap();
+    // A table as somebody else would have made it, and a parameter under a key.
+    let created = TableDefinition::SESSIONS.create(&Client::new(&root), SESSIONS).unwrap();
+    created.send().await.unwrap();
+    aws_sdk_ssm::Client::new(&root)
+        .put_parameter()
+        .name("/sentinel/policies/secret")
+        .value(policy("secret", 0))
+        .r#type(ParameterType::SecureString)
+        .key_id(KEY)
+        .tier(ParameterTier::Standard)
+        .send()
+        .await
+        .unwrap();
+    let administrator = Administrator {
+        keys: keys(&emulator, Kind::Ministack, Holder::Administrator).await,
+        proxy: Proxy::start_for(Holder::Administrator, &emulator.url()).await.unwrap(),
+        folder: tempfile::tempdir().unwrap(),
+    };
+    administrator.write("policies/main.yaml", &policy("main", 0));
+    let table = "--policy-table sentinel-policies";
+    administrator.sentinel(&format!("bootstrap --dry-run {table}"), &[]).await;
+    administrator.sentinel(&format!("bootstrap {table}"), &[]).await;
+    administrator.sentinel(&format!("bootstrap {table}"), &[]).await;
+    let push = format!("policy push --yes --move {table}");
+    for (name, bytes) in [
+        // SSM: new and changed; encrypted, standard and advanced; outgrown.
+        ("main", 300),
+        ("secret", 300),
+        ("secret", 5_000),
+        ("secret", 9_000),
+        // The table: new and changed.
+        ("bulky", 9_000),
+        ("bulky", 400_000),
+    ] {
+        let file = administrator.write(&format!("{name}.yaml"), &policy(name, bytes));
+        administrator.sentinel(&push, &[&file]).await;
+    }
+    for name in ["main", "secret", "bulky"] {
+        administrator.sentinel(&format!("policy pull {name} {table}"), &[]).await;
+        administrator.sentinel(&format!("policy history {name} {table}"), &[]).await;
+    }
+    administrator.sentinel(&format!("policy list {table}"), &[]).await;
+    let calls = administrator.proxy.calls();
+    assert_eq!(between(Holder::Administrator, &calls), nothing());
+}
