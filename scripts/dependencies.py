@@ -45,12 +45,21 @@ IMPURE = re.compile(
 AUTHORIZER_MUST_NOT_USE = re.compile(
     r"sentinel-(policy|broker|tvm|cli)"
     r"|granit-parser|serde-saphyr|serde_yaml|serde_norway|yaml-rust.*"
-    r"|aws-sdk-(sts|ssm|sso|ssooidc).*"
+    r"|aws-config|aws-sdk-(sts|ssm|sso|ssooidc).*"
     r"|redb|chrono-tz|clap|hyper-server|axum"
 )
 # Whatever turns on the runtime's threads, processes and files is not for a function that answers
 # one request at a time.
 AUTHORIZER_MUST_NOT_ENABLE = {"tokio": {"full", "rt-multi-thread", "process", "fs", "signal"}}
+# `lambda_runtime` turns `rt-multi-thread` on and the AWS clients `fs`, whether they are used or not;
+# the functions use neither.
+FUNCTION_MUST_NOT_ENABLE = {"tokio": {"full", "process", "signal"}, "hyper": {"server"}}
+
+# The TVM as a function has its credentials and configuration from Lambda, its stores in AWS, and
+# nobody who types.
+TVM_MUST_NOT_USE = re.compile(
+    r"sentinel-(authorizer|cli|testkit)|aws-config|aws-sdk-(sso|ssooidc)|clap.*|redb|axum|lambda_http"
+)
 
 
 def tree(crate: str, *options: str, form: str = "{p}") -> list[str]:
@@ -88,20 +97,42 @@ def policy_is_pure() -> list[str]:
     return problems
 
 
-def authorizer_is_small() -> list[str]:
-    """`sentinel-authorizer`, as it is built by default: a session check and no more."""
-    problems = [
-        f"sentinel-authorizer depends on `{name}`: "
-        f"cargo tree -p sentinel-authorizer -e normal -i {name}"
-        for name in sorted(names("sentinel-authorizer"))
-        if AUTHORIZER_MUST_NOT_USE.fullmatch(name)
-    ]
-    for row in tree("sentinel-authorizer", form="{p}|{f}"):
+def turned_on(crate: str, unwanted: dict[str, set[str]], *options: str) -> list[str]:
+    """The unwanted features of dependencies that a crate, built alone, turns on."""
+    problems = []
+    for row in tree(crate, *options, form="{p}|{f}"):
         package, _, features = row.partition("|")
         name = package.split()[0]
-        for feature in AUTHORIZER_MUST_NOT_ENABLE.get(name, set()) & set(features.split(",")):
-            problems.append(f"sentinel-authorizer turns on `{feature}` of `{name}`")
+        for feature in sorted(unwanted.get(name, set()) & set(features.split(","))):
+            problems.append(f"{' '.join((crate, *options))} turns on `{feature}` of `{name}`")
     return problems
+
+
+def authorizer_is_small() -> list[str]:
+    """`sentinel-authorizer`, as a crate and as the function: a session check and no more."""
+    problems = []
+    for options in ((), ("--features", "lambda")):
+        problems += [
+            f"sentinel-authorizer depends on `{name}`: "
+            f"cargo tree -p sentinel-authorizer {' '.join(options)} -e normal -i {name}"
+            for name in sorted(names("sentinel-authorizer", *options))
+            if AUTHORIZER_MUST_NOT_USE.fullmatch(name)
+        ]
+    problems += turned_on("sentinel-authorizer", AUTHORIZER_MUST_NOT_ENABLE)
+    problems += turned_on("sentinel-authorizer", FUNCTION_MUST_NOT_ENABLE, "--features", "lambda")
+    return problems
+
+
+def tvm_is_a_function() -> list[str]:
+    """`sentinel-tvm`, as the function: no command, no server, no file, no other credentials."""
+    function = ("--features", "lambda")
+    problems = [
+        f"sentinel-tvm depends on `{name}`: "
+        f"cargo tree -p sentinel-tvm {' '.join(function)} -e normal -i {name}"
+        for name in sorted(names("sentinel-tvm", *function))
+        if TVM_MUST_NOT_USE.fullmatch(name)
+    ]
+    return problems + turned_on("sentinel-tvm", FUNCTION_MUST_NOT_ENABLE, *function)
 
 
 def store_stands_alone() -> list[str]:
@@ -130,6 +161,7 @@ PROMISES: dict[str, Callable[[], list[str]]] = {
     "store-stands-alone": store_stands_alone,
     "broker-has-no-adapter": broker_has_no_adapter,
     "authorizer-is-small": authorizer_is_small,
+    "tvm-is-a-function": tvm_is_a_function,
 }
 
 

@@ -1,1 +1,282 @@
-//! AWS emulators, started for a test and stopped after it.
+//! AWS emulators, started for a test and stopped after it. Each is a process of
+//! its own on a free port of loopback; what they may be trusted for, their users
+//! must know.
+//!
+//! Not here: what is missing from them (a strict STS), and what does harm (the
+//! proxy).
+
+use std::{
+    collections::HashMap,
+    env, fmt, fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use aws_types::SdkConfig;
+use rustix::process::{Pid, Signal, kill_process_group};
+use sentinel_store::aws;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Mutex,
+    time::{sleep, timeout},
+};
+
+/// An emulator of AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// DynamoDB, SSM, STS, IAM, Lambda and API Gateway; checks signatures and
+    /// identity policies.
+    Ministack,
+    /// DynamoDB and SSM, and much else: a second opinion.
+    Moto,
+    /// DynamoDB, with the strictest validation of requests; no transactions, no
+    /// time to live. Needs Node, so it may be missing.
+    Dynalite,
+}
+
+/// Why there is no emulator.
+#[derive(Debug, thiserror::Error)]
+pub enum EmulatorError {
+    /// It is not installed.
+    #[error(
+        "`{}` is not there: `make test` installs it, or SENTINEL_TOOLS points at where it is", .0.display()
+    )]
+    Missing(PathBuf),
+    /// It could not be started.
+    #[error("cannot start {0}")]
+    Start(&'static str, #[source] io::Error),
+    /// It did not answer, or ended.
+    #[error("{0} does not answer; it said:\n{1}")]
+    Silent(&'static str, String),
+    /// Its configuration cannot be made.
+    #[error("no configuration for the emulator")]
+    Configuration,
+}
+
+/// The key id of the account's root, whose secret is the same.
+pub const ROOT_KEY: &str = "test";
+
+/// How long an emulator may take to start, on a machine that builds meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often another port is tried, since somebody may take it first.
+const ATTEMPTS: usize = 3;
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ministack => "ministack",
+            Self::Moto => "moto_server",
+            Self::Dynalite => "dynalite",
+        }
+    }
+
+    fn program(self) -> PathBuf {
+        let tools = tools();
+        match self {
+            Self::Ministack | Self::Moto => tools.join("venv/bin").join(self.name()),
+            Self::Dynalite => tools.join("node/node_modules/.bin").join(self.name()),
+        }
+    }
+
+    /// Whether it is installed.
+    #[must_use]
+    pub fn is_installed(self) -> bool {
+        self.program().exists()
+    }
+
+    fn arguments(self, port: u16) -> Vec<String> {
+        let arguments = match self {
+            Self::Ministack => String::new(),
+            Self::Moto => format!("-H 127.0.0.1 -p {port}"),
+            Self::Dynalite => format!("--host 127.0.0.1 --port {port} --createTableMs 0"),
+        };
+        arguments.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn environment(self, port: u16) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Ministack => vec![
+                ("AUTH", "true".to_owned()),
+                ("BIND_HOST", "127.0.0.1".to_owned()),
+                ("GATEWAY_PORT", port.to_string()),
+            ],
+            Self::Moto | Self::Dynalite => Vec::new(),
+        }
+    }
+}
+
+/// Where the emulators are: `SENTINEL_TOOLS`, or `.tools` beside the workspace's
+/// manifest.
+fn tools() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    env::var_os("SENTINEL_TOOLS").map_or_else(|| workspace.join(".tools"), PathBuf::from)
+}
+
+/// A running emulator. It stops when this is dropped, and also when the process
+/// that holds it ends in any other way.
+pub struct Emulator {
+    kind: Kind,
+    port: u16,
+    child: Child,
+    /// Its end tells the shell around the emulator to stop it.
+    life: Option<ChildStdin>,
+    output: tempfile::TempDir,
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("kind", &self.kind).field("port", &self.port).finish()
+    }
+}
+
+impl Emulator {
+    /// Starts one, and waits until it answers.
+    ///
+    /// # Errors
+    /// When it is not installed, cannot be started, or does not answer.
+    pub async fn start(kind: Kind) -> Result<Self, EmulatorError> {
+        let program = kind.program();
+        if !program.exists() {
+            return Err(EmulatorError::Missing(program));
+        }
+        let mut attempt = 1;
+        loop {
+            let mut emulator = Self::spawn(kind, &program)
+                .map_err(|error| EmulatorError::Start(kind.name(), error))?;
+            if emulator.answers().await {
+                return Ok(emulator);
+            }
+            if attempt == ATTEMPTS {
+                return Err(EmulatorError::Silent(kind.name(), emulator.said()));
+            }
+            attempt += 1;
+        }
+    }
+
+    /// One that all who ask at the same time share: it starts for the first of
+    /// them and stops after the last. Each uses tables and parameters of names of
+    /// its own.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn shared(kind: Kind) -> Result<Arc<Self>, EmulatorError> {
+        static RUNNING: Mutex<Option<HashMap<Kind, Weak<Emulator>>>> = Mutex::const_new(None);
+        let mut running = RUNNING.lock().await;
+        let running = running.get_or_insert_default();
+        if let Some(emulator) = running.get(&kind).and_then(Weak::upgrade) {
+            return Ok(emulator);
+        }
+        let emulator = Arc::new(Self::start(kind).await?);
+        running.insert(kind, Arc::downgrade(&emulator));
+        Ok(emulator)
+    }
+
+    fn spawn(kind: Kind, program: &Path) -> io::Result<Self> {
+        // The port is free when it is looked for; should somebody take it before
+        // the emulator does, that one ends, and another port is tried.
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let output = tempfile::tempdir()?;
+        let file = fs::File::create(output.path().join("output"))?;
+        // The shell reads until the pipe from here is closed: by dropping, or by
+        // the end of this process, whatever ends it.
+        let guard = r#"exec 3<&0; "$@" </dev/null 3<&- & child=$!; (read -r _ <&3; kill -9 0) & wait $child"#;
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", guard, "sh"])
+            .arg(program)
+            .args(kind.arguments(port))
+            .envs(kind.environment(port))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .current_dir(output.path())
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .process_group(0)
+            .spawn()?;
+        let life = child.stdin.take();
+        Ok(Self { kind, port, child, life, output })
+    }
+
+    /// Waits until it answers; not so when it ended.
+    async fn answers(&mut self) -> bool {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return false;
+            }
+            if let Ok(Ok(true)) = timeout(Duration::from_secs(2), self.greets()).await {
+                return true;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        false
+    }
+
+    async fn greets(&self) -> io::Result<bool> {
+        let mut stream = TcpStream::connect(self.address()).await?;
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).await?;
+        Ok(answer == *b"HTTP/")
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.output.path().join("output")).unwrap_or_default()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The end point for AWS clients.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// A configuration for clients of the account's root. Its connections are its
+    /// own: a pool must not outlive the test's runtime.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn config(&self) -> Result<SdkConfig, EmulatorError> {
+        config(&self.url(), ROOT_KEY, ROOT_KEY)
+    }
+}
+
+/// A configuration for clients of some end point, with those keys, in the region
+/// `us-east-1`.
+///
+/// # Errors
+/// None that is known.
+pub fn config(url: &str, key: &str, secret: &str) -> Result<SdkConfig, EmulatorError> {
+    let variable = |name: &str| {
+        let value = match name {
+            "AWS_REGION" => "us-east-1",
+            "AWS_ACCESS_KEY_ID" => key,
+            "AWS_SECRET_ACCESS_KEY" => secret,
+            "AWS_ENDPOINT_URL" => url,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    aws::config(variable, aws::http_client()).map_err(|_| EmulatorError::Configuration)
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.life.take());
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // It may have ended by itself.
+            let _gone = kill_process_group(group, Signal::KILL);
+        }
+        let _status = self.child.wait();
+    }
+}

@@ -33,6 +33,7 @@ mod policies;
 mod report;
 mod sessions;
 mod steps;
+mod writers;
 
 pub use faults::{Failure, Faults, Which};
 pub use hook::{Call, FaultySink, Hook, HookedPolicies, HookedSessions, Moment, Operation};
@@ -40,3 +41,4 @@ pub use policies::{FreshPolicies, PoliciesUnderTest, PolicyEditor, policies};
 pub use report::{Broken, Outcome, Report, Verdict};
 pub use sessions::{Backdoor, FreshSessions, SessionsUnderTest, sessions};
 pub use steps::{Exhaustive, Schedule, Seeded, Steps, Stuck, interleave};
+pub use writers::{FreshWriter, WritersUnderTest, writers};

@@ -29,8 +29,11 @@ pub struct FreshPolicies {
 /// that asked for the change.
 #[async_trait]
 pub trait PolicyEditor: Send + Sync {
-    /// Writes the document of that name right under the root.
-    async fn put(&self, name: &str, text: &[u8]);
+    /// Writes the document of that name right under the root; gives whether the
+    /// backend can hold that text. Any backend can hold some hundred bytes of
+    /// printable UTF-8 and ends of lines; what one claims to hold, it must hold
+    /// byte for byte.
+    async fn put(&self, name: &str, text: &[u8]) -> bool;
 
     /// Removes the document of that name.
     async fn remove(&self, name: &str);
@@ -74,6 +77,12 @@ async fn names(store: &dyn PolicyStore, root: &PolicyPath) -> Result<Vec<String>
     Err(Stop::broken("the list does not end"))
 }
 
+/// Writes an ordinary text.
+async fn put(editor: &dyn PolicyEditor, name: &str, text: &[u8]) -> Checked {
+    ensure!(editor.put(name, text).await, "an ordinary text cannot be held: {text:?}");
+    Ok(())
+}
+
 mod cases {
     use super::*;
 
@@ -82,7 +91,7 @@ mod cases {
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
         ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
-        editor.put("staging", b"text").await;
+        put(&*editor, "staging", b"text").await?;
         ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
         Ok(())
     }
@@ -91,13 +100,19 @@ mod cases {
         subject: &dyn PoliciesUnderTest,
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
-        let large = "rules: \u{1f511}\r\n".repeat(100_000);
-        let texts: [&[u8]; 5] =
-            [b"", b"version: \"1\"\n", b"no end of line", b"\0\xff\xfe\r\n", large.as_bytes()];
-        for text in texts {
-            editor.put("production", text).await;
-            let found = store.policy(&root.join("production")).await?;
-            ensure!(found.text == text, "found {} bytes, not {}", found.text.len(), text.len());
+        let line = "rules: \u{1f511}\r\n";
+        let ordinary = ["version: \"1\"\n", "no end of line", line, " \t\n\n", "\u{feff}a: {}\n"];
+        let large = [100, 300, 700, 25_000, 100_000].map(|count| line.repeat(count));
+        let large = large.iter().map(String::as_bytes);
+        let odd: [&[u8]; 4] = [b"", b"\0", b"\xff\xfe\r\n", b"{{ssm:production}}"];
+        let texts = ordinary.iter().map(|text| text.as_bytes()).chain(large).chain(odd);
+        for (number, text) in texts.enumerate() {
+            let held = editor.put("production", text).await;
+            ensure!(held || number >= ordinary.len(), "an ordinary text cannot be held: {text:?}");
+            if held {
+                let found = store.policy(&root.join("production")).await?;
+                ensure!(found.text == text, "found {} bytes, not {}", found.text.len(), text.len());
+            }
         }
         Ok(())
     }
@@ -109,7 +124,7 @@ mod cases {
         for round in 0..10 {
             // Of the same length each time, and right after each other.
             let text = format!("round: {round}").into_bytes();
-            editor.put("production", &text).await;
+            put(&*editor, "production", &text).await?;
             ensure_eq!(store.policy(&root.join("production")).await?.text, text);
         }
         Ok(())
@@ -117,10 +132,10 @@ mod cases {
 
     pub(super) async fn a_version_stands_for_one_text(subject: &dyn PoliciesUnderTest) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
-        editor.put("production", b"one").await;
+        put(&*editor, "production", b"one").await?;
         let one = store.policy(&root.join("production")).await?;
         ensure_eq!(store.policy(&root.join("production")).await?.version, one.version);
-        editor.put("production", b"two").await;
+        put(&*editor, "production", b"two").await?;
         let two = store.policy(&root.join("production")).await?;
         ensure!(one.version != two.version, "two texts of the version {:?}", one.version);
         Ok(())
@@ -130,7 +145,7 @@ mod cases {
         subject: &dyn PoliciesUnderTest,
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
-        editor.put("production", b"text").await;
+        put(&*editor, "production", b"text").await?;
         store.policy(&root.join("production")).await?;
         editor.remove("production").await;
         ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
@@ -151,7 +166,7 @@ mod cases {
             ["main", "A.b_c-d", "production", "production.eu", "0", &longest].map(str::to_owned),
         );
         for name in &expected {
-            editor.put(name, name.as_bytes()).await;
+            put(&*editor, name, name.as_bytes()).await?;
         }
         expected.sort_unstable();
         ensure_eq!(names(&store, &root).await?, expected);
@@ -165,8 +180,8 @@ mod cases {
         subject: &dyn PoliciesUnderTest,
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
-        editor.put("production", b"text").await;
-        editor.put("staging", b"text").await;
+        put(&*editor, "production", b"text").await?;
+        put(&*editor, "staging", b"text").await?;
         ensure_eq!(names(&store, &root).await?, ["production", "staging"]);
         editor.remove("production").await;
         ensure_eq!(names(&store, &root).await?, ["staging"]);
@@ -175,7 +190,7 @@ mod cases {
 
     pub(super) async fn another_root_has_no_names(subject: &dyn PoliciesUnderTest) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
-        editor.put("production", b"text").await;
+        put(&*editor, "production", b"text").await?;
         for other in [root.join("production"), root.join("x"), PolicyPath::new("/elsewhere")] {
             ensure_eq!(names(&store, &other).await?, Vec::<String>::new());
         }
@@ -186,7 +201,7 @@ mod cases {
         subject: &dyn PoliciesUnderTest,
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
-        editor.put("production", b"text").await;
+        put(&*editor, "production", b"text").await?;
         let long = "x".repeat(100_000);
         let hostile = [
             "",
@@ -222,7 +237,7 @@ mod cases {
         subject: &dyn PoliciesUnderTest,
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
-        editor.put("production", b"text").await;
+        put(&*editor, "production", b"text").await?;
         for cursor in ["", "../x", "/", "x/y"] {
             let cursor = Cursor(cursor.to_owned());
             ensure_error!(store.names(&root, Some(&cursor)).await, StoreError::NotFound);

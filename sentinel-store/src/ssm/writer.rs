@@ -3,7 +3,8 @@
 //! SSM cannot be told to write over one version only. So a writer looks first,
 //! writes, and looks at the version that came of it: when somebody else's lies
 //! between, theirs is put back. Whoever reads in between meets the text of the
-//! one who was late, for two calls' time.
+//! one who was late, for two calls' time; and what is written over that text in
+//! this time is lost from sight, and kept in the history.
 
 use async_trait::async_trait;
 use aws_sdk_ssm::{
@@ -26,9 +27,6 @@ const ADVANCED_BYTES: usize = 8192;
 
 /// More pages than the hundred versions that SSM keeps can have.
 const PAGES: usize = 100;
-
-/// How often what others wrote meanwhile is put back.
-const ATTEMPTS: usize = 8;
 
 /// What a parameter is besides its text: kept when the text changes.
 struct Kind {
@@ -191,23 +189,20 @@ impl SsmPolicies {
         Ok(true)
     }
 
-    /// Undoes a write that turned out to be version `written`, over somebody
-    /// else's.
-    async fn put_back(&self, path: &PolicyPath, mut written: i64) -> Result<(), StoreError> {
-        for _ in 0..ATTEMPTS {
-            if written <= 1 {
-                // It had been removed meanwhile.
-                return self.delete(path).await;
-            }
-            let theirs = self.entry(path, written - 1).await?.ok_or(StoreError::NotFound)?;
-            let text = theirs.value.clone().unwrap_or_default();
-            let now = self.write(path, &text, &Kind::of(&theirs), true).await?;
-            if now == written + 1 {
-                return Ok(());
-            }
-            written = now;
+    /// Undoes a write that was meant to be over version `seen` and turned out to be
+    /// version `written`. Of all who wrote over the version that they saw, the
+    /// first stays, so that however many they are, all put the same text back.
+    async fn put_back(&self, path: &PolicyPath, seen: i64, written: i64) -> Result<(), StoreError> {
+        if written == 1 {
+            // It had been removed meanwhile.
+            return self.delete(path).await;
         }
-        Err(StoreError::Throttled("too many write this document at the same time".into()))
+        let first = if written > seen { seen + 1 } else { written - 1 };
+        let theirs = self.entry(path, first).await?;
+        let theirs = theirs.ok_or_else(|| unreadable("GetParameterHistory"))?;
+        let text = theirs.value.as_deref().unwrap_or_default();
+        self.write(path, text, &Kind::of(&theirs), true).await?;
+        Ok(())
     }
 }
 
@@ -244,7 +239,7 @@ impl PolicyWriter for SsmPolicies {
         if self.is_one_write(path, text, (there, written)).await? {
             return Ok(written.to_string());
         }
-        self.put_back(path, written).await?;
+        self.put_back(path, there, written).await?;
         Err(StoreError::Conflict)
     }
 

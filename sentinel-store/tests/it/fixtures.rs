@@ -118,8 +118,9 @@ pub(crate) struct MemoryEditor(pub(crate) Arc<MemoryPolicies>);
 
 #[async_trait]
 impl PolicyEditor for MemoryEditor {
-    async fn put(&self, name: &str, text: &[u8]) {
+    async fn put(&self, name: &str, text: &[u8]) -> bool {
         self.0.put(&root().join(name), text);
+        true
     }
 
     async fn remove(&self, name: &str) {
@@ -140,8 +141,9 @@ impl FolderEditor {
 
 #[async_trait]
 impl PolicyEditor for FolderEditor {
-    async fn put(&self, name: &str, text: &[u8]) {
+    async fn put(&self, name: &str, text: &[u8]) -> bool {
         std::fs::write(self.0.path().join(format!("{name}.yaml")), text).unwrap();
+        true
     }
 
     async fn remove(&self, name: &str) {

@@ -5,8 +5,8 @@
 //! - <https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html>
 //! - <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
 
-use std::io;
 use std::time::Duration;
+use std::{fmt, io};
 
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Bytes, Frame};
@@ -20,12 +20,19 @@ use crate::server::{Body, whole};
 
 const ID: &str = "00000000-0000-4000-8000-000000000000";
 
-/// An answer that is there already.
-#[derive(Clone, Debug)]
+/// An answer that is there already; `Debug` leaves the body out, which may hold
+/// credentials.
+#[derive(Clone)]
 pub(super) struct Whole {
     pub(super) status: u16,
     pub(super) headers: hyper::HeaderMap,
     pub(super) body: Bytes,
+}
+
+impl fmt::Debug for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Whole").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl Whole {

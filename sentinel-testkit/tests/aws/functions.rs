@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use sentinel_testkit::runtime_api::{Function, Outcome, Start};
 use serde_json::{Value, json};
 
-const TVM: &str = env!("CARGO_BIN_EXE_tvm-under-test");
-const AUTHORIZER: &str = env!("CARGO_BIN_EXE_authorizer-under-test");
+pub(crate) const TVM: &str = env!("CARGO_BIN_EXE_tvm-under-test");
+pub(crate) const AUTHORIZER: &str = env!("CARGO_BIN_EXE_authorizer-under-test");
 const PANICKING: &str = env!("CARGO_BIN_EXE_panicking-function");
 
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -62,7 +62,7 @@ fn http_event(method: &str, path: &str) -> Value {
     })
 }
 
-fn authorizer_event(id: Option<&str>) -> Value {
+pub(crate) fn authorizer_event(id: Option<&str>) -> Value {
     let mut headers = json!({ "host": "abc.execute-api.us-east-1.amazonaws.com" });
     if let Some(id) = id {
         headers["x-sentinel-session-id"] = id.into();
@@ -77,14 +77,14 @@ fn authorizer_event(id: Option<&str>) -> Value {
 }
 
 /// The status and the code of a TVM's answer.
-fn code(outcome: &Outcome) -> (u64, String) {
+pub(crate) fn code(outcome: &Outcome) -> (u64, String) {
     let answer = outcome.response().unwrap();
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     (answer["statusCode"].as_u64().unwrap(), body["Code"].as_str().unwrap().to_owned())
 }
 
 /// The JSON lines of a function's standard output.
-fn records(function: &Function) -> Vec<Value> {
+pub(crate) fn records(function: &Function) -> Vec<Value> {
     let stdout = function.stdout().unwrap();
     stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

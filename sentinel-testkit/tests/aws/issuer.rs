@@ -18,11 +18,12 @@ use sentinel_testkit::sts::{Setup, StandIn};
 use sentinel_tvm::StsIssuer;
 use serde_json::json;
 
+use crate::fixed::Fixed;
 use crate::roles::{PROTECTED, SECRET, TOKEN, TVM_KEY, role, setup, trust, tvm_policy};
 use crate::signed;
 
 /// An issuer that signs as the function does.
-fn issuer(url: &str) -> StsIssuer {
+pub(crate) fn issuer(url: &str) -> StsIssuer {
     let credentials = Credentials::new(TVM_KEY, SECRET, Some(TOKEN.into()), None, "test");
     issuer_as(url, credentials, "us-east-1")
 }
@@ -482,40 +483,16 @@ async fn an_answer_that_ends_anywhere_gives_no_other_credentials() {
 
 #[tokio::test]
 async fn nothing_that_sts_says_goes_on_but_code_id_and_known_words() {
-    let (_stand_in, proxy) = behind_proxy().await;
     for code in ["AccessDenied", "ValidationError", "Throttling", "InternalFailure", TOKEN] {
         let echo = format!(
-            "<ErrorResponse><Error><Code>{code}</Code><Message>{TOKEN} {SECRET}</Message></Error>\
-             <RequestId>{TOKEN}</RequestId></ErrorResponse>"
+            "<ErrorResponse><Error><Code>{code}</Code><Message>sts:TagSession {TOKEN} {SECRET}\
+             </Message></Error><RequestId>{TOKEN}</RequestId></ErrorResponse>"
         );
-        proxy.heal();
-        // The status of a lie is 200; one that is an error is told by a server
-        // of its own.
-        let server = error_server(echo).await;
-        drop(told(issuer(&server).assume_role(&request()).await));
+        let server = Fixed::start(400, &[("x-amzn-requestid", TOKEN)], &echo).await;
+        let (_, text) = told(issuer(&server.url).assume_role(&request()).await);
+        let explained = text.contains("sts:TagSession is not allowed");
+        assert_eq!(explained, code == "AccessDenied", "{text}");
     }
-}
-
-/// A server that answers every request with 400, that body, and a request id
-/// that quotes the token.
-async fn error_server(body: String) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut buffer = vec![0; 64 * 1024];
-            drop(stream.read(&mut buffer).await);
-            let answer = format!(
-                "HTTP/1.1 400 Bad Request\r\nx-amzn-requestid: {TOKEN}\r\ncontent-length: {}\r\n\
-                 connection: close\r\n\r\n{body}",
-                body.len()
-            );
-            drop(stream.write_all(answer.as_bytes()).await);
-        }
-    });
-    url
 }
 
 proptest! {

@@ -1,14 +1,24 @@
 //! Sentinel against AWS emulators, over HTTP.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
     reason = "a test that panics has failed, and says where"
 )]
 
+mod failures;
+mod fixed;
 mod functions;
 mod issuer;
+mod policies;
+mod programs;
+mod proxy;
+mod requests;
 mod roles;
+mod sessions;
 mod signed;
 mod stand_in;
+mod stores;
+mod system;
+mod vending;

@@ -166,10 +166,19 @@ const fn reinstate(scope: Scope) -> GateChange {
     GateChange { scope, action: GateAction::Reinstate }
 }
 
+/// How many writes of [`fill`] are under way at the same time: more at once would
+/// only wait, until the backend's time-outs end them.
+const AT_ONCE: usize = 32;
+
 /// Writes sessions, many at once.
 async fn fill(store: &Arc<dyn SessionStore>, sessions: Vec<Session>) -> Checked {
     let mut writes = JoinSet::new();
     for session in sessions {
+        if writes.len() >= AT_ONCE
+            && let Some(written) = writes.join_next().await
+        {
+            written??;
+        }
         let store = Arc::clone(store);
         writes.spawn(async move { store.create_session(&session).await });
     }

@@ -207,7 +207,9 @@ fn values(value: &Value) -> Option<Vec<String>> {
     };
     match value {
         Value::Array(items) => items.iter().map(one).collect(),
-        other => one(other).map(|value| vec![value]),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            one(value).map(|value| vec![value])
+        }
     }
 }
 

@@ -1,0 +1,61 @@
+//! As much of AWS as a plain vend and a session check ask for, at once and
+//! always the same: what is left to measure is the function.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+const POLICY: &str = "version: \"1\"\nrules:\n  - name: everyone\n    effect: allow\n    conditions: \
+                      { profiles: [production], users: [alice] }\n";
+
+/// Listens on a free port of this machine for as long as the process runs.
+pub(crate) async fn start() -> std::io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    drop(tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).ok();
+            let service = service_fn(answer);
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service);
+            drop(tokio::spawn(async move { connection.await.ok() }));
+        }
+    }));
+    Ok(address)
+}
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let target = request.headers().get("x-amz-target");
+    let target = target.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    request.into_body().collect().await?;
+    let body = match target.as_str() {
+        "AmazonSSM.GetParameter" => json!({ "Parameter": {
+            "Name": "/sentinel/policies/production", "Value": POLICY, "Version": 1,
+            "Type": "String", "LastModifiedDate": 1_769_342_400.0,
+        } })
+        .to_string(),
+        "AmazonSSM.GetParametersByPath" => json!({ "Parameters": [] }).to_string(),
+        // No gate, no session; and what is written is taken.
+        name if name.starts_with("DynamoDB_20120810.") => "{}".to_owned(),
+        _ => assumed(),
+    };
+    Ok(Response::new(Full::new(Bytes::from(body))))
+}
+
+fn assumed() -> String {
+    "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+     <Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId>\
+     <SecretAccessKey>wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY</SecretAccessKey>\
+     <SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
+     <AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/R/s</Arn>\
+     <AssumedRoleId>AROA:s</AssumedRoleId></AssumedRoleUser></AssumeRoleResult>\
+     <ResponseMetadata><RequestId>c6104cbe-af31-11e0-8154-cbc7ccf896c7</RequestId>\
+     </ResponseMetadata></AssumeRoleResponse>"
+        .to_owned()
+}

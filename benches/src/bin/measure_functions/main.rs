@@ -1,0 +1,182 @@
+//! Starts, answers and memory of the functions, beside those of an empty one, in
+//! one run: start after start of each in turn, so that what else the machine
+//! does falls on all alike.
+//!
+//! `measure-functions [--starts N] [--requests N] [--memory-only] EMPTY TVM AUTHORIZER`
+//!
+//! It fails where a function starts more than 2 ms later than the empty one, by
+//! the medians, or has more than 20 MB after its requests; with `--memory-only`
+//! times are shown and decide nothing.
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+
+mod aws;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use sentinel_testkit::runtime_api::{Function, Start};
+use serde_json::{Value, json};
+
+type Failure = Box<dyn Error>;
+
+/// How much later than the empty function's a first poll may come.
+const LATER: Duration = Duration::from_millis(2);
+/// The memory that a function may have after its requests, in bytes.
+const MEMORY: u64 = 20_000_000;
+
+/// One of the programs, and what was measured of it.
+struct Subject {
+    name: &'static str,
+    start: Start,
+    event: Value,
+    polls: Vec<Duration>,
+    first_answers: Vec<Duration>,
+}
+
+struct Arguments {
+    starts: usize,
+    requests: usize,
+    memory_only: bool,
+    programs: [String; 3],
+}
+
+fn arguments() -> Result<Arguments, Failure> {
+    let (mut starts, mut requests, mut memory_only) = (60, 1_000, false);
+    let mut programs = Vec::new();
+    let mut rest = std::env::args().skip(1);
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--starts" => starts = rest.next().ok_or("--starts takes a number")?.parse()?,
+            "--requests" => requests = rest.next().ok_or("--requests takes a number")?.parse()?,
+            "--memory-only" => memory_only = true,
+            _ => programs.push(argument),
+        }
+    }
+    let programs = programs.try_into().map_err(|_| "three programs: EMPTY TVM AUTHORIZER")?;
+    Ok(Arguments { starts, requests, memory_only, programs })
+}
+
+fn subjects([empty, tvm, authorizer]: &[String; 3], end_point: &str) -> [Subject; 3] {
+    let subject = |name, program: &String, event| {
+        let start = Start::new(program)
+            .with("AWS_REGION", "us-east-1")
+            .with("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .with("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+            .with("AWS_ENDPOINT_URL", end_point)
+            .with("SENTINEL_SESSION_TABLE", "sentinel-sessions")
+            .with("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/production");
+        Subject { name, start, event, polls: Vec::new(), first_answers: Vec::new() }
+    };
+    let vend = json!({
+        "version": "2.0", "routeKey": "ANY /", "rawPath": "/", "rawQueryString": "profile=production",
+        "requestContext": {
+            "stage": "$default", "requestId": "JKJaXmPLvHcESHA=",
+            "http": { "method": "GET", "sourceIp": "203.0.113.9" },
+            "authorizer": { "iam": {
+                "userArn": "arn:aws:iam::111122223333:user/alice", "accountId": "111122223333",
+            } },
+        },
+    });
+    let check = json!({
+        "version": "2.0", "type": "REQUEST",
+        "routeArn": "arn:aws:execute-api:us-east-1:111122223333:abc/$default/GET/sensitive",
+        "headers": {
+            "x-sentinel-session-id":
+                "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba",
+        },
+    });
+    [
+        subject("empty", empty, json!({ "empty": true })),
+        subject("tvm", tvm, vend),
+        subject("authorizer", authorizer, check),
+    ]
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// The median of warm answers, and the memory after them in bytes.
+async fn warm(subject: &Subject, requests: usize) -> Result<(Duration, u64), Failure> {
+    let mut function = Function::start(subject.start.clone()).await?;
+    let mut times = Vec::new();
+    for _ in 0..requests {
+        let asked = Instant::now();
+        let outcome = function.invoke(&subject.event).await?;
+        times.push(asked.elapsed());
+        let answer = outcome.response().ok_or_else(|| format!("{}: {outcome:?}", subject.name))?;
+        let vended = answer.get("statusCode").is_none_or(|status| status == 200);
+        if !vended {
+            return Err(
+                format!("{}: {answer}; it said: {}", subject.name, function.stderr()?).into()
+            );
+        }
+    }
+    Ok((median(&mut times), function.memory()?.resident * 1024))
+}
+
+async fn measure() -> Result<bool, Failure> {
+    let Arguments { starts, requests, memory_only, programs } = arguments()?;
+    let end_point = format!("http://{}", aws::start().await?);
+    let mut subjects = subjects(&programs, &end_point);
+    for round in 0..=starts {
+        for subject in &mut subjects {
+            let mut function = Function::start(subject.start.clone()).await?;
+            let poll = function.first_poll().await?;
+            let asked = Instant::now();
+            function.invoke(&subject.event).await?;
+            // The first round reads the programs from the disk.
+            if round > 0 {
+                subject.polls.push(poll);
+                subject.first_answers.push(asked.elapsed());
+            }
+        }
+    }
+    println!(
+        "{:<12}{:>14}{:>12}{:>16}{:>14}{:>12}",
+        "", "first poll ms", "later ms", "first answer ms", "warm answer ms", "memory MB"
+    );
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    let mut good = true;
+    let mut least = None;
+    for subject in &mut subjects {
+        let poll = median(&mut subject.polls);
+        let (answer, memory) = warm(subject, requests).await?;
+        let least = *least.get_or_insert(poll);
+        #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+        let megabytes = memory as f64 / 1e6;
+        println!(
+            "{:<12}{:>14.2}{:>12.2}{:>16.2}{:>14.2}{:>12.1}",
+            subject.name,
+            ms(poll),
+            ms(poll) - ms(least),
+            ms(median(&mut subject.first_answers)),
+            ms(answer),
+            megabytes,
+        );
+        if !memory_only && poll > least + LATER {
+            println!("{} starts more than {LATER:?} later than the empty function", subject.name);
+            good = false;
+        }
+        if memory > MEMORY {
+            println!("{} has more than {MEMORY} bytes after {requests} requests", subject.name);
+            good = false;
+        }
+    }
+    println!("{starts} starts each, in turn; {requests} requests each; medians");
+    Ok(good)
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match measure().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

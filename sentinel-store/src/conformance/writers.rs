@@ -1,0 +1,327 @@
+//! What every policy writer must do, besides being a store.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use tokio::task::JoinSet;
+
+use super::report::{Checked, Report, Stop, ensure, ensure_eq, ensure_error, run};
+use crate::{Cursor, PolicyPath, PolicyRevision, PolicyStore, PolicyWriter, StoreError};
+
+/// A kind of policy writer, for the suite to try.
+#[async_trait]
+pub trait WritersUnderTest: Send + Sync {
+    /// A writer of an empty store, which no other call gives.
+    async fn fresh(&self) -> FreshWriter;
+}
+
+/// A writer of an empty store.
+#[derive(Debug)]
+pub struct FreshWriter {
+    /// The writer.
+    pub writer: Arc<dyn PolicyWriter>,
+    /// What its documents lie under.
+    pub root: PolicyPath,
+}
+
+/// Tries the writer in every case.
+pub async fn writers(subject: &dyn WritersUnderTest) -> Report {
+    let mut report = Report::default();
+    run!(report, subject,
+        cases::{
+            what_is_written_is_read_and_named,
+            a_document_is_not_written_over_unseen,
+            a_document_is_not_written_over_another_version,
+            what_is_not_there_is_not_written_over,
+            what_cannot_be_held_is_refused_and_changes_nothing,
+            of_many_first_writes_at_once_one_is_kept,
+            of_many_writes_over_one_version_at_once_one_is_kept,
+            a_history_tells_each_version_once_and_the_oldest_first,
+            a_write_that_failed_is_not_in_the_history,
+            every_version_is_read_back,
+            a_revision_that_is_none_is_not_found,
+            a_removed_document_is_gone,
+            a_removed_document_can_be_written_again,
+            what_is_not_there_is_not_removed,
+            a_cursor_that_is_none_is_not_found,
+        }
+    );
+    report
+}
+
+const TASKS: usize = 4;
+const ROUNDS: usize = 5;
+
+/// More pages than any history of the suite has.
+const MAX_PAGES: usize = 1_000;
+
+async fn history(
+    writer: &dyn PolicyWriter,
+    path: &PolicyPath,
+) -> Result<Vec<PolicyRevision>, Stop> {
+    let (mut found, mut cursor): (_, Option<Cursor>) = (Vec::new(), None);
+    for _ in 0..MAX_PAGES {
+        let page = writer.history(path, cursor.as_ref()).await?;
+        found.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(found);
+        }
+    }
+    Err(Stop::broken("the history does not end"))
+}
+
+/// Writes as many texts at once; gives the version and the text of each that was
+/// acknowledged.
+async fn at_once(
+    writer: &Arc<dyn PolicyWriter>,
+    path: &PolicyPath,
+    over: Option<&str>,
+) -> Result<Vec<(String, String)>, Stop> {
+    let mut tasks = JoinSet::new();
+    for task in 0..TASKS {
+        let (writer, path) = (Arc::clone(writer), path.clone());
+        let (text, over) = (format!("task: {task}, over: {over:?}"), over.map(str::to_owned));
+        tasks.spawn(async move {
+            match writer.put(&path, text.as_bytes(), over.as_deref()).await {
+                Ok(version) => Ok(Some((version, text))),
+                Err(StoreError::Conflict) => Ok(None),
+                Err(error) => Err(Stop::from(error)),
+            }
+        });
+    }
+    let mut written = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        written.extend(done??);
+    }
+    Ok(written)
+}
+
+mod cases {
+    use super::*;
+
+    pub(super) async fn what_is_written_is_read_and_named(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        let mut over: Option<String> = None;
+        let mut versions = BTreeSet::new();
+        for text in [&b"one"[..], b"two", b"two", b"one"] {
+            let version = writer.put(&path, text, over.as_deref()).await?;
+            let found = writer.policy(&path).await?;
+            ensure_eq!(found.text, text);
+            ensure_eq!(found.version, version);
+            ensure!(versions.insert(version.clone()), "the version {version:?} came twice");
+            over = Some(version);
+        }
+        ensure_eq!(writer.names(&root, None).await?.items, ["production"]);
+        Ok(())
+    }
+
+    pub(super) async fn a_document_is_not_written_over_unseen(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        writer.put(&path, b"one", None).await?;
+        ensure_error!(writer.put(&path, b"two", None).await, StoreError::Conflict);
+        ensure_eq!(writer.policy(&path).await?.text, b"one");
+        Ok(())
+    }
+
+    pub(super) async fn a_document_is_not_written_over_another_version(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        let one = writer.put(&path, b"one", None).await?;
+        let two = writer.put(&path, b"two", Some(&one)).await?;
+        for over in [one.as_str(), "", "0", "-1", "1000000", "latest", &format!("{two} ")] {
+            ensure_error!(writer.put(&path, b"three", Some(over)).await, StoreError::Conflict);
+        }
+        let found = writer.policy(&path).await?;
+        ensure_eq!((found.text, found.version), (b"two".to_vec(), two));
+        Ok(())
+    }
+
+    pub(super) async fn what_is_not_there_is_not_written_over(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        ensure_error!(writer.put(&path, b"one", Some("1")).await, StoreError::Conflict);
+        ensure_error!(writer.policy(&path).await, StoreError::NotFound);
+        Ok(())
+    }
+
+    pub(super) async fn what_cannot_be_held_is_refused_and_changes_nothing(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        let one = writer.put(&path, b"one", None).await?;
+        let huge = vec![b'x'; 3 << 20];
+        ensure_error!(writer.put(&path, &huge, Some(&one)).await, StoreError::Refused(_));
+        ensure_error!(writer.put(&root.join("other"), &huge, None).await, StoreError::Refused(_));
+        for name in ["", "/", "a b", "a:1", "\u{1f511}", "x\0"] {
+            let odd = root.join(name);
+            ensure_error!(writer.put(&odd, b"text", None).await, StoreError::Refused(_));
+        }
+        ensure_eq!(writer.policy(&path).await?.text, b"one");
+        ensure_eq!(writer.names(&root, None).await?.items, ["production"]);
+        Ok(())
+    }
+
+    pub(super) async fn of_many_first_writes_at_once_one_is_kept(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        for round in 0..ROUNDS {
+            let path = root.join(&format!("p{round}"));
+            let written = at_once(&writer, &path, None).await?;
+            let found = writer.policy(&path).await?;
+            let found = (found.version, String::from_utf8_lossy(&found.text).into_owned());
+            ensure_eq!(written, [found]);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn of_many_writes_over_one_version_at_once_one_is_kept(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        writer.put(&path, b"one", None).await?;
+        for _ in 0..ROUNDS {
+            let over = writer.policy(&path).await?.version;
+            let written = at_once(&writer, &path, Some(&over)).await?;
+            let found = String::from_utf8_lossy(&writer.policy(&path).await?.text).into_owned();
+            // Putting back what another wrote makes a version of its own.
+            let texts: Vec<_> = written.into_iter().map(|(_, text)| text).collect();
+            ensure_eq!(texts, [found]);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn a_history_tells_each_version_once_and_the_oldest_first(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        let mut versions: Vec<String> = Vec::new();
+        for bytes in 1..=23_usize {
+            let text = "x".repeat(bytes);
+            let over = versions.last().map(String::as_str);
+            versions.push(writer.put(&path, text.as_bytes(), over).await?);
+        }
+        let history = history(&*writer, &path).await?;
+        let found: Vec<_> = history.iter().map(|revision| revision.version.clone()).collect();
+        ensure_eq!(found, versions);
+        let bytes: Vec<_> = history.iter().map(|revision| revision.bytes).collect();
+        ensure_eq!(bytes, (1..=23).collect::<Vec<_>>());
+        ensure!(history.iter().all(|revision| revision.at.is_some()), "a version without a time");
+        ensure!(history.is_sorted_by_key(|revision| revision.at), "not in the order of time");
+        Ok(())
+    }
+
+    pub(super) async fn a_write_that_failed_is_not_in_the_history(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        let one = writer.put(&path, b"one", None).await?;
+        let two = writer.put(&path, b"two", Some(&one)).await?;
+        ensure_error!(writer.put(&path, b"three", Some(&one)).await, StoreError::Conflict);
+        ensure_error!(writer.put(&path, b"three", None).await, StoreError::Conflict);
+        let three = writer.put(&path, b"three", Some(&two)).await?;
+        let found = history(&*writer, &path).await?;
+        let found: Vec<_> = found.into_iter().map(|revision| revision.version).collect();
+        ensure_eq!(found, [one, two, three]);
+        Ok(())
+    }
+
+    pub(super) async fn every_version_is_read_back(subject: &dyn WritersUnderTest) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        let mut versions: Vec<String> = Vec::new();
+        for round in 0..5 {
+            let over = versions.last().map(String::as_str);
+            versions.push(writer.put(&path, format!("round {round}").as_bytes(), over).await?);
+        }
+        for (round, version) in versions.iter().enumerate() {
+            let found = writer.revision(&path, version).await?;
+            ensure_eq!(found.text, format!("round {round}").into_bytes());
+            ensure_eq!(found.version, *version);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn a_revision_that_is_none_is_not_found(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        writer.put(&path, b"one", None).await?;
+        for version in ["", "0", "-1", "1000000", "01", "1 ", "latest", "18446744073709551616"] {
+            ensure_error!(writer.revision(&path, version).await, StoreError::NotFound);
+        }
+        ensure_error!(writer.revision(&root.join("staging"), "1").await, StoreError::NotFound);
+        Ok(())
+    }
+
+    pub(super) async fn a_removed_document_is_gone(subject: &dyn WritersUnderTest) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        let one = writer.put(&path, b"one", None).await?;
+        writer.remove(&path).await?;
+        ensure_error!(writer.policy(&path).await, StoreError::NotFound);
+        ensure_error!(writer.history(&path, None).await, StoreError::NotFound);
+        ensure_error!(writer.revision(&path, &one).await, StoreError::NotFound);
+        ensure_error!(writer.put(&path, b"two", Some(&one)).await, StoreError::Conflict);
+        ensure_error!(writer.remove(&path).await, StoreError::NotFound);
+        ensure_eq!(writer.names(&root, None).await?.items, Vec::<String>::new());
+        Ok(())
+    }
+
+    pub(super) async fn a_removed_document_can_be_written_again(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        for round in 0..3 {
+            let text = format!("round {round}").into_bytes();
+            let version = writer.put(&path, &text, None).await?;
+            ensure_eq!(writer.policy(&path).await?.text, text);
+            ensure_eq!(writer.revision(&path, &version).await?.text, text);
+            let last = history(&*writer, &path).await?.pop();
+            ensure_eq!(last.map(|last| last.version), Some(version));
+            writer.remove(&path).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn what_is_not_there_is_not_removed(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        for path in [root.join("production"), root.join("a:1"), PolicyPath::new("production")] {
+            ensure_error!(writer.remove(&path).await, StoreError::NotFound);
+            ensure_error!(writer.history(&path, None).await, StoreError::NotFound);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn a_cursor_that_is_none_is_not_found(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
+        let FreshWriter { writer, root } = subject.fresh().await;
+        let path = root.join("production");
+        writer.put(&path, b"one", None).await?;
+        for cursor in ["", " ", "-1", "01", "x", "../..", "\u{1f511}"] {
+            let cursor = Cursor(cursor.to_owned());
+            ensure_error!(writer.history(&path, Some(&cursor)).await, StoreError::NotFound);
+        }
+        Ok(())
+    }
+}

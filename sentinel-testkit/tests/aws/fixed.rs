@@ -1,0 +1,41 @@
+//! A server that gives the same answer to everything.
+
+use std::fmt::Write as _;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A running one; dropping it ends it.
+pub(crate) struct Fixed {
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) url: String,
+    accepting: JoinHandle<()>,
+}
+
+impl Fixed {
+    pub(crate) async fn start(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut answer = format!("HTTP/1.1 {status} Told\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            write!(answer, "{name}: {value}\r\n").unwrap();
+        }
+        write!(answer, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let accepting = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                // Requests of tests are small enough to come at once.
+                let mut buffer = vec![0; 64 * 1024];
+                drop(stream.read(&mut buffer).await);
+                drop(stream.write_all(answer.as_bytes()).await);
+            }
+        });
+        Self { url, accepting }
+    }
+}
+
+impl Drop for Fixed {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}

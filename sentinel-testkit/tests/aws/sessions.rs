@@ -1,0 +1,170 @@
+//! Sessions and gates in DynamoDB.
+
+use std::sync::Arc;
+
+use sentinel_store::{
+    Block, DynamoSessions, Epoch, Gate, GateAction, GateChange, Listing, Scope, SessionHandle,
+    SessionStore, StoreError,
+    aws::Timing,
+    conformance::{self, Report},
+};
+use sentinel_testkit::emulator::Kind;
+use tokio::task::JoinSet;
+
+use crate::stores::{Sessions, TableBackdoor, any_session, caller};
+
+/// Every case holds, and none is left out.
+fn holds(report: Report) {
+    assert!(report.outcomes().len() > 30, "the suite has lost its cases");
+    assert_eq!(report.not_offered().count(), 0);
+    report.verdict().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_on_ministack_do_what_they_must() {
+    let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
+    holds(conformance::sessions(&sessions).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_on_moto_do_what_they_must() {
+    let Some(sessions) = Sessions::on(Kind::Moto).await else { return };
+    holds(conformance::sessions(&sessions).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_on_dynalite_do_what_they_must() {
+    let Some(sessions) = Sessions::on(Kind::Dynalite).await else { return };
+    holds(conformance::sessions(&sessions).await);
+}
+
+fn revoke(reason: &str) -> GateChange {
+    let at = chrono::DateTime::from_timestamp(1_769_342_400, 0).unwrap();
+    let block = Block { until: None, by: "carol".to_owned(), reason: reason.to_owned(), at };
+    GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) }
+}
+
+/// More at once than the suite tries: every acknowledged change counts, and none
+/// fails for contention.
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_revocations_at_once_all_count() {
+    let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
+    let store = Arc::new(sessions.store().await.0);
+    let mut tasks = JoinSet::new();
+    for number in 0..50 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let change = revoke(&format!("number {number}"));
+            store.change_gate(&caller("alice"), &change).await.unwrap().whole.epoch
+        });
+    }
+    let mut epochs = tasks.join_all().await;
+    epochs.sort_unstable();
+    assert_eq!(epochs, (1..=50).map(Epoch).collect::<Vec<_>>());
+    assert_eq!(store.gate(&caller("alice")).await.unwrap().whole.epoch, Epoch(50));
+}
+
+/// The time to live is on sessions, a day after their end, and on nothing else;
+/// and what the index needs is on sessions only too.
+#[tokio::test(flavor = "multi_thread")]
+async fn gates_have_no_time_to_live_and_are_in_no_index() {
+    let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
+    let (store, table) = sessions.store().await;
+    let handle = SessionHandle::new(caller("alice").hash(), [0xab; 10]);
+    let session = any_session(&handle);
+    store.create_session(&session).await.unwrap();
+    store.end_session(&handle, session.created).await.unwrap();
+    store.change_gate(&caller("alice"), &revoke("stolen")).await.unwrap();
+    store.change_gate(&caller("alice"), &revoke("again")).await.unwrap();
+
+    let client = aws_sdk_dynamodb::Client::new(&sessions.config);
+    let items = TableBackdoor { client, table }.items().await;
+    assert_eq!(items.len(), 2);
+    for item in items {
+        let mut names: Vec<_> = item.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        if item["sk"].as_s().unwrap() == "gate" {
+            assert_eq!(names, ["before", "format", "pk", "record", "revision", "sk", "write"]);
+        } else {
+            assert_eq!(names, ["format", "pk", "record", "shard", "sk", "ttl", "write"]);
+            let ttl = (session.expires.timestamp() + 86_400).to_string();
+            assert_eq!(item["ttl"].as_n().unwrap(), &ttl);
+            assert_eq!(item["shard"].as_s().unwrap(), "a");
+        }
+    }
+}
+
+/// Whatever is added to an item, or taken from it, it decides nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_was_changed_by_other_hands_is_corrupt() {
+    use aws_sdk_dynamodb::types::AttributeValue::{N, S};
+    let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
+    let (store, table) = sessions.store().await;
+    let client = aws_sdk_dynamodb::Client::new(&sessions.config);
+    let backdoor = TableBackdoor { client, table };
+    let alice = caller("alice");
+    let handle = SessionHandle::new(alice.hash(), [1; 10]);
+    let gate = DynamoSessions::gate_item(&alice, &Gate::open(alice.clone())).unwrap();
+    let session = DynamoSessions::session_item(&handle, &any_session(&handle)).unwrap();
+
+    backdoor.plant(gate.clone()).await;
+    backdoor.plant(session.clone()).await;
+    store.session(&handle).await.unwrap();
+
+    for good in [gate, session] {
+        let names: Vec<_> = good.keys().filter(|name| !["pk", "sk"].contains(&&***name)).collect();
+        let mut changed: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let mut item = good.clone();
+                item.remove(**name);
+                item
+            })
+            .collect();
+        for (name, value) in [("format", N("2".to_owned())), ("surplus", S("x".to_owned()))] {
+            let mut item = good.clone();
+            item.insert(name.to_owned(), value);
+            changed.push(item);
+        }
+        for item in changed {
+            let what: Vec<_> = item.keys().cloned().collect();
+            backdoor.plant(item).await;
+            let found = store.session(&handle).await;
+            assert!(matches!(found, Err(StoreError::Corrupt(_))), "{what:?}: {found:?}");
+        }
+        backdoor.plant(good).await;
+        store.session(&handle).await.unwrap();
+    }
+}
+
+/// A page of everybody's sessions is full while there are more, though they lie
+/// in sixteen shards.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_all_sessions_are_full() {
+    let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
+    let store = sessions.store().await.0;
+    for number in 0..40_u8 {
+        let handle = SessionHandle::new(caller("alice").hash(), [number.wrapping_mul(37); 10]);
+        store.create_session(&any_session(&handle)).await.unwrap();
+    }
+    let (mut sizes, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store.sessions(&Listing::All, cursor.as_ref()).await.unwrap();
+        sizes.push(page.items.len());
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [7, 7, 7, 7, 7, 5]);
+}
+
+/// As deployed, with the time-outs that are meant for AWS.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_not_there_is_refused_and_not_empty() {
+    let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
+    let store = DynamoSessions::new(&sessions.config, "no-such-table")
+        .with_timing(Timing { attempts: 1, ..crate::stores::PATIENT });
+    let found = store.gate(&caller("alice")).await;
+    assert!(matches!(found, Err(StoreError::Refused(_))), "{found:?}");
+}

@@ -1,0 +1,291 @@
+//! Stores on emulators, each with tables and parameters of its own.
+
+use std::{
+    io::Write as _,
+    num::{NonZeroU8, NonZeroUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_types::SdkConfig;
+use chrono::{DateTime, Utc};
+use sentinel_store::{
+    CallerKey, DynamoPolicies, DynamoSessions, Gate, PolicyPath, PolicyStore, PolicyWriter,
+    Session, SessionHandle, SsmPolicies,
+    aws::Timing,
+    conformance::{
+        Backdoor, FreshPolicies, FreshSessions, FreshWriter, PoliciesUnderTest, PolicyEditor,
+        SessionsUnderTest, WritersUnderTest,
+    },
+    dynamodb::TableDefinition,
+};
+use sentinel_testkit::emulator::{Emulator, Kind};
+
+/// Emulators on a busy machine are no measure of AWS.
+pub(crate) const PATIENT: Timing = Timing {
+    connect: Duration::from_secs(10),
+    attempt: Duration::from_secs(30),
+    operation: Duration::from_secs(90),
+    attempts: 3,
+};
+
+/// Small, and no divisor of what the suites write, so that pages end anywhere.
+pub(crate) fn page_size() -> NonZeroUsize {
+    NonZeroUsize::new(7).unwrap()
+}
+
+/// A name that no other test uses.
+pub(crate) fn unique(what: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{what}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The emulator, shared with the other tests; none when it needs Node, and is not
+/// there: then one line says so.
+pub(crate) async fn emulator(kind: Kind) -> Option<Arc<Emulator>> {
+    if kind == Kind::Dynalite && !kind.is_installed() {
+        // Not by the print macros, whose output a test that passes does not show.
+        writeln!(std::io::stderr(), "skipped: dynalite is not installed").unwrap();
+        return None;
+    }
+    Some(Emulator::shared(kind).await.unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Creates a table, and gives its name.
+pub(crate) async fn table(config: &SdkConfig, definition: TableDefinition) -> String {
+    let client = aws_sdk_dynamodb::Client::new(config);
+    let name = unique("table");
+    definition.create(&client, &name).unwrap().send().await.unwrap();
+    // dynalite creates tables after it has answered.
+    loop {
+        let table = client.describe_table().table_name(&name).send().await.unwrap().table.unwrap();
+        if table.table_status.unwrap().as_str() == "ACTIVE" {
+            return name;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Sessions in DynamoDB.
+pub(crate) struct Sessions {
+    pub(crate) config: SdkConfig,
+    _emulator: Arc<Emulator>,
+}
+
+impl Sessions {
+    pub(crate) async fn on(kind: Kind) -> Option<Self> {
+        let emulator = emulator(kind).await?;
+        Some(Self { config: emulator.config().unwrap(), _emulator: emulator })
+    }
+
+    pub(crate) async fn store(&self) -> (DynamoSessions, String) {
+        let table = table(&self.config, TableDefinition::SESSIONS).await;
+        let store = DynamoSessions::new(&self.config, table.clone())
+            .with_timing(PATIENT)
+            .with_page_size(page_size());
+        (store, table)
+    }
+}
+
+#[async_trait]
+impl SessionsUnderTest for Sessions {
+    async fn fresh(&self) -> FreshSessions {
+        let (store, table) = self.store().await;
+        let client = aws_sdk_dynamodb::Client::new(&self.config);
+        FreshSessions {
+            store: Arc::new(store),
+            backdoor: Some(Box::new(TableBackdoor { client, table })),
+        }
+    }
+}
+
+pub(crate) struct TableBackdoor {
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) table: String,
+}
+
+type Item = std::collections::HashMap<String, AttributeValue>;
+
+impl TableBackdoor {
+    pub(crate) async fn plant(&self, item: Item) {
+        self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Every item.
+    pub(crate) async fn items(&self) -> Vec<Item> {
+        let pages = self.client.scan().table_name(&self.table).into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.unwrap()
+    }
+}
+
+/// An item of those keys, that nothing else can be.
+fn nothing(mut item: Item) -> Item {
+    item.retain(|name, _| ["pk", "sk", "shard"].contains(&name.as_str()));
+    item.insert("record".to_owned(), AttributeValue::S("no record".to_owned()));
+    item
+}
+
+#[async_trait]
+impl Backdoor for TableBackdoor {
+    async fn plant_gate(&self, caller: &CallerKey, gate: Option<&Gate>) -> bool {
+        let open = Gate::open(caller.clone());
+        let item = DynamoSessions::gate_item(caller, gate.unwrap_or(&open)).unwrap();
+        self.plant(if gate.is_some() { item } else { nothing(item) }).await;
+        true
+    }
+
+    async fn plant_session(&self, handle: &SessionHandle, session: Option<&Session>) -> bool {
+        let any = any_session(handle);
+        let item = DynamoSessions::session_item(handle, session.unwrap_or(&any)).unwrap();
+        self.plant(if session.is_some() { item } else { nothing(item) }).await;
+        true
+    }
+
+    /// Deletes what DynamoDB would, a day after the sessions' end.
+    async fn purge_expired(&self, before: DateTime<Utc>) -> bool {
+        let now = before.timestamp() + 24 * 60 * 60;
+        for item in self.items().await {
+            let ttl = item.get("ttl").map(|ttl| ttl.as_n().unwrap().parse::<i64>().unwrap());
+            if ttl.is_some_and(|ttl| ttl < now) {
+                let keys = item.into_iter().filter(|(name, _)| ["pk", "sk"].contains(&&**name));
+                let delete = self.client.delete_item().table_name(&self.table);
+                delete.set_key(Some(keys.collect())).send().await.unwrap();
+            }
+        }
+        true
+    }
+}
+
+pub(crate) fn caller(key: &str) -> CallerKey {
+    CallerKey::parse(key).unwrap()
+}
+
+pub(crate) fn any_session(handle: &SessionHandle) -> Session {
+    let at = DateTime::from_timestamp(1_769_342_400, 0).unwrap();
+    Session {
+        handle: *handle,
+        secret_digest: [7; 32],
+        caller: caller("alice"),
+        user: "alice".to_owned(),
+        profile: sentinel_store::ProfileName::parse("production").unwrap(),
+        account: sentinel_store::AccountId::parse("111122223333").unwrap(),
+        principal: "arn:aws:iam::111122223333:user/alice".to_owned(),
+        source_identity: "sentinel-alice-abcdefgh".to_owned(),
+        request_id: "req-1".to_owned(),
+        created: at,
+        expires: at + chrono::TimeDelta::hours(1),
+        epochs: sentinel_store::Epochs::default(),
+        generation: sentinel_store::Generation(0),
+        ended: None,
+    }
+}
+
+/// What keeps documents in the emulator.
+#[derive(Clone, Copy)]
+pub(crate) enum Keeper {
+    Ssm,
+    Table,
+}
+
+/// Documents in SSM or in a table, each fresh store under a root of its own.
+pub(crate) struct Documents {
+    pub(crate) config: SdkConfig,
+    keeper: Keeper,
+    _emulator: Arc<Emulator>,
+}
+
+impl Documents {
+    pub(crate) async fn on(kind: Kind, keeper: Keeper) -> Option<Self> {
+        let emulator = emulator(kind).await?;
+        Some(Self { config: emulator.config().unwrap(), keeper, _emulator: emulator })
+    }
+
+    pub(crate) async fn writer(&self) -> Arc<dyn PolicyWriter> {
+        match self.keeper {
+            Keeper::Ssm => Arc::new(ssm(&self.config)),
+            Keeper::Table => {
+                let table = table(&self.config, TableDefinition::POLICIES).await;
+                let store = DynamoPolicies::new(&self.config, table).with_timing(PATIENT);
+                Arc::new(store.with_page_size(page_size()))
+            }
+        }
+    }
+}
+
+pub(crate) fn ssm(config: &SdkConfig) -> SsmPolicies {
+    SsmPolicies::new(config).with_timing(PATIENT).with_page_size(NonZeroU8::new(7).unwrap())
+}
+
+pub(crate) fn root() -> PolicyPath {
+    PolicyPath::new(&format!("/{}/policies", unique("root")))
+}
+
+#[async_trait]
+impl WritersUnderTest for Documents {
+    async fn fresh(&self) -> FreshWriter {
+        FreshWriter { writer: self.writer().await, root: root() }
+    }
+}
+
+#[async_trait]
+impl PoliciesUnderTest for Documents {
+    async fn fresh(&self) -> FreshPolicies {
+        let (writer, root) = (self.writer().await, root());
+        let editor = Box::new(WriterEditor { writer: Arc::clone(&writer), root: root.clone() });
+        FreshPolicies { store: Arc::new(Shared(writer)), root, editor }
+    }
+}
+
+/// A writer, as the store that it is too.
+#[derive(Debug)]
+pub(crate) struct Shared(pub(crate) Arc<dyn PolicyWriter>);
+
+#[async_trait]
+impl PolicyStore for Shared {
+    async fn policy(
+        &self,
+        path: &PolicyPath,
+    ) -> Result<sentinel_store::PolicyText, sentinel_store::StoreError> {
+        self.0.policy(path).await
+    }
+
+    async fn names(
+        &self,
+        root: &PolicyPath,
+        cursor: Option<&sentinel_store::Cursor>,
+    ) -> Result<sentinel_store::Page<String>, sentinel_store::StoreError> {
+        self.0.names(root, cursor).await
+    }
+}
+
+/// Edits by the store's own writer.
+pub(crate) struct WriterEditor {
+    pub(crate) writer: Arc<dyn PolicyWriter>,
+    pub(crate) root: PolicyPath,
+}
+
+#[async_trait]
+impl PolicyEditor for WriterEditor {
+    async fn put(&self, name: &str, text: &[u8]) -> bool {
+        let path = self.root.join(name);
+        let over = match self.writer.policy(&path).await {
+            Ok(found) => Some(found.version),
+            Err(sentinel_store::StoreError::NotFound) => None,
+            Err(error) => panic!("{error:?}"),
+        };
+        match self.writer.put(&path, text, over.as_deref()).await {
+            Ok(_) => true,
+            Err(sentinel_store::StoreError::Refused(_)) => false,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    async fn remove(&self, name: &str) {
+        self.writer.remove(&self.root.join(name)).await.unwrap();
+    }
+}

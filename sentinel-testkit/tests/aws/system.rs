@@ -1,0 +1,163 @@
+//! Both functions as processes, with AWS behind them: parameters and tables in
+//! ministack, credentials from the strict stand-in.
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_ssm::Client as Ssm;
+use aws_sdk_ssm::types::ParameterType;
+use sentinel_store::dynamodb::TableDefinition;
+use sentinel_store::Secret;
+use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
+use sentinel_testkit::runtime_api::{Function, Outcome, Start};
+use sentinel_testkit::sts::{Caller, Setup, StandIn};
+use serde_json::{Value, json};
+
+use crate::functions::{AUTHORIZER, TVM, authorizer_event, code, records};
+use crate::roles::{PROTECTED, role, tvm_policy};
+
+/// Whose credentials the functions have here. ministack knows its root alone,
+/// whose key has no session token, so to the stand-in it is a user.
+const TVM_USER: &str = "arn:aws:iam::111122223333:user/sentinel-tvm";
+
+const TABLE: &str = "sentinel-sessions";
+
+const POLICY: &str = "
+version: \"1\"
+rules:
+  - name: people
+    effect: allow
+    conditions: { profiles: [production], users: [alice] }
+operators:
+  - { name: security, users: [carol], may: [list_sessions, revoke, reinstate] }
+";
+
+struct System {
+    tvm: Function,
+    authorizer: Function,
+    stand_in: StandIn,
+    _emulator: Emulator,
+}
+
+impl System {
+    async fn start() -> Self {
+        let emulator = Emulator::start(Kind::Ministack).await.unwrap();
+        let config = emulator.config().unwrap();
+        let tables = DynamoDb::new(&config);
+        TableDefinition::SESSIONS.create(&tables, TABLE).unwrap().send().await.unwrap();
+        let parameter = Ssm::new(&config).put_parameter().name("/sentinel/policies/main");
+        parameter.value(POLICY).r#type(ParameterType::SecureString).send().await.unwrap();
+
+        let trust = json!({ "Version": "2012-10-17", "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": { "AWS": TVM_USER },
+                "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+                "Condition": { "StringLike": { "sts:SourceIdentity": "sentinel-*" } },
+            },
+            { "Effect": "Allow", "Principal": { "AWS": TVM_USER }, "Action": "sts:TagSession" },
+        ] });
+        let caller = Caller {
+            arn: TVM_USER.into(),
+            access_key_id: ROOT_KEY.into(),
+            secret_access_key: Secret::new(ROOT_KEY),
+            session_token: None,
+            policies: vec![tvm_policy()],
+            expires: None,
+            source_identity: None,
+        };
+        let setup = Setup {
+            region: "us-east-1".into(),
+            callers: vec![caller],
+            roles: vec![role(PROTECTED, trust)],
+        };
+        let stand_in = StandIn::start(&setup).await.unwrap();
+
+        let start = |program: &str| {
+            Start::new(program)
+                .with("AWS_REGION", "us-east-1")
+                .with("AWS_ACCESS_KEY_ID", ROOT_KEY)
+                .with("AWS_SECRET_ACCESS_KEY", ROOT_KEY)
+                .with("AWS_ENDPOINT_URL", emulator.url())
+                .with("AWS_ENDPOINT_URL_STS", stand_in.url())
+                .with("SENTINEL_SESSION_TABLE", TABLE)
+        };
+        let tvm = start(TVM).with("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/main");
+        let authorizer = start(AUTHORIZER).with("SENTINEL_AUTHORIZER_RESPONSE", "simple");
+        Self {
+            tvm: Function::start(tvm).await.unwrap(),
+            authorizer: Function::start(authorizer).await.unwrap(),
+            stand_in,
+            _emulator: emulator,
+        }
+    }
+
+    async fn ask(&mut self, user: &str, method: &str, path: &str, body: Option<Value>) -> Outcome {
+        let query = if body.is_none() { "profile=production" } else { "" };
+        let event = json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": { "content-type": "application/json" },
+            "body": body.map(|body| body.to_string()),
+            "requestContext": {
+                "stage": "$default",
+                "http": { "method": method, "sourceIp": "203.0.113.9" },
+                "authorizer": { "iam": {
+                    "userArn": format!("arn:aws:iam::111122223333:user/{user}"),
+                    "accountId": "111122223333",
+                } },
+            },
+            "isBase64Encoded": false,
+        });
+        self.tvm.invoke(&event).await.unwrap()
+    }
+
+    async fn lets_through(&mut self, id: &str) -> bool {
+        let outcome = self.authorizer.invoke(&authorizer_event(Some(id))).await.unwrap();
+        outcome.response().unwrap()["isAuthorized"].as_bool().unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
+    let mut system = System::start().await;
+
+    let outcome = system.ask("alice", "GET", "/", None).await;
+    let answer = outcome.response().unwrap();
+    assert_eq!(answer["statusCode"], 200, "{answer}; {}", system.tvm.stderr().unwrap());
+    let credentials: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert!(credentials["AccessKeyId"].as_str().unwrap().starts_with("ASIA"));
+    let id = answer["headers"]["x-sentinel-session-id"].as_str().unwrap().to_owned();
+
+    // What was decided is out before the answer is.
+    let lines = records(&system.tvm);
+    let decisions: Vec<_> = lines.iter().filter(|line| line.get("effect").is_some()).collect();
+    assert_eq!(decisions.len(), 1);
+    assert_eq!(decisions[0]["effect"], "allow");
+    assert_eq!(decisions[0]["function_version"], "7");
+    assert!(id.contains(decisions[0]["session"].as_str().unwrap()));
+    assert_eq!(lines.iter().filter(|line| line["Vends"] == 1).count(), 1);
+    let written = system.tvm.stdout().unwrap() + &system.tvm.stderr().unwrap();
+    for secret in [credentials["SecretAccessKey"].as_str(), credentials["Token"].as_str(), Some(&*id)] {
+        assert!(!written.contains(secret.unwrap()));
+    }
+
+    assert!(system.lets_through(&id).await, "{}", system.authorizer.stderr().unwrap());
+
+    let revoke = json!({ "user": "alice", "profile": "production", "reason": "laptop lost" });
+    let outcome = system.ask("mallory", "POST", "/sessions/revoke", Some(revoke.clone())).await;
+    assert_eq!(code(&outcome), (403, "FORBIDDEN".to_owned()));
+    assert!(system.lets_through(&id).await);
+    let outcome = system.ask("carol", "POST", "/sessions/revoke", Some(revoke)).await;
+    assert_eq!(outcome.response().unwrap()["statusCode"], 200, "{outcome:?}");
+
+    assert!(!system.lets_through(&id).await);
+    let refusals = records(&system.authorizer);
+    assert_eq!(refusals[0]["code"], "revoked");
+    assert_eq!(refusals[1]["AuthorizerRefusals"], 1);
+    let outcome = system.ask("alice", "GET", "/", None).await;
+    assert_eq!(code(&outcome), (403, "SESSION_REVOKED".to_owned()));
+    let outcome = system.ask("mallory", "GET", "/", None).await;
+    assert_eq!(code(&outcome), (403, "POLICY_DENY".to_owned()));
+    assert_eq!(system.stand_in.asked().len(), 1, "one vend, one AssumeRole");
+}
