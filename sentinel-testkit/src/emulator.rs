@@ -229,6 +229,11 @@ impl Emulator {
         fs::read_to_string(self.output.path().join("output")).unwrap_or_default()
     }
 
+    /// Leaves it alone, as the end of this process would.
+    pub fn abandon(&mut self) {
+        drop(self.life.take());
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

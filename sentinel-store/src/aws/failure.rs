@@ -81,14 +81,15 @@ where
         }
         return kind(code.unwrap_or_default(), status, Failure { operation, what });
     }
-    let source = Failure { operation, what: line(&Causes(error).to_string()) }.into();
+    let failure = Failure { operation, what: line(&Causes(error).to_string()) };
     if let SdkError::ConstructionFailure(_) = error {
         // Nothing was sent: no region, no credentials, or a bad end point.
-        StoreError::Refused(source)
-    } else {
-        // No connection, no answer in time, or none that can be read.
-        StoreError::Unavailable(source)
+        return StoreError::Refused(failure.into());
     }
+    // No connection, no answer in time, or none that can be read: of that one, the
+    // status may still tell.
+    let status = error.raw_response().map_or(0, |answer| answer.status().as_u16());
+    kind("", status, failure)
 }
 
 fn kind(code: &str, status: u16, failure: Failure) -> StoreError {
@@ -98,10 +99,10 @@ fn kind(code: &str, status: u16, failure: Failure) -> StoreError {
         StoreError::NotFound
     } else if THROTTLED.contains(&code) || status == 429 {
         StoreError::Throttled(failure.into())
-    } else if FAILING.contains(&code) || status >= 500 {
-        StoreError::Unavailable(failure.into())
-    } else {
+    } else if !FAILING.contains(&code) && (400..500).contains(&status) {
         StoreError::Refused(failure.into())
+    } else {
+        StoreError::Unavailable(failure.into())
     }
 }
 

@@ -7,6 +7,8 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod canned;
+mod emulators;
 mod failures;
 mod fixed;
 mod functions;

@@ -117,7 +117,7 @@ async fn an_item_that_was_changed_by_other_hands_is_corrupt() {
             .iter()
             .map(|name| {
                 let mut item = good.clone();
-                item.remove(**name);
+                item.remove(*name);
                 item
             })
             .collect();
