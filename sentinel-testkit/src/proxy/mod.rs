@@ -26,7 +26,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 pub use call::Call;
-pub use fault::{Edit, Fault, Lie, Rule};
+pub use fault::{Edit, Fault, Lie, Meant, Rule};
 
 use crate::server::{Reply, Server};
 use answer::Whole;
@@ -246,6 +246,12 @@ async fn harmed(forward: Forward<'_>, fault: Option<Fault>, types: &mut Vec<Stri
             Reply::Answer(answer.with_stream(answer::broken_off(half)))
         }
         Some(Fault::Reset) => Reply::Reset,
+        Some(Fault::Huge(bytes)) => {
+            let mut answer = forward.truth(types).await;
+            answer.headers.remove(CONTENT_LENGTH);
+            let truth = answer.body.clone();
+            Reply::Answer(answer.with_stream(answer::padded(truth, bytes)))
+        }
         Some(Fault::Lying(lie)) => {
             let truth = forward.truth(types).await;
             Reply::Answer(answer::lie(&lie, asked, truth, another))

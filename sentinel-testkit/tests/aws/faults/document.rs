@@ -1,0 +1,1 @@
+//! `docs/failures.md`, as far as it is the table.

@@ -1,0 +1,1 @@
+//! Faults beside each other, and what the table's form cannot say.
