@@ -208,7 +208,7 @@ async fn prepare(world: &World, row: &Row) -> String {
     for user in ["bob", "alice", "alice"] {
         let asked = Asked { user, ..Ask::Vend("production").asked("") };
         let response = world.ask(&asked, TVM_TIMEOUT).await;
-        assert_eq!(response.status_code, 200, "{}", response.body);
+        assert_eq!(response.status_code, 200, "{}: {:?}", response.body, world.issued());
         ids.push(response.headers["x-sentinel-session-id"].clone());
     }
     let [bobs, other, id] = ids.as_slice() else { panic!("{}", ids.len()) };

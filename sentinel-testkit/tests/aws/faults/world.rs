@@ -206,9 +206,9 @@ impl World {
         &self.direct
     }
 
-    /// How often AssumeRole reached STS.
-    pub(crate) fn assumed(&self) -> usize {
-        self.stand_in.asked().len()
+    /// All that STS was asked.
+    pub(crate) fn issued(&self) -> Vec<sentinel_testkit::sts::Asked> {
+        self.stand_in.asked()
     }
 
     /// The caller's sessions, as they lie in the table.
