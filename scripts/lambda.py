@@ -78,15 +78,16 @@ def remapped() -> str:
     return "\x1f".join(f"--remap-path-prefix={folder}={name}" for folder, name in folders)
 
 
-def build(crate: str, target: str) -> Path:
+def build(crate: str, features: str, program: str, target: str) -> Path:
+    """Builds a program as it is shipped."""
     environment = {**os.environ, **linker(target), "CARGO_ENCODED_RUSTFLAGS": remapped()}
     # One crate at a time: two would unite the features of their dependencies.
     subprocess.run(
         ["cargo", "build", "--locked", "--profile", "lambda", "--target", target,
-         "-p", crate, "--features", "lambda", "--bin", crate],
+         "-p", crate, "--features", features, "--bin", program],
         cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=True,
     )
-    return target_directory() / target / "lambda" / crate
+    return target_directory() / target / "lambda" / program
 
 
 def newest_glibc(symbols: str) -> tuple[int, ...]:
@@ -122,7 +123,7 @@ def check(name: str, package: Path) -> None:
 
 def make(name: str, arch: str) -> Path:
     crate, _ = PACKAGES[name]
-    program = build(crate, TARGETS[arch])
+    program = build(crate, "lambda", crate, TARGETS[arch])
     needs = newest_glibc(output("objdump", "-T", str(program)))
     if needs > GLIBC:
         raise Refused(f"{crate} needs glibc {'.'.join(map(str, needs))}; the runtime has "

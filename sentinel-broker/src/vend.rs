@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use futures_util::future::FusedFuture;
 use sentinel_policy::{Facts, Mode, Request, RoleArn, Verdict};
 use sentinel_store::{
     self as store, Causes, DecisionRecord, Gate, PolicyUsed, ProfileName, Record, Session,
     SessionHandle, SessionId, SessionSecret, SessionStore, StoreError,
 };
+use tokio::time::Instant;
 
 use crate::lifetime::{Bounds, Lifetime};
 use crate::policies::Governing;
@@ -46,8 +48,13 @@ pub struct Vended {
     pub cap: Cap,
 }
 
-/// How long a vend that failed may still take to mark its session as ended.
+/// How long a vend that failed may still take to mark its session as ended:
+/// kept free before the deadline of the call.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long a vend that failed waits for the write of its session, which is
+/// under way: one that came after it was marked ended would stay active.
+const WRITE_ENDS: Duration = Duration::from_millis(500);
 
 /// A session that is about to be written, and where.
 struct Tracked {
@@ -69,7 +76,7 @@ struct Progress<'a> {
     caller: &'a Caller,
     vend: &'a Vend,
     now: DateTime<Utc>,
-    started: tokio::time::Instant,
+    started: Instant,
     rule: Option<(String, usize, Option<String>)>,
     policy: Option<PolicyUsed>,
     policy_stale: bool,
@@ -87,12 +94,17 @@ impl Broker {
     /// # Errors
     /// Every refusal: see [`Code`].
     pub async fn vend(&self, call: &Call, caller: &Caller, vend: &Vend) -> Result<Vended, Denial> {
+        let deadline = call.deadline;
+        let call = &Call {
+            deadline: deadline.checked_sub(LAST_WORDS).unwrap_or(deadline),
+            ..call.clone()
+        };
         let mut progress = Progress {
             call,
             caller,
             vend,
             now: self.now(),
-            started: tokio::time::Instant::now(),
+            started: Instant::now(),
             rule: None,
             policy: None,
             policy_stale: false,
@@ -111,7 +123,7 @@ impl Broker {
         // What was not recorded does not leave.
         let outcome = self.record(&progress.record(code)).and(outcome);
         if outcome.is_err() {
-            self.end(progress.tracked.as_ref()).await;
+            self.end(progress.tracked.as_ref(), deadline).await;
         }
         outcome
     }
@@ -219,7 +231,7 @@ impl Broker {
         }
 
         // Together; the first to fail ends both: what an abandoned AssumeRole
-        // issues is issued to nobody.
+        // issues is issued to nobody, and a write is given a moment to end.
         let issuing = async {
             let issued = call.in_time(self.issuer.assume_role(&request)).await;
             let issued = issued.unwrap_or_else(|_| {
@@ -229,7 +241,16 @@ impl Broker {
         };
         progress.tracked = tracked;
         let tracking = track(call, progress.tracked.as_ref(), self.clock.as_ref());
-        let (issued, unchanged) = tokio::try_join!(issuing, tracking)?;
+        let mut tracking = std::pin::pin!(tracking.fuse());
+        let (issued, unchanged) = match tokio::try_join!(issuing, tracking.as_mut()) {
+            Ok(both) => both,
+            Err(denial) => {
+                if !tracking.is_terminated() {
+                    drop(tokio::time::timeout(WRITE_ENDS, tracking).await);
+                }
+                return Err(denial);
+            }
+        };
         let expiration = issued.credentials.expiration.min(lifetime.end);
         progress.issued = Some(IssuedRecord {
             access_key_id: issued.credentials.access_key_id.clone(),
@@ -289,10 +310,11 @@ impl Broker {
 
     /// Marks the session of a failed vend as ended. Best effort: nobody has its
     /// secret.
-    async fn end(&self, tracked: Option<&Tracked>) {
+    async fn end(&self, tracked: Option<&Tracked>, deadline: Instant) {
         let Some(Tracked { store, session, .. }) = tracked else { return };
         let ending = store.end_session(&session.handle, self.now());
-        let ending = tokio::time::timeout(LAST_WORDS, ending).await;
+        let by = deadline.min(Instant::now() + LAST_WORDS);
+        let ending = tokio::time::timeout_at(by, ending).await;
         match ending {
             Ok(Ok(()) | Err(StoreError::NotFound)) => {}
             Ok(Err(error)) => {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod world;

@@ -20,7 +20,7 @@ pub enum Fault {
     Error(u16, &'static str),
     /// 500 or 503, without a word of the service's.
     Unavailable(u16),
-    /// It waits, then passes the call on.
+    /// It waits, then passes the call on, whether or not anybody waits still.
     SlowBefore(Duration),
     /// It passes the call on, then waits: what was asked is done.
     SlowAfter(Duration),

@@ -24,14 +24,27 @@ impl Fixed {
         write!(answer, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
         let accepting = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                // Requests of tests are small enough to come at once.
-                let mut buffer = vec![0; 64 * 1024];
-                drop(stream.read(&mut buffer).await);
+                // Whole, or closing would reset the connection.
+                let mut request = Vec::new();
+                while !is_whole(&request) {
+                    match stream.read_buf(&mut request).await {
+                        Ok(0) | Err(_) => break,
+                        Ok(_) => {}
+                    }
+                }
                 drop(stream.write_all(answer.as_bytes()).await);
             }
         });
         Self { url, accepting }
     }
+}
+
+/// Whether all of the body that the headers speak of is there.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
 }
 
 impl Drop for Fixed {

@@ -1,22 +1,21 @@
 //! Both functions as processes, with AWS behind them: parameters and tables in
-//! ministack, credentials from the strict stand-in.
+//! ministack, which holds each function to the actions of its role; credentials from
+//! the strict stand-in.
 
+use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_ssm::Client as Ssm;
 use aws_sdk_ssm::types::ParameterType;
-use sentinel_store::dynamodb::TableDefinition;
 use sentinel_store::Secret;
+use sentinel_store::dynamodb::TableDefinition;
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use sentinel_testkit::runtime_api::{Function, Outcome, Start};
-use sentinel_testkit::sts::{Caller, Setup, StandIn};
+use sentinel_testkit::sts::{Caller, StandIn};
 use serde_json::{Value, json};
 
 use crate::functions::{AUTHORIZER, TVM, authorizer_event, code, records};
-use crate::roles::{PROTECTED, role, tvm_policy};
-
-/// Whose credentials the functions have here. ministack knows its root alone,
-/// whose key has no session token, so to the stand-in it is a user.
-const TVM_USER: &str = "arn:aws:iam::111122223333:user/sentinel-tvm";
+use crate::roles::{function, setup};
+use crate::signed::send;
 
 const TABLE: &str = "sentinel-sessions";
 
@@ -37,6 +36,38 @@ struct System {
     _emulator: Emulator,
 }
 
+/// A session of a new role that may do just that, as Lambda gives it a function.
+pub(crate) async fn assumed(emulator: &Emulator, role: &str, actions: &[&str]) -> Credentials {
+    let root = Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "test");
+    let allow = |actions: Value, more: (&str, Value)| {
+        let mut statement = json!({ "Effect": "Allow", "Action": actions });
+        statement[more.0] = more.1;
+        json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+    };
+    let trust = allow(json!("sts:AssumeRole"), ("Principal", json!({ "AWS": "*" })));
+    let policy = allow(json!(actions), ("Resource", json!("*")));
+    let ask = async |service: &str, form: &[(&str, &str)]| {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let form = "application/x-www-form-urlencoded";
+        let answer = send(&emulator.url(), &root, form, &[], body, service).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer
+    };
+    let iam = ("Version", "2010-05-08");
+    let name = ("RoleName", role);
+    let document = ("AssumeRolePolicyDocument", trust.as_str());
+    let created = ask("iam", &[("Action", "CreateRole"), iam, name, document]).await;
+    let (named, document) = (("PolicyName", "it"), ("PolicyDocument", policy.as_str()));
+    ask("iam", &[("Action", "PutRolePolicy"), iam, name, named, document]).await;
+    let arn = ("RoleArn", created.element("Arn").unwrap());
+    let session = ("RoleSessionName", "function");
+    let answer =
+        ask("sts", &[("Action", "AssumeRole"), ("Version", "2011-06-15"), arn, session]).await;
+    let of = |name| answer.element(name).unwrap().to_owned();
+    let token = Some(of("SessionToken"));
+    Credentials::new(of("AccessKeyId"), of("SecretAccessKey"), token, None, "test")
+}
+
 impl System {
     async fn start() -> Self {
         let emulator = Emulator::start(Kind::Ministack).await.unwrap();
@@ -46,42 +77,46 @@ impl System {
         let parameter = Ssm::new(&config).put_parameter().name("/sentinel/policies/main");
         parameter.value(POLICY).r#type(ParameterType::SecureString).send().await.unwrap();
 
-        let trust = json!({ "Version": "2012-10-17", "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": { "AWS": TVM_USER },
-                "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
-                "Condition": { "StringLike": { "sts:SourceIdentity": "sentinel-*" } },
-            },
-            { "Effect": "Allow", "Principal": { "AWS": TVM_USER }, "Action": "sts:TagSession" },
-        ] });
-        let caller = Caller {
-            arn: TVM_USER.into(),
-            access_key_id: ROOT_KEY.into(),
-            secret_access_key: Secret::new(ROOT_KEY),
-            session_token: None,
-            policies: vec![tvm_policy()],
-            expires: None,
-            source_identity: None,
-        };
-        let setup = Setup {
-            region: "us-east-1".into(),
-            callers: vec![caller],
-            roles: vec![role(PROTECTED, trust)],
-        };
+        let tvm_role = assumed(
+            &emulator,
+            "SentinelTVMExecutionRole",
+            &[
+                "ssm:GetParameter",
+                "ssm:GetParametersByPath",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+                "dynamodb:Query",
+            ],
+        )
+        .await;
+        let authorizer_role =
+            assumed(&emulator, "SentinelAuthorizerRole", &["dynamodb:GetItem"]).await;
+
+        // The same session of the TVM's role, as the stand-in knows it.
+        let mut setup = setup();
+        setup.callers = vec![Caller {
+            access_key_id: tvm_role.access_key_id().into(),
+            secret_access_key: Secret::new(tvm_role.secret_access_key()),
+            session_token: tvm_role.session_token().map(Secret::new),
+            ..function()
+        }];
         let stand_in = StandIn::start(&setup).await.unwrap();
 
-        let start = |program: &str| {
+        let start = |program: &str, role: &Credentials| {
             Start::new(program)
                 .with("AWS_REGION", "us-east-1")
-                .with("AWS_ACCESS_KEY_ID", ROOT_KEY)
-                .with("AWS_SECRET_ACCESS_KEY", ROOT_KEY)
+                .with("AWS_ACCESS_KEY_ID", role.access_key_id())
+                .with("AWS_SECRET_ACCESS_KEY", role.secret_access_key())
+                .with("AWS_SESSION_TOKEN", role.session_token().unwrap())
                 .with("AWS_ENDPOINT_URL", emulator.url())
                 .with("AWS_ENDPOINT_URL_STS", stand_in.url())
                 .with("SENTINEL_SESSION_TABLE", TABLE)
         };
-        let tvm = start(TVM).with("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/main");
-        let authorizer = start(AUTHORIZER).with("SENTINEL_AUTHORIZER_RESPONSE", "simple");
+        let tvm =
+            start(TVM, &tvm_role).with("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/main");
+        let authorizer =
+            start(AUTHORIZER, &authorizer_role).with("SENTINEL_AUTHORIZER_RESPONSE", "simple");
         Self {
             tvm: Function::start(tvm).await.unwrap(),
             authorizer: Function::start(authorizer).await.unwrap(),
@@ -138,7 +173,9 @@ async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
     assert!(id.contains(decisions[0]["session"].as_str().unwrap()));
     assert_eq!(lines.iter().filter(|line| line["Vends"] == 1).count(), 1);
     let written = system.tvm.stdout().unwrap() + &system.tvm.stderr().unwrap();
-    for secret in [credentials["SecretAccessKey"].as_str(), credentials["Token"].as_str(), Some(&*id)] {
+    for secret in
+        [credentials["SecretAccessKey"].as_str(), credentials["Token"].as_str(), Some(&*id)]
+    {
         assert!(!written.contains(secret.unwrap()));
     }
 

@@ -1,8 +1,12 @@
-//! The environment.
+//! The environment, and a TVM without a good one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_tvm::{Config, ConfigError};
+use sentinel_broker::Home;
+use sentinel_store::{MemorySink, Record};
+use sentinel_tvm::{Config, ConfigError, Context, Tvm};
+use serde_json::{Value, json};
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
     Config::read(|name| {
@@ -35,6 +39,8 @@ fn every_fault_is_reported_at_once_by_name_and_without_the_value() {
         ("SENTINEL_SOURCE_IDENTITY_SEPARATOR", ":"),
         ("SENTINEL_ORIGIN_SECRET", secret),
         ("SENTINEL_GENERATION", "-1"),
+        ("SENTINEL_SESSION_TABLE", "two words"),
+        ("SENTINEL_POLICY_TABLE", "ab"),
     ])
     .unwrap_err();
     let named: Vec<_> = errors.iter().map(|error| error.variable).collect();
@@ -49,6 +55,8 @@ fn every_fault_is_reported_at_once_by_name_and_without_the_value() {
             "SENTINEL_ROLE_ARN_TEMPLATE",
             "SENTINEL_MAX_DURATION",
             "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
+            "SENTINEL_SESSION_TABLE",
+            "SENTINEL_POLICY_TABLE",
             "SENTINEL_GENERATION",
             "SENTINEL_ORIGIN_SECRET",
         ]
@@ -80,4 +88,28 @@ fn zero_switches_caching_and_stale_copies_off() {
     .unwrap();
     assert_eq!(config.settings.policy_cache_ttl, Duration::ZERO);
     assert_eq!(config.settings.policy_max_age, Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_misconfigured_tvm_answers_everything_config_error_and_counts_it() {
+    let sink = Arc::new(MemorySink::new());
+    let tvm = Tvm::misconfigured().with_metrics(sink.clone());
+    let context = Context {
+        home: Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:f").unwrap(),
+        deadline: tokio::time::Instant::now() + Duration::from_secs(30),
+        function_version: None,
+        request_id: "runtime-1".to_owned(),
+    };
+    for event in [json!({}), json!("no event"), json!({ "requestContext": { "requestId": "x" } })] {
+        let response = tvm.handle(&event, &context).await;
+        assert_eq!(response.status_code, 500);
+        let body: Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(body["Code"], "CONFIG_ERROR");
+        assert_eq!(body["RequestId"], "runtime-1");
+    }
+    assert_eq!(sink.records().len(), 3);
+    assert!(sink.records().iter().all(|record| matches!(
+        record,
+        Record::Metrics(metrics) if metrics.values.contains(&("Errors", 1))
+    )));
 }

@@ -2,11 +2,12 @@
 //! one run: start after start of each in turn, so that what else the machine
 //! does falls on all alike.
 //!
-//! `measure-functions [--starts N] [--requests N] [--memory-only] EMPTY TVM AUTHORIZER`
+//! `measure-functions [--starts N] [--requests N] EMPTY TVM AUTHORIZER`
+//! `measure-functions [--starts N] [--requests N] --memory-only TVM AUTHORIZER`
 //!
 //! It fails where a function starts more than 2 ms later than the empty one, by
-//! the medians, or has more than 20 MB after its requests; with `--memory-only`
-//! times are shown and decide nothing.
+//! the medians, or has more than 20 MB after its requests. `scripts/functions.py`
+//! runs it.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 mod aws;
@@ -37,8 +38,9 @@ struct Subject {
 struct Arguments {
     starts: usize,
     requests: usize,
+    /// Whether times are shown only, and decide nothing.
     memory_only: bool,
-    programs: [String; 3],
+    programs: Vec<String>,
 }
 
 fn arguments() -> Result<Arguments, Failure> {
@@ -53,11 +55,11 @@ fn arguments() -> Result<Arguments, Failure> {
             _ => programs.push(argument),
         }
     }
-    let programs = programs.try_into().map_err(|_| "three programs: EMPTY TVM AUTHORIZER")?;
     Ok(Arguments { starts, requests, memory_only, programs })
 }
 
-fn subjects([empty, tvm, authorizer]: &[String; 3], end_point: &str) -> [Subject; 3] {
+/// The programs, the empty one first if it is among them.
+fn subjects(programs: &[String], end_point: &str) -> Result<Vec<Subject>, Failure> {
     let subject = |name, program: &String, event| {
         let start = Start::new(program)
             .with("AWS_REGION", "us-east-1")
@@ -86,11 +88,16 @@ fn subjects([empty, tvm, authorizer]: &[String; 3], end_point: &str) -> [Subject
                 "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba",
         },
     });
-    [
-        subject("empty", empty, json!({ "empty": true })),
-        subject("tvm", tvm, vend),
-        subject("authorizer", authorizer, check),
-    ]
+    let functions =
+        |tvm, authorizer| [subject("tvm", tvm, vend), subject("authorizer", authorizer, check)];
+    match programs {
+        [tvm, authorizer] => Ok(functions(tvm, authorizer).into()),
+        [empty, tvm, authorizer] => {
+            let empty = subject("empty", empty, json!({ "empty": true }));
+            Ok([empty].into_iter().chain(functions(tvm, authorizer)).collect())
+        }
+        _ => Err("the programs are EMPTY TVM AUTHORIZER; EMPTY may be left out".into()),
+    }
 }
 
 fn median(times: &mut [Duration]) -> Duration {
@@ -120,7 +127,10 @@ async fn warm(subject: &Subject, requests: usize) -> Result<(Duration, u64), Fai
 async fn measure() -> Result<bool, Failure> {
     let Arguments { starts, requests, memory_only, programs } = arguments()?;
     let end_point = format!("http://{}", aws::start().await?);
-    let mut subjects = subjects(&programs, &end_point);
+    let mut subjects = subjects(&programs, &end_point)?;
+    if subjects.len() < 3 && !memory_only {
+        return Err("without EMPTY only memory can be judged: --memory-only".into());
+    }
     for round in 0..=starts {
         for subject in &mut subjects {
             let mut function = Function::start(subject.start.clone()).await?;

@@ -1,11 +1,9 @@
 //! What must hold in every row, whatever is wrong.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use sentinel_store::{DynamoPolicies, PolicyPath, PolicyStore, Record, SsmPolicies};
-use sentinel_testkit::emulator::{Emulator, Kind};
 use sentinel_testkit::proxy::Fault;
 use sentinel_tvm::Response;
 use serde_json::{Value, json};
@@ -13,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::line::Cut;
 use super::table::{Ask, Class, Harm, Recorded, Row, Sees};
-use super::world::{Asked, POLICIES, Service, Setting, World};
+use super::world::{Asked, Ground, POLICIES, Service, Setting, World};
 
 /// The guide's time-outs of the functions.
 pub(crate) const TVM_TIMEOUT: Duration = Duration::from_secs(30);
@@ -73,46 +71,85 @@ impl Ask {
 }
 
 /// Judges all rows at the same time, as far as one machine can: a service that
-/// does not answer costs nothing meanwhile.
+/// does not answer costs nothing meanwhile, so that each row that waits has a
+/// world of its own. The others about one call are tried one after another.
 pub(crate) async fn judge(rows: Vec<Row>) {
-    let emulator = Emulator::start(Kind::Ministack).await.unwrap();
-    let busy = Arc::new(Semaphore::new(4));
-    let judged = rows.iter().map(|row| judge_one(&emulator, row, &busy));
+    let ground = Ground::new().await;
+    let busy = Semaphore::new(4);
+    let mut groups: Vec<Vec<&Row>> = Vec::new();
+    for row in &rows {
+        let alike = |group: &&mut Vec<&Row>| {
+            let first = group[0];
+            first.place.name == row.place.name
+                && first.place.ask == row.place.ask
+                && !is_apart(first)
+                && group.len() < TOGETHER
+        };
+        match groups.iter_mut().find(alike).filter(|_| !is_apart(row)) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    let judged = groups.iter().map(|group| judge_group(&ground, group, &busy));
     let wrong: Vec<String> = join_all(judged).await.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }
 
-/// What is wrong with a row.
-async fn judge_one(emulator: &Emulator, row: &Row, busy: &Semaphore) -> Option<String> {
-    let permit = busy.acquire().await.unwrap();
-    let unnamed = matches!(row.harm, Harm::Unnamed).then(|| row.place.service.word());
-    let setting = Setting { unnamed, ..row.place.setting };
-    let world = World::new(emulator, setting).await;
-    let session = prepare(&world, row).await;
-    drop(world.sink().take());
-    let before = world.sessions("alice").await.len();
+/// How many rows share a world: the SDK tries less often, or not again, when much
+/// has failed before.
+const TOGETHER: usize = 20;
 
+/// What is wrong with some rows about one call.
+async fn judge_group(ground: &Ground, rows: &[&Row], busy: &Semaphore) -> Vec<String> {
+    let mut permit = Some(busy.acquire().await.unwrap());
+    let first = rows[0];
+    let unnamed = matches!(first.harm, Harm::Unnamed).then(|| first.place.service.word());
+    let mut world = World::new(ground, Setting { unnamed, ..first.place.setting }).await;
+    let session = prepare(&world, first).await;
+    let mut wrong = Vec::new();
+    for row in rows {
+        prime(&mut world, row).await;
+        let active = world.active("alice").await;
+        drop(world.sink().take());
+        world.harmed();
+        set(&world, row).await;
+        if is_apart(row) {
+            permit = None;
+        }
+        let started = Instant::now();
+        let answer = ask(&world, row.place.ask, &session).await;
+        let took = started.elapsed();
+        if permit.is_none() {
+            permit = Some(busy.acquire().await.unwrap());
+        }
+        let found = judge_one(&world, row, (answer, took), (&session, active)).await;
+        if !found.is_empty() {
+            let Row { place, fault, .. } = row;
+            let place = format!("{:?}, {} {:?}", place.chapter, place.name, place.ask);
+            wrong.push(format!("{place}, {fault}: {}", found.join("; ")));
+        }
+    }
+    drop(permit);
+    wrong
+}
+
+async fn set(world: &World, row: &Row) {
+    let service = row.place.service;
     match &row.harm {
-        Harm::Call(fault) => world.harm(row.place.service, row.place.rule(fault.clone())),
-        Harm::Once(fault) => world.harm(row.place.service, row.place.once(fault.clone())),
-        Harm::Line(cut) => world.cut(row.place.service, *cut).await,
+        Harm::Call(fault) => world.harm(service, row.place.rule(fault.clone())),
+        Harm::Once(fault) => world.harm(service, row.place.once(fault.clone())),
+        Harm::Line(cut) => world.cut(service, *cut).await,
         Harm::Unnamed => {}
     }
-    let waits = is_slow(row);
-    let permit = if waits {
-        drop(permit);
-        None
-    } else {
-        Some(permit)
-    };
-    let started = Instant::now();
-    let answer = ask(&world, row.place.ask, &session).await;
-    let took = started.elapsed();
-    let _permit = match permit {
-        Some(permit) => permit,
-        None => busy.acquire().await.unwrap(),
-    };
+}
 
+/// What is wrong with a row.
+async fn judge_one(
+    world: &World,
+    row: &Row,
+    (answer, took): (Answer, Duration),
+    (session, active): (&str, usize),
+) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut check = |good: bool, what: String| {
         if !good {
@@ -126,40 +163,35 @@ async fn judge_one(emulator: &Emulator, row: &Row, busy: &Semaphore) -> Option<S
         }
         check(!answer.has_session, "a session id in the answer".to_owned());
     }
-    check(answer.retry_after == retry_after(row.sees), format!("Retry-After {:?}", answer.retry_after));
+    let retry_after = answer.retry_after;
+    check(retry_after == retried_after(row.sees), format!("Retry-After {retry_after:?}"));
     check(took <= within(row), format!("took {took:?}"));
     let harmed = world.harmed();
     let met = match row.harm {
-        Harm::Call(_) | Harm::Once(_) => !harmed.is_empty(),
+        Harm::Call(_) | Harm::Once(_) => harmed > 0,
         Harm::Line(_) | Harm::Unnamed => true,
     };
     check(met, "no call met the fault".to_owned());
     let most = if row.class == Class::Contended { usize::MAX } else { ATTEMPTS };
-    check(harmed.len() <= most, format!("{} attempts", harmed.len()));
-    records(&world, row, &mut check);
+    check(harmed <= most, format!("{harmed} attempts"));
+    records(world, row, &mut check);
     if row.sees != Sees::Done {
-        let made = world.sessions("alice").await;
-        let active = made.iter().filter(|session| session.ended.is_none()).count();
-        // Those that were made to prepare it are active still.
-        check(active <= before, format!("{active} sessions are active, {before} before"));
+        let now = world.active("alice").await;
+        check(now == active, format!("{now} sessions are active, {active} before"));
     }
-
-    if unnamed.is_none() {
+    if !matches!(row.harm, Harm::Unnamed) {
         world.heal().await;
-        let again = ask(&world, row.place.ask, &session).await;
+        let again = ask(world, row.place.ask, session).await;
         check(again.sees == Sees::Done, format!("then {:?} ({})", again.sees, again.text));
     }
-    let Row { place, fault, .. } = row;
-    (!wrong.is_empty()).then(|| {
-        let place = format!("{:?}, {} {:?}", place.chapter, place.name, place.ask);
-        format!("{place}, {fault}: {}", wrong.join("; "))
-    })
+    wrong
 }
 
-/// Whether the row mostly waits.
-fn is_slow(row: &Row) -> bool {
+/// Whether the row mostly waits, or needs a world for itself.
+fn is_apart(row: &Row) -> bool {
     let fault = match &row.harm {
-        Harm::Call(fault) | Harm::Once(fault) => fault,
+        Harm::Call(fault) => fault,
+        Harm::Once(_) => return true,
         Harm::Line(cut) => return matches!(cut, Cut::Deaf),
         Harm::Unnamed => return true,
     };
@@ -170,33 +202,10 @@ fn is_slow(row: &Row) -> bool {
         )
 }
 
-/// Brings the world to where the row begins; gives a session id of alice's.
+/// Brings a world to where its rows begin; gives a session id of alice's.
 async fn prepare(world: &World, row: &Row) -> String {
-    match row.place.service {
-        Service::Ssm => {
-            // So that there is an answer about something else; the function
-            // itself must not have asked yet.
-            if row.class == Class::Mistaken {
-                let ssm = aws_sdk_ssm::Client::new(world.config());
-                let put = ssm.put_parameter().name("/sentinel/other/x").value("x");
-                put.r#type(aws_sdk_ssm::types::ParameterType::String).send().await.unwrap();
-                let others = SsmPolicies::new(world.proxied());
-                others.names(&PolicyPath::new("/sentinel/other"), None).await.unwrap();
-                for name in ["main", "billing"] {
-                    let path = PolicyPath::new(&format!("/sentinel/policies/{name}"));
-                    others.policy(&path).await.unwrap();
-                }
-            }
-            return String::new();
-        }
-        Service::DynamoDb | Service::Sts => {}
-    }
-    if matches!(row.harm, Harm::Unnamed) {
-        return String::new();
-    }
-    if row.place.setting.policy_table {
-        let others = DynamoPolicies::new(world.proxied(), POLICIES);
-        others.policy(&PolicyPath::new("/sentinel/policies/payroll")).await.unwrap();
+    let reads_policies = row.place.service == Service::Ssm || row.place.setting.policy_table;
+    if reads_policies || matches!(row.harm, Harm::Unnamed) {
         return String::new();
     }
     // Gates that are there, of an epoch that is not that of none.
@@ -206,18 +215,14 @@ async fn prepare(world: &World, row: &Row) -> String {
     }
     let mut ids = Vec::new();
     for user in ["bob", "alice", "alice"] {
-        let asked = Asked { user, ..Ask::Vend("production").asked("") };
-        let response = world.ask(&asked, TVM_TIMEOUT).await;
-        assert_eq!(response.status_code, 200, "{}: {:?}", response.body, world.issued());
-        ids.push(response.headers["x-sentinel-session-id"].clone());
+        ids.push(world.vend(user).await);
     }
     let [bobs, other, id] = ids.as_slice() else { panic!("{}", ids.len()) };
     // The answers about others that the proxy may give.
     match row.place.ask {
         Ask::Authorize => {
-            let others = if row.class == Class::Mistaken { vec![bobs, other] } else { vec![bobs] };
-            for other in others {
-                let answer = world.authorize(other, AUTHORIZER_TIMEOUT).await.unwrap();
+            for id in [bobs, other] {
+                let answer = world.authorize(id, AUTHORIZER_TIMEOUT).await.unwrap();
                 assert_eq!(answer["isAuthorized"], true, "{answer}");
             }
         }
@@ -225,10 +230,51 @@ async fn prepare(world: &World, row: &Row) -> String {
             let asked = Asked { user: "bob", ..Ask::OwnSessions.asked("") };
             assert_eq!(world.ask(&asked, TVM_TIMEOUT).await.status_code, 200);
         }
-        Ask::Reinstate => world.change("alice", true).await,
-        Ask::Vend(_) | Ask::Profiles | Ask::AllSessions | Ask::Revoke | Ask::RevokeSession => {}
+        Ask::Vend(_)
+        | Ask::Profiles
+        | Ask::AllSessions
+        | Ask::Revoke
+        | Ask::RevokeSession
+        | Ask::Reinstate => {}
     }
     id.clone()
+}
+
+/// Brings it there again, after another row.
+async fn prime(world: &mut World, row: &Row) {
+    if row.place.service == Service::Ssm || row.place.setting.policy_table {
+        // So that it has no copies.
+        world.restart();
+    }
+    match (row.class, row.place.service) {
+        (Class::Mistaken, Service::Ssm) => {
+            let ssm = aws_sdk_ssm::Client::new(world.config());
+            let put = ssm.put_parameter().name("/sentinel/other/x").value("x");
+            let put = put.r#type(aws_sdk_ssm::types::ParameterType::String).overwrite(true);
+            put.send().await.unwrap();
+            let others = SsmPolicies::new(world.proxied());
+            others.names(&PolicyPath::new("/sentinel/other"), None).await.unwrap();
+            for name in ["main", "billing"] {
+                let path = PolicyPath::new(&format!("/sentinel/policies/{name}"));
+                others.policy(&path).await.unwrap();
+            }
+        }
+        (Class::Mistaken, Service::DynamoDb) if row.place.setting.policy_table => {
+            let others = DynamoPolicies::new(world.proxied(), POLICIES);
+            others.policy(&PolicyPath::new("/sentinel/policies/payroll")).await.unwrap();
+        }
+        _ => {}
+    }
+    match row.place.ask {
+        Ask::Reinstate => world.change("alice", true).await,
+        Ask::Vend(_)
+        | Ask::Profiles
+        | Ask::OwnSessions
+        | Ask::AllSessions
+        | Ask::Revoke
+        | Ask::RevokeSession
+        | Ask::Authorize => {}
+    }
 }
 
 /// What was answered.
@@ -300,7 +346,7 @@ fn refusal(world: &World) -> &'static str {
     }
 }
 
-fn retry_after(sees: Sees) -> Option<String> {
+fn retried_after(sees: Sees) -> Option<String> {
     use sentinel_broker::Code;
     match sees {
         Sees::Refused(Code::RateLimited) => Some("2".to_owned()),

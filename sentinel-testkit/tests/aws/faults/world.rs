@@ -2,10 +2,12 @@
 //! can be harmed. Each world has a region of its own: tables and parameters lie
 //! apart by it, and so do the SDK's budgets of retries.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_ssm::Client as Ssm;
 use aws_sdk_ssm::types::ParameterType;
@@ -17,16 +19,17 @@ use sentinel_store::{
     AuditSink, Block, CallerKey, DynamoPolicies, DynamoSessions, GateAction, GateChange, Listing,
     MemorySink, PolicyPath, PolicyWriter, ProfileName, Scope, Secret, Session, SessionStore, aws,
 };
-use sentinel_testkit::emulator::{Emulator, ROOT_KEY};
-use sentinel_testkit::proxy::{Call, Proxy, Rule};
+use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
+use sentinel_testkit::proxy::{Proxy, Rule};
 use sentinel_testkit::sts::{Caller, Setup, StandIn};
 use sentinel_tvm::{Context, Response, Tvm};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::line::{Cut, Line};
-use crate::roles::{role, tvm_policy};
+use crate::roles::{function, role, trust};
 use crate::stores::PATIENT;
+use crate::system::assumed;
 
 pub(crate) const SESSIONS: &str = "sentinel-sessions";
 pub(crate) const POLICIES: &str = "sentinel-policies";
@@ -48,9 +51,28 @@ fn document_of(profile: &str) -> String {
     )
 }
 
-/// To the stand-in the function is a user: ministack knows its root alone, whose
-/// key has no session token.
-const TVM_USER: &str = "arn:aws:iam::111122223333:user/sentinel-tvm";
+/// What all worlds of a test share: an emulator, and a session of the TVM's role
+/// in it.
+pub(crate) struct Ground {
+    emulator: Emulator,
+    credentials: Credentials,
+}
+
+impl Ground {
+    pub(crate) async fn new() -> Self {
+        let emulator = Emulator::start(Kind::Ministack).await.unwrap();
+        let actions = [
+            "ssm:GetParameter",
+            "ssm:GetParametersByPath",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:Query",
+        ];
+        let credentials = assumed(&emulator, "SentinelTVMExecutionRole", &actions).await;
+        Self { emulator, credentials }
+    }
+}
 
 /// The services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +131,7 @@ pub(crate) struct Setting {
 pub(crate) struct World {
     end_points: [EndPoint; 3],
     stand_in: StandIn,
+    variables: HashMap<&'static str, String>,
     tvm: Tvm,
     authorizer: Authorizer,
     sink: Arc<MemorySink>,
@@ -119,16 +142,18 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new(emulator: &Emulator, setting: Setting) -> Self {
+    pub(crate) async fn new(ground: &Ground, setting: Setting) -> Self {
+        let Ground { emulator, credentials } = ground;
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let region = format!("test-east-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let stand_in = StandIn::start(&sts(&region)).await.unwrap();
+        let stand_in = StandIn::start(&sts(&region, credentials)).await.unwrap();
         let end_points = [
             EndPoint::before(&emulator.url()).await,
             EndPoint::before(&emulator.url()).await,
             EndPoint::before(&stand_in.url()).await,
         ];
-        let config = aws_config(&region, |_| Some(emulator.url()));
+        let root = Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "test");
+        let config = aws_config(&region, &root, |_| emulator.url());
         let at = |service: Service| {
             if setting.unnamed == Some(service.word()) {
                 "http://sentinel.invalid".to_owned()
@@ -136,31 +161,46 @@ impl World {
                 end_points[service as usize].line.url()
             }
         };
-        let proxied = aws_config(&region, |service| Some(at(service)));
+        let proxied = aws_config(&region, credentials, at);
         lay(&config, setting).await;
         let sink = Arc::new(MemorySink::new());
-        let variable = |name: &str| {
-            let text = match name {
-                "AWS_REGION" => region.as_str(),
-                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => ROOT_KEY,
-                "SENTINEL_POLICY_PARAMETER" => MAIN,
-                "SENTINEL_SESSION_TABLE" => SESSIONS,
-                "SENTINEL_POLICY_TABLE" if setting.policy_table => POLICIES,
-                "SENTINEL_POLICY_CACHE_TTL" if setting.no_cache => "0s",
-                "SENTINEL_POLICY_MAX_AGE" if setting.no_stale => "0s",
-                "SENTINEL_AUTHORIZER_RESPONSE" => "simple",
-                _ => {
-                    let service = Service::ALL.into_iter().find(|it| it.variable() == name)?;
-                    return Some(at(service));
-                }
-            };
-            Some(text.to_owned())
-        };
-        let records: Arc<dyn AuditSink> = sink.clone();
-        let tvm = sentinel_tvm::lambda::tvm(variable, Arc::clone(&records));
-        let authorizer = sentinel_authorizer::lambda::authorizer(variable, records);
+        let mut variables = HashMap::from([
+            ("AWS_REGION", region),
+            ("AWS_ACCESS_KEY_ID", credentials.access_key_id().to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key().to_owned()),
+            ("AWS_SESSION_TOKEN", credentials.session_token().unwrap_or_default().to_owned()),
+            ("SENTINEL_POLICY_PARAMETER", MAIN.to_owned()),
+            ("SENTINEL_SESSION_TABLE", SESSIONS.to_owned()),
+            ("SENTINEL_AUTHORIZER_RESPONSE", "simple".to_owned()),
+        ]);
+        variables.extend(Service::ALL.map(|service| (service.variable(), at(service))));
+        if setting.policy_table {
+            variables.insert("SENTINEL_POLICY_TABLE", POLICIES.to_owned());
+        }
+        if setting.no_cache {
+            variables.insert("SENTINEL_POLICY_CACHE_TTL", "0s".to_owned());
+        }
+        if setting.no_stale {
+            variables.insert("SENTINEL_POLICY_MAX_AGE", "0s".to_owned());
+        }
+        let (tvm, authorizer) = functions(&variables, &sink);
         let direct = DynamoSessions::new(&config, SESSIONS).with_timing(PATIENT);
-        Self { end_points, stand_in, tvm, authorizer, sink, direct, config, proxied }
+        Self {
+            end_points,
+            stand_in,
+            variables,
+            tvm,
+            authorizer,
+            sink,
+            direct,
+            config,
+            proxied,
+        }
+    }
+
+    /// The functions anew, as after a cold start.
+    pub(crate) fn restart(&mut self) {
+        (self.tvm, self.authorizer) = functions(&self.variables, &self.sink);
     }
 
     fn end_point(&self, service: Service) -> &EndPoint {
@@ -183,10 +223,14 @@ impl World {
         }
     }
 
-    /// The calls that met a fault.
-    pub(crate) fn harmed(&self) -> Vec<Call> {
-        let calls = self.end_points.iter().flat_map(|end_point| end_point.proxy.calls());
-        calls.filter(|call| call.fault.is_some()).collect()
+    /// How many calls met a fault, since it was asked last.
+    pub(crate) fn harmed(&self) -> usize {
+        let mut harmed = 0;
+        for EndPoint { proxy, .. } in &self.end_points {
+            harmed += proxy.calls().iter().filter(|call| call.fault.is_some()).count();
+            proxy.forget();
+        }
+        harmed
     }
 
     pub(crate) fn sink(&self) -> &MemorySink {
@@ -202,10 +246,6 @@ impl World {
         &self.config
     }
 
-    pub(crate) fn direct(&self) -> &DynamoSessions {
-        &self.direct
-    }
-
     /// All that STS was asked.
     pub(crate) fn issued(&self) -> Vec<sentinel_testkit::sts::Asked> {
         self.stand_in.asked()
@@ -214,7 +254,21 @@ impl World {
     /// The caller's sessions, as they lie in the table.
     pub(crate) async fn sessions(&self, caller: &str) -> Vec<Session> {
         let listing = Listing::Caller(CallerKey::parse(caller).unwrap());
-        self.direct.sessions(&listing, None).await.unwrap().items
+        let (mut sessions, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.direct.sessions(&listing, cursor.as_ref()).await.unwrap();
+            sessions.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                return sessions;
+            }
+        }
+    }
+
+    /// How many of the caller's sessions have not ended.
+    pub(crate) async fn active(&self, caller: &str) -> usize {
+        let sessions = self.sessions(caller).await;
+        sessions.iter().filter(|session| session.ended.is_none()).count()
     }
 
     /// Revokes or reinstates a caller on `production`, past the functions.
@@ -261,6 +315,26 @@ impl World {
         self.tvm.handle(&event, &context).await
     }
 
+    /// The session id of a vend on which nothing fails; a machine that is busy may
+    /// need more than one.
+    pub(crate) async fn vend(&self, user: &'static str) -> String {
+        let asked = Asked {
+            user,
+            method: "GET",
+            path: "/",
+            query: "profile=production".to_owned(),
+            body: None,
+        };
+        let mut response = self.ask(&asked, Duration::from_secs(30)).await;
+        for _ in 0..3 {
+            if response.status_code != 200 {
+                response = self.ask(&asked, Duration::from_secs(30)).await;
+            }
+        }
+        assert_eq!(response.status_code, 200, "{}: {:?}", response.body, self.issued());
+        response.headers["x-sentinel-session-id"].clone()
+    }
+
     /// Asks the authorizer; none where it says Unauthorized.
     pub(crate) async fn authorize(&self, id: &str, left: Duration) -> Option<Value> {
         let event = json!({
@@ -278,6 +352,18 @@ impl World {
     }
 }
 
+fn functions(
+    variables: &HashMap<&'static str, String>,
+    sink: &Arc<MemorySink>,
+) -> (Tvm, Authorizer) {
+    let variable = |name: &str| variables.get(name).cloned();
+    let records: Arc<dyn AuditSink> = Arc::clone(sink) as _;
+    (
+        sentinel_tvm::lambda::tvm(variable, Arc::clone(&records)),
+        sentinel_authorizer::lambda::authorizer(variable, records),
+    )
+}
+
 /// What is asked of the TVM.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
@@ -288,11 +374,20 @@ pub(crate) struct Asked {
     pub(crate) body: Option<Value>,
 }
 
-fn aws_config(region: &str, url: impl Fn(Service) -> Option<String>) -> SdkConfig {
+fn aws_config(
+    region: &str,
+    credentials: &Credentials,
+    url: impl Fn(Service) -> String,
+) -> SdkConfig {
     let variable = |name: &str| match name {
         "AWS_REGION" => Some(region.to_owned()),
-        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some(ROOT_KEY.to_owned()),
-        _ => url(Service::ALL.into_iter().find(|service| service.variable() == name)?),
+        "AWS_ACCESS_KEY_ID" => Some(credentials.access_key_id().to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some(credentials.secret_access_key().to_owned()),
+        "AWS_SESSION_TOKEN" => credentials.session_token().map(str::to_owned),
+        _ => {
+            let service = Service::ALL.into_iter().find(|service| service.variable() == name)?;
+            Some(url(service))
+        }
     };
     aws::config(variable, aws::http_client()).unwrap()
 }
@@ -325,27 +420,15 @@ async fn lay(config: &SdkConfig, setting: Setting) {
     }
 }
 
-fn sts(region: &str) -> Setup {
-    let trust = json!({ "Version": "2012-10-17", "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": { "AWS": TVM_USER },
-            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
-            "Condition": { "StringLike": { "sts:SourceIdentity": "sentinel-*" } },
-        },
-        { "Effect": "Allow", "Principal": { "AWS": TVM_USER }, "Action": "sts:TagSession" },
-    ] });
+fn sts(region: &str, credentials: &Credentials) -> Setup {
     let caller = Caller {
-        arn: TVM_USER.into(),
-        access_key_id: ROOT_KEY.into(),
-        secret_access_key: Secret::new(ROOT_KEY),
-        session_token: None,
-        policies: vec![tvm_policy()],
-        expires: None,
-        source_identity: None,
+        access_key_id: credentials.access_key_id().into(),
+        secret_access_key: Secret::new(credentials.secret_access_key()),
+        session_token: credentials.session_token().map(Secret::new),
+        ..function()
     };
     let roles = ["production", "billing", "ledger", "payroll"].map(|profile| {
-        role(&format!("arn:aws:iam::111122223333:role/SentinelProtected-{profile}"), trust.clone())
+        role(&format!("arn:aws:iam::111122223333:role/SentinelProtected-{profile}"), trust())
     });
     Setup { region: region.to_owned(), callers: vec![caller], roles: roles.into() }
 }

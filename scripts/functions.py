@@ -1,0 +1,64 @@
+"""What the packages cost: start, answers and memory, measured beside an empty function in one run.
+
+    scripts/functions.py [--starts N]      times decide, too: for a machine that does nothing else
+    scripts/functions.py --memory-only     sizes and memory decide; times are shown
+
+It measures what is in `bin/`: `make lambda-tvm lambda-authorizer` first.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+# `lambda` is a word of the language, so not a name to import by.
+packages = __import__("lambda")
+
+
+def unpacked(name: str, folder: Path) -> Path:
+    """The program of a package, as Lambda would start it."""
+    package = packages.BIN / f"lambda-{name}-linux-amd64.zip"
+    if not package.exists():
+        raise packages.Refused(f"{package.relative_to(packages.ROOT)} is not there: `make lambda-{name}`")
+    packages.check(name, package)
+    program = folder / name
+    with zipfile.ZipFile(package) as file:
+        program.write_bytes(file.read("bootstrap"))
+    program.chmod(0o755)
+    print(f"{package.name}: {package.stat().st_size:,} bytes of at most {packages.PACKAGES[name][1]:,}")
+    return program
+
+
+def measuring() -> Path:
+    """The program that measures. Its build shares everything with that of the tests."""
+    subprocess.run(
+        ["cargo", "build", "--locked", "--workspace", "--all-features", "--bin", "measure-functions"],
+        cwd=packages.ROOT, stdin=subprocess.DEVNULL, check=True,
+    )
+    return packages.target_directory() / "debug" / "measure-functions"
+
+
+def main(arguments: list[str]) -> int:
+    if "-h" in arguments or "--help" in arguments:
+        print(__doc__.strip())
+        return 0
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            programs = [unpacked(name, Path(folder)) for name in packages.PACKAGES]
+            if "--memory-only" not in arguments:
+                programs.insert(0, packages.build(
+                    "sentinel-benches", "function", "empty-function", packages.TARGETS["amd64"]))
+            done = subprocess.run([measuring(), *arguments, *programs], stdin=subprocess.DEVNULL, check=False)
+            return done.returncode
+    except packages.Refused as refused:
+        print(refused)
+    except subprocess.CalledProcessError as failed:
+        print(f"`{failed.cmd[0]}` failed")  # and said why itself
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

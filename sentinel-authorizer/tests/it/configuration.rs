@@ -1,0 +1,71 @@
+//! The environment, and an authorizer without a good one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sentinel_authorizer::{Authorizer, Config, ConfigError, Context, ResponseFormat};
+use sentinel_store::{Generation, MemorySink, Record, SystemClock};
+use serde_json::{Value, json};
+
+use crate::world::http;
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
+    Config::read(|name| {
+        variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[test]
+fn the_table_alone_is_enough() {
+    let config = read(&[("SENTINEL_SESSION_TABLE", "sentinel-sessions")]).unwrap();
+    let expected = Config {
+        session_table: "sentinel-sessions".to_owned(),
+        generation: Generation(0),
+        format: ResponseFormat::Policy,
+    };
+    assert_eq!(config, expected);
+    let config = read(&[
+        ("SENTINEL_SESSION_TABLE", "arn:aws:dynamodb:us-east-1:111122223333:table/sessions"),
+        ("SENTINEL_GENERATION", "7"),
+        ("SENTINEL_AUTHORIZER_RESPONSE", "simple"),
+    ])
+    .unwrap();
+    assert_eq!((config.generation, config.format), (Generation(7), ResponseFormat::Simple));
+}
+
+#[test]
+fn every_fault_is_reported_at_once_by_name() {
+    for table in ["", "ab", "two words", "table/sessions"] {
+        let errors = read(&[
+            ("SENTINEL_SESSION_TABLE", table),
+            ("SENTINEL_GENERATION", "-1"),
+            ("SENTINEL_AUTHORIZER_RESPONSE", "Simple"),
+        ])
+        .unwrap_err();
+        let named: Vec<_> = errors.iter().map(|error| error.variable).collect();
+        assert_eq!(
+            named,
+            ["SENTINEL_SESSION_TABLE", "SENTINEL_GENERATION", "SENTINEL_AUTHORIZER_RESPONSE"],
+            "`{table}`"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_misconfigured_authorizer_refuses_and_records_it() {
+    let sink = Arc::new(MemorySink::new());
+    let authorizer =
+        Authorizer::misconfigured(ResponseFormat::Simple, Arc::new(SystemClock), sink.clone());
+    let context = Context {
+        deadline: tokio::time::Instant::now() + Duration::from_secs(5),
+        request_id: "runtime-1".to_owned(),
+    };
+    let id = "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
+    let event = http(&json!({ "x-sentinel-session-id": id }), &Value::Null);
+    let answer = authorizer.handle(&event, &context).await.unwrap();
+    assert_eq!(answer, json!({ "isAuthorized": false, "context": {} }));
+    let [Record::Event(event)] = sink.records().try_into().unwrap() else {
+        panic!("not one event");
+    };
+    assert_eq!(event.code.as_deref(), Some("store_failed"));
+}
