@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use futures_util::future::FusedFuture;
 use sentinel_policy::{Facts, Mode, Request, RoleArn, Verdict};
 use sentinel_store::{
     self as store, Causes, DecisionRecord, Gate, PolicyUsed, ProfileName, Record, Session,
@@ -51,10 +50,6 @@ pub struct Vended {
 /// How long a vend that failed may still take to mark its session as ended:
 /// kept free before the deadline of the call.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// How long a vend that failed waits for the write of its session, which is
-/// under way: one that came after it was marked ended would stay active.
-const WRITE_ENDS: Duration = Duration::from_millis(500);
 
 /// A session that is about to be written, and where.
 struct Tracked {
@@ -231,7 +226,7 @@ impl Broker {
         }
 
         // Together; the first to fail ends both: what an abandoned AssumeRole
-        // issues is issued to nobody, and a write is given a moment to end.
+        // issues is issued to nobody.
         let issuing = async {
             let issued = call.in_time(self.issuer.assume_role(&request)).await;
             let issued = issued.unwrap_or_else(|_| {
@@ -241,16 +236,7 @@ impl Broker {
         };
         progress.tracked = tracked;
         let tracking = track(call, progress.tracked.as_ref(), self.clock.as_ref());
-        let mut tracking = std::pin::pin!(tracking.fuse());
-        let (issued, unchanged) = match tokio::try_join!(issuing, tracking.as_mut()) {
-            Ok(both) => both,
-            Err(denial) => {
-                if !tracking.is_terminated() {
-                    drop(tokio::time::timeout(WRITE_ENDS, tracking).await);
-                }
-                return Err(denial);
-            }
-        };
+        let (issued, unchanged) = tokio::try_join!(issuing, tracking)?;
         let expiration = issued.credentials.expiration.min(lifetime.end);
         progress.issued = Some(IssuedRecord {
             access_key_id: issued.credentials.access_key_id.clone(),
@@ -309,14 +295,26 @@ impl Broker {
     }
 
     /// Marks the session of a failed vend as ended. Best effort: nobody has its
-    /// secret.
+    /// secret. One that is not there yet is written as ended, since its first
+    /// write may be under way still: it then finds this one, and fails.
     async fn end(&self, tracked: Option<&Tracked>, deadline: Instant) {
         let Some(Tracked { store, session, .. }) = tracked else { return };
-        let ending = store.end_session(&session.handle, self.now());
+        let at = self.now();
+        let ending = async {
+            match store.end_session(&session.handle, at).await {
+                Err(StoreError::NotFound) => {}
+                answer => return answer,
+            }
+            let ended = Session { ended: Some(at), ..session.clone() };
+            match store.create_session(&ended).await {
+                Err(StoreError::Conflict) => store.end_session(&session.handle, at).await,
+                answer => answer,
+            }
+        };
         let by = deadline.min(Instant::now() + LAST_WORDS);
         let ending = tokio::time::timeout_at(by, ending).await;
         match ending {
-            Ok(Ok(()) | Err(StoreError::NotFound)) => {}
+            Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(session = %session.handle, cause = %Causes(&error), "could not be marked ended");
             }

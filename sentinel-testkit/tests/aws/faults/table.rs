@@ -58,7 +58,7 @@ pub(crate) enum Class {
     Corrupt,
     /// No such parameter.
     Gone,
-    /// Conditional writes fail for ever.
+    /// Its condition fails.
     Contended,
 }
 
@@ -83,7 +83,7 @@ impl Class {
             Self::Mistaken => "answering about another",
             Self::Corrupt => "corrupt",
             Self::Gone => "gone",
-            Self::Contended => "contended for ever",
+            Self::Contended => "failing its condition",
         }
     }
 
@@ -333,9 +333,9 @@ impl Place {
             .calls(self.first..=usize::MAX)
     }
 
-    /// Only its first attempt.
-    pub(crate) fn once(&self, fault: Fault) -> Rule {
-        self.rule(fault).calls(self.first..=self.first)
+    /// Only so many of its first attempts.
+    pub(crate) fn attempts(&self, count: usize, fault: Fault) -> Rule {
+        self.rule(fault).calls(self.first..=self.first + count - 1)
     }
 }
 
@@ -574,8 +574,8 @@ pub(crate) const SHOWN_GATE: Place =
 #[derive(Clone, Debug)]
 pub(crate) enum Harm {
     Call(Fault),
-    /// The call's first attempt only.
-    Once(Fault),
+    /// Only so many of its first attempts.
+    First(usize, Fault),
     Line(Cut),
     /// The service's name cannot be resolved.
     Unnamed,
@@ -628,8 +628,9 @@ fn policy(class: Class) -> Sees {
 /// A session or a gate that cannot be read or written.
 fn tracked(class: Class) -> Sees {
     match class {
-        Class::Throttled | Class::Contended => LIMITED,
+        Class::Throttled => LIMITED,
         Class::Refusing
+        | Class::Contended
         | Class::Failing
         | Class::Slow
         | Class::HalfDead
@@ -686,7 +687,7 @@ fn once(places: &[Place]) -> Vec<Row> {
             (Class::HalfDead, Fault::Silent),
         ] {
             let named = format!("once {fault:?}");
-            let (harm, sees) = (Harm::Once(fault), Sees::Done);
+            let (harm, sees) = (Harm::First(1, fault), Sees::Done);
             rows.push(Row { place, class, fault: named, harm, sees });
         }
     }
@@ -718,9 +719,15 @@ pub(crate) fn policy_table() -> Vec<Row> {
 }
 
 pub(crate) fn session_table() -> Vec<Row> {
-    let contended = |class| if class == Class::Contended { UNAVAILABLE } else { tracked(class) };
     let mut rows = of(FIRST_GATE, tracked, &[Class::Mistaken, Class::Corrupt]);
-    rows.extend(of(WRITE, contended, &[Class::Contended]));
+    rows.extend(of(WRITE, tracked, &[Class::Contended]).into_iter().map(|row| {
+        // A write that comes later than the refusal finds that the session has
+        // ended, unless that came later still.
+        match row.harm {
+            Harm::Call(it @ Fault::SlowBefore(_)) => Row { harm: Harm::First(2, it), ..row },
+            harm => Row { harm, ..row },
+        }
+    }));
     rows.extend(of(SECOND_GATE, tracked, &[Class::Mistaken, Class::Corrupt]));
     rows.extend(end_points(FIRST_GATE, UNAVAILABLE));
     rows.extend(once(&[FIRST_GATE, WRITE, SECOND_GATE]));
@@ -735,7 +742,7 @@ pub(crate) fn operators() -> Vec<Row> {
     rows.extend(few(of(LISTED_GATES, tracked, &[Class::Corrupt])));
     rows.extend(few(of(OWN_LIST, tracked, &[Class::Mistaken])));
     rows.extend(few(of(GATE_TO_CHANGE, tracked, &[Class::Corrupt])));
-    rows.extend(few(of(REVOCATION, tracked, &[Class::Contended])));
+    rows.extend(few(of(REVOCATION, tracked, &[])));
     rows.extend(few(of(REINSTATEMENT, tracked, &[])));
     rows.extend(once(&[REVOCATION]));
     rows
