@@ -30,11 +30,7 @@ fn chapters() -> Vec<(&'static str, Vec<Row>, &'static str)> {
             table::operators(),
             "whatever_the_session_table_answers_operators_are_told_in_time",
         ),
-        (
-            "sts",
-            table::sts(),
-            "whatever_sts_answers_nothing_is_vended_and_nothing_stays_active",
-        ),
+        ("sts", table::sts(), "whatever_sts_answers_nothing_is_vended_and_nothing_stays_active"),
         (
             "authorizer",
             table::authorizer(),
@@ -62,23 +58,23 @@ fn done(chapter: Chapter, classes: &[Class], sees: Sees) -> &'static str {
             if any(Class::Gone) && !any(Class::Refusing) {
                 "restores it, or takes the profile for removed"
             } else if any(Class::Refusing) {
-                "standard error names the code: the role's permissions, the key, the table, the clock; or restores the document"
+                "mends what standard error names: permissions, the key, the table, the clock, the document"
             } else if any(Class::Throttled) {
                 "raises the limit, or `SENTINEL_POLICY_CACHE_TTL`"
             } else {
-                "looks at the service, its end point and the way there"
+                "looks at the service and the way there; until then nobody vends"
             }
         }
         Chapter::SessionTable | Chapter::Operators | Chapter::Authorizer => {
             if any(Class::Refusing) {
-                "standard error names the code: the role's permissions, the table, the clock; or mends the item; or looks at the service and the way there"
+                "mends what standard error names: permissions, the table, the clock, the item, the way there"
             } else {
                 "raises the table's capacity"
             }
         }
         Chapter::Sts => {
             if any(Class::Refusing) {
-                "standard error names the code and what to check; or looks at the service and the way there"
+                "mends what standard error names, which says what to check"
             } else {
                 "nothing, or asks AWS for more"
             }
@@ -131,7 +127,8 @@ fn the_chapters_on_aws_are_the_table() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, generated).unwrap();
     } else {
-        let how = "write them with UPDATE_DOCS=1 cargo test -p sentinel-testkit --test aws the_chapters";
+        let how =
+            "write them with UPDATE_DOCS=1 cargo test -p sentinel-testkit --test aws the_chapters";
         assert!(document == generated, "{how}");
     }
 }

@@ -94,7 +94,8 @@ pub(crate) async fn judge(rows: Vec<Row>) {
     for (row, found) in join_all(judged).await.into_iter().flatten() {
         // By itself, what a busy machine alone did wrong is right.
         let again = found.iter().all(|wrong| wrong.is_of_time);
-        let found = if again { judge_group(&ground, &[row], &busy).await } else { vec![(row, found)] };
+        let found =
+            if again { judge_group(&ground, &[row], &busy).await } else { vec![(row, found)] };
         for (Row { place, fault, .. }, found) in found {
             let found: Vec<_> = found.into_iter().map(|wrong| wrong.what).collect();
             let place = format!("{:?}, {} {:?}", place.chapter, place.name, place.ask);
@@ -191,7 +192,7 @@ async fn judge_one(
         Harm::Line(_) | Harm::Unnamed => true,
     };
     check(met, "no call met the fault".to_owned());
-    check(harmed <= ATTEMPTS, format!("{harmed} attempts"));
+    check(harmed <= ATTEMPTS * row.place.calls, format!("{harmed} attempts"));
     records(world, row, &mut check);
     let mut check_in_time = |good: bool, what: String| {
         if !good {
@@ -353,7 +354,8 @@ pub(crate) async fn ask(world: &World, ask: Ask, session: &str) -> Answer {
 }
 
 /// A session id that parses.
-const A_SESSION: &str = "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
+const A_SESSION: &str =
+    "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
 
 /// Why the authorizer refused, as its last event says.
 fn refusal(world: &World) -> &'static str {

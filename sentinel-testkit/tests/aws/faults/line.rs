@@ -35,12 +35,7 @@ impl Line {
         let upstream = upstream.strip_prefix("http://").unwrap().parse().unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let line = Self {
-            address,
-            upstream,
-            cut: Arc::default(),
-            accepting: Mutex::new(None),
-        };
+        let line = Self { address, upstream, cut: Arc::default(), accepting: Mutex::new(None) };
         line.accept(listener);
         line
     }

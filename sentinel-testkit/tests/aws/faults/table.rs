@@ -63,14 +63,8 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    pub(crate) const USUAL: [Self; 6] = [
-        Self::Throttled,
-        Self::Refusing,
-        Self::Failing,
-        Self::Slow,
-        Self::HalfDead,
-        Self::Lying,
-    ];
+    pub(crate) const USUAL: [Self; 6] =
+        [Self::Throttled, Self::Refusing, Self::Failing, Self::Slow, Self::HalfDead, Self::Lying];
 
     pub(crate) const fn word(self) -> &'static str {
         match self {
@@ -164,9 +158,11 @@ impl Class {
                 let plain = Lie::PLAIN.into_iter().filter(|lie| !matches!(lie, Lie::Another));
                 faults.extend(plain.map(|lie| named(Fault::Lying(lie))));
                 faults.push(named(Fault::Huge(50 << 20)));
-                faults.extend(lies(service).into_iter().map(|(name, lie)| {
-                    (format!("Lying({name})"), Fault::Lying(lie))
-                }));
+                faults.extend(
+                    lies(service)
+                        .into_iter()
+                        .map(|(name, lie)| (format!("Lying({name})"), Fault::Lying(lie))),
+                );
             }
             Self::Mistaken => faults.push(named(Fault::Lying(Lie::Another))),
             Self::Corrupt => faults.extend(corruptions()),
@@ -181,63 +177,92 @@ impl Class {
 fn lies(service: Service) -> Vec<(&'static str, Lie)> {
     match service {
         Service::DynamoDb => vec![
-            ("an error with status 200", Lie::edited(|_| {
-                r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"x"}"#.into()
-            })),
-            ("an item nested deep", Lie::edited(|_| {
-                let deep = 20_000;
-                format!(
-                    r#"{{"ConsumedCapacity":{{"CapacityUnits":1}},"Item":{{"pk":{}{{"S":"x"}}{}}}}}"#,
-                    r#"{"L":["#.repeat(deep),
-                    "]}".repeat(deep)
-                )
-            })),
+            (
+                "an error with status 200",
+                Lie::edited(|_| {
+                    r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"x"}"#.into()
+                }),
+            ),
+            (
+                "an item nested deep",
+                Lie::edited(|_| {
+                    let deep = 20_000;
+                    format!(
+                        r#"{{"ConsumedCapacity":{{"CapacityUnits":1}},"Item":{{"pk":{}{{"S":"x"}}{}}}}}"#,
+                        r#"{"L":["#.repeat(deep),
+                        "]}".repeat(deep)
+                    )
+                }),
+            ),
             ("a list", Lie::edited(|_| "[]".into())),
             ("nothing", Lie::edited(|_| String::new())),
         ],
         Service::Ssm => vec![
-            ("an error with status 200", Lie::edited(|_| {
-                r#"{"__type":"ThrottlingException","message":"x"}"#.into()
-            })),
-            ("`null` for each", Lie::edited(|_| {
-                r#"{"Parameter":null,"Parameters":null}"#.into()
-            })),
-            ("nested deep", Lie::edited(|_| {
-                format!(r#"{{"Parameter":{}}}"#, r#"{"a":["#.repeat(20_000))
-            })),
+            (
+                "an error with status 200",
+                Lie::edited(|_| r#"{"__type":"ThrottlingException","message":"x"}"#.into()),
+            ),
+            ("`null` for each", Lie::edited(|_| r#"{"Parameter":null,"Parameters":null}"#.into())),
+            (
+                "nested deep",
+                Lie::edited(|_| format!(r#"{{"Parameter":{}}}"#, r#"{"a":["#.repeat(20_000))),
+            ),
             ("nothing", Lie::edited(|_| String::new())),
         ],
         Service::Sts => vec![
-            ("an error with status 200", Lie::edited(|_| {
-                "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>".into()
-            })),
-            ("an entity that doubles", Lie::edited(|answer| {
-                let mut document = String::from("<!DOCTYPE a [<!ENTITY e0 \"ASIAAAAAAAAAAAAA\">");
-                for n in 1..30 {
-                    document += &format!("<!ENTITY e{n} \"&e{};&e{};\">", n - 1, n - 1);
-                }
-                document + "]>" + &within(answer, "AccessKeyId", "&e29;")
-            })),
-            ("an entity of a file", Lie::edited(|answer| {
-                let document = "<!DOCTYPE a [<!ENTITY f SYSTEM \"file:///etc/hostname\">]>";
-                document.to_owned() + &within(answer, "SecretAccessKey", "&f;")
-            })),
-            ("elements nested deep", Lie::edited(|_| {
-                let deep = 100_000;
-                format!("<AssumeRoleResponse>{}{}", "<a>".repeat(deep), "</a>".repeat(deep))
-            })),
-            ("a key of other characters", Lie::edited(|answer| {
-                within(answer, "AccessKeyId", "ASIA\u{e9}\u{e9}\u{e9}\u{e9} \u{e9}\u{e9}\u{e9}\u{e9}")
-            })),
-            ("an end of long ago", Lie::edited(|answer| {
-                within(answer, "Expiration", "2001-01-01T00:00:00Z")
-            })),
-            ("an end in a hundred years", Lie::edited(|answer| {
-                within(answer, "Expiration", "2126-01-01T00:00:00Z")
-            })),
-            ("another's source identity", Lie::edited(|answer| {
-                within(answer, "SourceIdentity", "sentinel-bob-aaaaaaaa")
-            })),
+            (
+                "an error with status 200",
+                Lie::edited(|_| {
+                    "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>".into()
+                }),
+            ),
+            (
+                "an entity that doubles",
+                Lie::edited(|answer| {
+                    let mut document =
+                        String::from("<!DOCTYPE a [<!ENTITY e0 \"ASIAAAAAAAAAAAAA\">");
+                    for n in 1..30 {
+                        document += &format!("<!ENTITY e{n} \"&e{};&e{};\">", n - 1, n - 1);
+                    }
+                    document + "]>" + &within(answer, "AccessKeyId", "&e29;")
+                }),
+            ),
+            (
+                "an entity of a file",
+                Lie::edited(|answer| {
+                    let document = "<!DOCTYPE a [<!ENTITY f SYSTEM \"file:///etc/hostname\">]>";
+                    document.to_owned() + &within(answer, "SecretAccessKey", "&f;")
+                }),
+            ),
+            (
+                "elements nested deep",
+                Lie::edited(|_| {
+                    let deep = 100_000;
+                    format!("<AssumeRoleResponse>{}{}", "<a>".repeat(deep), "</a>".repeat(deep))
+                }),
+            ),
+            (
+                "a key of other characters",
+                Lie::edited(|answer| {
+                    within(
+                        answer,
+                        "AccessKeyId",
+                        "ASIA\u{e9}\u{e9}\u{e9}\u{e9} \u{e9}\u{e9}\u{e9}\u{e9}",
+                    )
+                }),
+            ),
+            (
+                "an end of long ago",
+                Lie::edited(|answer| within(answer, "Expiration", "2001-01-01T00:00:00Z")),
+            ),
+            (
+                "an end in a hundred years",
+                Lie::edited(|answer| within(answer, "Expiration", "2126-01-01T00:00:00Z")),
+            ),
+            (
+                "another's source identity",
+                Lie::edited(|answer| within(answer, "SourceIdentity", "sentinel-bob-aaaaaaaa")),
+            ),
             ("nothing", Lie::edited(|_| String::new())),
         ],
     }
@@ -264,27 +289,45 @@ fn corruptions() -> Vec<(String, Fault)> {
     let text = |text: &str| serde_json::json!({ "S": text });
     let number = |number: &str| serde_json::json!({ "N": number });
     let edits: Vec<(&str, Lie)> = vec![
-        ("an epoch that is text", json(move |answer| {
-            let record = &mut answer["Item"]["record"]["M"];
-            record["profiles"]["M"]["production"]["M"]["epoch"] = text("1");
-            record["epochs"]["M"]["profile"] = text("1");
-        })),
-        ("an epoch below zero", json(move |answer| {
-            let record = &mut answer["Item"]["record"]["M"];
-            record["profiles"]["M"]["production"]["M"]["epoch"] = number("-1");
-            record["epochs"]["M"]["profile"] = number("-1");
-        })),
-        ("another caller's", json(move |answer| {
-            answer["Item"]["record"]["M"]["caller"] = text("mallory");
-        })),
-        ("without its record", json(|answer| {
-            answer["Item"].as_object_mut().map(|item| item.remove("record"));
-        })),
+        (
+            "an epoch that is text",
+            json(move |answer| {
+                let record = &mut answer["Item"]["record"]["M"];
+                record["profiles"]["M"]["production"]["M"]["epoch"] = text("1");
+                record["epochs"]["M"]["profile"] = text("1");
+            }),
+        ),
+        (
+            "an epoch below zero",
+            json(move |answer| {
+                let record = &mut answer["Item"]["record"]["M"];
+                record["profiles"]["M"]["production"]["M"]["epoch"] = number("-1");
+                record["epochs"]["M"]["profile"] = number("-1");
+            }),
+        ),
+        (
+            "another caller's",
+            json(move |answer| {
+                answer["Item"]["record"]["M"]["caller"] = text("mallory");
+            }),
+        ),
+        (
+            "without its record",
+            json(|answer| {
+                answer["Item"].as_object_mut().map(|item| item.remove("record"));
+            }),
+        ),
         ("of a format to come", json(move |answer| answer["Item"]["format"] = number("2"))),
-        ("with a field to come", json(move |answer| answer["Item"]["record"]["M"]["new"] = number("2"))),
-        ("a record that is a list", json(|answer| {
-            answer["Item"]["record"] = serde_json::json!({ "L": [] });
-        })),
+        (
+            "with a field to come",
+            json(move |answer| answer["Item"]["record"]["M"]["new"] = number("2")),
+        ),
+        (
+            "a record that is a list",
+            json(|answer| {
+                answer["Item"]["record"] = serde_json::json!({ "L": [] });
+            }),
+        ),
         ("empty", json(|answer| answer["Item"] = serde_json::json!({}))),
         ("of another key", json(move |answer| answer["Item"]["sk"] = text("another"))),
     ];
@@ -322,6 +365,8 @@ pub(crate) struct Place {
     meant: fn(&Value) -> bool,
     /// From the how manieth on, attempts included.
     first: usize,
+    /// How many such calls a request makes that meets it.
+    pub(crate) calls: usize,
     pub(crate) setting: Setting,
     pub(crate) recorded: Recorded,
 }
@@ -394,7 +439,7 @@ const fn place(
         | Ask::Reinstate => Recorded::Nothing,
     };
     let setting = PLAIN;
-    Place { chapter, name, ask, service, operation, meant, first: 1, setting, recorded }
+    Place { chapter, name, ask, service, operation, meant, first: 1, calls: 1, setting, recorded }
 }
 
 const GET: (Service, &str) = (Service::DynamoDb, "GetItem");
@@ -447,13 +492,9 @@ const POINTER: Place = Place {
 };
 const TEXT: Place = Place {
     setting: WITH_TABLE,
-    ..place(
-        Chapter::PolicyTable,
-        "its text (`GetItem`)",
-        Ask::Vend("ledger"),
-        GET,
-        |asked| key(asked, "pk").starts_with("text#"),
-    )
+    ..place(Chapter::PolicyTable, "its text (`GetItem`)", Ask::Vend("ledger"), GET, |asked| {
+        key(asked, "pk").starts_with("text#")
+    })
 };
 const TABLES_NAMES: Place = Place {
     setting: WITH_TABLE,
@@ -483,18 +524,19 @@ pub(crate) const FIRST_GATE: Place = place(
     GET,
     gate_of_alice,
 );
-pub(crate) const WRITE: Place = place(
-    Chapter::SessionTable,
-    "the write of the session (`PutItem`)",
-    Ask::Vend("production"),
-    PUT,
-    session,
-);
-pub(crate) const SECOND_GATE: Place = Place {
-    name: "the gate, after the session was written (`GetItem`)",
-    first: 2,
-    ..FIRST_GATE
+pub(crate) const WRITE: Place = Place {
+    // The second one writes it as ended.
+    calls: 2,
+    ..place(
+        Chapter::SessionTable,
+        "the write of the session (`PutItem`)",
+        Ask::Vend("production"),
+        PUT,
+        session,
+    )
 };
+pub(crate) const SECOND_GATE: Place =
+    Place { name: "the gate, after the session was written (`GetItem`)", first: 2, ..FIRST_GATE };
 
 const LISTERS_GATE: Place = place(
     Chapter::Operators,
@@ -504,15 +546,9 @@ const LISTERS_GATE: Place = place(
     gate_of_alice,
 );
 const PROFILES_GATE: Place = Place { ask: Ask::Profiles, ..LISTERS_GATE };
-const OPERATORS_GATE: Place =
-    Place { ask: Ask::Revoke, meant: gate_of_carol, ..LISTERS_GATE };
-const OWN_LIST: Place = place(
-    Chapter::Operators,
-    "a caller's sessions (`Query`)",
-    Ask::OwnSessions,
-    QUERY,
-    of_one,
-);
+const OPERATORS_GATE: Place = Place { ask: Ask::Revoke, meant: gate_of_carol, ..LISTERS_GATE };
+const OWN_LIST: Place =
+    place(Chapter::Operators, "a caller's sessions (`Query`)", Ask::OwnSessions, QUERY, of_one);
 const WHOLE_LIST: Place = place(
     Chapter::Operators,
     "everybody's sessions (`Query` of the index)",
@@ -544,11 +580,8 @@ const GATE_TO_CHANGE: Place = Place {
         gate_of_alice,
     )
 };
-const REVOCATION: Place = Place {
-    name: "the write of a revocation (`PutItem`)",
-    operation: "PutItem",
-    ..GATE_TO_CHANGE
-};
+const REVOCATION: Place =
+    Place { name: "the write of a revocation (`PutItem`)", operation: "PutItem", ..GATE_TO_CHANGE };
 const REINSTATEMENT: Place = Place {
     name: "the write of a reinstatement (`PutItem`)",
     operation: "PutItem",
@@ -557,13 +590,8 @@ const REINSTATEMENT: Place = Place {
     ..GATE_TO_CHANGE
 };
 
-pub(crate) const ASSUME_ROLE: Place = place(
-    Chapter::Sts,
-    "`AssumeRole`",
-    Ask::Vend("production"),
-    (Service::Sts, "AssumeRole"),
-    any,
-);
+pub(crate) const ASSUME_ROLE: Place =
+    place(Chapter::Sts, "`AssumeRole`", Ask::Vend("production"), (Service::Sts, "AssumeRole"), any);
 
 pub(crate) const SHOWN_SESSION: Place =
     place(Chapter::Authorizer, "the session (`GetItem`)", Ask::Authorize, GET, session);
@@ -666,7 +694,11 @@ fn end_points(place: Place, sees: Sees) -> Vec<Row> {
             "two lengths",
             Cut::Says(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{} "),
         );
-        cut(Class::HalfDead, "only a head", Cut::Says(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"));
+        cut(
+            Class::HalfDead,
+            "only a head",
+            Cut::Says(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"),
+        );
         row(Class::HalfDead, "no such name", Harm::Unnamed);
         let elsewhere = b"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n";
         row(Class::Lying, "a redirection", Harm::Line(Cut::Says(elsewhere)));

@@ -7,9 +7,7 @@ use sentinel_broker::Code;
 use sentinel_store::Record;
 use sentinel_testkit::proxy::{Fault, Rule};
 
-use super::judge::{
-    AUTHORIZER_TIMEOUT, AUTHORIZER_WITHIN, TVM_TIMEOUT, TVM_WITHIN, ask,
-};
+use super::judge::{AUTHORIZER_TIMEOUT, AUTHORIZER_WITHIN, TVM_TIMEOUT, TVM_WITHIN, ask};
 use super::table::{ASSUME_ROLE, Ask, FIRST_GATE, MAIN_DOCUMENT, SECOND_GATE, Sees, WRITE};
 use super::world::{Ground, Service, Setting, World};
 

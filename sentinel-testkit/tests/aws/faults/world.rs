@@ -185,17 +185,7 @@ impl World {
         }
         let (tvm, authorizer) = functions(&variables, &sink);
         let direct = DynamoSessions::new(&config, SESSIONS).with_timing(PATIENT);
-        Self {
-            end_points,
-            stand_in,
-            variables,
-            tvm,
-            authorizer,
-            sink,
-            direct,
-            config,
-            proxied,
-        }
+        Self { end_points, stand_in, variables, tvm, authorizer, sink, direct, config, proxied }
     }
 
     /// The functions anew, as after a cold start.
