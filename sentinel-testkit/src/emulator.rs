@@ -67,6 +67,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often another port is tried, since somebody may take it first.
 const ATTEMPTS: usize = 3;
 
+/// moto looks whether a condition holds and writes, with nothing to keep another
+/// thread from writing in between: of writes on one condition, several succeed.
+/// With one thread, none is between.
+const ONE_THREAD: &str = "\
+import moto.server as server
+run = server.run_simple
+server.run_simple = lambda *given, **named: run(*given, **{**named, 'threaded': False})
+server.main()
+";
+
 impl Kind {
     const fn name(self) -> &'static str {
         match self {
@@ -90,13 +100,22 @@ impl Kind {
         self.program().exists()
     }
 
-    fn arguments(self, port: u16) -> Vec<String> {
-        let arguments = match self {
-            Self::Ministack => String::new(),
-            Self::Moto => format!("-H 127.0.0.1 -p {port}"),
-            Self::Dynalite => format!("--host 127.0.0.1 --port {port} --createTableMs 0"),
+    /// What is run, and with which arguments.
+    fn command(self, port: u16) -> (PathBuf, Vec<String>) {
+        let (before, arguments) = match self {
+            Self::Ministack => (None, String::new()),
+            Self::Moto => (Some(ONE_THREAD), format!("-H 127.0.0.1 -p {port}")),
+            Self::Dynalite => (None, format!("--host 127.0.0.1 --port {port} --createTableMs 0")),
         };
-        arguments.split_whitespace().map(str::to_owned).collect()
+        let arguments = arguments.split_whitespace().map(str::to_owned);
+        match before {
+            None => (self.program(), arguments.collect()),
+            Some(code) => {
+                let before = ["-c".to_owned(), code.to_owned()];
+                let python = self.program().with_file_name("python");
+                (python, before.into_iter().chain(arguments).collect())
+            }
+        }
     }
 
     fn environment(self, port: u16) -> Vec<(&'static str, String)> {
@@ -147,8 +166,8 @@ impl Emulator {
         }
         let mut attempt = 1;
         loop {
-            let mut emulator = Self::spawn(kind, &program)
-                .map_err(|error| EmulatorError::Start(kind.name(), error))?;
+            let mut emulator =
+                Self::spawn(kind).map_err(|error| EmulatorError::Start(kind.name(), error))?;
             if emulator.answers().await {
                 return Ok(emulator);
             }
@@ -177,10 +196,11 @@ impl Emulator {
         Ok(emulator)
     }
 
-    fn spawn(kind: Kind, program: &Path) -> io::Result<Self> {
+    fn spawn(kind: Kind) -> io::Result<Self> {
         // The port is free when it is looked for; should somebody take it before
         // the emulator does, that one ends, and another port is tried.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let (program, arguments) = kind.command(port);
         let output = tempfile::tempdir()?;
         let file = fs::File::create(output.path().join("output"))?;
         // The shell reads until the pipe from here is closed: by dropping, or by
@@ -189,7 +209,7 @@ impl Emulator {
         let mut child = Command::new("/bin/sh")
             .args(["-c", guard, "sh"])
             .arg(program)
-            .args(kind.arguments(port))
+            .args(arguments)
             .envs(kind.environment(port))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .current_dir(output.path())

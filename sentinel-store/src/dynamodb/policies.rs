@@ -336,7 +336,7 @@ impl PolicyWriter for DynamoPolicies {
             .limit(i32::try_from(self.page_size.get()).unwrap_or(i32::MAX))
             .set_exclusive_start_key(start.map(Key::into_item));
         let found = Table::find(query).await?;
-        let versions = found.items.into_iter().map(|item| decode::<VersionItem>(item));
+        let versions = found.items.into_iter().map(decode::<VersionItem>);
         let mut versions =
             versions.map(|item| item.map(|item| item.record)).collect::<Result<Vec<_>, _>>()?;
         // Somebody may be about to write over the current one.

@@ -11,18 +11,14 @@ fn main() -> ExitCode {
     serve(
         || {
             assert_ne!(std::env::var("PANIC").as_deref(), Ok("build"), "told to");
-            "built"
+            "built".to_owned()
         },
-        || "instead",
+        || "instead".to_owned(),
         answer,
     )
 }
 
-async fn answer(
-    built: Arc<&'static str>,
-    event: Value,
-    _: Invocation,
-) -> Result<&'static str, String> {
+async fn answer(built: Arc<String>, event: Value, _: Invocation) -> Result<String, String> {
     assert_ne!(event, "panic", "told to");
-    if event == "fail" { Err("this one fails".to_owned()) } else { Ok(*built) }
+    if event == "fail" { Err("this one fails".to_owned()) } else { Ok(built.to_string()) }
 }

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sts::Client;
-use aws_sdk_sts::config::Builder;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{BehaviorVersion, Builder};
 use aws_sdk_sts::types::Tag;
 use aws_types::SdkConfig;
 use sentinel_broker::{AssumeRole, IssueError, Issued, Issuer};
@@ -73,7 +73,12 @@ impl StsIssuer {
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(FIRST_PAUSE)
             .with_max_backoff(LONGEST_PAUSE);
-        let config = Builder::from(config).timeout_config(timeouts).retry_config(retries);
+        // The SDK panics where a configuration names none.
+        let behavior = config.behavior_version().unwrap_or_else(BehaviorVersion::latest);
+        let config = Builder::from(config)
+            .behavior_version(behavior)
+            .timeout_config(timeouts)
+            .retry_config(retries);
         Self { client: Client::from_conf(config.build()) }
     }
 }

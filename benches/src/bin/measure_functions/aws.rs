@@ -33,7 +33,7 @@ pub(crate) async fn start() -> std::io::Result<SocketAddr> {
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let target = request.headers().get("x-amz-target");
     let target = target.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    request.into_body().collect().await?;
+    let asked = request.into_body().collect().await?.to_bytes();
     let body = match target.as_str() {
         "AmazonSSM.GetParameter" => json!({ "Parameter": {
             "Name": "/sentinel/policies/production", "Value": POLICY, "Version": 1,
@@ -42,20 +42,34 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
         .to_string(),
         "AmazonSSM.GetParametersByPath" => json!({ "Parameters": [] }).to_string(),
         // No gate, no session; and what is written is taken.
-        name if name.starts_with("DynamoDB_20120810.") => "{}".to_owned(),
-        _ => assumed(),
+        name if name.starts_with("DynamoDB_20120810.") => json!({
+            "ConsumedCapacity": { "TableName": "sentinel-sessions", "CapacityUnits": 1.0 },
+        })
+        .to_string(),
+        _ => assumed(&asked),
     };
     Ok(Response::new(Full::new(Bytes::from(body))))
 }
 
-fn assumed() -> String {
-    "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
-     <Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId>\
-     <SecretAccessKey>wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY</SecretAccessKey>\
-     <SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
-     <AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/R/s</Arn>\
-     <AssumedRoleId>AROA:s</AssumedRoleId></AssumedRoleUser></AssumeRoleResult>\
-     <ResponseMetadata><RequestId>c6104cbe-af31-11e0-8154-cbc7ccf896c7</RequestId>\
-     </ResponseMetadata></AssumeRoleResponse>"
-        .to_owned()
+/// Credentials for the role that was asked for, as it was asked for.
+fn assumed(asked: &[u8]) -> String {
+    let of = |name: &str| {
+        let found = form_urlencoded::parse(asked).find(|(key, _)| key == name);
+        found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+    };
+    let (role, session) = (of("RoleArn"), of("RoleSessionName"));
+    let assumed = role.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/");
+    let seconds = of("DurationSeconds").parse().unwrap_or_default();
+    let expiration = (chrono::Utc::now() + chrono::TimeDelta::seconds(seconds)).to_rfc3339();
+    format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+         <SourceIdentity>{session}</SourceIdentity>\
+         <Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId>\
+         <SecretAccessKey>wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY</SecretAccessKey>\
+         <SessionToken>token</SessionToken><Expiration>{expiration}</Expiration></Credentials>\
+         <AssumedRoleUser><Arn>{assumed}/{session}</Arn>\
+         <AssumedRoleId>AROA3XFRBF535PLBIFPI4:{session}</AssumedRoleId></AssumedRoleUser>\
+         </AssumeRoleResult><ResponseMetadata><RequestId>c6104cbe-af31-11e0-8154-cbc7ccf896c7\
+         </RequestId></ResponseMetadata></AssumeRoleResponse>"
+    )
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// More than the batches of any backend, most of them expired.
-const SESSIONS: u16 = 600;
+const SESSIONS: u16 = 300;
 
 async fn purged(subject: &dyn SessionsUnderTest) -> Result<FreshSessions, Stop> {
     let fresh = subject.fresh().await;
