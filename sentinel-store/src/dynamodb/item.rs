@@ -168,3 +168,122 @@ pub(super) fn decode<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
         None => Err(corrupt("not a record")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::{DateTime, Utc};
+    use proptest::{option, prelude::*};
+
+    use super::*;
+    use crate::{AccountId, Block, CallerKey, Epoch, Epochs, GateState, Generation, ProfileName};
+
+    prop_compose! {
+        fn instant()(seconds in -8_000_000_000_000_i64..8_000_000_000_000, nanos in 0..1_000_000_000_u32)
+            -> DateTime<Utc> {
+            DateTime::from_timestamp(seconds, nanos).unwrap()
+        }
+    }
+
+    prop_compose! {
+        fn session()(
+            caller in "[^\\p{Cc}]{1,64}",
+            random: [u8; 10],
+            secret_digest: [u8; 32],
+            texts in prop::array::uniform4(".*"),
+            epochs: (u64, u64),
+            generation: u64,
+            created in instant(),
+            expires in instant(),
+            ended in option::of(instant()),
+        ) -> Session {
+            let caller = CallerKey::parse(&caller).unwrap();
+            let [user, principal, source_identity, request_id] = texts;
+            Session {
+                handle: SessionHandle::new(caller.hash(), random),
+                secret_digest,
+                caller,
+                user,
+                profile: ProfileName::parse("production").unwrap(),
+                account: AccountId::parse("111122223333").unwrap(),
+                principal,
+                source_identity,
+                request_id,
+                created,
+                expires,
+                epochs: Epochs { caller: Epoch(epochs.0), profile: Epoch(epochs.1) },
+                generation: Generation(generation),
+                ended,
+            }
+        }
+    }
+
+    prop_compose! {
+        fn state()(
+            epoch: u64,
+            block in option::of((option::of(instant()), ".*", ".*", instant())),
+        ) -> GateState {
+            let block = block.map(|(until, by, reason, at)| Block { until, by, reason, at });
+            GateState { epoch: Epoch(epoch), block }
+        }
+    }
+
+    prop_compose! {
+        fn gate()(
+            caller in "[^\\p{Cc}]{1,64}",
+            whole in state(),
+            profiles in prop::collection::btree_map("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", state(), 0..4),
+        ) -> Gate {
+            let caller = CallerKey::parse(&caller).unwrap();
+            let profiles = profiles.into_iter().map(|(name, state)| {
+                (ProfileName::parse(&name).unwrap(), state)
+            });
+            Gate { caller, whole, profiles: profiles.collect::<BTreeMap<_, _>>() }
+        }
+    }
+
+    proptest! {
+        /// A session comes back whole from its item, at the place that its key
+        /// says, and from no item that lacks anything.
+        #[test]
+        fn a_session_comes_back_from_its_item(session in session()) {
+            let item = SessionItem::new(&session.handle, session.clone(), "w".to_owned());
+            let item = encode(&item).unwrap();
+            prop_assert_eq!(handle_at(&item).unwrap(), session.handle);
+            let found = decode::<SessionItem>(item.clone()).unwrap().into_record().unwrap();
+            prop_assert!(found == session);
+            for name in item.keys() {
+                let mut less = item.clone();
+                less.remove(name);
+                prop_assert!(decode::<SessionItem>(less).is_err());
+            }
+        }
+
+        /// A gate comes back whole from its item, however often it is replaced;
+        /// the writes before are remembered, and not without bound.
+        #[test]
+        fn a_gate_comes_back_from_its_item(gate in gate(), writes in 0..80_usize) {
+            let mut item = GateItem::first(gate.caller.hash(), gate.clone(), "0".to_owned());
+            for write in 1..=writes {
+                item = item.next(gate.clone(), write.to_string());
+            }
+            let stored = encode(&item).unwrap();
+            let found: GateItem = decode(stored).unwrap();
+            prop_assert_eq!(found.revision, u64::try_from(writes).unwrap() + 1);
+            for write in 0..=writes {
+                let remembered = writes - write <= REMEMBERED;
+                prop_assert_eq!(found.has_seen(&write.to_string()), remembered);
+            }
+            prop_assert_eq!(found.into_record(), gate);
+        }
+
+        /// A session lies in a shard that lists know of.
+        #[test]
+        fn every_shard_is_listed(random: [u8; 10]) {
+            let caller = CallerKey::parse("alice").unwrap();
+            let shard = shard(&SessionHandle::new(caller.hash(), random));
+            prop_assert!(shard.len() == 1 && SHARDS.contains(&shard));
+        }
+    }
+}

@@ -13,7 +13,7 @@ use sentinel_store::{
 };
 use sentinel_testkit::emulator::Kind;
 
-use crate::stores::{Documents, Keeper, Shared, WriterEditor, root, ssm};
+use crate::stores::{Documents, Keeper, WriterEditor, root, ssm};
 
 fn holds(report: Report) {
     assert!(report.outcomes().len() > 10, "the suite has lost its cases");
@@ -52,6 +52,24 @@ async fn documents_in_a_table_on_dynalite_do_what_they_must() {
     all_hold(Kind::Dynalite, Keeper::Table).await;
 }
 
+/// As the broker holds them: boxed, shared, and behind wrappers.
+struct Wrapped(Documents);
+
+#[async_trait]
+impl PoliciesUnderTest for Wrapped {
+    async fn fresh(&self) -> FreshPolicies {
+        let FreshPolicies { store, root, editor } = self.0.fresh().await;
+        let store: Box<dyn PolicyStore> = Box::new(HookedPolicies::new(store, Faults::new()));
+        FreshPolicies { store: Arc::new(store), root, editor }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrapped_documents_in_ssm_do_what_they_must() {
+    let Some(documents) = Documents::on(Kind::Ministack, Keeper::Ssm).await else { return };
+    holds(conformance::policies(&Wrapped(documents)).await);
+}
+
 /// SSM and a table, as one store: every other name is kept in the table, and so
 /// is what SSM cannot hold.
 struct Layers(Documents, Documents);
@@ -62,8 +80,7 @@ struct LayersEditor(WriterEditor, WriterEditor);
 impl PoliciesUnderTest for Layers {
     async fn fresh(&self) -> FreshPolicies {
         let (ssm, table, root) = (self.0.writer().await, self.1.writer().await, root());
-        let layer = |writer: &Arc<dyn PolicyWriter>| Arc::new(Shared(Arc::clone(writer)));
-        let store = Arc::new(PolicyLayers::new(layer(&ssm), layer(&table)));
+        let store = Arc::new(PolicyLayers::new(ssm.clone(), table.clone()));
         let editor = |writer| WriterEditor { writer, root: root.clone() };
         let editor = Box::new(LayersEditor(editor(ssm), editor(table)));
         FreshPolicies { store, root, editor }
@@ -75,7 +92,7 @@ impl PolicyEditor for LayersEditor {
     async fn put(&self, name: &str, text: &[u8]) -> bool {
         let path = self.0.root.join(name);
         let in_table = self.1.writer.policy(&path).await.is_ok();
-        if !in_table && name.len() % 2 == 0 && self.0.put(name, text).await {
+        if !in_table && name.len().is_multiple_of(2) && self.0.put(name, text).await {
             return true;
         }
         if !in_table && self.0.writer.policy(&path).await.is_ok() {

@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
 use sentinel_store::{
-    CallerKey, DynamoPolicies, DynamoSessions, Gate, PolicyPath, PolicyStore, PolicyWriter,
-    Session, SessionHandle, SsmPolicies,
+    CallerKey, DynamoPolicies, DynamoSessions, Gate, PolicyPath, PolicyWriter, Session,
+    SessionHandle, SsmPolicies,
     aws::Timing,
     conformance::{
         Backdoor, FreshPolicies, FreshSessions, FreshWriter, PoliciesUnderTest, PolicyEditor,
@@ -50,7 +50,7 @@ pub(crate) fn unique(what: &str) -> String {
 pub(crate) async fn emulator(kind: Kind) -> Option<Arc<Emulator>> {
     if kind == Kind::Dynalite && !kind.is_installed() {
         // Not by the print macros, whose output a test that passes does not show.
-        writeln!(std::io::stderr(), "skipped: dynalite is not installed").unwrap();
+        std::io::stderr().write_all(b"skipped: dynalite is not installed\n").unwrap();
         return None;
     }
     Some(Emulator::shared(kind).await.unwrap_or_else(|error| panic!("{error}")))
@@ -237,29 +237,7 @@ impl PoliciesUnderTest for Documents {
     async fn fresh(&self) -> FreshPolicies {
         let (writer, root) = (self.writer().await, root());
         let editor = Box::new(WriterEditor { writer: Arc::clone(&writer), root: root.clone() });
-        FreshPolicies { store: Arc::new(Shared(writer)), root, editor }
-    }
-}
-
-/// A writer, as the store that it is too.
-#[derive(Debug)]
-pub(crate) struct Shared(pub(crate) Arc<dyn PolicyWriter>);
-
-#[async_trait]
-impl PolicyStore for Shared {
-    async fn policy(
-        &self,
-        path: &PolicyPath,
-    ) -> Result<sentinel_store::PolicyText, sentinel_store::StoreError> {
-        self.0.policy(path).await
-    }
-
-    async fn names(
-        &self,
-        root: &PolicyPath,
-        cursor: Option<&sentinel_store::Cursor>,
-    ) -> Result<sentinel_store::Page<String>, sentinel_store::StoreError> {
-        self.0.names(root, cursor).await
+        FreshPolicies { store: writer, root, editor }
     }
 }
 
