@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::table::{self, Chapter, Class, Harm, Row, Sees};
+use super::class::Class;
+use super::place::Chapter;
+use super::table::{self, Harm, Row, Sees};
 
 const DOCUMENT: &str = "docs/failures.md";
 

@@ -9,8 +9,10 @@ use sentinel_tvm::Response;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::class::Class;
 use super::line::Cut;
-use super::table::{Ask, Class, Harm, Recorded, Row, Sees};
+use super::place::{Ask, Recorded};
+use super::table::{Harm, Row, Sees};
 use super::world::{Asked, Ground, POLICIES, Service, Setting, World};
 
 /// The guide's time-outs of the functions.

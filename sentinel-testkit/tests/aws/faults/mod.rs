@@ -1,11 +1,14 @@
 //! Every service that Sentinel asks, throttled, slow, refusing, lying and
 //! half-dead, call by call: what the caller sees, in what time, and what is left
-//! behind. The table is `table`, what must hold in each of its rows is `judge`,
-//! and `docs/failures.md` is written from it by `document`.
+//! behind. The table is `table`, made of the calls in `place` and the faults in
+//! `class`; what must hold in each of its rows is `judge`, and `docs/failures.md`
+//! is written from it by `document`.
 
+mod class;
 mod document;
 mod judge;
 mod line;
+mod place;
 mod table;
 mod together;
 mod world;

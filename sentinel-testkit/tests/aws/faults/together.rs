@@ -8,7 +8,8 @@ use sentinel_store::Record;
 use sentinel_testkit::proxy::{Fault, Rule};
 
 use super::judge::{AUTHORIZER_TIMEOUT, AUTHORIZER_WITHIN, TVM_TIMEOUT, TVM_WITHIN, ask};
-use super::table::{ASSUME_ROLE, Ask, FIRST_GATE, MAIN_DOCUMENT, SECOND_GATE, Sees, WRITE};
+use super::place::{ASSUME_ROLE, Ask, FIRST_GATE, MAIN_DOCUMENT, SECOND_GATE, WRITE};
+use super::table::Sees;
 use super::world::{Ground, Service, Setting, World};
 
 const EVERY_ASK: [Ask; 8] = [
