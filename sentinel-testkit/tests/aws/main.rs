@@ -13,6 +13,7 @@ mod counting;
 mod deployed;
 mod emulators;
 mod failures;
+mod faults;
 mod fixed;
 mod functions;
 mod issuer;
