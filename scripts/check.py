@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ from tools import (
     where_possible,
 )
 
-# What the functions asked of AWS while the guide was done, a file each.
+# What the functions and the administrator's commands asked of AWS in this run, a file each.
 RECORDINGS = TOOLS / "recordings"
 DENY_WARNINGS = {"RUSTDOCFLAGS": "-D warnings"}
 
@@ -156,7 +157,11 @@ def table() -> list[Step]:
             needs=[venv, where_possible(node_packages)],
             count=cargo_tests,
             # A snapshot that differs is a failure, and leaves nothing behind.
-            env={"INSTA_UPDATE": "no", "SENTINEL_TOOLS": str(TOOLS)},
+            env={
+                "INSTA_UPDATE": "no",
+                "SENTINEL_TOOLS": str(TOOLS),
+                "SENTINEL_RECORDED_CALLS": str(RECORDINGS),
+            },
         ),
         Step(
             "documentation",
@@ -177,10 +182,14 @@ def table() -> list[Step]:
         Step("demo", [sentinel, "demo"], after="release build", limit_seconds=120),
         pytests("clients", "tests/clients", {"SENTINEL_BINARY": str(sentinel)}, after="release build"),
         Step("lambda packages", ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
+        # Sizes and memory decide; times are shown, and judged on a machine that does nothing else.
+        Step("lambda packages: memory", [sys.executable, "scripts/functions.py", "--memory-only"],
+             after="lambda packages"),
         Step(
             "guide: proxy",
             # As for the tests, so that what was built for them serves here too.
-            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features", "--bin", "aws-proxy"],
+            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features",
+             "--bin", "aws-proxy", "--bin", "recorded-calls"],
             count=preparation,
         ),
         pytests(
@@ -193,6 +202,8 @@ def table() -> list[Step]:
             },
             after="lambda packages",
         ),
+        # Of the whole run: what the tests and the guide asked of AWS, and what the IAM documents allow.
+        Step("permissions", [target / "debug" / "recorded-calls", RECORDINGS], after="guide"),
         *fuzz_targets(),
     ]
 
@@ -205,6 +216,9 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--list"]:
         print("\n".join(step.name for step in steps))
         return 0
+    if not arguments:
+        # What an earlier run asked of AWS says nothing of this one.
+        shutil.rmtree(RECORDINGS, ignore_errors=True)
     if arguments:
         steps = [step for step in steps if any(word in step.name for word in arguments)]
         if not steps:
