@@ -16,7 +16,9 @@ const CAROL: &str = "arn:aws:iam::111122223333:user/carol";
 
 /// An STS that knows the emulator's key as Carol's.
 fn carol() -> Setup {
-    let caller = json!({ "arn": CAROL, "access_key_id": ROOT_KEY, "secret_access_key": ROOT_KEY });
+    let caller = json!({
+        "arn": CAROL, "access_key_id": ROOT_KEY, "secret_access_key": ROOT_KEY, "policies": [],
+    });
     serde_json::from_value(json!({ "callers": [caller], "roles": [] })).unwrap()
 }
 
