@@ -1,11 +1,13 @@
 //! `sentinel sessions --table`: revoking with the TVM out of reach.
 
+use std::process::Command;
+
 use chrono::{TimeDelta, Utc};
 use sentinel_store::{
     AccountId, CallerKey, DynamoSessions, Epochs, Generation, ProfileName, Session, SessionHandle,
     SessionId, SessionSecret, SessionStore, verify_session,
 };
-use sentinel_testkit::emulator::{Kind, ROOT_KEY};
+use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::sts::{Setup, StandIn};
 use serde_json::{Value, json};
 
@@ -14,12 +16,21 @@ use crate::running::{Said, run};
 
 const CAROL: &str = "arn:aws:iam::111122223333:user/carol";
 
-/// An STS that knows the emulator's key as Carol's.
+const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+
+/// An STS that knows Carol.
 fn carol() -> Setup {
     let caller = json!({
-        "arn": CAROL, "access_key_id": ROOT_KEY, "secret_access_key": ROOT_KEY, "policies": [],
+        "arn": CAROL, "access_key_id": KEY, "secret_access_key": KEY, "policies": [],
     });
     serde_json::from_value(json!({ "callers": [caller], "roles": [] })).unwrap()
+}
+
+fn as_carol<'a>(command: &'a mut Command, sts: &str) -> &'a mut Command {
+    command
+        .env("AWS_ENDPOINT_URL_STS", sts)
+        .env("AWS_ACCESS_KEY_ID", KEY)
+        .env("AWS_SECRET_ACCESS_KEY", KEY)
 }
 
 fn session(caller: &str, secret: &SessionSecret) -> Session {
@@ -44,7 +55,8 @@ fn session(caller: &str, secret: &SessionSecret) -> Session {
 
 #[test]
 fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
-    let account = Account::new(Kind::Ministack, "direct");
+    // moto takes any key for a good one, so that Carol's is.
+    let account = Account::new(Kind::Moto, "direct");
     let sts = account.runtime.block_on(StandIn::start(&carol())).unwrap();
     let bootstrap = account.run("bootstrap");
     assert_eq!(bootstrap.status, 0, "{}", bootstrap.err);
@@ -67,7 +79,7 @@ fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
         let words = format!("{words} --table {table} --generation 3");
         let mut command = account.command(&words);
         // No TVM is named, and none is there.
-        run(command.env("AWS_ENDPOINT_URL_STS", sts.url()).env_remove("SENTINEL_TVM_URL"))
+        run(as_carol(&mut command, &sts.url()).env_remove("SENTINEL_TVM_URL"))
     };
     let states = |said: &Said| -> Vec<Value> {
         assert_eq!(said.status, 0, "{}", said.err);
@@ -100,6 +112,6 @@ fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
     assert_eq!(states(&direct("sessions list --format json")), ["revoked"]);
     // A misspelt table is no empty one.
     let mut wrong = account.command("sessions list --table no-such-table");
-    let said = run(wrong.env("AWS_ENDPOINT_URL_STS", sts.url()));
+    let said = run(as_carol(&mut wrong, &sts.url()));
     assert_eq!(said.status, 3, "{}", said.err);
 }
