@@ -38,6 +38,7 @@ from deployment import (
 from emulator import ACCOUNT, REGION, Ministack, Page, Proxy
 
 GUIDE = ROOT / "docs" / "deployment.md"
+RUNBOOK = ROOT / "docs" / "runbook.md"
 SOURCE_IDENTITY = "sts:SourceIdentity"
 # What the guide calls the policy that forbids a protected role to go on to another.
 GUARD = "SentinelNoOnwardRoles"
@@ -486,3 +487,19 @@ def test_the_emulator_differs_from_aws_where_it_is_known_to_and_another_test_cov
     for difference in differences.KNOWN:
         text = (ROOT / difference.file).read_text(encoding="utf-8")
         assert re.search(rf"\b(fn|def) {difference.test}\b", text), str(difference)
+
+
+def test_every_command_of_the_runbook_can_be_typed_as_it_stands(deployed: Deployment) -> None:
+    """The last test: it stops vending, raises generations and writes trust policies anew."""
+    # What `sentinel sessions` asks for, it asks for as the operator; the rest is done by whoever deploys.
+    deployed.shell.run('sentinel() { case $1 in sessions) as carol command sentinel "$@";; *) command sentinel "$@";; esac; }')
+    emergency = deployed.shell.run("sentinel iam emergency-operator").output
+    deployed.ask(
+        "iam", "put_user_policy", UserName="carol", PolicyName="Emergency", PolicyDocument=emergency
+    )
+    before = len(deployed.ran)
+    deployed.follow(RUNBOOK, {})
+    assert len(deployed.ran) - before > 15, "the runbook has lost its commands"
+
+    gate = deployed.shell.run("sentinel sessions list --user alice --table sentinel-sessions --format json")
+    assert not gate.failed, gate.output
