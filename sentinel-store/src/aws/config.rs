@@ -25,16 +25,20 @@ use aws_types::{
     service_config::{LoadServiceConfig, ServiceConfigKey},
 };
 
+use super::bounded::Bounded;
+
 /// A variable that an AWS client cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}: must be set: Lambda sets it, or the SDK's usual environment")]
 pub struct MissingVariable(pub &'static str);
 
 /// The one HTTP client of a process: rustls with ring, and the system's roots,
-/// which are read when the first connection is made.
+/// which are read when the first connection is made. An answer of more than
+/// 8 MiB is an error.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    SharedHttpClient::new(Bounded(client))
 }
 
 /// The configuration that the environment gives: `AWS_REGION` (or

@@ -1,6 +1,7 @@
 //! What the AWS backends share: the configuration of their clients, how long
 //! they wait, how they tell failures apart, and which paths can be documents.
 
+mod bounded;
 mod config;
 mod failure;
 mod path;

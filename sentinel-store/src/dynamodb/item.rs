@@ -125,6 +125,17 @@ impl GateItem {
         self.write == write || self.before.iter().any(|before| before == write)
     }
 
+    /// Reads the gate that was found there.
+    pub(super) fn read(item: Item, place: CallerHash) -> Result<Self, StoreError> {
+        let item: Self = decode(item)?;
+        let Key { pk, sk } = gate_key(place);
+        if (&item.pk, &item.sk) == (&pk, &sk) {
+            Ok(item)
+        } else {
+            Err(StoreError::Corrupt("another item is stored at this gate".into()))
+        }
+    }
+
     pub(super) const fn record(&self) -> &Gate {
         &self.record
     }

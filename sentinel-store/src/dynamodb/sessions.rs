@@ -91,7 +91,7 @@ impl DynamoSessions {
 
     async fn gate_item_of(&self, caller: &CallerKey) -> Result<Option<GateItem>, StoreError> {
         let Some(item) = self.table.get(gate_key(caller.hash())).await? else { return Ok(None) };
-        let item: GateItem = decode(item)?;
+        let item = GateItem::read(item, caller.hash())?;
         gate_of(caller, item.record().clone())?;
         Ok(Some(item))
     }
@@ -296,7 +296,7 @@ impl SessionStore for DynamoSessions {
         let (session, gate) = join(session, gate).await;
         let session = session_of(handle, session?.into_record()?)?;
         let gate = match gate? {
-            Some(item) => decode::<GateItem>(item)?.into_record(),
+            Some(item) => GateItem::read(item, handle.caller())?.into_record(),
             None => Gate::open(session.caller.clone()),
         };
         let gate = gate_of(&session.caller, gate)?;

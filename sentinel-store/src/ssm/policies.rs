@@ -68,12 +68,15 @@ impl SsmPolicies {
         let answer = self
             .client
             .get_parameter()
-            .name(name)
+            .name(&name)
             .with_decryption(true)
             .send()
             .await
             .map_err(|error| store_error("GetParameter", &error))?;
-        answer.parameter.ok_or_else(|| unreadable("GetParameter"))
+        // An answer about another parameter would make that one decide.
+        let asked = name.split(':').next();
+        let parameter = answer.parameter.filter(|found| found.name.as_deref() == asked);
+        parameter.ok_or_else(|| unreadable("GetParameter"))
     }
 }
 

@@ -129,16 +129,24 @@ async fn failures_of_ssm_and_the_policy_table_are_told_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_service_alone_says_is_told_apart() {
+    let parameter = |mut parameter: Value| {
+        if parameter["Name"].is_null() {
+            parameter["Name"] = json!("/sentinel/production");
+        }
+        Answer::ok(&json!({"Parameter": parameter}))
+    };
     let cases = [
         ("throttled", error(400, "ProvisionedThroughputExceededException")),
         ("throttled", error(400, "TooManyUpdates")),
         ("not found", error(400, "ParameterNotFound")),
         ("refused", error(400, "InvalidKeyId")),
-        ("corrupt", Answer::ok(&json!({"Parameter": {}}))),
-        ("corrupt", Answer::ok(&json!({"Parameter": {"Type": "String", "Version": 1}}))),
+        ("corrupt", parameter(json!({}))),
+        ("corrupt", parameter(json!({"Type": "String", "Version": 1}))),
+        ("corrupt", parameter(json!({"Type": "StringList", "Value": "a,b", "Version": 1}))),
+        ("unavailable", Answer::ok(&json!({"Parameter": {"Type": "String", "Value": "x"}}))),
         (
-            "corrupt",
-            Answer::ok(&json!({"Parameter": {"Type": "StringList", "Value": "a,b", "Version": 1}})),
+            "unavailable",
+            parameter(json!({"Name": "/sentinel/other", "Type": "String", "Value": "x"})),
         ),
     ];
     for (expected, answer) in cases {
@@ -327,7 +335,10 @@ async fn a_parameter_that_another_wrote_meanwhile_is_put_back() {
 /// is its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parameter_whose_answer_was_lost_is_no_conflict() {
-    let parameter = |version, text| json!({"Type": "String", "Version": version, "Value": text});
+    let parameter = |version, text| {
+        let name = "/sentinel/production";
+        json!({"Name": name, "Type": "String", "Version": version, "Value": text})
+    };
     let server = Canned::new(move |request| match request.operation.as_str() {
         "GetParameter" => Answer::ok(&json!({"Parameter": parameter(1, "one")})),
         "GetParameterHistory" => {

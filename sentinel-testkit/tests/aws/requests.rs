@@ -158,7 +158,9 @@ async fn a_path_that_ssm_would_refuse_is_not_sent() {
 async fn parameters_are_decrypted_and_names_are_listed_flat_in_pages_of_ten() {
     let server = Canned::new(|request| match request.operation.as_str() {
         "GetParameter" => {
-            Answer::ok(&json!({"Parameter": {"Type": "String", "Value": "x", "Version": 1}}))
+            let name = "/sentinel/policies/production";
+            let parameter = json!({"Name": name, "Type": "String", "Value": "x", "Version": 1});
+            Answer::ok(&json!({"Parameter": parameter}))
         }
         "GetParametersByPath" => Answer::ok(&json!({"Parameters": []})),
         other => panic!("{other}"),
