@@ -17,6 +17,7 @@ use sentinel_store::{
     self as store, Causes, DecisionRecord, Gate, PolicyUsed, ProfileName, Record, Session,
     SessionHandle, SessionId, SessionSecret, SessionStore, StoreError,
 };
+use tokio::time::Instant;
 
 use crate::lifetime::{Bounds, Lifetime};
 use crate::policies::Governing;
@@ -46,7 +47,8 @@ pub struct Vended {
     pub cap: Cap,
 }
 
-/// How long a vend that failed may still take to mark its session as ended.
+/// How long a vend that failed may still take to mark its session as ended:
+/// kept free before the deadline of the call.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A session that is about to be written, and where.
@@ -69,7 +71,7 @@ struct Progress<'a> {
     caller: &'a Caller,
     vend: &'a Vend,
     now: DateTime<Utc>,
-    started: tokio::time::Instant,
+    started: Instant,
     rule: Option<(String, usize, Option<String>)>,
     policy: Option<PolicyUsed>,
     policy_stale: bool,
@@ -87,12 +89,17 @@ impl Broker {
     /// # Errors
     /// Every refusal: see [`Code`].
     pub async fn vend(&self, call: &Call, caller: &Caller, vend: &Vend) -> Result<Vended, Denial> {
+        let deadline = call.deadline;
+        let call = &Call {
+            deadline: deadline.checked_sub(LAST_WORDS).unwrap_or(deadline),
+            ..call.clone()
+        };
         let mut progress = Progress {
             call,
             caller,
             vend,
             now: self.now(),
-            started: tokio::time::Instant::now(),
+            started: Instant::now(),
             rule: None,
             policy: None,
             policy_stale: false,
@@ -111,7 +118,7 @@ impl Broker {
         // What was not recorded does not leave.
         let outcome = self.record(&progress.record(code)).and(outcome);
         if outcome.is_err() {
-            self.end(progress.tracked.as_ref()).await;
+            self.end(progress.tracked.as_ref(), deadline).await;
         }
         outcome
     }
@@ -288,13 +295,26 @@ impl Broker {
     }
 
     /// Marks the session of a failed vend as ended. Best effort: nobody has its
-    /// secret.
-    async fn end(&self, tracked: Option<&Tracked>) {
+    /// secret. One that is not there yet is written as ended, since its first
+    /// write may be under way still: it then finds this one, and fails.
+    async fn end(&self, tracked: Option<&Tracked>, deadline: Instant) {
         let Some(Tracked { store, session, .. }) = tracked else { return };
-        let ending = store.end_session(&session.handle, self.now());
-        let ending = tokio::time::timeout(LAST_WORDS, ending).await;
+        let at = self.now();
+        let ending = async {
+            match store.end_session(&session.handle, at).await {
+                Err(StoreError::NotFound) => {}
+                answer => return answer,
+            }
+            let ended = Session { ended: Some(at), ..session.clone() };
+            match store.create_session(&ended).await {
+                Err(StoreError::Conflict) => store.end_session(&session.handle, at).await,
+                answer => answer,
+            }
+        };
+        let by = deadline.min(Instant::now() + LAST_WORDS);
+        let ending = tokio::time::timeout_at(by, ending).await;
         match ending {
-            Ok(Ok(()) | Err(StoreError::NotFound)) => {}
+            Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(session = %session.handle, cause = %Causes(&error), "could not be marked ended");
             }

@@ -147,7 +147,7 @@ async fn invariant_1_whatever_hangs_is_answered_in_time_without_credentials() {
             let started = tokio::time::Instant::now();
             let result = world.vend("alice", "staging").await;
             assert!(result.is_err(), "{operation:?} {moment:?}");
-            assert!(started.elapsed() <= Duration::from_secs(26), "{operation:?} {moment:?}");
+            assert!(started.elapsed() <= Duration::from_secs(25), "{operation:?} {moment:?}");
             assert_eq!(world.decisions().len(), 1, "{operation:?} {moment:?}");
         }
     }
