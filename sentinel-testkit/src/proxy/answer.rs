@@ -192,6 +192,18 @@ pub(super) fn broken_off(part: Bytes) -> Body {
     StreamBody::new(frames).boxed_unsync()
 }
 
+/// Some bytes, then so many blanks.
+pub(super) fn padded(part: Bytes, bytes: usize) -> Body {
+    const BLANKS: &[u8] = &[b' '; 64 * 1024];
+    let blanks = futures_util::stream::unfold(bytes, |left| async move {
+        let now = left.min(BLANKS.len());
+        let frame = Frame::data(Bytes::from_static(BLANKS).slice(..now));
+        (now > 0).then_some((Ok(frame), left - now))
+    });
+    let first = futures_util::stream::iter([Ok(Frame::data(part))]);
+    StreamBody::new(futures_util::StreamExt::chain(first, blanks)).boxed_unsync()
+}
+
 /// A body that never comes.
 pub(super) fn never() -> Body {
     StreamBody::new(futures_util::stream::pending::<io::Result<Frame<Bytes>>>()).boxed_unsync()

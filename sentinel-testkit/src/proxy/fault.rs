@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::protocol::Asked;
 
 /// What happens to a call instead of, or beside, being passed on.
@@ -18,7 +20,7 @@ pub enum Fault {
     Error(u16, &'static str),
     /// 500 or 503, without a word of the service's.
     Unavailable(u16),
-    /// It waits, then passes the call on.
+    /// It waits, then passes the call on, whether or not anybody waits still.
     SlowBefore(Duration),
     /// It passes the call on, then waits: what was asked is done.
     SlowAfter(Duration),
@@ -31,6 +33,9 @@ pub enum Fault {
     CutShort,
     /// The connection is reset, before anything is passed on.
     Reset,
+    /// It passes the call on, and after the answer come so many bytes of blanks,
+    /// which to JSON and XML are nothing.
+    Huge(usize),
     /// It passes the call on, and answers something else.
     Lying(Lie),
 }
@@ -95,11 +100,15 @@ impl fmt::Debug for Lie {
     }
 }
 
+/// Says of a call's parameters whether it is one that is meant.
+pub type Meant = Arc<dyn Fn(&Value) -> bool + Send + Sync>;
+
 /// Which calls are harmed, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rule {
     service: Option<String>,
     operation: Option<String>,
+    meant: Option<Meant>,
     calls: RangeInclusive<usize>,
     pub(super) fault: Fault,
     seen: usize,
@@ -109,7 +118,7 @@ impl Rule {
     /// Every call.
     #[must_use]
     pub fn all(fault: Fault) -> Self {
-        Self { service: None, operation: None, calls: 1..=usize::MAX, fault, seen: 0 }
+        Self { service: None, operation: None, meant: None, calls: 1..=usize::MAX, fault, seen: 0 }
     }
 
     /// Every call of a service, as a credential scope names it.
@@ -122,6 +131,12 @@ impl Rule {
     #[must_use]
     pub fn operation(service: &str, operation: &str, fault: Fault) -> Self {
         Self { operation: Some(operation.to_owned()), ..Self::service(service, fault) }
+    }
+
+    /// Only calls with such parameters.
+    #[must_use]
+    pub fn with(self, meant: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
+        Self { meant: Some(Arc::new(meant)), ..self }
     }
 
     /// Only those calls, of all that the rule is for, counted from 1 since it
@@ -139,7 +154,21 @@ impl Rule {
         if !is(&self.service, &asked.service) || !is(&self.operation, &asked.operation) {
             return false;
         }
+        if self.meant.as_ref().is_some_and(|meant| !meant(&asked.parameters)) {
+            return false;
+        }
         self.seen += 1;
         self.calls.contains(&self.seen)
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule")
+            .field("service", &self.service)
+            .field("operation", &self.operation)
+            .field("calls", &self.calls)
+            .field("fault", &self.fault)
+            .finish_non_exhaustive()
     }
 }

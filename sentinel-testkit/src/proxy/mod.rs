@@ -26,7 +26,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 pub use call::Call;
-pub use fault::{Edit, Fault, Lie, Rule};
+pub use fault::{Edit, Fault, Lie, Meant, Rule};
 
 use crate::server::{Reply, Server};
 use answer::Whole;
@@ -199,7 +199,7 @@ async fn pass(state: Arc<State>, request: Request<Incoming>) -> Reply {
         end_us: start_us,
     };
     let mut under_way = UnderWay { state: Arc::clone(&state), call };
-    let forward = Forward { state: &state, asked: &asked, parts, body };
+    let forward = Forward { state: Arc::clone(&state), asked: asked.clone(), parts, body };
     let reply = harmed(forward, fault, &mut under_way.call.parameter_types).await;
     if let Reply::Answer(answer) = &reply {
         under_way.call.status = Some(answer.status().as_u16());
@@ -208,15 +208,15 @@ async fn pass(state: Arc<State>, request: Request<Incoming>) -> Reply {
 }
 
 /// A call that can be passed on.
-struct Forward<'a> {
-    state: &'a State,
-    asked: &'a Asked,
+struct Forward {
+    state: Arc<State>,
+    asked: Asked,
     parts: Parts,
     body: Bytes,
 }
 
-async fn harmed(forward: Forward<'_>, fault: Option<Fault>, types: &mut Vec<String>) -> Reply {
-    let asked = forward.asked;
+async fn harmed(forward: Forward, fault: Option<Fault>, types: &mut Vec<String>) -> Reply {
+    let asked = &forward.asked.clone();
     let another = forward.state.another(asked);
     let made_up = |answer: Whole| Reply::Answer(answer.into_response());
     match fault {
@@ -226,8 +226,14 @@ async fn harmed(forward: Forward<'_>, fault: Option<Fault>, types: &mut Vec<Stri
         Some(Fault::Error(status, code)) => made_up(answer::error(asked, status, code, "as told")),
         Some(Fault::Unavailable(status)) => made_up(answer::unavailable(status)),
         Some(Fault::SlowBefore(delay)) => {
-            tokio::time::sleep(delay).await;
-            made_up(forward.truth(types).await)
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                let mut types = Vec::new();
+                (forward.truth(&mut types).await, types)
+            });
+            let Ok((answer, late_types)) = late.await else { return Reply::Reset };
+            *types = late_types;
+            made_up(answer)
         }
         Some(Fault::SlowAfter(delay)) => {
             let answer = forward.truth(types).await;
@@ -246,6 +252,12 @@ async fn harmed(forward: Forward<'_>, fault: Option<Fault>, types: &mut Vec<Stri
             Reply::Answer(answer.with_stream(answer::broken_off(half)))
         }
         Some(Fault::Reset) => Reply::Reset,
+        Some(Fault::Huge(bytes)) => {
+            let mut answer = forward.truth(types).await;
+            answer.headers.remove(CONTENT_LENGTH);
+            let truth = answer.body.clone();
+            Reply::Answer(answer.with_stream(answer::padded(truth, bytes)))
+        }
         Some(Fault::Lying(lie)) => {
             let truth = forward.truth(types).await;
             Reply::Answer(answer::lie(&lie, asked, truth, another))
@@ -253,7 +265,7 @@ async fn harmed(forward: Forward<'_>, fault: Option<Fault>, types: &mut Vec<Stri
     }
 }
 
-impl Forward<'_> {
+impl Forward {
     /// Passes the call on, and gives what was answered.
     async fn truth(self, types: &mut Vec<String>) -> Whole {
         let Self { state, asked, parts, body } = self;
@@ -261,7 +273,7 @@ impl Forward<'_> {
             Ok(answer) => {
                 *types = protocol::parameter_types(&asked.service, &answer.body);
                 if answer.status == 200 {
-                    state.keep(asked, &answer);
+                    state.keep(&asked, &answer);
                 }
                 answer
             }
