@@ -10,6 +10,7 @@
 mod canned;
 mod emulators;
 mod failures;
+mod faults;
 mod fixed;
 mod functions;
 mod issuer;

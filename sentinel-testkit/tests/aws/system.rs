@@ -37,7 +37,7 @@ struct System {
 }
 
 /// A session of a new role that may do just that, as Lambda gives it a function.
-async fn assumed(emulator: &Emulator, role: &str, actions: &[&str]) -> Credentials {
+pub(crate) async fn assumed(emulator: &Emulator, role: &str, actions: &[&str]) -> Credentials {
     let root = Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "test");
     let allow = |actions: Value, more: (&str, Value)| {
         let mut statement = json!({ "Effect": "Allow", "Action": actions });

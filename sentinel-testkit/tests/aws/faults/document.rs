@@ -1,0 +1,136 @@
+//! `docs/failures.md`, as far as it is the table: its chapters on AWS are written
+//! from it with `UPDATE_DOCS=1`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::class::Class;
+use super::place::Chapter;
+use super::table::{self, Harm, Row, Sees};
+
+const DOCUMENT: &str = "docs/failures.md";
+
+const HEAD: &str = "| call | failure | what the caller sees | what the operator does | test |\n\
+                    | --- | --- | --- | --- | --- |\n";
+
+/// The chapters: their name in the document, their rows, the test of them.
+fn chapters() -> Vec<(&'static str, Vec<Row>, &'static str)> {
+    vec![
+        ("ssm", table::ssm(), "whatever_ssm_answers_is_an_answer_in_time"),
+        (
+            "policy-table",
+            table::policy_table(),
+            "whatever_the_policy_table_answers_is_an_answer_in_time",
+        ),
+        (
+            "session-table",
+            table::session_table(),
+            "whatever_the_session_table_answers_nothing_is_vended_and_nothing_stays_active",
+        ),
+        (
+            "operators",
+            table::operators(),
+            "whatever_the_session_table_answers_operators_are_told_in_time",
+        ),
+        ("sts", table::sts(), "whatever_sts_answers_nothing_is_vended_and_nothing_stays_active"),
+        (
+            "authorizer",
+            table::authorizer(),
+            "whatever_the_session_table_answers_the_authorizer_lets_nobody_through",
+        ),
+    ]
+}
+
+fn seen(sees: Sees) -> String {
+    match sees {
+        Sees::Done => "nothing of it: it is tried again".to_owned(),
+        Sees::Refused(code) => format!("`{}` ({})", code.as_str(), code.status()),
+        Sees::Forbidden(reason) => format!("403; the event says `{reason}`"),
+    }
+}
+
+/// What the operator does, by the worst of those classes.
+fn done(chapter: Chapter, classes: &[Class], sees: Sees) -> &'static str {
+    if sees == Sees::Done {
+        return "nothing";
+    }
+    let any = |class| classes.contains(&class);
+    match chapter {
+        Chapter::Ssm | Chapter::PolicyTable => {
+            if any(Class::Gone) && !any(Class::Refusing) {
+                "restores it, or takes the profile for removed"
+            } else if any(Class::Refusing) {
+                "mends what standard error names: permissions, the key, the table, the clock, the document"
+            } else if any(Class::Throttled) {
+                "raises the limit, or `SENTINEL_POLICY_CACHE_TTL`"
+            } else {
+                "looks at the service and the way there; until then nobody vends"
+            }
+        }
+        Chapter::SessionTable | Chapter::Operators | Chapter::Authorizer => {
+            if any(Class::Refusing) {
+                "mends what standard error names: permissions, the table, the clock, the item, the way there"
+            } else {
+                "raises the table's capacity"
+            }
+        }
+        Chapter::Sts => {
+            if any(Class::Refusing) {
+                "mends what standard error names, which says what to check"
+            } else {
+                "nothing, or asks AWS for more"
+            }
+        }
+    }
+}
+
+/// The table of a chapter: a row for each call and each thing that is seen.
+fn written(rows: &[Row], test: &str) -> String {
+    let mut groups: Vec<(&'static str, bool, Sees, Chapter, Vec<Class>)> = Vec::new();
+    for row in rows {
+        let once = matches!(row.harm, Harm::First(..)) && row.sees == Sees::Done;
+        let known = groups.iter_mut().find(|(name, is_once, sees, ..)| {
+            (*name, *is_once, *sees) == (row.place.name, once, row.sees)
+        });
+        match known {
+            Some((.., classes)) if classes.contains(&row.class) => {}
+            Some((.., classes)) => classes.push(row.class),
+            None => {
+                let chapter = row.place.chapter;
+                groups.push((row.place.name, once, row.sees, chapter, vec![row.class]));
+            }
+        }
+    }
+    let mut text = HEAD.to_owned();
+    for (name, once, sees, chapter, classes) in groups {
+        let words: Vec<_> = classes.iter().map(|class| class.word()).collect();
+        let failure = words.join(", ") + if once { ", once" } else { "" };
+        let (seen, done) = (seen(sees), done(chapter, &classes, sees));
+        writeln!(text, "| {name} | {failure} | {seen} | {done} | `{test}` |").unwrap();
+    }
+    text
+}
+
+fn with_part(document: &str, name: &str, part: &str) -> String {
+    let begin = format!("<!-- generated: {name} -->\n");
+    let (before, rest) = document.split_once(&begin).unwrap_or_else(|| panic!("no `{name}`"));
+    let (_, after) = rest.split_once("<!-- /generated -->").unwrap();
+    format!("{before}{begin}\n{part}\n<!-- /generated -->{after}")
+}
+
+#[test]
+fn the_chapters_on_aws_are_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(DOCUMENT);
+    let document = std::fs::read_to_string(&path).unwrap();
+    let generated = chapters().into_iter().fold(document.clone(), |document, chapter| {
+        let (name, rows, test) = chapter;
+        with_part(&document, name, &written(&rows, test))
+    });
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, generated).unwrap();
+    } else {
+        let how =
+            "write them with UPDATE_DOCS=1 cargo test -p sentinel-testkit --test aws the_chapters";
+        assert!(document == generated, "{how}");
+    }
+}

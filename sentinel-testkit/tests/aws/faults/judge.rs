@@ -1,0 +1,423 @@
+//! What must hold in every row, whatever is wrong.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use sentinel_store::{DynamoPolicies, PolicyPath, PolicyStore, Record, SsmPolicies};
+use sentinel_testkit::proxy::Fault;
+use sentinel_tvm::Response;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::class::Class;
+use super::line::Cut;
+use super::place::{Ask, Recorded};
+use super::table::{Harm, Row, Sees};
+use super::world::{Asked, Ground, POLICIES, Service, Setting, World};
+
+/// The guide's time-outs of the functions.
+pub(crate) const TVM_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const AUTHORIZER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// By when they answer.
+pub(crate) const TVM_WITHIN: Duration = Duration::from_secs(25);
+pub(crate) const AUTHORIZER_WITHIN: Duration = Duration::from_secs(4);
+
+/// What a service that does not answer may cost, and what this machine may.
+fn within(row: &Row) -> Duration {
+    if row.place.ask == Ask::Authorize {
+        return AUTHORIZER_WITHIN;
+    }
+    let patience = match row.place.service {
+        Service::Ssm => 6,
+        Service::DynamoDb => 3,
+        Service::Sts => 10,
+    };
+    TVM_WITHIN.min(Duration::from_secs(patience + 5))
+}
+
+/// No call is tried more often.
+const ATTEMPTS: usize = 3;
+
+impl Ask {
+    pub(crate) fn asked(self, session: &str) -> Asked {
+        let get = |user, path, query: &str| Asked {
+            user,
+            method: "GET",
+            path,
+            query: query.to_owned(),
+            body: None,
+        };
+        let post = |path, body: Value| Asked {
+            user: "carol",
+            method: "POST",
+            path,
+            query: String::new(),
+            body: Some(body),
+        };
+        let alice = json!({ "user": "alice", "profile": "production", "reason": "a test" });
+        match self {
+            Self::Vend(profile) => get("alice", "/", &format!("profile={profile}")),
+            Self::Profiles => get("alice", "/profiles", ""),
+            Self::OwnSessions => get("alice", "/sessions", ""),
+            Self::AllSessions => get("carol", "/sessions", ""),
+            Self::Revoke => post("/sessions/revoke", alice),
+            Self::RevokeSession => {
+                post("/sessions/revoke", json!({ "session": session, "reason": "a test" }))
+            }
+            Self::Reinstate => post("/sessions/reinstate", alice),
+            Self::Authorize => panic!("is asked of the authorizer"),
+        }
+    }
+}
+
+/// Judges all rows at the same time, as far as one machine can: a service that
+/// does not answer costs nothing meanwhile, so that each row that waits has a
+/// world of its own. The others about one call are tried one after another.
+pub(crate) async fn judge(rows: Vec<Row>) {
+    let ground = Ground::new().await;
+    let busy = Semaphore::new(4);
+    let mut groups: Vec<Vec<&Row>> = Vec::new();
+    for row in &rows {
+        let alike = |group: &&mut Vec<&Row>| {
+            let first = group[0];
+            first.place.name == row.place.name
+                && first.place.ask == row.place.ask
+                && !is_apart(first)
+                && group.len() < TOGETHER
+        };
+        match groups.iter_mut().find(alike).filter(|_| !is_apart(row)) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    let judged = groups.iter().map(|group| judge_group(&ground, group, &busy));
+    let mut wrong = Vec::new();
+    for (row, found) in join_all(judged).await.into_iter().flatten() {
+        // By itself, what a busy machine alone did wrong is right.
+        let again = found.iter().all(|wrong| wrong.is_of_time);
+        let found =
+            if again { judge_group(&ground, &[row], &busy).await } else { vec![(row, found)] };
+        for (Row { place, fault, .. }, found) in found {
+            let found: Vec<_> = found.into_iter().map(|wrong| wrong.what).collect();
+            let place = format!("{:?}, {} {:?}", place.chapter, place.name, place.ask);
+            wrong.push(format!("{place}, {fault}: {}", found.join("; ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+}
+
+/// Something that did not hold.
+struct Wrong {
+    what: String,
+    /// It may be the machine that was too busy.
+    is_of_time: bool,
+}
+
+/// How many rows share a world: the SDK tries less often, or not again, when much
+/// has failed before.
+const TOGETHER: usize = 20;
+
+/// What is wrong with some rows about one call.
+async fn judge_group<'a>(
+    ground: &Ground,
+    rows: &[&'a Row],
+    busy: &Semaphore,
+) -> Vec<(&'a Row, Vec<Wrong>)> {
+    let mut permit = Some(busy.acquire().await.unwrap());
+    let first = rows[0];
+    let unnamed = matches!(first.harm, Harm::Unnamed).then(|| first.place.service.word());
+    let mut world = World::new(ground, Setting { unnamed, ..first.place.setting }).await;
+    let session = prepare(&world, first).await;
+    let mut wrong = Vec::new();
+    for row in rows {
+        prime(&mut world, row).await;
+        let active = world.active("alice").await;
+        drop(world.sink().take());
+        world.harmed();
+        set(&world, row).await;
+        if is_apart(row) {
+            permit = None;
+        }
+        let started = Instant::now();
+        let answer = ask(&world, row.place.ask, &session).await;
+        let took = started.elapsed();
+        if permit.is_none() {
+            permit = Some(busy.acquire().await.unwrap());
+        }
+        let found = judge_one(&world, row, (answer, took), (&session, active)).await;
+        if !found.is_empty() {
+            wrong.push((*row, found));
+        }
+    }
+    drop(permit);
+    wrong
+}
+
+async fn set(world: &World, row: &Row) {
+    let service = row.place.service;
+    match &row.harm {
+        Harm::Call(fault) => world.harm(service, row.place.rule(fault.clone())),
+        Harm::First(count, fault) => {
+            world.harm(service, row.place.attempts(*count, fault.clone()));
+        }
+        Harm::Line(cut) => world.cut(service, *cut).await,
+        Harm::Unnamed => {}
+    }
+}
+
+/// What is wrong with a row.
+async fn judge_one(
+    world: &World,
+    row: &Row,
+    (answer, took): (Answer, Duration),
+    (session, active): (&str, usize),
+) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    let mut check = |good: bool, what: String| {
+        if !good {
+            wrong.push(Wrong { what, is_of_time: false });
+        }
+    };
+    check(answer.sees == row.sees, format!("saw {:?} ({})", answer.sees, answer.text));
+    if row.sees != Sees::Done {
+        for word in ["ASIA", "AccessKeyId", "SecretAccessKey", "\"isAuthorized\":true"] {
+            check(!answer.text.contains(word), format!("`{word}` in the answer"));
+        }
+        check(!answer.has_session, "a session id in the answer".to_owned());
+    }
+    let retry_after = answer.retry_after;
+    check(retry_after == retried_after(row.sees), format!("Retry-After {retry_after:?}"));
+    let harmed = world.harmed();
+    let met = match row.harm {
+        Harm::Call(_) | Harm::First(..) => harmed > 0,
+        Harm::Line(_) | Harm::Unnamed => true,
+    };
+    check(met, "no call met the fault".to_owned());
+    check(harmed <= ATTEMPTS * row.place.calls, format!("{harmed} attempts"));
+    records(world, row, &mut check);
+    let mut check_in_time = |good: bool, what: String| {
+        if !good {
+            wrong.push(Wrong { what, is_of_time: true });
+        }
+    };
+    check_in_time(took <= within(row), format!("took {took:?}"));
+    if row.sees != Sees::Done {
+        let now = world.active("alice").await;
+        check_in_time(now == active, format!("{now} sessions are active, {active} before"));
+    }
+    if !matches!(row.harm, Harm::Unnamed) {
+        world.heal().await;
+        let again = ask(world, row.place.ask, session).await;
+        check_in_time(again.sees == Sees::Done, format!("then {:?} ({})", again.sees, again.text));
+    }
+    wrong
+}
+
+/// Whether the row mostly waits, or needs a world for itself.
+fn is_apart(row: &Row) -> bool {
+    let fault = match &row.harm {
+        Harm::Call(fault) => fault,
+        Harm::First(..) => return true,
+        Harm::Line(cut) => return matches!(cut, Cut::Deaf),
+        Harm::Unnamed => return true,
+    };
+    row.class == Class::Gone
+        || matches!(
+            fault,
+            Fault::SlowBefore(_) | Fault::SlowAfter(_) | Fault::Silent | Fault::Stalled
+        )
+}
+
+/// Brings a world to where its rows begin; gives a session id of alice's.
+async fn prepare(world: &World, row: &Row) -> String {
+    let reads_policies = row.place.service == Service::Ssm || row.place.setting.policy_table;
+    if reads_policies || matches!(row.harm, Harm::Unnamed) {
+        return String::new();
+    }
+    // Gates that are there, of an epoch that is not that of none.
+    for caller in ["alice", "bob"] {
+        world.change(caller, true).await;
+        world.change(caller, false).await;
+    }
+    let mut ids = Vec::new();
+    for user in ["bob", "alice", "alice"] {
+        ids.push(world.vend(user).await);
+    }
+    let [bobs, other, id] = ids.as_slice() else { panic!("{}", ids.len()) };
+    // The answers about others that the proxy may give.
+    match row.place.ask {
+        Ask::Authorize => {
+            for id in [bobs, other] {
+                let answer = world.authorize(id, AUTHORIZER_TIMEOUT).await.unwrap();
+                assert_eq!(answer["isAuthorized"], true, "{answer}");
+            }
+        }
+        Ask::OwnSessions => {
+            let asked = Asked { user: "bob", ..Ask::OwnSessions.asked("") };
+            assert_eq!(world.ask(&asked, TVM_TIMEOUT).await.status_code, 200);
+        }
+        Ask::Vend(_)
+        | Ask::Profiles
+        | Ask::AllSessions
+        | Ask::Revoke
+        | Ask::RevokeSession
+        | Ask::Reinstate => {}
+    }
+    id.clone()
+}
+
+/// Brings it there again, after another row.
+async fn prime(world: &mut World, row: &Row) {
+    if row.place.service == Service::Ssm || row.place.setting.policy_table {
+        // So that it has no copies.
+        world.restart();
+    }
+    match (row.class, row.place.service) {
+        (Class::Mistaken, Service::Ssm) => {
+            let ssm = aws_sdk_ssm::Client::new(world.config());
+            let put = ssm.put_parameter().name("/sentinel/other/x").value("x");
+            let put = put.r#type(aws_sdk_ssm::types::ParameterType::String).overwrite(true);
+            put.send().await.unwrap();
+            let others = SsmPolicies::new(world.proxied());
+            others.names(&PolicyPath::new("/sentinel/other"), None).await.unwrap();
+            for name in ["main", "billing"] {
+                let path = PolicyPath::new(&format!("/sentinel/policies/{name}"));
+                others.policy(&path).await.unwrap();
+            }
+        }
+        (Class::Mistaken, Service::DynamoDb) if row.place.setting.policy_table => {
+            let others = DynamoPolicies::new(world.proxied(), POLICIES);
+            others.policy(&PolicyPath::new("/sentinel/policies/payroll")).await.unwrap();
+        }
+        _ => {}
+    }
+    match row.place.ask {
+        Ask::Reinstate => world.change("alice", true).await,
+        Ask::Vend(_)
+        | Ask::Profiles
+        | Ask::OwnSessions
+        | Ask::AllSessions
+        | Ask::Revoke
+        | Ask::RevokeSession
+        | Ask::Authorize => {}
+    }
+}
+
+/// What was answered.
+pub(crate) struct Answer {
+    pub(crate) sees: Sees,
+    pub(crate) text: String,
+    pub(crate) has_session: bool,
+    pub(crate) retry_after: Option<String>,
+}
+
+impl Answer {
+    pub(crate) fn of(response: &Response) -> Self {
+        let body: Value = serde_json::from_str(&response.body).unwrap();
+        let known = sentinel_broker::Code::ALL.iter().find(|code| body["Code"] == code.as_str());
+        let sees = match known {
+            Some(code) => {
+                assert_eq!(code.status(), response.status_code);
+                Sees::Refused(*code)
+            }
+            None => {
+                assert_eq!(response.status_code, 200, "{}", response.body);
+                Sees::Done
+            }
+        };
+        Self {
+            sees,
+            // What was done may be credentials.
+            text: if sees == Sees::Done { String::new() } else { response.body.clone() },
+            has_session: response.headers.contains_key("x-sentinel-session-id"),
+            retry_after: response.headers.get("retry-after").cloned(),
+        }
+    }
+}
+
+pub(crate) async fn ask(world: &World, ask: Ask, session: &str) -> Answer {
+    if ask != Ask::Authorize {
+        let handle = session.strip_prefix("session-").and_then(|id| id.get(..42));
+        let asked = ask.asked(handle.unwrap_or_default());
+        return Answer::of(&world.ask(&asked, TVM_TIMEOUT).await);
+    }
+    let id = if session.is_empty() { A_SESSION } else { session };
+    let answer = world.authorize(id, AUTHORIZER_TIMEOUT).await.unwrap();
+    let text = answer.to_string();
+    let sees = match answer["isAuthorized"].as_bool() {
+        Some(true) => Sees::Done,
+        Some(false) | None => {
+            assert_eq!(answer, json!({ "isAuthorized": false, "context": {} }));
+            Sees::Forbidden(refusal(world))
+        }
+    };
+    Answer { sees, text, has_session: false, retry_after: None }
+}
+
+/// A session id that parses.
+const A_SESSION: &str =
+    "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
+
+/// Why the authorizer refused, as its last event says.
+fn refusal(world: &World) -> &'static str {
+    let records = world.sink().records();
+    let codes = records.iter().rev().find_map(|record| match record {
+        Record::Event(event) => event.code.clone(),
+        Record::Decision(_) | Record::Metrics(_) => None,
+    });
+    match codes.as_deref() {
+        Some("store_failed") => "store_failed",
+        Some("unknown") => "unknown",
+        Some("revoked") => "revoked",
+        _ => "?",
+    }
+}
+
+fn retried_after(sees: Sees) -> Option<String> {
+    use sentinel_broker::Code;
+    match sees {
+        Sees::Refused(Code::RateLimited) => Some("2".to_owned()),
+        Sees::Refused(Code::StoreUnavailable) => Some("5".to_owned()),
+        Sees::Refused(_) | Sees::Done | Sees::Forbidden(_) => None,
+    }
+}
+
+/// Exactly one record, with the code that was answered.
+fn records(world: &World, row: &Row, check: &mut impl FnMut(bool, String)) {
+    let records = world.sink().records();
+    let code = match row.sees {
+        Sees::Done => "OK",
+        Sees::Refused(code) => code.as_str(),
+        Sees::Forbidden(code) => code,
+    };
+    let mut decisions = Vec::new();
+    let mut events = Vec::new();
+    for record in &records {
+        match record {
+            Record::Decision(decision) => decisions.push(decision.code.as_str()),
+            Record::Event(event) => events.push((event.event, event.code.as_deref())),
+            Record::Metrics(_) => {}
+        }
+    }
+    match row.place.recorded {
+        Recorded::Decision => {
+            check(decisions == [code], format!("decisions {decisions:?}"));
+            check(events.is_empty(), format!("events {events:?}"));
+        }
+        Recorded::Event(kind) => {
+            check(decisions.is_empty(), format!("decisions {decisions:?}"));
+            let told: Vec<_> = events.iter().filter(|(of, _)| *of == kind).collect();
+            let refused: Vec<_> = told.iter().filter_map(|(_, code)| *code).collect();
+            if row.sees == Sees::Done {
+                check(refused.is_empty(), format!("events {events:?}"));
+            } else {
+                check(refused == [code], format!("events {events:?}"));
+            }
+        }
+        Recorded::Nothing => {
+            check(decisions.is_empty(), format!("decisions {decisions:?}"));
+            check(row.sees == Sees::Done || events.is_empty(), format!("events {events:?}"));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The wire before a proxy: what is wrong with an end point before it has read
+//! a request, or without any HTTP.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// What becomes of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cut {
+    /// Nobody listens.
+    Refused,
+    /// It is accepted and closed.
+    Closed,
+    /// It is accepted, and nothing is read.
+    Deaf,
+    /// Whatever is asked, these bytes are the answer; then it is closed.
+    Says(&'static [u8]),
+}
+
+/// A listener, which may go and come again at the same port.
+pub(crate) struct Line {
+    address: SocketAddr,
+    upstream: SocketAddr,
+    cut: Arc<Mutex<Option<Cut>>>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Line {
+    pub(crate) async fn to(upstream: &str) -> Self {
+        let upstream = upstream.strip_prefix("http://").unwrap().parse().unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let line = Self { address, upstream, cut: Arc::default(), accepting: Mutex::new(None) };
+        line.accept(listener);
+        line
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends every connection, and does that to the next ones.
+    pub(crate) async fn cut(&self, cut: Cut) {
+        *self.cut.lock().unwrap() = Some(cut);
+        self.stop().await;
+        match cut {
+            Cut::Refused => {}
+            Cut::Closed | Cut::Deaf | Cut::Says(_) => self.accept(self.listen_again().await),
+        }
+    }
+
+    /// Passes everything on again.
+    pub(crate) async fn mend(&self) {
+        let cut = self.cut.lock().unwrap().take();
+        if cut.is_some() {
+            self.stop().await;
+            self.accept(self.listen_again().await);
+        }
+    }
+
+    async fn stop(&self) {
+        let accepting = self.accepting.lock().unwrap().take();
+        if let Some(accepting) = accepting {
+            accepting.abort();
+            // The listener is closed when this is over.
+            drop(accepting.await);
+        }
+    }
+
+    /// The port was ours a moment ago; somebody's own end of a connection may
+    /// have it meanwhile, for a moment.
+    async fn listen_again(&self) -> TcpListener {
+        for _ in 0..500 {
+            if let Ok(listener) = TcpListener::bind(self.address).await {
+                return listener;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("port {} is taken", self.address.port());
+    }
+
+    fn accept(&self, listener: TcpListener) {
+        let (cut, upstream) = (Arc::clone(&self.cut), self.upstream);
+        let accepting = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let Ok((stream, _)) = listener.accept().await else { continue };
+                let cut = *cut.lock().unwrap();
+                connections.spawn(serve(stream, cut, upstream));
+                while connections.try_join_next().is_some() {}
+            }
+        });
+        *self.accepting.lock().unwrap() = Some(accepting);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(accepting) = self.accepting.lock().unwrap().take() {
+            accepting.abort();
+        }
+    }
+}
+
+async fn serve(mut stream: TcpStream, cut: Option<Cut>, upstream: SocketAddr) {
+    match cut {
+        None => {
+            stream.set_nodelay(true).unwrap();
+            if let Ok(mut up) = TcpStream::connect(upstream).await {
+                up.set_nodelay(true).unwrap();
+                drop(copy_bidirectional(&mut stream, &mut up).await);
+            }
+        }
+        Some(Cut::Refused | Cut::Closed) => {}
+        Some(Cut::Deaf) => std::future::pending().await,
+        Some(Cut::Says(bytes)) => {
+            // Once something was asked: an answer before it is another fault.
+            let mut asked = [0; 64 * 1024];
+            drop(stream.read(&mut asked).await);
+            drop(stream.write_all(bytes).await);
+            drop(stream.shutdown().await);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The table: which call, what is wrong with it, and what the caller then sees.
+//! `docs/failures.md` is written from it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sentinel_broker::Code;
+use sentinel_testkit::proxy::Fault;
+
+use super::class::Class;
+use super::line::Cut;
+use super::place::{
+    ASSUME_ROLE, FIRST_GATE, GATE_TO_CHANGE, LISTED_GATES, LISTERS_GATE, LISTING_MAIN,
+    LISTING_NAMES, MAIN_DOCUMENT, NAMES, NOT_IN_TABLE, OPERATORS_GATE, OWN_LIST, POINTER,
+    PROFILES_DOCUMENT, PROFILES_GATE, Place, REINSTATEMENT, REVOCATION, SECOND_GATE, SHOWN_GATE,
+    SHOWN_SESSION, TABLES_NAMES, TARGET, TEXT, WHOLE_LIST, WRITE,
+};
+use super::world::Setting;
+
+/// What the caller sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sees {
+    /// It is done as if nothing were wrong.
+    Done,
+    Refused(Code),
+    /// The authorizer refuses; its event gives the reason.
+    Forbidden(&'static str),
+}
+
+/// What is done to a call, or to a whole end point.
+#[derive(Clone, Debug)]
+pub(crate) enum Harm {
+    Call(Fault),
+    /// Only so many of its first attempts.
+    First(usize, Fault),
+    Line(Cut),
+    /// The service's name cannot be resolved.
+    Unnamed,
+}
+
+/// A row.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) place: Place,
+    pub(crate) class: Class,
+    pub(crate) fault: String,
+    pub(crate) harm: Harm,
+    pub(crate) sees: Sees,
+}
+
+const LIMITED: Sees = Sees::Refused(Code::RateLimited);
+const UNAVAILABLE: Sees = Sees::Refused(Code::StoreUnavailable);
+const POLICY: Sees = Sees::Refused(Code::PolicyError);
+const CREDENTIAL: Sees = Sees::Refused(Code::CredentialError);
+const STORE_FAILED: Sees = Sees::Forbidden("store_failed");
+
+/// How a place fails, class by class.
+fn of(place: Place, sees: impl Fn(Class) -> Sees, more: &[Class]) -> Vec<Row> {
+    let classes = Class::USUAL.iter().chain(more);
+    let rows = classes.flat_map(|&class| {
+        let sees = sees(class);
+        let faults = class.faults(place.service).into_iter();
+        // What is gone counts as gone until the next reading.
+        let no_cache = class == Class::Gone;
+        let mut place = place;
+        place.setting = Setting { no_cache, ..place.setting };
+        faults.map(move |(fault, it)| Row { place, class, fault, harm: Harm::Call(it), sees })
+    });
+    rows.collect()
+}
+
+/// A policy that cannot be read.
+fn policy(class: Class) -> Sees {
+    match class {
+        Class::Throttled => LIMITED,
+        Class::Refusing | Class::Corrupt | Class::Gone => POLICY,
+        Class::Failing
+        | Class::Slow
+        | Class::HalfDead
+        | Class::Lying
+        | Class::Mistaken
+        | Class::Contended => UNAVAILABLE,
+    }
+}
+
+/// A session or a gate that cannot be read or written.
+fn tracked(class: Class) -> Sees {
+    match class {
+        Class::Throttled => LIMITED,
+        Class::Refusing
+        | Class::Contended
+        | Class::Failing
+        | Class::Slow
+        | Class::HalfDead
+        | Class::Lying
+        | Class::Mistaken
+        | Class::Corrupt
+        | Class::Gone => UNAVAILABLE,
+    }
+}
+
+/// A whole end point that is not there, or is something else.
+fn end_points(place: Place, sees: Sees) -> Vec<Row> {
+    let mut rows = Vec::new();
+    {
+        let mut row = |class, fault: &str, harm| {
+            let fault = fault.to_owned();
+            rows.push(Row { place, class, fault, harm, sees });
+        };
+        let mut cut = |class, fault, cut| row(class, fault, Harm::Line(cut));
+        cut(Class::HalfDead, "connection refused", Cut::Refused);
+        cut(Class::HalfDead, "accepted and closed", Cut::Closed);
+        cut(Class::HalfDead, "accepted and not read", Cut::Deaf);
+        cut(Class::Lying, "no HTTP", Cut::Says(b"SSH-2.0-OpenSSH_9.6\r\n"));
+        cut(
+            Class::Lying,
+            "more than its length",
+            Cut::Says(
+                b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n\r\n{\"Item\":{}}",
+            ),
+        );
+        cut(
+            Class::Lying,
+            "two lengths",
+            Cut::Says(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{} "),
+        );
+        cut(
+            Class::HalfDead,
+            "only a head",
+            Cut::Says(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"),
+        );
+        row(Class::HalfDead, "no such name", Harm::Unnamed);
+        let elsewhere = b"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n";
+        row(Class::Lying, "a redirection", Harm::Line(Cut::Says(elsewhere)));
+    }
+    rows
+}
+
+/// A single attempt that fails is made again.
+fn once(places: &[Place]) -> Vec<Row> {
+    let long = Duration::from_secs(10);
+    let mut rows = Vec::new();
+    for &place in places {
+        for (class, fault) in [
+            (Class::Throttled, Fault::Throttled),
+            (Class::Failing, Fault::Unavailable(503)),
+            (Class::Slow, Fault::SlowAfter(long)),
+            (Class::HalfDead, Fault::Reset),
+            (Class::HalfDead, Fault::Silent),
+        ] {
+            let named = format!("once {fault:?}");
+            let (harm, sees) = (Harm::First(1, fault), Sees::Done);
+            rows.push(Row { place, class, fault: named, harm, sees });
+        }
+    }
+    rows
+}
+
+pub(crate) fn ssm() -> Vec<Row> {
+    let own = |class| {
+        if class == Class::Gone { Sees::Refused(Code::PolicyDeny) } else { policy(class) }
+    };
+    let mut rows = of(MAIN_DOCUMENT, policy, &[Class::Mistaken, Class::Gone]);
+    rows.extend(few(of(NAMES, policy, &[Class::Mistaken])));
+    rows.extend(few(of(PROFILES_DOCUMENT, own, &[Class::Mistaken, Class::Gone])));
+    rows.extend(few(of(LISTING_MAIN, policy, &[])));
+    rows.extend(few(of(LISTING_NAMES, policy, &[])));
+    rows.extend(end_points(MAIN_DOCUMENT, UNAVAILABLE));
+    rows.extend(once(&[MAIN_DOCUMENT, NAMES]));
+    rows
+}
+
+pub(crate) fn policy_table() -> Vec<Row> {
+    let mistaken = |class| if class == Class::Mistaken { POLICY } else { policy(class) };
+    let mut rows = few(of(POINTER, policy, &[Class::Corrupt]));
+    rows.extend(few(of(TEXT, mistaken, &[Class::Mistaken])));
+    rows.extend(few(of(TABLES_NAMES, policy, &[])));
+    rows.extend(few(of(NOT_IN_TABLE, policy, &[])));
+    rows
+}
+
+pub(crate) fn session_table() -> Vec<Row> {
+    let mut rows = of(FIRST_GATE, tracked, &[Class::Mistaken, Class::Corrupt]);
+    rows.extend(of(WRITE, tracked, &[Class::Contended]).into_iter().map(|row| {
+        // A write that comes later than the refusal finds that the session has
+        // ended, unless that came later still.
+        if let Harm::Call(it @ Fault::SlowBefore(_)) = row.harm {
+            Row { harm: Harm::First(2, it), ..row }
+        } else {
+            row
+        }
+    }));
+    rows.extend(of(SECOND_GATE, tracked, &[Class::Mistaken, Class::Corrupt]));
+    rows.extend(end_points(FIRST_GATE, UNAVAILABLE));
+    rows.extend(once(&[FIRST_GATE, WRITE, SECOND_GATE]));
+    rows
+}
+
+pub(crate) fn operators() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for place in [LISTERS_GATE, PROFILES_GATE, OPERATORS_GATE, WHOLE_LIST, TARGET] {
+        rows.extend(few(of(place, tracked, &[])));
+    }
+    rows.extend(few(of(LISTED_GATES, tracked, &[Class::Corrupt])));
+    rows.extend(few(of(OWN_LIST, tracked, &[Class::Mistaken])));
+    rows.extend(few(of(GATE_TO_CHANGE, tracked, &[Class::Corrupt])));
+    rows.extend(few(of(REVOCATION, tracked, &[])));
+    rows.extend(few(of(REINSTATEMENT, tracked, &[])));
+    rows.extend(once(&[REVOCATION]));
+    rows
+}
+
+pub(crate) fn sts() -> Vec<Row> {
+    let issued = |class| if class == Class::Throttled { LIMITED } else { CREDENTIAL };
+    let mut rows = of(ASSUME_ROLE, issued, &[Class::Mistaken]);
+    rows.extend(end_points(ASSUME_ROLE, CREDENTIAL));
+    rows.extend(once(&[ASSUME_ROLE]));
+    rows
+}
+
+pub(crate) fn authorizer() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for place in [SHOWN_SESSION, SHOWN_GATE] {
+        rows.extend(of(place, |_| STORE_FAILED, &[Class::Mistaken, Class::Corrupt]));
+    }
+    rows.extend(end_points(SHOWN_SESSION, STORE_FAILED));
+    rows.extend(once(&[SHOWN_SESSION, SHOWN_GATE]));
+    rows
+}
+
+/// Some rows of each class, where the same client was tried with all of them
+/// elsewhere.
+fn few(rows: Vec<Row>) -> Vec<Row> {
+    let mut seen = HashMap::<Class, usize>::new();
+    let mut kept = Vec::new();
+    for row in rows {
+        let count = seen.entry(row.class).or_default();
+        *count += 1;
+        let most = match row.class {
+            Class::Lying | Class::Corrupt => 4,
+            Class::HalfDead | Class::Slow => 2,
+            Class::Throttled
+            | Class::Refusing
+            | Class::Failing
+            | Class::Mistaken
+            | Class::Gone
+            | Class::Contended => 1,
+        };
+        if *count <= most {
+            kept.push(row);
+        }
+    }
+    kept
+}
