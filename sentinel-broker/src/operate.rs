@@ -214,7 +214,8 @@ impl Broker {
                     .ok_or_else(|| Denial::new(Code::InvalidRequest, "`for_s` is out of range"))?,
             ),
         };
-        let block = Block { until, by: caller.key.to_string(), reason: reason.to_owned(), at };
+        let by = caller.key.to_string();
+        let block = Block { until, by, reason: short(reason).to_owned(), at };
         let event =
             self.change_event(EventKind::Revocation, call, caller, target, (&key, &scope), reason);
         let change = GateChange { scope, action: GateAction::Revoke(block) };
@@ -394,6 +395,14 @@ impl Broker {
             ..self.event(kind, call)
         }
     }
+}
+
+/// The beginning of a reason, for the gate, which must stay small; the record has
+/// the whole of it.
+fn short(reason: &str) -> &str {
+    const MAX_BYTES: usize = 256;
+    let end = reason.floor_char_boundary(MAX_BYTES);
+    reason.get(..end).unwrap_or_default()
 }
 
 fn view(session: Session, state: SessionState) -> SessionView {

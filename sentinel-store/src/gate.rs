@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{CallerKey, Epoch, Epochs, ProfileName};
+use crate::{CallerKey, Epoch, Epochs, ProfileName, StoreError};
 
 /// The gate of one caller. A missing gate is one at epoch 0, open. Gates are
 /// never deleted.
@@ -26,7 +26,9 @@ pub struct Gate {
 pub struct GateState {
     /// How often it was revoked; sessions made under another epoch are refused.
     pub epoch: Epoch,
-    /// While revoked: the block on new sessions.
+    /// While revoked: the block on new sessions. Written even when there is
+    /// none: a gate without the key is no open one.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub block: Option<Block>,
 }
 
@@ -35,6 +37,7 @@ pub struct GateState {
 #[serde(deny_unknown_fields)]
 pub struct Block {
     /// Until when; none until an operator reinstates.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub until: Option<DateTime<Utc>>,
     /// Who revoked: the caller key.
     pub by: String,
@@ -109,11 +112,27 @@ impl Gate {
         }
     }
 
+    /// On how many profiles a caller can be revoked one by one: a gate is one
+    /// record, and must never grow too large to be changed.
+    pub const MAX_PROFILES: usize = 200;
+
     /// Does what the change says. Stores call it inside whatever makes their
     /// write atomic.
-    pub fn apply(&mut self, change: &GateChange) {
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] for one profile more than [`Self::MAX_PROFILES`].
+    /// The caller as a whole can always be revoked.
+    pub fn apply(&mut self, change: &GateChange) -> Result<(), StoreError> {
+        let full = self.profiles.len() >= Self::MAX_PROFILES;
         let state = match &change.scope {
             Scope::Caller => &mut self.whole,
+            Scope::Profile(profile) if full && !self.profiles.contains_key(profile) => {
+                return Err(StoreError::Refused(
+                    "this caller was revoked on too many profiles one by one: revoke the caller \
+                     as a whole"
+                        .into(),
+                ));
+            }
             Scope::Profile(profile) => self.profiles.entry(profile.clone()).or_default(),
         };
         match &change.action {
@@ -132,6 +151,7 @@ impl Gate {
             }
             GateAction::Reinstate => state.block = None,
         }
+        Ok(())
     }
 }
 

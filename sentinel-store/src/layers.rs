@@ -68,11 +68,19 @@ impl PolicyStore for PolicyLayers {
     }
 }
 
+/// More names than this are not listed, and no more pages are asked for: a store
+/// that leads in circles must not be followed.
+const MAX_NAMES: usize = 20_000;
+
 async fn all(store: &dyn PolicyStore, root: &PolicyPath) -> Result<BTreeSet<String>, StoreError> {
-    let (mut names, mut cursor) = (BTreeSet::new(), None);
+    let (mut names, mut cursor, mut pages) = (BTreeSet::new(), None, 0);
     loop {
         let page = store.names(root, cursor.as_ref()).await?;
         names.extend(page.items);
+        pages += 1;
+        if names.len() > MAX_NAMES || pages > MAX_NAMES {
+            return Err(StoreError::Refused("too many names under the policy root".into()));
+        }
         match page.next {
             // A store that leads in circles would be asked for ever.
             Some(next) if cursor.as_ref() == Some(&next) => {

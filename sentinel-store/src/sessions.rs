@@ -54,6 +54,7 @@ pub struct Session {
     /// The generation it was made under: it must equal the reader's.
     pub generation: Generation,
     /// Since when it is marked as ended: its vend failed after it was written.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub ended: Option<DateTime<Utc>>,
 }
 

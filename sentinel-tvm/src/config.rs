@@ -85,6 +85,10 @@ impl Config {
         settings.source_identity = format.unwrap_or_default();
         let session_table = reader.table("SENTINEL_SESSION_TABLE");
         let policy_table = reader.table("SENTINEL_POLICY_TABLE");
+        // Not used yet, and wrong already where they are malformed.
+        for later in ["SENTINEL_APPROVAL_TABLE", "SENTINEL_BREAKGLASS_TABLE"] {
+            reader.table(later);
+        }
         let generation = reader.read("SENTINEL_GENERATION", "a whole number", |text| {
             text.parse().ok().map(Generation)
         });

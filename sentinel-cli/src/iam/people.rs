@@ -19,7 +19,12 @@ impl Deployment {
         Document::new(vec![
             Statement::deny(
                 "VendedCredentialsDoNotVend",
-                ["execute-api:Invoke", "lambda:InvokeFunctionUrl"],
+                [
+                    "execute-api:Invoke",
+                    "lambda:InvokeAsync",
+                    "lambda:InvokeFunction",
+                    "lambda:InvokeFunctionUrl",
+                ],
                 [self.api(), function, qualified],
             )
             .when("StringLike", "aws:SourceIdentity", self.source_identities()),

@@ -29,7 +29,7 @@ impl Deployment {
     pub fn protected_role_guard(&self) -> Document {
         Document::new(vec![Statement::deny(
             "NoRoleFromHere",
-            ["sts:AssumeRole*"],
+            ["sts:AssumeRole*", "sts:AssumeRoot"],
             ["*".to_owned()],
         )])
     }

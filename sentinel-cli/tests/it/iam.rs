@@ -70,3 +70,61 @@ fn no_document_allows_everything() {
         }
     }
 }
+
+/// What `deploy/` gives, and the guide with it, is what the code says: each
+/// document that both have, whatever is optional in it included.
+#[test]
+fn the_documents_of_deploy_are_those_of_the_code() {
+    let keys =
+        ["table", "policy"].map(|of| format!("arn:aws:kms:eu-central-1:111122223333:key/{of}"));
+    let names = [
+        ("partition", "aws"),
+        ("account", "111122223333"),
+        ("region", "eu-central-1"),
+        ("policy_root", "/sentinel/policies"),
+        ("api_id", "a1b2c3d4e5"),
+        ("table_key", &keys[0]),
+        ("policy_key", &keys[1]),
+    ];
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/iam");
+    for name in [
+        "tvm-function",
+        "authorizer-function",
+        "function-trust",
+        "protected-role-trust",
+        "protected-role-guard",
+        "client",
+        "vended-credentials-guard",
+    ] {
+        let mut text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+        for (placeholder, value) in names {
+            text = text.replace(&format!("${{{placeholder}}}"), value);
+        }
+        let said = run_words(&format!(
+            "iam {name} {PLACE} --policy-table sentinel-policies --api-id a1b2c3d4e5 --kms-key {} \
+             --policy-kms-key {}",
+            keys[0], keys[1]
+        ));
+        let deployed: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(alike(&deployed), alike(&said.json()), "{name}");
+    }
+}
+
+/// The same document in one spelling: a list of one is its one, and lists have no
+/// order.
+fn alike(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<_> = items.iter().map(alike).collect();
+            items.sort_by_key(Value::to_string);
+            match <[Value; 1]>::try_from(items) {
+                Ok([item]) => item,
+                Err(items) => Value::Array(items),
+            }
+        }
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (name.clone(), alike(member))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}

@@ -186,6 +186,34 @@ mod tests {
         }
     }
 
+    /// The item without each of its attributes in turn, nested ones too; without
+    /// the members of those that hold things by name (`named`).
+    fn lacking(item: &Item, named: &dyn Fn(&[&str]) -> bool) -> Vec<Item> {
+        fn walk(item: &Item, path: &mut Vec<String>, named: &dyn Fn(&[&str]) -> bool) -> Vec<Item> {
+            let mut all = Vec::new();
+            let here: Vec<&str> = path.iter().map(String::as_str).collect();
+            let members_may_go = named(&here);
+            for (name, value) in item {
+                if !members_may_go {
+                    let mut less = item.clone();
+                    less.remove(name);
+                    all.push(less);
+                }
+                if let AttributeValue::M(inner) = value {
+                    path.push(name.clone());
+                    for inner in walk(inner, path, named) {
+                        let mut less = item.clone();
+                        less.insert(name.clone(), AttributeValue::M(inner));
+                        all.push(less);
+                    }
+                    path.pop();
+                }
+            }
+            all
+        }
+        walk(item, &mut Vec::new(), named)
+    }
+
     prop_compose! {
         fn session()(
             caller in "[^\\p{Cc}]{1,64}",
@@ -276,6 +304,26 @@ mod tests {
                 prop_assert_eq!(found.has_seen(&write.to_string()), remembered);
             }
             prop_assert_eq!(found.into_record(), gate);
+        }
+
+        /// Whatever is taken out of a gate's item, however deep it lies, what is
+        /// left is no gate. (But a profile that goes as a whole leaves a gate of one
+        /// profile less, and the writes before are a list.)
+        #[test]
+        fn a_gate_that_lacks_anything_is_none(gate in gate()) {
+            let item = encode(&GateItem::first(gate.caller.hash(), gate, "w".to_owned())).unwrap();
+            for less in lacking(&item, &|path| path == ["record", "profiles"]) {
+                prop_assert!(decode::<GateItem>(less).is_err());
+            }
+        }
+
+        /// And likewise for a session.
+        #[test]
+        fn a_session_that_lacks_anything_is_none(session in session()) {
+            let item = SessionItem::new(&session.handle, session.clone(), "w".to_owned());
+            for less in lacking(&encode(&item).unwrap(), &|_| false) {
+                prop_assert!(decode::<SessionItem>(less).is_err());
+            }
         }
 
         /// A session lies in a shard that lists know of.

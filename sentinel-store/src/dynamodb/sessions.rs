@@ -212,7 +212,7 @@ impl SessionStore for DynamoSessions {
                 Some(item) => item.record().clone(),
                 None => Gate::open(caller.clone()),
             };
-            gate.apply(change);
+            gate.apply(change)?;
             let (next, condition) = match item {
                 None => {
                     let first = GateItem::first(caller.hash(), gate.clone(), write.clone());

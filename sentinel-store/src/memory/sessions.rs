@@ -91,7 +91,7 @@ impl SessionStore for MemorySessions {
     ) -> Result<Gate, StoreError> {
         let mut state = locked(&self.state);
         let mut gate = state.gate(caller)?;
-        gate.apply(change);
+        gate.apply(change)?;
         state.gates.insert(caller.hash(), gate.clone());
         Ok(gate)
     }

@@ -230,7 +230,7 @@ impl SessionStore for RedbSessions {
             .write(move |transaction| {
                 let mut gates = transaction.open_table(GATES)?;
                 let mut gate = answered!(gate(&gates, &caller)?);
-                gate.apply(&change);
+                answered!(gate.apply(&change));
                 let bytes = answered!(encode(&gate));
                 gates.insert(caller.hash().as_bytes(), bytes.as_slice())?;
                 Ok(Ok(gate))

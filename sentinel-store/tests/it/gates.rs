@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use sentinel_store::{
-    Block, Epoch, Epochs, Gate, GateAction, GateChange, Generation, Scope, SessionState,
+    Block, Epoch, Epochs, Gate, GateAction, GateChange, Generation, Scope, SessionState, StoreError,
 };
 
 use crate::fixtures::{at, caller, profile, revoke, session};
@@ -29,7 +29,7 @@ fn changes() -> impl Strategy<Value = GateChange> {
 fn gates() -> impl Strategy<Value = Gate> {
     prop::collection::vec(changes(), 0..12).prop_map(|changes| {
         let mut gate = Gate::open(caller("alice"));
-        changes.iter().for_each(|change| gate.apply(change));
+        changes.iter().for_each(|change| gate.apply(change).unwrap());
         gate
     })
 }
@@ -47,7 +47,7 @@ proptest! {
     #[test]
     fn epochs_only_rise(gate in gates(), change in changes()) {
         let mut after = gate.clone();
-        after.apply(&change);
+        after.apply(&change).unwrap();
         for scope in [Scope::Caller, Scope::Profile(profile("a")), Scope::Profile(profile("b"))] {
             let revoked = scope == change.scope && matches!(change.action, GateAction::Revoke(_));
             prop_assert_eq!(
@@ -63,7 +63,7 @@ proptest! {
     fn a_revocation_never_shortens_a_block(gate in gates(), change in changes()) {
         let GateAction::Revoke(block) = &change.action else { return Ok(()) };
         let mut after = gate.clone();
-        after.apply(&change);
+        after.apply(&change).unwrap();
         let now = block.at;
         let until = blocked_until(&after, &change.scope, now);
         prop_assert!(until >= blocked_until(&gate, &change.scope, now));
@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn reinstating_lifts_one_block(gate in gates(), scope in scopes()) {
         let mut after = gate.clone();
-        after.apply(&GateChange { scope: scope.clone(), action: GateAction::Reinstate });
+        after.apply(&GateChange { scope: scope.clone(), action: GateAction::Reinstate }).unwrap();
         prop_assert_eq!(after.state(&scope).block, None);
         for other in [Scope::Caller, Scope::Profile(profile("a")), Scope::Profile(profile("b"))] {
             if other != scope {
@@ -89,7 +89,7 @@ proptest! {
     #[test]
     fn a_change_concerns_its_scope(gate in gates(), change in changes()) {
         let mut after = gate.clone();
-        after.apply(&change);
+        after.apply(&change).unwrap();
         for name in ["a", "b", "c"] {
             let profile = profile(name);
             let concerned = matches!(change.action, GateAction::Revoke(_))
@@ -109,7 +109,7 @@ proptest! {
 #[test]
 fn a_block_ends_at_the_instant_it_names() {
     let mut gate = Gate::open(caller("alice"));
-    gate.apply(&revoke(Scope::Caller, Some(at(60))));
+    gate.apply(&revoke(Scope::Caller, Some(at(60)))).unwrap();
     assert!(gate.blocked(at(59)).is_some());
     assert!(gate.blocked(at(60)).is_none());
     assert!(gate.blocked_on(&profile("production"), at(59)).is_some());
@@ -122,7 +122,7 @@ fn a_session_is_what_its_times_and_its_gate_make_of_it() {
     let open = Gate::open(alice.clone());
     let revoked = |scope| {
         let mut gate = open.clone();
-        gate.apply(&revoke(scope, Some(at(1))));
+        gate.apply(&revoke(scope, Some(at(1)))).unwrap();
         gate
     };
     let whole = revoked(Scope::Caller);
@@ -174,4 +174,20 @@ fn an_older_generation_is_refused_by_a_newer_reader_and_the_other_way_round() {
         assert_eq!(session.state(&gate, Generation(read), at(0)), SessionState::Revoked);
         assert_eq!(session.state(&gate, Generation(made), at(0)), SessionState::Active);
     }
+}
+
+#[test]
+fn a_full_gate_can_still_be_closed() {
+    let mut gate = Gate::open(caller("alice"));
+    let on = |number: usize| Scope::Profile(profile(&format!("p{number}")));
+    for number in 0..Gate::MAX_PROFILES {
+        gate.apply(&revoke(on(number), None)).unwrap();
+    }
+    let full = gate.clone();
+    let one_more = gate.apply(&revoke(on(Gate::MAX_PROFILES), None));
+    assert!(matches!(one_more, Err(StoreError::Refused(_))), "{one_more:?}");
+    assert_eq!(gate, full);
+    gate.apply(&revoke(on(0), None)).unwrap();
+    gate.apply(&revoke(Scope::Caller, None)).unwrap();
+    assert!(gate.blocked(at(1)).is_some());
 }

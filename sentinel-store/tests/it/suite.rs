@@ -88,7 +88,7 @@ impl SessionStore for Flawed {
         match (self.flaw, &change.action) {
             (Flaw::LostUpdate, _) => {
                 tokio::task::yield_now().await;
-                gate.apply(change);
+                gate.apply(change)?;
                 self.inner.plant_gate(&key, gate.clone());
                 Ok(gate)
             }

@@ -275,7 +275,7 @@ async fn a_change_of_a_gate_whose_answer_was_lost_is_made_once() {
         let server = forgetful(since).await;
         let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
         let mut expected = Gate::open(caller("alice"));
-        expected.apply(&revoke());
+        expected.apply(&revoke()).unwrap();
         assert_eq!(store.change_gate(&caller("alice"), &revoke()).await.unwrap(), expected);
         assert_eq!(server.operations(), ["GetItem", "PutItem", "PutItem", "GetItem"]);
     }
