@@ -17,8 +17,8 @@ const LEFT_TO_OTHERS: [&str; 7] =
     ["kms", "s3", "cloudformation", "cloudtrail", "sso", "identitystore", "ec2"];
 
 /// Denied through what they need (`iam:PassRole`), or on other resources.
-const OTHER_ACTIONS: [&str; 3] =
-    ["ecs:RunTask", "lambda:CreateFunction", "lambda:PublishLayerVersion"];
+const OTHER_ACTIONS: [&str; 4] =
+    ["ecs:RunTask", "lambda:CreateFunction", "lambda:ListFunctions", "lambda:PublishLayerVersion"];
 
 fn is_action(word: &str) -> bool {
     word.split_once(':').is_some_and(|(service, action)| {
