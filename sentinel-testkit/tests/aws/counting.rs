@@ -116,8 +116,8 @@ async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_sam
 #[tokio::test]
 async fn ssm_is_not_asked_within_the_ttl_and_once_after_it() {
     let world = World::start(Kind::Ministack).await;
-    let sandbox = world.tvm(&[("SENTINEL_POLICY_CACHE_TTL", "2s")]).await;
-    let started = std::time::Instant::now();
+    // So long that no machine is too slow for it.
+    let sandbox = world.tvm(&[("SENTINEL_POLICY_CACHE_TTL", "10m")]).await;
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
     let first = asked(&sandbox);
     assert_eq!(the(&first, "GetParameter /sentinel/policies/main").service, "ssm");
@@ -125,9 +125,11 @@ async fn ssm_is_not_asked_within_the_ttl_and_once_after_it() {
         assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
     }
     let within = asked(&sandbox);
-    if started.elapsed() < Duration::from_secs(2) {
-        assert!(within.iter().all(|call| call.service != "ssm"), "{:?}", shorts(&within));
-    }
+    assert!(within.iter().all(|call| call.service != "ssm"), "{:?}", shorts(&within));
+
+    let sandbox = world.tvm(&[("SENTINEL_POLICY_CACHE_TTL", "2s")]).await;
+    assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
+    asked(&sandbox);
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
     let after = asked(&sandbox);
