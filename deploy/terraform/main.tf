@@ -29,7 +29,7 @@ locals {
   )
 }
 
-# The origin secret: made once, then kept in the state, which is as secret as the function itself.
+# The origin secret and the session key: made once, then kept in the state, which is as secret as the functions themselves.
 data "aws_secretsmanager_random_password" "origin" {
   count               = var.origin_secret == null ? 1 : 0
   password_length     = 64
@@ -45,6 +45,22 @@ resource "terraform_data" "origin" {
   }
 }
 
+data "aws_secretsmanager_random_password" "session_key" {
+  count               = var.session_key == null ? 1 : 0
+  password_length     = 64
+  exclude_punctuation = true
+}
+
+resource "terraform_data" "session_key" {
+  count = var.session_key == null ? 1 : 0
+  input = sensitive(data.aws_secretsmanager_random_password.session_key[0].random_password)
+
+  lifecycle {
+    ignore_changes = [input] # as above
+  }
+}
+
 locals {
+  session_key   = sensitive(var.session_key != null ? var.session_key : terraform_data.session_key[0].output)
   origin_secret = sensitive(var.origin_secret != null ? var.origin_secret : terraform_data.origin[0].output)
 }

@@ -7,7 +7,7 @@ locals {
   # For callers of this account an allow by IAM is enough, so only denials restrict them. Other accounts, and private
   # APIs, need an allow here too.
   rest_allowed_accounts = setunion(
-    try(var.rest_api.endpoint, "REGIONAL") == "PRIVATE" ? [local.account] : [],
+    try(var.rest_api.endpoint, "REGIONAL") == "PRIVATE" && var.trust_own_account ? [local.account] : [],
     [for account in var.trusted_account_ids : account if account != local.account],
   )
 
@@ -112,9 +112,10 @@ resource "aws_api_gateway_deployment" "tvm" {
   count       = length(local.rest)
   rest_api_id = aws_api_gateway_rest_api.tvm[0].id
 
-  # A change of the definition or of the policy is in force only once it is deployed.
+  # A change of the definition or of the policy takes effect only when it is deployed.
   triggers = {
-    definition = sha256(jsonencode([aws_api_gateway_rest_api_policy.tvm[0].policy, aws_api_gateway_method.tvm, aws_api_gateway_integration.tvm]))
+    policy     = sha256(aws_api_gateway_rest_api_policy.tvm[0].policy)
+    definition = sha256(jsonencode([aws_api_gateway_method.tvm, aws_api_gateway_integration.tvm]))
   }
 
   lifecycle {

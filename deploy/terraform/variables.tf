@@ -48,10 +48,36 @@ variable "policy_kms_key_arn" {
 
 # Who is served
 
+variable "trust_own_account" {
+  description = "Serve callers of this account. They need a permission in IAM, except behind a private API."
+  type        = bool
+  default     = true
+}
+
 variable "trusted_account_ids" {
-  description = "SENTINEL_TRUSTED_ACCOUNTS: whose callers are served. Empty: this account's. Other accounts' callers need the REST API."
+  description = "Other accounts whose callers are served. They need the REST API and a permission in their own account."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for account in var.trusted_account_ids : can(regex("^[0-9]{12}$", account))])
+    error_message = "trusted_account_ids must be account ids of twelve digits"
+  }
+  validation {
+    condition     = var.trust_own_account || length(var.trusted_account_ids) > 0
+    error_message = "trust_own_account = false serves nobody without trusted_account_ids"
+  }
+}
+
+variable "session_name_roles" {
+  description = "SENTINEL_SESSION_NAME_ROLES: roles whose session name is the user. Name each exactly, as account:RoleName. Empty: every role that looks like one of IAM Identity Center."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for role in var.session_name_roles : can(regex("^([0-9]{12}:)?[A-Za-z0-9+=.@_*?-]*[A-Za-z0-9+=.@_?-][A-Za-z0-9+=.@_*?-]*$", role))])
+    error_message = "session_name_roles must be role names, as account:RoleName, and not * alone"
+  }
 }
 
 variable "operator_arns" {
@@ -70,6 +96,15 @@ variable "environment" {
   description = "More variables of the TVM, such as SENTINEL_MAX_DURATION. See sentinel-tvm/README.md."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = !contains(keys(var.environment), "SENTINEL_SOURCE_IDENTITY_SEPARATOR")
+    error_message = "environment cannot change SENTINEL_SOURCE_IDENTITY_SEPARATOR: the IAM documents require sentinel-*"
+  }
+  validation {
+    condition     = length(setintersection(keys(var.environment), ["SENTINEL_GENERATION", "SENTINEL_SESSION_KEY"])) == 0
+    error_message = "SENTINEL_GENERATION and SENTINEL_SESSION_KEY must be the same in both functions: set generation and session_key"
+  }
 }
 
 variable "generation" {
@@ -87,6 +122,18 @@ variable "origin_secret" {
   validation {
     condition     = var.origin_secret == null || can(regex("^[A-Za-z0-9._~-]{32,}$", var.origin_secret))
     error_message = "origin_secret must have at least 32 characters of A-Z a-z 0-9 . _ ~ -"
+  }
+}
+
+variable "session_key" {
+  description = "SENTINEL_SESSION_KEY of both functions: at least 32 characters of A-Z a-z 0-9 . _ ~ -, so that a forged session id costs no read. During a rotation: new,old. Null: one is generated."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.session_key == null || can(regex("^[A-Za-z0-9._~-]{32,}(,[A-Za-z0-9._~-]{32,})?$", var.session_key))
+    error_message = "session_key must have at least 32 characters of A-Z a-z 0-9 . _ ~ -, or be two such keys with a comma between them"
   }
 }
 

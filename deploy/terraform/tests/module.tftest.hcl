@@ -13,6 +13,22 @@ mock_provider "aws" {
   mock_data "aws_secretsmanager_random_password" {
     defaults = { random_password = "0123456789012345678901234567890123456789012345678901234567890123" }
   }
+  # ARNs that the provider accepts where they are used.
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/mock" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-central-1:111122223333:function:mock" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-central-1:111122223333:log-group:mock" }
+  }
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = { execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:mock" }
+  }
+  mock_resource "aws_api_gateway_rest_api" {
+    defaults = { execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:mock" }
+  }
 }
 
 variables {
@@ -75,6 +91,91 @@ run "a_short_secret_is_refused" {
     origin_secret = "too short"
   }
   expect_failures = [var.origin_secret]
+}
+
+run "both_functions_have_the_same_session_key" {
+  command = apply
+
+  assert {
+    condition = (
+      length(nonsensitive(local.variables.tvm.SENTINEL_SESSION_KEY)) >= 32 &&
+      nonsensitive(local.variables.tvm.SENTINEL_SESSION_KEY) == nonsensitive(local.variables.authorizer.SENTINEL_SESSION_KEY)
+    )
+    error_message = "without a key forged ids cost reads; with different ones every session is refused"
+  }
+}
+
+run "a_session_key_is_rotated_with_the_new_and_the_old_one" {
+  command = plan
+  variables {
+    session_key = "new0123456789abcdef0123456789abcdef,old0123456789abcdef0123456789abcdef"
+  }
+
+  assert {
+    condition     = nonsensitive(local.variables.authorizer.SENTINEL_SESSION_KEY) == "new0123456789abcdef0123456789abcdef,old0123456789abcdef0123456789abcdef"
+    error_message = "the authorizer does not get both keys"
+  }
+}
+
+run "a_short_session_key_is_refused" {
+  command = plan
+  variables {
+    session_key = "0123456789abcdef0123456789abcdef,short"
+  }
+  expect_failures = [var.session_key]
+}
+
+run "what_both_functions_share_is_not_set_in_one" {
+  command = plan
+  variables {
+    environment = { SENTINEL_GENERATION = "1" }
+  }
+  expect_failures = [var.environment]
+}
+
+run "exact_roles_and_other_accounts_reach_the_function" {
+  command = plan
+  variables {
+    session_name_roles  = ["111122223333:AWSReservedSSO_Developers_0123456789abcdef", "222222222222:ci"]
+    trusted_account_ids = ["222222222222"]
+    rest_api            = {}
+  }
+
+  assert {
+    condition     = local.variables.tvm.SENTINEL_SESSION_NAME_ROLES == "111122223333:AWSReservedSSO_Developers_0123456789abcdef,222222222222:ci"
+    error_message = "other roles than the named ones set user names"
+  }
+  assert {
+    condition     = local.variables.tvm.SENTINEL_TRUSTED_ACCOUNTS == "111122223333,222222222222"
+    error_message = "the own account is served unless trust_own_account is off"
+  }
+  assert {
+    condition     = local.rest_allowed_accounts == toset(["222222222222"])
+    error_message = "an allow for the own account would let in callers that IAM does not allow"
+  }
+}
+
+run "the_own_account_can_be_left_out" {
+  command = plan
+  variables {
+    trust_own_account   = false
+    trusted_account_ids = ["222222222222"]
+    http_api            = false
+    rest_api            = { endpoint = "PRIVATE", vpc_endpoint_ids = ["vpce-1"] }
+  }
+
+  assert {
+    condition     = local.variables.tvm.SENTINEL_TRUSTED_ACCOUNTS == "222222222222" && local.rest_allowed_accounts == toset(["222222222222"])
+    error_message = "the own account is served"
+  }
+}
+
+run "a_deployment_that_serves_no_account_is_refused" {
+  command = plan
+  variables {
+    trust_own_account = false
+  }
+  expect_failures = [var.trusted_account_ids]
 }
 
 run "only_what_is_there_is_granted" {
@@ -159,6 +260,23 @@ run "a_private_api_without_an_endpoint_is_refused" {
     rest_api = { endpoint = "PRIVATE" }
   }
   expect_failures = [var.rest_api]
+}
+
+# That another trigger makes another deployment is the provider's part, which a mock does not have.
+run "a_narrowed_address_list_is_deployed" {
+  command = apply
+  variables {
+    rest_api = { allowed_cidrs = ["192.0.2.0/24"] }
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_rest_api_policy.tvm[0].policy).Statement[1].Condition.NotIpAddress["aws:SourceIp"] == ["192.0.2.0/24"]
+    error_message = "the resource policy has other addresses"
+  }
+  assert {
+    condition     = aws_api_gateway_deployment.tvm[0].triggers.policy == sha256(aws_api_gateway_rest_api_policy.tvm[0].policy)
+    error_message = "the stage goes on with the old resource policy"
+  }
 }
 
 run "tables_are_kept" {
