@@ -106,6 +106,7 @@ def deploy() -> list[Step]:
     templates = sorted((ROOT / "deploy" / "sam").glob("*.yaml"))
     return [
         Step("deploy: documents", [PYTHON, "deploy/check.py", "documents"], needs=[venv]),
+        Step("deploy: names", [sys.executable, "deploy/names.py"]),
         pytests("deploy: template", "deploy/tests", {}),
         Step("deploy: cfn-lint",
              [VENV_BIN / "cfn-lint", "--non-zero-exit-code", "informational", *templates],
