@@ -27,11 +27,12 @@ OTHER_VOCABULARIES = ("docs/policy-reference.md", "docs/records.md")
 # Written like the names that are compared, and none of them.
 OTHER_WORDS = frozenset(
     # AWS: operations, errors, metrics, properties of SAM.
-    "AlwaysDeploy AssumeRole CodeUri ConcurrentExecutions Duration KMSAccessDeniedException PutParameter"
+    "AccessDenied AlwaysDeploy AssumeRole CodeUri ConcurrentExecutions Duration GetObject"
+    " KMSAccessDeniedException PutObject PutParameter"
     # Roles and policies.
-    " SentinelAuthorizerRole SentinelDeployer SentinelStop SentinelStopIssued"
+    " SentinelAuthorizerRole SentinelDeployer SentinelEmergencyOperator SentinelStop SentinelStopIssued"
     # JSON keys, and the tools around.
-    " credential_process sentinel_session_id x86_64".split()
+    " RequestId credential_process sentinel_session_id x86_64".split()
 )
 
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -111,7 +112,7 @@ def mentioned(text: str, everywhere: bool = True) -> "Iterator[tuple[int, str]]"
         if is_row and "SAM" in table and "Terraform" in table:
             for head, cell in zip(table, cells):
                 if head in ("SAM", "Terraform"):
-                    for code in _CODE.findall(cell):
+                    for code in re.findall(r"`(\w+)`", cell):
                         yield number, code
         elif everywhere or _DEPLOYING.search(row):
             for code in _CODE.findall(row):

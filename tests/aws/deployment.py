@@ -106,7 +106,13 @@ class Deployment:
         self.environment = environment(folder, AWS_ENDPOINT_URL=ministack.url)
         self.environment["PATH"] = f"{programs}:{self.environment['PATH']}"
         self.shell = Shell(
-            folder, {**self.environment, **ROOT_KEY.variables(), "DOWNSTREAM_URL": page.url}
+            folder,
+            {
+                **self.environment,
+                **ROOT_KEY.variables(),
+                "DOWNSTREAM_URL": page.url,
+                "ALLOWED_CIDR": "127.0.0.1/32",
+            },
         )
         self._clients: dict[tuple[str, Key], Any] = {}
         self.ran: list[Command] = []

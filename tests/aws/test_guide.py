@@ -248,6 +248,66 @@ def test_a_bare_payload_has_no_caller(deployed: Deployment) -> None:
         assert (answer.error, answer.status, answer.code) == (None, 403, "IAM_AUTH_REQUIRED"), payload
 
 
+def test_the_rest_api_vends_and_only_from_the_addresses_of_its_policy(deployed: Deployment, alice: Key) -> None:
+    url, api = deployed.shell.value("REST_URL"), deployed.shell.value("REST_API_ID")
+    answer = deployed.curl(f"{url}/?profile={PROFILE}", key=alice)
+    assert (answer.status, answer.json()["AccessKeyId"][:4]) == (200, "ASIA"), answer
+    # Carol may invoke the other API only, and nobody signed this one.
+    for key in (deployed.key_of("carol"), None):
+        answer = deployed.curl(f"{url}/whoami", key=key)
+        assert (answer.status, answer.code) == (403, None), answer
+    stage = deployed.ask("apigateway", "get_stage", restApiId=api, stageName="v1")
+    origin = (deployed.folder / "try" / "origin-secret").read_text().strip()
+    assert stage["variables"] == {"sentinelOrigin": origin}
+
+    policy = json.loads((deployed.folder / "try" / "resource-policy.json").read_text())
+    narrowed = json.dumps(policy).replace("127.0.0.1/32", "198.51.100.0/24")
+
+    def put_policy(text: str) -> None:
+        change = {"op": "replace", "path": "/policy", "value": text}
+        deployed.ask("apigateway", "update_rest_api", restApiId=api, patchOperations=[change])
+        deployed.ask("apigateway", "create_deployment", restApiId=api, stageName="v1")
+
+    put_policy(narrowed)
+    try:
+        answer = deployed.curl(f"{url}/whoami", key=alice)
+        assert (answer.status, answer.code) == (403, None), answer
+    finally:
+        put_policy(json.dumps(policy))
+    answer = deployed.curl(f"{url}/whoami", key=alice)
+    assert answer.status == 200, answer
+
+
+def test_an_api_of_the_original_guide_vends_and_lacks_what_the_guide_says(deployed: Deployment, alice: Key) -> None:
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{TVM}"
+    api = deployed.ask("apigatewayv2", "create_api", Name="original", ProtocolType="HTTP")
+    integration = deployed.ask(
+        "apigatewayv2", "create_integration", ApiId=api["ApiId"], IntegrationType="AWS_PROXY",
+        IntegrationUri=function, PayloadFormatVersion="2.0",
+    )
+    for route in ("GET /", "POST /", "GET /profiles"):
+        deployed.ask(
+            "apigatewayv2", "create_route", ApiId=api["ApiId"], RouteKey=route, AuthorizationType="AWS_IAM",
+            Target=f"integrations/{integration['IntegrationId']}",
+        )
+    deployed.ask("apigatewayv2", "create_stage", ApiId=api["ApiId"], StageName="$default", AutoDeploy=True)
+    everything = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api['ApiId']}/*"
+    with_original = statement("Allow", "execute-api:Invoke", everything)
+    deployed.ask(
+        "iam", "put_user_policy", UserName="alice", PolicyName="Original", PolicyDocument=json.dumps(with_original)
+    )
+    url = api["ApiEndpoint"]
+    assert deployed.curl(f"{url}/?profile={PROFILE}", key=alice).status == 200
+    assert deployed.curl(f"{url}/profiles", key=alice).status == 200
+    lacking = ("GET /whoami", "GET /sessions", "POST /sessions/revoke", "POST /sessions/reinstate")
+    text = GUIDE.read_text(encoding="utf-8")
+    for route in lacking:
+        method, path = route.split()
+        assert f"`{path}`" in text
+        answer = deployed.curl(f"{url}{path}", "--request", method, key=alice)
+        assert (answer.status, answer.code) == (404, None), (route, answer)
+
+
 def test_a_caller_without_rights_on_the_api_does_not_reach_the_function(deployed: Deployment) -> None:
     nobody = deployed.new_user("nobody", statement("Allow", "s3:ListAllMyBuckets", "*"))
     asked = len(deployed.proxies[TVM].calls())
@@ -411,14 +471,18 @@ def test_the_deny_policy_names_the_source_identities_of_its_caller(deployed: Dep
 def test_each_function_may_be_invoked_by_the_api_that_needs_it_and_by_no_other(deployed: Deployment) -> None:
     tvm = deployed.shell.value("API_ID")
     downstream, authorizer = deployed.shell.value("DOWNSTREAM_API_ID"), deployed.shell.value("AUTHORIZER_ID")
-    sources = {TVM: f"{tvm}/*", AUTHORIZER: f"{downstream}/authorizers/{authorizer}"}
-    for function, source in sources.items():
+    rest = deployed.shell.value("REST_API_ID")
+    sources = {TVM: [f"{tvm}/*", f"{rest}/*"], AUTHORIZER: [f"{downstream}/authorizers/{authorizer}"]}
+    for function, expected in sources.items():
         said = deployed.ask("lambda", "get_policy", FunctionName=function)
-        [statement] = json.loads(said["Policy"])["Statement"]
-        assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
-        assert statement["Action"] == "lambda:InvokeFunction"
-        [only] = statement["Condition"].values()
-        assert list(only.values()) == [f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{source}"]
+        statements = json.loads(said["Policy"])["Statement"]
+        for statement in statements:
+            assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
+            assert statement["Action"] == "lambda:InvokeFunction"
+        conditions = [list(statement["Condition"].values()) for statement in statements]
+        assert [list(only.values()) for [only] in conditions] == [
+            [f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{source}"] for source in expected
+        ]
 
 
 def test_every_decision_is_logged_and_no_secret_is(deployed: Deployment, alice: Key) -> None:
@@ -432,8 +496,9 @@ def test_every_decision_is_logged_and_no_secret_is(deployed: Deployment, alice: 
     assert {"POLICY_DENY", "SESSION_REVOKED", "CREDENTIAL_ERROR"} <= refused
 
     origin = (deployed.folder / "try" / "origin-secret").read_text().strip()
+    session_key = (deployed.folder / "try" / "session-key").read_text().strip()
     # The handle, before the secret half of the id, may be known.
-    secrets = [key.secret, str(key.token), session, origin]
+    secrets = [key.secret, str(key.token), session, origin, session_key]
     everything = "\n".join(row for function in (TVM, AUTHORIZER) for row in deployed.log(function))
     assert not [secret for secret in secrets if secret in everything]
 

@@ -5,6 +5,7 @@
 
 mod administration;
 mod decisions;
+mod deployment;
 mod embedding;
 mod getting_started;
 mod policy_reference;
