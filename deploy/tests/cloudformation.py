@@ -20,6 +20,7 @@ _PSEUDO = {
     "AWS::NoValue": _ABSENT,
     "AWS::Partition": "aws",
     "AWS::Region": "eu-central-1",
+    "AWS::StackId": f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/sentinel/51af3dc0-da77-11e4-872e-1234567db123",
     "AWS::StackName": "sentinel",
     "AWS::URLSuffix": "amazonaws.com",
 }
@@ -149,6 +150,9 @@ class Stack:
             case "Split":
                 separator, text = arguments
                 return text.split(separator)
+            case "Select":
+                index, items = arguments
+                return items[int(index)]
             case "Equals":
                 return arguments[0] == arguments[1]
             case "Not":

@@ -242,7 +242,10 @@ def test_both_functions_have_the_same_session_key_which_is_generated_unless_give
     key = generated.variables("Tvm")["SENTINEL_SESSION_KEY"]
     assert key == "{{resolve:secretsmanager:<GeneratedSessionKey>}}"
     assert generated.variables("Authorizer")["SENTINEL_SESSION_KEY"] == key
-    assert generated.properties("GeneratedSessionKey")["GenerateSecretString"]["PasswordLength"] >= 32
+    secret = generated.properties("GeneratedSessionKey")
+    assert secret["GenerateSecretString"]["PasswordLength"] >= 32
+    # What the service control policy protects.
+    assert re.fullmatch(r"sentinel-session-key-[0-9a-f-]{36}", secret["Name"])
     assert key != generated.variables("Tvm")["SENTINEL_ORIGIN_SECRET"]
 
     rotating = "new0123456789abcdef0123456789abcdef,old0123456789abcdef0123456789abcdef"
