@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Optional
 
 import dependencies
 from steps import ROOT, Step, cargo_tests, junit, one_check_unless_skipped, preparation, run_all
@@ -87,9 +88,9 @@ def fuzz_targets() -> list[Step]:
     ]
 
 
-def pytests(name: str, folder: str, env: dict[str, str], after: str) -> Step:
+def pytests(name: str, folder: str, env: dict[str, str], after: Optional[str] = None) -> Step:
     """The tests of a folder, with the packages of `.tools/venv`."""
-    report = TOOLS / f"{name}.xml"
+    report = TOOLS / f"{name.replace(': ', '-')}.xml"
     return Step(
         name,
         [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", folder],
@@ -105,6 +106,8 @@ def deploy() -> list[Step]:
     templates = sorted((ROOT / "deploy" / "sam").glob("*.yaml"))
     return [
         Step("deploy: documents", [PYTHON, "deploy/check.py", "documents"], needs=[venv]),
+        Step("deploy: guards", [sys.executable, "deploy/check.py", "guards"]),
+        pytests("deploy: tests of the guards", "deploy/tests", {}),
         Step("deploy: cfn-lint",
              [VENV_BIN / "cfn-lint", "--non-zero-exit-code", "informational", *templates],
              needs=[venv]),
