@@ -1,6 +1,8 @@
 """Checks of this folder that its own tools do not make.
 
     deploy/check.py documents    the template and the guides say what iam/ says (needs PyYAML)
+    deploy/check.py guards       the service control policies deny what they must, to the right principals, in every
+                                 partition, and docs/threats.md lists it
     deploy/check.py terraform    format, validation and tests of the module and its example
 
 Terraform is run in a copy, so that nothing is left here. Its provider is taken from the mirror that
@@ -21,6 +23,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Iterator, Optional
 
+import expectations
+import guard
+
 DEPLOY = Path(__file__).resolve().parent
 DOCS = DEPLOY.parent / "docs"
 
@@ -35,6 +40,9 @@ PLACEHOLDERS = {
     "api_id": ("${ApiId}", "$API_ID"),
 }
 TEMPLATE, GUIDE = 0, 1
+
+# One missing pattern is many wrong decisions.
+SHOWN = 40
 
 
 def document(name: str, form: int) -> Any:
@@ -121,12 +129,23 @@ def differences() -> Iterator[str]:
         wanted = {sid: s for sid, s in statements(name, GUIDE).items() if sid not in optional}
         yield from compare(f"deployment.md: {file}", found, wanted)
 
-    threats = (DOCS / "threats.md").read_text(encoding="utf-8")
-    shown = re.search(r"^```json\n(.*?)^```", threats, re.S | re.M)
-    kept = (DEPLOY / "iam/administration-guard.json").read_text(encoding="utf-8")
-    kept = kept.replace("${account}", "111122223333").replace("${api_id}", "SENTINEL_API_ID")
-    if not shown or json.loads(shown[1]) != json.loads(kept):
-        yield "threats.md: the service control policy is not that of iam/administration-guard.json"
+
+def threats() -> str:
+    return (DOCS / "threats.md").read_text(encoding="utf-8")
+
+
+def guard_section() -> str:
+    """The part of docs/threats.md that lists what the guards deny."""
+    return threats().split("## Who can be any user\n")[1].split("```json")[0]
+
+
+def guard_problems() -> Iterator[str]:
+    yield from expectations.problems()
+    yield from expectations.not_in_both(guard_section())
+    shown = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", threats(), re.S | re.M)]
+    names = guard.Names("111122223333", ("SENTINEL_API_ID",))
+    if shown != list(guard.guards(names).values()):
+        yield "threats.md: the service control policies are not those of iam/, in the order " + ", ".join(guard.GUARDS)
 
 
 def mirror() -> Optional[Path]:
@@ -171,6 +190,12 @@ def main(arguments: list[str]) -> int:
     if arguments == ["documents"]:
         found = list(differences())
         print("\n".join(found) or "the template and the guides say what iam/ says")
+        return 1 if found else 0
+    if arguments == ["guards"]:
+        found = list(dict.fromkeys(guard_problems()))
+        print("\n".join(found[:SHOWN]) or "the guards deny what they must, and docs/threats.md lists it")
+        if len(found) > SHOWN:
+            print(f"… and {len(found) - SHOWN} more")
         return 1 if found else 0
     if arguments == ["terraform"]:
         return terraform()

@@ -90,7 +90,7 @@ def fuzz_targets() -> list[Step]:
 
 def pytests(name: str, folder: str, env: dict[str, str], after: Optional[str] = None) -> Step:
     """The tests of a folder, with the packages of `.tools/venv`."""
-    report = TOOLS / f"{name}.xml"
+    report = TOOLS / f"{name.replace(': ', '-')}.xml"
     return Step(
         name,
         [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", folder],
@@ -107,7 +107,8 @@ def deploy() -> list[Step]:
     return [
         Step("deploy: documents", [PYTHON, "deploy/check.py", "documents"], needs=[venv]),
         Step("deploy: names", [sys.executable, "deploy/names.py"]),
-        pytests("deploy: template", "deploy/tests", {}),
+        Step("deploy: guards", [sys.executable, "deploy/check.py", "guards"]),
+        pytests("deploy: tests", "deploy/tests", {}),
         Step("deploy: cfn-lint",
              [VENV_BIN / "cfn-lint", "--non-zero-exit-code", "informational", *templates],
              needs=[venv]),

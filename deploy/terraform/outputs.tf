@@ -32,13 +32,3 @@ output "client_policies" {
     templatefile("${path.module}/../iam/client.json", merge(local.names, { api_id = id }))
   ]
 }
-
-output "service_control_policies" {
-  description = "Denials for an organization's administrator to attach: vended credentials, and who could be any user."
-  value = {
-    for name in ["vended-credentials-guard", "administration-guard"] : name => [
-      for id in concat(aws_apigatewayv2_api.tvm[*].id, aws_api_gateway_rest_api.tvm[*].id) :
-      templatefile("${path.module}/../iam/${name}.json", merge(local.names, { api_id = id }))
-    ]
-  }
-}

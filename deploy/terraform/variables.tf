@@ -137,6 +137,28 @@ variable "session_key" {
   }
 }
 
+# The service control policies
+
+variable "guard" {
+  description = <<-END
+    The role names in the service control policies (output service_control_policies). deployer: the role that deploys
+    Sentinel and writes policies. emergency_operator: the role that may revoke by the session table. Both with their path,
+    if they have one. roles: further roles that only the deployer may change, as account:RoleName, such as the exact roles
+    in SENTINEL_SESSION_NAME_ROLES and SENTINEL_OPERATORS. Roles of IAM Identity Center are protected without being named.
+  END
+  type = object({
+    deployer           = optional(string, "SentinelDeployer")
+    emergency_operator = optional(string, "SentinelEmergencyOperator")
+    roles              = optional(list(string), [])
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for role in var.guard.roles : can(regex("^[0-9]{12}:[A-Za-z0-9_+=,.@-]{1,64}$", role))])
+    error_message = "guard.roles takes exact roles, as account:RoleName, without wildcards or a path"
+  }
+}
+
 # The API in front of the TVM
 
 variable "http_api" {

@@ -294,3 +294,83 @@ run "tables_are_kept" {
     error_message = "TTL cleans sessions up, and must not remove policies"
   }
 }
+
+run "the_guards_protect_each_named_role_at_any_path_and_each_api" {
+  command = plan
+  variables {
+    rest_api = {}
+    guard    = { deployer = "Deployer", roles = ["444455556666:CorporateLogin"] }
+  }
+  override_resource {
+    target          = aws_apigatewayv2_api.tvm
+    values          = { id = "a1b2c3d4e5", execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:a1b2c3d4e5" }
+    override_during = plan
+  }
+  override_resource {
+    target          = aws_api_gateway_rest_api.tvm
+    values          = { id = "f6g7h8i9j0", execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:f6g7h8i9j0" }
+    override_during = plan
+  }
+
+  assert {
+    condition = length(setsubtract([
+      "arn:aws:iam::444455556666:role/CorporateLogin", "arn:aws:iam::444455556666:role/*/CorporateLogin",
+      "arn:aws:iam::*:role/Deployer", "arn:aws:iam::*:role/*/Deployer",
+      "arn:aws:iam::*:role/AWSReservedSSO_*", "arn:aws:iam::*:role/*/AWSReservedSSO_*",
+    ], jsondecode(output.service_control_policies["identity-guard"]).Statement[0].Resource)) == 0
+    error_message = "whoever can create a role with a protected name can be any user"
+  }
+  assert {
+    condition = length(setsubtract(flatten([
+      for id in ["a1b2c3d4e5", "f6g7h8i9j0"] : [for kind in ["apis", "restapis"] : "arn:aws:apigateway:*::/${kind}/${id}*"]
+    ]), jsondecode(output.service_control_policies["administration-guard"]).Statement[0].Resource)) == 0
+    error_message = "an API is not protected"
+  }
+  assert {
+    condition     = !strcontains(join("", values(output.service_control_policies)), "$${")
+    error_message = "a placeholder was not replaced"
+  }
+}
+
+run "the_guards_are_of_the_partition" {
+  command = plan
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-us-gov" }
+  }
+  override_resource {
+    target          = aws_apigatewayv2_api.tvm
+    values          = { id = "a1b2c3d4e5", execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:a1b2c3d4e5" }
+    override_during = plan
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in values(output.service_control_policies) : alltrue([
+        for arn in regexall("arn:[^:]*:", policy) : arn == "arn:aws-us-gov:"
+      ])
+    ])
+    error_message = "a guard with ARNs of another partition denies nothing"
+  }
+}
+
+run "a_role_with_a_wildcard_is_refused" {
+  command = plan
+  variables {
+    guard = { roles = ["444455556666:Corporate*"] }
+  }
+  expect_failures = [var.guard]
+}
+
+run "a_guard_that_aws_would_not_take_is_refused" {
+  command = plan
+  variables {
+    guard = { roles = [for number in range(40) : "444455556666:CorporateLogin${number}"] }
+  }
+  override_resource {
+    target          = aws_apigatewayv2_api.tvm
+    values          = { id = "a1b2c3d4e5", execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:a1b2c3d4e5" }
+    override_during = plan
+  }
+  expect_failures = [output.service_control_policies]
+}

@@ -95,6 +95,7 @@ fn the_documents_of_deploy_are_those_of_the_code() {
         "protected-role-guard",
         "client",
         "vended-credentials-guard",
+        "emergency-operator",
     ] {
         let mut text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
         for (placeholder, value) in names {
