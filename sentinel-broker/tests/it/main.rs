@@ -12,6 +12,7 @@ mod operators;
 mod profiles;
 #[cfg(test)]
 mod races;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod vends;
