@@ -1,6 +1,6 @@
 //! The environment of the function: read once, every fault reported at once.
 
-use sentinel_function::{ConfigError, Reader};
+use sentinel_function::{ConfigError, ConfigWarning, Function, Reader, unread};
 use sentinel_store::Generation;
 
 use crate::ResponseFormat;
@@ -22,8 +22,25 @@ impl Config {
     /// # Errors
     /// Every variable that is missing or malformed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigError>> {
-        const TABLE: &str = "SENTINEL_SESSION_TABLE";
         let mut reader = Reader::new(&variable);
+        let config = Self::parse(&mut reader);
+        let faults = reader.into_faults();
+        config.filter(|_| faults.is_empty()).ok_or(faults)
+    }
+
+    /// What an operator has to look at: the variables among `set`, the names of all that are set,
+    /// that have no effect.
+    pub fn warnings(
+        variable: impl Fn(&str) -> Option<String>,
+        set: impl IntoIterator<Item = String>,
+    ) -> Vec<ConfigWarning> {
+        let mut reader = Reader::new(&variable);
+        Self::parse(&mut reader);
+        unread(Function::Authorizer, reader.names(), set)
+    }
+
+    fn parse(reader: &mut Reader<'_>) -> Option<Self> {
+        const TABLE: &str = "SENTINEL_SESSION_TABLE";
         let session_table = reader.table(TABLE);
         if session_table.is_none() && reader.text(TABLE).is_none() {
             reader.fault(TABLE, "must be set: the table in which the TVM tracks sessions");
@@ -32,15 +49,11 @@ impl Config {
             text.parse().ok().map(Generation)
         });
         let format = reader.read(FORMAT, "`policy` or `simple`", ResponseFormat::parse);
-        let faults = reader.into_faults();
-        match session_table {
-            Some(session_table) if faults.is_empty() => Ok(Self {
-                session_table,
-                generation: generation.unwrap_or_default(),
-                format: format.unwrap_or_default(),
-            }),
-            Some(_) | None => Err(faults),
-        }
+        Some(Self {
+            session_table: session_table?,
+            generation: generation.unwrap_or_default(),
+            format: format.unwrap_or_default(),
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sentinel_function::lambda::{Invocation, serve};
+use sentinel_function::lambda::{Invocation, serve, set_variables, warn};
 use sentinel_store::{AuditSink, DynamoSessions, JsonLines, Metered, SystemClock, aws};
 use serde_json::Value;
 
@@ -18,7 +18,14 @@ pub fn run() -> ExitCode {
     let variable = |name: &str| std::env::var(name).ok();
     let sink: Arc<dyn AuditSink> = Arc::new(Metered::new(JsonLines::new(io::stdout())));
     let instead = Arc::clone(&sink);
-    serve(move || authorizer(variable, sink), move || misconfigured(variable, instead), answer)
+    serve(
+        move || {
+            warn(&Config::warnings(variable, set_variables()));
+            authorizer(variable, sink)
+        },
+        move || misconfigured(variable, instead),
+        answer,
+    )
 }
 
 /// An authorizer over the table that the variables name. Where they are faulty,

@@ -10,4 +10,4 @@ pub mod lambda;
 pub use answer::ResponseFormat;
 pub use authorizer::{Authorizer, Context, Unauthorized};
 pub use config::Config;
-pub use sentinel_function::ConfigError;
+pub use sentinel_function::{ConfigError, ConfigWarning};

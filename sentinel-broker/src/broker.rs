@@ -158,8 +158,9 @@ impl Broker {
         let denial = match error {
             IdentityError::Vended => Denial::new(
                 Code::IamAuthRequired,
-                "these credentials were vended by Sentinel: sign with the ones that you asked for \
-                 them with",
+                "these credentials were vended by Sentinel: sign with the credentials that you \
+                 requested them with; a session that Sentinel did not vend needs a name of another \
+                 form",
             ),
             IdentityError::Unsupported | IdentityError::AccountMismatch => Denial::new(
                 Code::IamAuthRequired,

@@ -1,6 +1,8 @@
 //! Who the caller is: only from what API Gateway or the function URL has
 //! verified, and never shortened or cleaned into somebody else.
 
+use std::fmt;
+
 use sentinel_policy::Pattern;
 use sentinel_store::{AccountId, CallerKey};
 
@@ -105,9 +107,33 @@ impl SessionNameRole {
         Ok(Self { account, pattern: Pattern::new(pattern) })
     }
 
+    /// Whether the entry names an account. One that does not trusts every account that can create a
+    /// role of such a name.
+    #[must_use]
+    pub const fn has_account(&self) -> bool {
+        self.account.is_some()
+    }
+
     /// Whether that role is meant.
     pub(crate) fn lists(&self, account: &AccountId, role: &str) -> bool {
         self.account.as_ref().is_none_or(|listed| listed == account) && self.pattern.matches(role)
+    }
+
+    /// Whether that role is meant by the beginning of its name. A trusted party sets the session
+    /// names of such a role, so that Sentinel vends no credentials of it. An entry that begins with
+    /// a wildcard, as `111122223333:*`, can also cover roles that Sentinel vends.
+    pub(crate) fn names(&self, account: &AccountId, role: &str) -> bool {
+        self.lists(account, role) && !self.pattern.as_str().starts_with(['*', '?'])
+    }
+}
+
+/// `[account:]pattern`.
+impl fmt::Display for SessionNameRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(account) = &self.account {
+            write!(f, "{account}:")?;
+        }
+        f.write_str(self.pattern.as_str())
     }
 }
 
@@ -129,7 +155,12 @@ impl Caller {
         }
         let (user, key, role, named) = match (arn.user(), arn.session()) {
             (Some(name), _) => (name.to_owned(), name.to_ascii_lowercase(), None, true),
-            (None, Some((_, session))) if stamps.is_stamp(session) => {
+            // An IAM user is not a session, and a role whose names a trusted party sets is not one
+            // of which Sentinel vends sessions: their names may look like a stamp.
+            (None, Some((role, session)))
+                if stamps.is_stamp(session)
+                    && !session_name_roles.iter().any(|entry| entry.names(&account, role)) =>
+            {
                 return Err(IdentityError::Vended);
             }
             (None, Some((role, session))) => {
@@ -212,6 +243,29 @@ mod tests {
             let arn =
                 format!("arn:aws:sts::111122223333:assumed-role/{role}/sentinel-alice-abcdefgh");
             assert_eq!(identify(&arn, &["111122223333:*"]), Err(IdentityError::Vended));
+        }
+    }
+
+    #[test]
+    fn a_user_whose_name_looks_like_a_stamp_is_that_user() {
+        let name = "sentinel-team-operator";
+        for (arn, listed) in [
+            (format!("arn:aws:iam::{ACCOUNT}:user/{name}"), "111122223333:*"),
+            (
+                format!(
+                    "arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_A_0123456789abcdef/{name}"
+                ),
+                SessionNameRole::DEFAULT,
+            ),
+            (format!("arn:aws:sts::{ACCOUNT}:assumed-role/people/{name}"), "111122223333:people"),
+        ] {
+            let caller = identify(&arn, &[listed]).unwrap();
+            assert_eq!((caller.user.as_str(), caller.key.as_str()), (name, name), "{arn}");
+        }
+        // A role that is not listed, or only with all others, may be one that Sentinel vends.
+        let session = format!("arn:aws:sts::{ACCOUNT}:assumed-role/people/{name}");
+        for listed in ["999999999999:people", "111122223333:*", "111122223333:*people", "ci-*"] {
+            assert_eq!(identify(&session, &[listed]), Err(IdentityError::Vended), "{listed}");
         }
     }
 

@@ -27,10 +27,27 @@ pub struct AssumeRole {
     pub end: Option<DateTime<Utc>>,
 }
 
+/// The operations of STS that return credentials or tokens with a lifetime of their own.
+/// `GetSessionToken` returns none to a session.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html>
+const NEW_CREDENTIALS: [&str; 6] = [
+    "sts:AssumeRole",
+    "sts:AssumeRoleWithSAML",
+    "sts:AssumeRoleWithWebIdentity",
+    "sts:AssumeRoot",
+    "sts:GetFederationToken",
+    "sts:GetWebIdentityToken",
+];
+
 impl AssumeRole {
     /// The inline session policy that keeps the end: everything until then,
-    /// nothing from then on, and no role chaining, since a chained session would
-    /// outlive it. None where no end has to be kept.
+    /// nothing from then on, and no other credentials or tokens of STS, since
+    /// they would outlive it. None where no end has to be kept.
+    ///
+    /// A session policy binds only calls that are signed with the session's credentials.
+    /// `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity` are not signed, so that denying them has
+    /// no effect when they are sent as the SDKs send them.
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
     #[must_use]
     pub fn session_policy(&self) -> Option<String> {
         let end = self.end?.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -44,7 +61,7 @@ impl AssumeRole {
                     "Resource": "*",
                     "Condition": { "DateGreaterThanEquals": { "aws:CurrentTime": end } },
                 },
-                { "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*" },
+                { "Effect": "Deny", "Action": NEW_CREDENTIALS, "Resource": "*" },
             ],
         });
         Some(policy.to_string())

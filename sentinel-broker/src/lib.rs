@@ -2,6 +2,7 @@
 
 mod arn;
 mod broker;
+mod copies;
 mod denial;
 mod identity;
 mod issuer;
@@ -11,6 +12,7 @@ mod operate;
 mod policies;
 mod profiles;
 mod random;
+mod roles;
 mod settings;
 mod source_identity;
 mod vend;
@@ -25,6 +27,7 @@ pub use local::{LocalIdentity, LocalIssuer};
 pub use operate::{GateView, ListSessions, SessionList, SessionView, Target, parse_user};
 pub use profiles::{ProfileList, ProfileView};
 pub use random::{OsRandom, Random, RandomError};
+pub use roles::GovernedRoles;
 pub use settings::{OperatorArn, RoleArnTemplate, Settings};
 pub use source_identity::{SourceIdentity, SourceIdentityFormat};
 pub use vend::{Vend, Vended};

@@ -3,22 +3,24 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::HEXLOWER;
 use sentinel_policy::{Checked, Limits, Policy};
 use sentinel_store::{
-    Causes, Clock, Cursor, PolicyPath, PolicyStore, PolicyText, PolicyUsed, ProfileName, StoreError,
+    Causes, Clock, Cursor, ListedPolicy, PolicyPath, PolicyStore, PolicyText, PolicyUsed,
+    ProfileName, StoreError,
 };
 
-use crate::{Call, Denial, Settings};
+use crate::copies::{Copy, Freshness, Slot};
+use crate::{Call, Caller, Denial, GovernedRoles, RoleArnTemplate, Settings};
 
 /// A document that was compiled, and which it is.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadedPolicy {
     /// The compiled document.
     pub(crate) policy: Arc<Policy>,
+    /// The roles of the profiles that it governs, if it is the main document.
+    roles: Arc<GovernedRoles>,
     /// Which it is, for the record.
     pub(crate) used: PolicyUsed,
     /// Whether the store could not be asked whether it is still the newest, or
@@ -39,65 +41,41 @@ pub(crate) struct Governing {
 /// policies lies there.
 const MAX_NAMES: usize = 20_000;
 
+/// At most this many bytes of the texts that a list contained are kept until they are used. The
+/// other documents are read one by one.
+const MAX_LISTED_BYTES: usize = 8 * 1024 * 1024;
+
 /// Why there is no document.
 #[derive(Debug)]
-enum Missing {
+pub(crate) enum Missing {
     /// The store holds none.
     Absent,
-    /// It holds one that cannot be used.
-    Unusable,
+    /// It holds one that cannot be used; with its rules, if it could be read as a policy.
+    Unusable(Option<Arc<Policy>>),
     /// The store failed.
     Store(StoreError),
-}
-
-/// Something read from the store, as of the instant at which reading began.
-#[derive(Clone, Debug)]
-struct Copy<T> {
-    value: T,
-    as_of: DateTime<Utc>,
-}
-
-/// The copies of one document (or of the list of names), behind a lock that is
-/// held during a read: whoever comes meanwhile waits for it and shares it.
-#[derive(Debug)]
-struct Slot<T> {
-    state: tokio::sync::Mutex<SlotState<T>>,
-}
-
-#[derive(Debug)]
-struct SlotState<T> {
-    /// The last copy that the store gave.
-    copy: Option<Copy<T>>,
-    /// When the last read failed to reach the store, for those who waited for
-    /// that very read.
-    failed: Option<(DateTime<Utc>, bool)>,
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self { state: tokio::sync::Mutex::new(SlotState { copy: None, failed: None }) }
-    }
 }
 
 /// A document's copy: compiled, or found absent or unusable.
 #[derive(Clone, Debug)]
 enum Document {
-    Usable(Arc<Policy>, PolicyUsed),
-    Unusable { digest: [u8; 32] },
+    Usable { policy: Arc<Policy>, roles: Arc<GovernedRoles>, used: PolicyUsed },
+    Unusable { digest: [u8; 32], rules: Option<Arc<Policy>> },
     Absent,
 }
 
 #[derive(Debug)]
 pub(crate) struct PolicyCache {
     store: Arc<dyn PolicyStore>,
-    clock: Arc<dyn Clock>,
+    freshness: Freshness,
     parameter: PolicyPath,
     root: PolicyPath,
     main_required: bool,
-    ttl: Duration,
-    max_age: Duration,
+    template: RoleArnTemplate,
     documents: Mutex<HashMap<PolicyPath, Arc<Slot<Document>>>>,
     names: Slot<Arc<BTreeSet<String>>>,
+    /// The texts that the last list contained and that were not used yet.
+    listed: Mutex<HashMap<PolicyPath, Copy<PolicyText>>>,
 }
 
 impl PolicyCache {
@@ -108,14 +86,18 @@ impl PolicyCache {
     ) -> Self {
         Self {
             store,
-            clock,
+            freshness: Freshness {
+                clock,
+                ttl: settings.policy_cache_ttl,
+                max_age: settings.policy_max_age,
+            },
             parameter: settings.policy_parameter.clone(),
             root: settings.policy_root.clone(),
             main_required: settings.main_document_required,
-            ttl: settings.policy_cache_ttl,
-            max_age: settings.policy_max_age,
+            template: settings.role_arn_template.clone(),
             documents: Mutex::default(),
             names: Slot::default(),
+            listed: Mutex::default(),
         }
     }
 
@@ -123,64 +105,114 @@ impl PolicyCache {
     pub(crate) async fn main(&self, call: &Call) -> Result<Option<LoadedPolicy>, Denial> {
         match self.document(call, &self.parameter).await {
             Ok(document) => Ok(Some(document)),
-            Err(Missing::Absent) if !self.main_required => Ok(None),
-            Err(Missing::Absent) => {
-                tracing::error!(path = %self.parameter, "there is no main policy document");
-                Err(Denial::policy_error())
-            }
-            Err(Missing::Unusable) => Err(Denial::policy_error()),
-            Err(Missing::Store(error)) => Err(self.store_failed(call, &error)),
+            Err(missing) => self.without_main(call, &missing).map(|()| None),
         }
     }
 
-    /// The document that governs `profile`.
+    /// Whether Sentinel may do without a main document that is missing for that reason.
+    fn without_main(&self, call: &Call, missing: &Missing) -> Result<(), Denial> {
+        match missing {
+            Missing::Absent if !self.main_required => Ok(()),
+            Missing::Absent => {
+                tracing::error!(path = %self.parameter, "there is no main policy document");
+                Err(Denial::policy_error())
+            }
+            Missing::Unusable(_) => Err(Denial::policy_error()),
+            Missing::Store(error) => Err(self.store_failed(call, error)),
+        }
+    }
+
+    /// The document that governs `profile`, which `caller` requests.
+    ///
+    /// # Errors
+    /// `POLICY_DENY` if there is none. If the document cannot be used, `POLICY_ERROR`, and
+    /// `POLICY_DENY` for a caller whom its rules could never allow: the error would show that caller
+    /// that the document exists.
     pub(crate) async fn governing(
         &self,
         call: &Call,
+        caller: &Caller,
         profile: &ProfileName,
     ) -> Result<Governing, Denial> {
-        let main = self.main(call).await?;
-        let main_is_stale = main.as_ref().is_some_and(|main| main.stale);
-        if let Some(main) = main
-            && (self.parameter.name() == profile.as_str()
-                || main.policy.names_profile(profile.as_str()))
+        let main = self.document(call, &self.parameter).await;
+        let (rules, main) = match main {
+            Ok(main) => (Some(Arc::clone(&main.policy)), Some(main)),
+            // It decides nothing, and still governs what it governs.
+            Err(Missing::Unusable(Some(rules))) => (Some(rules), None),
+            Err(missing) => {
+                self.without_main(call, &missing)?;
+                (None, None)
+            }
+        };
+        let main_is_unusable = rules.is_some() && main.is_none();
+        let unusable = |rules: Option<&Policy>| unusable(call, caller, profile, rules);
+        if let Some(rules) = &rules
+            && (self.parameter.name() == profile.as_str() || rules.names_profile(profile.as_str()))
         {
-            return Ok(Governing { document: main, is_main: true });
+            let document = main.ok_or_else(|| unusable(Some(rules)))?;
+            return Ok(Governing { document, is_main: true });
         }
         // An unknown name costs no read of its own.
         let (names, names_are_stale) = self.names(call).await?;
         if !names.contains(profile.as_str()) {
             return Err(Denial::policy_deny());
         }
-        let document = self.profile_document(call, profile.as_str()).await?;
-        let document = document.ok_or_else(Denial::policy_deny)?;
+        let document = match self.own_document(call, main.as_ref(), profile).await {
+            Ok(document) if main_is_unusable => return Err(unusable(Some(&document.policy))),
+            Ok(document) => document,
+            Err(Missing::Absent) => return Err(Denial::policy_deny()),
+            Err(Missing::Unusable(rules)) => return Err(unusable(rules.as_deref())),
+            Err(Missing::Store(error)) => return Err(self.store_failed(call, &error)),
+        };
         // That this document governs was decided by the main one and the list.
+        let main_is_stale = main.as_ref().is_some_and(|main| main.stale);
         let stale = document.stale || main_is_stale || names_are_stale;
         Ok(Governing { document: LoadedPolicy { stale, ..document }, is_main: false })
     }
 
-    /// The document of one profile; none when it is gone.
-    pub(crate) async fn profile_document(
+    /// The own document of a profile that the main document does not govern. It cannot be used if
+    /// the profile's role belongs to a profile that the main document governs: the author of one
+    /// profile's document must not decide about the role of another.
+    pub(crate) async fn own_document(
         &self,
         call: &Call,
-        name: &str,
-    ) -> Result<Option<LoadedPolicy>, Denial> {
-        match self.document(call, &self.root.join(name)).await {
-            Ok(document) => Ok(Some(document)),
-            Err(Missing::Absent) => Ok(None),
-            Err(Missing::Unusable) => Err(Denial::policy_error()),
-            Err(Missing::Store(error)) => Err(self.store_failed(call, &error)),
+        main: Option<&LoadedPolicy>,
+        profile: &ProfileName,
+    ) -> Result<LoadedPolicy, Missing> {
+        let document = self.document(call, &self.root.join(profile.as_str())).await?;
+        match main.and_then(|main| main.roles.owner(&self.template, &call.home, profile)) {
+            None => Ok(document),
+            Some(owner) => {
+                tracing::error!(
+                    request_id = call.request_id,
+                    %profile,
+                    owner,
+                    "a profile with its own document has the role of another profile, which the \
+                     main document governs: rename the profile, or give the other one another role"
+                );
+                Err(Missing::Unusable(Some(document.policy)))
+            }
         }
     }
 
     /// The names of the documents under the root, and whether the list is stale.
     pub(crate) async fn names(&self, call: &Call) -> Result<(Arc<BTreeSet<String>>, bool), Denial> {
         let read = async |_: Option<&Arc<BTreeSet<String>>>| {
+            let as_of = self.freshness.clock.now();
             let mut names = BTreeSet::new();
+            let mut texts = HashMap::new();
+            let mut bytes = 0;
             let mut cursor: Option<Cursor> = None;
             loop {
-                let page = self.store.names(&self.root, cursor.as_ref()).await?;
-                names.extend(page.items);
+                let page = self.store.list(&self.root, cursor.as_ref()).await?;
+                for ListedPolicy { name, document } in page.items {
+                    let fits = |text: &PolicyText| bytes + text.text.len() <= MAX_LISTED_BYTES;
+                    if let Some(text) = document.filter(fits) {
+                        bytes += text.text.len();
+                        texts.insert(self.root.join(&name), Copy { value: text, as_of });
+                    }
+                    names.insert(name);
+                }
                 if names.len() > MAX_NAMES {
                     return Err(StoreError::Refused("too many names under the policy root".into()));
                 }
@@ -189,17 +221,19 @@ impl PolicyCache {
                         return Err(StoreError::Corrupt("a page is its own next page".into()));
                     }
                     Some(next) => cursor = Some(next),
-                    None => return Ok(Arc::new(names)),
+                    None => break,
                 }
             }
+            *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = texts;
+            Ok(Arc::new(names))
         };
-        match self.fresh(call, &self.names, read).await {
+        match self.freshness.copy(call, &self.names, |_| None, read).await {
             Ok(listed) => Ok(listed),
             Err(error) => Err(self.store_failed(call, &error)),
         }
     }
 
-    fn store_failed(&self, call: &Call, error: &StoreError) -> Denial {
+    pub(crate) fn store_failed(&self, call: &Call, error: &StoreError) -> Denial {
         tracing::warn!(request_id = call.request_id, cause = %Causes(error), "no policy");
         match error {
             StoreError::Throttled(_) => Denial::rate_limited(),
@@ -217,6 +251,15 @@ impl PolicyCache {
             let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(documents.entry(path.clone()).or_default())
         };
+        let listed = |last: Option<&Copy<Document>>| {
+            let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner).remove(path)?;
+            if last.is_some_and(|last| last.as_of >= listed.as_of) {
+                return None;
+            }
+            let last = last.map(|last| &last.value);
+            let value = self.compile(path, &listed.value, last);
+            Some(Copy { value, as_of: listed.as_of })
+        };
         let read = async |last: Option<&Document>| match self.store.policy(path).await {
             Ok(text) => Ok(self.compile(path, &text, last)),
             Err(StoreError::NotFound) => Ok(Document::Absent),
@@ -228,69 +271,13 @@ impl PolicyCache {
                 | StoreError::Corrupt(_)),
             ) => Err(error),
         };
-        match self.fresh(call, &slot, read).await {
-            Ok((Document::Usable(policy, used), stale)) => Ok(LoadedPolicy { policy, used, stale }),
-            Ok((Document::Unusable { .. }, _)) => Err(Missing::Unusable),
+        match self.freshness.copy(call, &slot, listed, read).await {
+            Ok((Document::Usable { policy, roles, used }, stale)) => {
+                Ok(LoadedPolicy { policy, roles, used, stale })
+            }
+            Ok((Document::Unusable { rules, .. }, _)) => Err(Missing::Unusable(rules)),
             Ok((Document::Absent, _)) => Err(Missing::Absent),
             Err(error) => Err(Missing::Store(error)),
-        }
-    }
-
-    /// A copy younger than the TTL, reading one if need be; or, when the store
-    /// is throttled or unreachable, one younger than the maximal age, and `true`
-    /// for stale.
-    async fn fresh<T: Clone>(
-        &self,
-        call: &Call,
-        slot: &Slot<T>,
-        read: impl AsyncFnOnce(Option<&T>) -> Result<T, StoreError>,
-    ) -> Result<(T, bool), StoreError> {
-        let asked = self.clock.now();
-        let late = || StoreError::Unavailable("no answer before the deadline".into());
-        let mut state = call.in_time(slot.state.lock()).await.map_err(|_| late())?;
-        let now = self.clock.now();
-        if let Some(copy) = &state.copy
-            // A read that began after this request came is fresh at any TTL.
-            && ((asked < copy.as_of && copy.as_of <= now) || within(self.ttl, copy.as_of, now))
-        {
-            return Ok((copy.value.clone(), false));
-        }
-        let shared = state.failed.filter(|(at, _)| *at >= asked && asked < now);
-        let error = match shared {
-            Some((_, true)) => StoreError::Throttled("while another request asked".into()),
-            Some((_, false)) => StoreError::Unavailable("while another request asked".into()),
-            None => {
-                let last = state.copy.as_ref().map(|copy| &copy.value);
-                match call.ask(read(last)).await {
-                    Ok(value) => {
-                        state.copy = Some(Copy { value: value.clone(), as_of: now });
-                        state.failed = None;
-                        return Ok((value, false));
-                    }
-                    Err(error) => error,
-                }
-            }
-        };
-        match error {
-            StoreError::Throttled(_) | StoreError::Unavailable(_) => {
-                let throttled = matches!(error, StoreError::Throttled(_));
-                let after = self.clock.now();
-                state.failed = Some((after, throttled));
-                match &state.copy {
-                    Some(copy) if within(self.max_age, copy.as_of, after) => {
-                        Ok((copy.value.clone(), true))
-                    }
-                    Some(_) | None => Err(error),
-                }
-            }
-            // The store says no: what it said before counts no longer.
-            StoreError::NotFound
-            | StoreError::Conflict
-            | StoreError::Refused(_)
-            | StoreError::Corrupt(_) => {
-                state.copy = None;
-                Err(error)
-            }
         }
     }
 
@@ -303,35 +290,54 @@ impl PolicyCache {
             sha256: HEXLOWER.encode(&digest),
         };
         match last {
-            Some(Document::Usable(policy, last)) if last.sha256 == used.sha256 => {
-                return Document::Usable(Arc::clone(policy), used);
+            Some(Document::Usable { policy, roles, used: last }) if last.sha256 == used.sha256 => {
+                let (policy, roles) = (Arc::clone(policy), Arc::clone(roles));
+                return Document::Usable { policy, roles, used };
             }
-            Some(Document::Unusable { digest: last }) if *last == digest => {
-                return Document::Unusable { digest };
+            Some(Document::Unusable { digest: last, rules }) if *last == digest => {
+                return Document::Unusable { digest, rules: rules.clone() };
             }
-            Some(Document::Usable(..) | Document::Unusable { .. } | Document::Absent) | None => {}
-        }
-        let checked = Checked::parse(&text.text, &Limits::default()).and_then(|checked| {
-            checked.usable_in_server()?;
-            if *path != self.parameter {
-                checked.usable_for_one_profile()?;
-            }
-            Ok(checked)
-        });
-        match checked {
-            Ok(checked) => Document::Usable(Arc::new(checked.compile()), used),
-            Err(diagnostics) => {
-                let findings = diagnostics.render(path.as_str(), &text.text, false);
-                tracing::error!(%path, version = text.version, "unusable policy\n{findings}");
-                Document::Unusable { digest }
+            Some(Document::Usable { .. } | Document::Unusable { .. } | Document::Absent) | None => {
             }
         }
+        let is_main = *path == self.parameter;
+        let refused = |diagnostics: sentinel_policy::Diagnostics, rules| {
+            let findings = diagnostics.render(path.as_str(), &text.text, false);
+            tracing::error!(%path, version = text.version, "unusable policy\n{findings}");
+            Document::Unusable { digest, rules }
+        };
+        let checked = match Checked::parse(&text.text, &Limits::default()) {
+            Ok(checked) => checked,
+            Err(diagnostics) => return refused(diagnostics, None),
+        };
+        let usable = checked
+            .usable_in_server()
+            .and_then(|()| if is_main { Ok(()) } else { checked.usable_for_one_profile() });
+        let policy = Arc::new(checked.compile());
+        if let Err(diagnostics) = usable {
+            return refused(diagnostics, Some(policy));
+        }
+        let roles = if is_main {
+            GovernedRoles::of(&policy, &self.parameter)
+        } else {
+            GovernedRoles::default()
+        };
+        Document::Usable { policy, roles: Arc::new(roles), used }
     }
 }
 
-/// Whether something as of then is younger than that. A clock that was set back
-/// makes nothing young.
-fn within(age: Duration, as_of: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    let elapsed = now - as_of;
-    elapsed >= TimeDelta::zero() && elapsed.to_std().is_ok_and(|elapsed| elapsed < age)
+/// The refusal of a request for a profile whose document cannot be used, with its rules if they
+/// could be read.
+fn unusable(call: &Call, caller: &Caller, profile: &ProfileName, rules: Option<&Policy>) -> Denial {
+    tracing::error!(
+        request_id = call.request_id,
+        %profile,
+        "refused a request: a policy that decides about the profile cannot be used"
+    );
+    match rules {
+        Some(rules) if !rules.may_obtain(&caller.in_policy(), profile.as_str()) => {
+            Denial::policy_deny()
+        }
+        Some(_) | None => Denial::policy_error(),
+    }
 }

@@ -7,6 +7,7 @@ use sentinel_store::ProfileName;
 use serde::Serialize;
 
 use crate::broker::AT_ONCE;
+use crate::policies::Missing;
 use crate::{Broker, Call, Caller, Code, Denial};
 
 /// The answer to `GET /profiles`.
@@ -57,24 +58,31 @@ impl Broker {
                 }
             }
         }
-        let others: Vec<&str> = names
+        let others: Vec<ProfileName> = names
             .iter()
-            .map(String::as_str)
-            .filter(|name| !governed_by_main.contains(name) && ProfileName::parse(name).is_ok())
+            .filter(|name| !governed_by_main.contains(name.as_str()))
+            .filter_map(|name| ProfileName::parse(name).ok())
             .collect();
         for some in others.chunks(AT_ONCE) {
-            let read = some.iter().map(|name| self.policies.profile_document(call, name));
-            for (&name, document) in some.iter().zip(join_all(read).await) {
+            let read =
+                some.iter().map(|name| self.policies.own_document(call, main.as_ref(), name));
+            for (name, document) in some.iter().zip(join_all(read).await) {
                 let document = match document {
                     Ok(document) => document,
-                    // Its own vend says that it cannot be used; the others are
-                    // no worse for it.
-                    Err(denial) if denial.code == Code::PolicyError => None,
-                    Err(denial) => return Err(denial),
+                    // Its own vend reports that it cannot be used; the others are listed.
+                    Err(Missing::Absent | Missing::Unusable(_)) => continue,
+                    Err(Missing::Store(error)) => {
+                        let denial = self.policies.store_failed(call, &error);
+                        if denial.code == Code::PolicyError {
+                            continue;
+                        }
+                        return Err(denial);
+                    }
                 };
-                if document.is_some_and(|document| document.policy.may_obtain(&who, name)) {
-                    let policy_path = self.settings.policy_root.join(name).as_str().to_owned();
-                    profiles.insert(ProfileView { name: name.to_owned(), policy_path });
+                if document.policy.may_obtain(&who, name.as_str()) {
+                    let path = self.settings.policy_root.join(name.as_str());
+                    let (name, policy_path) = (name.to_string(), path.as_str().to_owned());
+                    profiles.insert(ProfileView { name, policy_path });
                 }
             }
         }

@@ -125,13 +125,14 @@ impl RoleArnTemplate {
     pub const DEFAULT: &'static str =
         "arn:{partition}:iam::{account}:role/SentinelProtected-{profile}";
 
-    /// Reads a template. It must name the profile, or all profiles would share
-    /// one role, and give a role's ARN.
+    /// Reads a template. It must give a role's ARN, and the name of the role must contain the
+    /// profile's: if only the path did, all profiles would share one role.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let template = Self(text.into());
         let filled = template.fill_text("aws", "111122223333", "profile");
-        (text.contains("{profile}") && RoleArn::parse(&filled).is_some()).then_some(template)
+        let (_, name) = text.rsplit_once('/')?;
+        (name.contains("{profile}") && RoleArn::parse(&filled).is_some()).then_some(template)
     }
 
     /// The role of that profile; none when the whole is too long for an ARN.

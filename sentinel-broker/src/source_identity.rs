@@ -6,6 +6,8 @@ use data_encoding::BASE32_NOPAD;
 use sentinel_store::{CallerKey, SessionHandle};
 use sha2::{Digest, Sha256};
 
+use crate::parse_user;
+
 /// Above this many characters a caller is written by its beginning and a hash.
 const MAX_CALLER: usize = 46;
 
@@ -71,18 +73,18 @@ impl SourceIdentityFormat {
         format!("sentinel{separator}*")
     }
 
-    /// Whether a session name is one that we stamp on credentials. Whoever signs
-    /// with credentials that were vended would otherwise be somebody else than
-    /// the one they were vended to: with a gate, and quotas, of their own.
+    /// Whether a session name has the form of those that vended credentials have: this separator, a
+    /// caller as it is written here, and eight characters of a handle. A caller who signs with
+    /// vended credentials would otherwise be another caller than the one they were vended to: with
+    /// a gate, and quotas, of their own.
     pub(crate) fn is_stamp(self, session_name: &str) -> bool {
         let Self { separator } = self;
         let stamped = session_name.strip_prefix("sentinel").and_then(|rest| {
             let (caller, last) = rest.strip_prefix(separator)?.rsplit_once(separator)?;
             Some((caller, last))
         });
-        let base32 = |b: u8| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b);
         stamped.is_some_and(|(caller, last)| {
-            !caller.is_empty() && last.len() == 8 && last.bytes().all(base32)
+            is_encoded(caller) && last.len() == 8 && last.bytes().all(is_base32)
         })
     }
 
@@ -109,6 +111,36 @@ fn encode(caller: &str) -> String {
             encoded.chars().take(20).chain("==".chars()).chain(hash.chars().take(24)).collect();
     }
     encoded
+}
+
+fn is_base32(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte)
+}
+
+/// Whether [`encode`] writes some caller like that.
+fn is_encoded(text: &str) -> bool {
+    let hashed = text.split_at_checked(20);
+    match hashed.and_then(|(beginning, rest)| Some((beginning, rest.strip_prefix("==")?))) {
+        Some((beginning, hash)) => {
+            let fits = |b: u8| b.is_ascii_alphanumeric() || b"_.,@+-=".contains(&b);
+            beginning.bytes().all(fits) && hash.len() == 24 && hash.bytes().all(is_base32)
+        }
+        None => decode(text).is_some_and(|caller| {
+            parse_user(&caller).is_some_and(|key| key.as_str() == caller && encode(&caller) == text)
+        }),
+    }
+}
+
+/// The caller of which that is the form without a hash.
+fn decode(text: &str) -> Option<String> {
+    let mut parts = text.split('=');
+    let mut decoded = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (escape, rest) = part.split_at_checked(2)?;
+        decoded.push(u8::from_str_radix(escape, 16).ok()?);
+        decoded.extend(rest.bytes());
+    }
+    String::from_utf8(decoded).ok()
 }
 
 #[cfg(test)]
@@ -155,9 +187,28 @@ mod tests {
             let handle = SessionHandle::new(caller.hash(), [9; 10]);
             assert!(format.is_stamp(format.of_session(&caller, &handle).as_str()));
         }
-        for other in ["sentinel", "sentinel-bot", "sentinel-alice-ABCDEFGH", "x-alice-abcdefgh"] {
+        for other in [
+            "sentinel",
+            "sentinel-bot",
+            "sentinel--abcdefgh",
+            "sentinel-alice-ABCDEFGH",
+            "sentinel-alice-abcdefg1",
+            "sentinel-alice-abcdefghi",
+            "x-alice-abcdefgh",
+            // A caller key is in lower case, unless it is that of a role.
+            "sentinel-Alice-abcdefgh",
+            // An escape is of two digits in upper case, and only of what has to be escaped.
+            "sentinel-al=ice-abcdefgh",
+            "sentinel-a=3db-abcdefgh",
+            "sentinel-=61lice-abcdefgh",
+            "sentinel-12=2Fci-abcdefgh",
+            "sentinel-xxxxxxxxxxxxxxxxxxxx==abc-abcdefgh",
+        ] {
             assert!(!format.is_stamp(other), "{other}");
         }
+        let escaped = key("a=b");
+        let handle = SessionHandle::new(escaped.hash(), [3; 10]);
+        assert!(format.is_stamp(format.of_session(&escaped, &handle).as_str()));
     }
 
     #[test]

@@ -14,8 +14,8 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use sentinel_policy::{Facts, Mode, Request, RoleArn, Verdict};
 use sentinel_store::{
-    self as store, Causes, DecisionRecord, Gate, PolicyUsed, ProfileName, Record, Session,
-    SessionHandle, SessionId, SessionSecret, SessionStore, StoreError,
+    self as store, AccountId, Causes, DecisionRecord, Gate, PolicyUsed, ProfileName, Record,
+    Session, SessionHandle, SessionId, SessionSecret, SessionStore, StoreError,
 };
 use tokio::time::Instant;
 
@@ -125,12 +125,13 @@ impl Broker {
 
     async fn decide_and_issue(&self, progress: &mut Progress<'_>) -> Result<Vended, Denial> {
         let Progress { call, caller, vend, now, .. } = *progress;
-        let (governing, gate) = tokio::join!(self.policies.governing(call, &vend.profile), async {
-            match &self.sessions {
-                Some(table) => call.ask(table.store.gate(&caller.key)).await.map(Some),
-                None => Ok(None),
-            }
-        });
+        let (governing, gate) =
+            tokio::join!(self.policies.governing(call, caller, &vend.profile), async {
+                match &self.sessions {
+                    Some(table) => call.ask(table.store.gate(&caller.key)).await.map(Some),
+                    None => Ok(None),
+                }
+            });
         let governing = governing?;
         progress.policy = Some(governing.document.used.clone());
         progress.policy_stale = governing.document.stale;
@@ -181,14 +182,28 @@ impl Broker {
 
     fn role(&self, call: &Call, vend: &Vend, governing: &Governing) -> Result<RoleArn, Denial> {
         let named = governing.document.policy.profile(vend.profile.as_str());
-        named
+        let role = named
             .filter(|_| governing.is_main)
             .and_then(|profile| profile.role_arn.as_ref().map(|role| role.value.clone()))
-            .or_else(|| self.settings.role_arn_template.fill(&call.home, &vend.profile))
-            .ok_or_else(|| {
-                tracing::error!(profile = %vend.profile, "the role's ARN would be no ARN");
-                Denial::credential_error()
-            })
+            .or_else(|| self.settings.role_arn_template.fill(&call.home, &vend.profile));
+        let Some(role) = role else {
+            tracing::error!(profile = %vend.profile, "the role's ARN would be no ARN");
+            return Err(Denial::credential_error());
+        };
+        // Sessions of such a role are users, whatever their names look like.
+        let sets_users = AccountId::parse(role.account()).is_ok_and(|account| {
+            self.settings.session_name_roles.iter().any(|entry| entry.names(&account, role.name()))
+        });
+        if sets_users {
+            tracing::error!(
+                profile = %vend.profile,
+                role = role.as_str(),
+                "the role is in SENTINEL_SESSION_NAME_ROLES, so that its session names are users: \
+                 give the profile another role"
+            );
+            return Err(Denial::credential_error());
+        }
+        Ok(role)
     }
 
     async fn issue(

@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::ConfigWarning;
 use crate::diagnostics::{self, LevelFilter};
 
 /// What Lambda gives every function, and `lambda_runtime` cannot do without.
@@ -119,6 +120,19 @@ where
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&format!("the Runtime API is gone: {error}")),
+    }
+}
+
+/// The names of the variables that are set, and not to an empty text.
+pub fn set_variables() -> impl Iterator<Item = String> {
+    let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    set.filter_map(|(name, _)| name.into_string().ok())
+}
+
+/// Logs what an operator has to look at.
+pub fn warn(warnings: &[ConfigWarning]) {
+    for warning in warnings {
+        tracing::warn!(%warning, "doubtful configuration");
     }
 }
 

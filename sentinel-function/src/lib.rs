@@ -4,6 +4,8 @@
 pub mod diagnostics;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+mod unread;
 mod variables;
 
-pub use variables::{ConfigError, Reader};
+pub use unread::{Function, unread};
+pub use variables::{ConfigError, ConfigWarning, Reader};

@@ -1,5 +1,6 @@
 //! Variables of the environment: every fault is reported, not the first.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A variable that is missing or malformed. Its value is not quoted: it may be
@@ -13,16 +14,34 @@ pub struct ConfigError {
     pub problem: String,
 }
 
+/// A variable that the function can work with, or without, and that its operator has to look at.
+/// Its value is not quoted: it may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigWarning {
+    /// The variable.
+    pub variable: String,
+    /// What is doubtful about it, and what to do.
+    pub problem: String,
+}
+
+/// `VARIABLE: problem`.
+impl fmt::Display for ConfigWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.problem)
+    }
+}
+
 /// Reads variables and gathers what is wrong with them.
 pub struct Reader<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
     faults: Vec<ConfigError>,
+    names: BTreeSet<&'static str>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of what `variable` gives.
     pub fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { variable, faults: Vec::new() }
+        Self { variable, faults: Vec::new(), names: BTreeSet::new() }
     }
 
     /// The value of a variable, if it is set and not empty.
@@ -43,6 +62,7 @@ impl<'a> Reader<'a> {
         must_be: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
+        self.names.insert(name);
         let text = self.text(name)?;
         let value = parse(&text);
         if value.is_none() {
@@ -72,6 +92,12 @@ impl<'a> Reader<'a> {
             let arn = text.starts_with("arn:") && text.contains(":table/");
             (named || arn).then(|| text.to_owned())
         })
+    }
+
+    /// The variables that were read, whether they are set or not.
+    #[must_use]
+    pub const fn names(&self) -> &BTreeSet<&'static str> {
+        &self.names
     }
 
     /// Every fault that was found.

@@ -117,6 +117,18 @@ impl RoleArn {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The account of the role.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
+    }
+
+    /// The name of the role, without its path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.rsplit(['/', ':']).next().unwrap_or_default()
+    }
 }
 
 /// What a profile is.

@@ -20,7 +20,9 @@ use std::{
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 
-use crate::{Cursor, Page, PolicyPath, PolicyStore, PolicyText, ProfileName, StoreError};
+use crate::{
+    Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, ProfileName, StoreError,
+};
 
 const EXTENSION: &str = "yaml";
 
@@ -117,11 +119,12 @@ impl PolicyStore for FolderPolicies {
         waiting(move || store.read(file)).await
     }
 
-    async fn names(
+    /// Names alone: a text is taken only when it was seen twice.
+    async fn list(
         &self,
         root: &PolicyPath,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<String>, StoreError> {
+    ) -> Result<Page<ListedPolicy>, StoreError> {
         let after = cursor.map(|cursor| ProfileName::parse(&cursor.0)).transpose();
         let after = after.map_err(|_| StoreError::NotFound)?;
         if root.join("") != self.root.join("") {
@@ -131,8 +134,9 @@ impl PolicyStore for FolderPolicies {
         let mut names = waiting(move || names(&folder)).await?;
         names.sort_unstable();
         let mut rest = names.into_iter().filter(|name| Some(name) > after.as_ref());
-        let items: Vec<_> = rest.by_ref().take(self.page_size.get()).map(String::from).collect();
-        let next = rest.next().and(items.last()).cloned().map(Cursor);
+        let listed = |name| ListedPolicy { name: String::from(name), document: None };
+        let items: Vec<_> = rest.by_ref().take(self.page_size.get()).map(listed).collect();
+        let next = rest.next().and(items.last()).map(|last| Cursor(last.name.clone()));
         Ok(Page { items, next })
     }
 }

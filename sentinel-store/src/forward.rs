@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, Listing, Page, PolicyPath,
-    PolicyStore, PolicyText, Record, Session, SessionHandle, SessionStore, StoreError,
+    AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, ListedPolicy, Listing, Page,
+    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionStore, StoreError,
 };
 
 macro_rules! forward {
@@ -59,12 +59,12 @@ macro_rules! forward {
                 (**self).policy(path).await
             }
 
-            async fn names(
+            async fn list(
                 &self,
                 root: &PolicyPath,
                 cursor: Option<&Cursor>,
-            ) -> Result<Page<String>, StoreError> {
-                (**self).names(root, cursor).await
+            ) -> Result<Page<ListedPolicy>, StoreError> {
+                (**self).list(root, cursor).await
             }
         }
 

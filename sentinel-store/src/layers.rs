@@ -1,12 +1,12 @@
 //! Documents in two places: those that fit SSM there, and the others in the
 //! policy table.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::{join, try_join};
 
-use crate::{Cursor, Page, PolicyPath, PolicyStore, PolicyText, StoreError};
+use crate::{Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, StoreError};
 
 /// Documents of two stores. One that is in both is `Corrupt`: whoever wrote it
 /// twice meant one of them, and nobody can tell which. A store that fails makes
@@ -50,21 +50,25 @@ impl PolicyStore for PolicyLayers {
         }
     }
 
-    /// All names in one page. A name that is in both must be listed once, so that
-    /// every page would need all names of one store; and each of their pages is
-    /// asked for once this way.
-    async fn names(
+    /// All documents in one page. A name that is in both must be listed once, so
+    /// that every page would need all names of one store; and each of their pages
+    /// is requested once this way. A document that is in both is listed without a
+    /// text: its own read reports that.
+    async fn list(
         &self,
         root: &PolicyPath,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<String>, StoreError> {
+    ) -> Result<Page<ListedPolicy>, StoreError> {
         if cursor.is_some() {
             return Err(StoreError::NotFound);
         }
-        let (mut names, others) =
+        let (mut documents, others) =
             try_join(all(&*self.first, root), all(&*self.second, root)).await?;
-        names.extend(others);
-        Ok(Page { items: names.into_iter().collect(), next: None })
+        for (name, other) in others {
+            documents.entry(name).and_modify(|document| *document = None).or_insert(other);
+        }
+        let listed = |(name, document)| ListedPolicy { name, document };
+        Ok(Page { items: documents.into_iter().map(listed).collect(), next: None })
     }
 }
 
@@ -72,13 +76,16 @@ impl PolicyStore for PolicyLayers {
 /// that leads in circles must not be followed.
 const MAX_NAMES: usize = 20_000;
 
-async fn all(store: &dyn PolicyStore, root: &PolicyPath) -> Result<BTreeSet<String>, StoreError> {
-    let (mut names, mut cursor, mut pages) = (BTreeSet::new(), None, 0);
+/// The documents of one store, by name.
+type Documents = BTreeMap<String, Option<PolicyText>>;
+
+async fn all(store: &dyn PolicyStore, root: &PolicyPath) -> Result<Documents, StoreError> {
+    let (mut documents, mut cursor, mut pages) = (Documents::new(), None, 0);
     loop {
-        let page = store.names(root, cursor.as_ref()).await?;
-        names.extend(page.items);
+        let page = store.list(root, cursor.as_ref()).await?;
+        documents.extend(page.items.into_iter().map(|listed| (listed.name, listed.document)));
         pages += 1;
-        if names.len() > MAX_NAMES || pages > MAX_NAMES {
+        if documents.len() > MAX_NAMES || pages > MAX_NAMES {
             return Err(StoreError::Refused("too many names under the policy root".into()));
         }
         match page.next {
@@ -87,7 +94,7 @@ async fn all(store: &dyn PolicyStore, root: &PolicyPath) -> Result<BTreeSet<Stri
                 return Err(StoreError::Unavailable("the list of names does not go on".into()));
             }
             Some(next) => cursor = Some(next),
-            None => return Ok(names),
+            None => return Ok(documents),
         }
     }
 }

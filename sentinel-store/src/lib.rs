@@ -54,7 +54,9 @@ pub use layers::PolicyLayers;
 #[cfg(feature = "memory")]
 pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
-pub use policies::{PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter};
+pub use policies::{
+    ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
+};
 #[cfg(feature = "redb")]
 pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;

@@ -83,27 +83,38 @@ impl fmt::Debug for PolicyText {
     }
 }
 
+/// One document of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedPolicy {
+    /// The last part of its path.
+    pub name: String,
+    /// The document as it was stored when it was listed, if the list contained it. `None` if it
+    /// has to be read by itself.
+    pub document: Option<PolicyText>,
+}
+
 /// Reads policy documents.
 ///
 /// # Contract
 /// - A document that was written is seen by the next read.
 /// - From [`policy`](Self::policy), [`StoreError::NotFound`] says that there is no such document, and nothing
 ///   else does: a store that cannot tell says `Unavailable`.
-/// - [`names`](Self::names) lists the last parts of the paths right under
-///   `root`, each once, in any order.
+/// - [`list`](Self::list) lists the documents right under `root`, each once, in any order. A text
+///   that it contains is the one that [`policy`](Self::policy) would have returned at that time. A
+///   store that would need another read for a text lists the document without it.
 #[async_trait]
 pub trait PolicyStore: fmt::Debug + Send + Sync {
     /// The document at `path`.
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError>;
 
-    /// The names of the documents right under `root`, a page at a time: from
-    /// the start, or from where a page of the same list said that the next one
-    /// begins. [`StoreError::NotFound`] when the cursor cannot be one of it.
-    async fn names(
+    /// The documents right under `root`, a page at a time: from the start, or
+    /// from where a page of the same list said that the next one begins.
+    /// [`StoreError::NotFound`] when the cursor cannot be one of it.
+    async fn list(
         &self,
         root: &PolicyPath,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<String>, StoreError>;
+    ) -> Result<Page<ListedPolicy>, StoreError>;
 }
 
 /// One version of a document, as its history tells of it.

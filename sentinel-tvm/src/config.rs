@@ -3,7 +3,7 @@
 use sentinel_broker::{
     OperatorArn, RoleArnTemplate, SessionNameRole, Settings, SourceIdentityFormat,
 };
-use sentinel_function::{ConfigError, Reader};
+use sentinel_function::{ConfigError, ConfigWarning, Function, Reader, unread};
 use sentinel_policy::parse_duration;
 use sentinel_store::{AccountId, Generation, PolicyPath, Secret};
 
@@ -27,6 +27,38 @@ impl Config {
     /// Every variable that is missing or malformed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigError>> {
         let mut reader = Reader::new(&variable);
+        let config = Self::parse(&mut reader);
+        let faults = reader.into_faults();
+        if faults.is_empty() { Ok(config) } else { Err(faults) }
+    }
+
+    /// What an operator has to look at: listed roles of every account, and the variables among
+    /// `set`, the names of all that are set, that have no effect.
+    pub fn warnings(
+        variable: impl Fn(&str) -> Option<String>,
+        set: impl IntoIterator<Item = String>,
+    ) -> Vec<ConfigWarning> {
+        let mut reader = Reader::new(&variable);
+        let roles = Self::parse(&mut reader).settings.session_name_roles;
+        let is_default = reader.text(SESSION_NAME_ROLES).is_none();
+        let of_every_account = roles.iter().filter(|role| !role.has_account()).map(|role| {
+            let default = if is_default { " (the default)" } else { "" };
+            ConfigWarning {
+                variable: SESSION_NAME_ROLES.to_owned(),
+                problem: format!(
+                    "`{role}`{default} names no account: a principal that can create a role of such \
+                     a name in any trusted account can be any user; list the exact roles, as \
+                     `account:RoleName`"
+                ),
+            }
+        });
+        let mut warnings: Vec<_> = of_every_account.collect();
+        warnings.extend(unread(Function::Tvm, reader.names(), set));
+        warnings
+    }
+
+    /// The configuration, with defaults in the place of what is faulty.
+    fn parse(reader: &mut Reader<'_>) -> Self {
         let duration = "a duration as in `30s`, `5m` or `1h30m`";
         let path = |text: &str| {
             let good = text.starts_with('/') && !text.ends_with('/') && !text.contains("//");
@@ -53,7 +85,7 @@ impl Config {
             |text| AccountId::parse(text).ok(),
         );
         let roles = reader.list(
-            "SENTINEL_SESSION_NAME_ROLES",
+            SESSION_NAME_ROLES,
             "`[account:]pattern`, separated by commas; `*` alone would let whoever can assume any \
              role choose who they are",
             |text| SessionNameRole::parse(text).ok(),
@@ -69,7 +101,8 @@ impl Config {
         settings.operators = operators.unwrap_or_default();
         let template = reader.read(
             "SENTINEL_ROLE_ARN_TEMPLATE",
-            "a role's ARN with `{profile}` in it, and `{partition}` and `{account}` as wanted",
+            "a role's ARN with `{profile}` in the role's name, and `{partition}` and `{account}` as \
+             wanted",
             RoleArnTemplate::parse,
         );
         settings.role_arn_template = template.unwrap_or_default();
@@ -101,11 +134,8 @@ impl Config {
                 (text.len() >= 32 && text.bytes().all(good)).then(|| Secret::new(text))
             },
         );
-        let faults = reader.into_faults();
-        if faults.is_empty() {
-            Ok(Self { settings, session_table, policy_table, origin_secret })
-        } else {
-            Err(faults)
-        }
+        Self { settings, session_table, policy_table, origin_secret }
     }
 }
+
+const SESSION_NAME_ROLES: &str = "SENTINEL_SESSION_NAME_ROLES";

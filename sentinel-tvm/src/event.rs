@@ -270,22 +270,39 @@ fn body(body: Option<String>, base64: bool) -> Body {
     BASE64.decode(&body).map_or(Body::Undecodable, Body::Bytes)
 }
 
-/// The path without stage and mapping prefix. Where the route says which part
+/// The path without stage and mapping prefix, decoded. Where the route says which part
 /// of the path is ours, that is it; the catch-all route says nothing, and only
 /// the stage is known.
+///
+/// Events contain the path in two forms. `path` and `pathParameters` of a REST API, and `rawPath` of
+/// a function URL, are as they were sent; `rawPath` and `pathParameters` of an HTTP API are decoded.
+/// Events that were captured on AWS in July 2026:
+///
+/// | sent       | REST API, function URL | HTTP API |
+/// | ---------- | ---------------------- | -------- |
+/// | `/a%20b`   | `/a%20b`               | `/a b`   |
+/// | `/a%2Fb`   | `/a%2Fb`               | `/a/b`   |
+/// | `/a%252Fb` | `/a%252Fb`             | `/a/b`   |
+/// | `/a%3Fb`   | `/a%3Fb`               | `/a`     |
+///
+/// - <https://github.com/hotsock/voker/blob/a1c00bf491e026f81917cc2edfdaca03eabc7518/vokerhttp/testdata/ingress-paths.json>
+/// - <https://github.com/fastify/aws-lambda-fastify/issues/169>
+///
+/// What an HTTP API has decoded cannot be told from what was sent like that. The encoded form is
+/// therefore the same request everywhere. Nothing here relies on IAM having judged the same path.
 fn path(
     template: Option<&str>,
     parameters: Option<&Map<String>>,
     raw: &str,
     stage: Option<&str>,
 ) -> String {
-    let proxy = parameters.and_then(|parameters| parameters.get("proxy"));
+    let raw = &*decoded(raw);
+    let proxy = parameters.and_then(|parameters| parameters.get("proxy")).map(|it| decoded(it));
     let path = match (template, proxy) {
-        // Only where it stands in the path as it was asked for: IAM judged that
-        // one, and what is decoded here may be another (`%2F`).
+        // Only where it is the end of the whole path.
         (Some(template), Some(proxy))
             if template.ends_with("/{proxy+}")
-                && raw.strip_suffix(proxy).is_some_and(|before| before.ends_with('/')) =>
+                && raw.strip_suffix(&*proxy).is_some_and(|before| before.ends_with('/')) =>
         {
             Cow::Owned(format!("/{proxy}"))
         }
@@ -302,4 +319,9 @@ fn path(
         }
     };
     if path.is_empty() { "/".to_owned() } else { path.into_owned() }
+}
+
+/// A text without percent-encoding, decoded once. What would not be text stays as it is.
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_encoding::percent_decode_str(text).decode_utf8().unwrap_or(Cow::Borrowed(text))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use aws_types::SdkConfig;
 use sentinel_broker::{Broker, Denial, Home, OsRandom, Parts, SessionTable};
-use sentinel_function::lambda::{Invocation, serve};
+use sentinel_function::lambda::{Invocation, serve, set_variables, warn};
 use sentinel_store::aws::Timing;
 use sentinel_store::{
     AuditSink, DynamoPolicies, DynamoSessions, JsonLines, Metered, PolicyLayers, PolicyStore,
@@ -24,8 +24,12 @@ use crate::{Config, Context, Response, StsIssuer, Tvm};
 pub fn run() -> ExitCode {
     let sink: Arc<dyn AuditSink> = Arc::new(Metered::new(JsonLines::new(io::stdout())));
     let instead = Arc::clone(&sink);
+    let variable = |name: &str| std::env::var(name).ok();
     serve(
-        move || tvm(|name| std::env::var(name).ok(), sink),
+        move || {
+            warn(&Config::warnings(variable, set_variables()));
+            tvm(variable, sink)
+        },
         move || Tvm::misconfigured().with_metrics(instead),
         answer,
     )

@@ -13,7 +13,7 @@ mod tvm;
 
 pub use config::Config;
 pub use response::Response;
-pub use sentinel_function::ConfigError;
+pub use sentinel_function::{ConfigError, ConfigWarning};
 #[cfg(feature = "sts")]
 pub use sts::StsIssuer;
 pub use tvm::{Context, Tvm};

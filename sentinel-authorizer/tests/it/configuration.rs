@@ -69,3 +69,46 @@ async fn a_misconfigured_authorizer_refuses_and_records_it() {
     };
     assert_eq!(event.code.as_deref(), Some("store_failed"));
 }
+
+fn warnings(names: &[&str]) -> Vec<String> {
+    let set = names.iter().map(|name| (*name).to_owned());
+    let warnings = Config::warnings(|_| Some("secret".to_owned()), set);
+    warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_variable_that_has_no_effect_is_a_warning_without_its_value() {
+    let found = warnings(&[
+        "SENTINEL_SESSION_TABLE",
+        "SENTINEL_POLICY_PARAMETER",
+        "SENTINEL_GENERATIONS",
+        "SENTINEL_LOG_SIGNING_KEY",
+        "PATH",
+    ]);
+    assert_eq!(
+        found,
+        [
+            "SENTINEL_GENERATIONS: has no effect: unknown to the authorizer; did you mean \
+             `SENTINEL_GENERATION`?",
+            "SENTINEL_LOG_SIGNING_KEY: has no effect: a variable of the Go project of the same \
+             name; records are not signed: protect the log with IAM",
+            "SENTINEL_POLICY_PARAMETER: has no effect: the TVM reads it, the authorizer does not",
+        ]
+    );
+}
+
+/// The TVM has to recognize the variables of the authorizer.
+#[test]
+fn every_variable_that_the_authorizer_reads_is_one_that_the_tvm_recognizes() {
+    let names = sentinel_function::Function::Authorizer.variables();
+    // Read as soon as session ids have a key.
+    assert!(warnings(names).iter().all(|it| it.starts_with("SENTINEL_SESSION_KEY: ")));
+    let read = std::cell::RefCell::new(Vec::new());
+    drop(Config::read(|name| {
+        read.borrow_mut().push(name.to_owned());
+        None
+    }));
+    for name in read.into_inner() {
+        assert!(names.contains(&&*name), "{name}");
+    }
+}

@@ -50,7 +50,7 @@ async fn a_document_that_cannot_be_used_vends_nothing_of_what_it_governs() {
         "version: \"1\"\nprofiles: { own: { role_arn: \"arn:aws:iam::111122223333:role/x\" } }\nrules: [{ name: a, effect: allow }]\n",
         "version: \"1\"\nrules: [{ name: a, effect: allow }]\noperators: [{ name: o, users: [alice], may: [revoke] }]\n",
         // Without device facts a deny on a device would let everybody pass.
-        "version: \"1\"\nrules: [{ name: a, effect: deny, conditions: { device: { require_mdm: true } } }]\n",
+        "version: \"1\"\nrules: [{ name: a, effect: deny, conditions: { device: { require_mdm: true } } }, { name: b, effect: allow }]\n",
     ] {
         let world = World::new(ALICE);
         world.put("own", unusable);
@@ -154,7 +154,8 @@ async fn many_at_once_share_one_flight_for_each_document() {
     assert!(join_all(vends).await.iter().all(Result::is_ok));
     let calls = faults.calls();
     let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
-    assert_eq!((count(Operation::Policy), count(Operation::Names)), (2, 1));
+    // The list contains the other document.
+    assert_eq!((count(Operation::Policy), count(Operation::List)), (1, 1));
 }
 
 #[tokio::test]
@@ -166,7 +167,7 @@ async fn an_unknown_name_costs_no_read_of_its_own() {
     }
     let calls = faults.calls();
     let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
-    assert_eq!((count(Operation::Policy), count(Operation::Names)), (1, 1));
+    assert_eq!((count(Operation::Policy), count(Operation::List)), (1, 1));
 }
 
 #[tokio::test]
@@ -176,7 +177,71 @@ async fn a_decision_is_stale_when_what_made_its_document_govern_was() {
     world.put("own", OPEN);
     world.vend("alice", "own").await.unwrap();
     world.clock.advance(31);
-    faults.fail(Which::Operation(Operation::Names), Moment::Before, Failure::Throttled);
+    faults.fail(Which::Operation(Operation::List), Moment::Before, Failure::Throttled);
     world.vend("alice", "own").await.unwrap();
     assert!(world.decisions().pop().unwrap().policy_stale);
+}
+
+/// Documents that cannot be used, and that give alice `own` and mallory nothing.
+const UNUSABLE: [&str; 3] = [
+    "version: \"1\"\nprofiles: { own: { role_arn: \"arn:aws:iam::111122223333:role/x\" } }\nrules: \
+     [{ name: a, effect: allow, conditions: { users: [alice] } }]\n",
+    "version: \"1\"\nrules: [{ name: a, effect: allow, conditions: { users: [alice] } }]\n\
+     operators: [{ name: o, users: [mallory], may: [revoke] }]\n",
+    "version: \"1\"\nrules: [{ name: a, effect: require_approval, conditions: { users: [alice], \
+     device: { require_mdm: true } } }]\n",
+];
+
+#[tokio::test]
+async fn a_document_that_cannot_be_used_does_not_show_that_it_exists() {
+    for unusable in UNUSABLE {
+        let world = World::new(ALICE);
+        world.put("own", unusable);
+        let nowhere = world.vend("mallory", "nowhere").await.unwrap_err();
+        assert_eq!(nowhere.code, Code::PolicyDeny);
+        assert_eq!(world.vend("mallory", "own").await.unwrap_err(), nowhere, "{unusable}");
+        assert_eq!(world.decisions().pop().unwrap().code, "POLICY_DENY");
+        // A caller whom a rule could allow has to know that the document needs repair.
+        assert_eq!(code(&world, "alice", "own").await, Some(Code::PolicyError), "{unusable}");
+    }
+}
+
+#[tokio::test]
+async fn the_role_of_another_profile_does_not_show_that_a_document_exists() {
+    let world = World::new(
+        "version: \"1\"\nprofiles: { a: { role_arn: \
+         \"arn:aws:iam::111122223333:role/SentinelProtected-own\" } }\nrules: [{ name: no, effect: deny }]\n",
+    );
+    world.put("own", &OPEN.replace("allow", "allow, conditions: { users: [alice] }"));
+    let nowhere = world.vend("mallory", "nowhere").await.unwrap_err();
+    assert_eq!(world.vend("mallory", "own").await.unwrap_err(), nowhere);
+    assert_eq!(code(&world, "alice", "own").await, Some(Code::PolicyError));
+}
+
+#[tokio::test]
+async fn a_main_document_that_cannot_be_used_shows_no_caller_what_others_can_get() {
+    // Conditions on devices, which the server knows nothing about.
+    let main = "version: \"1\"\nrules:\n  - { name: a, effect: require_approval, conditions: { \
+                profiles: [production], users: [alice], device: { require_mdm: true } } }\n";
+    let world = World::new(main);
+    world.put("own", &OPEN.replace("allow", "allow, conditions: { users: [alice] }"));
+    for (user, profile, expected) in [
+        ("alice", "production", Code::PolicyError),
+        ("alice", "own", Code::PolicyError),
+        ("alice", "nowhere", Code::PolicyDeny),
+        ("mallory", "production", Code::PolicyDeny),
+        ("mallory", "own", Code::PolicyDeny),
+        ("mallory", "nowhere", Code::PolicyDeny),
+    ] {
+        assert_eq!(code(&world, user, profile).await, Some(expected), "{user} {profile}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_is_no_policy_is_an_error_for_every_caller() {
+    let world = World::new(ALICE);
+    world.put("own", "rules: [");
+    for user in ["alice", "mallory"] {
+        assert_eq!(code(&world, user, "own").await, Some(Code::PolicyError), "{user}");
+    }
 }

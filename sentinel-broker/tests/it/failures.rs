@@ -46,16 +46,14 @@ fn code(result: &Result<Vended, Denial>) -> Option<Code> {
 
 #[tokio::test]
 async fn a_vend_calls_what_the_design_says_and_no_more() {
-    use Operation::{CreateSession, Gate, Names, Policy, Write};
+    use Operation::{CreateSession, Gate, List, Policy, Write};
     let mut cold = calls("production").await;
     cold.sort_by_key(|operation| format!("{operation:?}"));
     assert_eq!(cold, [CreateSession, Gate, Gate, ASSUME_ROLE, Policy, Write]);
     let mut own_document = calls("staging").await;
     own_document.sort_by_key(|operation| format!("{operation:?}"));
-    assert_eq!(
-        own_document,
-        [CreateSession, Gate, Gate, Names, ASSUME_ROLE, Policy, Policy, Write]
-    );
+    // The list of documents contains the profile's own.
+    assert_eq!(own_document, [CreateSession, Gate, Gate, List, ASSUME_ROLE, Policy, Write]);
     // With a warm cache: two gate reads, one write, one AssumeRole, one record.
     let faults = Faults::new();
     let world = world(&faults);
@@ -100,7 +98,7 @@ async fn invariant_1_whatever_fails_in_a_vend_no_credentials_leave() {
 #[tokio::test]
 async fn each_failure_has_its_code() {
     use Failure::{Conflict, Corrupt, NotFound, Refused, Throttled, Unavailable};
-    use Operation::{CreateSession, Gate, Names, Policy, Write};
+    use Operation::{CreateSession, Gate, List, Policy, Write};
     let (limited, unavailable) = (Code::RateLimited, Code::StoreUnavailable);
     let (policy, credentials) = (Code::PolicyError, Code::CredentialError);
     for (operation, failure, expected) in [
@@ -110,9 +108,9 @@ async fn each_failure_has_its_code() {
         (Policy, Corrupt, policy),
         // The main document must be there.
         (Policy, NotFound, policy),
-        (Names, Throttled, limited),
-        (Names, Unavailable, unavailable),
-        (Names, Refused, policy),
+        (List, Throttled, limited),
+        (List, Unavailable, unavailable),
+        (List, Refused, policy),
         (Gate, Throttled, limited),
         (Gate, Unavailable, unavailable),
         (Gate, Refused, unavailable),
@@ -177,7 +175,7 @@ async fn invariant_1_a_revoked_caller_is_refused_whatever_fails_besides() {
     let target = sentinel_broker::Target::Caller(sentinel_broker::parse_user("alice").unwrap());
     let call = crate::world::call();
     world.broker.revoke(&call, &carol, &target, "r", None).await.unwrap();
-    for operation in [Operation::Policy, Operation::Names, Operation::CreateSession, ASSUME_ROLE] {
+    for operation in [Operation::Policy, Operation::List, Operation::CreateSession, ASSUME_ROLE] {
         for failure in Failure::ALL {
             faults.fail(Which::Operation(operation), Moment::Before, failure);
             let result = world.vend("alice", "production").await;

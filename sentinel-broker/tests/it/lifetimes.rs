@@ -38,6 +38,34 @@ async fn credentials_end_when_the_window_closes() {
 }
 
 #[tokio::test]
+async fn credentials_with_an_end_get_no_others_that_outlive_it() {
+    let world = at("2026-03-02T15:30:00Z");
+    world.vend("alice", "production").await.unwrap();
+    let text = world.issuer.asked()[0].session_policy().unwrap();
+    // The limit of AssumeRole.
+    assert!(text.len() <= 2048, "{} characters", text.len());
+    let policy: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let denied: Vec<_> = policy["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|statement| statement["Effect"] == "Deny" && statement["Condition"].is_null())
+        .flat_map(|statement| statement["Action"].as_array().unwrap())
+        .collect();
+    assert_eq!(
+        denied,
+        [
+            "sts:AssumeRole",
+            "sts:AssumeRoleWithSAML",
+            "sts:AssumeRoleWithWebIdentity",
+            "sts:AssumeRoot",
+            "sts:GetFederationToken",
+            "sts:GetWebIdentityToken",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_window_that_closes_within_fifteen_minutes_is_kept_all_the_same() {
     let world = at("2026-03-02T15:58:00Z");
     let vended = world.vend("alice", "production").await.unwrap();

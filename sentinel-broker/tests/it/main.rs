@@ -13,6 +13,8 @@ mod profiles;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod vends;
 #[cfg(test)]
 mod withheld;

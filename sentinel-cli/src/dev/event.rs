@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -117,7 +118,7 @@ impl Request {
         let mut event = Map::new();
         event.insert("version".to_owned(), "2.0".into());
         event.insert("routeKey".to_owned(), "$default".into());
-        event.insert("rawPath".to_owned(), self.path.as_str().into());
+        event.insert("rawPath".to_owned(), self.decoded_path().into());
         event.insert("rawQueryString".to_owned(), self.query.as_str().into());
         let (cookies, headers) = self.header_maps();
         if !cookies.is_empty() {
@@ -150,6 +151,12 @@ impl Request {
         (cookies, headers)
     }
 
+    /// The path as an HTTP API sends it: decoded.
+    /// <https://github.com/fastify/aws-lambda-fastify/issues/169>
+    fn decoded_path(&self) -> Cow<'_, str> {
+        percent_encoding::percent_decode_str(&self.path).decode_utf8_lossy()
+    }
+
     fn context(&self) -> Map<String, Value> {
         let header = |name| {
             self.headers
@@ -166,7 +173,7 @@ impl Request {
             "domainPrefix": prefix,
             "http": {
                 "method": self.method,
-                "path": self.path,
+                "path": self.decoded_path(),
                 "protocol": "HTTP/1.1",
                 "sourceIp": self.source_ip.to_string(),
                 "userAgent": header(USER_AGENT),

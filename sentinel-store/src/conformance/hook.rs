@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::Faults;
 use crate::{
-    AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, Listing, Page, PolicyPath,
-    PolicyStore, PolicyText, Record, Session, SessionHandle, SessionStore, StoreError,
+    AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, ListedPolicy, Listing, Page,
+    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionStore, StoreError,
 };
 
 /// What a wrapped store or sink is asked to do.
@@ -22,7 +22,7 @@ pub enum Operation {
     Session,
     Sessions,
     Policy,
-    Names,
+    List,
     Write,
     /// Something that is not a store's or a sink's: an issuer's call, say.
     Other(&'static str),
@@ -163,12 +163,12 @@ impl<S: PolicyStore> PolicyStore for HookedPolicies<S> {
         around(&*self.hook, Operation::Policy, self.inner.policy(path)).await
     }
 
-    async fn names(
+    async fn list(
         &self,
         root: &PolicyPath,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<String>, StoreError> {
-        around(&*self.hook, Operation::Names, self.inner.names(root, cursor)).await
+    ) -> Result<Page<ListedPolicy>, StoreError> {
+        around(&*self.hook, Operation::List, self.inner.list(root, cursor)).await
     }
 }
 

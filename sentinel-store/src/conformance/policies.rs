@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::report::{Checked, Report, Stop, ensure, ensure_eq, ensure_error, run};
-use crate::{Cursor, PolicyPath, PolicyStore, StoreError};
+use crate::{Cursor, ListedPolicy, PolicyPath, PolicyStore, StoreError};
 
 /// A kind of policy store, for the suite to try.
 #[async_trait]
@@ -52,6 +52,7 @@ pub async fn policies(subject: &dyn PoliciesUnderTest) -> Report {
             an_empty_root_has_no_names,
             each_document_is_named_once,
             a_removed_document_is_not_named,
+            a_listed_text_is_the_documents,
             another_root_has_no_names,
             a_path_that_is_none_is_not_found,
             a_cursor_that_is_none_is_not_found,
@@ -63,11 +64,11 @@ pub async fn policies(subject: &dyn PoliciesUnderTest) -> Report {
 /// More pages than any list of the suite has.
 const MAX_PAGES: usize = 10_000;
 
-async fn names(store: &dyn PolicyStore, root: &PolicyPath) -> Result<Vec<String>, Stop> {
+pub(super) async fn names(store: &dyn PolicyStore, root: &PolicyPath) -> Result<Vec<String>, Stop> {
     let (mut found, mut cursor): (_, Option<Cursor>) = (Vec::new(), None);
     for _ in 0..MAX_PAGES {
-        let page = store.names(root, cursor.as_ref()).await?;
-        found.extend(page.items);
+        let page = store.list(root, cursor.as_ref()).await?;
+        found.extend(page.items.into_iter().map(|listed| listed.name));
         cursor = page.next;
         if cursor.is_none() {
             found.sort_unstable();
@@ -188,6 +189,29 @@ mod cases {
         Ok(())
     }
 
+    pub(super) async fn a_listed_text_is_the_documents(subject: &dyn PoliciesUnderTest) -> Checked {
+        let FreshPolicies { store, root, editor } = subject.fresh().await;
+        for round in 0..2 {
+            for name in ["production", "staging"] {
+                put(&*editor, name, format!("{name}: {round}").as_bytes()).await?;
+            }
+            let mut cursor: Option<Cursor> = None;
+            loop {
+                let page = store.list(&root, cursor.as_ref()).await?;
+                for ListedPolicy { name, document } in page.items {
+                    if let Some(document) = document {
+                        ensure_eq!(document, store.policy(&root.join(&name)).await?);
+                    }
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn another_root_has_no_names(subject: &dyn PoliciesUnderTest) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
         put(&*editor, "production", b"text").await?;
@@ -240,7 +264,7 @@ mod cases {
         put(&*editor, "production", b"text").await?;
         for cursor in ["", "../x", "/", "x/y"] {
             let cursor = Cursor(cursor.to_owned());
-            ensure_error!(store.names(&root, Some(&cursor)).await, StoreError::NotFound);
+            ensure_error!(store.list(&root, Some(&cursor)).await, StoreError::NotFound);
         }
         Ok(())
     }

@@ -22,7 +22,8 @@ use super::{
     token::write_token,
 };
 use crate::{
-    Cursor, Page, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter, StoreError,
+    Cursor, ListedPolicy, Page, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
+    StoreError,
     aws::{Timing, listable, storable},
 };
 
@@ -243,11 +244,12 @@ impl PolicyStore for DynamoPolicies {
         self.text(path, current).await
     }
 
-    async fn names(
+    /// Names alone: the texts are items of their own.
+    async fn list(
         &self,
         root: &PolicyPath,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<String>, StoreError> {
+    ) -> Result<Page<ListedPolicy>, StoreError> {
         let root = listable(root);
         let start = match cursor {
             None => None,
@@ -274,7 +276,8 @@ impl PolicyStore for DynamoPolicies {
             let name = item.get("sk").and_then(|name| name.as_s().ok());
             name.cloned().ok_or_else(|| StoreError::Corrupt("a document without a name".into()))
         };
-        let items = found.items.iter().map(name).collect::<Result<_, _>>()?;
+        let listed = |item| Ok(ListedPolicy { name: name(item)?, document: None });
+        let items = found.items.iter().map(listed).collect::<Result<_, StoreError>>()?;
         let next = found.last.as_ref().map(name).transpose()?.map(Cursor);
         Ok(Page { items, next })
     }

@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{PAGE_SIZE, locked};
-use crate::{Cursor, Page, PolicyPath, PolicyStore, PolicyText, StoreError};
+use crate::{Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, StoreError};
 
 /// Policy documents in memory. Versions are `1`, `2`, … in the order of all
 /// writes, so that no document comes back to an old one.
@@ -64,11 +64,11 @@ impl PolicyStore for MemoryPolicies {
         locked(&self.documents).get(path).cloned().ok_or(StoreError::NotFound)
     }
 
-    async fn names(
+    async fn list(
         &self,
         root: &PolicyPath,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<String>, StoreError> {
+    ) -> Result<Page<ListedPolicy>, StoreError> {
         let start = match cursor {
             None => Bound::Unbounded,
             Some(Cursor(name)) if name.is_empty() || name.contains('/') => {
@@ -79,12 +79,14 @@ impl PolicyStore for MemoryPolicies {
         let documents = locked(&self.documents);
         let mut found = documents
             .range((start, Bound::Unbounded))
-            .map(|(path, _)| path)
-            .filter(|path| **path == root.join(path.name()))
-            .map(|path| path.name().to_owned());
+            .filter(|(path, _)| **path == root.join(path.name()))
+            .map(|(path, document)| ListedPolicy {
+                name: path.name().to_owned(),
+                document: Some(document.clone()),
+            });
         let items: Vec<_> = found.by_ref().take(self.page_size.get()).collect();
         let more = found.next().is_some();
-        let next = items.last().filter(|_| more).cloned().map(Cursor);
+        let next = items.last().filter(|_| more).map(|last| Cursor(last.name.clone()));
         Ok(Page { items, next })
     }
 }

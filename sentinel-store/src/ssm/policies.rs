@@ -12,7 +12,7 @@ use aws_types::SdkConfig;
 
 use super::cursor::{cursor, token};
 use crate::{
-    Cursor, Page, PolicyPath, PolicyStore, PolicyText, StoreError,
+    Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, StoreError,
     aws::{Timing, listable, storable, store_error, unreadable},
 };
 
@@ -100,11 +100,13 @@ impl PolicyStore for SsmPolicies {
         document(self.parameter(path.as_str().to_owned()).await?)
     }
 
-    async fn names(
+    /// With the texts of the parameters that are not encrypted. Decrypting here
+    /// would make the whole page fail on one key that may not be used.
+    async fn list(
         &self,
         root: &PolicyPath,
         at: Option<&Cursor>,
-    ) -> Result<Page<String>, StoreError> {
+    ) -> Result<Page<ListedPolicy>, StoreError> {
         let token = token(root.as_str(), at)?;
         let Some(folder) = listable(root) else {
             return Ok(Page { items: Vec::new(), next: None });
@@ -129,12 +131,16 @@ impl PolicyStore for SsmPolicies {
             Err(error) => return Err(store_error("GetParametersByPath", &error)),
         };
         let parameters = answer.parameters.ok_or_else(|| unreadable("GetParametersByPath"))?;
-        let names = parameters.into_iter().map(|parameter| {
+        let listed = parameters.into_iter().map(|parameter| {
             let name = parameter.name.as_deref().and_then(|name| name.strip_prefix(folder));
             let name = name.and_then(|name| name.strip_prefix('/'));
-            name.map(str::to_owned).ok_or_else(|| unreadable("GetParametersByPath"))
+            let name = name.ok_or_else(|| unreadable("GetParametersByPath"))?.to_owned();
+            let readable = parameter.r#type == Some(ParameterType::String);
+            // What is no document is an error of its own read, not of the list.
+            let document = if readable { document(parameter).ok() } else { None };
+            Ok(ListedPolicy { name, document })
         });
-        let items = names.collect::<Result<_, _>>()?;
+        let items = listed.collect::<Result<_, StoreError>>()?;
         Ok(Page { items, next: cursor(root.as_str(), answer.next_token) })
     }
 }

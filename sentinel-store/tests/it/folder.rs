@@ -25,9 +25,9 @@ async fn read(store: &FolderPolicies, name: &str) -> Result<PolicyText, StoreErr
 }
 
 async fn names(store: &FolderPolicies) -> Vec<String> {
-    let page = store.names(&root(), None).await.unwrap();
+    let page = store.list(&root(), None).await.unwrap();
     assert_eq!(page.next, None);
-    page.items
+    page.items.into_iter().map(|listed| listed.name).collect()
 }
 
 fn write(folder: &Path, file: &str, text: &[u8]) {
@@ -90,7 +90,7 @@ async fn a_missing_folder_is_no_empty_one() {
     write(folder.path(), "file", b"text");
     for missing in ["missing", "file"] {
         let store = FolderPolicies::new(folder.path().join(missing), root());
-        let error = store.names(&root(), None).await.unwrap_err();
+        let error = store.list(&root(), None).await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         let error = read(&store, "production").await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");

@@ -46,7 +46,7 @@ async fn every_call_is_numbered_together_across_stores_and_sinks() {
     sessions.session(&session.handle).await.unwrap();
     sessions.end_session(&session.handle, at(0)).await.unwrap();
     sink.write(&record()).unwrap();
-    policies.names(&root(), None).await.unwrap();
+    policies.list(&root(), None).await.unwrap();
     sessions.sessions(&sentinel_store::Listing::All, None).await.unwrap();
     assert_eq!(faults.begin(Operation::Other("issue")).number, 9);
     assert_eq!(
@@ -59,7 +59,7 @@ async fn every_call_is_numbered_together_across_stores_and_sinks() {
             Operation::Session,
             Operation::EndSession,
             Operation::Write,
-            Operation::Names,
+            Operation::List,
             Operation::Sessions,
             Operation::Other("issue"),
         ]
@@ -100,11 +100,11 @@ async fn mending_forgets_failures_and_keeps_the_calls() {
     let faults = Faults::new();
     let policies = HookedPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
     faults.fail(Which::All, Moment::Before, Failure::Throttled);
-    assert!(policies.names(&root(), None).await.is_err());
+    assert!(policies.list(&root(), None).await.is_err());
     faults.mend();
-    assert!(policies.names(&root(), None).await.is_ok());
-    assert_eq!(faults.calls(), [Operation::Names; 2]);
-    assert_eq!(policies.inner().names(&root(), None).await.unwrap().items, [""; 0]);
+    assert!(policies.list(&root(), None).await.is_ok());
+    assert_eq!(faults.calls(), [Operation::List; 2]);
+    assert_eq!(policies.inner().list(&root(), None).await.unwrap().items, []);
 }
 
 #[test]

@@ -168,6 +168,32 @@ async fn a_cold_vend_reads_the_policy_beside_the_gate() {
 }
 
 #[tokio::test]
+async fn a_list_of_profiles_reads_only_the_documents_whose_texts_the_list_cannot_contain() {
+    let world = World::start(Kind::Ministack).await;
+    let sandbox = world.tvm(&[]).await;
+    let answer = sandbox.ask("alice", "GET", "/profiles", None).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let listed = answer.body["profiles"].as_array().unwrap();
+    assert!(listed.iter().any(|profile| profile["name"] == "other-11"), "{answer:?}");
+    let calls = sandbox.calls();
+    let mut read: Vec<String> =
+        shorts(&calls).into_iter().filter(|call| call.starts_with("GetParameter")).collect();
+    read.sort();
+    // The main document in parallel with the list, an encrypted one, and one of the policy table.
+    let root = "/sentinel/policies";
+    assert_eq!(
+        read,
+        [
+            format!("GetParameter {root}/bulky"),
+            format!("GetParameter {root}/main"),
+            format!("GetParameter {root}/staging"),
+            format!("GetParametersByPath {root}"),
+            format!("GetParametersByPath {root}"),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn invariant_5_a_denied_vend_is_one_gate_read() {
     let world = World::start(Kind::Ministack).await;
     let sandbox = warm(&world).await;

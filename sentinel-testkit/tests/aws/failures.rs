@@ -117,11 +117,11 @@ async fn failures_of_ssm_and_the_policy_table_are_told_apart() {
         let table = DynamoPolicies::new(config, "t").with_timing(HASTY);
         vec![
             ssm.policy(&path).await.unwrap_err(),
-            ssm.names(&root, None).await.unwrap_err(),
+            ssm.list(&root, None).await.unwrap_err(),
             ssm.put(&path, b"text", None).await.unwrap_err(),
             ssm.history(&path, None).await.unwrap_err(),
             table.policy(&path).await.unwrap_err(),
-            table.names(&root, None).await.unwrap_err(),
+            table.list(&root, None).await.unwrap_err(),
         ]
     })
     .await;

@@ -141,6 +141,36 @@ async fn a_faulty_authorizer_refuses_in_the_format_that_is_configured() {
 }
 
 #[tokio::test]
+async fn variables_that_have_no_effect_are_reported_by_name_at_the_start() {
+    let end_point = Silent::new();
+    for (program, event, other) in [
+        (TVM, json!({}), "SENTINEL_AUTHORIZER_RESPONSE: has no effect: the authorizer reads it"),
+        (AUTHORIZER, authorizer_event(None), "SENTINEL_POLICY_PARAMETER: has no effect: the TVM"),
+    ] {
+        let start = start(program, &end_point.url())
+            .with("SENTINEL_AUTHORIZER_RESPONSE", "simple")
+            .with("SENTINEL_MDM_API_TOKEN", "not-for-the-log")
+            .with("SENTINEL_SESSION_TABEL", "not-for-the-log")
+            .with("SENTINEL_GENERATION", "");
+        let mut function = Function::start(start).await.unwrap();
+        function.invoke(&event).await.unwrap();
+        let stderr = function.stderr().unwrap();
+        for warning in [
+            other,
+            "SENTINEL_MDM_API_TOKEN: has no effect: a variable of the Go project",
+            "SENTINEL_SESSION_TABEL: has no effect: unknown to ",
+            "did you mean `SENTINEL_SESSION_TABLE`?",
+        ] {
+            assert_eq!(stderr.matches(warning).count(), 1, "{warning}: {stderr}");
+        }
+        assert!(!stderr.contains("not-for-the-log"), "{stderr}");
+        assert!(!stderr.contains("SENTINEL_GENERATION"), "{stderr}");
+        let roles = stderr.matches("SENTINEL_SESSION_NAME_ROLES: `AWSReservedSSO_").count();
+        assert_eq!(roles, usize::from(program == TVM), "{stderr}");
+    }
+}
+
+#[tokio::test]
 async fn the_authorizer_reads_three_variables_of_ours_and_no_other() {
     let end_point = Silent::new();
     let start = start(AUTHORIZER, &end_point.url())
@@ -150,7 +180,11 @@ async fn the_authorizer_reads_three_variables_of_ours_and_no_other() {
     let mut authorizer = Function::start(start).await.unwrap();
     let outcome = authorizer.invoke(&authorizer_event(None)).await.unwrap();
     assert_eq!(outcome.error_message(), Some("Unauthorized"));
-    assert_eq!(authorizer.stderr().unwrap(), "");
+    // None of them is a fault; each is reported as one of the TVM's.
+    let stderr = authorizer.stderr().unwrap();
+    let of_the_tvm = "has no effect: the TVM reads it, the authorizer does not";
+    assert_eq!(stderr.lines().count(), 4, "{stderr}");
+    assert!(stderr.lines().all(|line| line.ends_with(of_the_tvm)), "{stderr}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 use sentinel_store::{
-    MemoryPolicies, PolicyLayers, PolicyPath, PolicyStore, PolicyWriter, StoreError,
+    ListedPolicy, MemoryPolicies, PolicyLayers, PolicyPath, PolicyStore, PolicyWriter, StoreError,
     conformance::{
         self, Failure, Faults, FreshPolicies, HookedPolicies, Moment, PoliciesUnderTest,
         PolicyEditor, Report, Which,
@@ -125,8 +125,12 @@ async fn a_document_in_both_places_is_corrupt_and_named_once() {
     layers.policy(&path).await.unwrap();
     second.put(&path, "one");
     assert!(matches!(layers.policy(&path).await, Err(StoreError::Corrupt(_))));
-    let names = layers.names(&root, None).await.unwrap();
-    assert_eq!((names.items, names.next), (vec!["production".into(), "staging".into()], None));
+    let list = layers.list(&root, None).await.unwrap();
+    // Neither of the two texts is the document's.
+    let both = ListedPolicy { name: "production".to_owned(), document: None };
+    let staging = second.policy(&root.join("staging")).await.unwrap();
+    let one = ListedPolicy { name: "staging".to_owned(), document: Some(staging) };
+    assert_eq!((list.items, list.next), (vec![both, one], None));
 }
 
 /// What a store that failed holds is not known: the other one's document may be
@@ -149,7 +153,7 @@ async fn a_place_that_fails_makes_both_fail() {
             };
             let found = layers.policy(&path).await.unwrap_err();
             assert_eq!(found.to_string(), failure.error().to_string());
-            let found = layers.names(&PolicyPath::new("/root"), None).await.unwrap_err();
+            let found = layers.list(&PolicyPath::new("/root"), None).await.unwrap_err();
             assert_eq!(found.to_string(), failure.error().to_string());
         }
     }

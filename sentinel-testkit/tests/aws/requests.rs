@@ -104,7 +104,7 @@ async fn policies_in_a_table_are_read_consistently_and_written_on_conditions() {
     let one = store.put(&path, &[b'x'; 700_000], None).await.unwrap();
     let two = store.put(&path, b"two", Some(&one)).await.unwrap();
     store.policy(&path).await.unwrap();
-    store.names(&root, None).await.unwrap();
+    store.list(&root, None).await.unwrap();
     store.history(&path, None).await.unwrap();
     store.revision(&path, &one).await.unwrap();
     store.remove(&path).await.unwrap();
@@ -149,7 +149,7 @@ async fn a_path_that_ssm_would_refuse_is_not_sent() {
         assert!(matches!(found, Err(sentinel_store::StoreError::NotFound)), "{name}: {found:?}");
     }
     let cursor = sentinel_store::Cursor("made up".to_owned());
-    let found = store.names(&root, Some(&cursor)).await;
+    let found = store.list(&root, Some(&cursor)).await;
     assert!(matches!(found, Err(sentinel_store::StoreError::NotFound)), "{found:?}");
     assert_eq!(server.operations(), Vec::<String>::new());
 }
@@ -169,7 +169,7 @@ async fn parameters_are_decrypted_and_names_are_listed_flat_in_pages_of_ten() {
     let store = SsmPolicies::new(&server.config());
     let root = PolicyPath::new("/sentinel/policies/");
     store.policy(&root.join("production")).await.unwrap();
-    store.names(&root, None).await.unwrap();
+    store.list(&root, None).await.unwrap();
     let [get, list] = server.requests().try_into().unwrap();
     assert_eq!(get.body["WithDecryption"], true);
     assert_eq!(list.body["Path"], "/sentinel/policies");

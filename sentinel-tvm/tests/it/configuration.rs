@@ -113,3 +113,60 @@ async fn a_misconfigured_tvm_answers_everything_config_error_and_counts_it() {
         Record::Metrics(metrics) if metrics.values.contains(&("Errors", 1))
     )));
 }
+
+fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
+    let value = |name: &str| {
+        variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    };
+    let set = variables.iter().map(|(name, _)| (*name).to_owned());
+    Config::warnings(value, set).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_role_of_every_account_whose_session_names_are_users_is_a_warning() {
+    let roles = |value| warnings(&[("SENTINEL_SESSION_NAME_ROLES", value)]);
+    assert_eq!(roles("111122223333:people,444455556666:AWSReservedSSO_*"), [""; 0]);
+    let found = roles("111122223333:people,people,AWSReservedSSO_*");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("SENTINEL_SESSION_NAME_ROLES: `people` names no account"));
+    assert!(found[1].contains("`AWSReservedSSO_*`") && found[1].contains("`account:RoleName`"));
+    // The default is one of them.
+    let found = warnings(&[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("`AWSReservedSSO_*_????????????????` (the default)"), "{found:?}");
+}
+
+#[test]
+fn a_variable_that_has_no_effect_is_a_warning_without_its_value() {
+    let found = warnings(&[
+        ("SENTINEL_SESSION_NAME_ROLES", "111122223333:people"),
+        ("SENTINEL_POLICY_PARAMETER", "/p/main"),
+        ("SENTINEL_POLICY_PARAM", "/p/secret"),
+        ("SENTINEL_MDM_API_TOKEN", "secret"),
+        ("SENTINEL_AUTHORIZER_RESPONSE", "secret"),
+        ("PATH", "/bin"),
+    ]);
+    let [authorizer, go, unknown] = found.as_slice() else { panic!("{found:?}") };
+    assert!(authorizer.starts_with("SENTINEL_AUTHORIZER_RESPONSE: has no effect: the authorizer"));
+    assert!(go.starts_with("SENTINEL_MDM_API_TOKEN: has no effect: a variable of the Go project"));
+    assert!(unknown.ends_with("did you mean `SENTINEL_POLICY_PARAMETER`?"), "{unknown}");
+    assert!(!found.concat().contains("secret"));
+}
+
+/// The authorizer has to recognize the variables of the TVM.
+#[test]
+fn every_variable_that_the_tvm_reads_is_one_that_the_authorizer_recognizes() {
+    let names = sentinel_function::Function::Tvm.variables();
+    let set = names.iter().map(|name| (*name).to_owned());
+    let unread: Vec<_> = Config::warnings(|_| None, set).into_iter().skip(1).collect();
+    // Read as soon as session ids have a key.
+    assert!(unread.iter().all(|it| it.variable == "SENTINEL_SESSION_KEY"), "{unread:?}");
+    let read = std::cell::RefCell::new(Vec::new());
+    drop(Config::read(|name| {
+        read.borrow_mut().push(name.to_owned());
+        None
+    }));
+    for name in read.into_inner() {
+        assert!(names.contains(&&*name), "{name}");
+    }
+}

@@ -71,17 +71,63 @@ async fn stage_and_mapping_prefixes_are_no_part_of_the_path() {
         }
         assert_eq!(code(&world.ask(&event).await), expected, "{route_key} {raw_path} {stage}");
     }
-    // What IAM judged is the path as it was asked for, not as it is decoded.
-    let mut event = http("alice", "GET", "/sessions%2Frevoke", "");
-    event["routeKey"] = json!("ANY /{proxy+}");
-    event["pathParameters"] = json!({ "proxy": "sessions/revoke" });
-    assert_eq!(code(&world.ask(&event).await), "NOT_FOUND");
     let mut event = rest("alice", "GET", "/mapped/profiles", &Value::Null);
     event["pathParameters"] = json!({ "proxy": "profiles" });
     assert_eq!(code(&world.ask(&event).await), "OK");
     let mut event = rest("alice", "GET", "/mapped", &Value::Null);
     event["resource"] = json!("/");
     assert_eq!(code(&world.ask(&event).await), "MISSING_PROFILE");
+}
+
+/// An event of each kind, with the path in the form in which AWS sends it.
+fn events(sent: &str, decoded: &str) -> [(&'static str, Value); 6] {
+    let proxied = |mut event: Value, proxy: &str| {
+        event["routeKey"] = json!("ANY /{proxy+}");
+        event["pathParameters"] = json!({ "proxy": proxy.trim_start_matches('/') });
+        event
+    };
+    let mut url = http("alice", "GET", sent, "");
+    url["requestContext"]["domainName"] = json!("id.lambda-url.us-east-1.on.aws");
+    let mut mapped = http("alice", "GET", &format!("/mapped{decoded}"), "");
+    mapped["requestContext"]["stage"] = json!("prod");
+    [
+        ("HTTP API, $default", http("alice", "GET", decoded, "")),
+        ("HTTP API, {proxy+}", proxied(http("alice", "GET", decoded, ""), decoded)),
+        ("HTTP API, mapped", proxied(mapped, decoded)),
+        ("HTTP API, should it encode", proxied(http("alice", "GET", sent, ""), decoded)),
+        ("REST API", proxied(rest("alice", "GET", sent, &Value::Null), sent)),
+        ("function URL", url),
+    ]
+}
+
+#[tokio::test]
+async fn an_encoded_path_is_the_same_request_in_every_kind_of_event() {
+    let world = World::new();
+    for (sent, decoded, expected) in [
+        ("/profiles", "/profiles", "OK"),
+        ("/%70rofiles", "/profiles", "OK"),
+        ("/sessions/revoke", "/sessions/revoke", "METHOD_NOT_ALLOWED"),
+        ("/sessions%2Frevoke", "/sessions/revoke", "METHOD_NOT_ALLOWED"),
+        ("/sessions%2frevoke", "/sessions/revoke", "METHOD_NOT_ALLOWED"),
+        ("/sessions%20revoke", "/sessions revoke", "NOT_FOUND"),
+        ("/profiles%23x", "/profiles#x", "NOT_FOUND"),
+        ("/%CE%BB", "/λ", "NOT_FOUND"),
+        ("/profiles/", "/profiles/", "NOT_FOUND"),
+    ] {
+        for (kind, event) in events(sent, decoded) {
+            assert_eq!(code(&world.ask(&event).await), expected, "{kind}: {sent}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_decoded_is_no_route() {
+    let world = World::new();
+    for path in ["/profiles%", "/profiles%2", "/profiles%zz", "/%FF", "/sessions%252Frevoke"] {
+        assert_eq!(code(&world.ask(&http("alice", "GET", path, "")).await), "NOT_FOUND", "{path}");
+        let event = rest("alice", "GET", path, &Value::Null);
+        assert_eq!(code(&world.ask(&event).await), "NOT_FOUND", "{path}");
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use sentinel_store::{
-    Cursor, Page, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter, StoreError,
+    Cursor, ListedPolicy, Page, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
+    StoreError,
 };
 
 #[derive(Debug, Default)]
@@ -29,14 +30,16 @@ impl PolicyStore for Memory {
         Ok(PolicyText { text: texts.last().unwrap().clone(), version: texts.len().to_string() })
     }
 
-    async fn names(
+    async fn list(
         &self,
         root: &PolicyPath,
         _: Option<&Cursor>,
-    ) -> Result<Page<String>, StoreError> {
+    ) -> Result<Page<ListedPolicy>, StoreError> {
         let versions = self.versions.lock().unwrap();
         let under = versions.keys().filter(|path| path.parent().as_ref() == Some(root));
-        Ok(Page { items: under.map(|path| path.name().to_owned()).collect(), next: None })
+        let listed =
+            under.map(|path| ListedPolicy { name: path.name().to_owned(), document: None });
+        Ok(Page { items: listed.collect(), next: None })
     }
 }
 

@@ -10,6 +10,7 @@ mod plan;
 mod pull;
 mod push;
 mod stores;
+mod taken;
 
 use clap::{Args, Subcommand, ValueEnum};
 use sentinel_store::{PolicyPath, ProfileName};

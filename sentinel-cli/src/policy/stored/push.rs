@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::plan::{Failed, Plan, carry_out, plan};
 use super::stores::{Found, cannot};
+use super::taken::{self, Roles};
 use super::{Library, Place, Stores, difference, name};
 use crate::account::Policies;
 use crate::client::block_on;
@@ -50,6 +51,8 @@ pub(crate) struct Arguments {
     #[arg(long = "move")]
     may_move: bool,
     #[command(flatten)]
+    roles: Roles,
+    #[command(flatten)]
     library: Library,
 }
 
@@ -70,7 +73,9 @@ enum State {
     Conflict,
     /// It does not check.
     Unusable,
-    /// Another does not check.
+    /// A profile would have the role of another one because of it.
+    RoleTaken,
+    /// Another one is refused.
     NotTried,
 }
 
@@ -87,7 +92,8 @@ impl State {
             Self::Declined => "not written: you said no",
             Self::Conflict => "not written: it was changed meanwhile",
             Self::Unusable => "not written: it does not check",
-            Self::NotTried => "not written: another does not check",
+            Self::RoleTaken => "not written: a profile would have the role of another one",
+            Self::NotTried => "not written: another document is refused",
         }
     }
 
@@ -100,7 +106,9 @@ impl State {
             | Self::WouldCreate
             | Self::WouldUpdate
             | Self::WouldMove => Outcome::Done,
-            Self::Declined | Self::Conflict | Self::Unusable | Self::NotTried => Outcome::No,
+            Self::Declined | Self::Conflict | Self::Unusable | Self::RoleTaken | Self::NotTried => {
+                Outcome::No
+            }
         }
     }
 }
@@ -151,7 +159,7 @@ struct Document {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let Arguments { files, name, yes, dry_run, may_move, library } = arguments;
+    let Arguments { files, name, yes, dry_run, may_move, roles, library } = arguments;
     let somebody = io::stdin().is_terminal() && io::stderr().is_terminal();
     if !(*yes || *dry_run || somebody) {
         return Err(Failure::Usage(
@@ -166,8 +174,22 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         return finish(pushed, screen);
     }
     let mut pushed = Vec::new();
-    let written = block_on(async {
-        let stores = library.open().await?;
+    let written: Result<(), Failure> = block_on(async {
+        let config = library.ambience.open().await?;
+        let stores = Stores::open(&config, library.policies.policy_table.as_deref());
+        let texts: Vec<_> =
+            documents.iter().map(|document| (&document.path, &*document.source.text)).collect();
+        let home = taken::home(&config).await?;
+        let taken = roles.taken(&texts, &stores, &library.policies, &home).await?;
+        if !taken.is_empty() {
+            taken.iter().for_each(|taken| screen.warn(&taken.explain()));
+            pushed.extend(documents.iter().map(|document| {
+                let refused = taken.iter().any(|taken| taken.by == document.path);
+                let state = if refused { State::RoleTaken } else { State::NotTried };
+                Pushed::new(document, state)
+            }));
+            return Ok(());
+        }
         for document in &documents {
             let consent = if *yes {
                 Consent::Given

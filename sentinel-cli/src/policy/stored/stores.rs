@@ -87,8 +87,8 @@ impl Stores {
                 |error| because_store(format!("cannot list `{root}` in {}", place.as_str()), error);
             let mut cursor = None;
             loop {
-                let page = store.names(root, cursor.as_ref()).await.map_err(failed)?;
-                names.extend(page.items.into_iter().map(|name| (name, place)));
+                let page = store.list(root, cursor.as_ref()).await.map_err(failed)?;
+                names.extend(page.items.into_iter().map(|listed| (listed.name, place)));
                 cursor = match following(page.next, cursor).map_err(failed)? {
                     Some(next) => Some(next),
                     None => break,

@@ -123,6 +123,22 @@ fn documents_that_do_not_check_are_not_pushed_and_neither_are_the_others() {
 }
 
 #[test]
+fn a_push_that_gives_a_profile_the_role_of_another_one_is_refused() {
+    let account = Account::new(KINDS[0], "roles");
+    assert_eq!(account.run("bootstrap --profile main").status, 0);
+    // The role of `Main` is the one of `main`: IAM does not tell their names apart.
+    account.write("Main", &policy("Main"));
+    let words = "policy push policies/Main.yaml policies/production.yaml --yes";
+    let said = account.run(words);
+    assert_eq!(said.status, 1, "{}", said.err);
+    assert!(said.err.contains("profile `Main`") && said.err.contains("role of `main`"));
+    let (report, status) = account.json(words);
+    let found: Vec<String> = states(&report, "policies").into_iter().map(|one| one.1).collect();
+    assert_eq!((status, found), (1, vec!["role_taken".to_owned(), "not_tried".to_owned()]));
+    assert!(account.parameter("Main").is_none() && account.parameter("production").is_none());
+}
+
+#[test]
 fn a_policy_table_that_is_not_there_is_told_with_who_makes_it() {
     for kind in KINDS {
         let account = Account::new(kind, "tableless");

@@ -280,7 +280,7 @@ async fn prime(world: &mut World, row: &Row) {
             let put = put.r#type(aws_sdk_ssm::types::ParameterType::String).overwrite(true);
             put.send().await.unwrap();
             let others = SsmPolicies::new(world.proxied());
-            others.names(&PolicyPath::new("/sentinel/other"), None).await.unwrap();
+            others.list(&PolicyPath::new("/sentinel/other"), None).await.unwrap();
             for name in ["main", "billing"] {
                 let path = PolicyPath::new(&format!("/sentinel/policies/{name}"));
                 others.policy(&path).await.unwrap();

@@ -1,0 +1,65 @@
+//! Which roles belong to the profiles of the main document, so that no other profile reaches them.
+//!
+//! A role is identified by its account and its name. IAM does not tell names apart by their case,
+//! and a name belongs to one role in an account, whatever its path. An account is in one partition.
+//! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
+
+use std::collections::HashMap;
+
+use sentinel_policy::{Policy, RoleArn};
+use sentinel_store::{PolicyPath, ProfileName};
+
+use crate::{Home, RoleArnTemplate};
+
+/// The roles of the profiles that a main document governs.
+#[derive(Clone, Debug, Default)]
+pub struct GovernedRoles {
+    /// The profiles whose role the document names, by that role.
+    named: HashMap<RoleKey, String>,
+    /// The profiles whose role is the template's, by their name in lower case.
+    filled: HashMap<String, String>,
+}
+
+/// What identifies a role: its account, and its name in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct RoleKey {
+    account: String,
+    name: String,
+}
+
+impl RoleKey {
+    fn of(role: &RoleArn) -> Self {
+        Self { account: role.account().to_owned(), name: role.name().to_ascii_lowercase() }
+    }
+}
+
+impl GovernedRoles {
+    /// The roles of the profiles that the main document at `path` governs.
+    #[must_use]
+    pub fn of(main: &Policy, path: &PolicyPath) -> Self {
+        let mut roles = Self::default();
+        for profile in main.governs().chain([path.name()]) {
+            match main.profile(profile).and_then(|it| it.role_arn.as_ref()) {
+                Some(role) => roles.named.insert(RoleKey::of(&role.value), profile.to_owned()),
+                None => roles.filled.insert(profile.to_ascii_lowercase(), profile.to_owned()),
+            };
+        }
+        roles
+    }
+
+    /// The governed profile that has the role which `template` gives `profile`, a profile that the
+    /// main document does not govern. `None` if the role belongs to no governed profile.
+    #[must_use]
+    pub fn owner(
+        &self,
+        template: &RoleArnTemplate,
+        home: &Home,
+        profile: &ProfileName,
+    ) -> Option<&str> {
+        let role = template.fill(home, profile)?;
+        // The name of the template's role contains the profile's, so that it is the same for two
+        // profiles only if they differ in case alone.
+        let filled = || self.filled.get(&profile.as_str().to_ascii_lowercase());
+        self.named.get(&RoleKey::of(&role)).or_else(filled).map(String::as_str)
+    }
+}

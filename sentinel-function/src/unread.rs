@@ -1,0 +1,243 @@
+//! Variables that are set and have no effect: of the other function, of the command, of the Go
+//! project of the same name, or misspelled.
+//!
+//! A variable without effect can be one that its operator relies on. Only its name is reported: the
+//! value may be a secret.
+
+use std::collections::BTreeSet;
+
+use crate::ConfigWarning;
+
+/// What the names of all variables begin with.
+const PREFIX: &str = "SENTINEL_";
+
+/// One of the two functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// The token vending machine.
+    Tvm,
+    /// The authorizer.
+    Authorizer,
+}
+
+impl Function {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tvm => "the TVM",
+            Self::Authorizer => "the authorizer",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Tvm => Self::Authorizer,
+            Self::Authorizer => Self::Tvm,
+        }
+    }
+
+    /// The variables that the function reads, for the other function, which does not contain that
+    /// list.
+    #[must_use]
+    pub const fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Tvm => &[
+                "SENTINEL_APPROVAL_TABLE",
+                "SENTINEL_BREAKGLASS_TABLE",
+                "SENTINEL_GENERATION",
+                "SENTINEL_MAX_DURATION",
+                "SENTINEL_OPERATORS",
+                "SENTINEL_ORIGIN_SECRET",
+                "SENTINEL_POLICY_CACHE_TTL",
+                "SENTINEL_POLICY_MAX_AGE",
+                "SENTINEL_POLICY_PARAMETER",
+                "SENTINEL_POLICY_ROOT",
+                "SENTINEL_POLICY_TABLE",
+                "SENTINEL_ROLE_ARN_TEMPLATE",
+                "SENTINEL_SESSION_KEY",
+                "SENTINEL_SESSION_NAME_ROLES",
+                "SENTINEL_SESSION_TABLE",
+                "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
+                "SENTINEL_TRUSTED_ACCOUNTS",
+            ],
+            Self::Authorizer => &[
+                "SENTINEL_AUTHORIZER_RESPONSE",
+                "SENTINEL_GENERATION",
+                "SENTINEL_SESSION_KEY",
+                "SENTINEL_SESSION_TABLE",
+            ],
+        }
+    }
+}
+
+/// The variables of the command `sentinel` that no function reads.
+const COMMAND: [&str; 2] = ["SENTINEL_SESSION_ID", "SENTINEL_TVM_URL"];
+
+/// The variables of the Go project's functions that have no effect here, by what they begin with,
+/// and what takes their place.
+/// <https://github.com/mateoblack/sentinel> (`lambda/config.go`)
+const GO_PROJECT: [(&str, &str); 8] = [
+    ("SENTINEL_CLOUDWATCH_", "records are written to the function's own log"),
+    ("SENTINEL_ENFORCE_POLICY_SIGNING", UNSIGNED),
+    ("SENTINEL_LOG_SIGNING_KEY", "records are not signed: protect the log with IAM"),
+    ("SENTINEL_MDM_", NO_DEVICES),
+    ("SENTINEL_MFA_", "a second factor is not checked: require it with IAM where callers sign in"),
+    ("SENTINEL_POLICY_SIGNING_KEY", UNSIGNED),
+    (
+        "SENTINEL_RATE_LIMIT_",
+        "requests are not limited by this variable: set throttling on the API",
+    ),
+    ("SENTINEL_REQUIRE_DEVICE", NO_DEVICES),
+];
+
+const UNSIGNED: &str = "signatures of policies are not checked: IAM decides who may write a policy";
+const NO_DEVICES: &str = "devices are not checked: the TVM has no facts about them";
+
+/// A warning for each variable of Sentinel that is set and that `function` does not read. `reads`
+/// are the variables that it does read, and `set` the names of all variables that are set.
+pub fn unread(
+    function: Function,
+    reads: &BTreeSet<&'static str>,
+    set: impl IntoIterator<Item = String>,
+) -> Vec<ConfigWarning> {
+    let mut unread: Vec<String> = set
+        .into_iter()
+        .filter(|name| name.to_ascii_uppercase().starts_with(PREFIX))
+        .filter(|name| !reads.contains(name.as_str()))
+        .collect();
+    unread.sort_unstable();
+    let warnings = unread.into_iter().map(|variable| {
+        let problem = problem(function, reads, &variable);
+        ConfigWarning { variable, problem }
+    });
+    warnings.collect()
+}
+
+fn problem(function: Function, reads: &BTreeSet<&'static str>, name: &str) -> String {
+    let other = function.other();
+    let (this, that) = (function.as_str(), other.as_str());
+    if other.variables().contains(&name) {
+        return format!("has no effect: {that} reads it, {this} does not");
+    }
+    if COMMAND.contains(&name) {
+        return format!("has no effect: the command `sentinel` reads it, {this} does not");
+    }
+    if let Some((_, instead)) = GO_PROJECT.iter().find(|(begin, _)| name.starts_with(begin)) {
+        return format!("has no effect: a variable of the Go project of the same name; {instead}");
+    }
+    match nearest(name, reads) {
+        Some(meant) => format!("has no effect: unknown to {this}; did you mean `{meant}`?"),
+        None => format!("has no effect: unknown to {this}"),
+    }
+}
+
+/// The variable that was probably meant: the same but for case and underscores, the only one that
+/// the name abbreviates, or the nearest one.
+fn nearest(name: &str, reads: &BTreeSet<&'static str>) -> Option<&'static str> {
+    // The distance is quadratic in the length, and a name that is longer than any is not near one.
+    let longest = reads.iter().map(|known| known.len()).max()?;
+    if name.len() > longest + FURTHEST {
+        return None;
+    }
+    let plain = plainly(name);
+    let mut longer = reads.iter().filter(|known| plainly(known).starts_with(&plain));
+    if let (Some(only), None) = (longer.next(), longer.next()) {
+        return Some(only);
+    }
+    reads
+        .iter()
+        .map(|known| (strsim::osa_distance(&plain, &plainly(known)), *known))
+        .filter(|(distance, _)| *distance <= FURTHEST)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// No name is a misspelling of one from which it differs in more characters.
+const FURTHEST: usize = 3;
+
+fn plainly(name: &str) -> String {
+    let name = name.to_ascii_uppercase();
+    name.get(PREFIX.len()..).unwrap_or_default().replace(['_', '-'], "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(function: Function, set: &[&str]) -> Vec<String> {
+        let reads = function.variables().iter().copied().collect();
+        let set = set.iter().map(|name| (*name).to_owned());
+        unread(function, &reads, set).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_variable_that_is_read_or_is_not_sentinels_is_not_reported() {
+        assert_eq!(of(Function::Tvm, Function::Tvm.variables()), [""; 0]);
+        assert_eq!(of(Function::Tvm, &["PATH", "AWS_REGION", "MY_SENTINEL_TABLE"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_variable_of_the_other_function_or_of_the_command_is_reported_as_that() {
+        assert_eq!(
+            of(Function::Authorizer, &["SENTINEL_POLICY_ROOT", "SENTINEL_GENERATION"]),
+            ["SENTINEL_POLICY_ROOT: has no effect: the TVM reads it, the authorizer does not"]
+        );
+        assert_eq!(
+            of(Function::Tvm, &["SENTINEL_TVM_URL", "SENTINEL_AUTHORIZER_RESPONSE"]),
+            [
+                "SENTINEL_AUTHORIZER_RESPONSE: has no effect: the authorizer reads it, the TVM \
+                 does not",
+                "SENTINEL_TVM_URL: has no effect: the command `sentinel` reads it, the TVM does not",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_variable_of_the_go_project_is_reported_with_what_takes_its_place() {
+        let variables = [
+            "SENTINEL_CLOUDWATCH_LOG_GROUP",
+            "SENTINEL_CLOUDWATCH_STREAM",
+            "SENTINEL_ENFORCE_POLICY_SIGNING",
+            "SENTINEL_LOG_SIGNING_KEY",
+            "SENTINEL_LOG_SIGNING_KEY_ID",
+            "SENTINEL_MDM_API_SECRET_ID",
+            "SENTINEL_MDM_API_TOKEN",
+            "SENTINEL_MDM_BASE_URL",
+            "SENTINEL_MDM_PROVIDER",
+            "SENTINEL_MFA_SMS_PHONES_PARAM",
+            "SENTINEL_MFA_TOTP_SECRETS_PARAM",
+            "SENTINEL_POLICY_SIGNING_KEY",
+            "SENTINEL_RATE_LIMIT_REQUESTS",
+            "SENTINEL_RATE_LIMIT_TABLE",
+            "SENTINEL_RATE_LIMIT_WINDOW",
+            "SENTINEL_REQUIRE_DEVICE",
+        ];
+        for function in [Function::Tvm, Function::Authorizer] {
+            let warnings = of(function, &variables);
+            assert_eq!(warnings.len(), variables.len());
+            for (warning, variable) in warnings.iter().zip(variables) {
+                let begin =
+                    format!("{variable}: has no effect: a variable of the Go project of the same");
+                assert!(warning.starts_with(&begin), "{warning}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_variable_is_reported_with_the_one_that_was_meant() {
+        for (unknown, meant) in [
+            ("SENTINEL_POLICY_PARAM", Some("SENTINEL_POLICY_PARAMETER")),
+            ("SENTINEL_SESSIONS_TABLE", Some("SENTINEL_SESSION_TABLE")),
+            ("SENTINEL_BREAK_GLASS_TABLE", Some("SENTINEL_BREAKGLASS_TABLE")),
+            ("sentinel_policy_root", Some("SENTINEL_POLICY_ROOT")),
+            ("SENTINEL_OPERATRS", Some("SENTINEL_OPERATORS")),
+            ("SENTINEL_BANANAS_AND_CHERRIES", None),
+            ("SENTINEL_", None),
+        ] {
+            let hint = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            let expected = format!("{unknown}: has no effect: unknown to the TVM{hint}");
+            assert_eq!(of(Function::Tvm, &[unknown]), [expected]);
+        }
+        let long = format!("SENTINEL_{}", "A".repeat(1_000_000));
+        assert_eq!(of(Function::Tvm, &[&long]).len(), 1);
+    }
+}
