@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use sentinel_store::{
     AuditSink, Causes, Clock, Event, EventKind, Generation, Record, Refusal, Session, SessionId,
-    SessionStore, StoreError, VerifyError, verify_session,
+    SessionKeys, SessionStore, StoreError, VerifyError, verify_session,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -33,6 +33,7 @@ pub struct Authorizer {
     /// None where the configuration is faulty.
     sessions: Option<Arc<dyn SessionStore>>,
     generation: Generation,
+    keys: Option<SessionKeys>,
     format: ResponseFormat,
     clock: Arc<dyn Clock>,
     sink: Arc<dyn AuditSink>,
@@ -57,7 +58,14 @@ impl Authorizer {
         clock: Arc<dyn Clock>,
         sink: Arc<dyn AuditSink>,
     ) -> Self {
-        Self { sessions: Some(sessions), generation, format, clock, sink }
+        Self { sessions: Some(sessions), generation, keys: None, format, clock, sink }
+    }
+
+    /// The same authorizer, for session ids with the check of one of those keys.
+    /// `None`, the default, for ids without a check.
+    #[must_use]
+    pub fn with_session_keys(self, keys: Option<SessionKeys>) -> Self {
+        Self { keys, ..self }
     }
 
     /// An authorizer whose configuration is faulty: it refuses every session.
@@ -68,7 +76,7 @@ impl Authorizer {
         clock: Arc<dyn Clock>,
         sink: Arc<dyn AuditSink>,
     ) -> Self {
-        Self { sessions: None, generation: Generation::default(), format, clock, sink }
+        Self { sessions: None, generation: Generation::default(), keys: None, format, clock, sink }
     }
 
     /// Answers one event: an HTTP API REQUEST of either payload format, or a
@@ -115,7 +123,7 @@ impl Authorizer {
             VerifyError::Store(StoreError::Refused("the configuration is faulty".into()))
         })?;
         let clock = self.clock.as_ref();
-        let check = verify_session(sessions, id, self.generation, clock);
+        let check = verify_session(sessions, id, self.keys.as_ref(), self.generation, clock);
         tokio::time::timeout_at(deadline, check).await.unwrap_or_else(|_| {
             Err(VerifyError::Store(StoreError::Unavailable("no answer before the deadline".into())))
         })

@@ -1,7 +1,7 @@
 //! The environment of the function: read once, every fault reported at once.
 
 use sentinel_function::{ConfigError, ConfigWarning, Function, Reader, unread};
-use sentinel_store::Generation;
+use sentinel_store::{Generation, SessionKeys};
 
 use crate::ResponseFormat;
 
@@ -12,6 +12,8 @@ pub struct Config {
     pub session_table: String,
     /// The generation that sessions must be of.
     pub generation: Generation,
+    /// The keys of the check in session ids. `None` for ids without a check.
+    pub session_keys: Option<SessionKeys>,
     /// How payload format 2.0 is answered.
     pub format: ResponseFormat,
 }
@@ -48,10 +50,13 @@ impl Config {
         let generation = reader.read("SENTINEL_GENERATION", "a whole number", |text| {
             text.parse().ok().map(Generation)
         });
+        let session_keys =
+            reader.read("SENTINEL_SESSION_KEY", SessionKeys::FORM, SessionKeys::parse);
         let format = reader.read(FORMAT, "`policy` or `simple`", ResponseFormat::parse);
         Some(Self {
             session_table: session_table?,
             generation: generation.unwrap_or_default(),
+            session_keys,
             format: format.unwrap_or_default(),
         })
     }

@@ -43,7 +43,8 @@ pub fn authorizer(
             config.format,
             Arc::new(SystemClock),
             sink,
-        ),
+        )
+        .with_session_keys(config.session_keys),
         (config, aws) => {
             for fault in config.err().into_iter().flatten() {
                 tracing::error!(%fault, "faulty configuration");

@@ -35,6 +35,10 @@ pub struct ListSessions {
 pub struct SessionList {
     /// Some of the sessions; there may be more even when this is empty.
     pub sessions: Vec<SessionView>,
+    /// The number of rows of this page whose state cannot be told, because they or
+    /// their caller's gate are damaged. The log names them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unreadable: usize,
     /// Where the next page begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
@@ -85,6 +89,10 @@ pub struct GateView {
         skip_serializing_if = "Option::is_none"
     )]
     pub blocked_until: Option<DateTime<Utc>>,
+    /// After a revocation: whether the caller has a session, or was revoked before.
+    /// If neither, the name may be misspelled. `None` if that could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<bool>,
 }
 
 /// The caller key of a `user` as operators write it: a name or
@@ -136,6 +144,10 @@ impl Broker {
         };
         let page =
             call.ask(store.sessions(&listing, query.cursor.as_ref())).await.map_err(failed)?;
+        for key in &page.unreadable {
+            tracing::error!(request_id = call.request_id, key, "failed to read a session row");
+        }
+        let mut unreadable = page.unreadable.len();
         let wanted = |profile: &ProfileName| query.profile.as_ref().is_none_or(|it| it == profile);
         let listed: Vec<Session> =
             page.items.into_iter().filter(|session| wanted(&session.profile)).collect();
@@ -143,16 +155,20 @@ impl Broker {
         let now = self.now();
         let mut sessions = Vec::new();
         for session in listed {
-            let gate = gates.get(&session.caller).ok_or_else(Denial::internal)?;
+            let Some(gate) = gates.get(&session.caller) else {
+                unreadable += 1;
+                continue;
+            };
             let state = session.state(gate, self.settings.generation, now);
             if query.state.is_none_or(|wanted| wanted == state) {
                 sessions.push(view(session, state));
             }
         }
-        Ok(SessionList { sessions, next: page.next.map(|cursor| cursor.0) })
+        Ok(SessionList { sessions, unreadable, next: page.next.map(|cursor| cursor.0) })
     }
 
-    /// The gates of those whose sessions these are, some at a time.
+    /// The gates of the callers of these sessions, some at a time. Damaged gates are
+    /// left out and logged.
     async fn gates(
         &self,
         call: &Call,
@@ -166,8 +182,22 @@ impl Broker {
         for some in callers.chunks(AT_ONCE) {
             let read = some.iter().map(|caller| call.ask(store.gate(caller)));
             for (caller, gate) in some.iter().zip(join_all(read).await) {
-                let gate = gate.map_err(|error| call.store_failed(&error))?;
-                gates.insert((*caller).clone(), gate);
+                match gate {
+                    Ok(gate) => {
+                        gates.insert((*caller).clone(), gate);
+                    }
+                    Err(error @ StoreError::Corrupt(_)) => {
+                        let (request_id, cause) = (&call.request_id, Causes(&error));
+                        tracing::error!(request_id, %caller, %cause, "failed to read a gate");
+                    }
+                    Err(
+                        error @ (StoreError::NotFound
+                        | StoreError::Conflict
+                        | StoreError::Throttled(_)
+                        | StoreError::Unavailable(_)
+                        | StoreError::Refused(_)),
+                    ) => return Err(call.store_failed(&error)),
+                }
             }
         }
         Ok(gates)
@@ -339,8 +369,8 @@ impl Broker {
             Err(error) => {
                 let denial = match error {
                     StoreError::Throttled(_) => Denial::rate_limited(),
+                    StoreError::Conflict => full_gate(),
                     StoreError::NotFound
-                    | StoreError::Conflict
                     | StoreError::Unavailable(_)
                     | StoreError::Refused(_)
                     | StoreError::Corrupt(_) => Denial::unconfirmed(),
@@ -360,13 +390,41 @@ impl Broker {
             },
             epoch: state.epoch.0,
             blocked_until: state.block.and_then(|block| block.until),
+            known: None,
         };
         if !lets_in {
             let (epoch, blocked_until) = (Some(answer.epoch), answer.blocked_until);
             let event = Event { epoch, blocked_until, ..event };
             self.record_event(event).map_err(|_| Denial::unconfirmed())?;
+            return Ok(GateView { known: self.is_known(call, store, &gate).await, ..answer });
         }
         Ok(answer)
+    }
+
+    /// Whether the caller of a gate that was just revoked has a session, or was
+    /// revoked before. `None` if that cannot be read in time: the revocation is
+    /// done, and does not depend on it.
+    async fn is_known(
+        &self,
+        call: &Call,
+        store: &Arc<dyn SessionStore>,
+        gate: &Gate,
+    ) -> Option<bool> {
+        const WITHIN: Duration = Duration::from_secs(2);
+        let profiles = gate.profiles.values().map(|state| state.epoch.0);
+        if profiles.fold(gate.whole.epoch.0, u64::saturating_add) > 1 {
+            return Some(true);
+        }
+        let listing = Listing::Caller(gate.caller.clone());
+        let page = call.ask(store.sessions(&listing, None));
+        let page = tokio::time::timeout(WITHIN, page).await.ok()?.ok()?;
+        if !page.items.is_empty() || !page.unreadable.is_empty() {
+            Some(true)
+        } else if page.next.is_none() {
+            Some(false)
+        } else {
+            None
+        }
     }
 
     /// What a revocation or reinstatement is recorded as, before it is done.
@@ -395,6 +453,23 @@ impl Broker {
             ..self.event(kind, call)
         }
     }
+}
+
+/// The gate holds as many profiles as it can.
+fn full_gate() -> Denial {
+    Denial::new(
+        Code::Conflict,
+        format!(
+            "this caller was revoked on {} profiles one by one, which is as many as are kept: revoke \
+             the caller as a whole, without a profile",
+            Gate::MAX_PROFILES
+        ),
+    )
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The beginning of a reason, for the gate, which must stay small; the record has

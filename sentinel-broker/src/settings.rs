@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sentinel_policy::RoleArn;
-use sentinel_store::{AccountId, Generation, PolicyPath, ProfileName};
+use sentinel_store::{AccountId, Generation, PolicyPath, ProfileName, SessionKeys};
 
 use crate::arn::Arn;
 use crate::{Caller, Home, SessionNameRole, SourceIdentityFormat};
@@ -37,6 +37,8 @@ pub struct Settings {
     pub source_identity: SourceIdentityFormat,
     /// The generation of the session table.
     pub generation: Generation,
+    /// The keys of the check in session ids. `None` for ids without a check.
+    pub session_keys: Option<SessionKeys>,
 }
 
 impl Settings {
@@ -60,6 +62,7 @@ impl Settings {
             max_duration: Duration::from_secs(3600),
             source_identity: SourceIdentityFormat::default(),
             generation: Generation::default(),
+            session_keys: None,
         }
     }
 }

@@ -267,9 +267,12 @@ impl Broker {
             return Err(Denial::policy_deny());
         }
         let credentials = Credentials { expiration, ..issued.credentials };
-        let session = progress.tracked.as_ref().map(|tracked| SessionId {
-            handle: tracked.session.handle,
-            secret: tracked.secret.clone(),
+        let session = progress.tracked.as_ref().map(|tracked| {
+            let (handle, secret) = (tracked.session.handle, tracked.secret.clone());
+            match &self.settings.session_keys {
+                Some(keys) => keys.issue(handle, secret),
+                None => SessionId::new(handle, secret),
+            }
         });
         Ok(Vended { credentials, session, cap: lifetime.cap })
     }

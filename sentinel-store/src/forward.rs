@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, ListedPolicy, Listing, Page,
-    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionStore, StoreError,
+    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionPage, SessionStore, StoreError,
 };
 
 macro_rules! forward {
@@ -47,7 +47,7 @@ macro_rules! forward {
                 &self,
                 listing: &Listing,
                 cursor: Option<&Cursor>,
-            ) -> Result<Page<Session>, StoreError> {
+            ) -> Result<SessionPage, StoreError> {
                 (**self).sessions(listing, cursor).await
             }
         }

@@ -116,27 +116,24 @@ impl Gate {
     /// record, and must never grow too large to be changed.
     pub const MAX_PROFILES: usize = 200;
 
-    /// Does what the change says. Stores call it inside whatever makes their
-    /// write atomic.
+    /// Applies the change, and returns whether the gate is another one after it.
+    /// If it is not, there is nothing to write. Stores call it inside whatever
+    /// makes their write atomic.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] for one profile more than [`Self::MAX_PROFILES`].
-    /// The caller as a whole can always be revoked.
-    pub fn apply(&mut self, change: &GateChange) -> Result<(), StoreError> {
-        let full = self.profiles.len() >= Self::MAX_PROFILES;
-        let state = match &change.scope {
-            Scope::Caller => &mut self.whole,
-            Scope::Profile(profile) if full && !self.profiles.contains_key(profile) => {
-                return Err(StoreError::Refused(
-                    "this caller was revoked on too many profiles one by one: revoke the caller \
-                     as a whole"
-                        .into(),
-                ));
-            }
-            Scope::Profile(profile) => self.profiles.entry(profile.clone()).or_default(),
-        };
+    /// [`StoreError::Conflict`] for the revocation of one profile more than
+    /// [`Self::MAX_PROFILES`]. The caller as a whole can always be revoked.
+    pub fn apply(&mut self, change: &GateChange) -> Result<bool, StoreError> {
         match &change.action {
             GateAction::Revoke(block) => {
+                let full = self.profiles.len() >= Self::MAX_PROFILES;
+                let state = match &change.scope {
+                    Scope::Caller => &mut self.whole,
+                    Scope::Profile(profile) if full && !self.profiles.contains_key(profile) => {
+                        return Err(StoreError::Conflict);
+                    }
+                    Scope::Profile(profile) => self.profiles.entry(profile.clone()).or_default(),
+                };
                 state.epoch = state.epoch.next();
                 let longer = state.blocked(block.at).is_some_and(|standing| {
                     match (standing.until, block.until) {
@@ -148,10 +145,18 @@ impl Gate {
                 if !longer {
                     state.block = Some(block.clone());
                 }
+                Ok(true)
             }
-            GateAction::Reinstate => state.block = None,
+            // What was never revoked gets no entry: entries are never removed, and
+            // must not fill the gate.
+            GateAction::Reinstate => {
+                let state = match &change.scope {
+                    Scope::Caller => Some(&mut self.whole),
+                    Scope::Profile(profile) => self.profiles.get_mut(profile),
+                };
+                Ok(state.is_some_and(|state| state.block.take().is_some()))
+            }
         }
-        Ok(())
     }
 }
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::session_key::SessionCheck;
+
 /// A text is not of the form that its type asks for. It does not quote the
 /// text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -240,6 +242,11 @@ impl SessionSecret {
         Sha256::digest(self.0).into()
     }
 
+    /// The bits, for the keyed check of an id.
+    pub(crate) const fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// Whether it is the secret of which `digest` is stored, in constant time.
     #[must_use]
     pub fn matches(&self, digest: &[u8; 32]) -> bool {
@@ -253,7 +260,10 @@ impl fmt::Debug for SessionSecret {
     }
 }
 
-/// What the client holds: `session-<handle><secret>`, a bearer secret with one
+const SECRET_CHARS: usize = 26;
+
+/// What the client holds: `session-<handle><secret>`, and behind them the keyed
+/// check if the TVM has a [key](crate::SessionKeys). A bearer secret with one
 /// spelling only.
 #[derive(Clone, Debug)]
 pub struct SessionId {
@@ -261,27 +271,50 @@ pub struct SessionId {
     pub handle: SessionHandle,
     /// The secret half.
     pub secret: SessionSecret,
+    check: Option<SessionCheck>,
 }
 
 impl SessionId {
-    /// Reads one.
+    /// The id of a session, without a keyed check.
+    #[must_use]
+    pub const fn new(handle: SessionHandle, secret: SessionSecret) -> Self {
+        Self { handle, secret, check: None }
+    }
+
+    /// The same id with that check.
+    pub(crate) fn with_check(self, check: Option<SessionCheck>) -> Self {
+        Self { check, ..self }
+    }
+
+    /// The keyed check, `None` if the id carries none.
+    pub(crate) const fn check(&self) -> Option<&SessionCheck> {
+        self.check.as_ref()
+    }
+
+    /// Reads one. Whether its check is right is not looked at.
     ///
     /// # Errors
     /// When the text is not the one spelling of a session id.
     pub fn parse(text: &str) -> Result<Self, ParseIdError> {
         let error = ParseIdError { what: "session id" };
         let text = text.strip_prefix("session-").ok_or(error)?;
-        let (handle, secret) =
+        let (handle, rest) =
             text.split_at_checked(HANDLE_HASH_CHARS + HANDLE_RANDOM_CHARS).ok_or(error)?;
         let handle = SessionHandle::parse(handle).map_err(|_| error)?;
-        Ok(Self { handle, secret: SessionSecret(unbase32(secret).ok_or(error)?) })
+        let (secret, check) = rest.split_at_checked(SECRET_CHARS).ok_or(error)?;
+        let check = match check {
+            "" => None,
+            check => Some(SessionCheck(unbase32(check).ok_or(error)?)),
+        };
+        Ok(Self { handle, secret: SessionSecret(unbase32(secret).ok_or(error)?), check })
     }
 
     /// The text that goes to the client, and nowhere else: hence a method with
     /// a name, and no `Display`.
     #[must_use]
     pub fn reveal(&self) -> String {
-        format!("session-{}{}", self.handle, base32(&self.secret.0))
+        let check = self.check.as_ref().map(|check| base32(&check.0)).unwrap_or_default();
+        format!("session-{}{}{check}", self.handle, base32(&self.secret.0))
     }
 }
 

@@ -29,6 +29,7 @@ mod range;
 #[cfg(feature = "redb")]
 mod redb;
 mod secret;
+mod session_key;
 mod sessions;
 #[cfg(feature = "ssm")]
 mod ssm;
@@ -60,7 +61,8 @@ pub use policies::{
 #[cfg(feature = "redb")]
 pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;
-pub use sessions::{Epochs, Listing, Session, SessionState, SessionStore};
+pub use session_key::SessionKeys;
+pub use sessions::{Epochs, Listing, Session, SessionPage, SessionState, SessionStore};
 #[cfg(feature = "ssm")]
 pub use ssm::SsmPolicies;
 pub use verify::{Refusal, VerifyError, verify_session};

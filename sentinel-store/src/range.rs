@@ -3,7 +3,7 @@
 
 use std::ops::Bound;
 
-use crate::{Cursor, Listing, Page, Session, SessionHandle, StoreError, cursor::after};
+use crate::{Cursor, Listing, Session, SessionHandle, SessionPage, StoreError, cursor::after};
 
 /// The part of a list that is still to be read: whatever the cursor says, it
 /// does not reach beyond what the listing is about.
@@ -21,9 +21,20 @@ pub(crate) fn range(
     Ok((after(listing, cursor)?.map_or(first, Bound::Excluded), last))
 }
 
-/// A page in the order of handles: the next one begins after its last session.
-pub(crate) fn page(items: Vec<Session>, more: bool) -> Page<Session> {
-    let last = items.last().filter(|_| more);
-    let next = last.map(|session| Cursor(session.handle.to_string()));
-    Page { items, next }
+/// A page of the rows that were found, in the order of handles: the next one
+/// begins after its last row, whether that can be read or not.
+pub(crate) fn page(
+    rows: Vec<(SessionHandle, Result<Session, StoreError>)>,
+    more: bool,
+) -> SessionPage {
+    let last = rows.last().filter(|_| more);
+    let next = last.map(|(handle, _)| Cursor(handle.to_string()));
+    let mut page = SessionPage { next, ..SessionPage::default() };
+    for (handle, row) in rows {
+        match row {
+            Ok(session) => page.items.push(session),
+            Err(_) => page.unreadable.push(handle.to_string()),
+        }
+    }
+    page
 }

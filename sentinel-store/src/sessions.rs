@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, CallerKey, Cursor, Epoch, Gate, GateChange, Generation, Page, ProfileName,
-    SessionHandle, StoreError,
+    AccountId, CallerKey, Cursor, Epoch, Gate, GateChange, Generation, ProfileName, SessionHandle,
+    StoreError,
 };
 
 /// The epochs of a caller's gate, as a whole and on one profile.
@@ -135,6 +135,18 @@ pub enum Listing {
     All,
 }
 
+/// Some of a list of sessions. A page may be empty and still have a next one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionPage {
+    /// The sessions.
+    pub items: Vec<Session>,
+    /// The keys of the rows that cannot be read, for the log. They are no
+    /// sessions: every session check refuses them.
+    pub unreadable: Vec<String>,
+    /// Where the next page begins, `None` on the last one.
+    pub next: Option<Cursor>,
+}
+
 /// Keeps sessions and gates.
 ///
 /// # Contract
@@ -148,6 +160,8 @@ pub enum Listing {
 ///   caller is not the one asked for is `Corrupt`.
 /// - A stored session whose handle is not the one it was found by, or whose
 ///   caller is not the handle's, is `Corrupt`.
+/// - A list leaves out rows that cannot be read and names their keys: one damaged
+///   row must not hide the others.
 /// - A session that is long expired may be removed; a gate never.
 /// - A write that failed, otherwise than with `NotFound` or `Conflict`, may have
 ///   happened all the same.
@@ -156,7 +170,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// The gate of a caller.
     async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError>;
 
-    /// Changes a caller's gate and gives it as it is after.
+    /// Changes a caller's gate and returns it as it is after. A change that
+    /// changes nothing writes nothing. [`StoreError::Conflict`] for the
+    /// revocation of one profile more than [`Gate::MAX_PROFILES`].
+    ///
+    /// A revocation should not depend on a read: whoever floods a caller's
+    /// partition with reads must not keep that caller from being revoked.
     async fn change_gate(
         &self,
         caller: &CallerKey,
@@ -188,7 +207,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
         &self,
         listing: &Listing,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<Session>, StoreError>;
+    ) -> Result<SessionPage, StoreError>;
 }
 
 /// A digest as text.

@@ -1,12 +1,16 @@
 //! The one session check: whether a session id that a client shows is good.
 
-use crate::{Clock, Generation, Session, SessionId, SessionState, SessionStore, StoreError};
+use crate::{
+    Clock, Generation, Session, SessionId, SessionKeys, SessionState, SessionStore, StoreError,
+};
 
 /// Why a session id is not good. For the log: the client is never told which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// It does not parse; nothing was read.
     Malformed,
+    /// Its keyed check is missing, wrong, or not expected; nothing was read.
+    BadCheck,
     /// There is no such session.
     Unknown,
     /// The session is there, and this is not its secret.
@@ -25,6 +29,7 @@ impl Refusal {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
+            Self::BadCheck => "bad_check",
             Self::Unknown => "unknown",
             Self::WrongSecret => "wrong_secret",
             Self::Ended => "ended",
@@ -56,20 +61,32 @@ impl VerifyError {
     }
 }
 
-/// Gives the session of `id` if it is good: one read, of session and gate
-/// together; none when the id does not parse. The time is asked for after the
-/// read, so that a slow store gives no session a longer life.
+/// Returns the session of `id` if it is good. It costs one read, of session and
+/// gate together, and none if the id does not parse or its keyed check fails.
+/// The clock is read after the store, so that a slow store gives no session a
+/// longer life.
+///
+/// With `keys`, the id must carry the check of one of them. Without, it must
+/// carry no check: an id has one spelling, whatever the configuration.
 ///
 /// # Errors
 /// Whatever is not a good session, a failing store too.
 pub async fn verify_session(
     store: &dyn SessionStore,
     id: &str,
+    keys: Option<&SessionKeys>,
     generation: Generation,
     clock: &dyn Clock,
 ) -> Result<Session, VerifyError> {
     let refused = |refusal| Err(VerifyError::Refused(refusal));
     let Ok(id) = SessionId::parse(id) else { return refused(Refusal::Malformed) };
+    let expected = match keys {
+        Some(keys) => keys.accept(&id),
+        None => id.check().is_none(),
+    };
+    if !expected {
+        return refused(Refusal::BadCheck);
+    }
     let (session, gate) = match store.session(&id.handle).await {
         Ok(found) => found,
         Err(StoreError::NotFound) => return refused(Refusal::Unknown),

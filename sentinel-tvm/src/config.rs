@@ -5,7 +5,7 @@ use sentinel_broker::{
 };
 use sentinel_function::{ConfigError, ConfigWarning, Function, Reader, unread};
 use sentinel_policy::parse_duration;
-use sentinel_store::{AccountId, Generation, PolicyPath, Secret};
+use sentinel_store::{AccountId, Generation, PolicyPath, Secret, SessionKeys};
 
 /// What the environment says.
 #[derive(Clone, Debug)]
@@ -126,6 +126,8 @@ impl Config {
             text.parse().ok().map(Generation)
         });
         settings.generation = generation.unwrap_or_default();
+        settings.session_keys =
+            reader.read("SENTINEL_SESSION_KEY", SessionKeys::FORM, SessionKeys::parse);
         let origin_secret = reader.read(
             "SENTINEL_ORIGIN_SECRET",
             "at least 32 characters of `A-Z`, `a-z`, `0-9`, `.`, `_`, `~` and `-`",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sentinel_authorizer::{Authorizer, Config, ConfigError, Context, ResponseFormat};
-use sentinel_store::{Generation, MemorySink, Record, SystemClock};
+use sentinel_store::{Generation, MemorySink, Record, SessionKeys, SystemClock};
 use serde_json::{Value, json};
 
 use crate::world::http;
@@ -21,6 +21,7 @@ fn the_table_alone_is_enough() {
     let expected = Config {
         session_table: "sentinel-sessions".to_owned(),
         generation: Generation(0),
+        session_keys: None,
         format: ResponseFormat::Policy,
     };
     assert_eq!(config, expected);
@@ -49,6 +50,22 @@ fn every_fault_is_reported_at_once_by_name() {
             "`{table}`"
         );
     }
+}
+
+#[test]
+fn a_session_key_is_read_and_a_malformed_one_is_a_fault_without_its_value() {
+    let table = ("SENTINEL_SESSION_TABLE", "sentinel-sessions");
+    let key = "k".repeat(32);
+    let rotation = format!("{key},{}", "o".repeat(32));
+    for good in [&key, &rotation] {
+        let config = read(&[table, ("SENTINEL_SESSION_KEY", good)]).unwrap();
+        assert_eq!(config.session_keys, SessionKeys::parse(good));
+        assert!(!format!("{config:?}").contains("kkkk"));
+    }
+    let errors = read(&[table, ("SENTINEL_SESSION_KEY", "too-short-and-secret")]).unwrap_err();
+    let said = format!("{errors:?} {}", errors[0]);
+    assert!(said.contains("SENTINEL_SESSION_KEY: must be a key of at least 32"), "{said}");
+    assert!(!said.contains("too-short-and-secret"), "{said}");
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use sentinel_store::conformance::{
     Call, Failure, Faults, Hook, HookedSessions, Moment, Operation, Which,
 };
 use sentinel_store::{
-    Block, CallerKey, Clock, EventKind, GateAction, GateChange, Record, Scope, SessionStore,
-    StoreError, SystemClock,
+    Block, CallerKey, Clock, EventKind, GateAction, GateChange, Record, Scope, SessionId,
+    SessionKeys, SessionStore, StoreError, SystemClock,
 };
 use serde_json::{Value, json};
 
@@ -35,6 +35,28 @@ async fn without_any_id_the_error_is_exactly_what_api_gateway_makes_401() {
         let error = world.ask(&event).await.unwrap_err();
         assert_eq!(error.to_string(), "Unauthorized");
     }
+}
+
+#[tokio::test]
+async fn a_forged_id_is_refused_without_a_read_and_like_any_other() {
+    let faults = Faults::new();
+    let hook = faults.clone();
+    let key = "k".repeat(32);
+    let world = World::over(Policy, |sessions| Arc::new(HookedSessions::new(sessions, hook)))
+        .with_keys(&key);
+    let (session, plain) = world.session().await;
+    let forged = world.ask(&header(&plain)).await.unwrap();
+    assert!(!allows(&forged));
+    assert_eq!(faults.calls(), []);
+    let record = world.sink.records().pop().unwrap();
+    let Record::Event(event) = record else { panic!("{record:?}") };
+    assert_eq!(event.code.as_deref(), Some("bad_check"));
+
+    let secret = SessionId::parse(&plain).unwrap().secret;
+    let good = SessionKeys::parse(&key).unwrap().issue(session.handle, secret).reveal();
+    assert!(allows(&world.ask(&header(&good)).await.unwrap()));
+    let other = World::new(Policy);
+    assert_eq!(other.ask(&header(&plain)).await.unwrap(), forged);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sentinel_authorizer::{Authorizer, Context, ResponseFormat, Unauthorized};
 use sentinel_store::{
     AccountId, CallerKey, Epochs, Generation, MemorySessions, MemorySink, ProfileName, Session,
-    SessionHandle, SessionId, SessionSecret, SessionStore, SystemClock,
+    SessionHandle, SessionId, SessionKeys, SessionSecret, SessionStore, SystemClock,
 };
 use serde_json::{Value, json};
 
@@ -41,6 +41,12 @@ impl World {
             sink.clone(),
         );
         Self { sessions, sink, authorizer }
+    }
+
+    /// The same, for ids with the check of those keys.
+    pub(crate) fn with_keys(self, keys: &str) -> Self {
+        let authorizer = self.authorizer.with_session_keys(SessionKeys::parse(keys));
+        Self { authorizer, ..self }
     }
 
     pub(crate) async fn ask(&self, event: &Value) -> Result<Value, Unauthorized> {
@@ -78,7 +84,7 @@ impl World {
             ended: None,
         };
         self.sessions.create_session(&session).await.unwrap();
-        (session, SessionId { handle, secret }.reveal())
+        (session, SessionId::new(handle, secret).reveal())
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use sentinel_broker::{Code, ListSessions, OperatorArn, Target, parse_user};
 use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
 use sentinel_store::{
-    CallerKey, Clock, EventKind, Generation, ProfileName, SessionState, Verdict, VerifyError,
-    verify_session,
+    CallerKey, Clock, EventKind, Gate, Generation, ProfileName, SessionState, SessionStore,
+    Verdict, VerifyError, verify_session,
 };
 
 use crate::world::{ALICE, Plan, World, call};
@@ -29,7 +30,8 @@ async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated(
     assert_eq!((revoked.user.as_str(), revoked.epoch, revoked.blocked_until), ("alice", 1, None));
     assert_eq!(revoked.profile, Some(production()));
 
-    let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), &*world.clock).await;
+    let check =
+        verify_session(&*world.sessions, &id.reveal(), None, Generation(0), &*world.clock).await;
     assert!(matches!(check, Err(VerifyError::Refused(_))));
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, Code::SessionRevoked);
@@ -40,7 +42,8 @@ async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated(
     let back = world.broker.reinstate(&call(), &carol, &target, "found it").await.unwrap();
     assert_eq!(back.epoch, 1);
     world.vend("alice", "production").await.unwrap();
-    let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), &*world.clock).await;
+    let check =
+        verify_session(&*world.sessions, &id.reveal(), None, Generation(0), &*world.clock).await;
     assert!(check.is_err(), "an old session was revived");
     let names: Vec<_> = world.events().iter().map(|event| event.event).collect();
     assert_eq!(names, [EventKind::Revocation, EventKind::Reinstatement]);
@@ -237,4 +240,174 @@ async fn who_tries_what_only_operators_may_is_recorded() {
     world.broker.revoke(&call(), &alice, &target, "r", None).await.unwrap_err();
     let event = world.events().pop().unwrap();
     assert_eq!((event.event, event.by.as_deref()), (EventKind::OperationRefused, Some("alice")));
+}
+
+#[tokio::test]
+async fn a_full_gate_is_a_conflict_that_names_the_remedy() {
+    let world = World::new(ALICE);
+    let carol = world.caller("carol");
+    let on = |number: usize| {
+        Target::OnProfile(key("alice"), ProfileName::parse(&format!("p{number}")).unwrap())
+    };
+    for number in 0..Gate::MAX_PROFILES {
+        world.broker.revoke(&call(), &carol, &on(number), "r", None).await.unwrap();
+    }
+    let one_more = on(Gate::MAX_PROFILES);
+    let denial = world.broker.revoke(&call(), &carol, &one_more, "r", None).await.unwrap_err();
+    assert_eq!((denial.code, denial.code.status()), (Code::Conflict, 409));
+    assert!(denial.message.contains("revoke the caller as a whole"), "{}", denial.message);
+    assert_eq!(world.events().pop().unwrap().code.as_deref(), Some("CONFLICT"));
+    let whole = Target::Caller(key("alice"));
+    world.broker.revoke(&call(), &carol, &whole, "r", None).await.unwrap();
+    assert_eq!(world.vend("alice", "production").await.unwrap_err().code, Code::SessionRevoked);
+}
+
+#[tokio::test]
+async fn reinstating_profiles_that_were_never_revoked_does_not_fill_a_gate() {
+    let world = World::new(ALICE);
+    let carol = world.caller("carol");
+    for number in 0..=Gate::MAX_PROFILES {
+        let profile = ProfileName::parse(&format!("p{number}")).unwrap();
+        let target = Target::OnProfile(key("alice"), profile);
+        world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap();
+    }
+    let target = Target::OnProfile(key("alice"), production());
+    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    assert_eq!(world.vend("alice", "production").await.unwrap_err().code, Code::SessionRevoked);
+}
+
+#[tokio::test]
+async fn a_revocation_reports_whether_the_caller_is_known() {
+    let world = World::new(ALICE);
+    let carol = world.caller("carol");
+    let known = async |user: &str| {
+        let target = Target::Caller(key(user));
+        world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap().known
+    };
+    assert_eq!(known("alicce").await, Some(false));
+    // It was revoked before, whoever that is.
+    assert_eq!(known("alicce").await, Some(true));
+    world.vend("alice", "production").await.unwrap();
+    assert_eq!(known("ALICE").await, Some(true));
+}
+
+#[tokio::test]
+async fn a_revocation_by_user_reads_nothing_of_the_caller_before_it_is_done() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    let carol = world.caller("carol");
+    world.vend("alice", "production").await.unwrap();
+    let before = faults.calls().len();
+    // The partition is flooded: lists and reads of sessions fail.
+    faults.fail(Which::Operation(Operation::Sessions), Moment::Before, Failure::Throttled);
+    let target = Target::Caller(key("alice"));
+    let revoked = world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    assert_eq!((revoked.epoch, revoked.known), (1, None));
+    let calls = faults.calls().split_off(before);
+    // Of the operator: the gate, and the policy. Of the caller: the write, and only
+    // then the list.
+    let change = calls.iter().position(|call| *call == Operation::ChangeGate).unwrap();
+    assert_eq!(calls[..change].iter().filter(|call| **call == Operation::Gate).count(), 1);
+    assert!(!calls[..change].contains(&Operation::Sessions));
+    assert!(!calls[..change].contains(&Operation::Session));
+}
+
+/// A step that an operator may take.
+#[derive(Clone, Debug)]
+enum Step {
+    Revoke(Option<u16>, Option<u64>),
+    Reinstate(Option<u16>),
+    Wait(i64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let profile = || proptest::option::of(0..300_u16);
+    let step = prop_oneof![
+        4 => (profile(), proptest::option::of(1..100_u64)).prop_map(|(on, length)| Step::Revoke(on, length)),
+        4 => profile().prop_map(Step::Reinstate),
+        1 => (1..200_i64).prop_map(Step::Wait),
+    ];
+    // Runs of the same step fill a gate.
+    let run = (step, 1..80_u16).prop_map(|(step, times)| {
+        (0..times)
+            .map(move |number| match &step {
+                Step::Revoke(Some(on), length) => Step::Revoke(Some(on + number), *length),
+                Step::Reinstate(Some(on)) => Step::Reinstate(Some(on + number)),
+                Step::Revoke(None, _) | Step::Reinstate(None) | Step::Wait(_) => step.clone(),
+            })
+            .collect::<Vec<_>>()
+    });
+    proptest::collection::vec(run, 0..8).prop_map(|runs| runs.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever operators do before, a caller can be revoked as a whole, and gets
+    /// no credentials then.
+    #[test]
+    fn no_sequence_of_operator_calls_makes_revoking_a_caller_impossible(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let world = World::new(ALICE);
+            let carol = world.caller("carol");
+            let target = |on: Option<u16>| match on {
+                None => Target::Caller(key("alice")),
+                Some(on) => Target::OnProfile(
+                    key("alice"),
+                    ProfileName::parse(&format!("p{on}")).unwrap(),
+                ),
+            };
+            for step in steps {
+                let done = match step {
+                    Step::Wait(seconds) => {
+                        world.clock.advance(seconds);
+                        continue;
+                    }
+                    Step::Revoke(on, length) => {
+                        let length = length.map(Duration::from_secs);
+                        world.broker.revoke(&call(), &carol, &target(on), "r", length).await
+                    }
+                    Step::Reinstate(on) => {
+                        world.broker.reinstate(&call(), &carol, &target(on), "r").await
+                    }
+                };
+                if let Err(denial) = done {
+                    prop_assert_eq!(denial.code, Code::Conflict);
+                }
+            }
+            let revoked = world.broker.revoke(&call(), &carol, &target(None), "r", None).await;
+            prop_assert!(revoked.is_ok(), "{:?}", revoked);
+            let denial = world.vend("alice", "production").await.unwrap_err();
+            prop_assert_eq!(denial.code, Code::SessionRevoked);
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_gate_does_not_hide_the_sessions_of_others() {
+    let policy = ALICE.replace("users: [alice]", "users: [alice, bob]");
+    let world = World::new(&policy);
+    world.vend("alice", "production").await.unwrap();
+    world.vend("bob", "production").await.unwrap();
+    let mallory = CallerKey::parse("mallory").unwrap();
+    world.sessions.plant_gate(&key("alice"), Gate::open(mallory));
+    let all = ListSessions::default();
+    let listed = world.broker.list_sessions(&call(), &world.caller("carol"), &all).await.unwrap();
+    assert_eq!((listed.sessions.len(), listed.unreadable), (1, 1));
+    assert_eq!(listed.sessions[0].user, "bob");
+}
+
+#[tokio::test]
+async fn a_damaged_session_does_not_hide_the_others() {
+    let world = World::new(ALICE);
+    let damaged = world.vend("alice", "production").await.unwrap().session.unwrap();
+    let whole = world.vend("alice", "production").await.unwrap().session.unwrap();
+    let (other, _) = world.sessions.session(&whole.handle).await.unwrap();
+    world.sessions.plant_session(damaged.handle, other);
+    let own = ListSessions::default();
+    let listed = world.broker.list_sessions(&call(), &world.caller("alice"), &own).await.unwrap();
+    assert_eq!((listed.sessions.len(), listed.unreadable), (1, 1));
+    assert_eq!(listed.sessions[0].session, whole.handle);
 }

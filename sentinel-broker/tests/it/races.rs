@@ -64,7 +64,8 @@ async fn race(schedule: &mut dyn Schedule, whole: bool, reinstate: bool) -> (usi
     assert!(refused.iter().all(|code| *code == Code::SessionRevoked), "{refused:?}");
     for id in &vended {
         let clock = &*world.clock;
-        let check = verify_session(&*world.sessions, &id.reveal(), Generation(0), clock).await;
+        let check =
+            verify_session(&*world.sessions, &id.reveal(), None, Generation(0), clock).await;
         match check {
             // Good only where it was made under the new epoch: after the
             // reinstatement, on purpose.

@@ -2,9 +2,27 @@
 
 use chrono::TimeDelta;
 use sentinel_broker::{Cap, Code};
-use sentinel_store::{Clock, Generation, Listing, SessionStore, Verdict, verify_session};
+use sentinel_store::{
+    Clock, Generation, Listing, SessionKeys, SessionStore, Verdict, verify_session,
+};
 
 use crate::world::{ACCOUNT, ALICE, Plan, World};
+
+#[tokio::test]
+async fn a_session_id_carries_the_check_of_the_first_session_key() {
+    let mut plan = Plan::default();
+    let (first, second) = ("f".repeat(32), "s".repeat(32));
+    plan.settings.session_keys = SessionKeys::parse(&format!("{first},{second}"));
+    let world = World::with(ALICE, plan);
+    let id = world.vend("alice", "production").await.unwrap().session.unwrap().reveal();
+    let check = async |keys: Option<SessionKeys>| {
+        verify_session(&*world.sessions, &id, keys.as_ref(), Generation(0), &*world.clock).await
+    };
+    check(SessionKeys::parse(&first)).await.unwrap();
+    for other in [SessionKeys::parse(&second), None] {
+        assert!(check(other).await.is_err());
+    }
+}
 
 #[tokio::test]
 async fn an_allowed_caller_gets_credentials_and_a_session_that_covers_them() {
@@ -12,7 +30,7 @@ async fn an_allowed_caller_gets_credentials_and_a_session_that_covers_them() {
     let vended = world.vend("alice", "production").await.unwrap();
     let id = vended.session.unwrap().reveal();
     let now = world.clock.now();
-    let session = verify_session(&*world.sessions, &id, Generation(0), &*world.clock).await;
+    let session = verify_session(&*world.sessions, &id, None, Generation(0), &*world.clock).await;
     let session = session.unwrap();
     assert_eq!(session.caller.as_str(), "alice");
     assert_eq!(session.expires, vended.credentials.expiration);

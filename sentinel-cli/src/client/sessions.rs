@@ -217,6 +217,10 @@ struct Changed {
     epoch: u64,
     #[serde(default)]
     blocked_until: Option<String>,
+    /// Whether the caller has a session or was revoked before, if the TVM reports
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    known: Option<bool>,
 }
 
 /// A session as it is listed.
@@ -237,6 +241,8 @@ pub(super) struct Listed {
 struct Page {
     sessions: Vec<Listed>,
     #[serde(default)]
+    unreadable: usize,
+    #[serde(default)]
     next: Option<String>,
 }
 
@@ -249,23 +255,46 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     }
 }
 
-/// Asks for pages until `enough` says so, or there are no more; whether there
-/// are more.
+/// What was left out of a list.
+#[derive(Debug, Default)]
+pub(super) struct LeftOut {
+    /// Whether there are more sessions than were requested.
+    pub(super) more: bool,
+    /// The number of rows that the TVM could not read.
+    pub(super) unreadable: usize,
+}
+
+impl LeftOut {
+    /// Warns of rows that could not be read.
+    pub(super) fn warn(&self, screen: &Screen) {
+        if self.unreadable > 0 {
+            screen.warn(&format!(
+                "{} damaged rows are left out: their sessions are refused, and the TVM's log names \
+                 them",
+                self.unreadable
+            ));
+        }
+    }
+}
+
+/// Requests pages until `enough` returns true or there are no more.
 pub(super) async fn pages(
     source: &Source,
     filters: &[(&str, &str)],
     mut enough: impl FnMut(Vec<Listed>) -> bool,
-) -> Result<bool, Failure> {
+) -> Result<LeftOut, Failure> {
+    let mut left_out = LeftOut::default();
     let mut cursor: Option<String> = None;
     let mut trail = Trail::default();
     loop {
         let mut query = filters.to_vec();
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let page: Page = source.get("/sessions", &query).await?;
+        left_out.unreadable = left_out.unreadable.saturating_add(page.unreadable);
         let stop = enough(page.sessions);
         match page.next {
-            None => return Ok(false),
-            Some(_) if stop => return Ok(true),
+            None => return Ok(left_out),
+            Some(_) if stop => return Ok(LeftOut { more: true, ..left_out }),
             Some(next) => {
                 trail.follow(&next)?;
                 cursor = Some(next);
@@ -307,7 +336,7 @@ impl List {
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
         let mut sessions = Vec::new();
-        let more = block_on(async {
+        let left_out = block_on(async {
             let source = Source::open(&self.table, &self.connection).await?;
             pages(&source, &filters, |page| {
                 sessions.extend(page);
@@ -315,12 +344,19 @@ impl List {
             })
             .await
         })?;
-        if more || sessions.len() > self.limit {
+        left_out.warn(screen);
+        if left_out.more || sessions.len() > self.limit {
             sessions.truncate(self.limit);
             screen.warn(&format!("there are more than {}: see `--limit`", self.limit));
         }
         if screen.is_json() {
-            screen.print_json(&serde_json::json!({ "sessions": sessions }))?;
+            let mut list = serde_json::json!({ "sessions": sessions });
+            if left_out.unreadable > 0
+                && let Some(list) = list.as_object_mut()
+            {
+                list.insert("unreadable".to_owned(), left_out.unreadable.into());
+            }
+            screen.print_json(&list)?;
         } else if sessions.is_empty() {
             screen.note("no sessions");
         } else {
@@ -368,13 +404,9 @@ fn to_the_second(at: &str) -> String {
 impl Revoke {
     fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
         let for_s = self.duration.map(|duration| duration.as_secs());
-        let (changed, known) = block_on(async {
+        let changed = block_on(async {
             let source = Source::open(&self.table, &self.connection).await?;
-            let changed =
-                self.target.change(&source, "/sessions/revoke", &self.reason, for_s).await?;
-            // Who is revoked for the first time and has no session may be misspelt.
-            let known = changed.epoch > 1 || changed.has_sessions(&source).await;
-            Ok((changed, known))
+            self.target.change(&source, "/sessions/revoke", &self.reason, for_s).await
         })?;
         if screen.is_json() {
             screen.print_json(&changed)?;
@@ -388,16 +420,18 @@ impl Revoke {
                 changed.whom(),
                 changed.epoch
             ))?;
-            if !known {
-                screen.warn(&format!(
-                    "no session of {} is known, and none was revoked before: is the name right?",
-                    changed.whom()
-                ));
-            }
             screen.note(
                 "live AWS credentials go on working until they expire; \
                  `sentinel sessions deny-policy` prints the policy that stops them",
             );
+        }
+        if changed.known == Some(false) {
+            screen.warn(&format!(
+                "`{}` has no session and was never revoked before: check the spelling. Names of \
+                 users are compared in lower case; a role is `account/RoleName`, with the case of \
+                 its ARN",
+                printable(&changed.user)
+            ));
         }
         Ok(Outcome::Done)
     }
@@ -442,20 +476,6 @@ impl Target {
 }
 
 impl Changed {
-    /// Whether sessions of whom it was about are known; who may not look is not
-    /// told otherwise.
-    async fn has_sessions(&self, source: &Source) -> bool {
-        let mut filters = vec![("user", self.user.as_str())];
-        filters.extend(self.profile.as_deref().map(|profile| ("profile", profile)));
-        let mut found = false;
-        let asked = pages(source, &filters, |page| {
-            found |= !page.is_empty();
-            found
-        })
-        .await;
-        found || asked.is_err()
-    }
-
     fn whom(&self) -> String {
         match &self.profile {
             Some(profile) => format!("`{}` on `{}`", printable(&self.user), printable(profile)),

@@ -47,9 +47,14 @@ fn revoking_a_name_that_nobody_has_says_so() {
     vend(&dev, "alice", "production");
     let said = dev.run("carol", "sessions revoke --user alicce --reason theft");
     assert_eq!(said.status, 0, "{}", said.err);
-    assert!(said.err.contains("is the name right?"), "{}", said.err);
-    let said = dev.run("carol", "sessions revoke --user alice --reason theft");
-    assert!(!said.err.contains("is the name right?"), "{}", said.err);
+    assert!(said.err.contains("`alicce` has no session"), "{}", said.err);
+    let json = "sessions revoke --user bobb --reason theft --format json";
+    let said = dev.run("carol", json);
+    assert_eq!((said.status, &said.json()["known"]), (0, &json!(false)), "{}", said.err);
+    assert!(said.err.contains("`bobb` has no session"), "{}", said.err);
+    let said = dev.run("carol", "sessions revoke --user ALICE --reason theft --format json");
+    assert_eq!((&said.json()["user"], &said.json()["known"]), (&json!("alice"), &json!(true)));
+    assert!(!said.err.contains("has no session"), "{}", said.err);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Faults;
 use crate::{
     AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, ListedPolicy, Listing, Page,
-    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionStore, StoreError,
+    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionPage, SessionStore, StoreError,
 };
 
 /// What a wrapped store or sink is asked to do.
@@ -132,7 +132,7 @@ impl<S: SessionStore> SessionStore for HookedSessions<S> {
         &self,
         listing: &Listing,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<Session>, StoreError> {
+    ) -> Result<SessionPage, StoreError> {
         around(&*self.hook, Operation::Sessions, self.inner.sessions(listing, cursor)).await
     }
 }

@@ -77,6 +77,21 @@ pub(super) fn handle_at(key: &Item) -> Result<SessionHandle, StoreError> {
         .ok_or_else(|| StoreError::Corrupt("a session is stored at no handle".into()))
 }
 
+/// The name of a row in the log: its handle, or the beginning of its key if that
+/// is no session's.
+pub(super) fn row_name(item: &Item) -> String {
+    const LONGEST: usize = 100;
+    match handle_at(item) {
+        Ok(handle) => handle.to_string(),
+        Err(_) => {
+            let part = |name| item.get(name).and_then(|value| value.as_s().ok());
+            let parts = ["pk", "sk"].map(|name| part(name).map_or("", String::as_str));
+            let text = parts.join(" ");
+            text.chars().filter(|char| !char.is_control()).take(LONGEST).collect()
+        }
+    }
+}
+
 /// The shard of a session: the first four of its random bits.
 pub(super) fn shard(handle: &SessionHandle) -> String {
     let [first, ..] = handle.random();

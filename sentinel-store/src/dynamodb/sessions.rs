@@ -13,14 +13,14 @@ use super::{
     definition::{IndexDefinition, TableDefinition},
     item::{
         GateItem, SESSION, SHARDS, SessionItem, decode, encode, encode_value, gate_key, handle_at,
-        session_key, shard,
+        row_name, session_key, shard,
     },
-    table::{Condition, Item, Table},
-    token::{pause, write_token},
+    table::{Condition, Item, Put, Table},
+    token::write_token,
 };
 use crate::{
-    CallerKey, Cursor, Gate, GateChange, Listing, Page, Session, SessionHandle, SessionStore,
-    StoreError,
+    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, Session, SessionHandle, SessionPage,
+    SessionStore, StoreError,
     aws::Timing,
     cursor::after,
     integrity::{fitting, gate_of, listed, session_of},
@@ -28,9 +28,9 @@ use crate::{
 
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
-/// How often a gate that others change at the same time is read and written
-/// again. Of those who write at once one succeeds each time, so that this many at
-/// once are sure to come through.
+/// How often a gate that others change at the same time is written again. Of those
+/// who write concurrently one succeeds each time, so that this many are sure to
+/// come through.
 const ATTEMPTS: u32 = 64;
 
 /// How often a session that changes meanwhile is looked at again when it is to
@@ -90,10 +90,8 @@ impl DynamoSessions {
     }
 
     async fn gate_item_of(&self, caller: &CallerKey) -> Result<Option<GateItem>, StoreError> {
-        let Some(item) = self.table.get(gate_key(caller.hash())).await? else { return Ok(None) };
-        let item = GateItem::read(item, caller.hash())?;
-        gate_of(caller, item.record().clone())?;
-        Ok(Some(item))
+        let found = self.table.get(gate_key(caller.hash())).await?;
+        found.map(|item| gate_item(caller, item)).transpose()
     }
 
     async fn session_item_of(&self, handle: &SessionHandle) -> Result<SessionItem, StoreError> {
@@ -101,80 +99,101 @@ impl DynamoSessions {
         decode(item.ok_or(StoreError::NotFound)?)
     }
 
-    /// What a page of a query holds, and the session after which the rest begins.
-    async fn found(
-        &self,
+    /// Adds the rows that a query finds to a page. Returns the key after which the
+    /// rest begins, and the handle of the last row, if it has one.
+    async fn find(
+        page: &mut SessionPage,
         listing: &Listing,
         query: QueryFluentBuilder,
         limit: usize,
-    ) -> Result<(Vec<Session>, Option<SessionHandle>), StoreError> {
+    ) -> Result<(Option<Item>, Option<SessionHandle>), StoreError> {
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let found = Table::find(query.limit(limit)).await?;
-        let sessions = found.items.into_iter().map(|item| {
-            let handle = handle_at(&item)?;
-            listed(listing, &handle, decode::<SessionItem>(item)?.into_record()?)
-        });
-        let sessions = sessions.collect::<Result<_, _>>()?;
-        Ok((sessions, found.last.map(|key| handle_at(&key)).transpose()?))
+        let mut last = None;
+        for item in found.items {
+            let name = row_name(&item);
+            let handle = handle_at(&item);
+            last = handle.as_ref().ok().copied();
+            let session = handle.and_then(|handle| {
+                listed(listing, &handle, decode::<SessionItem>(item)?.into_record()?)
+            });
+            match session {
+                Ok(session) => page.items.push(session),
+                Err(_) => page.unreadable.push(name),
+            }
+        }
+        Ok((found.last, last))
     }
 
     async fn of_caller(
         &self,
         caller: &CallerKey,
         after: Option<SessionHandle>,
-    ) -> Result<Page<Session>, StoreError> {
-        let query = self
-            .table
-            .query()
-            .key_condition_expression("pk = :pk AND begins_with(sk, :session)")
-            .expression_attribute_values(":pk", AttributeValue::S(caller.hash().to_string()))
-            .expression_attribute_values(":session", AttributeValue::S(SESSION.to_owned()))
-            .consistent_read(true)
-            .set_exclusive_start_key(after.map(|handle| session_key(&handle).into_item()));
+    ) -> Result<SessionPage, StoreError> {
         let listing = Listing::Caller(caller.clone());
-        let (items, last) = self.found(&listing, query, self.page_size.get()).await?;
-        Ok(Page { items, next: last.map(|handle| Cursor(handle.to_string())) })
-    }
-
-    /// Everybody's sessions, shard after shard, until the page is full.
-    async fn of_all(&self, mut after: Option<SessionHandle>) -> Result<Page<Session>, StoreError> {
-        let Some(index) = TableDefinition::SESSIONS.index else {
-            return Ok(Page { items: Vec::new(), next: None });
-        };
-        let start = after.map(|handle| shard(&handle));
-        let shards = SHARDS.split("").filter(|shard| !shard.is_empty());
-        let mut items = Vec::new();
-        for this in shards.filter(|shard| start.as_deref().is_none_or(|start| start <= *shard)) {
-            loop {
-                let left = self.page_size.get() - items.len();
-                let query = self.shard(index, this, after.take());
-                let (found, last) = self.found(&Listing::All, query, left).await?;
-                items.extend(found);
-                if items.len() >= self.page_size.get() {
-                    let next = items.last().map(|last| Cursor(last.handle.to_string()));
-                    return Ok(Page { items, next });
-                }
-                after = last;
-                if after.is_none() {
-                    break;
-                }
+        let mut page = SessionPage::default();
+        let mut start = after.map(|handle| session_key(&handle).into_item());
+        loop {
+            let query = self
+                .table
+                .query()
+                .key_condition_expression("pk = :pk AND begins_with(sk, :session)")
+                .expression_attribute_values(":pk", AttributeValue::S(caller.hash().to_string()))
+                .expression_attribute_values(":session", AttributeValue::S(SESSION.to_owned()))
+                .consistent_read(true)
+                .set_exclusive_start_key(start.clone());
+            let (rest, _) = Self::find(&mut page, &listing, query, self.page_size.get()).await?;
+            match rest {
+                None => return Ok(page),
+                Some(key) => match handle_at(&key) {
+                    Ok(handle) => {
+                        page.next = Some(Cursor(handle.to_string()));
+                        return Ok(page);
+                    }
+                    // A row that is stored at no handle cannot begin the next page.
+                    Err(_) => start = Some(further(start.as_ref(), key)?),
+                },
             }
         }
-        Ok(Page { items, next: None })
+    }
+
+    /// The sessions of all callers, shard after shard, until the page is full.
+    async fn of_all(&self, after: Option<SessionHandle>) -> Result<SessionPage, StoreError> {
+        let mut page = SessionPage::default();
+        let Some(index) = TableDefinition::SESSIONS.index else { return Ok(page) };
+        let first = after.map(|handle| shard(&handle));
+        let mut start = after.map(|handle| index_key(index, &handle));
+        let shards = SHARDS.split("").filter(|shard| !shard.is_empty());
+        for this in shards.filter(|shard| first.as_deref().is_none_or(|first| first <= *shard)) {
+            loop {
+                let rows = page.items.len() + page.unreadable.len();
+                let left = self.page_size.get().saturating_sub(rows).max(1);
+                let query = self.shard(index, this, start.clone());
+                let (rest, last) = Self::find(&mut page, &Listing::All, query, left).await?;
+                let rows = page.items.len() + page.unreadable.len();
+                if rows >= self.page_size.get()
+                    && let Some(last) = last
+                {
+                    page.next = Some(Cursor(last.to_string()));
+                    return Ok(page);
+                }
+                match rest {
+                    Some(key) => start = Some(further(start.as_ref(), key)?),
+                    None => break,
+                }
+            }
+            start = None;
+        }
+        Ok(page)
     }
 
     fn shard(
         &self,
         index: IndexDefinition,
         shard: &str,
-        after: Option<SessionHandle>,
+        start: Option<Item>,
     ) -> QueryFluentBuilder {
         let shard = AttributeValue::S(shard.to_owned());
-        let start = after.map(|handle| {
-            let mut key = session_key(&handle).into_item();
-            key.insert(index.partition_key.to_owned(), shard.clone());
-            key
-        });
         self.table
             .query()
             .index_name(index.name)
@@ -198,22 +217,31 @@ impl SessionStore for DynamoSessions {
         change: &GateChange,
     ) -> Result<Gate, StoreError> {
         let write = write_token()?;
+        let mut stored = match change.action {
+            // A revocation begins with a write, as if there were no gate yet: if there
+            // is one, it comes back with the refusal. Nothing is read, so that a
+            // partition that is flooded with reads does not keep its caller from
+            // being revoked.
+            GateAction::Revoke(_) => None,
+            GateAction::Reinstate => self.gate_item_of(caller).await?,
+        };
         let mut written: Option<Gate> = None;
-        for attempt in 0..ATTEMPTS {
-            let item = self.gate_item_of(caller).await?;
-            if let Some(item) = &item
+        for _ in 0..ATTEMPTS {
+            if let Some(item) = &stored
                 && item.has_seen(&write)
                 && let Some(gate) = written
             {
                 // The last write happened, and its answer was lost.
                 return Ok(gate);
             }
-            let mut gate = match &item {
+            let mut gate = match &stored {
                 Some(item) => item.record().clone(),
                 None => Gate::open(caller.clone()),
             };
-            gate.apply(change)?;
-            let (next, condition) = match item {
+            if !gate.apply(change)? {
+                return Ok(gate);
+            }
+            let (next, condition) = match stored {
                 None => {
                     let first = GateItem::first(caller.hash(), gate.clone(), write.clone());
                     (first, Condition::Absent)
@@ -223,20 +251,13 @@ impl SessionStore for DynamoSessions {
                     (item.next(gate.clone(), write.clone()), Condition::Equal("revision", seen))
                 }
             };
-            match self.table.put(encode(&next)?, condition).await {
-                Ok(()) => return Ok(gate),
-                Err(StoreError::Conflict) => {
-                    written = Some(gate);
-                    tokio::time::sleep(pause(attempt)?).await;
-                }
-                Err(
-                    error @ (StoreError::NotFound
-                    | StoreError::Throttled(_)
-                    | StoreError::Unavailable(_)
-                    | StoreError::Refused(_)
-                    | StoreError::Corrupt(_)),
-                ) => return Err(error),
-            }
+            stored = match self.table.put_or_return(encode(&next)?, condition).await? {
+                Put::Written => return Ok(gate),
+                Put::Refused(Some(item)) => Some(gate_item(caller, item)?),
+                // Not every service of this protocol returns the item.
+                Put::Refused(None) => self.gate_item_of(caller).await?,
+            };
+            written = Some(gate);
         }
         Err(StoreError::Throttled("too many change this gate at the same time".into()))
     }
@@ -245,20 +266,13 @@ impl SessionStore for DynamoSessions {
         fitting(session)?;
         let write = write_token()?;
         let item = SessionItem::new(&session.handle, session.clone(), write.clone());
-        match self.table.put(encode(&item)?, Condition::Absent).await {
-            Err(StoreError::Conflict) => {
-                let there = self.table.get(session_key(&session.handle)).await?;
-                if is_of(there.as_ref(), &write) { Ok(()) } else { Err(StoreError::Conflict) }
-            }
-            answer @ (Ok(())
-            | Err(
-                StoreError::NotFound
-                | StoreError::Throttled(_)
-                | StoreError::Unavailable(_)
-                | StoreError::Refused(_)
-                | StoreError::Corrupt(_),
-            )) => answer,
-        }
+        let stored = match self.table.put_or_return(encode(&item)?, Condition::Absent).await? {
+            Put::Written => return Ok(()),
+            Put::Refused(Some(stored)) => Some(stored),
+            Put::Refused(None) => self.table.get(session_key(&session.handle)).await?,
+        };
+        // The write may have happened before, and its answer been lost.
+        if is_of(stored.as_ref(), &write) { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     async fn end_session(
@@ -307,12 +321,35 @@ impl SessionStore for DynamoSessions {
         &self,
         listing: &Listing,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<Session>, StoreError> {
+    ) -> Result<SessionPage, StoreError> {
         let after = after(listing, cursor)?;
         match listing {
             Listing::Caller(caller) => self.of_caller(caller, after).await,
             Listing::All => self.of_all(after).await,
         }
+    }
+}
+
+/// The gate of `caller`, if the item can be it.
+fn gate_item(caller: &CallerKey, item: Item) -> Result<GateItem, StoreError> {
+    let item = GateItem::read(item, caller.hash())?;
+    gate_of(caller, item.record().clone())?;
+    Ok(item)
+}
+
+/// The key of a session in the index.
+fn index_key(index: IndexDefinition, handle: &SessionHandle) -> Item {
+    let mut key = session_key(handle).into_item();
+    key.insert(index.partition_key.to_owned(), AttributeValue::S(shard(handle)));
+    key
+}
+
+/// Where a query goes on: a key that it has not begun at already.
+fn further(start: Option<&Item>, next: Item) -> Result<Item, StoreError> {
+    if start == Some(&next) {
+        Err(StoreError::Corrupt("a page is its own next page".into()))
+    } else {
+        Ok(next)
     }
 }
 

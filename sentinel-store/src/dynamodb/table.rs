@@ -6,8 +6,12 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     Client,
     config::Builder,
-    operation::query::builders::QueryFluentBuilder,
-    types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity},
+    error::SdkError,
+    operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
+    types::{
+        AttributeValue, ConsumedCapacity, ReturnConsumedCapacity,
+        ReturnValuesOnConditionCheckFailure,
+    },
 };
 use aws_types::SdkConfig;
 
@@ -44,6 +48,15 @@ pub(super) enum Condition {
     Absent,
     /// There is one, with that value.
     Equal(&'static str, AttributeValue),
+}
+
+/// What became of a conditional write.
+pub(super) enum Put {
+    /// The condition held, and the item is written.
+    Written,
+    /// The condition did not hold. With it comes the item that is stored, unless
+    /// there is none or the service does not return it.
+    Refused(Option<Item>),
 }
 
 /// Items of a query, and after which one the rest begins.
@@ -97,11 +110,26 @@ impl Table {
 
     /// Writes the item if the condition holds; `Conflict` if it does not.
     pub(super) async fn put(&self, item: Item, condition: Condition) -> Result<(), StoreError> {
+        match self.put_or_return(item, condition).await? {
+            Put::Written => Ok(()),
+            Put::Refused(_) => Err(StoreError::Conflict),
+        }
+    }
+
+    /// Writes the item if the condition holds. If it does not, the stored item
+    /// comes back with the refusal, which costs no read capacity
+    /// (`ReturnValuesOnConditionCheckFailure` in the API reference of DynamoDB).
+    pub(super) async fn put_or_return(
+        &self,
+        item: Item,
+        condition: Condition,
+    ) -> Result<Put, StoreError> {
         let request = self
             .client
             .put_item()
             .table_name(&self.name)
             .set_item(Some(item))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let request = match condition {
             Condition::Absent => request
@@ -112,8 +140,21 @@ impl Table {
                 .expression_attribute_names("#seen", name)
                 .expression_attribute_values(":seen", value),
         };
-        let answer = request.send().await.map_err(|error| store_error("PutItem", &error))?;
-        answered("PutItem", answer.consumed_capacity)
+        match request.send().await {
+            Ok(answer) => {
+                answered("PutItem", answer.consumed_capacity)?;
+                Ok(Put::Written)
+            }
+            Err(SdkError::ServiceError(refused))
+                if refused.err().is_conditional_check_failed_exception() =>
+            {
+                Ok(Put::Refused(match refused.into_err() {
+                    PutItemError::ConditionalCheckFailedException(refused) => refused.item,
+                    _ => None,
+                }))
+            }
+            Err(error) => Err(store_error("PutItem", &error)),
+        }
     }
 
     /// Sets `record.<field>` and the name of the write, if the last write is

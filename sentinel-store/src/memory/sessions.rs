@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{PAGE_SIZE, locked};
 use crate::{
-    CallerHash, CallerKey, Cursor, Gate, GateChange, Listing, Page, Session, SessionHandle,
+    CallerHash, CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
     SessionStore, StoreError,
     integrity::{fitting, gate_of, listed, session_of},
     range::{page, range},
@@ -91,8 +91,9 @@ impl SessionStore for MemorySessions {
     ) -> Result<Gate, StoreError> {
         let mut state = locked(&self.state);
         let mut gate = state.gate(caller)?;
-        gate.apply(change)?;
-        state.gates.insert(caller.hash(), gate.clone());
+        if gate.apply(change)? {
+            state.gates.insert(caller.hash(), gate.clone());
+        }
         Ok(gate)
     }
 
@@ -130,16 +131,16 @@ impl SessionStore for MemorySessions {
         &self,
         listing: &Listing,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<Session>, StoreError> {
+    ) -> Result<SessionPage, StoreError> {
         let range = range(listing, cursor)?;
         let state = locked(&self.state);
         let mut found = state.sessions.range(range);
-        let items = found
+        let rows = found
             .by_ref()
             .take(self.page_size.get())
-            .map(|(handle, session)| listed(listing, handle, session.clone()))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|(handle, session)| (*handle, listed(listing, handle, session.clone())))
+            .collect();
         let more = found.next().is_some();
-        Ok(page(items, more))
+        Ok(page(rows, more))
     }
 }

@@ -12,8 +12,8 @@ use super::{
     file::RedbFile,
 };
 use crate::{
-    CallerKey, Cursor, Gate, GateChange, Listing, Page, Session, SessionHandle, SessionStore,
-    StoreError,
+    CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
+    SessionStore, StoreError,
     integrity::{fitting, gate_of, listed, session_of},
     range::{page, range},
 };
@@ -230,9 +230,10 @@ impl SessionStore for RedbSessions {
             .write(move |transaction| {
                 let mut gates = transaction.open_table(GATES)?;
                 let mut gate = answered!(gate(&gates, &caller)?);
-                answered!(gate.apply(&change));
-                let bytes = answered!(encode(&gate));
-                gates.insert(caller.hash().as_bytes(), bytes.as_slice())?;
+                if answered!(gate.apply(&change)) {
+                    let bytes = answered!(encode(&gate));
+                    gates.insert(caller.hash().as_bytes(), bytes.as_slice())?;
+                }
                 Ok(Ok(gate))
             })
             .await
@@ -294,7 +295,7 @@ impl SessionStore for RedbSessions {
         &self,
         listing: &Listing,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<Session>, StoreError> {
+    ) -> Result<SessionPage, StoreError> {
         let (start, end) = range(listing, cursor)?;
         let bounds = (start.map(SessionHandle::to_bytes), end.map(SessionHandle::to_bytes));
         let (listing, size) = (listing.clone(), self.page_size.get());
@@ -303,16 +304,16 @@ impl SessionStore for RedbSessions {
                 let sessions = transaction.open_table(SESSIONS)?;
                 let bounds = (bounds.0.as_ref(), bounds.1.as_ref());
                 let mut found = sessions.range::<&[u8; 26]>(bounds)?;
-                let mut items = Vec::new();
+                let mut rows = Vec::new();
                 for entry in found.by_ref().take(size) {
                     let (handle, value) = entry?;
                     let handle = SessionHandle::from_bytes(handle.value());
                     let session = decode(value.value());
                     let session = session.and_then(|session| listed(&listing, &handle, session));
-                    items.push(answered!(session));
+                    rows.push((handle, session));
                 }
                 let more = found.next().transpose()?.is_some();
-                Ok(Ok(page(items, more)))
+                Ok(Ok(page(rows, more)))
             })
             .await
     }

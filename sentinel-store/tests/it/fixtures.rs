@@ -34,7 +34,7 @@ pub(crate) fn id(caller: &CallerKey, number: u32) -> SessionId {
     let mut random = [0; 10];
     random[6..].copy_from_slice(&number.to_be_bytes());
     let secret = SessionSecret::new([u8::try_from(number % 251).unwrap(); 16]);
-    SessionId { handle: SessionHandle::new(caller.hash(), random), secret }
+    SessionId::new(SessionHandle::new(caller.hash(), random), secret)
 }
 
 /// The session of [`id`], on `production`, made under the gate `open`.

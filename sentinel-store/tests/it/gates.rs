@@ -29,7 +29,9 @@ fn changes() -> impl Strategy<Value = GateChange> {
 fn gates() -> impl Strategy<Value = Gate> {
     prop::collection::vec(changes(), 0..12).prop_map(|changes| {
         let mut gate = Gate::open(caller("alice"));
-        changes.iter().for_each(|change| gate.apply(change).unwrap());
+        changes.iter().for_each(|change| {
+            gate.apply(change).unwrap();
+        });
         gate
     })
 }
@@ -185,9 +187,47 @@ fn a_full_gate_can_still_be_closed() {
     }
     let full = gate.clone();
     let one_more = gate.apply(&revoke(on(Gate::MAX_PROFILES), None));
-    assert!(matches!(one_more, Err(StoreError::Refused(_))), "{one_more:?}");
+    assert!(matches!(one_more, Err(StoreError::Conflict)), "{one_more:?}");
     assert_eq!(gate, full);
     gate.apply(&revoke(on(0), None)).unwrap();
     gate.apply(&revoke(Scope::Caller, None)).unwrap();
     assert!(gate.blocked(at(1)).is_some());
+}
+
+#[test]
+fn reinstating_what_was_never_revoked_leaves_the_gate_as_it_is() {
+    let mut gate = Gate::open(caller("alice"));
+    let open = gate.clone();
+    for number in 0..=Gate::MAX_PROFILES {
+        let scope = Scope::Profile(profile(&format!("p{number}")));
+        let reinstate = GateChange { scope, action: GateAction::Reinstate };
+        assert!(!gate.apply(&reinstate).unwrap());
+    }
+    assert_eq!(gate, open);
+    gate.apply(&revoke(Scope::Profile(profile("production")), None)).unwrap();
+}
+
+/// The largest gate that operators can make is a record that every backend takes:
+/// DynamoDB's items have 400 KB at most.
+#[test]
+fn the_largest_gate_is_smaller_than_an_item_of_dynamodb() {
+    let block = Block {
+        until: Some(DateTime::<Utc>::MAX_UTC),
+        by: "x".repeat(512),
+        // As much of a reason as the broker keeps in a gate.
+        reason: "\u{1}".repeat(256),
+        at: DateTime::<Utc>::MAX_UTC,
+    };
+    let mut gate = Gate::open(caller(&"x".repeat(512)));
+    gate.apply(&GateChange { scope: Scope::Caller, action: GateAction::Revoke(block.clone()) })
+        .unwrap();
+    for number in 0..Gate::MAX_PROFILES {
+        let scope = Scope::Profile(profile(&format!("{number:0>64}")));
+        gate.apply(&GateChange { scope, action: GateAction::Revoke(block.clone()) }).unwrap();
+    }
+    // JSON escapes control characters sixfold, and so is the larger form.
+    let size = serde_json::to_string(&gate).unwrap().len();
+    assert!(size < 500_000, "{size}");
+    let item = size - 5 * 256 * (Gate::MAX_PROFILES + 1);
+    assert!(item < 300_000, "{item}");
 }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use sentinel_store::{
-    AccountId, CallerHash, CallerKey, ProfileName, SessionHandle, SessionId, SessionSecret,
+    AccountId, CallerHash, CallerKey, ProfileName, SessionHandle, SessionId, SessionKeys,
+    SessionSecret,
 };
 
 fn hash(bytes: [u8; 16]) -> CallerHash {
@@ -13,9 +14,8 @@ fn hash(bytes: [u8; 16]) -> CallerHash {
 }
 
 fn ids() -> impl Strategy<Value = SessionId> {
-    any::<([u8; 16], [u8; 10], [u8; 16])>().prop_map(|(caller, random, secret)| SessionId {
-        handle: SessionHandle::new(hash(caller), random),
-        secret: SessionSecret::new(secret),
+    any::<([u8; 16], [u8; 10], [u8; 16])>().prop_map(|(caller, random, secret)| {
+        SessionId::new(SessionHandle::new(hash(caller), random), SessionSecret::new(secret))
     })
 }
 
@@ -40,6 +40,38 @@ proptest! {
         if let Ok(id) = SessionId::parse(&text) {
             prop_assert_eq!(id.reveal(), text);
         }
+    }
+
+    /// An id with a keyed check is accepted by its key, alone or next to another one,
+    /// and by no other key.
+    #[test]
+    fn a_keyed_id_is_accepted_by_its_key_and_no_other(
+        id in ids(),
+        keys in "[A-Za-z0-9._~-]{32,80},[A-Za-z0-9._~-]{32,80}",
+    ) {
+        let (one, other) = keys.split_once(',').unwrap();
+        prop_assume!(one != other);
+        let [one, other] = [one, other].map(|key| SessionKeys::parse(key).unwrap());
+        let both = SessionKeys::parse(&keys).unwrap();
+        let text = one.issue(id.handle, id.secret.clone()).reveal();
+        prop_assert_eq!(text.len(), "session-".len() + 42 + 26 + 16);
+        let read = SessionId::parse(&text).unwrap();
+        prop_assert!(same(&read, &id));
+        prop_assert_eq!(read.reveal(), text.clone());
+        prop_assert!(one.accept(&read) && both.accept(&read) && !other.accept(&read));
+        // The first key issues.
+        prop_assert_eq!(both.issue(id.handle, id.secret.clone()).reveal(), text);
+        prop_assert!(!one.accept(&id), "an id without a check was accepted");
+    }
+
+    /// Another character in any place of an id with a keyed check is refused.
+    #[test]
+    fn a_changed_keyed_id_is_not_accepted(id in ids(), place in 0_usize..92, to in "[a-z2-7]") {
+        let keys = SessionKeys::parse(&"k".repeat(32)).unwrap();
+        let mut text = keys.issue(id.handle, id.secret).reveal();
+        prop_assume!(!text[place..].starts_with(&to));
+        text.replace_range(place..=place, &to);
+        prop_assert!(SessionId::parse(&text).map_or(true, |changed| !keys.accept(&changed)));
     }
 
     /// Another character in any place makes it no id, or another one.
@@ -157,10 +189,8 @@ fn a_caller_key_is_kept_whole() {
 
 #[test]
 fn invariant_6_an_id_is_not_shown_by_debug_or_by_its_errors() {
-    let id = SessionId {
-        handle: SessionHandle::new(hash([1; 16]), [2; 10]),
-        secret: SessionSecret::new([3; 16]),
-    };
+    let handle = SessionHandle::new(hash([1; 16]), [2; 10]);
+    let id = SessionId::new(handle, SessionSecret::new([3; 16]));
     let text = id.reveal();
     let secret = &text[text.len() - 26..];
     let spoilt = format!("{text}!");
@@ -172,4 +202,34 @@ fn invariant_6_an_id_is_not_shown_by_debug_or_by_its_errors() {
         assert!(!shown.contains(secret), "{shown}");
         assert!(!shown.contains("[3, 3"), "{shown}");
     }
+}
+
+#[test]
+fn a_session_key_has_32_characters_at_least_and_a_rotation_two_keys() {
+    let (one, other) = ("a".repeat(32), "b".repeat(32));
+    for good in [one.clone(), format!("{one},{other}"), "A0._~-".repeat(6)] {
+        assert!(SessionKeys::parse(&good).is_some(), "{good}");
+    }
+    for bad in [
+        String::new(),
+        "a".repeat(31),
+        format!("{one},"),
+        format!(",{one}"),
+        format!("{one}, {other}"),
+        format!("{one},{one}"),
+        format!("{one},{other},{}", "c".repeat(32)),
+        format!("{one} "),
+        "\u{e4}".repeat(32),
+    ] {
+        assert!(SessionKeys::parse(&bad).is_none(), "{bad}");
+    }
+}
+
+#[test]
+fn invariant_6_neither_a_session_key_nor_a_check_is_shown_by_debug() {
+    let keys = SessionKeys::parse(&"k".repeat(32)).unwrap();
+    let id = keys.issue(SessionHandle::new(hash([1; 16]), [2; 10]), SessionSecret::new([3; 16]));
+    let text = id.reveal();
+    let shown = format!("{keys:?} {id:?}");
+    assert!(!shown.contains("kkk") && !shown.contains(&text[76..]), "{shown}");
 }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sentinel_store::{
-    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, MemorySessions, Page, Session,
-    SessionHandle, SessionStore, StoreError,
+    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, MemorySessions, Session,
+    SessionHandle, SessionPage, SessionStore, StoreError,
     conformance::{self, FreshSessions, SessionsUnderTest, Verdict},
 };
 
@@ -137,7 +137,7 @@ impl SessionStore for Flawed {
         &self,
         listing: &Listing,
         cursor: Option<&Cursor>,
-    ) -> Result<Page<Session>, StoreError> {
+    ) -> Result<SessionPage, StoreError> {
         match self.flaw {
             Flaw::ListsOthers => self.inner.sessions(&Listing::All, cursor).await,
             Flaw::ForgivesCursors => match self.inner.sessions(listing, cursor).await {

@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use sentinel_store::{
-    CallerKey, Cursor, Gate, GateChange, Generation, Listing, MemorySessions, Page, Refusal, Scope,
-    Session, SessionHandle, SessionId, SessionSecret, SessionStore, StoreError, VerifyError,
+    CallerKey, Cursor, Gate, GateChange, Generation, Listing, MemorySessions, Refusal, Scope,
+    Session, SessionHandle, SessionId, SessionKeys, SessionPage, SessionSecret, SessionStore,
+    StoreError, VerifyError,
     conformance::{Failure, Faults, HookedSessions, Moment, Which},
     verify_session,
 };
@@ -20,7 +21,7 @@ use crate::fixtures::{at, caller, id, revoke, session};
 const GENERATION: Generation = Generation(0);
 
 async fn check(store: &dyn SessionStore, id: &str) -> Result<Session, VerifyError> {
-    verify_session(store, id, GENERATION, &at(10)).await
+    verify_session(store, id, None, GENERATION, &at(10)).await
 }
 
 fn refusal(result: Result<Session, VerifyError>) -> Refusal {
@@ -85,6 +86,53 @@ async fn invariant_7_a_malformed_id_is_refused_and_nothing_is_read() {
 }
 
 #[tokio::test]
+async fn a_forged_id_costs_no_read_with_a_session_key() {
+    let (store, plain) = store().await;
+    let faults = Faults::new();
+    let store = HookedSessions::new(store, Arc::clone(&faults) as _);
+    let [keys, others] = ["k", "o"].map(|key| SessionKeys::parse(&key.repeat(32)).unwrap());
+    let good = id(&caller("alice"), 1);
+    // Anyone can compute the partition of a caller, and nobody the check.
+    let forged = others.issue(good.handle, good.secret.clone()).reveal();
+    let guessed = format!("{plain}{}", "a".repeat(16));
+    for id in [&plain, &forged, &guessed] {
+        let check = verify_session(&store, id, Some(&keys), GENERATION, &at(10)).await;
+        assert_eq!(refusal(check), Refusal::BadCheck, "{id}");
+    }
+    assert_eq!(faults.calls(), []);
+
+    let issued = keys.issue(good.handle, good.secret).reveal();
+    verify_session(&store, &issued, Some(&keys), GENERATION, &at(10)).await.unwrap();
+    assert_eq!(faults.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_key_is_rotated_without_ending_a_session() {
+    let (store, _) = store().await;
+    let good = id(&caller("alice"), 1);
+    let (old, new) = ("o".repeat(32), "n".repeat(32));
+    let keys = |text: &str| SessionKeys::parse(text).unwrap();
+    let issued = keys(&old).issue(good.handle, good.secret).reveal();
+    let check = async |key: &str| {
+        verify_session(&store, &issued, Some(&keys(key)), GENERATION, &at(10)).await
+    };
+    check(&old).await.unwrap();
+    check(&format!("{old},{new}")).await.unwrap();
+    check(&format!("{new},{old}")).await.unwrap();
+    assert_eq!(refusal(check(&new).await), Refusal::BadCheck);
+}
+
+#[tokio::test]
+async fn an_id_has_one_spelling_without_a_session_key_too() {
+    let (store, plain) = store().await;
+    let good = id(&caller("alice"), 1);
+    let keys = SessionKeys::parse(&"k".repeat(32)).unwrap();
+    let issued = keys.issue(good.handle, good.secret).reveal();
+    assert_eq!(refusal(check(&store, &issued).await), Refusal::BadCheck);
+    check(&store, &plain).await.unwrap();
+}
+
+#[tokio::test]
 async fn invariant_7_a_session_with_another_secret_is_refused() {
     let (store, _) = store().await;
     let mut forged = id(&caller("alice"), 1);
@@ -106,14 +154,14 @@ async fn invariant_7_the_stored_digest_is_not_the_secret() {
     let (store, _) = store().await;
     let stored = session(&caller("alice"), 1);
     let digest: [u8; 16] = stored.secret_digest[..16].try_into().unwrap();
-    let forged = SessionId { handle: stored.handle, secret: SessionSecret::new(digest) };
+    let forged = SessionId::new(stored.handle, SessionSecret::new(digest));
     assert_eq!(refusal(check(&store, &forged.reveal()).await), Refusal::WrongSecret);
 }
 
 #[tokio::test]
 async fn invariant_7_an_expired_session_is_refused_from_its_last_instant_on() {
     let (store, id) = store().await;
-    let check = async |now| verify_session(&store, &id, GENERATION, &now).await;
+    let check = async |now| verify_session(&store, &id, None, GENERATION, &now).await;
     assert!(check(at(3600) - chrono::TimeDelta::nanoseconds(1)).await.is_ok());
     assert_eq!(refusal(check(at(3600)).await), Refusal::Expired);
     assert_eq!(refusal(check(DateTime::<Utc>::MAX_UTC).await), Refusal::Expired);
@@ -143,7 +191,7 @@ async fn invariant_7_a_revoked_session_is_refused_for_good() {
 async fn invariant_7_a_session_of_another_generation_is_refused() {
     let (store, id) = store().await;
     for generation in [1, u64::MAX] {
-        let result = verify_session(&store, &id, Generation(generation), &at(10)).await;
+        let result = verify_session(&store, &id, None, Generation(generation), &at(10)).await;
         assert_eq!(refusal(result), Refusal::Revoked);
     }
 }
@@ -207,7 +255,7 @@ impl SessionStore for Liar {
         Ok((self.session.clone(), self.gate.clone()))
     }
 
-    async fn sessions(&self, _: &Listing, _: Option<&Cursor>) -> Result<Page<Session>, StoreError> {
+    async fn sessions(&self, _: &Listing, _: Option<&Cursor>) -> Result<SessionPage, StoreError> {
         panic!("the check lists nothing")
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use sentinel_store::{
-    DynamoPolicies, DynamoSessions, Listing, PolicyPath, PolicyStore, PolicyWriter, SessionHandle,
-    SessionStore, SsmPolicies,
+    DynamoPolicies, DynamoSessions, Gate, GateAction, GateChange, Listing, PolicyPath, PolicyStore,
+    PolicyWriter, ProfileName, Scope, SessionHandle, SessionStore, SsmPolicies,
 };
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
@@ -68,10 +68,7 @@ async fn sessions_are_read_consistently_and_written_on_conditions() {
     let session = any_session(&handle);
     let at = session.created;
     let block = sentinel_store::Block { until: None, by: "c".into(), reason: "r".into(), at };
-    let change = sentinel_store::GateChange {
-        scope: sentinel_store::Scope::Caller,
-        action: sentinel_store::GateAction::Revoke(block),
-    };
+    let change = GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) };
     store.gate(&alice).await.unwrap();
     store.create_session(&session).await.unwrap();
     store.change_gate(&alice, &change).await.unwrap();
@@ -93,6 +90,61 @@ async fn sessions_are_read_consistently_and_written_on_conditions() {
     // A vend reads the gate by one call and writes the session by one.
     let operations = server.operations();
     assert_eq!(operations[..2], ["GetItem", "PutItem"]);
+}
+
+/// One item, whose table returns it when the condition of a write fails, as
+/// DynamoDB does.
+async fn one_item() -> Canned {
+    let stored = Mutex::new(None::<Value>);
+    Canned::new(move |request| {
+        let mut stored = stored.lock().unwrap();
+        let consumed = json!({"TableName": "t", "CapacityUnits": 1.0});
+        assert_eq!(request.operation, "PutItem", "a revocation must not read");
+        let (item, body) = (request.body["Item"].clone(), &request.body);
+        assert_eq!(body["ReturnValuesOnConditionCheckFailure"], "ALL_OLD", "{body}");
+        let seen = &body["ExpressionAttributeValues"][":seen"];
+        let fits = match &*stored {
+            None => body["ConditionExpression"] == "attribute_not_exists(#pk)",
+            Some(stored) => *seen == stored["revision"],
+        };
+        if fits {
+            *stored = Some(item);
+            Answer::ok(&json!({"ConsumedCapacity": consumed}))
+        } else {
+            let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+            let refusal = json!({"__type": kind, "message": "The conditional request failed",
+                "Item": stored.clone()});
+            Answer::Status(400, refusal.to_string())
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_writes_and_reads_nothing() {
+    let server = one_item().await;
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(PATIENT);
+    let (alice, at) =
+        (caller("alice"), chrono::DateTime::from_timestamp(1_769_342_400, 0).unwrap());
+    let revoke = |scope, until| {
+        let (by, reason) = ("carol".to_owned(), "stolen".to_owned());
+        let block = sentinel_store::Block { until, by, reason, at };
+        GateChange { scope, action: GateAction::Revoke(block) }
+    };
+    let production = || Scope::Profile(ProfileName::parse("production").unwrap());
+    let changes = [
+        revoke(Scope::Caller, None),
+        // The longer block stays.
+        revoke(Scope::Caller, Some(at + chrono::TimeDelta::hours(1))),
+        revoke(production(), None),
+    ];
+    let mut expected = Gate::open(alice.clone());
+    for change in &changes {
+        expected.apply(change).unwrap();
+        assert_eq!(store.change_gate(&alice, change).await.unwrap(), expected);
+    }
+    // The first write finds no gate; each later one is refused with the gate once.
+    assert_eq!(server.operations().len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sentinel_broker::Home;
-use sentinel_store::{MemorySink, Record};
+use sentinel_store::{MemorySink, Record, SessionKeys};
 use sentinel_tvm::{Config, ConfigError, Context, Tvm};
 use serde_json::{Value, json};
 
@@ -76,6 +76,18 @@ fn an_operator_whom_nobody_can_be_is_a_fault() {
             [("SENTINEL_POLICY_PARAMETER", "/p/main"), ("SENTINEL_OPERATORS", operator)];
         assert_eq!(read(&variables).is_ok(), good, "{operator}");
     }
+}
+
+#[test]
+fn a_session_key_is_read_and_a_malformed_one_is_a_fault_without_its_value() {
+    let parameter = ("SENTINEL_POLICY_PARAMETER", "/p/main");
+    let key = "k".repeat(32);
+    let config = read(&[parameter, ("SENTINEL_SESSION_KEY", &key)]).unwrap();
+    assert_eq!(config.settings.session_keys, SessionKeys::parse(&key));
+    assert!(!format!("{config:?}").contains("kkkk"));
+    let errors = read(&[parameter, ("SENTINEL_SESSION_KEY", "too-short-and-secret")]).unwrap_err();
+    assert_eq!(errors[0].variable, "SENTINEL_SESSION_KEY");
+    assert!(!format!("{errors:?}").contains("too-short-and-secret"));
 }
 
 #[test]

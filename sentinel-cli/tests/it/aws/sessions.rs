@@ -65,11 +65,11 @@ fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
         let secret = SessionSecret::new([9; 16]);
         let session = session("alice", &secret);
         account.runtime.block_on(store.create_session(&session)).unwrap();
-        SessionId { handle: session.handle, secret }
+        SessionId::new(session.handle, secret)
     };
     let verify = || {
         let (id, now) = (id.reveal(), Utc::now());
-        let verified = verify_session(&store, &id, Generation(3), &now);
+        let verified = verify_session(&store, &id, None, Generation(3), &now);
         account.runtime.block_on(verified).is_ok()
     };
     assert!(verify());

@@ -1,7 +1,9 @@
 //! Records that cannot be: nothing may be decided by them, and they must not
 //! pass for missing ones.
 
-use super::{FreshSessions, SessionsUnderTest, all, at, caller, handle, revoke, session};
+use super::{
+    FreshSessions, SessionsUnderTest, all, at, caller, handle, handles, listed, revoke, session,
+};
 use crate::{
     CallerKey, Gate, Listing, Scope, Session, SessionHandle, StoreError,
     conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
@@ -49,8 +51,19 @@ async fn ensure_session_is_corrupt(fresh: &FreshSessions, planted: Option<&Sessi
     plant_session(fresh, &hers, planted).await?;
     ensure_error!(fresh.store.session(&hers).await, StoreError::Corrupt(_));
     ensure_error!(fresh.store.end_session(&hers, at(1)).await, StoreError::Corrupt(_));
-    let listing = Listing::Caller(alice);
-    ensure_error!(fresh.store.sessions(&listing, None).await, StoreError::Corrupt(_));
+    // Lists leave it out, name its key, and go on.
+    let other = session(&alice, 3)?;
+    fresh.store.create_session(&other).await?;
+    for (listing, expected) in [
+        (Listing::Caller(alice), vec![other.handle]),
+        (Listing::All, vec![other.handle, his.handle]),
+    ] {
+        let found = listed(&fresh.store, &listing).await?;
+        let mut expected = expected;
+        expected.sort_unstable();
+        ensure_eq!(handles(&found.items), expected);
+        ensure_eq!(found.unreadable, vec![hers.to_string()]);
+    }
     // It was not overwritten, and the others are not concerned.
     ensure_error!(fresh.store.session(&hers).await, StoreError::Corrupt(_));
     ensure!(fresh.store.session(&his.handle).await?.0 == his, "another session changed");

@@ -2,8 +2,8 @@
 
 use super::{FreshSessions, SessionsUnderTest, at, caller, profile, reinstate, revoke};
 use crate::{
-    Epoch, Epochs, Gate, Scope,
-    conformance::report::{Checked, ensure, ensure_eq},
+    Epoch, Epochs, Gate, Scope, StoreError,
+    conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
 };
 
 pub(super) async fn a_missing_gate_is_open(subject: &dyn SessionsUnderTest) -> Checked {
@@ -80,6 +80,42 @@ pub(super) async fn reinstating_lifts_the_block_and_keeps_the_epoch(
     }
     let gate = store.gate(&alice).await?;
     ensure_eq!(gate.epochs(&production), Epochs { caller: Epoch(1), profile: Epoch(1) });
+    Ok(())
+}
+
+pub(super) async fn reinstating_what_was_not_revoked_writes_nothing(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let (alice, production) = (caller("alice")?, profile("production")?);
+    let open = Gate::open(alice.clone());
+    for scope in [Scope::Caller, Scope::Profile(production.clone())] {
+        ensure_eq!(store.change_gate(&alice, &reinstate(scope)).await?, open);
+        ensure_eq!(store.gate(&alice).await?, open);
+    }
+    let revoked = store.change_gate(&alice, &revoke(Scope::Profile(production), None)).await?;
+    let staging = Scope::Profile(profile("staging")?);
+    ensure_eq!(store.change_gate(&alice, &reinstate(staging)).await?, revoked);
+    ensure_eq!(store.gate(&alice).await?, revoked);
+    Ok(())
+}
+
+pub(super) async fn a_full_gate_takes_no_profile_more_and_the_caller_as_a_whole(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let alice = caller("alice")?;
+    let on = |number: usize| Ok::<_, Stop>(Scope::Profile(profile(&format!("p{number}"))?));
+    for number in 0..Gate::MAX_PROFILES {
+        store.change_gate(&alice, &revoke(on(number)?, None)).await?;
+    }
+    let full = store.gate(&alice).await?;
+    let one_more = revoke(on(Gate::MAX_PROFILES)?, None);
+    ensure_error!(store.change_gate(&alice, &one_more).await, StoreError::Conflict);
+    ensure_eq!(store.gate(&alice).await?, full);
+    store.change_gate(&alice, &revoke(on(0)?, None)).await?;
+    store.change_gate(&alice, &revoke(Scope::Caller, None)).await?;
+    ensure!(store.gate(&alice).await?.blocked(at(1)).is_some(), "the caller is not blocked");
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::report::{Checked, Report, Stop, run};
 use crate::{
     AccountId, Block, CallerKey, Cursor, Epochs, Gate, GateAction, GateChange, Generation, Listing,
-    ProfileName, Scope, Session, SessionHandle, SessionSecret, SessionStore,
+    ProfileName, Scope, Session, SessionHandle, SessionPage, SessionSecret, SessionStore,
 };
 
 /// A kind of session store, for the suite to try.
@@ -68,6 +68,8 @@ pub async fn sessions(subject: &dyn SessionsUnderTest) -> Report {
             a_profile_is_revoked_alone,
             a_longer_block_stays_and_replaces_a_shorter_one,
             reinstating_lifts_the_block_and_keeps_the_epoch,
+            reinstating_what_was_not_revoked_writes_nothing,
+            a_full_gate_takes_no_profile_more_and_the_caller_as_a_whole,
             callers_are_told_apart,
         }
         records::{
@@ -192,12 +194,23 @@ async fn fill(store: &Arc<dyn SessionStore>, sessions: Vec<Session>) -> Checked 
 /// seen to.
 const MAX_PAGES: usize = 10_000;
 
-/// Every session of a list.
+/// Every session of a list without damaged rows.
 async fn all(store: &dyn SessionStore, listing: &Listing) -> Result<Vec<Session>, Stop> {
-    let (mut found, mut cursor): (_, Option<Cursor>) = (Vec::new(), None);
+    let found = listed(store, listing).await?;
+    if found.unreadable.is_empty() {
+        Ok(found.items)
+    } else {
+        Err(Stop::broken("a row cannot be read"))
+    }
+}
+
+/// All pages of a list in one.
+async fn listed(store: &dyn SessionStore, listing: &Listing) -> Result<SessionPage, Stop> {
+    let (mut found, mut cursor): (_, Option<Cursor>) = (SessionPage::default(), None);
     for _ in 0..MAX_PAGES {
         let page = store.sessions(listing, cursor.as_ref()).await?;
-        found.extend(page.items);
+        found.items.extend(page.items);
+        found.unreadable.extend(page.unreadable);
         cursor = page.next;
         if cursor.is_none() {
             return Ok(found);

@@ -122,7 +122,7 @@ pub(super) async fn the_session_check_follows_the_store(
     let (alice, production) = (caller("alice")?, profile("production")?);
     let generation = Generation(3);
     let id = |number| id(&alice, number).reveal();
-    let check = async |number| verify_session(&store, &id(number), generation, &at(1)).await;
+    let check = async |number| verify_session(&store, &id(number), None, generation, &at(1)).await;
 
     ensure_error!(check(1).await, VerifyError::Refused(Refusal::Unknown));
     for number in [1, 2] {
@@ -147,5 +147,5 @@ pub(super) async fn the_session_check_follows_the_store(
 
 /// The id of which [`session`] holds the digest.
 fn id(caller: &CallerKey, number: u16) -> SessionId {
-    SessionId { handle: handle(caller, number), secret: SessionSecret::new([7; 16]) }
+    SessionId::new(handle(caller, number), SessionSecret::new([7; 16]))
 }

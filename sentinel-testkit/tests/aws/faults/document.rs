@@ -44,6 +44,7 @@ fn chapters() -> Vec<(&'static str, Vec<Row>, &'static str)> {
 fn seen(sees: Sees) -> String {
     match sees {
         Sees::Done => "nothing of it: it is tried again".to_owned(),
+        Sees::LeftOut => "200, without what cannot be read; `unreadable` counts it".to_owned(),
         Sees::Refused(code) => format!("`{}` ({})", code.as_str(), code.status()),
         Sees::Forbidden(reason) => format!("403; the event says `{reason}`"),
     }

@@ -323,7 +323,10 @@ impl Answer {
             }
             None => {
                 assert_eq!(response.status_code, 200, "{}", response.body);
-                Sees::Done
+                match body["unreadable"].as_u64() {
+                    Some(_) => Sees::LeftOut,
+                    None => Sees::Done,
+                }
             }
         };
         Self {
@@ -379,7 +382,7 @@ fn retried_after(sees: Sees) -> Option<String> {
     match sees {
         Sees::Refused(Code::RateLimited) => Some("2".to_owned()),
         Sees::Refused(Code::StoreUnavailable) => Some("5".to_owned()),
-        Sees::Refused(_) | Sees::Done | Sees::Forbidden(_) => None,
+        Sees::Refused(_) | Sees::Done | Sees::LeftOut | Sees::Forbidden(_) => None,
     }
 }
 
@@ -387,7 +390,7 @@ fn retried_after(sees: Sees) -> Option<String> {
 fn records(world: &World, row: &Row, check: &mut impl FnMut(bool, String)) {
     let records = world.sink().records();
     let code = match row.sees {
-        Sees::Done => "OK",
+        Sees::Done | Sees::LeftOut => "OK",
         Sees::Refused(code) => code.as_str(),
         Sees::Forbidden(code) => code,
     };

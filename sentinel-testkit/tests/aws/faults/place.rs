@@ -266,22 +266,25 @@ pub(crate) const TARGET: Place = place(
     session,
 );
 pub(crate) const GATE_TO_CHANGE: Place = Place {
-    recorded: Recorded::Event(EventKind::Revocation),
+    recorded: Recorded::Event(EventKind::Reinstatement),
     ..place(
         Chapter::Operators,
-        "the gate that is to be changed (`GetItem`)",
-        Ask::Revoke,
+        "the gate that is to be reinstated (`GetItem`)",
+        Ask::Reinstate,
         GET,
         gate_of_alice,
     )
 };
-pub(crate) const REVOCATION: Place =
-    Place { name: "the write of a revocation (`PutItem`)", operation: "PutItem", ..GATE_TO_CHANGE };
+pub(crate) const REVOCATION: Place = Place {
+    name: "the write of a revocation (`PutItem`)",
+    operation: "PutItem",
+    ask: Ask::Revoke,
+    recorded: Recorded::Event(EventKind::Revocation),
+    ..GATE_TO_CHANGE
+};
 pub(crate) const REINSTATEMENT: Place = Place {
     name: "the write of a reinstatement (`PutItem`)",
     operation: "PutItem",
-    ask: Ask::Reinstate,
-    recorded: Recorded::Event(EventKind::Reinstatement),
     ..GATE_TO_CHANGE
 };
 

@@ -22,6 +22,8 @@ use super::world::Setting;
 pub(crate) enum Sees {
     /// It is done as if nothing were wrong.
     Done,
+    /// It is done, and what cannot be read is left out and counted.
+    LeftOut,
     Refused(Code),
     /// The authorizer refuses; its event gives the reason.
     Forbidden(&'static str),
@@ -201,8 +203,19 @@ pub(crate) fn operators() -> Vec<Row> {
     for place in [LISTERS_GATE, PROFILES_GATE, OPERATORS_GATE, WHOLE_LIST, TARGET] {
         rows.extend(few(of(place, tracked, &[])));
     }
-    rows.extend(few(of(LISTED_GATES, tracked, &[Class::Corrupt])));
-    rows.extend(few(of(OWN_LIST, tracked, &[Class::Mistaken])));
+    let listed = |class| match class {
+        Class::Corrupt | Class::Mistaken => Sees::LeftOut,
+        Class::Throttled
+        | Class::Refusing
+        | Class::Failing
+        | Class::Slow
+        | Class::HalfDead
+        | Class::Lying
+        | Class::Gone
+        | Class::Contended => tracked(class),
+    };
+    rows.extend(few(of(LISTED_GATES, listed, &[Class::Corrupt])));
+    rows.extend(few(of(OWN_LIST, listed, &[Class::Mistaken])));
     rows.extend(few(of(GATE_TO_CHANGE, tracked, &[Class::Corrupt])));
     rows.extend(few(of(REVOCATION, tracked, &[])));
     rows.extend(few(of(REINSTATEMENT, tracked, &[])));
