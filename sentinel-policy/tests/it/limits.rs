@@ -77,6 +77,7 @@ fn of_a_hundred_thousand_errors_a_hundred_are_told_and_the_last_counts_the_rest(
     let last = diagnostics.iter().last().unwrap();
     assert_eq!(last.code, Code::MoreErrors);
     assert_eq!(last.message, "99901 more errors are not shown");
+    assert_eq!(diagnostics.total(), 100_000);
     let few = Limits { max_diagnostics: 1, ..Limits::default() };
     let source = rules(2, |_| "{ effect: allow }".to_owned());
     let diagnostics = Checked::parse(source.as_bytes(), &few).unwrap_err();
