@@ -46,7 +46,9 @@ pub(super) fn probable(kind: &ErrorKind, text: &str, reached: Reached) -> Option
         | ErrorKind::TabInIndentation
         | ErrorKind::TabInPlainScalar
         | ErrorKind::TabAtBlockScalarStart => tab(text, reached.error.line),
-        _ => near(text, reached.error.line),
+        // A text without quotes goes on over several lines; this is a `:` in it.
+        ErrorKind::MappingValueNotAllowed => near(text, reached.error.line, true),
+        _ => near(text, reached.error.line, false),
     }
 }
 
@@ -96,14 +98,14 @@ fn tab(text: &str, from: u32) -> Option<Mistake> {
     })
 }
 
-/// The mistake on the line at which the parser gave up or, since a text without
-/// quotes goes on over several lines, on the lines before it.
-fn near(text: &str, at: u32) -> Option<Mistake> {
+/// The mistake on the line at which the parser gave up or, if what it refused
+/// began before that line, on the last line before it.
+fn near(text: &str, at: u32, or_before: bool) -> Option<Mistake> {
     let mut last = None;
     for (line, content) in (1..).zip(lines(text)) {
         let mistake = on_line(line, content);
         if line >= at {
-            return mistake.or(last);
+            return mistake.or(last.filter(|_| or_before));
         }
         // A blank line or a comment between does not make a mistake another's.
         if !content.trim_start().is_empty() && !content.trim_start().starts_with('#') {

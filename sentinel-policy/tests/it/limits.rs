@@ -59,6 +59,15 @@ fn an_alias_bomb_is_not_expanded() {
 }
 
 #[test]
+fn stars_without_quotes_are_read_once_more_and_not_once_for_each() {
+    let stars = "*, ".repeat(300_000);
+    let rule = |_| format!("{{ name: a, effect: allow, conditions: {{ users: [{stars}] }} }}");
+    let diagnostics = refused(&rules(1, rule));
+    assert_eq!(diagnostics.total(), 300_000);
+    assert_eq!(diagnostics.iter().next().unwrap().code, Code::Alias);
+}
+
+#[test]
 fn groups_that_stand_for_too_many_entries_are_one_error() {
     let members: Vec<String> = (0..50_000).map(|index| format!("u{index}")).collect();
     let rule =
