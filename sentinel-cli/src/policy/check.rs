@@ -90,7 +90,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
                 })
                 .collect();
             screen.print(&rendered.join("\n"))?;
-            screen.note(&summary(checked.len(), findings.len()));
+            // More than are shown, if a document has very many.
+            let errors =
+                checked.iter().filter_map(|(_, d)| d.as_ref()).map(Diagnostics::total).sum();
+            screen.note(&summary(checked.len(), errors));
         }
     }
     // The files that could be read were reported on; the others still make it

@@ -96,6 +96,22 @@ fn findings_have_places_in_every_format_and_are_exit_1() {
 }
 
 #[test]
+fn errors_beyond_those_that_are_shown_are_counted() {
+    let folder = Folder::new();
+    let accounts = vec!["x"; 250].join(", ");
+    let rule = format!("{{ name: a, effect: allow, conditions: {{ accounts: [{accounts}] }} }}");
+    let policy = format!("version: \"1\"\nrules:\n  - {rule}\n");
+    std::fs::write(folder.path("many.yaml"), policy).unwrap();
+    let said = folder.run(&["check", "many.yaml"]);
+    assert_eq!(said.status, 1);
+    assert_eq!(said.err, "1 file checked, 250 errors\n");
+    let said = folder.run(&["check", "many.yaml", "--format", "json"]);
+    let list = said.json();
+    assert_eq!(list.as_array().unwrap().len(), 100);
+    assert_eq!(list[99]["message"], "151 more errors are not shown");
+}
+
+#[test]
 fn what_is_wrong_with_the_bytes_is_a_finding_with_a_place() {
     let folder = Folder::new();
     for bytes in [&b""[..], b"\xff\xfe", b"version: \"1\0\"", &b"x".repeat(3 << 20)] {

@@ -20,9 +20,14 @@ const APPROVAL: Shape = Shape {
         "auto_approve",
     ],
     required: 3,
+    nested: &[("auto_approve", AUTO_APPROVE.keys)],
 };
-const AUTO_APPROVE: Shape =
-    Shape { place: "`auto_approve`", keys: &["users", "time", "max_duration"], required: 0 };
+const AUTO_APPROVE: Shape = Shape {
+    place: "`auto_approve`",
+    keys: &["users", "time", "max_duration"],
+    required: 0,
+    nested: &[],
+};
 
 /// How long an approval or a grant lasts where the rule does not say.
 pub(super) const MAX_DURATION: Duration = Duration::from_secs(3_600);

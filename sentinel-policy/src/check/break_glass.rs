@@ -20,8 +20,9 @@ const BREAK_GLASS: Shape = Shape {
         "overrides_deny",
     ],
     required: 4,
+    nested: &[("quota", QUOTA.keys)],
 };
-const QUOTA: Shape = Shape { place: "`quota`", keys: &["count", "per"], required: 2 };
+const QUOTA: Shape = Shape { place: "`quota`", keys: &["count", "per"], required: 2, nested: &[] };
 
 impl<'n> Checker<'n> {
     /// One break-glass rule; none when something required could not be read.

@@ -1,7 +1,9 @@
 //! What a rule asks, under `conditions` and under `unless`.
 
 use super::Checker;
-use super::fields::{Field, Shape};
+use super::device::DEVICE;
+use super::fields::{Field, Fields, Shape};
+use super::window::TIME;
 use crate::diagnostic::{Finding, Subject};
 use crate::document::Node;
 use crate::{Conditions, Mode, ModeSet, Network, NetworkError, Spanned};
@@ -17,15 +19,27 @@ const KEYS: &[&str] = &[
     "time",
     "device",
 ];
-const CONDITIONS: Shape = Shape { place: "`conditions`", keys: KEYS, required: 0 };
-const UNLESS: Shape = Shape { place: "`unless`", keys: KEYS, required: 0 };
+const NESTED: &[(&str, &[&str])] = &[("time", TIME.keys), ("device", DEVICE.keys)];
+pub(super) const CONDITIONS: Shape =
+    Shape { place: "`conditions`", keys: KEYS, required: 0, nested: NESTED };
+const UNLESS: Shape = Shape { place: "`unless`", keys: KEYS, required: 0, nested: NESTED };
 
 impl<'n> Checker<'n> {
     /// The conditions under a key.
     pub(super) fn conditions(&mut self, field: Field<'n>) -> Option<Conditions> {
         let shape = if field.key == "unless" { &UNLESS } else { &CONDITIONS };
         let fields = self.fields(field.subject(), field.node, shape)?;
-        Some(Conditions {
+        Some(self.conditions_of(&fields))
+    }
+
+    /// Reads conditions that are where they do not belong, for what else is wrong
+    /// with them.
+    pub(super) fn misplaced_conditions(&mut self, rule: &Fields<'n>) {
+        self.conditions_of(&Fields { given: rule.misplaced.clone(), misplaced: Vec::new() });
+    }
+
+    fn conditions_of(&mut self, fields: &Fields<'n>) -> Conditions {
+        Conditions {
             profiles: fields.get("profiles").and_then(|f| self.each(f, Self::pattern)),
             users: fields.get("users").and_then(|f| self.users(f)),
             principals: fields.get("principals").and_then(|f| self.each(f, Self::principal)),
@@ -39,12 +53,12 @@ impl<'n> Checker<'n> {
             mode: fields.get("mode").and_then(|f| self.modes(f)),
             time: fields.get("time").and_then(|f| self.window(f)),
             device: fields.get("device").and_then(|f| self.device(f)),
-        })
+        }
     }
 
     /// An account id.
     fn account(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<String> {
-        let value = self.any_text(Subject::EntryOf(key), node)?;
+        let value = self.exact_text(Subject::EntryOf(key), node)?;
         if value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit()) {
             return Some(value.to_owned());
         }
@@ -54,7 +68,7 @@ impl<'n> Checker<'n> {
 
     /// An address or network.
     fn network(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Network> {
-        let value = self.any_text(Subject::EntryOf(key), node)?;
+        let value = self.exact_text(Subject::EntryOf(key), node)?;
         let finding = match Network::parse(value) {
             Ok(network) => return Some(network),
             Err(NetworkError::Malformed) => Finding::InvalidNetwork { value },

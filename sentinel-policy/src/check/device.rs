@@ -5,7 +5,7 @@ use super::fields::{Field, Shape};
 use crate::diagnostic::{Finding, Subject};
 use crate::{DeviceRequirements, OsType, OsVersion, Spanned};
 
-const DEVICE: Shape = Shape {
+pub(super) const DEVICE: Shape = Shape {
     place: "`device`",
     keys: &[
         "require_mdm",
@@ -16,6 +16,7 @@ const DEVICE: Shape = Shape {
         "allowed_os_types",
     ],
     required: 0,
+    nested: &[],
 };
 
 impl<'n> Checker<'n> {
@@ -42,7 +43,7 @@ impl<'n> Checker<'n> {
 
     /// The least version that will do.
     fn os_version(&mut self, field: Field<'n>) -> Option<OsVersion> {
-        let value = self.any_text(field.subject(), field.node)?;
+        let value = self.exact_text(field.subject(), field.node)?;
         let version = OsVersion::parse(value);
         if version.is_none() {
             self.findings.report(field.node.span, Finding::InvalidOsVersion { value });

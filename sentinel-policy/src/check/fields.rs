@@ -1,8 +1,8 @@
 //! Mappings with known keys, and lists.
 
 use super::Checker;
-use crate::diagnostic::{Finding, Subject, nearest};
-use crate::document::{Kind, Mapping, Node};
+use crate::diagnostic::{Finding, Meant, Subject, nearest};
+use crate::document::{Kind, Mapping, Node, joined};
 use crate::{AnyOf, Span, Spanned};
 
 /// The keys that a mapping of some kind may have.
@@ -13,10 +13,15 @@ pub(super) struct Shape {
     pub(super) keys: &'static [&'static str],
     /// How many of them are required.
     pub(super) required: usize,
+    /// Those whose value is a mapping, with the keys that belong there.
+    pub(super) nested: &'static [(&'static str, &'static [&'static str])],
 }
 
 /// What a list of single values is, in words.
 pub(crate) const LIST: &str = "a list";
+
+/// What a list of rules is, in words.
+pub(crate) const RULES: &str = "a list of rules";
 
 /// A key that was given, and its value.
 #[derive(Clone, Copy)]
@@ -42,7 +47,9 @@ impl Field<'_> {
 
 /// The keys that were given in a mapping and have a value.
 pub(super) struct Fields<'n> {
-    given: Vec<Field<'n>>,
+    pub(super) given: Vec<Field<'n>>,
+    /// Those that belong one level deeper, which was reported.
+    pub(super) misplaced: Vec<Field<'n>>,
 }
 
 impl<'n> Fields<'n> {
@@ -83,19 +90,35 @@ impl<'n> Checker<'n> {
     /// are reported; a misspelt key is read as the one that was meant, so that
     /// it is not missed as well.
     pub(super) fn fields_of(&mut self, mapping: &'n Mapping<'n>, shape: &Shape) -> Fields<'n> {
-        let Shape { place, keys, required } = shape;
+        let Shape { place, keys, required, .. } = shape;
         let known = |written: &str| keys.iter().copied().find(|key| *key == written);
         let mut present: Vec<&'static str> =
             mapping.entries.iter().filter_map(|entry| known(&entry.key)).collect();
         let mut given = Vec::new();
+        let misplaced = self.misplaced(mapping, shape);
+        let is_misplaced = |span| misplaced.iter().any(|(_, field)| field.key_span == span);
         for entry in &mapping.entries {
+            if is_misplaced(entry.key_span) {
+                continue;
+            }
             let key = match known(&entry.key) {
                 Some(key) => key,
                 None => {
-                    let unknown = Finding::UnknownKey { key: &entry.key, place, known: keys };
+                    // `name:"a"` in braces is a key of these eight characters.
+                    let joined = entry.value.is_null().then(|| joined(&entry.key)).flatten();
+                    let unknown = Finding::UnknownKey {
+                        key: &entry.key,
+                        place,
+                        known: keys,
+                        joined: joined.is_some(),
+                    };
                     // Once no more findings will be told there is nothing to save.
                     let look = !self.findings.is_full();
                     self.findings.report(entry.key_span, unknown);
+                    if let Some((key, _)) = joined {
+                        present.extend(known(key));
+                        continue;
+                    }
                     let meant = look.then(|| nearest(&entry.key, keys.iter().copied())).flatten();
                     match meant.filter(|meant| !present.contains(meant)) {
                         Some(meant) => {
@@ -106,7 +129,9 @@ impl<'n> Checker<'n> {
                     }
                 }
             };
-            if self.is_null(key, &entry.value, entry.key_span) {
+            // Its value is what was misplaced.
+            let moved = misplaced.iter().any(|(under, _)| *under == key);
+            if moved && entry.value.is_null() || self.is_null(key, &entry.value, entry.key_span) {
                 continue;
             }
             given.push(Field { key, key_span: entry.key_span, node: &entry.value });
@@ -114,12 +139,53 @@ impl<'n> Checker<'n> {
         for key in keys.iter().copied().take(*required).filter(|key| !present.contains(key)) {
             self.findings.report(mapping.head, Finding::MissingKey { key, place });
         }
-        Fields { given }
+        Fields { given, misplaced: misplaced.into_iter().map(|(_, field)| field).collect() }
+    }
+
+    /// The keys of a mapping that belong one level deeper, each with the key that
+    /// it belongs under. They are reported together, since they have one cause.
+    fn misplaced(
+        &mut self,
+        mapping: &'n Mapping<'n>,
+        shape: &Shape,
+    ) -> Vec<(&'static str, Field<'n>)> {
+        let mut misplaced = Vec::new();
+        if shape.nested.is_empty() {
+            return misplaced;
+        }
+        // The last key before it that has no value yet, if any.
+        let mut open = None;
+        for entry in &mapping.entries {
+            let written = &*entry.key;
+            if shape.keys.contains(&written) {
+                if entry.value.is_null() {
+                    open = shape.nested.iter().find(|(under, _)| *under == written);
+                }
+                continue;
+            }
+            let holds = |(_, keys): &&(&str, &'static [&'static str])| keys.contains(&written);
+            let found = open.filter(holds).or_else(|| shape.nested.iter().find(holds));
+            if let Some((under, keys)) = found
+                && let Some(key) = keys.iter().copied().find(|key| *key == written)
+            {
+                let (key_span, node) = (entry.key_span, &entry.value);
+                misplaced.push((*under, Field { key, key_span, node }));
+            }
+        }
+        if let Some((under, first)) = misplaced.first() {
+            let others = misplaced.len().saturating_sub(1);
+            let open = mapping.entries.iter().any(|e| e.key == *under && e.value.is_null());
+            let finding =
+                Finding::NestedKey { key: first.key, place: shape.place, under, others, open };
+            self.findings.report(first.key_span, finding);
+        }
+        misplaced.retain(|(_, field)| !field.node.is_null());
+        misplaced
     }
 
     /// Whether a value is null, which is reported at `span`.
     pub(super) fn is_null(&mut self, key: &str, node: &Node<'_>, span: Span) -> bool {
-        let null = matches!(&node.kind, Kind::Scalar(scalar) if scalar.is_null());
+        let null = node.is_null();
         if null {
             self.findings.report(span, Finding::NullValue { what: Subject::Key(key) });
         }
@@ -133,12 +199,20 @@ impl<'n> Checker<'n> {
         node: &Node<'_>,
         expected: &'static str,
     ) {
+        if let Some((span, character)) = node.lookalike_space() {
+            self.findings.report(span, Finding::LookalikeSpace { character });
+            return;
+        }
         let finding = match &node.kind {
             Kind::Refused => return,
             Kind::Scalar(scalar) if scalar.is_null() => Finding::NullValue { what },
-            Kind::Scalar(_) | Kind::List(_) | Kind::Mapping(_) => {
-                Finding::WrongType { what, expected, found: node.describe(), value: node.text() }
-            }
+            Kind::Scalar(_) | Kind::List(_) | Kind::Mapping(_) => Finding::WrongType {
+                what,
+                expected,
+                found: node.describe(),
+                value: node.text(),
+                meant: meant(node, expected),
+            },
         };
         self.findings.report(node.span, finding);
     }
@@ -185,7 +259,7 @@ impl<'n> Checker<'n> {
         mut read: impl FnMut(&mut Self, &'n Node<'n>) -> Option<T>,
     ) -> Vec<T> {
         let Some(field) = field else { return Vec::new() };
-        let Some(items) = self.list(field.key, field.node, "a list of rules") else {
+        let Some(items) = self.list(field.key, field.node, RULES) else {
             return Vec::new();
         };
         let limit = self.limits.max_rules;
@@ -195,5 +269,29 @@ impl<'n> Checker<'n> {
         }
         self.names.clear();
         items.iter().take(limit).filter_map(|item| read(self, item)).collect()
+    }
+}
+
+/// What was probably meant by a value that is not of the type it should be.
+fn meant<'n>(node: &'n Node<'n>, expected: &str) -> Meant<'n> {
+    match &node.kind {
+        Kind::Scalar(scalar) if scalar.plain => {
+            let text = &*scalar.text;
+            let first = text.split_once(' ').map_or(text, |(first, _)| first);
+            let entry =
+                first.strip_prefix('-').filter(|rest| rest.starts_with(char::is_alphanumeric));
+            match (expected, entry, joined(text)) {
+                ("a mapping", _, Some(_)) => Meant::Pair(text),
+                (LIST | RULES, Some(entry), _) => Meant::Entry(entry),
+                _ => Meant::Unknown,
+            }
+        }
+        Kind::Mapping(mapping) => match mapping.entries.as_slice() {
+            [entry] if entry.key == "group" => {
+                entry.value.text().map_or(Meant::Unknown, Meant::Group)
+            }
+            _ => Meant::Unknown,
+        },
+        Kind::Scalar(_) | Kind::List(_) | Kind::Refused => Meant::Unknown,
     }
 }

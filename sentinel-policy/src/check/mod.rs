@@ -10,6 +10,7 @@ mod device;
 mod fields;
 mod group;
 mod operator;
+mod other_policy;
 mod principal;
 mod profile;
 mod rule;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 pub(crate) use fields::LIST;
 use fields::{Fields, Shape};
 use group::Groups;
+pub(crate) use other_policy::OtherPolicy;
 pub(crate) use window::{meant_hour, meant_zone};
 
 use crate::diagnostic::{Diagnostics, Finding, Findings};
@@ -32,6 +34,7 @@ const POLICY: Shape = Shape {
     place: "a policy",
     keys: &["version", "rules", "groups", "profiles", "approvals", "break_glass", "operators"],
     required: 2,
+    nested: &[],
 };
 
 /// What the check carries along.
@@ -73,11 +76,12 @@ impl<'n> Checker<'n> {
         {
             self.findings.report(version.node.span, Finding::UnsupportedVersion { value: text });
         }
+        let rules = fields.get("rules").filter(|rules| !self.is_other_policy(*rules));
         // Groups first: everything else may use them.
         self.groups = self.read_groups(fields);
         Checked {
             profiles: fields.get("profiles").map(|f| self.profiles(f)).unwrap_or_default(),
-            rules: self.rules_of(fields.get("rules"), Self::rule),
+            rules: self.rules_of(rules, Self::rule),
             approvals: self.rules_of(fields.get("approvals"), Self::approval),
             break_glass: self.rules_of(fields.get("break_glass"), Self::break_glass),
             operators: self.rules_of(fields.get("operators"), Self::operator),

@@ -7,7 +7,7 @@ use crate::document::Node;
 use crate::{Operation, OperatorRule};
 
 const OPERATOR: Shape =
-    Shape { place: "an operators rule", keys: &["name", "users", "may"], required: 3 };
+    Shape { place: "an operators rule", keys: &["name", "users", "may"], required: 3, nested: &[] };
 
 impl<'n> Checker<'n> {
     /// One operators rule; none when something in it could not be read.

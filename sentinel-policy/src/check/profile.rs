@@ -8,7 +8,7 @@ use crate::diagnostic::{Finding, Subject};
 use crate::{Profile, RoleArn, Span, Spanned};
 
 const PROFILE: Shape =
-    Shape { place: "a profile", keys: &["role_arn", "max_duration"], required: 0 };
+    Shape { place: "a profile", keys: &["role_arn", "max_duration"], required: 0, nested: &[] };
 
 impl<'n> Checker<'n> {
     /// The profiles by name.
@@ -37,7 +37,7 @@ impl<'n> Checker<'n> {
     }
 
     fn role_arn(&mut self, field: Field<'n>) -> Option<Spanned<RoleArn>> {
-        let value = self.any_text(field.subject(), field.node)?;
+        let value = self.exact_text(field.subject(), field.node)?;
         let arn = RoleArn::parse(value);
         if arn.is_none() {
             self.findings.report(field.node.span, Finding::InvalidRoleArn { value });

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Checker;
+use super::condition::CONDITIONS;
 use super::fields::{Fields, Shape};
 use crate::diagnostic::{Finding, Subject};
 use crate::document::{Kind, Node};
@@ -21,6 +22,7 @@ const RULE: Shape = Shape {
         "reason",
     ],
     required: 2,
+    nested: &[("conditions", CONDITIONS.keys), ("unless", CONDITIONS.keys)],
 };
 
 impl<'n> Checker<'n> {
@@ -33,6 +35,7 @@ impl<'n> Checker<'n> {
             .and_then(|f| self.word(f.subject(), f.node, Effect::WORDS, Effect::parse));
         let conditions = fields.get("conditions").and_then(|field| self.conditions(field));
         let unless = self.unless(&fields);
+        self.misplaced_conditions(&fields);
         let max_duration = self.rule_cap(&fields);
         let session_table = fields
             .get("session_table")

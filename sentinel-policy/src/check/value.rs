@@ -19,6 +19,16 @@ impl<'n> Checker<'n> {
         text
     }
 
+    /// A text in which no character that only looks like a space can be meant.
+    pub(super) fn exact_text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
+        let text = self.any_text(what, node)?;
+        if let Some((span, character)) = node.lookalike_space() {
+            self.findings.report(span, Finding::LookalikeSpace { character });
+            return None;
+        }
+        Some(text)
+    }
+
     /// A text that may not be empty.
     pub(super) fn text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
         let text = self.any_text(what, node)?;
@@ -79,7 +89,7 @@ impl<'n> Checker<'n> {
 
     /// A length of time above 0.
     pub(super) fn duration(&mut self, field: Field<'n>) -> Option<Duration> {
-        let (key, value) = (field.key, self.any_text(field.subject(), field.node)?);
+        let (key, value) = (field.key, self.exact_text(field.subject(), field.node)?);
         let error = match parse_duration(value) {
             Ok(Duration::ZERO) => None,
             Ok(duration) => return Some(duration),
@@ -97,7 +107,7 @@ impl<'n> Checker<'n> {
         known: &'static [&'static str],
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let value = self.any_text(what, node)?;
+        let value = self.exact_text(what, node)?;
         let word = parse(value);
         if word.is_none() {
             self.findings.report(node.span, Finding::UnknownValue { what, value, known });

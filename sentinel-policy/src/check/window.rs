@@ -7,8 +7,13 @@ use super::fields::{Field, Shape};
 use crate::diagnostic::{Finding, Subject, nearest};
 use crate::{Day, DaySet, Hours, Spanned, Window};
 
-const TIME: Shape = Shape { place: "`time`", keys: &["days", "hours", "timezone"], required: 0 };
-const HOURS: Shape = Shape { place: "`hours`", keys: &["start", "end"], required: 2 };
+pub(super) const TIME: Shape = Shape {
+    place: "`time`",
+    keys: &["days", "hours", "timezone"],
+    required: 0,
+    nested: &[("hours", HOURS.keys)],
+};
+const HOURS: Shape = Shape { place: "`hours`", keys: &["start", "end"], required: 2, nested: &[] };
 
 /// The end of the day, in minutes from its beginning.
 const MIDNIGHT: u16 = 24 * 60;
@@ -51,7 +56,7 @@ impl<'n> Checker<'n> {
 
     /// A time of day; the end of the day is an end only.
     fn hour(&mut self, field: Field<'n>) -> Option<u16> {
-        let (key, value) = (field.key, self.any_text(field.subject(), field.node)?);
+        let (key, value) = (field.key, self.exact_text(field.subject(), field.node)?);
         match minutes(value) {
             Some(minutes) if minutes < MIDNIGHT || key == "end" => Some(minutes),
             Some(_) | None => {
@@ -63,7 +68,7 @@ impl<'n> Checker<'n> {
 
     /// A zone by the exact name that the zone database has for it.
     fn zone(&mut self, field: Field<'n>) -> Option<Tz> {
-        let value = self.any_text(field.subject(), field.node)?;
+        let value = self.exact_text(field.subject(), field.node)?;
         let zone = value.parse().ok();
         if zone.is_none() {
             self.findings.report(field.node.span, Finding::UnknownZone { value });

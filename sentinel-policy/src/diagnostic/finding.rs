@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::quote::Quote;
 use super::{Diagnostic, Severity, nearest};
+use crate::check::OtherPolicy;
 use crate::duration::{DurationError, meant_duration};
 use crate::{Network, Span};
 
@@ -75,10 +76,24 @@ findings! {
         format!("the control character `{}` cannot stand in a policy", character.escape_unicode());
         help("remove it; in double quotes it can be written as an escape");
 
-    Syntax { problem: String, advice: Option<&'static str> } = "syntax",
+    Syntax { problem: String, advice: Option<String> } = "syntax",
         "The text is not YAML (or JSON, which is YAML too). Nothing behind it was looked at.";
         problem;
-        advice.map(str::to_owned);
+        advice;
+
+    ConflictMarker = "conflict-marker",
+        "A merge left its marks in the document. Nothing else was looked at.";
+        "a conflict marker of a merge is in the document".to_owned();
+        help("decide for one side of each conflict and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`");
+
+    LookalikeSpace { character: char } = "lookalike-space",
+        "A character looks like a space and is not one, for example a no-break space.";
+        format!(
+            "a {} (U+{:04X}) is here, which is not read as a space",
+            crate::document::lookalike::name(character).unwrap_or("character"),
+            u32::from(character),
+        );
+        help("remove it or write a space in its place");
 
     TooDeep { limit: usize } = "too-deep",
         "Mappings and lists stand inside each other more deeply than any policy needs.";
@@ -95,10 +110,18 @@ findings! {
         "anchors are not allowed in a policy".to_owned();
         help("write the value where it is needed; people are named once under `groups`");
 
-    Alias = "alias",
+    Alias { nameless: bool } = "alias",
         "A YAML alias. Policies have none: what is read must be what is written.";
-        "aliases are not allowed in a policy".to_owned();
-        help("write the value out; a name that begins with `*` needs quotes");
+        if nameless {
+            "a `*` without quotes begins a YAML alias".to_owned()
+        } else {
+            "aliases are not allowed in a policy".to_owned()
+        };
+        if nameless {
+            help("write `\"*\"`: a name that begins with `*` needs quotes")
+        } else {
+            help("write the value out; a name that begins with `*` needs quotes")
+        };
 
     Tag { tag: &'a str } = "tag",
         "A YAML tag. Policies have none: each key has one type.";
@@ -128,13 +151,35 @@ findings! {
         format!("the key {} is given twice", Quote(key));
         Some(format!("it is first given on line {line}"));
 
-    UnknownKey { key: &'a str, place: &'static str, known: &'a [&'static str] } = "unknown-key",
+    UnknownKey { key: &'a str, place: &'static str, known: &'a [&'static str], joined: bool } =
+        "unknown-key",
         "A key that the language does not have at that place.";
         format!("unknown key {} in {place}", Quote(key));
-        Some(match nearest(key, known.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("the keys of {place} are {}", words(known)),
+        Some(match (joined, nearest(key, known.iter().copied())) {
+            (true, _) => spaced(key),
+            (false, Some(meant)) => format!("did you mean `{meant}`?"),
+            (false, None) => format!("the keys of {place} are {}", words(known)),
         });
+
+    NestedKey { key: &'static str, place: &'static str, under: &'static str, others: usize, open: bool } =
+        "nested-key",
+        "A key belongs under another key of the same mapping.";
+        match others {
+            0 => format!("`{key}` in {place} belongs under `{under}`"),
+            1 => format!("`{key}` and 1 more key in {place} belong under `{under}`"),
+            others => format!("`{key}` and {others} more keys in {place} belong under `{under}`"),
+        };
+        Some(match (open, others) {
+            (true, 0) => format!("indent it by more than `{under}`"),
+            (true, _) => format!("indent them by more than `{under}`"),
+            (false, 0) => format!("move it under `{under}:`"),
+            (false, _) => format!("move them under `{under}:`"),
+        });
+
+    OtherPolicy { kind: OtherPolicy } = "other-policy",
+        "The rules are another kind of policy, which the Go project keeps in a document of its own.";
+        format!("these rules are {}, which is not a document of its own here", kind.describe());
+        Some(kind.belongs().to_owned());
 
     MissingKey { key: &'static str, place: &'static str } = "missing-key",
         "A key that is required is not given.";
@@ -146,17 +191,26 @@ findings! {
         format!("{what} has no value");
         help("give it one or remove it; quote the text where `null` or `~` is meant");
 
-    WrongType { what: Subject<'a>, expected: &'static str, found: &'static str, value: Option<&'a str> } =
-        "wrong-type",
+    WrongType {
+        what: Subject<'a>,
+        expected: &'static str,
+        found: &'static str,
+        value: Option<&'a str>,
+        meant: Meant<'a>
+    } = "wrong-type",
         "A value is of another type than its key has.";
         match value {
             Some(value) => format!("{what} must be {expected}, not {found} {}", Quote(value)),
             None => format!("{what} must be {expected}, not {found}"),
         };
-        match (expected, value) {
-            (crate::check::LIST, Some(value)) if value.len() < 40 => Some(format!("write it as a list of one: `[{}]`", bare(value))),
-            ("`true` or `false`", Some(_)) => help("write `true` or `false`, without quotes"),
-            ("a whole number", Some(_)) => help("write digits, without quotes"),
+        match (meant, expected, value) {
+            (Meant::Entry(entry), ..) => Some(format!("write {}, with a space after the `-`", Quote(&format!("- {entry}")))),
+            (Meant::Pair(text), ..) => Some(spaced(text)),
+            (Meant::Group(name), crate::check::LIST, _) => Some(format!("write `[\"group:{}\"]`", bare(name))),
+            (Meant::Group(name), "text", _) => Some(format!("write `\"group:{}\"`", bare(name))),
+            (_, crate::check::LIST, Some(value)) if value.len() < 40 => Some(list_of(value)),
+            (_, "`true` or `false`", Some(_)) => help("write `true` or `false`, without quotes"),
+            (_, "a whole number", Some(_)) => help("write digits, without quotes"),
             _ => None,
         };
 
@@ -327,6 +381,19 @@ findings! {
         None;
 }
 
+/// What was probably meant by a value of the wrong type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Meant<'a> {
+    /// No more than the value says.
+    Unknown,
+    /// An entry of a list, with no space after its `-`.
+    Entry(&'a str),
+    /// A key and its value, with no space after the `:`.
+    Pair(&'a str),
+    /// The use of a group, without quotes and with a space after the `:`.
+    Group(&'a str),
+}
+
 /// What a value belongs to: a key, or a list as one of its entries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject<'a> {
@@ -354,6 +421,37 @@ fn help(text: &str) -> Option<String> {
 /// Words in backticks, separated by commas.
 fn words(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The help for a key and a value without a space between.
+fn spaced(text: &str) -> String {
+    format!("write {}, with a space after the `:`", Quote(&text.replacen(':', ": ", 1)))
+}
+
+/// The help for a text that should be a list: its parts between commas.
+fn list_of(value: &str) -> String {
+    let entries: Vec<&str> =
+        value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
+    let count = match entries.len() {
+        0 | 1 => "one".to_owned(),
+        2 => "two".to_owned(),
+        3 => "three".to_owned(),
+        count => count.to_string(),
+    };
+    let entries: Vec<String> = entries.into_iter().map(entry).collect();
+    format!("write it as a list of {count}: `[{}]`", entries.join(", "))
+}
+
+/// A text as an entry of a list in brackets, in quotes if it needs them.
+fn entry(text: &str) -> String {
+    let needs_none = |c: char| {
+        c.is_alphanumeric() || matches!(c, '.' | '_' | '/' | ' ' | '@' | '-' | '*' | '+' | '=')
+    };
+    if text.starts_with(char::is_alphanumeric) && text.chars().all(needs_none) {
+        bare(text)
+    } else {
+        format!("\"{}\"", bare(text))
+    }
 }
 
 /// A quoted value without its backticks, for use inside others.

@@ -67,7 +67,7 @@ impl Findings {
             let count = total.saturating_sub(list.len());
             list.push(Finding::MoreErrors { count }.at(last.span));
         }
-        Diagnostics { list }
+        Diagnostics { list, total }
     }
 }
 
@@ -90,6 +90,7 @@ mod tests {
         let lines: Vec<u32> = diagnostics.iter().map(|d| d.span.start.line).collect();
         assert_eq!(lines, [1, 2, 3]);
         assert_eq!(diagnostics.iter().last().unwrap().message, "4 more errors are not shown");
+        assert_eq!(diagnostics.total(), 6);
     }
 
     #[test]

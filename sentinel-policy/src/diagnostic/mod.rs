@@ -9,9 +9,10 @@ mod render;
 use std::fmt;
 
 pub use finding::Code;
-pub(crate) use finding::{Finding, Subject};
+pub(crate) use finding::{Finding, Meant, Subject};
 pub(crate) use findings::Findings;
 pub(crate) use nearest::nearest;
+pub(crate) use quote::Quote;
 pub use quote::is_unprintable;
 
 use crate::Span;
@@ -70,6 +71,8 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics {
     /// Never empty: only [`Findings`] makes one, when something was found.
     list: Vec<Diagnostic>,
+    /// How many there are, with those that are not listed.
+    total: usize,
 }
 
 impl Diagnostics {
@@ -86,6 +89,12 @@ impl Diagnostics {
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// The number of errors, including those that are not listed.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.total
     }
 
     /// For people: each diagnostic with its place, the line of the source and

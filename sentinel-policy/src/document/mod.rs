@@ -3,11 +3,14 @@
 //! (anchors, aliases, tags, merge keys, duplicate keys, a second document) is
 //! found already.
 
+pub(crate) mod lookalike;
+mod mistake;
 mod node;
 mod syntax;
 mod text;
 mod tree;
 
+pub(crate) use mistake::joined;
 pub(crate) use node::{Kind, Mapping, Node};
 
 use crate::diagnostic::{Diagnostics, Findings};
@@ -31,8 +34,9 @@ impl<'s> Document<'s> {
     /// Everything else waits for [`Document::check`], so that it is told at once.
     pub fn parse(source: &'s [u8], limits: &Limits) -> Result<Self, Diagnostics> {
         let mut findings = Findings::new(limits.max_diagnostics);
-        let root =
-            text::decode(source, limits).and_then(|text| tree::build(text, limits, &mut findings));
+        let root = text::decode(source, limits)
+            .and_then(|text| mistake::conflict_marker(text).map_or(Ok(text), Err))
+            .and_then(|text| tree::build(text, limits, &mut findings));
         match root {
             Ok(root) => Ok(Self { root, limits: *limits, findings }),
             Err((span, finding)) => Err(findings.stopped_by(span, finding)),

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::Span;
+use super::lookalike;
+use crate::{Position, Span};
 
 /// A value of the document.
 #[derive(Debug)]
@@ -55,6 +56,31 @@ pub(crate) struct Entry<'s> {
 }
 
 impl Node<'_> {
+    /// The node with texts of its own.
+    pub(super) fn into_owned(self) -> Node<'static> {
+        let kind = match self.kind {
+            Kind::Scalar(Scalar { text, plain }) => {
+                Kind::Scalar(Scalar { text: Cow::Owned(text.into_owned()), plain })
+            }
+            Kind::List(items) => Kind::List(items.into_iter().map(Node::into_owned).collect()),
+            Kind::Mapping(Mapping { entries, head }) => {
+                let entries = entries.into_iter().map(|entry| Entry {
+                    key: Cow::Owned(entry.key.into_owned()),
+                    key_span: entry.key_span,
+                    value: entry.value.into_owned(),
+                });
+                Kind::Mapping(Mapping { entries: entries.collect(), head })
+            }
+            Kind::Refused => Kind::Refused,
+        };
+        Node { kind, span: self.span }
+    }
+
+    /// Whether it is YAML's null.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar(scalar) if scalar.is_null())
+    }
+
     /// What it is, in words.
     pub(crate) fn describe(&self) -> &'static str {
         match &self.kind {
@@ -64,6 +90,23 @@ impl Node<'_> {
             Kind::Mapping(_) => "a mapping",
             Kind::Refused => "an alias",
         }
+    }
+
+    /// The first characters in its text that look like spaces and are not: their
+    /// place or, if what is written has escapes or several lines, that of the text.
+    pub(crate) fn lookalike_space(&self) -> Option<(Span, char)> {
+        let Kind::Scalar(scalar) = &self.kind else { return None };
+        let (character, start, length) = lookalike::find(&scalar.text)?;
+        let quote = usize::from(!scalar.plain);
+        let Span { start: first, end } = self.span;
+        let column = |offset: usize| {
+            let offset = u32::try_from(offset.saturating_add(quote)).unwrap_or(u32::MAX);
+            Position { column: first.column.saturating_add(offset), ..first }
+        };
+        let as_written = first.line == end.line
+            && end == column(scalar.text.chars().count().saturating_add(quote));
+        let run = Span { start: column(start), end: column(start.saturating_add(length)) };
+        Some((if as_written { run } else { self.span }, character))
     }
 
     /// Its text, where it is one.

@@ -2,14 +2,35 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
+use super::mistake::{self, Reached};
 use crate::diagnostic::Finding;
 use crate::{Limits, Position, Span};
 
-/// The finding for an error of the parser, after which nothing can be read.
-pub(super) fn stop(error: &ScanError, text: &str, limits: &Limits) -> (Span, Finding<'static>) {
-    let start = super::tree::position(*error.marker());
-    let (span, at_end) = character_at(text, start);
-    (span, finding(error.kind(), at_end, limits))
+/// The finding for an error of the parser, after which nothing can be read: the
+/// mistake that probably led to it or, if none is known, the error itself.
+pub(super) fn stop(
+    error: &ScanError,
+    text: &str,
+    reached: Reached,
+    limits: &Limits,
+) -> (Span, Finding<'static>) {
+    mistake::probable(error.kind(), text, reached).unwrap_or_else(|| {
+        let (span, at_end) = character_at(text, reached.error);
+        (span, finding(error.kind(), at_end, limits))
+    })
+}
+
+/// A quote that is not closed, at its place.
+pub(super) fn unclosed_quote() -> Finding<'static> {
+    Finding::Syntax { problem: "the quote that begins here is not closed".to_owned(), advice: None }
+}
+
+/// A tab in the indentation, at its place.
+pub(super) fn tab() -> Finding<'static> {
+    Finding::Syntax {
+        problem: "a tab cannot indent YAML".to_owned(),
+        advice: Some("indent with spaces".to_owned()),
+    }
 }
 
 /// The character at a place, and whether nothing follows there. The parser may
@@ -41,7 +62,9 @@ fn character_at(text: &str, start: Position) -> (Span, bool) {
 fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> {
     let (problem, advice) = match kind {
         ErrorKind::RecursionLimitExceeded => return Finding::TooDeep { limit: limits.max_depth },
-        ErrorKind::UnclosedQuotedScalar => ("the quote that begins here is not closed", None),
+        ErrorKind::UnclosedQuotedScalar
+        | ErrorKind::InvalidQuotedScalarIndent
+        | ErrorKind::DocumentIndicatorInQuotedScalar => return unclosed_quote(),
         ErrorKind::UnclosedFlowCollection { .. } => {
             ("a bracket is not closed", Some("each `[` needs a `]` and each `{` a `}`"))
         }
@@ -76,8 +99,9 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabInPlainScalar
-        | ErrorKind::TabAtBlockScalarStart => {
-            ("a tab cannot indent YAML", Some("indent with spaces"))
+        | ErrorKind::TabAtBlockScalarStart => return tab(),
+        ErrorKind::MissingAnchorOrAliasName => {
+            ("a text cannot begin with this character", Some("quote the text"))
         }
         ErrorKind::MappingValueNotAllowed => (
             "a `:` cannot stand here",
@@ -119,7 +143,7 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         ),
         other => return Finding::Syntax { problem: lower(&other.to_string()), advice: None },
     };
-    Finding::Syntax { problem: problem.to_owned(), advice }
+    Finding::Syntax { problem: problem.to_owned(), advice: advice.map(str::to_owned) }
 }
 
 /// The parser's words as our messages are: without capitals at the beginning,

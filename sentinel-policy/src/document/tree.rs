@@ -3,10 +3,13 @@
 
 use std::borrow::Cow;
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, StructureStyle, options};
+use granit_parser::{
+    ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, StructureStyle, options,
+};
 
+use super::mistake::Reached;
 use super::node::{Entry, Kind, Mapping, Node, Scalar};
-use super::syntax;
+use super::{lookalike, syntax};
 use crate::diagnostic::{Finding, Findings};
 use crate::{Limits, Position, Span};
 
@@ -14,11 +17,71 @@ use crate::{Limits, Position, Span};
 type Stop = (Span, Finding<'static>);
 
 /// The tree of a text.
+///
+/// A `*` of its own is what almost everybody means by "all", and the parser ends
+/// at it, for it begins an alias without a name. Therefore the text is then read
+/// again with another character in the place of each, so that all of them, and
+/// what else is wrong, are reported at once.
 pub(super) fn build<'s>(
     text: &'s str,
     limits: &Limits,
     findings: &mut Findings,
 ) -> Result<Node<'s>, Stop> {
+    let before = findings.clone();
+    let star = match read(text, text, None, limits, findings) {
+        Ok(root) => return Ok(root),
+        Err(Failed::Stop(stop)) => return Err(stop),
+        Err(Failed::Nameless(stop)) => unused(text).ok_or(stop)?,
+    };
+    *findings = before;
+    match read(text, &without_stars(text, star), Some(star), limits, findings) {
+        Ok(root) => Ok(root.into_owned()),
+        Err(Failed::Stop(stop) | Failed::Nameless(stop)) => Err(stop),
+    }
+}
+
+/// A character that can stand for another while the text is read: one that
+/// Unicode keeps free for such uses, and that the text does not have.
+fn unused(text: &str) -> Option<char> {
+    ('\u{fdd0}'..='\u{fdef}').find(|c| !text.contains(*c))
+}
+
+/// The text with another character in the place of each `*` that cannot begin
+/// the name of an alias. It may be part of a text in quotes, or of a comment:
+/// which it is, only the parser can tell.
+fn without_stars(text: &str, star: char) -> String {
+    let ends = |next: &char| matches!(next, ' ' | '\t' | '\n' | '\r' | ',' | '[' | ']' | '{' | '}');
+    let mut characters = text.chars().peekable();
+    let mut copy = String::with_capacity(text.len());
+    while let Some(c) = characters.next() {
+        let nameless = c == '*' && characters.peek().is_none_or(ends);
+        copy.push(if nameless { star } else { c });
+    }
+    copy
+}
+
+/// Why a text could not be read to its end.
+enum Failed {
+    /// Nothing can be read from there on.
+    Stop(Stop),
+    /// An alias or an anchor has no name.
+    Nameless(Stop),
+}
+
+impl From<Stop> for Failed {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+/// Reads `text`, which is `source` except that `star` may stand for a `*`.
+fn read<'s>(
+    source: &str,
+    text: &'s str,
+    star: Option<char>,
+    limits: &Limits,
+    findings: &mut Findings,
+) -> Result<Node<'s>, Failed> {
     // The parser's own limits are one above ours, so that ours name the place.
     let mut options = options! {
         emit_unresolved_aliases: true,
@@ -28,16 +91,21 @@ pub(super) fn build<'s>(
     };
     options.set_emit_comments(false);
     let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut builder =
-        Builder { open: Vec::new(), root: None, findings, max_depth: limits.max_depth };
+    let mut builder = Builder {
+        open: Vec::new(),
+        root: None,
+        findings,
+        max_depth: limits.max_depth,
+        reached: Position { line: 1, column: 1 },
+    };
     let mut documents = 0;
     while let Some(event) = parser.next_event() {
-        let (event, at) = event.map_err(|error| syntax::stop(&error, text, limits))?;
+        let (event, at) = event.map_err(|error| builder.failed(&error, source, limits))?;
         let span = Span { start: position(at.start), end: position(at.end) };
         if let Some(tag) = at.tag_span() {
             let place = Span { start: position(tag.start), end: position(tag.end) };
-            let tag = tag.slice(text).unwrap_or_default();
-            builder.findings.report(place, Finding::Tag { tag });
+            let tag = as_written(tag.slice(text).unwrap_or_default().into(), star);
+            builder.findings.report(place, Finding::Tag { tag: &tag });
         }
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -52,13 +120,16 @@ pub(super) fn build<'s>(
                 }
             }
             Event::Scalar(text, style, ..) => {
-                let scalar = Scalar { text, plain: style == ScalarStyle::Plain };
-                builder.add(Node { kind: Kind::Scalar(scalar), span });
+                let plain = style == ScalarStyle::Plain;
+                if plain && star.is_some_and(|star| text.starts_with(star)) {
+                    builder.alias(span, true)?;
+                } else {
+                    let scalar = Scalar { text: as_written(text, star), plain };
+                    builder.add(Node { kind: Kind::Scalar(scalar), span })?;
+                }
+                builder.reached = span.end;
             }
-            Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                builder.findings.report(span, Finding::Alias);
-                builder.add(Node { kind: Kind::Refused, span });
-            }
+            Event::Alias(_) | Event::UnresolvedAlias(_) => builder.alias(span, false)?,
             Event::Anchor(..) => builder.findings.report(span, Finding::Anchor),
             Event::SequenceStart(style, ..) => {
                 builder.open(style, span, Content::List(Vec::new()))?;
@@ -67,7 +138,7 @@ pub(super) fn build<'s>(
                 let content = Content::Mapping { entries: Vec::new(), key: Key::Awaited };
                 builder.open(style, span, content)?;
             }
-            Event::SequenceEnd | Event::MappingEnd => builder.close(span),
+            Event::SequenceEnd | Event::MappingEnd => builder.close(span)?,
             _ => {}
         }
     }
@@ -77,6 +148,14 @@ pub(super) fn build<'s>(
     Ok(builder
         .root
         .unwrap_or(Node { kind: Kind::Scalar(nothing), span: Span { start, end: start } }))
+}
+
+/// A text with each `*` that another character stands for.
+fn as_written(text: Cow<'_, str>, star: Option<char>) -> Cow<'_, str> {
+    match star {
+        Some(star) if text.contains(star) => Cow::Owned(text.replace(star, "*")),
+        Some(_) | None => text,
+    }
 }
 
 /// Lines count from 1 with the parser as with us, columns from 0.
@@ -90,6 +169,8 @@ struct Builder<'s, 'f> {
     root: Option<Node<'s>>,
     findings: &'f mut Findings,
     max_depth: usize,
+    /// The end of the last value, or bracket, that was read.
+    reached: Position,
 }
 
 /// A list or mapping whose end was not yet read.
@@ -125,18 +206,43 @@ impl<'s> Builder<'s, '_> {
         if self.open.len() >= self.max_depth {
             return Err((span, Finding::TooDeep { limit: self.max_depth }));
         }
+        if style == StructureStyle::Flow {
+            self.reached = span.end;
+        }
         self.open.push(Collection { style, span, content });
         Ok(())
     }
 
+    /// Puts what is, or would be, an alias where it belongs.
+    fn alias(&mut self, span: Span, nameless: bool) -> Result<(), Stop> {
+        self.findings.report(span, Finding::Alias { nameless });
+        self.reached = span.end;
+        self.add(Node { kind: Kind::Refused, span })
+    }
+
+    /// What an error of the parser means at this point.
+    fn failed(&self, error: &ScanError, source: &str, limits: &Limits) -> Failed {
+        let reached = Reached {
+            value: self.reached,
+            in_brackets: self.open.iter().any(|open| open.style == StructureStyle::Flow),
+            error: position(*error.marker()),
+        };
+        let stop = syntax::stop(error, source, reached, limits);
+        if *error.kind() == ErrorKind::MissingAnchorOrAliasName {
+            Failed::Nameless(stop)
+        } else {
+            Failed::Stop(stop)
+        }
+    }
+
     /// Puts a node where it belongs: into the list or mapping that is open.
-    fn add(&mut self, node: Node<'s>) {
+    fn add(&mut self, node: Node<'s>) -> Result<(), Stop> {
         match self.open.last_mut().map(|collection| &mut collection.content) {
             None => self.root = Some(node),
             Some(Content::List(items)) => items.push(node),
             Some(Content::Mapping { entries, key }) => {
                 *key = match std::mem::replace(key, Key::Awaited) {
-                    Key::Awaited => key_of(node, self.findings),
+                    Key::Awaited => key_of(node, self.findings)?,
                     Key::Of(text, key_span) => {
                         entries.push(Entry { key: text, key_span, value: node });
                         Key::Awaited
@@ -145,12 +251,16 @@ impl<'s> Builder<'s, '_> {
                 };
             }
         }
+        Ok(())
     }
 
     /// Ends the innermost collection.
-    fn close(&mut self, end: Span) {
-        let Some(Collection { style, span, content }) = self.open.pop() else { return };
+    fn close(&mut self, end: Span) -> Result<(), Stop> {
+        let Some(Collection { style, span, content }) = self.open.pop() else { return Ok(()) };
         let flow = style == StructureStyle::Flow;
+        if flow {
+            self.reached = end.end;
+        }
         let node = match content {
             Content::List(items) => {
                 // In block style the parser sees the end only at what follows.
@@ -168,22 +278,39 @@ impl<'s> Builder<'s, '_> {
                 Node { span: whole, kind: Kind::Mapping(Mapping { entries, head }) }
             }
         };
-        self.add(node);
+        self.add(node)
     }
 }
 
 /// A node as a key.
-fn key_of<'s>(node: Node<'s>, findings: &mut Findings) -> Key<'s> {
+fn key_of<'s>(node: Node<'s>, findings: &mut Findings) -> Result<Key<'s>, Stop> {
     let found = node.describe();
     let finding = match node.kind {
         Kind::Scalar(scalar) if scalar.plain && scalar.text == "<<" => Finding::MergeKey,
         Kind::Scalar(scalar) if scalar.is_null() => Finding::NonTextKey { found },
-        Kind::Scalar(scalar) => return Key::Of(scalar.text, node.span),
+        Kind::Scalar(scalar) => {
+            if let Some(stop) = misread(&scalar, node.span) {
+                return Err(stop);
+            }
+            return Ok(Key::Of(scalar.text, node.span));
+        }
         Kind::List(_) | Kind::Mapping(_) => Finding::NonTextKey { found },
-        Kind::Refused => return Key::Refused,
+        Kind::Refused => return Ok(Key::Refused),
     };
     findings.report(node.span, finding);
-    Key::Refused
+    Ok(Key::Refused)
+}
+
+/// What was meant to stand before or after a key, and is read as part of it.
+/// The key is then in another mapping than was meant, so that nothing that is
+/// read from there on can be relied upon.
+fn misread(key: &Scalar<'_>, span: Span) -> Option<Stop> {
+    let (character, start, length) = lookalike::find(&key.text).filter(|_| key.plain)?;
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let at_edge = start == 0 || start.saturating_add(length) == key.text.chars().count();
+    let start = Position { column: span.start.column.saturating_add(count(start)), ..span.start };
+    let end = Position { column: start.column.saturating_add(count(length)), ..start };
+    at_edge.then_some((Span { start, end }, Finding::LookalikeSpace { character }))
 }
 
 /// Keeps the first of each key, and reports the others. Sorted and not hashed,

@@ -59,6 +59,15 @@ fn an_alias_bomb_is_not_expanded() {
 }
 
 #[test]
+fn stars_without_quotes_are_read_once_more_and_not_once_for_each() {
+    let stars = "*, ".repeat(300_000);
+    let rule = |_| format!("{{ name: a, effect: allow, conditions: {{ users: [{stars}] }} }}");
+    let diagnostics = refused(&rules(1, rule));
+    assert_eq!(diagnostics.total(), 300_000);
+    assert_eq!(diagnostics.iter().next().unwrap().code, Code::Alias);
+}
+
+#[test]
 fn groups_that_stand_for_too_many_entries_are_one_error() {
     let members: Vec<String> = (0..50_000).map(|index| format!("u{index}")).collect();
     let rule =
@@ -77,6 +86,7 @@ fn of_a_hundred_thousand_errors_a_hundred_are_told_and_the_last_counts_the_rest(
     let last = diagnostics.iter().last().unwrap();
     assert_eq!(last.code, Code::MoreErrors);
     assert_eq!(last.message, "99901 more errors are not shown");
+    assert_eq!(diagnostics.total(), 100_000);
     let few = Limits { max_diagnostics: 1, ..Limits::default() };
     let source = rules(2, |_| "{ effect: allow }".to_owned());
     let diagnostics = Checked::parse(source.as_bytes(), &few).unwrap_err();

@@ -24,6 +24,8 @@ mod language;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod mistakes;
+#[cfg(test)]
 mod obtaining;
 #[cfg(test)]
 mod patterns;

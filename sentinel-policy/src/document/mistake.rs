@@ -1,0 +1,335 @@
+//! What was probably done wrong where the parser gave up. The parser reports the
+//! place at which it could not go on; the mistake is often before it. Nothing
+//! here decides whether a text is YAML: it is only used after the parser refused
+//! the text, and it reads each character at most once.
+
+use granit_parser::ErrorKind;
+
+use super::lookalike;
+use crate::diagnostic::{Finding, Quote};
+use crate::{Position, Span};
+
+/// A mistake and its place.
+type Mistake = (Span, Finding<'static>);
+
+/// How far the parser came.
+#[derive(Clone, Copy)]
+pub(super) struct Reached {
+    /// The end of the last value that was read.
+    pub(super) value: Position,
+    /// Whether that is inside of brackets or braces.
+    pub(super) in_brackets: bool,
+    /// Where the parser gave up.
+    pub(super) error: Position,
+}
+
+/// The mistake that probably led to an error of the parser.
+pub(super) fn probable(kind: &ErrorKind, text: &str, reached: Reached) -> Option<Mistake> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser has more kinds of errors than lead to a mistake that is known"
+    )]
+    match kind {
+        ErrorKind::InvalidTrailingSingleQuotedScalar
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+            let tokens = Tokens::between(text, reached);
+            tokens.unclosed_quote().or_else(|| tokens.missing_comma_after_quote())
+        }
+        ErrorKind::InvalidQuotedScalarIndent | ErrorKind::DocumentIndicatorInQuotedScalar => {
+            Tokens::between(text, reached).open_quote()
+        }
+        ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::ExpectedFlowMappingSeparator => {
+            Tokens::between(text, reached).missing_comma()
+        }
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar
+        | ErrorKind::TabAtBlockScalarStart => tab(text, reached.error.line),
+        // A text without quotes goes on over several lines; this is a `:` in it.
+        ErrorKind::MappingValueNotAllowed => near(text, reached.error.line, true),
+        _ => near(text, reached.error.line, false),
+    }
+}
+
+/// The first line of the text that a merge left its marks on. They begin in the
+/// first column, where no line of a policy can be like them.
+pub(super) fn conflict_marker(text: &str) -> Option<Mistake> {
+    (1..).zip(lines(text)).find_map(|(line, content)| {
+        let mark = |mark: &str| {
+            content.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        ["<<<<<<<", "|||||||", "=======", ">>>>>>>"]
+            .into_iter()
+            .any(mark)
+            .then(|| (across(line, 1, content.trim_end()), Finding::ConflictMarker))
+    })
+}
+
+/// The lines of a text, by the line breaks of YAML.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.find(['\n', '\r']).unwrap_or(text.len());
+        let (line, after) = text.split_at_checked(end)?;
+        rest = after.strip_prefix("\r\n").or_else(|| after.strip_prefix(['\n', '\r']));
+        Some(line)
+    })
+}
+
+/// The place of a text that begins at a column of a line and stays on it.
+fn across(line: u32, column: u32, text: &str) -> Span {
+    let width = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    let start = Position { line, column };
+    Span { start, end: Position { column: column.saturating_add(width), ..start } }
+}
+
+/// The tab that indents a line or, if the parser reports what is before it, the
+/// next line that has one.
+fn tab(text: &str, from: u32) -> Option<Mistake> {
+    (1..).zip(lines(text)).skip_while(|(line, _)| *line < from).find_map(|(line, content)| {
+        let indent = content.len().saturating_sub(content.trim_start_matches([' ', '\t']).len());
+        let (indent, _) = content.split_at_checked(indent)?;
+        let (spaces, tabs) = indent.split_at_checked(indent.find('\t')?)?;
+        let run = tabs.trim_end_matches(' ');
+        let column = u32::try_from(spaces.len()).unwrap_or(u32::MAX).saturating_add(1);
+        Some((across(line, column, run), super::syntax::tab()))
+    })
+}
+
+/// The mistake on the line at which the parser gave up or, if what it refused
+/// began before that line, on the last line before it.
+fn near(text: &str, at: u32, or_before: bool) -> Option<Mistake> {
+    let mut last = None;
+    for (line, content) in (1..).zip(lines(text)) {
+        let mistake = on_line(line, content);
+        if line >= at {
+            return mistake.or(last.filter(|_| or_before));
+        }
+        // A blank line or a comment between does not make a mistake another's.
+        if !content.trim_start().is_empty() && !content.trim_start().starts_with('#') {
+            last = mistake;
+        }
+    }
+    last
+}
+
+/// The mistake in how a line of block style begins: in its indentation, after
+/// its `-`, or after its key.
+fn on_line(number: u32, line: &str) -> Option<Mistake> {
+    let line = Line { number, text: line };
+    let mut rest = line.text;
+    loop {
+        rest = rest.trim_start_matches(' ');
+        if rest.starts_with(lookalike::joins) {
+            return line.lookalike(rest);
+        }
+        let Some(after) = rest.strip_prefix('-') else { break };
+        if after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '"' | '\'' | '{' | '[')) {
+            return Some(line.missing_space(rest, '-', &format!("- {}", code(after))));
+        }
+        if !after.starts_with([' ', '\t']) {
+            return line.lookalike(after);
+        }
+        rest = after.trim_start_matches('\t');
+    }
+    let after_key = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    let (key, _) = rest.split_at_checked(rest.len().saturating_sub(after_key.len()))?;
+    let behind = after_key.trim_start_matches(lookalike::joins);
+    let value = behind.strip_prefix(':').filter(|_| !key.is_empty())?;
+    if behind.len() < after_key.len() {
+        return line.lookalike(after_key);
+    }
+    if value.starts_with(lookalike::joins) {
+        return line.lookalike(value);
+    }
+    let (key, value) = joined(rest)?;
+    Some(line.missing_space(rest, ':', &format!("{key}: {}", code(value))))
+}
+
+/// A key and a value without a space between, unless the text is one that holds
+/// a colon: the use of a group, an address, an ARN.
+pub(crate) fn joined(text: &str) -> Option<(&str, &str)> {
+    let (key, value) = text.split_once(':')?;
+    let is_key = key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_value = match value.chars().next()? {
+        ' ' | '\t' | '/' => false,
+        '"' | '\'' | '[' | '{' => true,
+        _ => key != "group" && !value.split(' ').next().unwrap_or_default().contains(':'),
+    };
+    (is_key && is_value).then_some((key, value))
+}
+
+/// The text without a comment at its end.
+fn code(text: &str) -> &str {
+    text.split_once(" #").map_or(text, |(code, _)| code).trim_end()
+}
+
+/// A line of the source. The parts that its methods take are ends of it.
+struct Line<'t> {
+    number: u32,
+    text: &'t str,
+}
+
+impl Line<'_> {
+    /// The place of the beginning of a part.
+    fn place(&self, rest: &str, part: &str) -> Span {
+        let before = self.text.len().saturating_sub(rest.len());
+        let before = self.text.get(..before).unwrap_or_default().chars().count();
+        let column = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
+        across(self.number, column, part)
+    }
+
+    /// What looks like spaces at the beginning of a part, if anything follows.
+    fn lookalike(&self, rest: &str) -> Option<Mistake> {
+        let after = rest.trim_start_matches(lookalike::joins);
+        let (run, _) = rest.split_at_checked(rest.len().saturating_sub(after.len()))?;
+        let finding = Finding::LookalikeSpace { character: run.chars().next()? };
+        (!after.trim().is_empty()).then(|| (self.place(rest, run), finding))
+    }
+
+    /// A part that has no space after its `-` or its key.
+    fn missing_space(&self, rest: &str, sign: char, meant: &str) -> Mistake {
+        let problem = format!("a space is missing after the `{sign}`");
+        let advice = Some(format!("write {}", Quote(meant)));
+        (self.place(rest, code(rest)), Finding::Syntax { problem, advice })
+    }
+}
+
+/// The text between the last value that was read and the place at which the
+/// parser gave up, in tokens.
+struct Tokens<'t> {
+    start: Position,
+    text: &'t str,
+    /// What follows.
+    next: Option<char>,
+    in_brackets: bool,
+    /// The offset behind the last token.
+    end: usize,
+    /// The offsets of the last text in quotes, without an end if it has none.
+    quoted: Option<(usize, Option<usize>)>,
+}
+
+impl<'t> Tokens<'t> {
+    fn between(text: &'t str, reached: Reached) -> Self {
+        let Reached { value: start, in_brackets, error } = reached;
+        let rest = after(text, Position { line: 1, column: 1 }, start);
+        let next = after(rest, start, error);
+        let text = rest.get(..rest.len().saturating_sub(next.len())).unwrap_or_default();
+        let next = next.chars().next();
+        let mut tokens = Self { start, text, next, in_brackets, end: 0, quoted: None };
+        tokens.scan();
+        tokens
+    }
+
+    fn scan(&mut self) {
+        let mut depth = usize::from(self.in_brackets);
+        let mut may_begin = true;
+        let mut characters = self.text.char_indices().peekable();
+        while let Some((at, c)) = characters.next() {
+            match c {
+                ' ' | '\t' | '\n' | '\r' => {
+                    may_begin = true;
+                    continue;
+                }
+                '#' if may_begin => {
+                    while characters.next_if(|(_, c)| !matches!(c, '\n' | '\r')).is_some() {}
+                    continue;
+                }
+                '"' | '\'' if may_begin => {
+                    self.quoted = Some((at, None));
+                    while let Some((at, inner)) = characters.next() {
+                        if inner == '\\' && c == '"' {
+                            characters.next();
+                        } else if inner == c
+                            && (c == '"' || characters.next_if(|(_, c)| *c == '\'').is_none())
+                        {
+                            self.end = at.saturating_add(1);
+                            self.quoted = self.quoted.map(|(start, _)| (start, Some(self.end)));
+                            break;
+                        }
+                    }
+                    may_begin = false;
+                    continue;
+                }
+                '[' | '{' => depth = depth.saturating_add(1),
+                ']' | '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            may_begin = matches!(c, '[' | '{' | ']' | '}' | ',' | ':');
+            self.end = at.saturating_add(c.len_utf8());
+        }
+        self.in_brackets = depth > 0;
+    }
+
+    /// The place of the character at an offset, or of the end of the line.
+    fn place(&self, offset: usize) -> Span {
+        let (before, from) = self.text.split_at_checked(offset).unwrap_or((self.text, ""));
+        let mut start = self.start;
+        let mut characters = before.chars().peekable();
+        while let Some(c) = characters.next() {
+            start = step(start, c, characters.peek().copied());
+        }
+        let here = from.chars().next().or(self.next);
+        let width = u32::from(here.is_some_and(|c| !matches!(c, '\n' | '\r')));
+        Span { start, end: Position { column: start.column.saturating_add(width), ..start } }
+    }
+
+    /// A quote that is not closed, so that the next one seems to close it.
+    fn unclosed_quote(&self) -> Option<Mistake> {
+        let (start, end) = self.quoted?;
+        let end = end.filter(|end| *end == self.text.len())?;
+        let inner = self.text.get(start.saturating_add(1)..end.saturating_sub(1))?;
+        // What ends like this was not written to end there.
+        let before_a_value = |c: char| matches!(c, ',' | ':' | '[' | '{' | '-');
+        let cut = inner.ends_with(|c: char| c.is_whitespace() || before_a_value(c));
+        let on = inner.contains(['\n', '\r']) || inner.trim_end().ends_with(before_a_value);
+        (cut && on).then(|| (self.place(start), super::syntax::unclosed_quote()))
+    }
+
+    /// A quote that is not closed before the text breaks off.
+    fn open_quote(&self) -> Option<Mistake> {
+        let (start, end) = self.quoted?;
+        end.is_none().then(|| (self.place(start), super::syntax::unclosed_quote()))
+    }
+
+    /// A comma that is missing behind a text in quotes.
+    fn missing_comma_after_quote(&self) -> Option<Mistake> {
+        let (_, end) = self.quoted?;
+        let apart = end.is_some_and(|end| end < self.text.len());
+        if apart && self.in_brackets { self.missing_comma() } else { None }
+    }
+
+    /// A comma that is missing behind the last token, because a value follows.
+    fn missing_comma(&self) -> Option<Mistake> {
+        let begins_a_value =
+            |c: char| c.is_alphanumeric() || matches!(c, '"' | '\'' | '[' | '{' | '-' | '_' | '*');
+        let finding = Finding::Syntax {
+            problem: "a `,` is missing here".to_owned(),
+            advice: Some("entries in brackets or braces are separated by `,`".to_owned()),
+        };
+        self.next.is_some_and(begins_a_value).then(|| (self.place(self.end), finding))
+    }
+}
+
+/// The text from a place on, given that it begins at another.
+fn after(text: &str, begin: Position, place: Position) -> &str {
+    let mut at = begin;
+    let mut characters = text.chars();
+    while at < place {
+        let Some(c) = characters.next() else { break };
+        at = step(at, c, characters.clone().next());
+    }
+    characters.as_str()
+}
+
+/// The place behind a character, given the one that follows it.
+fn step(at: Position, c: char, next: Option<char>) -> Position {
+    match c {
+        '\r' if next == Some('\n') => at,
+        '\n' | '\r' => Position { line: at.line.saturating_add(1), column: 1 },
+        _ => Position { column: at.column.saturating_add(1), ..at },
+    }
+}
