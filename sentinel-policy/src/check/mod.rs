@@ -5,10 +5,13 @@
 
 mod approval;
 mod break_glass;
+mod caller_arn;
 mod condition;
 mod device;
 mod fields;
 mod group;
+mod meant;
+mod name;
 mod operator;
 mod principal;
 mod profile;
@@ -19,9 +22,12 @@ mod window;
 
 use std::collections::BTreeMap;
 
+use caller_arn::CallerArns;
+pub(crate) use caller_arn::meant_principal;
 pub(crate) use fields::LIST;
 use fields::{Fields, Shape};
 use group::Groups;
+pub(crate) use meant::{meant_caller, meant_profile, meant_user};
 pub(crate) use window::{meant_hour, meant_zone};
 
 use crate::diagnostic::{Diagnostics, Finding, Findings};
@@ -41,13 +47,19 @@ struct Checker<'n> {
     groups: Groups<'n>,
     /// The names of the list of rules that is being read, and their lines.
     names: BTreeMap<&'n str, u32>,
+    callers: CallerArns,
 }
 
 /// Checks a document.
 pub(crate) fn check(document: Document<'_>) -> Result<Checked, Diagnostics> {
     let Document { root, limits, findings } = document;
-    let mut checker =
-        Checker { findings, limits, groups: Groups::default(), names: BTreeMap::new() };
+    let mut checker = Checker {
+        findings,
+        limits,
+        groups: Groups::default(),
+        names: BTreeMap::new(),
+        callers: CallerArns::new(),
+    };
     let checked = match &root.kind {
         Kind::Mapping(mapping) => {
             let fields = checker.fields_of(mapping, &POLICY);
@@ -75,7 +87,7 @@ impl<'n> Checker<'n> {
             self.findings.report(version.node.span, Finding::UnsupportedVersion { value: text });
         }
         // Groups first: everything else may use them.
-        self.groups = self.read_groups(fields);
+        self.read_groups(fields);
         Checked {
             profiles: fields.get("profiles").map(|f| self.profiles(f)).unwrap_or_default(),
             rules: self.rules_of(fields.get("rules"), Self::rule),

@@ -3,6 +3,7 @@
 
 mod finding;
 mod findings;
+mod lookalike;
 mod nearest;
 mod quote;
 mod render;
@@ -12,7 +13,9 @@ use std::fmt;
 pub use finding::Code;
 pub(crate) use finding::{Finding, Subject};
 pub(crate) use findings::Findings;
+pub(crate) use lookalike::in_ascii;
 pub(crate) use nearest::nearest;
+pub(crate) use quote::Quote;
 pub use quote::is_unprintable;
 
 use crate::Span;
