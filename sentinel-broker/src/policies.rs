@@ -313,9 +313,14 @@ impl PolicyCache {
         let usable = checked
             .usable_in_server()
             .and_then(|()| if is_main { Ok(()) } else { checked.usable_for_one_profile() });
+        let warnings = checked.warnings_in_server();
         let policy = Arc::new(checked.compile());
         if let Err(diagnostics) = usable {
             return refused(diagnostics, Some(policy));
+        }
+        if let Some(warnings) = warnings {
+            let findings = warnings.render(path.as_str(), &text.text, false);
+            tracing::warn!(%path, version = text.version, "doubtful policy\n{findings}");
         }
         let roles = if is_main {
             GovernedRoles::of(&policy, &self.parameter)

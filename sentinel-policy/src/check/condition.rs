@@ -44,11 +44,9 @@ impl<'n> Checker<'n> {
             users: fields.get("users").and_then(|f| self.users(f)),
             principals: fields.get("principals").and_then(|f| self.each(f, Self::principal)),
             accounts: fields.get("accounts").and_then(|f| self.each(f, Self::account)),
-            organizations: fields.get("organizations").and_then(|f| {
-                self.each(f, |checker, key, node| {
-                    checker.text(Subject::EntryOf(key), node).map(str::to_owned)
-                })
-            }),
+            organizations: fields
+                .get("organizations")
+                .and_then(|f| self.each(f, Self::organization)),
             source_ip: fields.get("source_ip").and_then(|f| self.each(f, Self::network)),
             mode: fields.get("mode").and_then(|f| self.modes(f)),
             time: fields.get("time").and_then(|f| self.window(f)),
@@ -64,6 +62,19 @@ impl<'n> Checker<'n> {
         }
         self.findings.report(node.span, Finding::InvalidAccount { value });
         None
+    }
+
+    /// An organization id, compared whole.
+    fn organization(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<String> {
+        let what = Subject::EntryOf(key);
+        let value = self.text(what, node)?;
+        let possible = value
+            .strip_prefix("o-")
+            .is_some_and(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+        if !possible {
+            self.findings.report(node.span, Finding::UnmatchedOrganization { what, value });
+        }
+        Some(value.to_owned())
     }
 
     /// An address or network.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Checker;
 use super::fields::{Field, Fields, LIST};
+use super::name::{Fault, user_fault};
 use crate::diagnostic::{Finding, Subject, nearest};
 use crate::document::Node;
 use crate::{AnyOf, Spanned, UserPattern};
@@ -27,20 +28,21 @@ pub(super) struct Groups<'n> {
 }
 
 impl<'n> Checker<'n> {
-    /// The groups that a document defines.
-    pub(super) fn read_groups(&mut self, fields: &Fields<'n>) -> Groups<'n> {
-        let mut groups = Groups::default();
+    /// Reads the groups that a document defines.
+    pub(super) fn read_groups(&mut self, fields: &Fields<'n>) {
         let before = self.findings.total();
         if let Some(field) = fields.get("groups")
             && let Some(mapping) = self.mapping(field.subject(), field.node)
         {
+            // All names first: a member may be called like any of them.
+            let names = mapping.entries.iter().map(|entry| (&*entry.key, None));
+            self.groups.members = names.collect();
             for entry in &mapping.entries {
                 let members = self.members(&entry.key, &entry.value, entry.key_span);
-                groups.members.insert(&entry.key, members);
+                self.groups.members.insert(&entry.key, members);
             }
         }
-        groups.unreadable = groups.members.is_empty() && self.findings.total() > before;
-        groups
+        self.groups.unreadable = self.groups.members.is_empty() && self.findings.total() > before;
     }
 
     /// The members of one group.
@@ -62,10 +64,43 @@ impl<'n> Checker<'n> {
             if member.starts_with(PREFIX) {
                 self.findings.report(item.span, Finding::NestedGroup { group, member });
             } else {
-                members.push(UserPattern::new(member));
+                members.push(self.user(Subject::EntryOf(group), member, item.span, Some(group)));
             }
         }
         Some(members)
+    }
+
+    /// A user pattern. It is reported if it matches no caller, or if a group was
+    /// probably meant; `within` is the group of which it is a member.
+    fn user(
+        &mut self,
+        what: Subject<'_>,
+        value: &'n str,
+        span: crate::Span,
+        within: Option<&str>,
+    ) -> UserPattern {
+        let finding = match user_fault(value) {
+            Some(Fault::Character(character)) => {
+                Some(Finding::InvalidUser { what, value, character })
+            }
+            Some(Fault::Shape) => Some(Finding::UnmatchedUser { what, value }),
+            None => {
+                let at = value.strip_prefix('@').filter(|rest| !rest.contains(['@', '*', '?']));
+                let group = at.unwrap_or(value);
+                let is_name = self.groups.members.contains_key(group) && within != Some(group);
+                let nested = within.is_some();
+                (at.is_some() || is_name).then_some(Finding::GroupWithoutPrefix {
+                    what,
+                    value,
+                    group,
+                    nested,
+                })
+            }
+        };
+        if let Some(finding) = finding {
+            self.findings.report(span, finding);
+        }
+        UserPattern::new(value)
     }
 
     /// Users by pattern, every group replaced by its members.
@@ -75,7 +110,10 @@ impl<'n> Checker<'n> {
         for item in items {
             let Some(text) = self.text(Subject::EntryOf(field.key), item) else { continue };
             match text.strip_prefix(PREFIX) {
-                None => users.push(Spanned::new(UserPattern::new(text), item.span)),
+                None => {
+                    let user = self.user(Subject::EntryOf(field.key), text, item.span, None);
+                    users.push(Spanned::new(user, item.span));
+                }
                 Some(group) => self.use_group(field.key, group, item, &mut users),
             }
         }

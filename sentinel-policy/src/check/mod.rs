@@ -5,10 +5,13 @@
 
 mod approval;
 mod break_glass;
+mod caller_arn;
 mod condition;
 mod device;
 mod fields;
 mod group;
+mod meant;
+mod name;
 mod operator;
 mod other_policy;
 mod principal;
@@ -20,9 +23,12 @@ mod window;
 
 use std::collections::BTreeMap;
 
+use caller_arn::CallerArns;
+pub(crate) use caller_arn::meant_principal;
 pub(crate) use fields::LIST;
 use fields::{Fields, Shape};
 use group::Groups;
+pub(crate) use meant::{meant_caller, meant_profile, meant_user};
 pub(crate) use other_policy::OtherPolicy;
 pub(crate) use window::{meant_hour, meant_zone};
 
@@ -44,13 +50,19 @@ struct Checker<'n> {
     groups: Groups<'n>,
     /// The names of the list of rules that is being read, and their lines.
     names: BTreeMap<&'n str, u32>,
+    callers: CallerArns,
 }
 
 /// Checks a document.
 pub(crate) fn check(document: Document<'_>) -> Result<Checked, Diagnostics> {
     let Document { root, limits, findings } = document;
-    let mut checker =
-        Checker { findings, limits, groups: Groups::default(), names: BTreeMap::new() };
+    let mut checker = Checker {
+        findings,
+        limits,
+        groups: Groups::default(),
+        names: BTreeMap::new(),
+        callers: CallerArns::new(),
+    };
     let checked = match &root.kind {
         Kind::Mapping(mapping) => {
             let fields = checker.fields_of(mapping, &POLICY);
@@ -64,7 +76,8 @@ pub(crate) fn check(document: Document<'_>) -> Result<Checked, Diagnostics> {
             Checked::nothing()
         }
     };
-    checker.findings.into_result().map(|()| checked)
+    let doubts = checker.findings.clone();
+    checker.findings.into_result().map(|_| Checked { doubts, ..checked })
 }
 
 impl<'n> Checker<'n> {
@@ -78,13 +91,14 @@ impl<'n> Checker<'n> {
         }
         let rules = fields.get("rules").filter(|rules| !self.is_other_policy(*rules));
         // Groups first: everything else may use them.
-        self.groups = self.read_groups(fields);
+        self.read_groups(fields);
         Checked {
             profiles: fields.get("profiles").map(|f| self.profiles(f)).unwrap_or_default(),
             rules: self.rules_of(rules, Self::rule),
             approvals: self.rules_of(fields.get("approvals"), Self::approval),
             break_glass: self.rules_of(fields.get("break_glass"), Self::break_glass),
             operators: self.rules_of(fields.get("operators"), Self::operator),
+            ..Checked::nothing()
         }
     }
 }

@@ -8,8 +8,12 @@ use crate::document::Node;
 impl<'n> Checker<'n> {
     /// A pattern that some ARN can meet; it may have wildcards anywhere.
     pub(super) fn principal(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Pattern> {
-        let value = self.text(Subject::EntryOf(key), node)?;
+        let what = Subject::EntryOf(key);
+        let value = self.text(what, node)?;
         if some_arn_matches(value) {
+            if !self.callers.can_match(value) {
+                self.findings.report(node.span, Finding::UnmatchedPrincipal { what, value });
+            }
             return Some(Pattern::new(value));
         }
         self.findings.report(node.span, Finding::InvalidPrincipal { value });

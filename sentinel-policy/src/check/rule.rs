@@ -1,5 +1,6 @@
 //! The rules.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Checker;
@@ -36,6 +37,7 @@ impl<'n> Checker<'n> {
         let conditions = fields.get("conditions").and_then(|field| self.conditions(field));
         let unless = self.unless(&fields);
         self.misplaced_conditions(&fields);
+        self.excludes_sessions_too(effect, conditions.as_ref(), unless.as_ref());
         let max_duration = self.rule_cap(&fields);
         let session_table = fields
             .get("session_table")
@@ -69,6 +71,48 @@ impl<'n> Checker<'n> {
         self.conditions(field)
     }
 
+    /// Reports user patterns such as `ci*` if they take something from the users
+    /// that they match, and not from the sessions of roles that are called so.
+    /// If a pattern grants something, a session that it does not match is denied
+    /// and noticed; here it would be allowed.
+    fn excludes_sessions_too(
+        &mut self,
+        effect: Option<Effect>,
+        conditions: Option<&Conditions>,
+        unless: Option<&Conditions>,
+    ) {
+        let (place, excluding) = match effect {
+            None => return,
+            Some(Effect::Deny) => ("conditions", conditions),
+            Some(
+                Effect::Allow
+                | Effect::RequireApproval
+                | Effect::RequireServer
+                | Effect::RequireServerSession,
+            ) => ("unless", unless),
+        };
+        let Some(users) = excluding.and_then(|excluding| excluding.users.as_ref()) else { return };
+        let mut doubtful = users.iter().filter(|user| is_word_and_star(user.value.as_str()));
+        let Some(first) = doubtful.next() else { return };
+        if users.iter().any(|user| user.value.is_everyone()) {
+            return;
+        }
+        let roles: BTreeSet<&str> = users
+            .iter()
+            .filter_map(|user| user.value.as_str().split_once('/'))
+            .map(|(role, _)| role.trim_end_matches('*'))
+            .collect();
+        let mut last = None;
+        for user in std::iter::once(first).chain(doubtful) {
+            let value = user.value.as_str();
+            // The members of a group have the place of its use in common.
+            if last != Some(user.span) && !roles.contains(value.trim_end_matches('*')) {
+                self.findings.report(user.span, Finding::StopsAtSlash { value, place });
+                last = Some(user.span);
+            }
+        }
+    }
+
     /// `max_duration`, or its older name, but not both.
     fn rule_cap(&mut self, fields: &Fields<'n>) -> Option<Duration> {
         let newer = fields.get("max_duration");
@@ -92,4 +136,14 @@ impl<'n> Checker<'n> {
             }
         }
     }
+}
+
+/// Whether a pattern is a whole word and `*` behind it, such as `ci*`, which is
+/// how the sessions of a role `ci` would be named if `*` matched `/`. In `ci-*`
+/// the word goes on.
+fn is_word_and_star(pattern: &str) -> bool {
+    pattern.strip_suffix('*').is_some_and(|word| {
+        !word.contains(['*', '?', '/', '@'])
+            && word.ends_with(|last: char| last.is_ascii_alphanumeric())
+    })
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Checker;
 use super::fields::Field;
+use super::name::{Fault, profile_fault};
 use crate::condition::Pattern;
 use crate::diagnostic::{Finding, Subject};
 use crate::document::{Kind, Node};
@@ -52,9 +53,20 @@ impl<'n> Checker<'n> {
         Some(Spanned::new(name.to_owned(), span))
     }
 
-    /// An entry of a list of patterns, of which every text is one.
+    /// A pattern over the names of profiles.
     pub(super) fn pattern(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Pattern> {
-        self.text(Subject::EntryOf(key), node).map(Pattern::new)
+        let what = Subject::EntryOf(key);
+        let value = self.text(what, node)?;
+        match profile_fault(value) {
+            None => {}
+            Some(Fault::Character(character)) => {
+                self.findings.report(node.span, Finding::InvalidProfile { what, value, character });
+            }
+            Some(Fault::Shape) => {
+                self.findings.report(node.span, Finding::UnmatchedProfile { what, value });
+            }
+        }
+        Some(Pattern::new(value))
     }
 
     /// `true` or `false`, without quotes.

@@ -6,16 +6,27 @@
 
 use std::fmt;
 
+use super::lookalike::Named;
 use super::quote::Quote;
 use super::{Diagnostic, Severity, nearest};
 use crate::check::OtherPolicy;
 use crate::duration::{DurationError, meant_duration};
 use crate::{Network, Span};
 
+/// The severity of a row: an error, if the row does not name another.
+macro_rules! severity {
+    () => {
+        Severity::Error
+    };
+    (warning) => {
+        Severity::Warning
+    };
+}
+
 macro_rules! findings {
     ($(
         $(#[$doc:meta])*
-        $name:ident $({ $($field:ident : $type:ty),+ })? = $word:literal, $explain:literal;
+        $name:ident $({ $($field:ident : $type:ty),+ })? = $($severity:ident)? $word:literal, $explain:literal;
         $message:expr;
         $help:expr;
     )+) => {
@@ -35,6 +46,12 @@ macro_rules! findings {
                 match self { $(Self::$name => $word),+ }
             }
 
+            /// How much a diagnostic of this kind weighs.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => severity!($($severity)?)),+ }
+            }
+
             /// What it means, in one line.
             #[must_use]
             pub const fn explain(self) -> &'static str {
@@ -49,12 +66,18 @@ macro_rules! findings {
         }
 
         impl Finding<'_> {
+            /// Its kind.
+            pub(crate) const fn code(&self) -> Code {
+                match self { $(Self::$name { .. } => Code::$name),+ }
+            }
+
             /// Puts it into words.
             pub(crate) fn at(self, span: Span) -> Diagnostic {
-                let (code, message, help): (Code, String, Option<String>) = match self {
-                    $(Self::$name $({ $($field),+ })? => (Code::$name, $message, $help)),+
+                let code = self.code();
+                let (message, help): (String, Option<String>) = match self {
+                    $(Self::$name $({ $($field),+ })? => ($message, $help)),+
                 };
-                Diagnostic { severity: Severity::Error, code, message, help, span }
+                Diagnostic { severity: code.severity(), code, message, help, span }
             }
         }
     };
@@ -377,6 +400,69 @@ findings! {
         match count {
             1 => "1 more error is not shown".to_owned(),
             count => format!("{count} more errors are not shown"),
+        };
+        None;
+
+    InvalidUser { what: Subject<'a>, value: &'a str, character: char } = "invalid-user",
+        "A user pattern has a character that no caller's name has.";
+        format!("{what} is {}, and no caller's name contains {}", Quote(value), Named(character));
+        Some(crate::check::meant_user(value));
+
+    InvalidProfile { what: Subject<'a>, value: &'a str, character: char } = "invalid-profile",
+        "A profile pattern has a character that no profile's name has.";
+        format!("{what} is {}, and no profile's name contains {}", Quote(value), Named(character));
+        Some(crate::check::meant_profile(value));
+
+    UnmatchedUser { what: Subject<'a>, value: &'a str } = warning "unmatched-user",
+        "A user pattern that matches no caller.";
+        format!("{what} is {}, which matches no caller", Quote(value));
+        Some(crate::check::meant_caller(value));
+
+    UnmatchedProfile { what: Subject<'a>, value: &'a str } = warning "unmatched-profile",
+        "A profile pattern that matches no profile.";
+        format!("{what} is {}, which matches no profile", Quote(value));
+        Some(crate::check::meant_profile(value));
+
+    UnmatchedPrincipal { what: Subject<'a>, value: &'a str } = warning "unmatched-principal",
+        "A principal pattern that matches no caller's ARN.";
+        format!("{what} is {}, which matches no caller's ARN", Quote(value));
+        Some(match crate::check::meant_principal(value) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "callers are `arn:aws:iam::ACCOUNT:user/NAME` and \
+                     `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`, where ACCOUNT is 12 digits"
+                .to_owned(),
+        });
+
+    UnmatchedOrganization { what: Subject<'a>, value: &'a str } = warning "unmatched-organization",
+        "An organization id that no organization has.";
+        format!("{what} is {}, which is not the id of an organization", Quote(value));
+        help("`o-` and 10 to 32 lower-case letters and digits, without wildcards");
+
+    GroupWithoutPrefix { what: Subject<'a>, value: &'a str, group: &'a str, nested: bool } =
+        warning "group-without-prefix",
+        "A user that is called like a group, or as groups are elsewhere.";
+        format!("{what} is {}, which is a user, not a group", Quote(value));
+        Some(if nested {
+            format!("if the group {} is meant, name its members: groups do not nest", Quote(group))
+        } else {
+            format!("did you mean {}?", Quote(&format!("group:{group}")))
+        });
+
+    StopsAtSlash { value: &'a str, place: &'static str } = warning "stops-at-slash",
+        "A user pattern that excludes users, and not the sessions of roles.";
+        format!("{} under `{place}` matches no session of a role: `*` does not match `/`", Quote(value));
+        Some(format!("a session is `RoleName/session`: if they are meant too, add {}", Quote(&format!("{value}/*"))));
+
+    NotInServer { rule: &'a str } = warning "not-in-server",
+        "A rule that never matches in the server, where the mode is always `server`.";
+        format!("the rule {} never matches in the server: its `mode` does not include `server`", Quote(rule));
+        help("add `server`, or remove the rule; the TVM evaluates no request in another mode");
+
+    MoreWarnings { count: usize } = warning "more-warnings",
+        "There are more warnings than are shown.";
+        match count {
+            1 => "1 more warning is not shown".to_owned(),
+            count => format!("{count} more warnings are not shown"),
         };
         None;
 }

@@ -1,7 +1,9 @@
-//! What is wrong with a document, said once per cause, with its place.
+//! What is wrong or doubtful in a document, reported once per cause, with its
+//! place.
 
 mod finding;
 mod findings;
+mod lookalike;
 mod nearest;
 mod quote;
 mod render;
@@ -11,6 +13,7 @@ use std::fmt;
 pub use finding::Code;
 pub(crate) use finding::{Finding, Meant, Subject};
 pub(crate) use findings::Findings;
+pub(crate) use lookalike::in_ascii;
 pub(crate) use nearest::nearest;
 pub(crate) use quote::Quote;
 pub use quote::is_unprintable;
@@ -65,14 +68,14 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// All that is wrong with a document: at least one diagnostic, in the order of
-/// the source.
+/// What was found in a document: at least one diagnostic, in the order of the
+/// source. As an error it holds at least one error, and the warnings too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics {
     /// Never empty: only [`Findings`] makes one, when something was found.
     list: Vec<Diagnostic>,
-    /// How many there are, with those that are not listed.
-    total: usize,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Diagnostics {
@@ -91,10 +94,13 @@ impl Diagnostics {
         self.list.len()
     }
 
-    /// The number of errors, including those that are not listed.
+    /// How many of that severity were found, including those that are not listed.
     #[must_use]
-    pub fn total(&self) -> usize {
-        self.total
+    pub const fn count(&self, severity: Severity) -> usize {
+        match severity {
+            Severity::Error => self.errors,
+            Severity::Warning => self.warnings,
+        }
     }
 
     /// For people: each diagnostic with its place, the line of the source and

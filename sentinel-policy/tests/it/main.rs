@@ -12,6 +12,8 @@ mod cases;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod doubts;
+#[cfg(test)]
 mod explanations;
 #[cfg(test)]
 mod generated;

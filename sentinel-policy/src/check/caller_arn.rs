@@ -1,0 +1,218 @@
+//! Whether a pattern over ARNs can match a caller's: an IAM user's or an
+//! assumed role's session's, as the TVM accepts them. The lengths of names are
+//! not looked at, which can only make more patterns possible. IAM allows `:` in
+//! the path of a user; no path is taken to have one, since
+//! `arn:aws:iam::*:role/*` would match the user `/x:role/alice` and is a mistake.
+
+use crate::diagnostic::in_ascii;
+
+/// Texts longer than this are not a misspelt ARN.
+const LONGEST: usize = 512;
+
+/// A set of characters.
+#[derive(Clone, Copy)]
+enum Class {
+    One(char),
+    Partition,
+    Digit,
+    Name,
+    Path,
+}
+
+impl Class {
+    fn contains(self, c: char) -> bool {
+        match self {
+            Self::One(one) => c == one,
+            Self::Partition => c.is_ascii_lowercase() || c == '-',
+            Self::Digit => c.is_ascii_digit(),
+            Self::Name => c.is_ascii_alphanumeric() || "_+=,.@-".contains(c),
+            Self::Path => c.is_ascii_graphic() && c != ':',
+        }
+    }
+}
+
+/// A part of an ARN: one character of a class, or any number of them.
+#[derive(Clone, Copy)]
+enum Part {
+    One(Class),
+    Any(Class),
+}
+
+/// One form of ARN, of at most 127 parts, as an automaton over sets of parts: a
+/// bit for each part that the rest of a text may begin with, and the bit behind
+/// the last for the end of the text.
+struct Form {
+    /// By ASCII character, the parts that have it.
+    having: [u128; 128],
+    /// The parts that can be left out and repeated. No two are adjacent.
+    any: u128,
+    end: u128,
+}
+
+impl Form {
+    /// Of a service and a kind of resource.
+    fn new(service: &str, kind: &str, rest: &[Part]) -> Self {
+        let literal =
+            |text: &str| text.chars().map(|c| Part::One(Class::One(c))).collect::<Vec<_>>();
+        let mut parts = literal("arn:aws");
+        parts.push(Part::Any(Class::Partition));
+        parts.extend(literal(&format!(":{service}::")));
+        parts.extend([Part::One(Class::Digit); 12]);
+        parts.extend(literal(&format!(":{kind}/")));
+        parts.extend(rest);
+        let mut form = Self { having: [0; 128], any: 0, end: 1 << parts.len() };
+        for (at, part) in parts.into_iter().enumerate() {
+            let class = match part {
+                Part::One(class) => class,
+                Part::Any(class) => {
+                    form.any |= 1 << at;
+                    class
+                }
+            };
+            for (c, having) in (0_u8..).zip(&mut form.having) {
+                if class.contains(char::from(c)) {
+                    *having |= 1 << at;
+                }
+            }
+        }
+        form
+    }
+
+    /// Whether a text of this form matches the pattern.
+    fn can_match(&self, pattern: &str) -> bool {
+        let mut state = 1;
+        for c in pattern.chars() {
+            state = match c {
+                // Every part can be followed by all behind it.
+                '*' => (self.end | (self.end - 1)) & !lowest(state).wrapping_sub(1),
+                '?' => self.step(state, self.end - 1),
+                c => {
+                    let having = usize::try_from(u32::from(c)).ok();
+                    let having = having.and_then(|c| self.having.get(c)).copied();
+                    self.step(state, having.unwrap_or_default())
+                }
+            };
+            if state == 0 {
+                return false;
+            }
+        }
+        state & self.end != 0
+    }
+
+    /// The state after a character that those parts have.
+    const fn step(&self, state: u128, having: u128) -> u128 {
+        let taken = state & having;
+        let next = ((taken & !self.any) << 1) | (taken & self.any);
+        next | ((next & self.any) << 1)
+    }
+}
+
+/// The lowest bit that is set.
+const fn lowest(state: u128) -> u128 {
+    state & state.wrapping_neg()
+}
+
+/// The forms that callers' ARNs have.
+pub(super) struct CallerArns([Form; 3]);
+
+impl CallerArns {
+    pub(super) fn new() -> Self {
+        let name = [Part::One(Class::Name), Part::Any(Class::Name)];
+        let slash = [Part::One(Class::One('/'))];
+        let path = [Part::Any(Class::Path)];
+        Self([
+            Form::new("iam", "user", &name),
+            Form::new("iam", "user", &[&path[..], &slash, &name].concat()),
+            Form::new("sts", "assumed-role", &[&name[..], &slash, &name].concat()),
+        ])
+    }
+
+    /// Whether some caller's ARN matches the pattern.
+    pub(super) fn can_match(&self, pattern: &str) -> bool {
+        self.0.iter().any(|form| form.can_match(pattern))
+    }
+}
+
+/// The pattern that was probably meant by one that no caller's ARN matches.
+pub(crate) fn meant_principal(value: &str) -> Option<String> {
+    let plain = (value.len() <= LONGEST).then(|| in_ascii(value))?;
+    let mut parts = plain.trim().splitn(6, ':');
+    let (_arn, partition, _service) = (parts.next()?, parts.next()?, parts.next()?);
+    let (_region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+    let partition = partition.to_ascii_lowercase();
+    let partition =
+        if partition.starts_with("aws") || partition == "*" { &*partition } else { "aws" };
+    let account: String = account.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let (service, resource) = match resource.split_once('/')? {
+        ("user", path) => ("iam", format!("user/{path}")),
+        ("role", path) => ("sts", format!("assumed-role/{}/*", last(path))),
+        ("assumed-role", session) => {
+            let session = session.trim_end_matches('/');
+            match session.rsplit_once('/') {
+                None => ("sts", format!("assumed-role/{session}/*")),
+                Some((role, session)) => ("sts", format!("assumed-role/{}/{session}", last(role))),
+            }
+        }
+        (_, _) => return None,
+    };
+    let meant = format!("arn:{partition}:{service}::{account}:{resource}");
+    CallerArns::new().can_match(&meant).then_some(meant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_that_match_some_callers_arn() {
+        let arns = CallerArns::new();
+        for (pattern, expected) in [
+            ("*", true),
+            ("?rn:aws:*", true),
+            ("*:assumed-role/Admins/*", true),
+            ("arn:aws*:iam::*:user/*", true),
+            ("arn:aws-us-gov:iam::????????????:user/eng/core/alice", true),
+            ("arn:aws:sts::111122223333:assumed-role/ci/*", true),
+            ("arn:aws:sts::111122223333:assumed-role/ci*", true),
+            ("*alice", true),
+            ("*1112222*", true),
+            ("arn:aws:iam::1111222233*:user/?", true),
+            ("arn:aws:iam::11112:user/alice", false),
+            ("arn:aws:iam::1111222233334*:user/alice", false),
+            ("arn:aws:sts::111122223333:assumed-role/ci", false),
+            ("arn:aws:sts::111122223333:assumed-role/ci/a/b", false),
+            ("arn:aws:iam::111122223333:role/ci", false),
+            ("arn:aws:iam::*:role/*", false),
+            ("arn:aws:iam::111122223333:root", false),
+            ("arn:aws:iam:us-east-1:111122223333:user/alice", false),
+            ("arn:AWS:iam::111122223333:user/alice", false),
+            ("arn:aws:iam::111122223333:user/\u{430}lice", false),
+            ("arn:aws:iam::111122223333:user/alice ", false),
+            ("arn:aws:iam::111122223333:user/a:b", false),
+            ("*é*", false),
+        ] {
+            assert_eq!(arns.can_match(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_principal_that_was_meant() {
+        let sessions = "arn:aws:sts::111122223333:assumed-role/ci/*";
+        for (written, expected) in [
+            ("arn:aws:iam::111122223333:role/path/ci", Some(sessions)),
+            ("arn:aws:sts::111122223333:assumed-role/ci", Some(sessions)),
+            ("arn:aws:sts::111122223333:assumed-role/path/ci/*", Some(sessions)),
+            ("arn:AWS:iam:eu-west-1:1111-2222-3333:assumed-role/ci/", Some(sessions)),
+            (
+                "arn:aws:iam::111122223333:user/\u{430}lice ",
+                Some("arn:aws:iam::111122223333:user/alice"),
+            ),
+            ("arn:aws:iam::11112:user/alice", None),
+            ("arn:aws:iam::111122223333:root", None),
+            ("arn:aws", None),
+        ] {
+            assert_eq!(meant_principal(written).as_deref(), expected, "{written}");
+        }
+    }
+}

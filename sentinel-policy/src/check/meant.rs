@@ -1,0 +1,175 @@
+//! What was probably meant by a name that nothing can have. Suggestions are
+//! only made for short texts, and each is checked to be a possible name.
+
+use super::name::{profile_fault, user_fault};
+use crate::diagnostic::{Quote, in_ascii};
+
+/// Texts longer than this are not a misspelt name.
+const LONGEST: usize = 256;
+/// More entries than this are not listed in a suggestion.
+const ENTRIES: usize = 4;
+
+/// What surrounds a name if it was copied from elsewhere.
+const AROUND: &[char] = &['"', '\'', '`', '<', '>', '[', ']', '(', ')', '{', '}', ';', ','];
+
+/// The help for an entry that is the name of no caller.
+pub(crate) fn meant_user(value: &str) -> String {
+    suggestion_for_user(value).unwrap_or_else(|| {
+        "users are IAM users, session names and `RoleName/session`: letters, digits and \
+         `_+=,.@-`, with `*` and `?` as wildcards"
+            .to_owned()
+    })
+}
+
+/// The help for a pattern of possible characters that matches no caller.
+pub(crate) fn meant_caller(value: &str) -> String {
+    suggestion_for_user(value).unwrap_or_else(|| {
+        "a caller's name is 1 to 64 characters, or `RoleName/session` with as many in each part"
+            .to_owned()
+    })
+}
+
+/// The help for a pattern that is the name of no profile.
+pub(crate) fn meant_profile(value: &str) -> String {
+    let is_name = |text: &str| profile_fault(text).is_none();
+    bare(value)
+        .and_then(|plain| entries(&plain, is_name).or_else(|| one(&plain, is_name)))
+        .unwrap_or_else(|| {
+            "a profile's name has 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or \
+             digit; `*` and `?` are wildcards"
+                .to_owned()
+        })
+}
+
+fn suggestion_for_user(value: &str) -> Option<String> {
+    let plain = bare(value)?;
+    let is_user = |text: &str| user_fault(text).is_none();
+    if let Some(user) = user_of_arn(&plain) {
+        let meant = if is_user(&user) { format!("did you mean `{user}`? ") } else { String::new() };
+        return Some(format!(
+            "{meant}users are named without their ARN; a rule's `principals` match ARNs"
+        ));
+    }
+    if let Some((kind, name)) = plain.split_once(':') {
+        let name = name.trim();
+        match kind.trim_end().to_ascii_lowercase().as_str() {
+            "group" | "groups" if !name.is_empty() => {
+                return Some(format!("did you mean {}?", Quote(&format!("group:{name}"))));
+            }
+            "user" | "users" if is_user(name) => return Some(format!("did you mean `{name}`?")),
+            "role" | "roles" if is_user(name) && !name.contains('/') => {
+                return Some(format!("did you mean `{name}/*`, the sessions of that role?"));
+            }
+            _ => {}
+        }
+    }
+    let is_entry = |text: &str| is_user(text.strip_prefix("group:").unwrap_or(text));
+    // A path before a role's name, which is not part of a caller's name.
+    let short = plain.rmatch_indices('/').nth(1).and_then(|(at, _)| plain.get(at + 1..));
+    if let Some(short) = short.filter(|short| is_user(short)) {
+        return Some(format!("did you mean `{short}`? a role's path is not part of the name"));
+    }
+    entries(&plain, is_entry).or_else(|| one(&plain, is_entry))
+}
+
+/// The text in ASCII and without what surrounds it, if it is short.
+fn bare(value: &str) -> Option<String> {
+    let plain = (value.len() <= LONGEST).then(|| in_ascii(value))?;
+    Some(plain.trim_matches(|c: char| c.is_whitespace() || AROUND.contains(&c)).to_owned())
+}
+
+/// The user of an ARN, or the sessions of its role; empty if it is of neither.
+fn user_of_arn(plain: &str) -> Option<String> {
+    let mut parts = plain.splitn(6, ':');
+    if !parts.next()?.eq_ignore_ascii_case("arn") {
+        return None;
+    }
+    let resource = parts.nth(4).unwrap_or_default();
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    Some(match resource.split_once('/') {
+        Some(("user", path)) => last(path),
+        Some(("role", path)) => format!("{}/*", last(path)),
+        // Identity Center sets the session name to the user's.
+        Some(("assumed-role", session)) if session.starts_with("AWSReservedSSO_") => last(session),
+        Some(("assumed-role", session)) if session.contains('/') => session.to_owned(),
+        Some(("assumed-role", role)) => format!("{role}/*"),
+        Some(_) | None => String::new(),
+    })
+}
+
+/// The entries that were written as one text.
+fn entries(plain: &str, is_entry: impl Fn(&str) -> bool) -> Option<String> {
+    let separates = |c: char| c.is_whitespace() || matches!(c, ';' | '|' | ',');
+    let found: Vec<&str> = plain
+        .split(separates)
+        .map(|part| part.trim_matches(AROUND))
+        .filter(|part| !matches!(*part, "" | "-" | "and" | "or"))
+        .collect();
+    if !(2..=ENTRIES).contains(&found.len()) || !found.iter().all(|part| is_entry(part)) {
+        return None;
+    }
+    let list: Vec<String> = found.iter().map(|part| Quote(part).to_string()).collect();
+    let list = list.join(", ");
+    Some(if plain.contains(" - ") {
+        format!("did you mean the entries {list}? each `-` begins its line in the same column")
+    } else {
+        format!("did you mean the entries {list}?")
+    })
+}
+
+/// The one entry that was written with something too many.
+fn one(plain: &str, is_entry: impl Fn(&str) -> bool) -> Option<String> {
+    let joined: String = plain.split_whitespace().collect();
+    is_entry(&joined).then(|| format!("did you mean {}?", Quote(&joined)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_that_was_meant() {
+        for (written, expected) in [
+            ("groups:oncall", "`group:oncall`"),
+            ("Group: oncall", "`group:oncall`"),
+            ("group\u{ff1a}oncall", "`group:oncall`"),
+            ("user:alice", "`alice`"),
+            ("role:ci", "`ci/*`"),
+            ("alice, bob", "the entries `alice`, `bob`"),
+            ("alice - bob", "the entries `alice`, `bob`"),
+            ("alice group:oncall", "the entries `alice`, `group:oncall`"),
+            (" alice\t", "`alice`"),
+            ("\u{201c}alice\u{201d}", "`alice`"),
+            ("\u{430}lice", "`alice`"),
+            ("ci / build-7", "`ci/build-7`"),
+            ("path/ci/build-7", "`ci/build-7`"),
+            ("arn:aws:iam::111122223333:user/eng/alice", "`alice`"),
+            ("arn:aws:iam::111122223333:role/path/ci", "`ci/*`"),
+            ("arn:aws:sts::111122223333:assumed-role/ci/build-7", "`ci/build-7`"),
+            ("arn:aws:sts::111122223333:assumed-role/ci", "`ci/*`"),
+            (
+                "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_A_0/bob@corp.com",
+                "`bob@corp.com`",
+            ),
+        ] {
+            let help = meant_user(written);
+            assert!(
+                help.starts_with(&format!("did you mean {expected}?"))
+                    || help.starts_with(&format!("did you mean {expected},")),
+                "{written}: {help}"
+            );
+        }
+        assert!(meant_user("arn:aws:iam::111122223333:root").starts_with("users are named"));
+        for nothing in ["日本", "a:b:c", "[a-z]+", &"alice ".repeat(1_000)] {
+            assert!(meant_user(nothing).starts_with("users are"), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn the_profile_that_was_meant() {
+        assert_eq!(meant_profile("prod "), "did you mean `prod`?");
+        assert_eq!(meant_profile("pr\u{43e}d"), "did you mean `prod`?");
+        assert_eq!(meant_profile("prod, dev"), "did you mean the entries `prod`, `dev`?");
+        assert!(meant_profile("prod/eu").starts_with("a profile's name has"));
+    }
+}

@@ -1,0 +1,108 @@
+//! Which patterns can match a name that exists: a caller's as the TVM sees it,
+//! or a profile's. What a pattern that cannot was meant to be is in
+//! [`meant`](super::meant).
+
+use crate::UserPattern;
+
+/// The most characters of an IAM user's, a role's, a session's and a profile's
+/// name.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const LONGEST: usize = 64;
+
+/// Why a pattern matches no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It has a character that no name has.
+    Character(char),
+    /// It has only characters that names have, in a way in which none has them.
+    Shape,
+}
+
+/// Why a pattern matches no caller. Callers are called `NAME` or
+/// `RoleName/session`, each part of `[A-Za-z0-9_+=,.@-]{1,64}`.
+pub(super) fn user_fault(pattern: &str) -> Option<Fault> {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
+    if let Some(fault) = character_fault(pattern, in_name) {
+        return Some(fault);
+    }
+    if UserPattern::new(pattern).is_everyone() {
+        return None;
+    }
+    // No other wildcard matches `/`: each part of the pattern is for one part of
+    // the name.
+    let parts = pattern.split('/');
+    let possible = parts.clone().count() <= 2 && parts.clone().all(fits);
+    (!possible).then_some(Fault::Shape)
+}
+
+/// Why a pattern matches no profile. Profiles are called
+/// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+pub(super) fn profile_fault(pattern: &str) -> Option<Fault> {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if let Some(fault) = character_fault(pattern, in_name) {
+        return Some(fault);
+    }
+    let possible = fits(pattern) && !pattern.starts_with(['.', '_', '-']);
+    (!possible).then_some(Fault::Shape)
+}
+
+fn character_fault(pattern: &str, in_name: impl Fn(char) -> bool) -> Option<Fault> {
+    pattern.chars().find(|&c| c != '*' && c != '?' && !in_name(c)).map(Fault::Character)
+}
+
+/// Whether a pattern of ASCII characters can match a text of 1 to 64 of them.
+fn fits(pattern: &str) -> bool {
+    !pattern.is_empty() && pattern.bytes().filter(|b| *b != b'*').count() <= LONGEST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_that_no_caller_can_be_called() {
+        use Fault::{Character, Shape};
+        let (most, more) = ("a".repeat(64), "a".repeat(65));
+        for (pattern, expected) in [
+            ("*", None),
+            ("**", None),
+            ("?", None),
+            ("alice", None),
+            ("A.lice+x=1,@corp-2_", None),
+            ("ci/build-7", None),
+            ("*/*", None),
+            ("*@corp.com", None),
+            (&most, None),
+            (&*format!("*{most}*/{most}"), None),
+            (&more, Some(Shape)),
+            (&*format!("ci/*{}*", "?".repeat(65)), Some(Shape)),
+            ("ci/", Some(Shape)),
+            ("/alice", Some(Shape)),
+            ("path/ci/build", Some(Shape)),
+            ("alice ", Some(Character(' '))),
+            ("group:x", Some(Character(':'))),
+            ("\u{430}lice", Some(Character('\u{430}'))),
+        ] {
+            assert_eq!(user_fault(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn profiles_that_no_caller_can_request() {
+        use Fault::{Character, Shape};
+        for (pattern, expected) in [
+            ("*", None),
+            ("prod-*", None),
+            ("?.x", None),
+            ("*_x", None),
+            ("9", None),
+            ("-prod", Some(Shape)),
+            ("_*", Some(Shape)),
+            (&*"?".repeat(65), Some(Shape)),
+            ("prod/eu", Some(Character('/'))),
+            ("prod ", Some(Character(' '))),
+        ] {
+            assert_eq!(profile_fault(pattern), expected, "{pattern}");
+        }
+    }
+}
