@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE32_NOPAD, BASE64};
 use hmac::{Hmac, KeyInit, Mac};
-use sentinel_store::Secret;
+use sentinel_store::{FolderPolicies, ProfileName, Secret};
 use sha2::Sha256;
 
 use super::identities::Identity;
@@ -146,6 +146,18 @@ impl Data {
         };
         written().map_err(|error| Failure::because("cannot use the example policies", error))?;
         Ok(folder)
+    }
+
+    /// The example texts are whole wherever they are found, so that none of them is
+    /// waited for.
+    pub(super) fn known_examples(policies: FolderPolicies) -> FolderPolicies {
+        EXAMPLE.iter().fold(policies, |policies, (file, text)| {
+            let name = file.strip_suffix(".yaml").map(ProfileName::parse);
+            match name {
+                Some(Ok(name)) => policies.with_known(&name, text.as_bytes()),
+                Some(Err(_)) | None => policies,
+            }
+        })
     }
 
     /// Replaces a private file whole. `tempfile` makes files of mode 0600.

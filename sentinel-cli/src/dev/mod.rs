@@ -51,6 +51,9 @@ Examples:
   sentinel dev --listen 127.0.0.1:0 --format json
   sentinel dev --issuer sts --policies policies --aws-profile sandbox
 
+A policy file that changes is used once it has not changed for a second. To
+replace one safely, write the new file next to it and rename it.
+
 Routes: / /profiles /sessions … (the TVM), /sts (GetCallerIdentity for vended
 credentials), /downstream/* (an API behind the authorizer).")]
 pub(crate) struct Arguments {

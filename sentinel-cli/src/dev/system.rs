@@ -99,7 +99,7 @@ pub(super) fn build(
     let broker = Broker::new(
         settings,
         Parts {
-            policies: Arc::new(FolderPolicies::new(policies.clone(), root)),
+            policies: Arc::new(Data::known_examples(FolderPolicies::new(policies.clone(), root))),
             sessions: Some(SessionTable {
                 name: "sentinel-sessions".to_owned(),
                 store: Arc::new(sessions.clone()),

@@ -25,6 +25,8 @@ mod running;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod settled;
+#[cfg(test)]
 mod sigv4;
 #[cfg(test)]
 mod sts;
