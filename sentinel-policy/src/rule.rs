@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::closed_set::closed_set;
 use crate::condition::AnyOf;
+use crate::diagnostic::Findings;
 use crate::{
     Conditions, Diagnostics, Document, Limits, Pattern, Span, Spanned, UserPattern, Window,
 };
@@ -26,6 +27,8 @@ pub struct Checked {
     pub(crate) approvals: Vec<ApprovalRule>,
     pub(crate) break_glass: Vec<BreakGlassRule>,
     pub(crate) operators: Vec<OperatorRule>,
+    /// What is doubtful about it; without errors.
+    pub(crate) doubts: Findings,
 }
 
 impl Checked {
@@ -46,6 +49,7 @@ impl Checked {
             approvals: Vec::new(),
             break_glass: Vec::new(),
             operators: Vec::new(),
+            doubts: Findings::new(0),
         }
     }
 
@@ -71,6 +75,13 @@ impl Checked {
     #[must_use]
     pub fn break_glass(&self) -> &[BreakGlassRule] {
         &self.break_glass
+    }
+
+    /// What is legal and doubtful in the document, for instance an entry that
+    /// matches no caller. A document with warnings can be used.
+    #[must_use]
+    pub fn warnings(&self) -> Option<Diagnostics> {
+        self.doubts.clone().into_result().ok().flatten()
     }
 
     /// Who may operate.

@@ -61,7 +61,8 @@ pub(crate) fn check(document: Document<'_>) -> Result<Checked, Diagnostics> {
             Checked::nothing()
         }
     };
-    checker.findings.into_result().map(|()| checked)
+    let doubts = checker.findings.clone();
+    checker.findings.into_result().map(|_| Checked { doubts, ..checked })
 }
 
 impl<'n> Checker<'n> {
@@ -81,6 +82,7 @@ impl<'n> Checker<'n> {
             approvals: self.rules_of(fields.get("approvals"), Self::approval),
             break_glass: self.rules_of(fields.get("break_glass"), Self::break_glass),
             operators: self.rules_of(fields.get("operators"), Self::operator),
+            ..Checked::nothing()
         }
     }
 }

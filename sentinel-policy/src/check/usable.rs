@@ -3,7 +3,7 @@
 //! profile.
 
 use crate::diagnostic::{Diagnostics, Finding, Findings};
-use crate::{Checked, Conditions, Effect, Limits};
+use crate::{Checked, Conditions, Effect, Limits, Mode};
 
 impl Checked {
     /// Whether the server can judge the document. It knows nothing of devices,
@@ -37,7 +37,24 @@ impl Checked {
             refuse(Some(&rule.conditions), "conditions", under_conditions);
             refuse(rule.unless.as_ref(), "unless", under_unless);
         }
-        findings.into_result()
+        findings.into_result().map(|_| ())
+    }
+
+    /// The warnings of the document, and those that apply to it in the server
+    /// only. There the mode is always `server`, so that a rule for other modes
+    /// never matches.
+    #[must_use]
+    pub fn warnings_in_server(&self) -> Option<Diagnostics> {
+        let mut findings = self.doubts.clone();
+        for rule in self.rules() {
+            if let Some(modes) = &rule.conditions.mode
+                && !modes.value.contains(Mode::Server)
+            {
+                let rule = rule.name.value.as_str();
+                findings.report(modes.span, Finding::NotInServer { rule });
+            }
+        }
+        findings.into_result().ok().flatten()
     }
 
     /// Whether the document may be that of one profile. Such a one names neither
@@ -54,6 +71,6 @@ impl Checked {
         for rule in self.operators() {
             findings.report(rule.name.span, Finding::MainDocumentOnly { key: "operators" });
         }
-        findings.into_result()
+        findings.into_result().map(|_| ())
     }
 }

@@ -11,10 +11,20 @@ use super::{Diagnostic, Severity, nearest};
 use crate::duration::{DurationError, meant_duration};
 use crate::{Network, Span};
 
+/// The severity of a row: an error, if the row does not name another.
+macro_rules! severity {
+    () => {
+        Severity::Error
+    };
+    (warning) => {
+        Severity::Warning
+    };
+}
+
 macro_rules! findings {
     ($(
         $(#[$doc:meta])*
-        $name:ident $({ $($field:ident : $type:ty),+ })? = $word:literal, $explain:literal;
+        $name:ident $({ $($field:ident : $type:ty),+ })? = $($severity:ident)? $word:literal, $explain:literal;
         $message:expr;
         $help:expr;
     )+) => {
@@ -34,6 +44,12 @@ macro_rules! findings {
                 match self { $(Self::$name => $word),+ }
             }
 
+            /// How much a diagnostic of this kind weighs.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => severity!($($severity)?)),+ }
+            }
+
             /// What it means, in one line.
             #[must_use]
             pub const fn explain(self) -> &'static str {
@@ -48,12 +64,18 @@ macro_rules! findings {
         }
 
         impl Finding<'_> {
+            /// Its kind.
+            pub(crate) const fn code(&self) -> Code {
+                match self { $(Self::$name { .. } => Code::$name),+ }
+            }
+
             /// Puts it into words.
             pub(crate) fn at(self, span: Span) -> Diagnostic {
-                let (code, message, help): (Code, String, Option<String>) = match self {
-                    $(Self::$name $({ $($field),+ })? => (Code::$name, $message, $help)),+
+                let code = self.code();
+                let (message, help): (String, Option<String>) = match self {
+                    $(Self::$name $({ $($field),+ })? => ($message, $help)),+
                 };
-                Diagnostic { severity: Severity::Error, code, message, help, span }
+                Diagnostic { severity: code.severity(), code, message, help, span }
             }
         }
     };
@@ -323,6 +345,19 @@ findings! {
         match count {
             1 => "1 more error is not shown".to_owned(),
             count => format!("{count} more errors are not shown"),
+        };
+        None;
+
+    NotInServer { rule: &'a str } = warning "not-in-server",
+        "A rule that never matches in the server, where the mode is always `server`.";
+        format!("the rule {} never matches in the server: its `mode` does not include `server`", Quote(rule));
+        help("add `server`, or remove the rule; the TVM evaluates no request in another mode");
+
+    MoreWarnings { count: usize } = warning "more-warnings",
+        "There are more warnings than are shown.";
+        match count {
+            1 => "1 more warning is not shown".to_owned(),
+            count => format!("{count} more warnings are not shown"),
         };
         None;
 }

@@ -1,16 +1,24 @@
-//! What was found so far, kept within bounds: however many errors a document
-//! has, only the first few in the order of the source are put into words.
+//! What was found so far, kept within bounds: of each severity, only the first
+//! few in the order of the source are put into words.
 
 use std::collections::BTreeMap;
 
-use super::{Diagnostic, Diagnostics, Finding};
+use super::{Diagnostic, Diagnostics, Finding, Severity};
 use crate::{Position, Span};
 
-/// The findings with the smallest places, and a count of all.
+/// The findings of each severity with the smallest places, and a count of all.
+/// Warnings are kept apart from errors, so that they cannot displace any.
 #[derive(Clone, Debug)]
 pub(crate) struct Findings {
-    /// By place, and by order of discovery where places are the same.
-    kept: BTreeMap<(Position, usize), Diagnostic>,
+    errors: Kept,
+    warnings: Kept,
+}
+
+/// The findings of one severity.
+#[derive(Clone, Debug)]
+struct Kept {
+    /// By place, and by order of discovery if places are the same.
+    first: BTreeMap<(Position, usize), Diagnostic>,
     max: usize,
     total: usize,
 }
@@ -18,56 +26,86 @@ pub(crate) struct Findings {
 impl Findings {
     /// None yet, of which at most `max` will be kept, and at least one.
     pub(crate) fn new(max: usize) -> Self {
-        Self { kept: BTreeMap::new(), max: max.max(1), total: 0 }
+        let none = Kept { first: BTreeMap::new(), max: max.max(1), total: 0 };
+        Self { errors: none.clone(), warnings: none }
     }
 
     /// Notes what was found at a place.
     pub(crate) fn report(&mut self, span: Span, finding: Finding<'_>) {
-        let place = (span.start, self.total);
-        self.total = self.total.saturating_add(1);
-        if self.is_full() && self.kept.last_key_value().is_some_and(|(last, _)| *last < place) {
-            return;
+        match finding.code().severity() {
+            Severity::Error => self.errors.report(span, finding),
+            Severity::Warning => self.warnings.report(span, finding),
         }
-        if self.is_full() {
-            self.kept.pop_last();
-        }
-        self.kept.insert(place, finding.at(span));
     }
 
-    /// How many there are. Where it did not grow, nothing new was found.
+    /// How many errors there are. If it did not grow, no new one was found.
     pub(crate) fn total(&self) -> usize {
-        self.total
+        self.errors.total
     }
 
-    /// Whether as many are kept as will be told, so that no further one can
-    /// matter but by its place.
+    /// Whether as many errors are kept as will be reported, so that a further one
+    /// can matter only by its place.
     pub(crate) fn is_full(&self) -> bool {
-        self.kept.len() >= self.max
+        self.errors.is_full()
     }
 
-    /// All that was found, when anything was.
-    pub(crate) fn into_result(self) -> Result<(), Diagnostics> {
-        if self.total == 0 { Ok(()) } else { Err(self.into_diagnostics()) }
+    /// The warnings, if there are any; everything that was found, if one of the
+    /// findings is an error.
+    pub(crate) fn into_result(self) -> Result<Option<Diagnostics>, Diagnostics> {
+        match (self.errors.total, self.warnings.total) {
+            (0, 0) => Ok(None),
+            (0, _) => Ok(Some(self.into_diagnostics())),
+            (_, _) => Err(self.into_diagnostics()),
+        }
     }
 
-    /// All that was found, with what made it impossible to go on.
+    /// Everything that was found, with what made it impossible to go on.
     pub(crate) fn stopped_by(mut self, span: Span, finding: Finding<'_>) -> Diagnostics {
         self.report(span, finding);
         self.into_diagnostics()
     }
 
-    /// Something was reported. Where it was more than is kept, the last of the
-    /// kept gives way to one that says how many more.
+    /// Something was reported. Warnings get the room that the errors leave.
     fn into_diagnostics(self) -> Diagnostics {
-        let Self { kept, max, total } = self;
-        let mut list: Vec<Diagnostic> = kept.into_values().collect();
+        let Self { errors, warnings } = self;
+        let (max, totals) = (errors.max, (errors.total, warnings.total));
+        let mut list = errors.into_list(max, |count| Finding::MoreErrors { count });
+        let room = max.saturating_sub(list.len());
+        list.extend(warnings.into_list(room, |count| Finding::MoreWarnings { count }));
+        list.sort_by_key(|diagnostic| diagnostic.span.start);
+        Diagnostics { list, errors: totals.0, warnings: totals.1 }
+    }
+}
+
+impl Kept {
+    fn report(&mut self, span: Span, finding: Finding<'_>) {
+        let place = (span.start, self.total);
+        self.total = self.total.saturating_add(1);
+        if self.is_full() && self.first.last_key_value().is_some_and(|(last, _)| *last < place) {
+            return;
+        }
+        if self.is_full() {
+            self.first.pop_last();
+        }
+        self.first.insert(place, finding.at(span));
+    }
+
+    fn is_full(&self) -> bool {
+        self.first.len() >= self.max
+    }
+
+    /// At most `max` of them. If there are more, the last one reported is
+    /// replaced by one that counts the rest.
+    fn into_list(self, max: usize, more: impl Fn(usize) -> Finding<'static>) -> Vec<Diagnostic> {
+        let Self { first, total, .. } = self;
+        let mut list: Vec<Diagnostic> = first.into_values().take(max).collect();
         if total > max
             && let Some(last) = list.pop()
         {
             let count = total.saturating_sub(list.len());
-            list.push(Finding::MoreErrors { count }.at(last.span));
+            list.push(more(count).at(last.span));
         }
-        Diagnostics { list }
+        list
     }
 }
 
@@ -90,6 +128,35 @@ mod tests {
         let lines: Vec<u32> = diagnostics.iter().map(|d| d.span.start.line).collect();
         assert_eq!(lines, [1, 2, 3]);
         assert_eq!(diagnostics.iter().last().unwrap().message, "4 more errors are not shown");
+    }
+
+    #[test]
+    fn warnings_get_the_room_that_errors_leave() {
+        let mut findings = Findings::new(3);
+        for line in 1..=5 {
+            findings.report(at(line), Finding::MoreWarnings { count: 9 });
+        }
+        findings.report(at(8), Finding::EmptyTime);
+        let codes = |findings: Findings| {
+            let diagnostics = findings.into_result().unwrap_err();
+            diagnostics.iter().map(|d| (d.span.start.line, d.severity)).collect::<Vec<_>>()
+        };
+        let (error, warning) = (Severity::Error, Severity::Warning);
+        assert_eq!(codes(findings.clone()), [(1, warning), (2, warning), (8, error)]);
+        findings.report(at(9), Finding::EmptyTime);
+        findings.report(at(7), Finding::EmptyTime);
+        assert_eq!(codes(findings.clone()), [(7, error), (8, error), (9, error)]);
+        let counted = findings.into_result().unwrap_err();
+        assert_eq!((counted.count(error), counted.count(warning)), (3, 5));
+    }
+
+    #[test]
+    fn warnings_alone_are_no_error() {
+        let mut findings = Findings::new(1);
+        assert_eq!(findings.clone().into_result(), Ok(None));
+        findings.report(at(1), Finding::MoreWarnings { count: 9 });
+        assert_eq!(findings.total(), 0);
+        assert_eq!(findings.into_result().unwrap().unwrap().len(), 1);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What is wrong with a document, said once per cause, with its place.
+//! What is wrong or doubtful in a document, reported once per cause, with its
+//! place.
 
 mod finding;
 mod findings;
@@ -64,12 +65,14 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// All that is wrong with a document: at least one diagnostic, in the order of
-/// the source.
+/// What was found in a document: at least one diagnostic, in the order of the
+/// source. As an error it holds at least one error, and the warnings too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics {
     /// Never empty: only [`Findings`] makes one, when something was found.
     list: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Diagnostics {
@@ -86,6 +89,15 @@ impl Diagnostics {
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// How many of that severity were found, including those that are not listed.
+    #[must_use]
+    pub const fn count(&self, severity: Severity) -> usize {
+        match severity {
+            Severity::Error => self.errors,
+            Severity::Warning => self.warnings,
+        }
     }
 
     /// For people: each diagnostic with its place, the line of the source and

@@ -1,6 +1,6 @@
 //! Hostile input is refused within bounds.
 
-use sentinel_policy::{Checked, Code, Diagnostics, Limits};
+use sentinel_policy::{Checked, Code, Diagnostics, Limits, Severity};
 
 fn refused(source: &str) -> Diagnostics {
     Checked::parse(source.as_bytes(), &Limits::default()).unwrap_err()
@@ -81,6 +81,19 @@ fn of_a_hundred_thousand_errors_a_hundred_are_told_and_the_last_counts_the_rest(
     let source = rules(2, |_| "{ effect: allow }".to_owned());
     let diagnostics = Checked::parse(source.as_bytes(), &few).unwrap_err();
     assert_eq!(codes(&diagnostics), [Code::MoreErrors]);
+}
+
+#[test]
+fn of_a_thousand_warnings_a_hundred_are_shown_and_the_last_counts_the_rest() {
+    let rule =
+        |index| format!("{{ name: r{index}, effect: allow, conditions: {{ mode: [cli] }} }}");
+    let checked = Checked::parse(rules(1_000, rule).as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(checked.warnings(), None);
+    let warnings = checked.warnings_in_server().unwrap();
+    assert_eq!((warnings.len(), warnings.count(Severity::Warning)), (100, 1_000));
+    let last = warnings.iter().last().unwrap();
+    assert_eq!((last.code, last.severity), (Code::MoreWarnings, Severity::Warning));
+    assert_eq!(last.message, "901 more warnings are not shown");
 }
 
 #[test]

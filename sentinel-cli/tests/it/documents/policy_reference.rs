@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use sentinel_policy::{
     Caller, Checked, Code, Day, Diagnostics, Effect, Facts, Limits, Mode, Operation, OsType,
-    Policy, ReasonCode, Request,
+    Policy, ReasonCode, Request, Severity,
 };
 
 use super::{Block, blocks, root, text};
@@ -173,9 +173,9 @@ fn limits() -> String {
     )
 }
 
-fn codes_table() -> String {
+fn codes_table(severity: Severity) -> String {
     let mut rows = String::from("| code | what it means |\n| --- | --- |\n");
-    for code in Code::ALL {
+    for code in Code::ALL.into_iter().filter(|code| code.severity() == severity) {
         writeln!(rows, "| `{}` | {} |", code.as_str(), code.explain()).unwrap();
     }
     rows
@@ -192,8 +192,13 @@ fn with_part(document: &str, name: &str, part: &str) -> String {
 #[test]
 fn the_generated_parts_of_the_reference_are_those_of_the_code() {
     let document = text(DOCUMENT);
-    let parts =
-        [("keys", keys()), ("words", words()), ("limits", limits()), ("codes", codes_table())];
+    let parts = [
+        ("keys", keys()),
+        ("words", words()),
+        ("limits", limits()),
+        ("codes", codes_table(Severity::Error)),
+        ("warnings", codes_table(Severity::Warning)),
+    ];
     let generated = parts
         .iter()
         .fold(document.clone(), |document, (name, part)| with_part(&document, name, part));
