@@ -321,7 +321,7 @@ impl PolicyCache {
         match checked {
             Ok(checked) => Document::Usable(Arc::new(checked.compile()), used),
             Err(diagnostics) => {
-                let findings = diagnostics.render(path.as_str(), &text.text, false);
+                let findings = diagnostics.render(&self.store.place(path), &text.text, false);
                 tracing::error!(%path, version = text.version, "unusable policy\n{findings}");
                 Document::Unusable { digest }
             }

@@ -31,4 +31,6 @@ mod sigv4;
 #[cfg(test)]
 mod sts;
 #[cfg(test)]
+mod trouble;
+#[cfg(test)]
 mod wire;

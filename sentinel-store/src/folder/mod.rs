@@ -105,6 +105,18 @@ impl FolderPolicies {
         self
     }
 
+    /// The document as its file is now, settled or not: to report on it, and never
+    /// to decide by it. Blocks.
+    ///
+    /// # Errors
+    /// As those of a read, without `Unavailable` for a file that changes.
+    pub fn peek(&self, name: &ProfileName) -> Result<PolicyText, StoreError> {
+        match Look::at(&self.folder, &self.file_of(name))? {
+            Look::Present(Present { document, .. }) => Ok(document),
+            Look::Absent { .. } => Err(StoreError::NotFound),
+        }
+    }
+
     /// The file that stands for a document; none when no file can. A profile
     /// name has no separators and does not begin with a dot, so that it names a
     /// file in the folder and none elsewhere.
@@ -210,6 +222,11 @@ impl PolicyStore for FolderPolicies {
         let file = self.file(path).ok_or(StoreError::NotFound)?;
         let store = self.clone();
         waiting(move || store.read(&file)).await
+    }
+
+    fn place(&self, path: &PolicyPath) -> String {
+        let file = self.file(path);
+        file.map_or_else(|| path.to_string(), |file| file.display().to_string())
     }
 
     async fn names(

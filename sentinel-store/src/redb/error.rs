@@ -15,7 +15,8 @@ pub(super) fn store_error(error: &redb::Error) -> StoreError {
 pub(super) fn open_error(error: redb::Error) -> StoreError {
     if let redb::Error::DatabaseAlreadyOpen = error {
         return StoreError::Refused(
-            "it is in use by another process: end that one, or use another file".into(),
+            "it is in use by another process, such as another `sentinel dev`: end that one, or use \
+             another file".into(),
         );
     }
     if let redb::Error::UpgradeRequired(_) = error {

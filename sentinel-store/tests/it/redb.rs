@@ -49,8 +49,7 @@ async fn a_file_that_is_open_is_refused_until_it_is_closed() {
     let clone = store.clone();
     drop(store);
     let StoreError::Refused(cause) = refusal(&path) else { panic!("it was opened twice") };
-    let expected = "it is in use by another process: end that one, or use another file";
-    assert_eq!(cause.to_string(), expected);
+    assert!(cause.to_string().starts_with("it is in use by another process"), "{cause}");
     drop(clone);
     open(&path);
 }
