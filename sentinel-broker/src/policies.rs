@@ -302,7 +302,7 @@ impl PolicyCache {
         }
         let is_main = *path == self.parameter;
         let refused = |diagnostics: sentinel_policy::Diagnostics, rules| {
-            let findings = diagnostics.render(path.as_str(), &text.text, false);
+            let findings = diagnostics.render(&self.store.place(path), &text.text, false);
             tracing::error!(%path, version = text.version, "unusable policy\n{findings}");
             Document::Unusable { digest, rules }
         };
@@ -319,7 +319,7 @@ impl PolicyCache {
             return refused(diagnostics, Some(policy));
         }
         if let Some(warnings) = warnings {
-            let findings = warnings.render(path.as_str(), &text.text, false);
+            let findings = warnings.render(&self.store.place(path), &text.text, false);
             tracing::warn!(%path, version = text.version, "doubtful policy\n{findings}");
         }
         let roles = if is_main {

@@ -59,6 +59,10 @@ macro_rules! forward {
                 (**self).policy(path).await
             }
 
+            fn place(&self, path: &PolicyPath) -> String {
+                (**self).place(path)
+            }
+
             async fn list(
                 &self,
                 root: &PolicyPath,

@@ -107,6 +107,11 @@ pub trait PolicyStore: fmt::Debug + Send + Sync {
     /// The document at `path`.
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError>;
 
+    /// Where the author of a document finds it, for messages about it.
+    fn place(&self, path: &PolicyPath) -> String {
+        path.to_string()
+    }
+
     /// The documents right under `root`, a page at a time: from the start, or
     /// from where a page of the same list said that the next one begins.
     /// [`StoreError::NotFound`] when the cursor cannot be one of it.

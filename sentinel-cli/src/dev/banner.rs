@@ -53,7 +53,7 @@ impl Ready {
         let issuer = issuer.as_ref().map(issued_by).unwrap_or_default();
         format!(
             "{ready} {url}\n\
-             policies: {policies} (a change is in force within a second)\n\
+             policies: {policies} (a change is in force about a second later)\n\
              {issuer}\
              \n{who}\n{callers}\
              \n{how}\n  \

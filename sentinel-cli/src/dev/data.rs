@@ -4,12 +4,13 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use data_encoding::{BASE32_NOPAD, BASE64};
 use hmac::{Hmac, KeyInit, Mac};
-use sentinel_store::Secret;
+use sentinel_store::{FolderPolicies, ProfileName, Secret};
 use sha2::Sha256;
 
 use super::identities::Identity;
@@ -50,15 +51,21 @@ impl Data {
     /// which somebody else could have put a seed or a policy is refused: whoever
     /// chose them could be every caller.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let failed = |error| Failure::because("cannot use the data folder", error);
         let (folder, temporary) = match path {
             Some(path) => (path.to_owned(), None),
             None => {
-                let made = private::temporary(&std::env::temp_dir(), "sentinel-dev-");
-                let temporary = made.map_err(failed)?;
+                let parent = std::env::temp_dir();
+                let temporary = private::temporary(&parent, "sentinel-dev-").map_err(|error| {
+                    let parent = parent.display();
+                    let what = format!("cannot make a temporary folder in `{parent}` (`TMPDIR`)");
+                    Failure::because(what, error)
+                })?;
                 (temporary.path().to_owned(), Some(temporary))
             }
         };
+        let shown = folder.display().to_string();
+        let failed =
+            |error| Failure::because(format!("cannot use the data folder `{shown}`"), error);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
         // The credentials file is named to people, who may be elsewhere.
         let folder = folder.canonicalize().map_err(failed)?;
@@ -120,8 +127,10 @@ impl Data {
             ));
         }
         let path = self.folder.join("credentials");
-        self.replace(&path, &text)
-            .map_err(|error| Failure::because("cannot write the credentials file", error))?;
+        self.replace(&path, &text).map_err(|error| {
+            let what = format!("cannot write the credentials file `{}`", path.display());
+            Failure::because(what, error)
+        })?;
         Ok(path)
     }
 
@@ -144,8 +153,23 @@ impl Data {
             }
             private::check_folder(&folder)
         };
-        written().map_err(|error| Failure::because("cannot use the example policies", error))?;
+        written().map_err(|error| {
+            let what = format!("cannot use the example policies in `{}`", folder.display());
+            Failure::because(what, error)
+        })?;
         Ok(folder)
+    }
+
+    /// The example texts are whole wherever they are found, so that none of them is
+    /// waited for.
+    pub(super) fn known_examples(policies: FolderPolicies) -> FolderPolicies {
+        EXAMPLE.iter().fold(policies, |policies, (file, text)| {
+            let name = file.strip_suffix(".yaml").map(ProfileName::parse);
+            match name {
+                Some(Ok(name)) => policies.with_known(&name, text.as_bytes()),
+                Some(Err(_)) | None => policies,
+            }
+        })
     }
 
     /// Replaces a private file whole. `tempfile` makes files of mode 0600.
@@ -154,6 +178,26 @@ impl Data {
         file.write_all(text.as_bytes())?;
         file.persist(path)?;
         Ok(())
+    }
+}
+
+/// Reports, once each time, that the database was removed or replaced while it is
+/// in use, also while nobody sends a request.
+pub(super) async fn report_loss(database: &Path) {
+    let number = || fs::metadata(database).ok().map(|file| (file.dev(), file.ino()));
+    let (opened, mut was_lost) = (number(), false);
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        let is_lost = number() != opened;
+        if is_lost && !was_lost {
+            let database = database.display();
+            tracing::error!(
+                "the database `{database}` was removed or replaced: nothing is vended and no \
+                 session passes until it is moved back, or until a restart without what it held"
+            );
+        }
+        was_lost = is_lost;
     }
 }
 

@@ -48,19 +48,7 @@ pub(super) fn request_id() -> Option<String> {
 
 impl Gateway {
     /// Answers one request. Never fails: whatever goes wrong is an answer.
-    pub(super) async fn serve(
-        &self,
-        request: hyper::Request<Incoming>,
-        source_ip: IpAddr,
-        request_id: String,
-    ) -> Answer {
-        match read(request, source_ip, request_id).await {
-            Ok(request) => self.route(&request).await,
-            Err(answer) => answer,
-        }
-    }
-
-    async fn route(&self, request: &Request) -> Answer {
+    pub(super) async fn serve(&self, request: &Request) -> Answer {
         match request.path.as_str() {
             "/sts" | "/sts/" => sts::serve(request, &self.callers, Utc::now()),
             path if path == "/downstream" || path.starts_with("/downstream/") => {
@@ -97,8 +85,8 @@ impl Gateway {
     }
 }
 
-/// Reads a request whole, within bounds.
-async fn read(
+/// Reads a request whole, within bounds; otherwise returns the answer that refuses it.
+pub(super) async fn read(
     request: hyper::Request<Incoming>,
     source_ip: IpAddr,
     request_id: String,

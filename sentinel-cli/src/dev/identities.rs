@@ -1,6 +1,6 @@
 //! The IAM identities of `sentinel dev`: who can call it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use sentinel_store::AccountId;
@@ -76,21 +76,27 @@ pub(super) fn load(file: Option<&Path>) -> Result<Vec<Identity>, Failure> {
     let unusable = || format!("cannot use the identities in `{}`", file.display());
     let text =
         std::fs::read_to_string(file).map_err(|error| Failure::because(unusable(), error))?;
+    // Without the excerpt, which repeats the message and names another file.
     let identities: Vec<Identity> = serde_saphyr::from_str(&text)
-        .map_err(|error| Failure::because(unusable(), error.to_string()))?;
+        .map_err(|error| Failure::because(unusable(), error.without_snippet().to_string()))?;
     check(&identities).map_err(|error| Failure::because(unusable(), error))?;
     Ok(identities)
 }
 
 fn check(identities: &[Identity]) -> Result<(), String> {
     if identities.is_empty() {
-        return Err("there is none in it".to_owned());
+        return Err("the list is empty".to_owned());
     }
-    let mut names = HashSet::new();
-    match identities.iter().find(|identity| !names.insert(identity.name.as_str())) {
-        Some(twice) => Err(format!("`{}` is there twice", twice.name)),
-        None => Ok(()),
+    let (mut names, mut arns) = (HashSet::new(), HashMap::new());
+    for Identity { name, arn, .. } in identities {
+        if !names.insert(name) {
+            return Err(format!("two identities have the name `{name}`"));
+        }
+        if let Some(other) = arns.insert(arn, name) {
+            return Err(format!("`{other}` and `{name}` have the same ARN, `{arn}`"));
+        }
     }
+    Ok(())
 }
 
 fn built_in() -> Result<Vec<Identity>, Failure> {

@@ -14,12 +14,16 @@ mod downstream;
 mod event;
 mod gateway;
 mod identities;
+mod open_files;
 mod patience;
+mod policies;
+mod rarely;
+mod seats;
 mod server;
 mod sts;
 mod system;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +43,9 @@ use data::Data;
 /// from ending, once requests in flight have had their time.
 const END_WITHIN: Duration = Duration::from_secs(1);
 
+/// How many connections there may be at once.
+const CONNECTIONS: u64 = 256;
+
 /// Run the whole of Sentinel on this machine, without an AWS account.
 ///
 /// Requests are verified, decided, recorded and answered by the same code as in
@@ -50,6 +57,9 @@ Examples:
   sentinel dev --policies policies --data .sentinel
   sentinel dev --listen 127.0.0.1:0 --format json
   sentinel dev --issuer sts --policies policies --aws-profile sandbox
+
+A policy file that changes is used once it has not changed for a second. To
+replace one safely, write the new file next to it and rename it.
 
 Routes: / /profiles /sessions … (the TVM), /sts (GetCallerIdentity for vended
 credentials), /downstream/* (an API behind the authorizer).")]
@@ -102,24 +112,26 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
             arguments.listen
         )));
     }
+    let connections = open_files::connections(CONNECTIONS)?;
     diagnostics::to_stderr(screen).map_err(Failure::output)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::because("cannot start", error))?;
-    let outcome = runtime.block_on(serve(arguments, screen));
+    let outcome = runtime.block_on(serve(arguments, connections, screen));
     runtime.shutdown_timeout(END_WITHIN);
     outcome
 }
 
-async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+async fn serve(
+    arguments: &Arguments,
+    connections: usize,
+    screen: &Screen,
+) -> Result<Outcome, Failure> {
     let identities = identities::load(arguments.identities.as_deref())?;
     let data = Data::open(arguments.data.as_deref())?;
     let policies = match &arguments.policies {
-        Some(folder) if folder.is_dir() => folder.clone(),
-        Some(folder) => {
-            return Err(Failure::undone(format!("`{}` is not a folder", folder.display())));
-        }
+        Some(folder) => policies::folder(folder)?,
         None => data.example_policies()?,
     };
     let mut stdout = Outlet::stdout().map_err(Failure::output)?;
@@ -131,11 +143,15 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         }
     };
     let system = system::build(&data, identities, policies, stdout.clone(), real.as_ref())?;
+    let mut reporter =
+        policies::Reporter::new(system.documents, system.policies.clone(), screen.colors_err());
+    reporter.report();
     // Before anybody is told that it is ready.
-    let listening =
-        |error| Failure::because(format!("cannot listen on {}", arguments.listen), error);
+    let listening = |error| not_listening(arguments.listen, error);
     let mut terminate = signal(SignalKind::terminate()).map_err(listening)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(listening)?;
+    // When its terminal is closed.
+    let mut hangup = signal(SignalKind::hangup()).map_err(listening)?;
     let listener = TcpListener::bind(arguments.listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
     let ready = banner::Ready {
@@ -154,11 +170,31 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
     };
-    let purge = tokio::spawn(system::purge(system.sessions));
-    server::serve(listener, Arc::new(system.gateway), end).await;
-    purge.abort();
+    let database = data.database();
+    let background = [
+        tokio::spawn(system::purge(system.sessions)),
+        tokio::spawn(reporter.follow()),
+        tokio::spawn(async move { data::report_loss(&database).await }),
+    ];
+    server::serve(listener, connections, Arc::new(system.gateway), end).await;
+    background.iter().for_each(tokio::task::JoinHandle::abort);
     drop(data);
     Ok(Outcome::Done)
+}
+
+/// Why it cannot listen, and what to do about it.
+fn not_listening(address: SocketAddr, error: io::Error) -> Failure {
+    let hint = if error.kind() == io::ErrorKind::AddrInUse {
+        ": end the program that listens there, or take a free port with `--listen 127.0.0.1:0`"
+    } else if error.kind() == io::ErrorKind::AddrNotAvailable {
+        ": it is not an address of this machine; `--listen 127.0.0.1:0` always is"
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        ": ports below 1024 are for the administrator; take another with `--listen`"
+    } else {
+        ""
+    };
+    Failure::because(format!("cannot listen on {address}"), format!("{error}{hint}"))
 }

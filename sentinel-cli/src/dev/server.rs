@@ -2,7 +2,8 @@
 //!
 //! A connection that sends its headers slowly is closed, and so is one that
 //! idles, and one that does not read its answers; a body is bounded in size and
-//! time by the gateway. A panic in a handler is an answer (500), not the end of
+//! time by the gateway. When there is no room for another connection, the one that
+//! waits for its client for longest is closed ([`Seats`]). A panic in a handler is an answer (500), not the end of
 //! the process.
 
 use std::convert::Infallible;
@@ -17,11 +18,12 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 use super::answer::{Answer, error};
-use super::gateway::{Gateway, request_id};
+use super::gateway::{self, Gateway, request_id};
 use super::patience::Patience;
+use super::rarely::Rarely;
+use super::seats::{Seat, Seats};
 
 /// Above the gateway's own bounds, which answer in Sentinel's shape: what is
 /// above these is answered by hyper, or not at all.
@@ -43,21 +45,23 @@ pub(super) struct Bounds {
     write_within: Duration,
 }
 
-impl Default for Bounds {
-    fn default() -> Self {
+impl Bounds {
+    const fn of(connections: usize) -> Self {
         let within = Duration::from_secs(10);
-        Self { connections: 256, head_within: within, write_within: within }
+        Self { connections, head_within: within, write_within: within }
     }
 }
 
-/// Serves the gateway until `end`, then lets requests in flight finish.
+/// Serves the gateway on that many connections until `end`, then lets requests in
+/// flight finish.
 pub(super) async fn serve(
     listener: TcpListener,
+    connections: usize,
     gateway: Arc<Gateway>,
     end: impl Future<Output = ()>,
 ) {
-    let handler = move |request, ip| handle(Arc::clone(&gateway), request, ip);
-    accept(listener, Bounds::default(), handler, end).await;
+    let handler = move |request, ip, seat| handle(Arc::clone(&gateway), request, ip, seat);
+    accept(listener, Bounds::of(connections), handler, end).await;
 }
 
 async fn accept<H, A>(
@@ -66,11 +70,12 @@ async fn accept<H, A>(
     handler: H,
     end: impl Future<Output = ()>,
 ) where
-    H: Fn(Request<Incoming>, IpAddr) -> A + Clone + Send + 'static,
+    H: Fn(Request<Incoming>, IpAddr, Arc<Seat>) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
     let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(bounds.connections));
+    let seats = Seats::new(bounds.connections);
+    let (mut failing, mut full) = (Rarely::default(), Rarely::default());
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(bounds.head_within)
@@ -78,36 +83,56 @@ async fn accept<H, A>(
         .max_headers(MAX_HEADERS);
     tokio::pin!(end);
     loop {
-        // At the limit nothing is accepted: who comes then waits in the
-        // system's queue.
-        let accepted = async {
-            let permit = Arc::clone(&room).acquire_owned().await;
-            (permit, listener.accept().await)
-        };
-        let (permit, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             () = &mut end => break,
-            accepted = accepted => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let (Ok(permit), Ok((stream, peer))) = (permit, accepted) else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if let Some(skipped) = failing.now() {
+                    tracing::warn!(%error, skipped, "failed to accept a connection");
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let connections = bounds.connections;
+        let seat = seats.take(|| {
+            if let Some(skipped) = full.now() {
+                tracing::warn!(
+                    connections,
+                    %peer,
+                    skipped,
+                    "every connection is in use: closing the one that waits for its client longest"
+                );
+            }
+        });
+        // Until there is one, nothing more is accepted, and clients wait in the
+        // system's queue.
+        let seat = tokio::select! {
+            () = &mut end => break,
+            seat = seat => Arc::new(seat),
         };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "packets may be delayed");
         }
         let handler = handler.clone();
+        let place = Arc::clone(&seat);
         let service = service_fn(move |request| {
-            let answer = handler(request, peer.ip());
+            let answer = handler(request, peer.ip(), Arc::clone(&place));
             async move { Ok::<_, Infallible>(answer.await) }
         });
         let stream = TokioIo::new(Patience::new(stream, bounds.write_within));
         let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
-            // A client that breaks off or breaks the protocol is its own affair.
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "a connection ended early");
+            tokio::select! {
+                // A client that breaks off or breaks the protocol is its own affair.
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%peer, %error, "a connection ended early");
+                },
+                () = seat.lost() => tracing::debug!(%peer, "closed a connection for another"),
             }
-            drop(permit);
         });
     }
     drop(listener);
@@ -116,10 +141,23 @@ async fn accept<H, A>(
     }
 }
 
-async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>, source_ip: IpAddr) -> Answer {
+async fn handle(
+    gateway: Arc<Gateway>,
+    request: Request<Incoming>,
+    source_ip: IpAddr,
+    seat: Arc<Seat>,
+) -> Answer {
     let Some(id) = request_id() else { return internal_error("") };
     let request_id = id.clone();
-    let work = async move { gateway.serve(request, source_ip.to_canonical(), id).await };
+    let work = async move {
+        match gateway::read(request, source_ip.to_canonical(), id).await {
+            Ok(request) => {
+                let _working = seat.working();
+                gateway.serve(&request).await
+            }
+            Err(answer) => answer,
+        }
+    };
     in_its_own_task(&request_id, work).await
 }
 
@@ -175,7 +213,7 @@ mod tests {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let handler = |request: Request<Incoming>, _| async move {
+        let handler = |request: Request<Incoming>, _, _| async move {
             let length = if request.uri().path() == "/long" { LONG } else { 1 };
             answer(StatusCode::OK, "text/plain", "x".repeat(length))
         };

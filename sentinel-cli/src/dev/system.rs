@@ -1,7 +1,7 @@
 //! Puts the system together: the same broker, TVM and authorizer as in Lambda,
 //! over a folder of policies, a database file and an issuer of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use sentinel_authorizer::{Authorizer, ResponseFormat};
 use sentinel_broker::{Broker, Home, Issuer, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::{
     AccountId, AuditSink, Causes, Clock, FolderPolicies, JsonLines, PolicyPath, RedbSessions,
-    SystemClock,
+    StoreError, SystemClock,
 };
 use sentinel_tvm::{StsIssuer, Tvm};
 
@@ -38,6 +38,8 @@ pub(super) struct System {
     pub(super) credentials_file: PathBuf,
     pub(super) identities: Vec<Identity>,
     pub(super) policies: PathBuf,
+    /// What the folder holds.
+    pub(super) documents: FolderPolicies,
 }
 
 pub(super) fn build(
@@ -67,15 +69,7 @@ pub(super) fn build(
         Some((_, config)) => Arc::new(StsIssuer::new(config)),
         None => local.clone(),
     };
-    let sessions = RedbSessions::open(&data.database()).map_err(|error| {
-        Failure::because(
-            format!(
-                "cannot open `{}` (is another `sentinel dev` using it?)",
-                data.database().display()
-            ),
-            error,
-        )
-    })?;
+    let sessions = open_database(&data.database())?;
     let keys = identities
         .into_iter()
         .map(|identity| data.access_key(&identity).map(|key| (identity, key)))
@@ -96,10 +90,11 @@ pub(super) fn build(
     settings.trusted_accounts = Some(trusted);
     let generation = settings.generation;
 
+    let documents = Data::known_examples(FolderPolicies::new(policies.clone(), root));
     let broker = Broker::new(
         settings,
         Parts {
-            policies: Arc::new(FolderPolicies::new(policies.clone(), root)),
+            policies: Arc::new(documents.clone()),
             sessions: Some(SessionTable {
                 name: "sentinel-sessions".to_owned(),
                 store: Arc::new(sessions.clone()),
@@ -123,6 +118,30 @@ pub(super) fn build(
         credentials_file,
         identities: keys.into_iter().map(|(identity, _)| identity).collect(),
         policies,
+        documents,
+    })
+}
+
+fn open_database(path: &Path) -> Result<RedbSessions, Failure> {
+    let shown = path.display();
+    if path.metadata().is_ok_and(|found| found.len() == 0) {
+        tracing::warn!(
+            "the database `{shown}` is empty: it begins without sessions or revocations"
+        );
+    }
+    RedbSessions::open(path).map_err(|error| {
+        let hint = match &error {
+            StoreError::Corrupt(_) => {
+                ": restore a copy of it, or move it away, and its sessions and revocations are \
+                 forgotten"
+            }
+            StoreError::NotFound
+            | StoreError::Conflict
+            | StoreError::Throttled(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Refused(_) => "",
+        };
+        Failure::undone(format!("cannot open the database `{shown}`: {}{hint}", Causes(&error)))
     })
 }
 

@@ -25,8 +25,12 @@ mod running;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod settled;
+#[cfg(test)]
 mod sigv4;
 #[cfg(test)]
 mod sts;
+#[cfg(test)]
+mod trouble;
 #[cfg(test)]
 mod wire;

@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,6 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The command, in an environment in which it finds nobody's own configuration.
 pub(crate) fn sentinel(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel"));
+    clean(&mut command, home);
+    command
+}
+
+fn clean(command: &mut Command, home: &Path) {
     command
         .env_clear()
         .env("HOME", home)
@@ -27,7 +33,6 @@ pub(crate) fn sentinel(home: &Path) -> Command {
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .stdin(Stdio::null());
-    command
 }
 
 /// What a command that ended had to say.
@@ -69,6 +74,8 @@ pub(crate) struct Dev {
     pub(crate) ready: Value,
     child: Child,
     lines: Receiver<String>,
+    /// What it has written on stderr so far, where that is read.
+    log: Arc<Mutex<String>>,
     /// Keeps the pipe open, whoever reads it.
     _stdout: OwnedFd,
 }
@@ -82,6 +89,16 @@ impl Dev {
     /// One with its data in `home`, and more arguments.
     pub(crate) fn start_in(home: TempDir, more: &[&str]) -> Self {
         Self::start_with(home, more, &[], usize::MAX)
+    }
+
+    /// One whose log is read, run by a shell in which that comes first.
+    pub(crate) fn start_logged(home: TempDir, first: &str, more: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{first}; exec \"$@\""), "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_sentinel"));
+        clean(&mut command, home.path());
+        command.stderr(Stdio::piped());
+        Self::spawn(command, home, more, usize::MAX)
     }
 
     /// One that finds these variables.
@@ -101,17 +118,33 @@ impl Dev {
         lines_read: usize,
     ) -> Self {
         let mut command = sentinel(home.path());
+        command.envs(variables.iter().copied()).env("RUST_LOG", "off");
+        if lines_read < usize::MAX {
+            command.env("RUST_LOG", "debug").stderr(Stdio::piped());
+        }
+        Self::spawn(command, home, more, lines_read)
+    }
+
+    fn spawn(mut command: Command, home: TempDir, more: &[&str], lines_read: usize) -> Self {
         command
             .args(["dev", "--format", "json", "--listen", "127.0.0.1:0", "--data"])
             .arg(home.path().join("data"))
             .args(more)
-            .envs(variables.iter().copied())
-            .env("RUST_LOG", "off")
             .stdout(Stdio::piped());
-        if lines_read < usize::MAX {
-            command.env("RUST_LOG", "debug").stderr(Stdio::piped());
-        }
         let mut child = command.spawn().unwrap();
+        let log = Arc::<Mutex<String>>::default();
+        if lines_read == usize::MAX
+            && let Some(stderr) = child.stderr.take()
+        {
+            let log = Arc::clone(&log);
+            std::thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    let mut log = log.lock().unwrap();
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            });
+        }
         let stdout = child.stdout.take().unwrap();
         let (sender, lines) = channel();
         let unread = stdout.as_fd().try_clone_to_owned().unwrap();
@@ -125,7 +158,24 @@ impl Dev {
         let ready: Value = serde_json::from_str(&lines.recv_timeout(PATIENCE).unwrap()).unwrap();
         let url = ready["url"].as_str().unwrap().to_owned();
         let address = url.strip_prefix("http://").unwrap().parse().unwrap();
-        Self { home, address, url, ready, child, lines, _stdout: unread }
+        Self { home, address, url, ready, child, lines, log, _stdout: unread }
+    }
+
+    /// Its log, as soon as that contains the text.
+    pub(crate) fn log_with(&self, text: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log.lock().unwrap().clone();
+            if log.contains(text) {
+                return log;
+            }
+            assert!(Instant::now() < end, "no `{text}` in the log: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn credentials_file(&self) -> PathBuf {

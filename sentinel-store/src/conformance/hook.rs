@@ -163,6 +163,10 @@ impl<S: PolicyStore> PolicyStore for HookedPolicies<S> {
         around(&*self.hook, Operation::Policy, self.inner.policy(path)).await
     }
 
+    fn place(&self, path: &PolicyPath) -> String {
+        self.inner.place(path)
+    }
+
     async fn list(
         &self,
         root: &PolicyPath,

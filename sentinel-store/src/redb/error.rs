@@ -14,7 +14,10 @@ pub(super) fn store_error(error: &redb::Error) -> StoreError {
 /// The error of opening a file.
 pub(super) fn open_error(error: redb::Error) -> StoreError {
     if let redb::Error::DatabaseAlreadyOpen = error {
-        return StoreError::Refused("the file is in use by another process, or twice here".into());
+        return StoreError::Refused(
+            "it is in use by another process, such as another `sentinel dev`: end that one, or use \
+             another file".into(),
+        );
     }
     if let redb::Error::UpgradeRequired(_) = error {
         return StoreError::Refused(error.into());
@@ -22,7 +25,9 @@ pub(super) fn open_error(error: redb::Error) -> StoreError {
     if let redb::Error::Io(cause) = &error
         && cause.kind() == io::ErrorKind::PermissionDenied
     {
-        return StoreError::Refused(error.into());
+        return StoreError::Refused(
+            format!("{cause}: it must belong to the user who runs this program").into(),
+        );
     }
     store_error(&error)
 }

@@ -11,10 +11,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use redb::{Builder, Database, ReadTransaction, ReadableDatabase, WriteTransaction};
+use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    database::{FileNumber, OpenDatabase},
     error::{open_error, store_error},
     writer::{self, QUEUE, Write, waiting},
 };
@@ -27,39 +28,35 @@ pub(super) type Answer<T> = Result<Result<T, StoreError>, redb::Error>;
 /// An open file. Clones share it; it is closed, and may be opened again, when
 /// the last one is dropped.
 ///
+/// After an I/O error, such as a full disk, the file is opened again for the next
+/// read or write. When it is removed or replaced, every read and write is
+/// [`StoreError::Unavailable`] until it is moved back.
+///
 /// Reading and writing happen on threads made for waiting, so its stores must be
 /// used inside a tokio runtime.
 #[derive(Clone)]
 pub struct RedbFile(Arc<Opened>);
 
 struct Opened {
-    database: Arc<Database>,
+    database: Arc<OpenDatabase>,
     /// Present until dropped: closing it is what ends the writer.
     writes: Option<mpsc::Sender<Write>>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl RedbFile {
-    /// Opens the file at `path`, which is created if there is none, readable by
-    /// its owner only. Blocks: all of the file is read and looked at for damage.
+    /// Opens the file at `path`, which is created if there is none or if it is
+    /// empty, readable by its owner only. Blocks: all of the file is read and
+    /// looked at for damage.
     ///
     /// # Errors
     /// - [`StoreError::Refused`] when another process has it open, when it may
     ///   not be opened, and when an older version of redb wrote it
-    /// - [`StoreError::Corrupt`] when it is not a database, an empty file among
-    ///   others
+    /// - [`StoreError::Corrupt`] when it is not a database
     /// - [`StoreError::Unavailable`] when it cannot be read or written
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let made = path.try_exists().map_err(redb::Error::from);
-        if !made.map_err(open_error)? {
-            make(path).map_err(open_error)?;
-        }
-        // The whole of it is looked at: damage must not pass for what was written.
-        let database = Builder::new()
-            .set_check_integrity_on_open(true)
-            .open(path)
-            .map_err(|error| open_error(error.into()))?;
-        let database = Arc::new(database);
+        exists(path).map_err(open_error)?;
+        let database = Arc::new(OpenDatabase::open(path).map_err(open_error)?);
         let (writes, queue) = mpsc::channel(QUEUE);
         let writer = thread::Builder::new()
             .name("sentinel-redb".to_owned())
@@ -77,9 +74,11 @@ impl RedbFile {
         change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), StoreError> {
         let prepared = || -> Result<(), redb::Error> {
-            let transaction = writer::begin(&self.0.database)?;
-            change(&transaction)?;
-            Ok(transaction.commit()?)
+            self.0.database.with(|database| {
+                let transaction = writer::begin(database)?;
+                change(&transaction)?;
+                Ok(transaction.commit()?)
+            })
         };
         prepared().map_err(|error| store_error(&error))
     }
@@ -90,7 +89,9 @@ impl RedbFile {
         look: impl FnOnce(&ReadTransaction) -> Answer<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let database = Arc::clone(&self.0.database);
-        let reading = tokio::task::spawn_blocking(move || look(&database.begin_read()?));
+        let reading = tokio::task::spawn_blocking(move || {
+            database.with(|database| look(&database.begin_read()?))
+        });
         match reading.await {
             Ok(answer) => answer.map_err(|error| store_error(&error))?,
             Err(stopped) => Err(StoreError::Unavailable(stopped.into())),
@@ -128,23 +129,46 @@ impl Drop for Opened {
     }
 }
 
+/// Makes the file if there is none, or if it is empty: that is what is left of a
+/// file that somebody only touched, and nothing is lost with it.
+fn exists(path: &Path) -> Result<(), redb::Error> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path, |new| {
+            match fs::hard_link(new, path) {
+                // Another process was faster. Its file is whole, as this one is.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                linked => linked,
+            }
+        }),
+        Err(error) => Err(error.into()),
+        Ok(found) if found.is_file() && found.len() == 0 => {
+            let empty = OpenOptions::new().read(true).write(true).open(path)?;
+            // Of several processes that start at once, one replaces it. The others
+            // then find another file.
+            empty.lock()?;
+            let (mine, found) = (empty.metadata()?, fs::metadata(path)?);
+            if FileNumber::of(&mine) != FileNumber::of(&found) || found.len() != 0 {
+                return Ok(());
+            }
+            make(path, |new| fs::rename(new, path))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
 /// Makes the file. It gets its name only when it is a whole database: one that
 /// was half made when the program was killed could not be told from one that was
 /// damaged since, which must never be replaced by an empty one.
-fn make(path: &Path) -> Result<(), redb::Error> {
+fn make(path: &Path, put: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), redb::Error> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:016x}.new", RandomState::new().hash_one(path)));
     let new = path.with_file_name(name);
-    let made = fill(&new).and_then(|()| {
-        match fs::hard_link(&new, path) {
-            // Another process was faster. Its file is whole, as this one is.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => Ok(linked?),
-        }
-    });
-    let removed = fs::remove_file(&new);
-    made?;
-    removed?;
+    let made = fill(&new).and_then(|()| Ok(put(&new)?));
+    match fs::remove_file(&new) {
+        // It was renamed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && made.is_ok() => {}
+        removed => made.and(removed.map_err(redb::Error::from))?,
+    }
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

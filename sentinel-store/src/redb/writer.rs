@@ -5,7 +5,7 @@
 use redb::{Database, Durability, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{error::store_error, file::Answer};
+use super::{database::OpenDatabase, error::store_error, file::Answer};
 use crate::StoreError;
 
 /// How many changes wait at most; further callers wait to hand theirs over.
@@ -61,7 +61,7 @@ pub(super) fn waiting<T: Send + 'static>(
 }
 
 /// Writes until there is nobody left who could hand a change over.
-pub(super) fn run(database: &Database, mut queue: mpsc::Receiver<Write>) {
+pub(super) fn run(database: &OpenDatabase, mut queue: mpsc::Receiver<Write>) {
     while let Some(first) = queue.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < BATCH
@@ -69,7 +69,7 @@ pub(super) fn run(database: &Database, mut queue: mpsc::Receiver<Write>) {
         {
             batch.push(next);
         }
-        let written = write(database, &mut batch);
+        let written = database.with(|database| write(database, &mut batch));
         for change in batch {
             change.tell(written.as_ref().map_err(store_error).copied());
         }

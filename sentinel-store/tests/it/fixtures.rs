@@ -134,7 +134,9 @@ pub(crate) struct FolderEditor(pub(crate) TempDir);
 impl FolderEditor {
     pub(crate) fn new() -> (FolderPolicies, Self) {
         let folder = tempfile::tempdir().unwrap();
-        let store = FolderPolicies::new(folder.path(), root()).with_page_size(page_size());
+        let store = FolderPolicies::new(folder.path(), root())
+            .with_page_size(page_size())
+            .with_settled(std::time::Duration::from_millis(50));
         (store, Self(folder))
     }
 }

@@ -14,9 +14,12 @@ use crate::fixtures::root;
 
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
+/// Shorter than the default of a second, which the tests of the command wait for.
+const SETTLED: Duration = Duration::from_millis(100);
+
 fn folder() -> (TempDir, FolderPolicies) {
     let folder = tempfile::tempdir().unwrap();
-    let store = FolderPolicies::new(folder.path(), root());
+    let store = FolderPolicies::new(folder.path(), root()).with_settled(SETTLED);
     (folder, store)
 }
 
@@ -214,4 +217,114 @@ async fn a_half_written_document_is_not_read() {
     let slowest = writer.join().unwrap();
     assert!(halves.is_empty() || slowest >= Duration::from_millis(100), "{slowest:?} {halves:?}");
     assert!(whole.len() > 3, "only {} documents were seen", whole.len());
+}
+
+/// A text of which every beginning is a text, too.
+fn half_and_whole(folder: &Path) -> (std::path::PathBuf, File) {
+    use std::io::Write;
+    let path = folder.join("production.yaml");
+    let mut file = File::create(&path).unwrap();
+    file.write_all(b"half").unwrap();
+    (path, file)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_is_open_for_writing_is_not_used_however_old_it_is() {
+    use std::io::Write;
+    let (folder, store) = folder();
+    let (path, mut file) = half_and_whole(folder.path());
+    std::thread::sleep(SETTLED * 3);
+    // One that only reads is in nobody's way.
+    let _reader = File::open(&path).unwrap();
+    let StoreError::Unavailable(cause) = read(&store, "production").await.unwrap_err() else {
+        panic!("it was used, or refused")
+    };
+    let expected = format!("process {} has the file open for writing", std::process::id());
+    assert_eq!(cause.to_string(), expected);
+    file.write_all(b" and whole").unwrap();
+    drop(file);
+    assert_eq!(read(&store, "production").await.unwrap().text, b"half and whole");
+}
+
+#[tokio::test]
+async fn a_half_that_was_left_alone_for_longer_than_a_text_takes_to_settle_is_used() {
+    // The limit of what can be known: a writer that closes the file, or that runs
+    // on another machine, and then pauses for longer.
+    let (folder, store) = folder();
+    drop(half_and_whole(folder.path()));
+    std::thread::sleep(SETTLED * 3);
+    assert_eq!(read(&store, "production").await.unwrap().text, b"half");
+}
+
+#[tokio::test]
+async fn a_file_that_is_renamed_into_place_is_used_once_settled_whatever_its_times() {
+    let (folder, store) = folder();
+    let now = std::time::SystemTime::now();
+    let day = Duration::from_secs(86_400);
+    for (text, modified) in [("old", now - day), ("now", now), ("future", now + day)] {
+        let new = folder.path().join("new");
+        fs::write(&new, text).unwrap();
+        File::options().write(true).open(&new).unwrap().set_modified(modified).unwrap();
+        let begun = Instant::now();
+        fs::rename(&new, folder.path().join("production.yaml")).unwrap();
+        assert_eq!(read(&store, "production").await.unwrap().text, text.as_bytes());
+        let took = begun.elapsed();
+        // Less a tick of the clock that files are dated by.
+        assert!(took > SETTLED - Duration::from_millis(20), "{text}: {took:?}");
+        assert!(took < SETTLED * 10, "{text}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_is_gone_for_a_moment_is_not_absent() {
+    // As editors save: the old file is moved away and a new one is made.
+    let (folder, store) = folder();
+    write(folder.path(), "production.yaml", b"one");
+    read(&store, "production").await.unwrap();
+    let path = folder.path().join("production.yaml");
+    fs::rename(&path, folder.path().join("production.yaml~")).unwrap();
+    let editor = std::thread::spawn(move || {
+        std::thread::sleep(SETTLED / 2);
+        fs::write(&path, b"two").unwrap();
+    });
+    assert_eq!(read(&store, "production").await.unwrap().text, b"two");
+    editor.join().unwrap();
+    fs::remove_file(folder.path().join("production.yaml")).unwrap();
+    assert!(matches!(read(&store, "production").await, Err(StoreError::NotFound)));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_that_leads_out_of_the_folder_is_refused() {
+    let (outside, _) = folder();
+    write(outside.path(), "shared.yaml", b"outside");
+    let (folder, store) = folder();
+    let link = folder.path().join("production.yaml");
+    std::os::unix::fs::symlink(outside.path().join("shared.yaml"), link).unwrap();
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("team")).unwrap();
+    std::os::unix::fs::symlink("team/shared.yaml", folder.path().join("staging.yaml")).unwrap();
+    for name in ["production", "staging"] {
+        let StoreError::Refused(cause) = read(&store, name).await.unwrap_err() else {
+            panic!("{name} was read")
+        };
+        assert!(cause.to_string().contains("leads out of the policies folder"), "{cause}");
+    }
+    // The folder itself may be reached through a link.
+    let through = outside.path().join("link");
+    std::os::unix::fs::symlink(folder.path(), &through).unwrap();
+    write(folder.path(), "solo.yaml", b"inside");
+    let store = FolderPolicies::new(&through, root()).with_settled(SETTLED);
+    assert_eq!(read(&store, "solo").await.unwrap().text, b"inside");
+}
+
+#[tokio::test]
+async fn a_text_that_the_program_wrote_itself_is_used_without_waiting() {
+    let (folder, _) = folder();
+    write(folder.path(), "production.yaml", b"known");
+    let name = sentinel_store::ProfileName::parse("production").unwrap();
+    let store = FolderPolicies::new(folder.path(), root())
+        .with_settled(Duration::from_secs(3600))
+        .with_known(&name, b"known");
+    assert_eq!(read(&store, "production").await.unwrap().text, b"known");
 }

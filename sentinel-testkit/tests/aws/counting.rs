@@ -62,7 +62,9 @@ fn sound(calls: &[Call]) {
             _ => false,
         };
         assert!(sound, "{call:?}");
-        assert_eq!(call.status, Some(200), "{call:?}");
+        // A gate that exists refuses the first write of a revocation.
+        let refused = short(call) == "PutItem gate" && call.status == Some(400);
+        assert!(refused || call.status == Some(200), "{call:?}");
     }
 }
 

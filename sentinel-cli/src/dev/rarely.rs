@@ -1,0 +1,25 @@
+//! Something that is worth a line in the log, but not a line each time.
+
+use std::time::{Duration, Instant};
+
+/// The least time between two lines.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// When the last line was written.
+#[derive(Debug, Default)]
+pub(super) struct Rarely {
+    last: Option<Instant>,
+    skipped: u64,
+}
+
+impl Rarely {
+    /// Whether to write a line now, and how many were left out since the last.
+    pub(super) fn now(&mut self) -> Option<u64> {
+        if self.last.is_some_and(|last| last.elapsed() < EVERY) {
+            self.skipped += 1;
+            return None;
+        }
+        self.last = Some(Instant::now());
+        Some(std::mem::take(&mut self.skipped))
+    }
+}

@@ -1,0 +1,279 @@
+//! Policies in a folder of files, followed as they change.
+//!
+//! Each read reads the file again. How often is decided by the broker's cache.
+//! Watching the folder would be a second way to learn of changes, which can be
+//! late, overflow or miss a mount, and the first would be needed all the same.
+
+mod look;
+#[cfg(target_os = "linux")]
+mod writers;
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    fs,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use look::{Look, Present, folder_error};
+
+use crate::{
+    Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, ProfileName, StoreError,
+};
+
+const EXTENSION: &str = "yaml";
+
+/// The age at which a new text is used. A writer that pauses for less than this
+/// is never taken for one that has finished.
+const SETTLED: Duration = Duration::from_secs(1);
+
+const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
+
+/// Policies in a folder: `DIR/P.yaml` stands for `ROOT/P`, where `P` is a
+/// profile name. Nothing else in the folder is looked at.
+///
+/// A version is the digest of the text, so a file that is only touched has no
+/// new one. Files are read on threads made for waiting, so the store must be
+/// used inside a tokio runtime.
+///
+/// # Files that change
+/// A half-written document may allow what the whole one denies. A text other
+/// than the last one that was used is therefore used only if all of these hold:
+/// - The file has not changed for a second, by its times of modification and of
+///   status change, or was seen unchanged for that long.
+/// - A second look a tenth of a second later finds the same file and text.
+/// - On Linux: no process is seen to have the file open for writing.
+///
+/// That a file is gone counts once the folder has not changed for a second. A
+/// read waits for all that, for two seconds at most, and is then
+/// [`StoreError::Unavailable`]; it does not return the old text. To change a
+/// document without such a wait being too short, write it next to its place
+/// under another name, and rename it.
+///
+/// | what is found                                  | error         |
+/// | ---------------------------------------------- | ------------- |
+/// | no file, or a path not under the root          | `NotFound`    |
+/// | no folder, or an I/O error                     | `Unavailable` |
+/// | a file that keeps changing                     | `Unavailable` |
+/// | no permission, not a regular file              | `Refused`     |
+/// | a link that leads out of the folder            | `Refused`     |
+/// | more than 2 MiB                                | `Refused`     |
+#[derive(Clone, Debug)]
+pub struct FolderPolicies {
+    folder: PathBuf,
+    root: PolicyPath,
+    page_size: NonZeroUsize,
+    settled: Duration,
+    /// The version last used of each file.
+    used: Arc<Mutex<HashMap<PathBuf, String>>>,
+}
+
+impl FolderPolicies {
+    /// The policies in `folder`, as documents right under `root`.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>, root: PolicyPath) -> Self {
+        Self {
+            folder: folder.into(),
+            root,
+            page_size: PAGE_SIZE,
+            settled: SETTLED,
+            used: Arc::default(),
+        }
+    }
+
+    /// The same, with lists in pages of that size.
+    #[must_use]
+    pub fn with_page_size(self, page_size: NonZeroUsize) -> Self {
+        Self { page_size, ..self }
+    }
+
+    /// The same, where a new text is used at that age. For tests: below a second,
+    /// writers that pause are met half-way.
+    #[must_use]
+    pub fn with_settled(self, settled: Duration) -> Self {
+        Self { settled, ..self }
+    }
+
+    /// The same, where that text of a document is used without waiting: for a
+    /// program that has just written the file itself.
+    #[must_use]
+    pub fn with_known(self, name: &ProfileName, text: &[u8]) -> Self {
+        self.used().insert(self.file_of(name), look::document(text.to_vec()).version);
+        self
+    }
+
+    /// The document as its file is now, settled or not: to report on it, and never
+    /// to decide by it. Blocks.
+    ///
+    /// # Errors
+    /// As those of a read, without `Unavailable` for a file that changes.
+    pub fn peek(&self, name: &ProfileName) -> Result<PolicyText, StoreError> {
+        match Look::at(&self.folder, &self.file_of(name))? {
+            Look::Present(Present { document, .. }) => Ok(document),
+            Look::Absent { .. } => Err(StoreError::NotFound),
+        }
+    }
+
+    /// The file that stands for a document; none when no file can. A profile
+    /// name has no separators and does not begin with a dot, so that it names a
+    /// file in the folder and none elsewhere.
+    fn file(&self, path: &PolicyPath) -> Option<PathBuf> {
+        let name = ProfileName::parse(path.name()).ok()?;
+        (*path == self.root.join(name.as_str())).then(|| self.file_of(&name))
+    }
+
+    fn file_of(&self, name: &ProfileName) -> PathBuf {
+        self.folder.join(format!("{name}.{EXTENSION}"))
+    }
+
+    /// The document in a file that no program is writing.
+    fn read(&self, file: &Path) -> Result<PolicyText, StoreError> {
+        let begun = Instant::now();
+        let mut look = Look::at(&self.folder, file)?;
+        let mut seen_since = begun;
+        loop {
+            if let Look::Present(Present { document, .. }) = &look
+                && self.used().get(file) == Some(&document.version)
+            {
+                return Ok(document.clone());
+            }
+            let wait = self.settles_in(&look, seen_since.elapsed());
+            // Before the next look: what a writer writes until it ends is then
+            // seen there.
+            let writer = if wait.is_zero() { writer_of(&look) } else { None };
+            let settled = wait.is_zero() && writer.is_none();
+            if !settled {
+                if begun.elapsed() + wait > self.settled * 2 {
+                    return Err(StoreError::Unavailable(unsettled(writer).into()));
+                }
+                thread::sleep(wait.max(self.second_look()));
+            }
+            let next = Look::at(&self.folder, file)?;
+            if !next.is_as(&look) {
+                seen_since = Instant::now();
+            } else if settled {
+                return self.use_from_now(file, next);
+            }
+            look = next;
+        }
+    }
+
+    /// How long it takes at least until a look that was first had that long ago
+    /// counts. Either the times of the system decide, or, where they are in the
+    /// future, what was seen.
+    fn settles_in(&self, look: &Look, seen: Duration) -> Duration {
+        let by_age = self.settled.saturating_sub(look.age());
+        let by_age = match look {
+            // ext4 shows the new size of a file some milliseconds before the
+            // new times.
+            Look::Present(_) => by_age.max(self.second_look().saturating_sub(seen)),
+            Look::Absent { .. } => by_age,
+        };
+        by_age.min(self.settled.saturating_sub(seen))
+    }
+
+    fn second_look(&self) -> Duration {
+        self.settled / 10
+    }
+
+    fn use_from_now(&self, file: &Path, look: Look) -> Result<PolicyText, StoreError> {
+        match look {
+            Look::Present(Present { document, .. }) => {
+                self.used().insert(file.to_owned(), document.version.clone());
+                Ok(document)
+            }
+            Look::Absent { .. } => {
+                self.used().remove(file);
+                Err(StoreError::NotFound)
+            }
+        }
+    }
+
+    fn used(&self) -> MutexGuard<'_, HashMap<PathBuf, String>> {
+        // Each change is one insertion or removal: no panic can leave it half done.
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unsettled(writer: Option<String>) -> String {
+    match writer {
+        Some(process) => format!("process {process} has the file open for writing"),
+        None => "the file or the folder keeps changing".to_owned(),
+    }
+}
+
+/// The id of a process that is seen to have the file open for writing.
+fn writer_of(look: &Look) -> Option<String> {
+    match look {
+        #[cfg(target_os = "linux")]
+        Look::Present(Present { file, .. }) => writers::writer_of(file),
+        #[cfg(not(target_os = "linux"))]
+        Look::Present(_) => None,
+        Look::Absent { .. } => None,
+    }
+}
+
+#[async_trait]
+impl PolicyStore for FolderPolicies {
+    async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
+        let file = self.file(path).ok_or(StoreError::NotFound)?;
+        let store = self.clone();
+        waiting(move || store.read(&file)).await
+    }
+
+    fn place(&self, path: &PolicyPath) -> String {
+        let file = self.file(path);
+        file.map_or_else(|| path.to_string(), |file| file.display().to_string())
+    }
+
+    /// Names alone: a text counts only once it has settled.
+    async fn list(
+        &self,
+        root: &PolicyPath,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<ListedPolicy>, StoreError> {
+        let after = cursor.map(|cursor| ProfileName::parse(&cursor.0)).transpose();
+        let after = after.map_err(|_| StoreError::NotFound)?;
+        if root.join("") != self.root.join("") {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let folder = self.folder.clone();
+        let mut names = waiting(move || names(&folder)).await?;
+        names.sort_unstable();
+        let mut rest = names.into_iter().filter(|name| Some(name) > after.as_ref());
+        let listed = |name| ListedPolicy { name: String::from(name), document: None };
+        let items: Vec<_> = rest.by_ref().take(self.page_size.get()).map(listed).collect();
+        let next = rest.next().and(items.last()).map(|last| Cursor(last.name.clone()));
+        Ok(Page { items, next })
+    }
+}
+
+/// Does what may wait for a disk elsewhere.
+async fn waiting<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(result) => result,
+        Err(stopped) => Err(StoreError::Unavailable(stopped.into())),
+    }
+}
+
+/// The profile names that files in the folder stand for.
+fn names(folder: &Path) -> Result<Vec<ProfileName>, StoreError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(folder_error)? {
+        let path = PathBuf::from(entry.map_err(folder_error)?.file_name());
+        if path.extension() == Some(OsStr::new(EXTENSION))
+            && let Some(stem) = path.file_stem().and_then(OsStr::to_str)
+            && let Ok(name) = ProfileName::parse(stem)
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
