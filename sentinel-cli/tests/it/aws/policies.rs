@@ -143,6 +143,7 @@ fn a_push_that_gives_a_profile_the_role_of_another_one_is_refused() {
 fn a_push_reports_what_the_main_document_does_not_reach() {
     for kind in KINDS {
         let account = Account::new(kind, "reach");
+        assert_eq!(account.run("bootstrap --profile main").status, 0);
         account.write("named", &policy("named"));
         account.put("_bad", &policy("x"), ParameterType::String);
         let freeze = "  - { name: freeze, effect: deny, conditions: { mode: [cli] } }\n";

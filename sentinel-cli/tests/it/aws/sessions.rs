@@ -93,7 +93,9 @@ fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
     assert_eq!(said.status, 0, "{}", said.err);
     assert_eq!(
         said.json(),
-        json!({ "user": "alice", "profile": null, "epoch": 1, "blocked_until": null })
+        json!({
+            "user": "alice", "profile": null, "epoch": 1, "blocked_until": null, "known": true,
+        })
     );
     let record =
         said.err.lines().find_map(|line| serde_json::from_str::<Value>(line).ok()).unwrap();
