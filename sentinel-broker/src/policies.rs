@@ -319,7 +319,13 @@ impl PolicyCache {
             Ok(checked)
         });
         match checked {
-            Ok(checked) => Document::Usable(Arc::new(checked.compile()), used),
+            Ok(checked) => {
+                if let Some(warnings) = checked.warnings_in_server() {
+                    let findings = warnings.render(path.as_str(), &text.text, false);
+                    tracing::warn!(%path, version = text.version, "doubtful policy\n{findings}");
+                }
+                Document::Usable(Arc::new(checked.compile()), used)
+            }
             Err(diagnostics) => {
                 let findings = diagnostics.render(path.as_str(), &text.text, false);
                 tracing::error!(%path, version = text.version, "unusable policy\n{findings}");

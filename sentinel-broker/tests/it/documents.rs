@@ -1,6 +1,6 @@
 //! Which document governs a profile, and how old a copy may be.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -60,6 +60,45 @@ async fn a_document_that_cannot_be_used_vends_nothing_of_what_it_governs() {
     let world = World::new("rules: [");
     world.put("own", OPEN);
     assert_eq!(code(&world, "alice", "own").await, Some(Code::PolicyError));
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Debug, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Logged {
+    fn count(&self, text: &str) -> usize {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().matches(text).count()
+    }
+}
+
+#[tokio::test]
+async fn the_warnings_of_a_document_are_logged_once_for_each_version() {
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let doubtful = "  - { name: sdk, effect: deny, conditions: { mode: [credential_process] } }\n";
+    let main = ALICE.replace("rules:\n", &format!("rules:\n{doubtful}"));
+    let world = World::new(&main);
+    for _ in 0..3 {
+        world.vend("alice", "production").await.unwrap();
+        world.clock.advance(3_600);
+    }
+    assert_eq!(logged.count("warning[not-in-server]: the rule `sdk` never matches"), 1);
+    world.put("main", &format!("{main}# changed\n"));
+    world.vend("alice", "production").await.unwrap();
+    assert_eq!(logged.count("warning[not-in-server]"), 2);
 }
 
 #[tokio::test]

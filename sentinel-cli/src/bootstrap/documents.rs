@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sentinel_policy::Diagnostics;
 use sentinel_store::{PolicyPath, PolicyText, ProfileName, StoreError};
 
 use super::report::{State, Step};
@@ -32,11 +33,21 @@ pub(super) fn read(
     for (name, file) in files(folder, profiles, screen)? {
         let source = Source::read(&file)?;
         let path = policies.path(&name);
-        if let Err(diagnostics) = usable::check(&source.text, &path, &policies.main()) {
+        let show = |diagnostics: &Diagnostics| {
             let rendered = diagnostics.render(&source.name, &source.text, screen.colors_err());
             screen.note(rendered.trim_end());
-            all_check = false;
-            continue;
+        };
+        match usable::check(&source.text, &path, &policies.main()) {
+            Ok(checked) => {
+                if let Some(warnings) = checked.warnings_in_server() {
+                    show(&warnings);
+                }
+            }
+            Err(diagnostics) => {
+                show(&diagnostics);
+                all_check = false;
+                continue;
+            }
         }
         let bytes = source.text.len();
         let place = if bytes <= usable::SSM_HOLDS { Place::Ssm } else { Place::Table };

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use sentinel_policy::{Diagnostic, Diagnostics};
+use clap::{Args, ValueEnum};
+use sentinel_policy::{Diagnostic, Diagnostics, Severity};
 use serde::Serialize;
 
 use super::sarif;
@@ -13,18 +13,30 @@ use crate::{Failure, Outcome};
 
 /// Say what is wrong with policies, with every place and cause.
 ///
-/// Exits 0 when nothing is, 1 when something is, and 3 when a file could not be
-/// read.
+/// Exits 0 if there are no errors, 1 if there are, and 3 if a file could not be
+/// read. A warning is about something legal that probably does not do what was
+/// meant; it does not change the exit code, unless `--deny warning` is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sentinel policy check policies/*.yaml
+  sentinel policy check --deny warning policies/*.yaml
   sentinel policy check --format json - < policy.yaml
   sentinel policy check --format sarif policies/*.yaml > policies.sarif")]
 pub(super) struct Arguments {
     /// The documents; `-` for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Exit 1 for diagnostics of this severity too
+    #[arg(long, value_name = "SEVERITY")]
+    deny: Option<Deny>,
+}
+
+/// What counts as a failure besides errors.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Deny {
+    /// Warnings
+    Warning,
 }
 
 /// A diagnostic for programs.
@@ -65,7 +77,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     for path in &arguments.files {
         match Source::read(path) {
             Ok(source) => {
-                let diagnostics = source.check().err();
+                let diagnostics = match source.check() {
+                    Ok(checked) => checked.warnings(),
+                    Err(diagnostics) => Some(diagnostics),
+                };
                 checked.push((source, diagnostics));
             }
             Err(failure) => unread.push(failure),
@@ -78,6 +93,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
             diagnostics.iter().map(|diagnostic| Finding::new(&source.name, diagnostic))
         })
         .collect();
+    let count = |severity| {
+        let all = checked.iter().filter_map(|(_, diagnostics)| diagnostics.as_ref());
+        all.map(|diagnostics| diagnostics.count(severity)).sum::<usize>()
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match screen.format {
         Format::Json => screen.print_json(&findings)?,
         Format::Sarif => screen.print_json(&sarif::log(&findings))?,
@@ -90,27 +110,33 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
                 })
                 .collect();
             screen.print(&rendered.join("\n"))?;
-            screen.note(&summary(checked.len(), findings.len()));
+            screen.note(&summary(checked.len(), errors, warnings));
         }
     }
     // The files that could be read were reported on; the others still make it
     // something that could not be done.
     let last = unread.pop();
     unread.iter().for_each(|failure| screen.failure(failure));
+    let denied = match arguments.deny {
+        Some(Deny::Warning) => errors > 0 || warnings > 0,
+        None => errors > 0,
+    };
     match last {
         Some(failure) => Err(failure),
-        None if findings.is_empty() => Ok(Outcome::Done),
-        None => Ok(Outcome::No),
+        None if denied => Ok(Outcome::No),
+        None => Ok(Outcome::Done),
     }
 }
 
-fn summary(files: usize, findings: usize) -> String {
+fn summary(files: usize, errors: usize, warnings: usize) -> String {
     let plural = |count: usize, noun: &str| match count {
+        0 => format!("no {noun}s"),
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),
     };
-    match findings {
-        0 => format!("{} checked, no errors", plural(files, "file")),
-        findings => format!("{} checked, {}", plural(files, "file"), plural(findings, "error")),
+    let mut summary = format!("{} checked, {}", plural(files, "file"), plural(errors, "error"));
+    if warnings > 0 {
+        summary.push_str(&format!(", {}", plural(warnings, "warning")));
     }
+    summary
 }

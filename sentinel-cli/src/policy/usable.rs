@@ -9,11 +9,18 @@ pub(crate) const SSM_HOLDS: usize = 8192;
 
 /// Checks a document as the broker does before it uses it: the main one may say
 /// more than that of one profile.
-pub(crate) fn check(text: &[u8], path: &PolicyPath, main: &PolicyPath) -> Result<(), Diagnostics> {
+///
+/// # Errors
+/// [`Diagnostics`] if the document cannot be used there.
+pub(crate) fn check(
+    text: &[u8],
+    path: &PolicyPath,
+    main: &PolicyPath,
+) -> Result<Checked, Diagnostics> {
     let checked = Checked::parse(text, &Limits::default())?;
     checked.usable_in_server()?;
     if path != main {
         checked.usable_for_one_profile()?;
     }
-    Ok(())
+    Ok(checked)
 }

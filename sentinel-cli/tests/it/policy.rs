@@ -96,6 +96,33 @@ fn findings_have_places_in_every_format_and_are_exit_1() {
 }
 
 #[test]
+fn a_warning_is_exit_0_and_exit_1_where_it_is_denied() {
+    let folder = Folder::new();
+    let doubtful = POLICY.replace("[mallory]", "[ops/ci/build-7]");
+    std::fs::write(folder.path("doubtful.yaml"), doubtful).unwrap();
+    let said = folder.run(&["check", "doubtful.yaml"]);
+    assert_eq!((said.status, said.err.as_str()), (0, "1 file checked, no errors, 1 warning\n"));
+    assert!(said.out.starts_with("warning[unmatched-user]: "), "{}", said.out);
+    assert!(said.out.contains("help: did you mean `ci/build-7`?"), "{}", said.out);
+    for format in ["human", "json", "sarif"] {
+        let said = folder.run(&["check", "doubtful.yaml", "--format", format]);
+        assert_eq!(said.status, 0, "{format}");
+        let said = folder.run(&["check", "doubtful.yaml", "--deny", "warning", "--format", format]);
+        assert_eq!(said.status, 1, "{format}");
+        match format {
+            "json" => assert_eq!(said.json()[0]["severity"], "warning"),
+            "sarif" => assert_eq!(said.json()["runs"][0]["results"][0]["level"], "warning"),
+            _ => {}
+        }
+    }
+    let said = folder.run(&["check", "policy.yaml", "--deny", "warning"]);
+    assert_eq!((said.status, said.err.as_str()), (0, "1 file checked, no errors\n"));
+    let said = folder.run(&["check", "doubtful.yaml", "wrong one.yaml"]);
+    assert_eq!((said.status, said.err.as_str()), (1, "2 files checked, 2 errors, 1 warning\n"));
+    assert_eq!(folder.run(&["check", "policy.yaml", "--deny", "error"]).status, 2);
+}
+
+#[test]
 fn what_is_wrong_with_the_bytes_is_a_finding_with_a_place() {
     let folder = Folder::new();
     for bytes in [&b""[..], b"\xff\xfe", b"version: \"1\0\"", &b"x".repeat(3 << 20)] {

@@ -9,6 +9,7 @@ mod memory;
 mod plan;
 mod pull;
 mod push;
+mod reach;
 mod stores;
 
 use clap::{Args, Subcommand, ValueEnum};

@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sentinel_policy::Diagnostics;
+use sentinel_policy::{Checked, Diagnostics};
 use sentinel_store::{PolicyPath, StoreError};
 use serde::Serialize;
 
 use super::plan::{Failed, Plan, carry_out, plan};
+use super::reach::{Reach, reach};
 use super::stores::{Found, cannot};
 use super::{Library, Place, Stores, difference, name};
 use crate::account::Policies;
@@ -25,6 +26,19 @@ use crate::{Failure, Outcome};
 /// A document stays where it lies. A new one goes to SSM while it has at most
 /// 8,192 bytes, and to the policy table above that. Exits 1 when a document does
 /// not check, was changed meanwhile, or is not wanted after all.
+///
+/// SSM cannot write on the condition that a parameter is still the version that
+/// was compared. If another administrator writes between the comparison and the
+/// write, the write is detected afterwards, the other text is written back, and
+/// the push exits 1. Until then the TVM may read this push's text; and a third
+/// text that is written in those two calls is overwritten. No text is lost:
+/// `sentinel policy history NAME` lists each version with its author and time,
+/// and `sentinel policy pull NAME --version N` returns its text. The policy table
+/// writes on that condition and has no such gap.
+///
+/// Deny rules of the main document do not apply to profiles that have their own
+/// document. The push lists these profiles, and the documents that decide nothing
+/// since the main document governs their profiles.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -119,6 +133,8 @@ struct Pushed<'a> {
     bytes: usize,
     difference: String,
     findings: Vec<Finding<'a>>,
+    /// None if there is no usable main document, or if it was not looked at.
+    reach: Option<Reach>,
 }
 
 impl<'a> Pushed<'a> {
@@ -132,7 +148,8 @@ impl<'a> Pushed<'a> {
             version: None,
             bytes: document.source.text.len(),
             difference: String::new(),
-            findings: Vec::new(),
+            findings: document.findings(),
+            reach: None,
         }
     }
 }
@@ -147,7 +164,24 @@ struct Report<'a> {
 struct Document {
     source: Source,
     path: PolicyPath,
-    unusable: Option<Diagnostics>,
+    checked: Option<Checked>,
+    /// What is wrong with it, or its warnings.
+    diagnostics: Option<Diagnostics>,
+}
+
+impl Document {
+    fn findings(&self) -> Vec<Finding<'_>> {
+        let all = self.diagnostics.iter().flatten();
+        all.map(|one| Finding::new(&self.source.name, one)).collect()
+    }
+
+    /// Shows what there is to see of it to a person.
+    fn show(&self, screen: &Screen) {
+        if let Some(diagnostics) = self.diagnostics.as_ref().filter(|_| !screen.is_json()) {
+            let Source { name, text } = &self.source;
+            screen.note(diagnostics.render(name, text, screen.colors_err()).trim_end());
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
@@ -161,13 +195,15 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         ));
     }
     let documents = read(files, name.as_deref(), &library.policies)?;
-    if documents.iter().any(|document| document.unusable.is_some()) {
-        let pushed = documents.iter().map(|document| unusable(document, screen)).collect();
+    documents.iter().for_each(|document| document.show(screen));
+    if documents.iter().any(|document| document.checked.is_none()) {
+        let pushed = documents.iter().map(unusable).collect();
         return finish(pushed, screen);
     }
     let mut pushed = Vec::new();
     let written = block_on(async {
         let stores = library.open().await?;
+        let reach = reached(&documents, &stores, &library.policies, screen).await;
         for document in &documents {
             let consent = if *yes {
                 Consent::Given
@@ -176,7 +212,18 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
             } else {
                 Consent::Ask
             };
-            pushed.push(push(document, &stores, *may_move, consent, screen).await?);
+            let reach = reach.as_ref().map(|reach| {
+                if document.path == library.policies.main() {
+                    reach.clone()
+                } else {
+                    reach.of(document.path.name())
+                }
+            });
+            if let Some(reach) = reach.as_ref().filter(|_| !screen.is_json()) {
+                reach.show(screen);
+            }
+            let one = push(document, &stores, *may_move, consent, screen).await?;
+            pushed.push(Pushed { reach, ..one });
         }
         Ok(())
     });
@@ -205,8 +252,14 @@ fn read(
             return Err(Failure::Usage(format!("two of the files are `{name}`")));
         }
         let source = Source::read(file)?;
-        let unusable = usable::check(&source.text, &path, &policies.main()).err();
-        documents.push(Document { source, path, unusable });
+        let (checked, diagnostics) = match usable::check(&source.text, &path, &policies.main()) {
+            Ok(checked) => {
+                let warnings = checked.warnings_in_server();
+                (Some(checked), warnings)
+            }
+            Err(diagnostics) => (None, Some(diagnostics)),
+        };
+        documents.push(Document { source, path, checked, diagnostics });
     }
     Ok(documents)
 }
@@ -219,16 +272,29 @@ fn name_of(file: &Path) -> Result<String, Failure> {
     })
 }
 
-/// What is said of a document when one of them does not check.
-fn unusable<'a>(document: &'a Document, screen: &Screen) -> Pushed<'a> {
-    let Document { source, unusable, .. } = document;
-    let Some(diagnostics) = unusable else { return Pushed::new(document, State::NotTried) };
-    if !screen.is_json() {
-        let rendered = diagnostics.render(&source.name, &source.text, screen.colors_err());
-        screen.note(rendered.trim_end());
-    }
-    let findings = diagnostics.iter().map(|one| Finding::new(&source.name, one)).collect();
-    Pushed { findings, ..Pushed::new(document, State::Unusable) }
+/// What became of a document if one of them does not check.
+fn unusable(document: &Document) -> Pushed<'_> {
+    let state = if document.checked.is_none() { State::Unusable } else { State::NotTried };
+    Pushed::new(document, state)
+}
+
+/// What the main document and the profiles' own do not reach. It is information
+/// only: if it cannot be read, that is reported and the push goes on.
+async fn reached(
+    documents: &[Document],
+    stores: &Stores,
+    policies: &Policies,
+    screen: &Screen,
+) -> Option<Reach> {
+    let (main, own): (Vec<_>, Vec<_>) =
+        documents.iter().partition(|document| document.path == policies.main());
+    let names = own.into_iter().map(|document| document.path.name());
+    let main = main.into_iter().find_map(|document| document.checked.as_ref());
+    let found = reach(stores, policies, names, main).await;
+    found.unwrap_or_else(|failure| {
+        screen.warn(&format!("cannot tell which documents the main document governs: {failure}"));
+        None
+    })
 }
 
 /// Whether it may be written.

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 
 use aws_sdk_ssm::types::ParameterType;
+use serde_json::json;
 
 use super::{Account, KINDS, OPERATORS, POLICY, answer, long, states};
 use crate::running::run;
@@ -120,6 +121,46 @@ fn documents_that_do_not_check_are_not_pushed_and_neither_are_the_others() {
     assert_eq!(found, ["not_tried", "unusable"]);
     assert!(!report["policies"][1]["findings"].as_array().unwrap().is_empty());
     assert!(account.parameter("main").is_none());
+}
+
+#[test]
+fn a_push_reports_what_the_main_document_does_not_reach() {
+    for kind in KINDS {
+        let account = Account::new(kind, "reach");
+        assert_eq!(account.run("bootstrap --profile main").status, 0);
+        account.write("named", &policy("named"));
+        account.put("_bad", &policy("x"), ParameterType::String);
+        let freeze = "  - { name: freeze, effect: deny, conditions: { mode: [cli] } }\n";
+        account.write("main", &format!("{}{freeze}", policy("named")));
+        let words = "policy push policies/main.yaml policies/production.yaml policies/named.yaml";
+        let said = account.run(&format!("{words} --dry-run"));
+        assert_eq!(said.status, 0, "{}", said.err);
+        for line in [
+            "warning[not-in-server]: the rule `freeze` never matches",
+            "deny rules of the main document do not apply to profiles that have their own document: \
+             `production`\n",
+            "so their own documents decide nothing: `named`\n",
+        ] {
+            assert!(said.err.contains(line), "{kind:?} {line}: {}", said.err);
+        }
+        let (report, status) = account.json(&format!("{words} --yes"));
+        assert_eq!(status, 0, "{report}");
+        let [main, production, named] = [0, 1, 2].map(|at| &report["policies"][at]);
+        assert_eq!(main["findings"][0]["code"], "not-in-server", "{main}");
+        let reach = |deny: &[&str], nothing: &[&str]| {
+            json!({
+                "deny_rules_do_not_apply_to": deny, "govern_nothing": nothing, "never_read": [],
+            })
+        };
+        assert_eq!(production["reach"], reach(&["production"], &[]));
+        assert_eq!(named["reach"], reach(&[], &["named"]));
+        assert_eq!(main["reach"]["deny_rules_do_not_apply_to"], json!(["production"]));
+        assert_eq!(main["reach"]["govern_nothing"], json!(["named"]));
+        assert_eq!(main["reach"]["never_read"], json!(["_bad"]));
+        // A later push finds the main document in the account.
+        let (report, _) = account.json("policy push policies/production.yaml --yes");
+        assert_eq!(report["policies"][0]["reach"], reach(&["production"], &[]));
+    }
 }
 
 #[test]
