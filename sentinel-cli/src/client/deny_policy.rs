@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         (Some(_), Some(caller)) => {
             return Err(Failure::Usage(format!("that is no session of `{caller}`")));
         }
-        (Some(handle), None) => ("StringEquals", ask(&arguments.connection, handle)?),
+        (Some(handle), None) => ("StringEquals", ask(&arguments.connection, handle, screen)?),
     };
     screen.print_json(&deny(compared))?;
     if !screen.is_json() {
@@ -79,10 +79,14 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
 }
 
 /// The source identity of a session, from the TVM's list.
-fn ask(connection: &Connection, handle: &SessionHandle) -> Result<String, Failure> {
+fn ask(
+    connection: &Connection,
+    handle: &SessionHandle,
+    screen: &Screen,
+) -> Result<String, Failure> {
     let wanted = handle.to_string();
     let mut found = None;
-    block_on(async {
+    let left_out = block_on(async {
         let source = Source::Tvm(connection.open().await?);
         pages(&source, &[], |page| {
             found = page.into_iter().find(|listed| listed.session == wanted);
@@ -90,6 +94,7 @@ fn ask(connection: &Connection, handle: &SessionHandle) -> Result<String, Failur
         })
         .await
     })?;
+    left_out.warn(screen);
     match found {
         Some(listed) => Ok(listed.source_identity),
         None => Err(Failure::undone(format!(
