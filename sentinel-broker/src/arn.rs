@@ -1,5 +1,7 @@
 //! The parts of an ARN of something global: a user, a role, a session.
 
+use sentinel_store::AccountId;
+
 /// `arn:PARTITION:SERVICE::ACCOUNT:RESOURCE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arn<'a> {
@@ -59,6 +61,25 @@ pub(crate) fn is_partition(text: &str) -> bool {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(is_name_byte)
+}
+
+/// Whether `text` can be a caller's user, as policies compare it: a name, or
+/// `RoleName/session`.
+#[must_use]
+pub fn is_user(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((role, session)) => is_name(role) && is_name(session),
+        None => is_name(text),
+    }
+}
+
+/// Whether `text` can be a caller's principal: the ARN of an IAM user or of an
+/// assumed role's session.
+#[must_use]
+pub fn is_principal(text: &str) -> bool {
+    Arn::parse(text).is_some_and(|arn| {
+        AccountId::parse(arn.account).is_ok() && (arn.user().is_some() || arn.session().is_some())
+    })
 }
 
 pub(crate) fn is_name_byte(b: u8) -> bool {

@@ -18,6 +18,7 @@ mod source_identity;
 mod vend;
 mod whoami;
 
+pub use arn::{is_principal, is_user};
 pub use broker::{Broker, Call, Home, Parts, SessionTable};
 pub use denial::{Code, Denial};
 pub use identity::{Caller, SessionNameRole, SessionNameRoleError, VerifiedIdentity};

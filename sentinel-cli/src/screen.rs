@@ -1,6 +1,7 @@
 //! Where words go: results to stdout, everything else to stderr, in the format
 //! and the colours that were asked for.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
@@ -26,7 +27,7 @@ pub(crate) enum Format {
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless NO_COLOR is set or TERM is `dumb`.
     #[default]
     Auto,
     /// Always.
@@ -46,12 +47,8 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn new(global: &Global) -> Self {
-        // NO_COLOR counts when it is set and not empty: https://no-color.org
-        let wanted = |terminal: bool| match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
-        };
+        let wanted =
+            |terminal: bool| is_colored(global.color, terminal, |name| std::env::var_os(name));
         Self {
             format: global.format,
             verbose: global.verbose > 0,
@@ -127,6 +124,24 @@ impl Screen {
     }
 }
 
+/// Whether a stream has colors. NO_COLOR counts when it is set and not empty:
+/// <https://no-color.org>
+fn is_colored(
+    color: Color,
+    terminal: bool,
+    variable: impl Fn(&'static str) -> Option<OsString>,
+) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            terminal
+                && variable("NO_COLOR").is_none_or(|value| value.is_empty())
+                && variable("TERM").is_none_or(|value| value != "dumb")
+        }
+    }
+}
+
 /// Text in a colour where `colors` are taken.
 pub(crate) fn paint(colors: bool, color: AnsiColor, text: &str) -> String {
     if colors {
@@ -141,4 +156,28 @@ pub(crate) fn paint(colors: bool, color: AnsiColor, text: &str) -> String {
 /// nothing that reorders or hides what stands beside it.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dumb_terminal_and_no_color_have_no_colors_unless_they_are_required() {
+        for (color, terminal, variables, colored) in [
+            (Color::Auto, true, &[][..], true),
+            (Color::Auto, true, &[("TERM", "xterm"), ("NO_COLOR", "")][..], true),
+            (Color::Auto, false, &[], false),
+            (Color::Auto, true, &[("TERM", "dumb")], false),
+            (Color::Auto, true, &[("NO_COLOR", "1")], false),
+            (Color::Always, false, &[("TERM", "dumb"), ("NO_COLOR", "1")], true),
+            (Color::Never, true, &[], false),
+        ] {
+            let variable = |name| {
+                let found = variables.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            assert_eq!(is_colored(color, terminal, variable), colored, "{color:?} {variables:?}");
+        }
+    }
 }

@@ -3,14 +3,15 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sentinel_store::{Causes, StoreError};
 
 use crate::Failure;
+use crate::screen::printable;
 
 const GRANTED_BY: &str = "all that is needed is in `sentinel iam administrator`";
 const NO_TABLE: &str = "is this the policy table's name? `sentinel bootstrap` makes it";
+const REACH: &str = "check the network, HTTPS_PROXY, the region and AWS_ENDPOINT_URL";
 const LOG_IN: &str = "the AWS credentials are not good, or not good any more: log in again \
                       (`aws sso login`), or choose others with `--aws-profile NAME`";
 
@@ -28,11 +29,44 @@ where
         }
         Some(Hint::Credentials) => Failure::undone(format!("{what}: {LOG_IN} ({message})")),
         None if !message.is_empty() => Failure::undone(format!("{what}: {code}: {message}")),
-        None => Failure::undone(format!(
-            "{what}: AWS cannot be reached, or does not answer: {}",
-            DisplayErrorContext(error)
-        )),
+        None => {
+            let service = action.split(':').next().unwrap_or(action);
+            Failure::undone(format!("{what}: {}", unanswered(service, &error)))
+        }
     }
+}
+
+/// Why a service of AWS gave no answer that can be read, and what to do next.
+fn unanswered<E: Error + 'static>(service: &str, error: &SdkError<E>) -> String {
+    let why = root_cause(error);
+    match error {
+        SdkError::TimeoutError(_) => {
+            format!("AWS cannot be reached: `{service}` did not answer in time; {REACH}")
+        }
+        SdkError::DispatchFailure(_) => {
+            format!("AWS cannot be reached: `{service}`: {why}; {REACH}")
+        }
+        SdkError::ConstructionFailure(_) => {
+            format!("the request to `{service}` cannot be made: {why}")
+        }
+        SdkError::ResponseError(_) | SdkError::ServiceError(_) => {
+            let status = error.raw_response().map(|raw| raw.status().as_u16());
+            let status = status.map(|status| format!(" (status {status})")).unwrap_or_default();
+            format!("the answer is not one of AWS's `{service}`{status}; {REACH}")
+        }
+        // The SDK may add variants.
+        _ => format!("`{service}` failed: {why}"),
+    }
+}
+
+/// The last of the causes of an error: those above it name the layers of the
+/// HTTP client.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    printable(&cause.to_string())
 }
 
 /// A store failed: what could not be done.

@@ -18,10 +18,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::{Endpoint, http};
+use super::{Endpoint, http, missing};
 use crate::Failure;
 
 /// Whose credentials sign, and for which region.
@@ -52,6 +51,9 @@ pub(crate) async fn credentials(
     profile: Option<&str>,
     region: &str,
 ) -> Result<Credentials, Failure> {
+    if profile.is_none() {
+        missing::refuse_half_a_key()?;
+    }
     // SSO and roles ask AWS for credentials, in the region of the profile.
     let config = ProviderConfig::without_region()
         .with_http_client(http::for_providers())
@@ -79,11 +81,7 @@ pub(crate) async fn credentials(
     };
     match found {
         Ok(credentials) => Ok(credentials),
-        Err(CredentialsError::CredentialsNotLoaded(_)) => Err(Failure::undone(
-            "no AWS credentials to sign with: log in (`aws sso login`), set AWS_PROFILE or \
-             AWS_ACCESS_KEY_ID, or give `--aws-profile NAME`",
-        )),
-        Err(error) => Err(Failure::because("cannot get AWS credentials to sign with", error)),
+        Err(error) => Err(missing::cause(profile, error).await),
     }
 }
 
@@ -112,7 +110,10 @@ pub(crate) async fn configured_region(profile: Option<&str>) -> Option<String> {
 /// without end: with AWS_PROFILE set, the process inherits it.
 pub(crate) async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Failure> {
     let from_environment = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if profile.is_none() && from_environment("AWS_ACCESS_KEY_ID") {
+    if profile.is_none()
+        && from_environment("AWS_ACCESS_KEY_ID")
+        && from_environment("AWS_SECRET_ACCESS_KEY")
+    {
         return Ok(());
     }
     let selected = profile.map(|name| name.to_owned().into());

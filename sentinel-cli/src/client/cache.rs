@@ -10,10 +10,10 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const TRY_EVERY: Duration = Duration::from_millis(20);
 /// How long a refusal is the answer for those who waited for it.
 const REFUSAL_LASTS: TimeDelta = TimeDelta::seconds(2);
+/// Age at which files are removed: twice the longest life of credentials.
+const OLD: Duration = Duration::from_secs(24 * 3600);
+/// Most files that one process looks at to remove old ones.
+const MAX_LOOKED_AT: usize = 1000;
 /// More than an entry or a refusal ever has.
 const MAX_FILE: u64 = 256 * 1024;
 
@@ -111,9 +115,17 @@ impl Slot {
 
     fn lock_in(folder: PathBuf, key: Key<'_>, patience: Duration) -> io::Result<Self> {
         make_private(&folder)?;
-        let name = key.file_name();
-        let lock = private::lockable(&folder.join(format!("{name}.lock")))?;
-        let waited_since = wait_for(&lock, patience)?;
+        let path = folder.join(format!("{}.lock", key.file_name()));
+        let mut waited_since = None;
+        let lock = loop {
+            let lock = private::lockable(&path)?;
+            waited_since = wait_for(&lock, patience)?.or(waited_since);
+            // Another process may have removed it as old before it was locked.
+            if is_at(&lock, &path)? {
+                break lock;
+            }
+        };
+        remove_old(&folder, &path, SystemTime::now());
         Ok(Self { entry: entry(&folder, key), folder, lock, waited_since })
     }
 
@@ -151,6 +163,40 @@ impl Slot {
         lock.set_len(0)?;
         lock.seek(SeekFrom::Start(0))?;
         lock.write_all(&serde_json::to_vec(&refusal)?)
+    }
+}
+
+/// Whether that open file is the one at `path`.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes entries, locks and unfinished files that nothing has changed for
+/// [`OLD`], except for the lock `held` and locks that another process holds. A
+/// file that cannot be removed does no harm.
+fn remove_old(folder: &Path, held: &Path, now: SystemTime) {
+    let Ok(files) = fs::read_dir(folder) else { return };
+    for path in files.take(MAX_LOOKED_AT).filter_map(Result::ok).map(|file| file.path()) {
+        let is_old = fs::symlink_metadata(&path)
+            .and_then(|found| found.modified())
+            .is_ok_and(|changed| now.duration_since(changed).is_ok_and(|age| age > OLD));
+        if !is_old || path == held {
+            continue;
+        }
+        if path.extension().is_some_and(|extension| extension == "lock") {
+            // The lock is held until the file is gone.
+            let Ok(lock) = private::lockable(&path) else { continue };
+            if lock.try_lock().is_ok() {
+                drop(fs::remove_file(&path));
+            }
+        } else {
+            drop(fs::remove_file(&path));
+        }
     }
 }
 
@@ -313,6 +359,23 @@ mod tests {
         // Whoever comes later asks.
         let later = at(Duration::ZERO, home.path()).unwrap();
         assert_eq!(later.refusal(now), None);
+    }
+
+    #[test]
+    fn a_lock_that_was_removed_while_a_process_waited_for_it_is_not_used() {
+        let home = tempfile::tempdir().unwrap();
+        let held = at(Duration::ZERO, home.path()).unwrap();
+        let path = home.path().join(format!("sentinel/credentials/{}.lock", KEY.file_name()));
+        let waiter = thread::spawn({
+            let home = home.path().to_owned();
+            move || at(Duration::from_secs(20), &home).unwrap()
+        });
+        thread::sleep(Duration::from_millis(200));
+        fs::remove_file(&path).unwrap();
+        drop(held);
+        let waited = waiter.join().unwrap();
+        assert!(is_at(&waited.lock, &path).unwrap());
+        assert!(at(Duration::ZERO, home.path()).is_err(), "it is held");
     }
 
     #[test]

@@ -100,6 +100,11 @@ struct Whole<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    if screen.is_json() && arguments.output == Some(Shape::Env) {
+        return Err(Failure::Usage(
+            "`--format json` and `--output env` contradict each other: give one of them".to_owned(),
+        ));
+    }
     let vended = block_on(get(arguments, screen))?;
     let shape = arguments.output.unwrap_or(match screen.is_json() {
         true => Shape::Json,
@@ -155,7 +160,10 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
         }
     };
     let (vended, bound) = match answer {
-        Ok(vended) => vended,
+        Ok((vended, bound)) => {
+            refuse_expired(&vended, Utc::now())?;
+            (vended, bound)
+        }
         Err(Failure::Refused(mut refused)) => {
             drop(slot);
             if screen.verbose {
@@ -216,6 +224,21 @@ async fn vend(tvm: &Tvm, key: Key<'_>) -> Result<(Vended, Option<String>), Failu
         vended,
     };
     Ok((vended, answer.bound))
+}
+
+/// Refuses credentials that have expired by this machine's clock: no AWS SDK
+/// would use them.
+fn refuse_expired(vended: &Vended, now: DateTime<Utc>) -> Result<(), Failure> {
+    if vended.expiration > now {
+        return Ok(());
+    }
+    Err(Failure::undone(format!(
+        "the TVM returned credentials that expired at {}, and this machine's clock shows {}: set \
+         the clock if it is wrong (`timedatectl`, or the date settings), otherwise report it to \
+         the TVM's administrator",
+        rfc3339(vended),
+        now.to_rfc3339_opts(SecondsFormat::Secs, true),
+    )))
 }
 
 /// That credentials end earlier than was asked for, and why: it comes as a

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use hyper::Uri;
+use hyper::http::uri::Authority;
 
 /// The address of a TVM. `https` anywhere; `http` only on this machine, since
 /// credentials come back over it.
@@ -26,6 +27,9 @@ pub(crate) enum EndpointError {
     /// It has parts that an address has no use for.
     #[error("a user, a query or a fragment has no place in the address")]
     Superfluous,
+    /// The port is not a number from 1 to 65535.
+    #[error("the port is not a number from 1 to 65535")]
+    Port,
     /// It is neither https nor loopback.
     #[error(
         "credentials would come back in clear: use https (http is for 127.0.0.1, ::1 and localhost)"
@@ -57,9 +61,9 @@ impl FromStr for Endpoint {
             "http" => return Err(EndpointError::Clear),
             _ => return Err(EndpointError::Malformed),
         };
-        // What goes into the Host header, which is signed: HTTP clients leave
-        // out the port that the scheme implies.
-        let authority = match authority.port_u16() {
+        // The Host header is signed, and HTTP clients omit the port that the
+        // scheme implies.
+        let authority = match port(authority)? {
             Some(port) if port != default_port => format!("{host}:{port}"),
             Some(_) | None => host.clone(),
         };
@@ -116,6 +120,25 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
+/// The port of an authority; `None` if it has none. `Authority::port_u16`
+/// returns `None` for an invalid port too.
+fn port(authority: &Authority) -> Result<Option<u16>, EndpointError> {
+    match authority.as_str().strip_prefix(authority.host()) {
+        Some("") => Ok(None),
+        Some(rest) => {
+            let digits = rest.strip_prefix(':').ok_or(EndpointError::Malformed)?;
+            if !digits.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(EndpointError::Port);
+            }
+            match digits.parse() {
+                Ok(0) | Err(_) => Err(EndpointError::Port),
+                Ok(port) => Ok(Some(port)),
+            }
+        }
+        None => Err(EndpointError::Malformed),
+    }
+}
+
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     // RFC 6761, section 6.3: names under `localhost` stay on the machine.
@@ -163,6 +186,22 @@ mod tests {
         for url in ["http://tvm.example.com", "http://10.0.0.1", "http://localhost.evil.com"] {
             assert_eq!(url.parse::<Endpoint>(), Err(EndpointError::Clear), "{url}");
         }
+    }
+
+    #[test]
+    fn a_port_is_a_number_from_1_to_65535() {
+        for port in ["99999", "65536", "0", "", "+80"] {
+            for host in ["127.0.0.1", "[::1]"] {
+                let url = format!("http://{host}:{port}");
+                assert_eq!(url.parse::<Endpoint>(), Err(EndpointError::Port), "{url}");
+            }
+        }
+        // The URL parser itself refuses some of them.
+        for port in ["80a", "-1", "8 0", "1:2"] {
+            assert!(format!("http://127.0.0.1:{port}/").parse::<Endpoint>().is_err(), "{port}");
+        }
+        let endpoint: Endpoint = "http://[::1]:65535".parse().unwrap();
+        assert_eq!(endpoint.authority(), "[::1]:65535");
     }
 
     #[test]

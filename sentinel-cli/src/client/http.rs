@@ -70,6 +70,8 @@ pub(crate) struct Received {
     pub(crate) session_id: Option<Secret>,
     /// `X-Sentinel-Duration-Bound`: what bounded the life of credentials.
     pub(crate) bound: Option<String>,
+    /// `Content-Type`.
+    pub(crate) content_type: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -80,6 +82,7 @@ impl fmt::Debug for Received {
             .field("status", &self.status)
             .field("session_id", &self.session_id)
             .field("bound", &self.bound)
+            .field("content_type", &self.content_type)
             .finish_non_exhaustive()
     }
 }
@@ -149,12 +152,13 @@ impl Http {
             let header = |name| response.headers().get(name);
             let session_id = header("x-sentinel-session-id").map(Secret::new);
             let bound = header("x-sentinel-duration-bound").map(str::to_owned);
+            let content_type = header("content-type").map(str::to_owned);
             let body = Limited::new(response.into_body(), MAX_ANSWER)
                 .collect()
                 .await
                 .map_err(|error| Failure::because(unreachable(), error))?
                 .to_bytes();
-            Ok(Received { status, session_id, bound, body })
+            Ok(Received { status, session_id, bound, content_type, body })
         };
         tokio::time::timeout(TIMEOUT, exchange)
             .await
@@ -208,6 +212,7 @@ mod tests {
             status: 200,
             session_id: Some(Secret::new(secret)),
             bound: None,
+            content_type: None,
             body: Bytes::from_static(secret.as_bytes()),
         };
         let signing = Signing { credentials: &credentials, region: "us-east-1", service: "sts" };

@@ -8,6 +8,7 @@ pub(crate) mod deny_policy;
 mod direct;
 mod endpoint;
 pub(crate) mod http;
+mod missing;
 pub(crate) mod profiles;
 mod refused;
 pub(crate) mod sessions;

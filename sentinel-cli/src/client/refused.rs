@@ -21,29 +21,65 @@ pub struct Refused {
     pub details: Vec<String>,
 }
 
-/// Sentinel's errors, and API Gateway's own, which have a `message` alone.
-#[derive(Default, Deserialize)]
+/// Sentinel's errors.
+#[derive(Deserialize)]
 struct Wire {
-    #[serde(default, rename = "Code")]
+    #[serde(rename = "Code")]
     code: String,
-    #[serde(default, rename = "Message", alias = "message")]
+    #[serde(rename = "Message")]
     message: String,
     #[serde(default, rename = "RequestId")]
     request_id: String,
 }
 
+/// API Gateway's own errors, which have nothing but a message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Gateway {
+    #[serde(alias = "Message")]
+    message: String,
+}
+
+/// The routes that messages of the TVM name, and the commands that request
+/// them.
+const COMMANDS: [(&str, &str); 3] = [
+    ("`GET /profiles`", "`sentinel profiles`"),
+    ("`GET /sessions`", "`sentinel sessions list`"),
+    ("`GET /whoami`", "`sentinel whoami`"),
+];
+
 impl Refused {
-    /// Reads the body of an answer; whatever it is, something can be said.
-    pub(crate) fn read(status: u16, body: &[u8]) -> Self {
-        let Wire { code, message, request_id } =
-            serde_json::from_slice(body).unwrap_or_else(|_| Wire::default());
-        let message = if message.is_empty() {
-            "the address does not answer like a Sentinel TVM".to_owned()
-        } else {
-            printable(&message)
+    /// Reads the body of an answer; `None` if it is neither Sentinel's nor API
+    /// Gateway's.
+    pub(crate) fn read(status: u16, body: &[u8]) -> Option<Self> {
+        let Wire { code, message, request_id } = match serde_json::from_slice(body) {
+            Ok(wire) => wire,
+            Err(_) => {
+                let Gateway { message } = serde_json::from_slice(body).ok()?;
+                Wire { code: format!("HTTP {status}"), message, request_id: String::new() }
+            }
         };
-        let code = if code.is_empty() { format!("HTTP {status}") } else { printable(&code) };
-        Self { status, code, message, request_id: printable(&request_id), details: Vec::new() }
+        let message = COMMANDS
+            .iter()
+            .fold(message, |message, (route, command)| message.replace(route, command));
+        Some(Self {
+            status,
+            code: printable(&code),
+            message: printable(&message),
+            request_id: printable(&request_id),
+            details: Vec::new(),
+        })
+    }
+
+    /// Whether there is no such route: the TVM's answer, an HTTP API's, or a REST
+    /// API's. A session that is unknown is `NOT_FOUND` too.
+    pub(crate) fn is_wrong_path(&self) -> bool {
+        match (self.status, self.code.as_str()) {
+            (404, "NOT_FOUND") => self.message.starts_with("there is no such path"),
+            (405, "METHOD_NOT_ALLOWED") | (404, "HTTP 404") => true,
+            (403, "HTTP 403") => self.message == "Missing Authentication Token",
+            _ => false,
+        }
     }
 
     /// For programs.
@@ -78,18 +114,20 @@ mod tests {
     #[test]
     fn errors_of_sentinel_and_of_api_gateway_are_read() {
         let body = br#"{"Code":"POLICY_DENY","Message":"ask carol","RequestId":"r-1"}"#;
-        let refused = Refused::read(403, body);
+        let refused = Refused::read(403, body).unwrap();
         assert_eq!(refused.to_string(), "POLICY_DENY: ask carol (request r-1)");
         assert_eq!(
-            Refused::read(403, br#"{"message":"Forbidden"}"#).to_string(),
+            Refused::read(403, br#"{"message":"Forbidden"}"#).unwrap().to_string(),
             "HTTP 403: Forbidden"
         );
-        assert_eq!(Refused::read(502, b"<html>").code, "HTTP 502");
+        for other in ["<html>", "", "[]", "{}", r#"{"error":"x"}"#, r#"{"message":"x","code":1}"#] {
+            assert_eq!(Refused::read(502, other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]
     fn a_hostile_answer_cannot_drive_the_terminal() {
         let body = br#"{"Code":"X","Message":"\u001b[2Jgone"}"#;
-        assert!(!Refused::read(403, body).to_string().contains('\u{1b}'));
+        assert!(!Refused::read(403, body).unwrap().to_string().contains('\u{1b}'));
     }
 }

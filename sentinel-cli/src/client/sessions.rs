@@ -21,6 +21,11 @@ use crate::{Failure, Outcome};
 
 /// See sessions, and end them.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel sessions list --user alice --state active
+  sentinel sessions revoke --user mallory --reason \"laptop stolen\"
+  sentinel sessions reinstate --user mallory --reason \"laptop found\"")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,

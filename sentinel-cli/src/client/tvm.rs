@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::http::{Http, Outgoing, Received, Signing};
 use super::{Ambient, Endpoint, Refused};
 use crate::Failure;
+use crate::screen::printable;
 
 /// The characters that SigV4 leaves as they are.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -73,8 +74,9 @@ impl Tvm {
         let Ambient { credentials, region } = &self.ambient;
         let signing = Signing { credentials, region, service: "execute-api" };
         let request = self.http.request(outgoing, Some(signing))?;
-        let Received { status, session_id, bound, body } = self.http.exchange(request).await?;
-        let body = answered(status, &body, self.endpoint())?;
+        let Received { status, session_id, bound, content_type, body } =
+            self.http.exchange(request).await?;
+        let body = read(status, content_type.as_deref(), &body, self.endpoint())?;
         Ok(Answer { body, session_id, bound })
     }
 }
@@ -88,27 +90,47 @@ pub(super) fn encoded(query: &[(&str, &str)]) -> String {
     pairs.join("&")
 }
 
-/// What a TVM answered, if it is what was asked for.
+/// Reads a TVM's answer that did not come over HTTP.
 pub(super) fn answered<T: DeserializeOwned>(
     status: u16,
     body: &[u8],
     by: &dyn fmt::Display,
 ) -> Result<T, Failure> {
+    read(status, Some("application/json"), body, by)
+}
+
+/// Reads an answer of a TVM. One that is not Sentinel's, such as a proxy's, is
+/// no decision, whatever its status.
+fn read<T: DeserializeOwned>(
+    status: u16,
+    content_type: Option<&str>,
+    body: &[u8],
+    by: &dyn fmt::Display,
+) -> Result<T, Failure> {
+    let foreign = || {
+        let content_type = content_type.map_or_else(|| "none".to_owned(), printable);
+        Failure::undone(format!(
+            "{by} does not answer like a Sentinel TVM (status {status}, content type \
+             {content_type}): check the address, and whether a proxy, a firewall or a login page \
+             answers in its place"
+        ))
+    };
+    if (200..=299).contains(&status) {
+        return serde_json::from_slice(body).map_err(|_| foreign());
+    }
+    let refused = Refused::read(status, body).ok_or_else(foreign)?;
+    if refused.is_wrong_path() {
+        return Err(Failure::undone(format!(
+            "there is no TVM at {by}: {refused}; the address is the TVM's base URL, with the stage \
+             if the API has one, and without a route"
+        )));
+    }
     match status {
-        200..=299 => serde_json::from_slice(body).map_err(|error| {
-            Failure::because(format!("{by} does not answer like a Sentinel TVM"), error)
-        }),
-        // What was asked is not a question at all.
-        400 => Err(Failure::Usage(Refused::read(status, body).to_string())),
-        401..=499 => {
-            let refused = Refused::read(status, body);
-            match refused.code.as_str() {
-                // Not an answer yet: it may be yes a little later.
-                "RATE_LIMITED" => Err(could_not_answer(&refused)),
-                _ => Err(Failure::Refused(refused)),
-            }
-        }
-        _ => Err(could_not_answer(&Refused::read(status, body))),
+        400 => Err(Failure::Usage(refused.to_string())),
+        // Not a decision: the same request may be allowed a little later.
+        429 => Err(could_not_answer(&refused)),
+        401..=499 => Err(Failure::Refused(refused)),
+        _ => Err(could_not_answer(&refused)),
     }
 }
 

@@ -204,6 +204,7 @@ mod tests {
             status: 200,
             session_id: Some(Secret::new(secret)),
             bound: None,
+            content_type: None,
             body: body.to_string().into(),
         });
         let shown = format!("{seen:?} {:?} {}", seen.vended().unwrap(), seen.summary());

@@ -72,6 +72,9 @@ impl<'a> Finding<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    if arguments.files.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(Failure::Usage("`-` (stdin) can be read only once".to_owned()));
+    }
     let mut checked: Vec<(Source, Option<Diagnostics>)> = Vec::new();
     let mut unread = Vec::new();
     for path in &arguments.files {
@@ -99,6 +102,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match screen.format {
+        // An empty list of only some of the files would read as "no errors".
+        Format::Json | Format::Sarif if findings.is_empty() && !unread.is_empty() => {}
         Format::Json => screen.print_json(&findings)?,
         Format::Sarif => screen.print_json(&sarif::log(&findings))?,
         Format::Human => {
@@ -110,12 +115,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
                 })
                 .collect();
             screen.print(&rendered.join("\n"))?;
-            // All of them, even if a document has more than are shown.
-            screen.note(&summary(checked.len(), errors, warnings));
+            // The counts are of all findings, even if a document has more than are shown.
+            if unread.is_empty() {
+                screen.note(&summary(checked.len(), errors, warnings));
+            }
         }
     }
-    // The files that could be read were reported on; the others still make it
-    // something that could not be done.
+    // An unreadable file makes the whole check fail, after the findings of the
+    // other files.
     let last = unread.pop();
     unread.iter().for_each(|failure| screen.failure(failure));
     let denied = match arguments.deny {

@@ -4,12 +4,14 @@
 mod check;
 mod eval;
 mod explain;
+mod fault;
 mod question;
 mod requests;
 mod sarif;
 mod source;
 mod stored;
 pub(crate) mod usable;
+mod value;
 
 pub(crate) use source::Source;
 pub(crate) use stored::{Found, Place, Stores};
@@ -21,6 +23,11 @@ use crate::{Failure, Outcome};
 
 /// Check policies, ask them, and store them in AWS.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel policy check policies/*.yaml
+  sentinel policy eval policies/production.yaml --user alice --profile production
+  sentinel policy push policies/production.yaml --dry-run")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -11,7 +11,7 @@ use sentinel_policy::{
 };
 use serde::{Serialize, Serializer};
 
-use super::source;
+use super::{source, value};
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
 
@@ -19,28 +19,30 @@ use crate::{Failure, Outcome};
 #[derive(Debug, Args)]
 pub(super) struct Question {
     /// Who asks: a user's name, or RoleName/session
-    #[arg(long, value_name = "USER", required_unless_present = "requests")]
+    #[arg(long, value_name = "USER", required_unless_present = "requests",
+        value_parser = owned(value::user))]
     user: Option<String>,
     /// The profile that is asked for
-    #[arg(long, value_name = "PROFILE", required_unless_present = "requests")]
+    #[arg(long, value_name = "PROFILE", required_unless_present = "requests",
+        value_parser = owned(value::profile))]
     profile: Option<String>,
     /// When, in RFC 3339 (default: now)
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = value::time)]
     at: Option<DateTime<Utc>>,
     /// From which address
     #[arg(long, value_name = "ADDRESS")]
     source_ip: Option<IpAddr>,
     /// From which account
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = owned(value::account))]
     account: Option<String>,
     /// With which principal
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = owned(value::principal))]
     principal: Option<String>,
     /// From which organization
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
     /// How: server, cli or credential_process
-    #[arg(long, value_name = "MODE", default_value = "server", value_parser = parse_mode)]
+    #[arg(long, value_name = "MODE", default_value = "server", value_parser = value::mode)]
     mode: Mode,
     /// The session table in use
     #[arg(long, value_name = "NAME")]
@@ -96,17 +98,11 @@ enum DeviceFact {
     OsType(String),
 }
 
-pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|at| at.to_utc())
-        .map_err(|_| "not a time such as 2026-01-31T23:59:59Z".to_owned())
-}
-
-pub(super) fn parse_mode(text: &str) -> Result<Mode, String> {
-    Mode::parse(text).ok_or_else(|| {
-        let words: Vec<&str> = Mode::ALL.into_iter().map(Mode::as_str).collect();
-        format!("not one of {}", words.join(", "))
-    })
+/// What `check` lets through, as clap keeps it.
+fn owned(
+    check: fn(&str) -> Result<&str, String>,
+) -> impl Fn(&str) -> Result<String, String> + Clone + Send + Sync {
+    move |text| check(text).map(str::to_owned)
 }
 
 fn parse_device_fact(text: &str) -> Result<DeviceFact, String> {
@@ -116,13 +112,14 @@ fn parse_device_fact(text: &str) -> Result<DeviceFact, String> {
         "false" => Ok(false),
         _ => Err(format!("`{key}` is true or false")),
     };
+    let named = |fault| format!("`{key}`: {fault}");
     Ok(match key {
         "mdm_enrolled" => DeviceFact::MdmEnrolled(flag()?),
         "mdm_compliant" => DeviceFact::MdmCompliant(flag()?),
         "disk_encrypted" => DeviceFact::DiskEncrypted(flag()?),
         "firewall_enabled" => DeviceFact::FirewallEnabled(flag()?),
-        "os_version" => DeviceFact::OsVersion(value.to_owned()),
-        "os_type" => DeviceFact::OsType(value.to_owned()),
+        "os_version" => DeviceFact::OsVersion(value::os_version(value).map_err(named)?.to_owned()),
+        "os_type" => DeviceFact::OsType(value::os_type(value).map_err(named)?.to_owned()),
         _ => {
             return Err("the facts are mdm_enrolled, mdm_compliant, disk_encrypted, \
                         firewall_enabled, os_version and os_type"

@@ -5,19 +5,20 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::net::IpAddr;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use sentinel_policy::{Caller, DeviceFacts, Facts, Mode, Request};
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::question::{facts, parse_mode, parse_time};
+use super::question::facts;
+use super::{fault, value};
 use crate::{Failure, Outcome};
 
 /// The longest line that is read.
 const MAX_LINE: usize = 1024 * 1024;
+/// Some editors on Windows start a file of UTF-8 with it.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 const BUFFER: usize = 256 * 1024;
 
 /// A text, read in place where it has no escapes. (`Option<Cow>` would copy.)
@@ -37,18 +38,18 @@ struct Line<'a> {
     user: Text<'a>,
     #[serde(borrow)]
     profile: Text<'a>,
-    #[serde(default, deserialize_with = "time")]
-    at: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "address")]
-    source_ip: Option<IpAddr>,
+    #[serde(default, borrow)]
+    at: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    source_ip: Option<Text<'a>>,
     #[serde(default, borrow)]
     account: Option<Text<'a>>,
     #[serde(default, borrow)]
     principal: Option<Text<'a>>,
     #[serde(default, borrow)]
     organization: Option<Text<'a>>,
-    #[serde(default, deserialize_with = "mode")]
-    mode: Option<Mode>,
+    #[serde(default, borrow)]
+    mode: Option<Text<'a>>,
     #[serde(default, borrow)]
     session_table: Option<Text<'a>>,
     #[serde(default, borrow)]
@@ -74,22 +75,6 @@ struct Device<'a> {
 struct BadLine<'a> {
     line: u64,
     error: &'a str,
-}
-
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    let text = Option::<Text<'de>>::deserialize(deserializer)?;
-    text.map(|text| parse_time(&text.0).map_err(D::Error::custom)).transpose()
-}
-
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
-    let text = Option::<Text<'de>>::deserialize(deserializer)?;
-    let parse = |text: Text<'de>| text.0.parse().map_err(|_| D::Error::custom("not an IP address"));
-    text.map(parse).transpose()
-}
-
-fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mode>, D::Error> {
-    let text = Option::<Text<'de>>::deserialize(deserializer)?;
-    text.map(|text| parse_mode(&text.0).map_err(D::Error::custom)).transpose()
 }
 
 /// Answers every line of a file, or of stdin, with what `ask` gives.
@@ -123,6 +108,9 @@ fn answer_all<A: Serialize>(
             None => break,
         };
         number += 1;
+        if number == 1 && line.starts_with(BOM) {
+            line.drain(..BOM.len());
+        }
         let written = match answer(&ask, &line, length, now) {
             Ok(answer) => write_line(&mut out, &answer),
             Err(error) => {
@@ -191,9 +179,21 @@ fn answer<A>(
         return Err("an empty line".to_owned());
     }
     if !trimmed.starts_with(b"{") {
-        return Err("a request is a JSON object with at least `user` and `profile`".to_owned());
+        return Err(fault::not_an_object(line));
     }
-    let asked: Line<'_> = serde_json::from_slice(line).map_err(|error| message(&error))?;
+    let asked: Line<'_> =
+        serde_json::from_slice(line).map_err(|error| fault::not_a_request(line, &error))?;
+    checked("user", Some(&asked.user), value::user)?;
+    checked("profile", Some(&asked.profile), value::profile)?;
+    checked("account", asked.account.as_ref(), value::account)?;
+    checked("principal", asked.principal.as_ref(), value::principal)?;
+    let at = checked("at", asked.at.as_ref(), value::time)?;
+    let source_ip = checked("source_ip", asked.source_ip.as_ref(), value::address)?;
+    let mode = checked("mode", asked.mode.as_ref(), value::mode)?;
+    if let Some(device) = &asked.device {
+        checked("device.os_version", device.os_version.as_ref(), value::os_version)?;
+        checked("device.os_type", device.os_type.as_ref(), value::os_type)?;
+    }
     let device = asked.device.as_ref();
     let request = Request {
         caller: Caller {
@@ -203,8 +203,8 @@ fn answer<A>(
             organization: given(asked.organization.as_ref()),
         },
         profile: &asked.profile.0,
-        source_ip: asked.source_ip,
-        mode: Some(asked.mode.unwrap_or(Mode::Server)),
+        source_ip,
+        mode: Some(mode.unwrap_or(Mode::Server)),
         session_table: given(asked.session_table.as_ref()),
         device: DeviceFacts {
             mdm_enrolled: device.and_then(|device| device.mdm_enrolled),
@@ -216,16 +216,16 @@ fn answer<A>(
         },
     };
     let facts = facts(asked.approved == Some(true));
-    Ok(ask(&request, &facts, asked.at.unwrap_or(now)))
+    Ok(ask(&request, &facts, at.unwrap_or(now)))
 }
 
-/// What serde says, without its line, which is always the first.
-fn message(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" at line ") {
-        Some((what, _)) => format!("{what} (column {})", error.column()),
-        None => text,
-    }
+/// The value of a field, if it has one. An error names the field.
+fn checked<'t, T>(
+    field: &str,
+    text: Option<&'t Text<'_>>,
+    read: impl Fn(&'t str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    given(text).map(|text| read(text).map_err(|fault| format!("`{field}`: {fault}"))).transpose()
 }
 
 fn write_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {

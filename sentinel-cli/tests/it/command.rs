@@ -30,6 +30,77 @@ fn every_command_has_a_description_and_examples() {
     }
 }
 
+/// Every command and group, with its path.
+fn all<'c>(command: &'c Command, path: &str, found: &mut Vec<(String, &'c Command)>) {
+    let path = format!("{path} {}", command.get_name()).trim().to_owned();
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        all(sub, &path, found);
+    }
+    found.push((path, command));
+}
+
+/// The words of a line of a shell, up to a pipe, a redirection or `&&`.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+    for c in line.chars() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' if !quoted => words.extend(word.take()),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    let end = words.iter().position(|w| ["|", ">", "<", "&&"].contains(&w.as_str()));
+    words.truncate(end.unwrap_or(words.len()));
+    // What the reader replaces by a value of their own.
+    for word in &mut words {
+        if word == "HANDLE" {
+            *word = "a".repeat(42);
+        }
+    }
+    words
+}
+
+/// The commands of an Examples section. A remark follows two spaces at least.
+fn examples(help: &str) -> Vec<Vec<String>> {
+    let text = help.replace("\\\n", " ");
+    let lines = text.lines().skip_while(|line| *line != "Examples:").skip(1);
+    let lines = lines.take_while(|line| line.starts_with("  "));
+    lines
+        .filter_map(|line| {
+            let line = line.trim();
+            let line = line.strip_prefix("eval \"$(").map_or(line, |l| l.trim_end_matches(")\""));
+            line.starts_with("sentinel").then(|| {
+                let (command, remark) = line.split_once("  ").unwrap_or((line, ""));
+                let continued =
+                    remark.trim_start().starts_with("--") || remark.trim().starts_with('>');
+                words(if continued { line } else { command })
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_and_group_has_examples_and_each_of_them_parses() {
+    let root = sentinel_cli::command();
+    let mut found = Vec::new();
+    all(&root, "", &mut found);
+    let groups = found.iter().filter(|(_, command)| command.has_subcommands()).count();
+    assert!(groups >= 3 && found.len() > 16, "{groups} {}", found.len());
+    for (path, command) in found {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples = examples(&help);
+        assert!(!examples.is_empty(), "{path}: {help}");
+        for example in examples {
+            let parsed = sentinel_cli::command().try_get_matches_from(&example);
+            assert!(parsed.is_ok(), "{path}: {example:?}: {}", parsed.unwrap_err());
+        }
+    }
+}
+
 #[test]
 fn every_command_is_well_formed_and_helps() {
     sentinel_cli::command().debug_assert();
@@ -60,6 +131,8 @@ fn wrong_usage_is_exit_2_and_says_nothing_on_stdout() {
         "policy eval x.yaml --user alice",
         "policy eval x.yaml --requests y --user alice",
         "policy eval - --requests -",
+        "policy check - -",
+        "policy check - x.yaml -",
         "policy eval x.yaml --user a --profile p --mode telepathy",
         "policy eval x.yaml --user a --profile p --device mood=good",
         "policy eval x.yaml --user a --profile p --expect require_server",

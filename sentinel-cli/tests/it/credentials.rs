@@ -282,3 +282,32 @@ fn a_profile_whose_process_is_this_command_does_not_run_it_without_end() {
     assert_eq!(said.status, 1, "{}", said.err);
     assert!(said.err.contains("vended by Sentinel"), "{}", said.err);
 }
+
+#[test]
+fn old_files_of_the_cache_are_removed_unless_another_process_holds_them() {
+    let dev = Dev::start();
+    assert_eq!(dev.run("alice", "credentials --profile production").status, 0);
+    let folder = cached(&dev)[0].parent().unwrap().to_owned();
+    let old = std::time::SystemTime::now() - Duration::from_secs(25 * 3600);
+    let make = |name: &str, changed| {
+        let file = File::options().create(true).write(true).open(folder.join(name)).unwrap();
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).unwrap();
+        file.set_modified(changed).unwrap();
+        file
+    };
+    drop(["old.lock", "old.json", ".tmpold"].map(|name| make(name, old)));
+    make("young.lock", std::time::SystemTime::now());
+    let held = make("held.lock", old);
+    held.lock().unwrap();
+    assert_eq!(dev.run("alice", "credentials --profile staging").status, 0);
+    for (name, stays) in [
+        ("old.lock", false),
+        ("old.json", false),
+        (".tmpold", false),
+        ("young.lock", true),
+        ("held.lock", true),
+    ] {
+        assert_eq!(folder.join(name).exists(), stays, "{name}");
+    }
+    assert_eq!(cached(&dev).len(), 6, "two entries with their locks, and what stays");
+}

@@ -1,6 +1,10 @@
 //! The command and its library from outside: real processes, real HTTP.
 
 #[cfg(test)]
+mod ambient;
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod command;

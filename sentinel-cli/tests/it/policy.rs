@@ -331,3 +331,75 @@ fn the_example_policies_check_and_say_what_their_comments_say() {
         assert_eq!(said.status, 0, "{document} {question}: {}", said.out);
     }
 }
+
+#[test]
+fn an_unreadable_file_reports_neither_an_empty_list_nor_no_errors() {
+    let folder = Folder::new();
+    for format in ["human", "json", "sarif"] {
+        for files in [&["missing.yaml"][..], &["policy.yaml", "missing.yaml"], &["."]] {
+            let said = folder.run(&[&["check", "--format", format], files].concat());
+            assert_eq!((said.status, said.out.as_str()), (3, ""), "{files:?}: {}", said.err);
+            assert!(said.err.contains("cannot read `"), "{files:?}: {}", said.err);
+            assert!(!said.err.contains("no errors"), "{files:?}: {}", said.err);
+        }
+    }
+    // The findings of the others are reported.
+    let said = folder.run(&["check", "--format", "json", "missing.yaml", "wrong one.yaml"]);
+    assert_eq!(said.status, 3);
+    assert!(said.json().as_array().is_some_and(|findings| findings.len() == 2), "{}", said.out);
+    assert!(said.err.contains("cannot read `missing.yaml`"), "{}", said.err);
+    let said = folder.run(&["check", "missing.yaml", "wrong one.yaml"]);
+    assert!(said.status == 3 && said.out.contains("wrong one.yaml"), "{}", said.out);
+}
+
+#[test]
+fn values_that_no_request_can_have_are_usage_errors_that_name_the_flag() {
+    let folder = Folder::new();
+    let run = |words: &[&str]| folder.run(&[&["eval", "policy.yaml"], words].concat());
+    for (flag, value, fault) in [
+        ("--user", "alice smith", "not a user"),
+        ("--user", "", "not a user"),
+        ("--user", "a/b/c", "not a user"),
+        ("--user", "аlice", "not a user"),
+        ("--profile", "a/b", "not a profile"),
+        ("--profile", "*", "not a profile"),
+        ("--account", "12345", "twelve digits"),
+        ("--principal", "alice", "not the ARN of a caller"),
+        ("--principal", "arn:aws:iam::12345:user/alice", "not the ARN of a caller"),
+        ("--principal", "arn:aws:iam::111122223333:role/x", "not the ARN of a caller"),
+        ("--principal", "arn:aws:sts::111122223333:assumed-role/x", "not the ARN of a caller"),
+        ("--device", "os_version=Sonoma", "`os_version`: not a version"),
+        ("--device", "os_type=macos", "`os_type`: not an operating system"),
+        ("--at", "2026-01-31T23:00:00", "the offset from UTC is missing"),
+        ("--at", "2026-02-30T23:00:00Z", "the date 2026-02-30 does not exist"),
+    ] {
+        let mut words = vec![flag, value];
+        for (needed, value) in [("--user", "alice"), ("--profile", "production")] {
+            if flag != needed {
+                words.extend([needed, value]);
+            }
+        }
+        let said = run(&words);
+        assert_eq!((said.status, said.out.as_str()), (2, ""), "{flag} {value}: {}", said.err);
+        assert!(
+            said.err.contains(flag) && said.err.contains(fault),
+            "{flag} {value}: {}",
+            said.err
+        );
+    }
+    let good = [
+        "--user",
+        "ci/i-0123",
+        "--profile",
+        "production",
+        "--account",
+        "111122223333",
+        "--principal",
+        "arn:aws-us-gov:sts::111122223333:assumed-role/ci/i-0123",
+        "--device",
+        "os_type=darwin",
+        "--device",
+        "os_version=14.2.1",
+    ];
+    assert_eq!(run(&good).status, 1);
+}

@@ -149,3 +149,53 @@ fn lines_can_be_explained_too() {
     assert_eq!((said.status, said.out.lines().count()), (0, 1));
     assert_eq!(said.json()["steps"][0]["condition"], "users");
 }
+
+#[test]
+fn a_byte_order_mark_is_accepted() {
+    let said = eval("\u{feff}{\"user\":\"alice\",\"profile\":\"p\"}\r\n".as_bytes());
+    assert_eq!((said.status, said.out.lines().count()), (0, 1), "{}", said.out);
+    assert_eq!(lines(&said)[0]["effect"], "allow");
+}
+
+#[test]
+fn different_faults_of_a_line_are_different_messages_that_name_the_field() {
+    let cases: [(&[u8], &str); 23] = [
+        (b"{\"user\":\"\xff\",\"profile\":\"p\"}", "not UTF-8 (byte 10)"),
+        (b"\xff\xfe{\0", "not UTF-8 (byte 1)"),
+        (b"nonsense", "not JSON: "),
+        (br#"{"user":"a","profile":"p""#, "not JSON: "),
+        (br#"{"user":"a","profile":"p"} {}"#, "more than one JSON value on the line"),
+        (b"[\"alice\",\"p\"]", "not an object but an array"),
+        (b"{}", "missing field `user`"),
+        (br#"{"user":"a"}"#, "missing field `profile`"),
+        (br#"{"user":"a","profile":"p","usr":"b"}"#, "unknown field `usr`"),
+        (br#"{"user":"a","profile":"p","device":{"mood":1}}"#, "unknown field `device.mood`"),
+        (br#"{"user":1,"profile":"p"}"#, "`user`: not a string but a number"),
+        (br#"{"user":null,"profile":"p"}"#, "`user`: not a string but null"),
+        (br#"{"user":"a","profile":"p","approved":"yes"}"#, "`approved`: not true or false but a"),
+        (
+            br#"{"user":"a","profile":"p","device":{"mdm_enrolled":1}}"#,
+            "`device.mdm_enrolled`: not true or false but a number",
+        ),
+        (br#"{"user":"a","user":"b","profile":"p"}"#, "duplicate field `user`"),
+        (br#"{"user":"a","profile":"p","at":"2026-01-31"}"#, "`at`: the time of day is missing"),
+        (br#"{"user":"a","profile":"p","source_ip":"10.0.0.0/8"}"#, "`source_ip`: not one address"),
+        (br#"{"user":"a","profile":"p","mode":"Server"}"#, "`mode`: not one of server"),
+        (br#"{"user":"a b","profile":"p"}"#, "`user`: not a user"),
+        (br#"{"user":"a","profile":"p q"}"#, "`profile`: not a profile"),
+        (br#"{"user":"a","profile":"p","account":"1"}"#, "`account`: not an account id"),
+        (br#"{"user":"a","profile":"p","principal":"a"}"#, "`principal`: not the ARN"),
+        (
+            br#"{"user":"a","profile":"p","device":{"os_version":"new"}}"#,
+            "`device.os_version`: not a version",
+        ),
+    ];
+    let input: Vec<u8> = cases.iter().flat_map(|(line, _)| [line, &b"\n"[..]].concat()).collect();
+    let said = eval(&input);
+    assert_eq!(said.status, 1);
+    for ((number, (_, fault)), answer) in cases.iter().enumerate().zip(lines(&said)) {
+        assert_eq!(answer["line"], json!(number + 1));
+        let error = answer["error"].as_str().unwrap();
+        assert!(error.starts_with(fault), "{fault}: {error}");
+    }
+}

@@ -145,13 +145,11 @@ impl Table {
                 answered("PutItem", answer.consumed_capacity)?;
                 Ok(Put::Written)
             }
-            Err(SdkError::ServiceError(refused))
-                if refused.err().is_conditional_check_failed_exception() =>
-            {
-                Ok(Put::Refused(match refused.into_err() {
-                    PutItemError::ConditionalCheckFailedException(refused) => refused.item,
-                    _ => None,
-                }))
+            Err(SdkError::ServiceError(answer)) => {
+                if let PutItemError::ConditionalCheckFailedException(refused) = answer.err() {
+                    return Ok(Put::Refused(refused.item.clone()));
+                }
+                Err(store_error("PutItem", &SdkError::ServiceError(answer)))
             }
             Err(error) => Err(store_error("PutItem", &error)),
         }

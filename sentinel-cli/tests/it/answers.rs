@@ -1,0 +1,174 @@
+//! What the client makes of answers that a TVM would not give, and of addresses
+//! that have no TVM.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::running::{Dev, Said, run, sentinel};
+
+/// A server that answers every request alike.
+struct Server {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Server {
+    fn start(status: &str, headers: &str, body: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&connections);
+        let answer = format!(
+            "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                seen.fetch_add(1, Ordering::SeqCst);
+                stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
+                    head.push(byte[0]);
+                }
+                drop(stream.write_all(answer.as_bytes()));
+            }
+        });
+        Self { address, connections }
+    }
+
+    fn run(&self, words: &str) -> Said {
+        let home = TempDir::new().unwrap();
+        let mut command = with_key(sentinel(home.path()));
+        command.args(words.split_whitespace());
+        run(command.args(["--tvm", &format!("http://{}", self.address)]))
+    }
+}
+
+fn with_key(mut command: Command) -> Command {
+    command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
+    command
+}
+
+#[test]
+fn an_invalid_port_is_a_usage_error_and_nothing_is_sent() {
+    // Something listens, and a dropped port would be the scheme's.
+    let server = Server::start("200 OK", "", "{}");
+    let home = TempDir::new().unwrap();
+    for port in ["99999", "0", "", "80a", "65536", "+80"] {
+        let url = format!("http://127.0.0.1:{port}");
+        for by_variable in [false, true] {
+            let mut command = with_key(sentinel(home.path()));
+            command.arg("whoami");
+            let said = if by_variable {
+                run(command.env("SENTINEL_TVM_URL", &url))
+            } else {
+                run(command.args(["--tvm", &url]))
+            };
+            assert_eq!((said.status, said.out.as_str()), (2, ""), "{url}: {}", said.err);
+            assert!(said.err.contains(&url), "{}", said.err);
+        }
+    }
+    assert_eq!(server.connections.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn an_answer_that_is_not_sentinels_is_exit_3_and_names_status_and_content_type() {
+    let html = "content-type: text/html\r\n";
+    let json = "content-type: application/json\r\n";
+    for (status, headers, body) in [
+        ("200 OK", html, "<html>log in</html>"),
+        ("403 Forbidden", html, "<html>blocked</html>"),
+        ("400 Bad Request", html, "<html>"),
+        ("401 Unauthorized", json, "{\"error\":\"login_required\"}"),
+        ("302 Found", "content-type: text/html\r\nlocation: http://127.0.0.1:1/login\r\n", ""),
+        ("200 OK", json, "{\"status\":\"ok\"}"),
+        ("407 Proxy Authentication Required", html, "<html>"),
+        ("403 Forbidden", json, "{\"message\":\"no\",\"blocked_by\":\"waf\"}"),
+        ("502 Bad Gateway", "", "bad gateway"),
+    ] {
+        let server = Server::start(status, headers, body);
+        for words in ["whoami", "credentials --profile production --no-cache"] {
+            let said = server.run(words);
+            assert_eq!((said.status, said.out.as_str()), (3, ""), "{status} {body}: {}", said.err);
+            let number = status.split(' ').next().unwrap();
+            let content_type = headers.lines().next().map_or("none", |line| &line[14..]);
+            let named = format!("(status {number}, content type {content_type})");
+            assert!(said.err.contains(&named), "{}", said.err);
+        }
+    }
+}
+
+#[test]
+fn a_wrong_path_in_the_address_is_exit_3_with_a_hint() {
+    let dev = Dev::start();
+    for path in ["prod", "whoami", "sessions"] {
+        let mut command = dev.client("alice", "whoami");
+        command.args(["--tvm", &format!("{}/{path}", dev.url)]);
+        let said = run(&mut command);
+        assert_eq!((said.status, said.out.as_str()), (3, ""), "{path}: {}", said.err);
+        assert!(said.err.contains("is the TVM's base URL"), "{path}: {}", said.err);
+    }
+    let mut command = dev.client("carol", "sessions revoke --user alice --reason x");
+    let said = run(command.args(["--tvm", &format!("{}/prod", dev.url)]));
+    assert_eq!(said.status, 3, "{}", said.err);
+    // What API Gateway itself answers there.
+    let json = "content-type: application/json\r\n";
+    for (status, message) in
+        [("404 Not Found", "Not Found"), ("403 Forbidden", "Missing Authentication Token")]
+    {
+        let said =
+            Server::start(status, json, &format!("{{\"message\":\"{message}\"}}")).run("whoami");
+        assert_eq!(said.status, 3, "{}", said.err);
+        assert!(said.err.contains("is the TVM's base URL"), "{}", said.err);
+    }
+    let said = Server::start("403 Forbidden", json, "{\"message\":\"Forbidden\"}").run("whoami");
+    assert_eq!(said.status, 1, "IAM may refuse the caller: {}", said.err);
+}
+
+#[test]
+fn messages_name_commands_and_not_routes() {
+    let dev = Dev::start();
+    let said = dev.run("bob", "credentials --profile billing");
+    assert_eq!(said.status, 1);
+    assert!(said.err.contains("`sentinel profiles` lists"), "{}", said.err);
+    assert!(!said.err.contains("GET /"), "{}", said.err);
+}
+
+#[test]
+fn credentials_that_have_expired_are_neither_printed_nor_cached() {
+    let body = "{\"AccessKeyId\":\"ASIA\",\"SecretAccessKey\":\"expired-secret\",\"Token\":\"t\",\
+                \"Expiration\":\"2020-01-01T00:00:00Z\"}";
+    let server = Server::start("200 OK", "content-type: application/json\r\n", body);
+    let home = TempDir::new().unwrap();
+    for shape in ["process", "env", "json"] {
+        let mut command = with_key(sentinel(home.path()));
+        let url = format!("http://{}", server.address);
+        command.args(["credentials", "--profile", "p", "--output", shape, "--tvm", &url]);
+        let said = run(&mut command);
+        assert_eq!((said.status, said.out.as_str()), (3, ""), "{}", said.err);
+        assert!(said.err.contains("expired at 2020-01-01T00:00:00Z"), "{}", said.err);
+        assert!(said.err.contains("set the clock"), "{}", said.err);
+    }
+    let cache = home.path().join(".cache/sentinel/credentials");
+    for file in std::fs::read_dir(cache).unwrap() {
+        let path = file.unwrap().path();
+        assert!(path.extension().unwrap() == "lock", "{path:?}");
+    }
+}
+
+#[test]
+fn json_and_lines_for_a_shell_contradict_each_other() {
+    let server = Server::start("200 OK", "", "{}");
+    let said = server.run("credentials --profile p --format json --output env");
+    assert_eq!((said.status, said.out.as_str()), (2, ""), "{}", said.err);
+    assert!(said.err.contains("contradict"), "{}", said.err);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 0);
+}
