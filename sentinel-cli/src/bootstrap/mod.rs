@@ -35,7 +35,8 @@ Examples:
   sentinel bootstrap --dry-run
   sentinel bootstrap --policies policies --main production
   sentinel bootstrap --profile production --profile staging
-  sentinel bootstrap --policy-table sentinel-policies --kms-key arn:aws:kms:…:key/…
+  sentinel bootstrap --policy-table sentinel-policies \\
+    --kms-key arn:aws:kms:eu-central-1:111122223333:key/ID
   sentinel bootstrap --format json > bootstrap.json")]
 pub(crate) struct Arguments {
     /// Folder of the documents: P.yaml becomes the document P
