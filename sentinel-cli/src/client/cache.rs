@@ -8,6 +8,7 @@
 //! whoever waited for it finds the answer of the first: the entry, or the
 //! refusal, which the lock file itself holds for the moment.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -189,15 +190,23 @@ fn remove_old(folder: &Path, held: &Path, now: SystemTime) {
             continue;
         }
         if path.extension().is_some_and(|extension| extension == "lock") {
-            // The lock is held until the file is gone.
+            // The lock is held until the file is gone. Another process may have removed
+            // this one before it was locked here: what is at the path now is in use.
             let Ok(lock) = private::lockable(&path) else { continue };
-            if lock.try_lock().is_ok() {
+            if lock.try_lock().is_ok() && is_at(&lock, &path).is_ok_and(|is_there| is_there) {
                 drop(fs::remove_file(&path));
             }
-        } else {
+        } else if is_entry(&path) {
             drop(fs::remove_file(&path));
         }
     }
+}
+
+/// Whether the name is that of an entry, or of one that was not finished.
+fn is_entry(path: &Path) -> bool {
+    let unfinished =
+        path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(".tmp"));
+    unfinished || path.extension().is_some_and(|extension| extension == "json")
 }
 
 /// Drops what is kept, if anything is.

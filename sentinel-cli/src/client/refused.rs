@@ -40,12 +40,16 @@ struct Gateway {
     message: String,
 }
 
-/// The routes that messages of the TVM name, and the commands that request
-/// them.
-const COMMANDS: [(&str, &str); 3] = [
+/// The routes and fields that messages of the TVM name, and the commands and
+/// options that stand for them here.
+const COMMANDS: [(&str, &str); 7] = [
     ("`GET /profiles`", "`sentinel profiles`"),
     ("`GET /sessions`", "`sentinel sessions list`"),
     ("`GET /whoami`", "`sentinel whoami`"),
+    ("`user`", "`--user`"),
+    ("`profile`", "`--profile`"),
+    ("`session`", "`--session`"),
+    ("`for_s`", "`--for`"),
 ];
 
 impl Refused {
