@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, ListedPolicy, Listing, Page,
-    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionPage, SessionStore, StoreError,
+    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionPage, SessionStore,
+    StoreError,
 };
 
 macro_rules! forward {

@@ -128,7 +128,10 @@ fn read<T: DeserializeOwned>(
     match status {
         400 => Err(Failure::Usage(refused.to_string())),
         // Not a decision: the same request may be allowed a little later.
-        429 => Err(could_not_answer(&refused)),
+        // Break-glass quotas and cooldowns are 429 too, and are refusals.
+        429 if matches!(refused.code.as_str(), "RATE_LIMITED" | "HTTP 429") => {
+            Err(could_not_answer(&refused))
+        }
         401..=499 => Err(Failure::Refused(refused)),
         _ => Err(could_not_answer(&refused)),
     }

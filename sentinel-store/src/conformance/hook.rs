@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use super::Faults;
 use crate::{
     AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, ListedPolicy, Listing, Page,
-    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionPage, SessionStore, StoreError,
+    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionPage, SessionStore,
+    StoreError,
 };
 
 /// What a wrapped store or sink is asked to do.
