@@ -48,7 +48,7 @@ pub(crate) struct Screen {
 impl Screen {
     pub(crate) fn new(global: &Global) -> Self {
         let wanted =
-            |terminal: bool| is_colored(global.color, terminal, |name| std::env::var_os(name));
+            |terminal: bool| is_colored(global.color, terminal, std::env::var_os);
         Self {
             format: global.format,
             verbose: global.verbose > 0,
