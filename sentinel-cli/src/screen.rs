@@ -47,8 +47,7 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn new(global: &Global) -> Self {
-        let wanted =
-            |terminal: bool| is_colored(global.color, terminal, std::env::var_os);
+        let wanted = |terminal: bool| is_colored(global.color, terminal, std::env::var_os);
         Self {
             format: global.format,
             verbose: global.verbose > 0,

@@ -99,7 +99,8 @@ fn an_answer_that_is_not_sentinels_is_exit_3_and_names_status_and_content_type()
             let said = server.run(words);
             assert_eq!((said.status, said.out.as_str()), (3, ""), "{status} {body}: {}", said.err);
             let number = status.split(' ').next().unwrap();
-            let content_type = headers.lines().next().map_or("none", |line| &line[14..]);
+            let content_type =
+                headers.lines().next().and_then(|line| line.get(14..)).unwrap_or("none");
             let named = format!("(status {number}, content type {content_type})");
             assert!(said.err.contains(&named), "{}", said.err);
         }

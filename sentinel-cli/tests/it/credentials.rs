@@ -290,7 +290,12 @@ fn old_files_of_the_cache_are_removed_unless_another_process_holds_them() {
     let folder = cached(&dev)[0].parent().unwrap().to_owned();
     let old = std::time::SystemTime::now() - Duration::from_secs(25 * 3600);
     let make = |name: &str, changed| {
-        let file = File::options().create(true).write(true).open(folder.join(name)).unwrap();
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join(name))
+            .unwrap();
         file.set_permissions(std::fs::Permissions::from_mode(0o600)).unwrap();
         file.set_modified(changed).unwrap();
         file
