@@ -16,7 +16,7 @@ use super::{
         row_name, session_key, shard,
     },
     table::{Condition, Item, Put, Table},
-    token::write_token,
+    token::{pause, write_token},
 };
 use crate::{
     CallerKey, Cursor, Gate, GateAction, GateChange, Listing, Session, SessionHandle, SessionPage,
@@ -226,7 +226,7 @@ impl SessionStore for DynamoSessions {
             GateAction::Reinstate => self.gate_item_of(caller).await?,
         };
         let mut written: Option<Gate> = None;
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             if let Some(item) = &stored
                 && item.has_seen(&write)
                 && let Some(gate) = written
@@ -254,8 +254,14 @@ impl SessionStore for DynamoSessions {
             stored = match self.table.put_or_return(encode(&next)?, condition).await? {
                 Put::Written => return Ok(gate),
                 Put::Refused(Some(item)) => Some(gate_item(caller, item)?),
-                // Not every service of this protocol returns the item.
-                Put::Refused(None) => self.gate_item_of(caller).await?,
+                // Not every service of this protocol returns the item. A read is older than
+                // such an answer: those who collide draw apart first.
+                Put::Refused(None) => {
+                    if attempt > 0 {
+                        tokio::time::sleep(pause(attempt - 1)?).await;
+                    }
+                    self.gate_item_of(caller).await?
+                }
             };
             written = Some(gate);
         }
