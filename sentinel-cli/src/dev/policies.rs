@@ -151,13 +151,8 @@ impl Reporter {
         let is_main = name.as_str() == MAIN;
         let text = match self.documents.peek(name) {
             Ok(text) => text,
-            Err(StoreError::NotFound) => {
-                // It is gone since it was listed, or a link without a target.
-                if path.is_symlink() {
-                    problems.push(Problem::error(format!("`{file}` is a link to nothing")));
-                }
-                return;
-            }
+            // It was removed after it was listed.
+            Err(StoreError::NotFound) => return,
             Err(error) => {
                 problems.push(Problem::error(format!("cannot use `{file}`: {}", Causes(&error))));
                 return;

@@ -11,6 +11,7 @@ use sentinel_policy::{
 };
 use serde::{Serialize, Serializer};
 
+use super::value::Contradiction;
 use super::{source, value};
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
@@ -135,7 +136,20 @@ impl Question {
         if stdin(file) && self.requests().is_some_and(stdin) {
             return Err(Failure::Usage("stdin cannot be policy and requests at once".to_owned()));
         }
+        value::consistent(&self.caller()).map_err(|fault| {
+            let Contradiction { attribute, value, fact } = fault;
+            Failure::Usage(format!("`--{attribute} {value}` contradicts `--principal`: {fact}"))
+        })?;
         source::compile(file, screen)
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        Caller {
+            user: self.user.as_deref().unwrap_or_default(),
+            account: self.account.as_deref(),
+            principal: self.principal.as_deref(),
+            organization: self.organization.as_deref(),
+        }
     }
 
     /// Where many requests are, if many are asked.
@@ -157,12 +171,6 @@ impl Question {
 
     /// The request, its facts, and its time.
     pub(super) fn ask(&self) -> (Request<'_>, Facts, DateTime<Utc>) {
-        let caller = Caller {
-            user: self.user.as_deref().unwrap_or_default(),
-            account: self.account.as_deref(),
-            principal: self.principal.as_deref(),
-            organization: self.organization.as_deref(),
-        };
         let mut device = DeviceFacts::default();
         for fact in &self.device {
             match fact {
@@ -175,7 +183,7 @@ impl Question {
             }
         }
         let request = Request {
-            caller,
+            caller: self.caller(),
             profile: self.profile.as_deref().unwrap_or_default(),
             source_ip: self.source_ip,
             mode: Some(self.mode),

@@ -12,6 +12,7 @@ use sentinel_policy::{Caller, DeviceFacts, Facts, Mode, Request};
 use serde::{Deserialize, Serialize};
 
 use super::question::facts;
+use super::value::Contradiction;
 use super::{fault, value};
 use crate::{Failure, Outcome};
 
@@ -194,14 +195,19 @@ fn answer<A>(
         checked("device.os_version", device.os_version.as_ref(), value::os_version)?;
         checked("device.os_type", device.os_type.as_ref(), value::os_type)?;
     }
+    let caller = Caller {
+        user: &asked.user.0,
+        account: given(asked.account.as_ref()),
+        principal: given(asked.principal.as_ref()),
+        organization: given(asked.organization.as_ref()),
+    };
+    value::consistent(&caller).map_err(|fault| {
+        let Contradiction { attribute, value, fact } = fault;
+        format!("`{attribute}`: `{value}` contradicts `principal`: {fact}")
+    })?;
     let device = asked.device.as_ref();
     let request = Request {
-        caller: Caller {
-            user: &asked.user.0,
-            account: given(asked.account.as_ref()),
-            principal: given(asked.principal.as_ref()),
-            organization: given(asked.organization.as_ref()),
-        },
+        caller,
         profile: &asked.profile.0,
         source_ip,
         mode: Some(mode.unwrap_or(Mode::Server)),

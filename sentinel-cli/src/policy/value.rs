@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use sentinel_broker::{is_principal, is_user};
-use sentinel_policy::{Mode, OsType, OsVersion};
+use sentinel_policy::{Caller, Mode, OsType, OsVersion};
 use sentinel_store::{AccountId, ProfileName};
 
 pub(super) fn user(text: &str) -> Result<&str, String> {
@@ -35,6 +35,41 @@ pub(super) fn principal(text: &str) -> Result<&str, String> {
         "not the ARN of a caller, such as arn:aws:iam::111122223333:user/alice or \
          arn:aws:sts::111122223333:assumed-role/RoleName/session",
     )
+}
+
+/// Which attribute of a caller is impossible with the others.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Contradiction {
+    /// `user` or `account`.
+    pub(super) attribute: &'static str,
+    pub(super) value: String,
+    /// What the principal determines instead.
+    pub(super) fact: String,
+}
+
+/// Checks that a valid principal, if one is given, can be that of a user in an
+/// account. A session of a role is called `RoleName/session`, or by its session
+/// alone if the TVM lists the role.
+pub(super) fn consistent(caller: &Caller<'_>) -> Result<(), Contradiction> {
+    let Some(principal) = caller.principal else { return Ok(()) };
+    let mut parts = principal.splitn(6, ':').skip(4);
+    let (Some(account), Some(resource)) = (parts.next(), parts.next()) else { return Ok(()) };
+    if let Some(given) = caller.account.filter(|given| *given != account) {
+        let fact = format!("its account is `{account}`");
+        return Err(Contradiction { attribute: "account", value: given.to_owned(), fact });
+    }
+    let last = resource.rsplit('/').next().unwrap_or_default();
+    let (is, fact) = match resource.strip_prefix("assumed-role/") {
+        Some(session) => (
+            caller.user == session || caller.user == last,
+            format!("it is the user `{session}`, or `{last}` if the TVM lists the role"),
+        ),
+        None => (caller.user == last, format!("it is the user `{last}`")),
+    };
+    if is {
+        return Ok(());
+    }
+    Err(Contradiction { attribute: "user", value: caller.user.to_owned(), fact })
 }
 
 pub(super) fn os_version(text: &str) -> Result<&str, String> {

@@ -403,3 +403,48 @@ fn values_that_no_request_can_have_are_usage_errors_that_name_the_flag() {
     ];
     assert_eq!(run(&good).status, 1);
 }
+
+#[test]
+fn a_user_or_an_account_that_contradicts_the_principal_is_a_usage_error() {
+    let folder = Folder::new();
+    const USER: &str = "arn:aws:iam::111122223333:user/eng/alice";
+    const ROLE: &str = "arn:aws:sts::111122223333:assumed-role/ci/build-7";
+    for (user, account, principal, fault) in [
+        ("alice", Some("111122223333"), USER, None),
+        ("bob", None, USER, Some("`--user bob` contradicts `--principal`")),
+        ("Alice", None, USER, Some("`--user Alice` contradicts")),
+        ("eng/alice", None, USER, Some("is the user `alice`")),
+        ("alice", Some("444455556666"), USER, Some("`--account 444455556666` contradicts")),
+        ("ci/build-7", None, ROLE, None),
+        // If the role is one whose session names are users.
+        ("build-7", Some("111122223333"), ROLE, None),
+        ("ci/build-8", None, ROLE, Some("is the user `ci/build-7`, or `build-7` if")),
+        ("ci", None, ROLE, Some("contradicts")),
+        ("build-7", Some("444455556666"), ROLE, Some("contradicts")),
+    ] {
+        let mut words =
+            vec!["eval", "policy.yaml", "--user", user, "--profile", "x", "--principal", principal];
+        if let Some(account) = account {
+            words.extend(["--account", account]);
+        }
+        let said = folder.run(&words);
+        match fault {
+            None => assert_eq!(said.status, 1, "{user}: {}", said.err),
+            Some(fault) => {
+                assert_eq!((said.status, said.out.as_str()), (2, ""), "{user}: {}", said.err);
+                assert!(said.err.contains(fault), "{user}: {}", said.err);
+            }
+        }
+    }
+    let explained = folder.run(&[
+        "explain",
+        "policy.yaml",
+        "--user",
+        "bob",
+        "--profile",
+        "x",
+        "--principal",
+        USER,
+    ]);
+    assert_eq!(explained.status, 2, "{}", explained.err);
+}

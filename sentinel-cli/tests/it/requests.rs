@@ -159,7 +159,7 @@ fn a_byte_order_mark_is_accepted() {
 
 #[test]
 fn different_faults_of_a_line_are_different_messages_that_name_the_field() {
-    let cases: [(&[u8], &str); 23] = [
+    let cases: [(&[u8], &str); 25] = [
         (b"{\"user\":\"\xff\",\"profile\":\"p\"}", "not UTF-8 (byte 10)"),
         (b"\xff\xfe{\0", "not UTF-8 (byte 1)"),
         (b"nonsense", "not JSON: "),
@@ -185,6 +185,14 @@ fn different_faults_of_a_line_are_different_messages_that_name_the_field() {
         (br#"{"user":"a","profile":"p q"}"#, "`profile`: not a profile"),
         (br#"{"user":"a","profile":"p","account":"1"}"#, "`account`: not an account id"),
         (br#"{"user":"a","profile":"p","principal":"a"}"#, "`principal`: not the ARN"),
+        (
+            br#"{"user":"a","profile":"p","principal":"arn:aws:iam::111122223333:user/b"}"#,
+            "`user`: `a` contradicts `principal`: it is the user `b`",
+        ),
+        (
+            br#"{"user":"a","account":"444455556666","profile":"p","principal":"arn:aws:iam::111122223333:user/a"}"#,
+            "`account`: `444455556666` contradicts `principal`: its account is `111122223333`",
+        ),
         (
             br#"{"user":"a","profile":"p","device":{"os_version":"new"}}"#,
             "`device.os_version`: not a version",

@@ -133,6 +133,29 @@ fn a_main_document_that_is_gone_for_a_moment_still_governs() {
 }
 
 #[test]
+fn a_main_document_whose_links_target_is_replaced_still_governs() {
+    let main = head(0) + REST;
+    let fixture = Fixture::new(&[("production.yaml", &head(0))]);
+    let parts = fixture.policies.join("parts");
+    fs::create_dir(&parts).unwrap();
+    let target = parts.join("main.yaml");
+    fs::write(&target, &main).unwrap();
+    std::os::unix::fs::symlink("parts/main.yaml", fixture.policies.join("main.yaml")).unwrap();
+    thread::sleep(SETTLED * 3 / 2);
+    assert_eq!((fixture.vend("alice"), fixture.vend("bob")), ("OK".into(), "POLICY_DENY".into()));
+    let seen = fixture.watch_bob(|| {
+        for pause in [200, 900, 2500] {
+            fs::remove_file(&target).unwrap();
+            thread::sleep(Duration::from_millis(pause));
+            fs::write(&target, &main).unwrap();
+            thread::sleep(SETTLED * 3 / 2);
+        }
+    });
+    assert!(!seen.contains(&"OK".to_owned()), "{seen:?}");
+    assert_eq!(fixture.vend("alice"), "OK");
+}
+
+#[test]
 fn a_policy_that_is_renamed_into_place_is_in_force_about_a_second_later() {
     let fixture = Fixture::new(&[("production.yaml", &(head(0) + REST))]);
     assert_eq!(fixture.vend("bob"), "POLICY_DENY");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Checker;
 use super::fields::{Field, Fields, LIST};
+use super::meant::Misread;
 use super::name::{Fault, user_fault};
 use crate::diagnostic::{Finding, Subject, nearest};
 use crate::document::Node;
@@ -11,8 +12,9 @@ use crate::{AnyOf, Spanned, UserPattern};
 
 /// What marks an entry as the use of a group.
 const PREFIX: &str = "group:";
-/// How many groups are looked at for the one that was meant.
-const CANDIDATES: usize = 1_000;
+/// How many names of groups are compared with misspelled ones, in all of a document.
+/// Each comparison costs the product of the two lengths.
+const COMPARISONS: usize = 10_000;
 
 /// The groups of a document.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub(super) struct Groups<'n> {
     used: usize,
     /// Whether these were too many, which is said once.
     exhausted: bool,
+    /// How many names were compared with misspelled ones.
+    compared: usize,
 }
 
 impl<'n> Checker<'n> {
@@ -89,12 +93,15 @@ impl<'n> Checker<'n> {
                 let group = at.unwrap_or(value);
                 let is_name = self.groups.members.contains_key(group) && within != Some(group);
                 let nested = within.is_some();
-                (at.is_some() || is_name).then_some(Finding::GroupWithoutPrefix {
-                    what,
-                    value,
-                    group,
-                    nested,
-                })
+                if at.is_some() || is_name {
+                    Some(Finding::GroupWithoutPrefix { what, value, group, nested })
+                } else {
+                    Misread::of(value).map(|misread| Finding::MisleadingUser {
+                        what,
+                        value,
+                        misread,
+                    })
+                }
             }
         };
         if let Some(finding) = finding {
@@ -142,8 +149,9 @@ impl<'n> Checker<'n> {
             Some(None) => {}
             None if groups.unreadable => {}
             None => {
-                let look = !self.findings.is_full();
-                let names = groups.members.keys().copied().take(CANDIDATES);
+                groups.compared = groups.compared.saturating_add(groups.members.len());
+                let look = !self.findings.is_full() && groups.compared <= COMPARISONS;
+                let names = groups.members.keys().copied();
                 let meant = look.then(|| nearest(name, names)).flatten();
                 self.findings.report(item.span, Finding::UndefinedGroup { key, name, meant });
             }

@@ -9,6 +9,10 @@ const LONGEST: usize = 256;
 /// More entries than this are not listed in a suggestion.
 const ENTRIES: usize = 4;
 
+/// How the names of the roles of IAM Identity Center begin.
+/// <https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>
+pub(super) const IDENTITY_CENTER: &str = "AWSReservedSSO_";
+
 /// What surrounds a name if it was copied from elsewhere.
 const AROUND: &[char] = &['"', '\'', '`', '<', '>', '[', ']', '(', ')', '{', '}', ';', ','];
 
@@ -39,6 +43,92 @@ pub(crate) fn meant_profile(value: &str) -> String {
              digit; `*` and `?` are wildcards"
                 .to_owned()
         })
+}
+
+/// What a legal user pattern resembles that does not mean what it resembles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misread<'a> {
+    /// The end of an IAM user's ARN: `user/alice`.
+    UserArn { name: &'a str },
+    /// The end of a role's ARN, `role/ci`, or the form in which revocations name a
+    /// role, `111122223333/ci`.
+    Role { first: &'a str, role: &'a str },
+    /// A role of IAM Identity Center, whose users have the names of their sessions.
+    IdentityCenter { session: Option<&'a str> },
+    /// Several names in one text: `alice,bob`.
+    Several,
+}
+
+impl<'a> Misread<'a> {
+    /// What a pattern that has no fault resembles. `None` if it means what it
+    /// resembles.
+    pub(super) fn of(value: &'a str) -> Option<Self> {
+        let (first, rest) = match value.split_once('/') {
+            Some((first, rest)) => (first, Some(rest)),
+            None => (value, None),
+        };
+        if first.starts_with(IDENTITY_CENTER) {
+            let session = rest.filter(|session| !session.contains(['*', '?']));
+            return Some(Self::IdentityCenter { session });
+        }
+        match (first, rest) {
+            ("user", Some(name)) => Some(Self::UserArn { name }),
+            ("role" | "assumed-role", Some(role)) => Some(Self::Role { first, role }),
+            (account, Some(role)) if is_account(account) => Some(Self::Role { first, role }),
+            // An `=` is that of a distinguished name, which is one user.
+            (_, None) if value.contains(',') && !value.contains('=') => {
+                let is_name = |text: &str| user_fault(text).is_none();
+                entries(value, is_name).map(|_| Self::Several)
+            }
+            _ => None,
+        }
+    }
+
+    /// What the pattern matches, after "an entry of `users` is `VALUE`, ".
+    pub(crate) fn describe(self) -> String {
+        match self {
+            Self::UserArn { name } => session_of("user", name),
+            Self::Role { first, role } => session_of(first, role),
+            Self::IdentityCenter { .. } => {
+                "which names a role of IAM Identity Center, not its users".to_owned()
+            }
+            Self::Several => "which is one user with a comma in the name".to_owned(),
+        }
+    }
+
+    /// What was probably meant.
+    pub(crate) fn help(self, value: &str) -> String {
+        match self {
+            Self::UserArn { name } => format!("did you mean {}?", Quote(name)),
+            Self::Role { first, role } if is_account(first) => format!(
+                "did you mean {}, the sessions of that role? `accounts` restricts a rule to accounts",
+                Quote(&format!("{role}/*"))
+            ),
+            Self::Role { role, .. } => {
+                format!("did you mean {}, the sessions of that role?", Quote(&format!("{role}/*")))
+            }
+            Self::IdentityCenter { session } => {
+                let meant = session
+                    .map(|session| format!("did you mean {}? ", Quote(session)))
+                    .unwrap_or_default();
+                format!(
+                    "{meant}a user of IAM Identity Center has the name of the session, such as \
+                     `alice@corp.com`, unless SENTINEL_SESSION_NAME_ROLES leaves the role out; a \
+                     rule's `principals` match the role"
+                )
+            }
+            Self::Several => entries(value, |_| true)
+                .unwrap_or_else(|| "write each name as its own entry".to_owned()),
+        }
+    }
+}
+
+fn session_of(role: &str, session: &str) -> String {
+    format!("which is the session {} of a role named {}", Quote(session), Quote(role))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn suggestion_for_user(value: &str) -> Option<String> {

@@ -28,7 +28,7 @@ pub(crate) use caller_arn::meant_principal;
 pub(crate) use fields::LIST;
 use fields::{Fields, Shape};
 use group::Groups;
-pub(crate) use meant::{meant_caller, meant_profile, meant_user};
+pub(crate) use meant::{Misread, meant_caller, meant_profile, meant_user};
 pub(crate) use other_policy::OtherPolicy;
 pub(crate) use window::{meant_hour, meant_zone};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Checker;
 use super::condition::CONDITIONS;
 use super::fields::{Fields, Shape};
+use super::meant::IDENTITY_CENTER;
 use crate::diagnostic::{Finding, Subject};
 use crate::document::{Kind, Node};
 use crate::{Conditions, Effect, Rule};
@@ -140,10 +141,11 @@ impl<'n> Checker<'n> {
 
 /// Whether a pattern is a whole word and `*` behind it, such as `ci*`, which is
 /// how the sessions of a role `ci` would be named if `*` matched `/`. In `ci-*`
-/// the word goes on.
+/// the word goes on. The roles of IAM Identity Center have a warning of their own.
 fn is_word_and_star(pattern: &str) -> bool {
     pattern.strip_suffix('*').is_some_and(|word| {
         !word.contains(['*', '?', '/', '@'])
+            && !word.starts_with(IDENTITY_CENTER)
             && word.ends_with(|last: char| last.is_ascii_alphanumeric())
     })
 }

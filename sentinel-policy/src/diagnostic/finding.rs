@@ -9,7 +9,7 @@ use std::fmt;
 use super::lookalike::Named;
 use super::quote::Quote;
 use super::{Diagnostic, Severity, nearest};
-use crate::check::OtherPolicy;
+use crate::check::{Misread, OtherPolicy};
 use crate::duration::{DurationError, meant_duration};
 use crate::{Network, Span};
 
@@ -447,6 +447,12 @@ findings! {
         } else {
             format!("did you mean {}?", Quote(&format!("group:{group}")))
         });
+
+    MisleadingUser { what: Subject<'a>, value: &'a str, misread: Misread<'a> } =
+        warning "misleading-user",
+        "A user pattern that resembles another way to name a user or a role.";
+        format!("{what} is {}, {}", Quote(value), misread.describe());
+        Some(misread.help(value));
 
     StopsAtSlash { value: &'a str, place: &'static str } = warning "stops-at-slash",
         "A user pattern that excludes users, and not the sessions of roles.";

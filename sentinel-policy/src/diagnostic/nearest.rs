@@ -1,8 +1,7 @@
 //! The word that was probably meant by one that is unknown.
 
-/// Words longer than this are nobody's misspelling, and comparing them would
-/// cost the square of their length.
-const LONGEST: usize = 64;
+/// Longer words are not compared: that costs the product of the lengths.
+const LONGEST: usize = 40;
 
 /// Words that people use for one of the language's own.
 const SYNONYMS: [(&str, &str); 25] = [
@@ -68,15 +67,16 @@ pub(crate) fn nearest<'c>(
         _ => 3,
     };
     candidates
-        .filter(|candidate| candidate.len() <= LONGEST && candidate.len().abs_diff(word.len()) <= 3)
+        .filter(|candidate| {
+            candidate.len() <= LONGEST && candidate.len().abs_diff(word.len()) <= furthest
+        })
         .map(|candidate| (strsim::osa_distance(&plain, &plainly(candidate)), candidate))
         .filter(|(distance, _)| *distance <= furthest)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// A word without the differences that nobody means: lower case, underscores for
-/// hyphens and spaces.
+/// A word in lower case, with underscores for hyphens and spaces.
 fn plainly(word: &str) -> String {
     word.chars()
         .map(|c| if matches!(c, '-' | ' ') { '_' } else { c.to_ascii_lowercase() })

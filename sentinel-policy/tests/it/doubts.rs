@@ -80,7 +80,8 @@ proptest! {
     fn a_doubtful_user_pattern_matches_no_caller(user in user(), other in user(), edits in edits()) {
         let pattern = resembling(other, &edits);
         let (checked, codes) = checked("users", &pattern);
-        let dead = codes.iter().any(|code| *code != Code::GroupWithoutPrefix);
+        let legal = [Code::GroupWithoutPrefix, Code::MisleadingUser];
+        let dead = codes.iter().any(|code| !legal.contains(code));
         let allowed = allows(checked, &Request::new(Caller::new(&user), "p"));
         prop_assert!(!(dead && allowed), "{pattern}: {codes:?}");
     }
@@ -91,7 +92,10 @@ proptest! {
         let pattern = resembling(user.clone(), &edits);
         if UserPattern::new(&pattern).matches(&user) {
             let (_, codes) = checked("users", &pattern);
-            let only = |code: &Code| *code == Code::GroupWithoutPrefix && pattern.starts_with('@');
+            let only = |code: &Code| {
+                (*code == Code::GroupWithoutPrefix && pattern.starts_with('@'))
+                    || (*code == Code::MisleadingUser && pattern.contains(','))
+            };
             prop_assert!(codes.iter().all(only), "{pattern}: {codes:?}");
         }
     }

@@ -77,6 +77,21 @@ fn groups_that_stand_for_too_many_entries_are_one_error() {
 }
 
 #[test]
+fn misspelled_groups_have_suggestions_until_their_search_would_take_long() {
+    let groups: String = (0..2_500).map(|i| format!("  some-group-{i:04}: [a]\n")).collect();
+    let users = "\"group:some-gruop-0007\", ".repeat(50);
+    let source = format!(
+        "version: '1'\ngroups:\n{groups}rules: [{{name: a, effect: allow, conditions: {{users: [{users}]}}}}]"
+    );
+    let diagnostics = refused(&source);
+    assert!(diagnostics.iter().all(|one| one.code == Code::UndefinedGroup));
+    let suggested = diagnostics
+        .iter()
+        .filter(|one| one.help.as_ref().is_some_and(|help| help.contains("some-group-0007")));
+    assert_eq!((diagnostics.len(), suggested.count()), (50, 4));
+}
+
+#[test]
 fn of_a_hundred_thousand_errors_a_hundred_are_told_and_the_last_counts_the_rest() {
     let accounts = vec!["x"; 100_000].join(",");
     let rule =

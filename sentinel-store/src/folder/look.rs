@@ -24,6 +24,9 @@ pub(super) enum Look {
     Absent {
         changed: SystemTime,
     },
+    /// A link to a file that does not exist. Its target may be about to be written,
+    /// and no time is known that dates this, so that it never counts as absent.
+    Dangling,
 }
 
 /// A file as it was read.
@@ -32,7 +35,7 @@ pub(super) struct Present {
     pub(super) document: PolicyText,
     pub(super) file: Identity,
     /// The last change of its content, name or attributes.
-    changed: SystemTime,
+    pub(super) changed: SystemTime,
 }
 
 /// A file, whatever its name is.
@@ -43,6 +46,9 @@ pub(super) struct Identity {
     /// Device and inode.
     #[cfg(unix)]
     pub(super) number: (u64, u64),
+    /// How many names it has.
+    #[cfg(unix)]
+    pub(super) links: u64,
 }
 
 impl Look {
@@ -50,7 +56,13 @@ impl Look {
     pub(super) fn at(folder: &Path, file: &Path) -> Result<Self, StoreError> {
         match read(folder, file) {
             Ok(present) => Ok(Self::Present(present)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => absent(folder),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if file.is_symlink() {
+                    Ok(Self::Dangling)
+                } else {
+                    absent(folder)
+                }
+            }
             Err(error) => Err(file_error(error)),
         }
     }
@@ -59,17 +71,9 @@ impl Look {
     pub(super) fn is_as(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::Present(now), Self::Present(then)) => now == then,
-            (Self::Absent { .. }, Self::Absent { .. }) => true,
-            (Self::Present(_), Self::Absent { .. }) | (Self::Absent { .. }, Self::Present(_)) => {
-                false
-            }
+            (Self::Absent { .. }, Self::Absent { .. }) | (Self::Dangling, Self::Dangling) => true,
+            (Self::Present(_) | Self::Absent { .. } | Self::Dangling, _) => false,
         }
-    }
-
-    /// The time since the last change. Zero if that is in the future.
-    pub(super) fn age(&self) -> Duration {
-        let (Self::Present(Present { changed, .. }) | Self::Absent { changed }) = self;
-        SystemTime::now().duration_since(*changed).unwrap_or_default()
     }
 }
 
@@ -90,15 +94,21 @@ fn read(folder: &Path, file: &Path) -> io::Result<Present> {
     if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {
         return Err(refusal(format!("the file has more than {MAX_BYTES} bytes")));
     }
-    let file = Identity {
-        path,
-        #[cfg(unix)]
-        number: {
-            use std::os::unix::fs::MetadataExt;
-            (metadata.dev(), metadata.ino())
-        },
-    };
-    Ok(Present { document: document(text), file, changed: changed(&metadata)? })
+    let changed = changed(&metadata)?;
+    Ok(Present { document: document(text), file: Identity::new(path, &metadata), changed })
+}
+
+impl Identity {
+    #[cfg(unix)]
+    fn new(path: PathBuf, metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self { path, number: (metadata.dev(), metadata.ino()), links: metadata.nlink() }
+    }
+
+    #[cfg(not(unix))]
+    fn new(path: PathBuf, _: &Metadata) -> Self {
+        Self { path }
+    }
 }
 
 /// A text, whose version is its digest.
@@ -106,6 +116,11 @@ pub(super) fn document(text: Vec<u8>) -> PolicyText {
     let mut document = PolicyText { text, version: String::new() };
     document.version = HEXLOWER.encode(&document.digest());
     document
+}
+
+/// The time since a change. Zero if that is in the future.
+pub(super) fn age(changed: SystemTime) -> Duration {
+    SystemTime::now().duration_since(changed).unwrap_or_default()
 }
 
 /// That a file is missing is only certain of a folder that exists.
@@ -122,7 +137,7 @@ fn absent(folder: &Path) -> Result<Look, StoreError> {
 
 /// The last change. The time of the content may be set to any value, and a file
 /// that is renamed keeps it. The time of the status may not, and is that of the
-/// renaming. A time in the future is no evidence.
+/// renaming. A time in the future is not evidence.
 fn changed(metadata: &Metadata) -> io::Result<SystemTime> {
     let modified = metadata.modified()?;
     let (now, status) = (SystemTime::now(), status_changed(metadata).unwrap_or(modified));

@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -29,8 +29,10 @@ use crate::{
 const EXTENSION: &str = "yaml";
 
 /// The age at which a new text is used. A writer that pauses for less than this
-/// is never taken for one that has finished.
+/// is never mistaken for one that has finished.
 const SETTLED: Duration = Duration::from_secs(1);
+
+const DANGLING: &str = "a link to a file that does not exist";
 
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
@@ -42,15 +44,17 @@ const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 /// used inside a tokio runtime.
 ///
 /// # Files that change
-/// A half-written document may allow what the whole one denies. A text other
-/// than the last one that was used is therefore used only if all of these hold:
+/// A half-written document may allow what the whole one denies. Unless a file is
+/// unchanged since it was last used, it is therefore used only if all of these
+/// hold:
 /// - The file has not changed for a second, by its times of modification and of
 ///   status change, or was seen unchanged for that long.
 /// - A second look a tenth of a second later finds the same file and text.
 /// - On Linux: no process is seen to have the file open for writing.
 ///
-/// That a file is gone counts once the folder has not changed for a second. A
-/// read waits for all that, for two seconds at most, and is then
+/// A missing file counts as absent once the folder has not changed for a second.
+/// A link whose target is missing never counts as absent. A read waits for all
+/// that, for two seconds at most, and is then
 /// [`StoreError::Unavailable`]; it does not return the old text. To change a
 /// document without such a wait being too short, write it next to its place
 /// under another name, and rename it.
@@ -60,6 +64,7 @@ const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 /// | no file, or a path not under the root          | `NotFound`    |
 /// | no folder, or an I/O error                     | `Unavailable` |
 /// | a file that keeps changing                     | `Unavailable` |
+/// | a link to a file that does not exist           | `Unavailable` |
 /// | no permission, not a regular file              | `Refused`     |
 /// | a link that leads out of the folder            | `Refused`     |
 /// | more than 2 MiB                                | `Refused`     |
@@ -69,8 +74,17 @@ pub struct FolderPolicies {
     root: PolicyPath,
     page_size: NonZeroUsize,
     settled: Duration,
-    /// The version last used of each file.
-    used: Arc<Mutex<HashMap<PathBuf, String>>>,
+    /// The texts that were last used, by file.
+    used: Arc<Mutex<HashMap<PathBuf, Used>>>,
+}
+
+/// A text that was used, and may be used again while its file is unchanged.
+#[derive(Debug)]
+struct Used {
+    version: String,
+    /// The last change of the file. `None` if the program wrote the text itself and
+    /// the file was not read yet.
+    changed: Option<SystemTime>,
 }
 
 impl FolderPolicies {
@@ -103,7 +117,8 @@ impl FolderPolicies {
     /// program that has just written the file itself.
     #[must_use]
     pub fn with_known(self, name: &ProfileName, text: &[u8]) -> Self {
-        self.used().insert(self.file_of(name), look::document(text.to_vec()).version);
+        let version = look::document(text.to_vec()).version;
+        self.used().insert(self.file_of(name), Used { version, changed: None });
         self
     }
 
@@ -116,6 +131,7 @@ impl FolderPolicies {
         match Look::at(&self.folder, &self.file_of(name))? {
             Look::Present(Present { document, .. }) => Ok(document),
             Look::Absent { .. } => Err(StoreError::NotFound),
+            Look::Dangling => Err(StoreError::Unavailable(DANGLING.into())),
         }
     }
 
@@ -137,10 +153,8 @@ impl FolderPolicies {
         let mut look = Look::at(&self.folder, file)?;
         let mut seen_since = begun;
         loop {
-            if let Look::Present(Present { document, .. }) = &look
-                && self.used().get(file) == Some(&document.version)
-            {
-                return Ok(document.clone());
+            if self.was_used(file, &look) {
+                return self.use_from_now(file, look);
             }
             let wait = self.settles_in(&look, seen_since.elapsed());
             // Before the next look: what a writer writes until it ends is then
@@ -149,7 +163,7 @@ impl FolderPolicies {
             let settled = wait.is_zero() && writer.is_none();
             if !settled {
                 if begun.elapsed() + wait > self.settled * 2 {
-                    return Err(StoreError::Unavailable(unsettled(writer).into()));
+                    return Err(StoreError::Unavailable(unsettled(&look, writer).into()));
                 }
                 thread::sleep(wait.max(self.second_look()));
             }
@@ -167,14 +181,26 @@ impl FolderPolicies {
     /// counts. Either the times of the system decide, or, where they are in the
     /// future, what was seen.
     fn settles_in(&self, look: &Look, seen: Duration) -> Duration {
-        let by_age = self.settled.saturating_sub(look.age());
-        let by_age = match look {
+        let by_age = |changed| self.settled.saturating_sub(look::age(changed));
+        let by_sight = self.settled.saturating_sub(seen);
+        match look {
             // ext4 shows the new size of a file some milliseconds before the
             // new times.
-            Look::Present(_) => by_age.max(self.second_look().saturating_sub(seen)),
-            Look::Absent { .. } => by_age,
-        };
-        by_age.min(self.settled.saturating_sub(seen))
+            Look::Present(Present { changed, .. }) => {
+                by_age(*changed).max(self.second_look().saturating_sub(seen)).min(by_sight)
+            }
+            Look::Absent { changed } => by_age(*changed).min(by_sight),
+            Look::Dangling => self.second_look(),
+        }
+    }
+
+    /// Whether it is the text last used, in a file that is unchanged since. A file
+    /// that changed and holds the same text may hold the first half of another.
+    fn was_used(&self, file: &Path, look: &Look) -> bool {
+        let Look::Present(Present { document, changed, .. }) = look else { return false };
+        self.used().get(file).is_some_and(|used| {
+            used.version == document.version && used.changed.is_none_or(|then| then == *changed)
+        })
     }
 
     fn second_look(&self) -> Duration {
@@ -183,27 +209,32 @@ impl FolderPolicies {
 
     fn use_from_now(&self, file: &Path, look: Look) -> Result<PolicyText, StoreError> {
         match look {
-            Look::Present(Present { document, .. }) => {
-                self.used().insert(file.to_owned(), document.version.clone());
+            Look::Present(Present { document, changed, .. }) => {
+                let used = Used { version: document.version.clone(), changed: Some(changed) };
+                self.used().insert(file.to_owned(), used);
                 Ok(document)
             }
             Look::Absent { .. } => {
                 self.used().remove(file);
                 Err(StoreError::NotFound)
             }
+            Look::Dangling => Err(StoreError::Unavailable(DANGLING.into())),
         }
     }
 
-    fn used(&self) -> MutexGuard<'_, HashMap<PathBuf, String>> {
+    fn used(&self) -> MutexGuard<'_, HashMap<PathBuf, Used>> {
         // Each change is one insertion or removal: no panic can leave it half done.
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn unsettled(writer: Option<String>) -> String {
-    match writer {
-        Some(process) => format!("process {process} has the file open for writing"),
-        None => "the file or the folder keeps changing".to_owned(),
+fn unsettled(look: &Look, writer: Option<String>) -> String {
+    match (look, writer) {
+        (_, Some(process)) => format!("process {process} has the file open for writing"),
+        (Look::Dangling, None) => DANGLING.to_owned(),
+        (Look::Present(_) | Look::Absent { .. }, None) => {
+            "the file or the folder keeps changing".to_owned()
+        }
     }
 }
 
@@ -214,7 +245,7 @@ fn writer_of(look: &Look) -> Option<String> {
         Look::Present(Present { file, .. }) => writers::writer_of(file),
         #[cfg(not(target_os = "linux"))]
         Look::Present(_) => None,
-        Look::Absent { .. } => None,
+        Look::Absent { .. } | Look::Dangling => None,
     }
 }
 

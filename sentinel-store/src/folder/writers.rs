@@ -26,8 +26,9 @@ fn writes(process: &Path, file: &Identity) -> bool {
     entries(&process.join("fd")).any(|descriptor| {
         let number = descriptor.file_name();
         let path = descriptor.path();
-        // The name first: following a descriptor may wait for a remote server.
-        fs::read_link(&path).is_ok_and(|target| same_name(&target, &file.path))
+        // The name first: following a descriptor may wait for a remote server. A file
+        // with several names may have been opened by any of them.
+        (file.links > 1 || fs::read_link(&path).is_ok_and(|target| same_name(&target, &file.path)))
             && fs::metadata(&path).is_ok_and(|found| (found.dev(), found.ino()) == file.number)
             && fs::read_to_string(process.join("fdinfo").join(number))
                 .is_ok_and(|information| is_for_writing(&information))

@@ -127,8 +127,30 @@ async fn a_link_to_a_file_is_followed_as_it_is_turned() {
         fs::rename(&next, &link).unwrap();
         assert_eq!(read(&store, "production").await.unwrap().text, text.as_bytes());
     }
-    fs::remove_file(folder.path().join("two")).unwrap();
+    fs::remove_file(&link).unwrap();
     assert!(matches!(read(&store, "production").await, Err(StoreError::NotFound)));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_whose_target_is_missing_is_not_an_absent_document() {
+    let (folder, store) = folder();
+    let target = folder.path().join("parts");
+    fs::create_dir(&target).unwrap();
+    let target = target.join("production.yaml");
+    std::os::unix::fs::symlink(&target, folder.path().join("production.yaml")).unwrap();
+    std::thread::sleep(SETTLED * 3);
+    let StoreError::Unavailable(cause) = read(&store, "production").await.unwrap_err() else {
+        panic!("it counted as absent")
+    };
+    assert_eq!(cause.to_string(), "a link to a file that does not exist");
+    // The target is written while the read waits.
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(SETTLED / 2);
+        fs::write(&target, b"text").unwrap();
+    });
+    assert_eq!(read(&store, "production").await.unwrap().text, b"text");
+    writer.join().unwrap();
 }
 
 #[tokio::test]
@@ -245,6 +267,39 @@ async fn a_file_that_is_open_for_writing_is_not_used_however_old_it_is() {
     file.write_all(b" and whole").unwrap();
     drop(file);
     assert_eq!(read(&store, "production").await.unwrap().text, b"half and whole");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_writer_that_opened_the_file_by_another_hard_link_is_found() {
+    let (folder, store) = folder();
+    let (path, file) = half_and_whole(folder.path());
+    fs::hard_link(&path, folder.path().join("another")).unwrap();
+    drop(file);
+    let writer = File::options().append(true).open(folder.path().join("another")).unwrap();
+    std::thread::sleep(SETTLED * 3);
+    let result = read(&store, "production").await;
+    assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+    drop(writer);
+    assert_eq!(read(&store, "production").await.unwrap().text, b"half");
+}
+
+#[tokio::test]
+async fn a_half_that_equals_the_text_last_used_is_not_used_before_it_settles() {
+    let (folder, store) = folder();
+    write(folder.path(), "production.yaml", b"wide");
+    assert_eq!(read(&store, "production").await.unwrap().text, b"wide");
+    // No request reads this one.
+    write(folder.path(), "production.yaml", b"narrow");
+    std::thread::sleep(SETTLED * 2);
+    let path = folder.path().join("production.yaml");
+    write(folder.path(), "production.yaml", b"wide");
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(SETTLED / 2);
+        fs::write(&path, b"wide and narrow").unwrap();
+    });
+    assert_eq!(read(&store, "production").await.unwrap().text, b"wide and narrow");
+    writer.join().unwrap();
 }
 
 #[tokio::test]
