@@ -11,7 +11,7 @@ const ENTRIES: usize = 4;
 
 /// How the names of the roles of IAM Identity Center begin.
 /// <https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>
-pub(super) const IDENTITY_CENTER: &str = "AWSReservedSSO_";
+pub(super) const IDENTITY_CENTER: &str = "AWSReservedSSO";
 
 /// What surrounds a name if it was copied from elsewhere.
 const AROUND: &[char] = &['"', '\'', '`', '<', '>', '[', ']', '(', ')', '{', '}', ';', ','];
@@ -49,13 +49,15 @@ pub(crate) fn meant_profile(value: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Misread<'a> {
     /// The end of an IAM user's ARN: `user/alice`.
-    UserArn { name: &'a str },
+    UserArn { first: &'a str, name: &'a str },
     /// The end of a role's ARN, `role/ci`, or the form in which revocations name a
     /// role, `111122223333/ci`.
     Role { first: &'a str, role: &'a str },
     /// A role of IAM Identity Center, whose users have the names of their sessions.
     IdentityCenter { session: Option<&'a str> },
-    /// Several names in one text: `alice,bob`.
+    /// The name of a group, as directories write it: `group/oncall`.
+    Group { first: &'a str, name: &'a str },
+    /// Several names in one text, `alice,bob`, or a name and a comma.
     Several,
 }
 
@@ -71,14 +73,15 @@ impl<'a> Misread<'a> {
             let session = rest.filter(|session| !session.contains(['*', '?']));
             return Some(Self::IdentityCenter { session });
         }
-        match (first, rest) {
-            ("user", Some(name)) => Some(Self::UserArn { name }),
-            ("role" | "assumed-role", Some(role)) => Some(Self::Role { first, role }),
+        match (&*first.to_ascii_lowercase(), rest) {
+            ("user" | "users", Some(name)) => Some(Self::UserArn { first, name }),
+            ("group" | "groups", Some(name)) => Some(Self::Group { first, name }),
+            ("role" | "roles" | "assumed-role", Some(role)) => Some(Self::Role { first, role }),
             (account, Some(role)) if is_account(account) => Some(Self::Role { first, role }),
             // An `=` is that of a distinguished name, which is one user.
             (_, None) if value.contains(',') && !value.contains('=') => {
-                let is_name = |text: &str| user_fault(text).is_none();
-                entries(value, is_name).map(|_| Self::Several)
+                let mut names = value.split(',').filter(|name| !name.is_empty());
+                names.all(|name| user_fault(name).is_none()).then_some(Self::Several)
             }
             _ => None,
         }
@@ -87,7 +90,7 @@ impl<'a> Misread<'a> {
     /// What the pattern matches, after "an entry of `users` is `VALUE`, ".
     pub(crate) fn describe(self) -> String {
         match self {
-            Self::UserArn { name } => session_of("user", name),
+            Self::UserArn { first, name } | Self::Group { first, name } => session_of(first, name),
             Self::Role { first, role } => session_of(first, role),
             Self::IdentityCenter { .. } => {
                 "which names a role of IAM Identity Center, not its users".to_owned()
@@ -99,7 +102,17 @@ impl<'a> Misread<'a> {
     /// What was probably meant.
     pub(crate) fn help(self, value: &str) -> String {
         match self {
-            Self::UserArn { name } => format!("did you mean {}?", Quote(name)),
+            Self::UserArn { name, .. } if is_any(name) => {
+                "users are named without `user/`; a session of a role is `RoleName/session`"
+                    .to_owned()
+            }
+            Self::Role { role, .. } if is_any(role) => {
+                "name the role: its sessions are `RoleName/*`".to_owned()
+            }
+            Self::UserArn { name, .. } => format!("did you mean {}?", Quote(name)),
+            Self::Group { name, .. } => {
+                format!("did you mean {}?", Quote(&format!("group:{name}")))
+            }
             Self::Role { first, role } if is_account(first) => format!(
                 "did you mean {}, the sessions of that role? `accounts` restricts a rule to accounts",
                 Quote(&format!("{role}/*"))
@@ -118,7 +131,7 @@ impl<'a> Misread<'a> {
                 )
             }
             Self::Several => entries(value, |_| true)
-                .unwrap_or_else(|| "write each name as its own entry".to_owned()),
+                .unwrap_or_else(|| "write each name as its own entry, without commas".to_owned()),
         }
     }
 }
@@ -127,8 +140,15 @@ fn session_of(role: &str, session: &str) -> String {
     format!("which is the session {} of a role named {}", Quote(session), Quote(role))
 }
 
+/// Whether it is an account id, also as the AWS console shows it: `1111-2222-3333`.
 fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    digits == 12 && (text.len() == 12 || (text.len() == 14 && text.matches('-').count() == 2))
+}
+
+/// Whether a pattern has wildcards only.
+fn is_any(pattern: &str) -> bool {
+    pattern.bytes().all(|byte| matches!(byte, b'*' | b'?'))
 }
 
 fn suggestion_for_user(value: &str) -> Option<String> {
@@ -154,6 +174,11 @@ fn suggestion_for_user(value: &str) -> Option<String> {
         }
     }
     let is_entry = |text: &str| is_user(text.strip_prefix("group:").unwrap_or(text));
+    if plain.contains(',')
+        && let Some(several) = entries(&plain, is_entry)
+    {
+        return Some(several);
+    }
     // A path before a role's name, which is not part of a caller's name.
     let short = plain.rmatch_indices('/').nth(1).and_then(|(at, _)| plain.get(at + 1..));
     if let Some(short) = short.filter(|short| is_user(short)) {

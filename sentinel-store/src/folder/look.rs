@@ -71,7 +71,9 @@ impl Look {
     pub(super) fn is_as(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::Present(now), Self::Present(then)) => now == then,
-            (Self::Absent { .. }, Self::Absent { .. }) | (Self::Dangling, Self::Dangling) => true,
+            // A file that comes and goes is absent in both, and the folder has changed.
+            (Self::Absent { changed: now }, Self::Absent { changed: then }) => now == then,
+            (Self::Dangling, Self::Dangling) => true,
             (Self::Present(_) | Self::Absent { .. } | Self::Dangling, _) => false,
         }
     }

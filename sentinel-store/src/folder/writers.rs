@@ -23,6 +23,10 @@ pub(super) fn writer_of(file: &Identity) -> Option<String> {
 }
 
 fn writes(process: &Path, file: &Identity) -> bool {
+    has_open(process, file) || has_mapped(process, file)
+}
+
+fn has_open(process: &Path, file: &Identity) -> bool {
     entries(&process.join("fd")).any(|descriptor| {
         let number = descriptor.file_name();
         let path = descriptor.path();
@@ -39,9 +43,27 @@ fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok)
 }
 
-/// Only the last part: another process may see the folder under another path.
+/// Only the last part: another process may see the folder under another path. A
+/// file whose name at opening was removed since may be this one under its new name.
 fn same_name(target: &Path, path: &Path) -> bool {
     target.file_name() == path.file_name()
+        || target.as_os_str().as_encoded_bytes().ends_with(b" (deleted)")
+}
+
+/// Whether the process has the file in its memory, shared and writable: it can write
+/// without a descriptor, and without a new time of the file.
+/// <https://man7.org/linux/man-pages/man5/proc_pid_maps.5.html>
+fn has_mapped(process: &Path, file: &Identity) -> bool {
+    let Ok(maps) = fs::read_to_string(process.join("maps")) else { return false };
+    maps.lines().filter_map(writable_inode).any(|inode| inode == file.number.1)
+}
+
+/// The inode of a mapping that is shared and writable. The device is not compared:
+/// btrfs and overlays show another one here than in a file's status.
+fn writable_inode(line: &str) -> Option<u64> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let mode = fields.next()?;
+    (mode.contains('w') && mode.ends_with('s')).then(|| fields.nth(2)?.parse().ok()).flatten()
 }
 
 fn is_for_writing(information: &str) -> bool {
@@ -50,4 +72,22 @@ fn is_for_writing(information: &str) -> bool {
         .find_map(|line| line.strip_prefix("flags:"))
         .and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok())
         .is_some_and(|flags| flags & ACCESS_MODE != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_shared_and_writable_mappings_count() {
+        for (line, expected) in [
+            ("7f1c2000-7f1c3000 rw-s 00000000 fd:00 1234    /policies/main.yaml", Some(1234)),
+            ("7f1c2000-7f1c3000 rw-p 00000000 fd:00 1234    /policies/main.yaml", None),
+            ("7f1c2000-7f1c3000 r--s 00000000 fd:00 1234    /policies/main.yaml", None),
+            ("7f1c2000-7f1c3000 rw-s", None),
+            ("", None),
+        ] {
+            assert_eq!(writable_inode(line), expected, "{line}");
+        }
+    }
 }

@@ -14,12 +14,23 @@ use crate::fixtures::root;
 
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// Shorter than the default of a second, which the tests of the command wait for.
+/// Shorter than the default.
 const SETTLED: Duration = Duration::from_millis(100);
+
+/// The default.
+const SLOWLY: Duration = Duration::from_secs(1);
 
 fn folder() -> (TempDir, FolderPolicies) {
     let folder = tempfile::tempdir().unwrap();
     let store = FolderPolicies::new(folder.path(), root()).with_settled(SETTLED);
+    (folder, store)
+}
+
+/// With the default time, for tests in which another thread must act within a part of
+/// it also on a busy machine.
+fn slow_folder() -> (TempDir, FolderPolicies) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FolderPolicies::new(folder.path(), root());
     (folder, store)
 }
 
@@ -134,19 +145,19 @@ async fn a_link_to_a_file_is_followed_as_it_is_turned() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_link_whose_target_is_missing_is_not_an_absent_document() {
-    let (folder, store) = folder();
+    let (folder, store) = slow_folder();
     let target = folder.path().join("parts");
     fs::create_dir(&target).unwrap();
     let target = target.join("production.yaml");
     std::os::unix::fs::symlink(&target, folder.path().join("production.yaml")).unwrap();
-    std::thread::sleep(SETTLED * 3);
+    std::thread::sleep(SLOWLY * 3);
     let StoreError::Unavailable(cause) = read(&store, "production").await.unwrap_err() else {
         panic!("it counted as absent")
     };
     assert_eq!(cause.to_string(), "a link to a file that does not exist");
     // The target is written while the read waits.
     let writer = std::thread::spawn(move || {
-        std::thread::sleep(SETTLED / 2);
+        std::thread::sleep(SLOWLY / 2);
         fs::write(&target, b"text").unwrap();
     });
     assert_eq!(read(&store, "production").await.unwrap().text, b"text");
@@ -284,18 +295,56 @@ async fn a_writer_that_opened_the_file_by_another_hard_link_is_found() {
     assert_eq!(read(&store, "production").await.unwrap().text, b"half");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_writer_is_found_although_the_name_that_it_opened_is_gone() {
+    let (folder, store) = folder();
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    let writer = File::create(&first).unwrap();
+    fs::write(&first, b"half").unwrap();
+    fs::hard_link(&first, &second).unwrap();
+    fs::rename(&second, folder.path().join("production.yaml")).unwrap();
+    fs::remove_file(&first).unwrap();
+    std::thread::sleep(SETTLED * 3);
+    let result = read(&store, "production").await;
+    assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+    drop(writer);
+    assert_eq!(read(&store, "production").await.unwrap().text, b"half");
+}
+
+#[tokio::test]
+async fn a_document_that_comes_and_goes_is_not_absent() {
+    let (folder, store) = slow_folder();
+    let [path, aside] = ["production.yaml", "aside"].map(|name| folder.path().join(name));
+    write(folder.path(), "production.yaml", b"text");
+    read(&store, "production").await.unwrap();
+    fs::rename(&path, &aside).unwrap();
+    let editor = std::thread::spawn(move || {
+        for pause in [3, 6, 5] {
+            std::thread::sleep(SLOWLY * pause / 10);
+            if path.exists() { fs::rename(&path, &aside) } else { fs::rename(&aside, &path) }
+                .unwrap();
+        }
+        // There again for good.
+    });
+    let result = read(&store, "production").await;
+    assert!(!matches!(result, Err(StoreError::NotFound)), "{result:?}");
+    editor.join().unwrap();
+    assert_eq!(read(&store, "production").await.unwrap().text, b"text");
+}
+
 #[tokio::test]
 async fn a_half_that_equals_the_text_last_used_is_not_used_before_it_settles() {
-    let (folder, store) = folder();
+    let (folder, store) = slow_folder();
     write(folder.path(), "production.yaml", b"wide");
     assert_eq!(read(&store, "production").await.unwrap().text, b"wide");
     // No request reads this one.
     write(folder.path(), "production.yaml", b"narrow");
-    std::thread::sleep(SETTLED * 2);
+    std::thread::sleep(SLOWLY * 2);
     let path = folder.path().join("production.yaml");
     write(folder.path(), "production.yaml", b"wide");
     let writer = std::thread::spawn(move || {
-        std::thread::sleep(SETTLED / 2);
+        std::thread::sleep(SLOWLY / 2);
         fs::write(&path, b"wide and narrow").unwrap();
     });
     assert_eq!(read(&store, "production").await.unwrap().text, b"wide and narrow");
@@ -334,13 +383,13 @@ async fn a_file_that_is_renamed_into_place_is_used_once_settled_whatever_its_tim
 #[tokio::test]
 async fn a_document_that_is_gone_for_a_moment_is_not_absent() {
     // As editors save: the old file is moved away and a new one is made.
-    let (folder, store) = folder();
+    let (folder, store) = slow_folder();
     write(folder.path(), "production.yaml", b"one");
     read(&store, "production").await.unwrap();
     let path = folder.path().join("production.yaml");
     fs::rename(&path, folder.path().join("production.yaml~")).unwrap();
     let editor = std::thread::spawn(move || {
-        std::thread::sleep(SETTLED / 2);
+        std::thread::sleep(SLOWLY / 2);
         fs::write(&path, b"two").unwrap();
     });
     assert_eq!(read(&store, "production").await.unwrap().text, b"two");
