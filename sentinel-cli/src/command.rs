@@ -4,10 +4,13 @@ use std::sync::LazyLock;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
+#[cfg(feature = "aws")]
 use crate::client::{self, credentials, sessions};
 use crate::screen::{Color, Format, Screen};
 use crate::{Failure, Outcome};
-use crate::{bootstrap, demo, dev, iam, manual, policy};
+#[cfg(feature = "aws")]
+use crate::{bootstrap, iam};
+use crate::{demo, dev, manual, policy};
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{} (zone data {})", env!("CARGO_PKG_VERSION"), chrono_tz::IANA_TZDB_VERSION)
@@ -52,12 +55,18 @@ pub(crate) struct Global {
 enum Command {
     Dev(dev::Arguments),
     Demo(demo::Arguments),
+    #[cfg(feature = "aws")]
     Credentials(credentials::Arguments),
+    #[cfg(feature = "aws")]
     Whoami(client::whoami::Arguments),
+    #[cfg(feature = "aws")]
     Profiles(client::profiles::Arguments),
+    #[cfg(feature = "aws")]
     Sessions(sessions::Arguments),
     Policy(policy::Arguments),
-    Iam(iam::command::Arguments),
+    #[cfg(feature = "aws")]
+    Iam(iam::Arguments),
+    #[cfg(feature = "aws")]
     Bootstrap(bootstrap::Arguments),
     Completions(manual::Completions),
     Man(manual::Man),
@@ -82,11 +91,17 @@ impl Cli {
             Command::Dev(arguments) => dev::run(&arguments, screen),
             Command::Demo(arguments) => demo::run(&arguments, screen),
             Command::Policy(arguments) => policy::run(&arguments, screen),
+            #[cfg(feature = "aws")]
             Command::Bootstrap(arguments) => bootstrap::run(&arguments, screen),
-            Command::Iam(arguments) => iam::command::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Iam(arguments) => iam::run(&arguments, screen),
+            #[cfg(feature = "aws")]
             Command::Credentials(arguments) => credentials::run(&arguments, screen),
+            #[cfg(feature = "aws")]
             Command::Whoami(arguments) => client::whoami::run(&arguments, screen),
+            #[cfg(feature = "aws")]
             Command::Profiles(arguments) => client::profiles::run(&arguments, screen),
+            #[cfg(feature = "aws")]
             Command::Sessions(arguments) => sessions::run(&arguments, screen),
             Command::Completions(arguments) => manual::completions(&arguments, screen),
             Command::Man(arguments) => manual::man(&arguments, screen),

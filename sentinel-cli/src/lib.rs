@@ -1,20 +1,27 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(feature = "aws"),
+    expect(dead_code, reason = "parts of shared modules are for the commands that need AWS")
+)]
 
+#[cfg(feature = "aws")]
 mod account;
+#[cfg(feature = "aws")]
 mod bootstrap;
+mod caller;
 mod client;
 mod command;
 mod demo;
 mod dev;
 mod diagnostics;
-pub mod iam;
+#[cfg(feature = "aws")]
+mod iam;
 mod manual;
 mod outcome;
 mod outlet;
 mod policy;
 mod private;
 mod screen;
-pub mod sigv4;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -2,11 +2,13 @@
 
 pub mod emulator;
 pub mod iam;
+pub mod keys;
 pub mod permissions;
 pub mod proxy;
 pub mod recorded;
 pub mod runtime_api;
 mod server;
+pub mod signed;
 pub mod sts;
 
 /// Waits for SIGTERM or Ctrl-C.

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use sentinel_cli::iam::{Document, Effect, Statement};
+use sentinel_iam::{Document, Effect, Statement};
 
 use crate::iam::{Need, Place, needs};
 use crate::proxy::Call;

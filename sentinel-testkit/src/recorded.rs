@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sentinel_cli::iam::{Deployment, DocumentName};
+use sentinel_iam::{Deployment, DocumentName};
 use sentinel_store::{AccountId, ParseIdError};
 
 use crate::iam::Place;

@@ -3,9 +3,8 @@
 
 use clap::Args;
 use sentinel_broker::SourceIdentityFormat;
+use sentinel_iam::Deployment;
 use sentinel_store::{AccountId, PolicyPath};
-
-use crate::iam::Deployment;
 
 const DEFAULT_ROOT: &str = "/sentinel/policies";
 
@@ -171,24 +170,23 @@ impl Parts {
         region: &str,
     ) -> Deployment {
         let parts = self.clone();
-        Deployment {
-            policy_parameter: policies.main(),
-            policy_root: policies.root(),
-            policy_table: policies.policy_table.clone(),
-            session_table: parts.session_table,
-            approval_table: parts.approval_table,
-            breakglass_table: parts.breakglass_table,
-            policy_key: parts.policy_kms_key,
-            table_key: parts.kms_key,
-            role_prefix: parts.role_prefix,
-            source_identity: parts.separator,
-            tvm_function: parts.tvm_function,
-            authorizer_function: parts.authorizer_function,
-            tvm_role: parts.tvm_role,
-            authorizer_role: parts.authorizer_role,
-            api_id: parts.api_id,
-            ..Deployment::new(partition, account, region)
-        }
+        let mut deployment = Deployment::new(partition, account, region);
+        deployment.policy_parameter = policies.main();
+        deployment.policy_root = policies.root();
+        deployment.policy_table = policies.policy_table.clone();
+        deployment.session_table = parts.session_table;
+        deployment.approval_table = parts.approval_table;
+        deployment.breakglass_table = parts.breakglass_table;
+        deployment.policy_key = parts.policy_kms_key;
+        deployment.table_key = parts.kms_key;
+        deployment.role_prefix = parts.role_prefix;
+        deployment.source_identity = parts.separator;
+        deployment.tvm_function = parts.tvm_function;
+        deployment.authorizer_function = parts.authorizer_function;
+        deployment.tvm_role = parts.tvm_role;
+        deployment.authorizer_role = parts.authorizer_role;
+        deployment.api_id = parts.api_id;
+        deployment
     }
 }
 

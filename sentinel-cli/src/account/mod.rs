@@ -6,18 +6,17 @@ mod refused;
 
 use std::time::Duration;
 
+use crate::Failure;
+use crate::caller::Caller;
+use crate::client::{ambient, http};
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use clap::Args;
-use sentinel_store::AccountId;
-use serde::Serialize;
-
-use crate::Failure;
-use crate::client::{ambient, http};
 pub(crate) use deployment::{Parts, Policies, partition_of};
 pub(crate) use refused::{because_aws, because_store};
+use sentinel_store::AccountId;
 
 /// People wait for these answers, and no request hangs on them: longer than in
 /// the functions.
@@ -36,37 +35,6 @@ pub(crate) struct Ambience {
     /// Region (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)
     #[arg(long, help_heading = "AWS", value_parser = deployment::region)]
     pub(crate) region: Option<String>,
-}
-
-/// Who asks, as AWS says.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Caller {
-    pub(crate) account: AccountId,
-    pub(crate) arn: String,
-}
-
-impl Caller {
-    /// `aws`, `aws-cn`, …
-    pub(crate) fn partition(&self) -> &str {
-        self.arn.split(':').nth(1).unwrap_or("aws")
-    }
-
-    /// The ARN that stands for it among operators: a user's own, and for a
-    /// session of a role that of the role.
-    pub(crate) fn operator(&self) -> String {
-        match self.arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split_once('/')) {
-            Some((role, _)) => {
-                format!("arn:{}:iam::{}:role/{role}", self.partition(), self.account)
-            }
-            None => self.arn.clone(),
-        }
-    }
-
-    /// Whether it is a session of a role, so that what it assumes lasts an hour
-    /// at most.
-    pub(crate) fn is_role_session(&self) -> bool {
-        self.arn.split(':').nth(5).is_some_and(|rest| rest.starts_with("assumed-role/"))
-    }
 }
 
 impl Ambience {
@@ -126,27 +94,5 @@ pub(crate) async fn caller(config: &SdkConfig) -> Result<Caller, Failure> {
     match (account, said.arn()) {
         (Some(account), Some(arn)) => Ok(Caller { account, arn: arn.to_owned() }),
         _ => Err(Failure::undone("AWS does not say who you are: is this its end point?")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_of_a_role_is_its_role_among_operators() {
-        for (arn, operator) in [
-            (
-                "arn:aws:iam::111122223333:user/ops/carol",
-                "arn:aws:iam::111122223333:user/ops/carol",
-            ),
-            (
-                "arn:aws-cn:sts::111122223333:assumed-role/OnCall/carol",
-                "arn:aws-cn:iam::111122223333:role/OnCall",
-            ),
-        ] {
-            let account = AccountId::parse("111122223333").unwrap();
-            assert_eq!(Caller { account, arn: arn.to_owned() }.operator(), operator);
-        }
     }
 }

@@ -121,8 +121,8 @@ async fn bootstrap(
         dry_run: *dry_run,
         tables,
         policies: written,
-        iam: iam::command::for_programs(&deployment)?,
-        people: iam::command::for_people(&deployment, screen.colors_out()),
+        iam: iam::for_programs(&deployment)?,
+        people: iam::for_people(&deployment, screen.colors_out()),
     })
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{
 };
 use sentinel_store::dynamodb::TableDefinition;
 
-use crate::iam::Deployment;
+use sentinel_iam::Deployment;
 
 /// A table that is to be there.
 #[derive(Clone, Debug)]

@@ -2,12 +2,10 @@
 //! which nobody can recall. It denies on `aws:SourceIdentity`, which role
 //! chaining does not shed.
 
-use std::collections::BTreeMap;
-
 use clap::{ArgGroup, Args};
 use sentinel_broker::SourceIdentityFormat;
+use sentinel_iam::deny_revoked;
 use sentinel_store::{CallerKey, SessionHandle};
-use serde::Serialize;
 
 use super::sessions::{Source, pages, parse_handle};
 use super::{Connection, block_on};
@@ -68,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         }
         (Some(handle), None) => ("StringEquals", ask(&arguments.connection, handle, screen)?),
     };
-    screen.print_json(&deny(compared))?;
+    screen.print_json(&deny_revoked(compared))?;
     if !screen.is_json() {
         screen.note(
             "attach it to the protected roles, or as a service control policy; \
@@ -105,43 +103,7 @@ fn ask(
 
 /// A caller as operators name them: a name, whose case does not count, or
 /// account/RoleName.
-pub(crate) fn caller(user: &str) -> Result<CallerKey, Failure> {
+fn caller(user: &str) -> Result<CallerKey, Failure> {
     sentinel_broker::parse_user(user)
         .ok_or_else(|| Failure::Usage(format!("`{user}` is neither a name nor account/RoleName")))
-}
-
-/// The operator of the condition, and what it compares with.
-pub(crate) type Comparison = (&'static str, String);
-
-/// Members in the order in which IAM's own documents have them.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Policy {
-    version: &'static str,
-    statement: [Statement; 1],
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Statement {
-    sid: &'static str,
-    effect: &'static str,
-    action: &'static str,
-    resource: &'static str,
-    condition: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
-}
-
-/// The policy that denies everything to those source identities.
-pub(crate) fn deny((operator, source_identity): Comparison) -> impl Serialize {
-    let compared = BTreeMap::from([("aws:SourceIdentity", source_identity)]);
-    Policy {
-        version: "2012-10-17",
-        statement: [Statement {
-            sid: "SentinelDenyRevoked",
-            effect: "Deny",
-            action: "*",
-            resource: "*",
-            condition: BTreeMap::from([(operator, compared)]),
-        }],
-    }
 }

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::tvm::{answered, encoded};
 use crate::Failure;
-use crate::account::Caller;
+use crate::caller::Caller;
 
 /// As long as the TVM may take, and the second that it keeps for answering.
 const PATIENCE: Duration = Duration::from_secs(26);

@@ -1,29 +1,43 @@
 //! The client of a TVM: signs with the caller's own AWS credentials, asks, and
 //! shows the answer. It decides nothing; the TVM does.
 
+#[cfg(feature = "aws")]
 pub(crate) mod ambient;
+#[cfg(feature = "aws")]
 mod cache;
+#[cfg(feature = "aws")]
 pub(crate) mod credentials;
-pub(crate) mod deny_policy;
+#[cfg(feature = "aws")]
+mod deny_policy;
+#[cfg(feature = "aws")]
 mod direct;
 mod endpoint;
 pub(crate) mod http;
+#[cfg(feature = "aws")]
 mod missing;
+#[cfg(feature = "aws")]
 pub(crate) mod profiles;
 mod refused;
+#[cfg(feature = "aws")]
 pub(crate) mod sessions;
+#[cfg(feature = "aws")]
 mod tvm;
+#[cfg(feature = "aws")]
 pub(crate) mod whoami;
 
+#[cfg(feature = "aws")]
 use clap::Args;
 
 use crate::Failure;
+#[cfg(feature = "aws")]
 pub(crate) use ambient::Ambient;
 pub(crate) use endpoint::Endpoint;
 pub use refused::Refused;
+#[cfg(feature = "aws")]
 pub(crate) use tvm::Tvm;
 
 /// Which TVM, and who asks.
+#[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
     /// Address of the TVM; http is for this machine only
@@ -35,6 +49,7 @@ pub(crate) struct Connection {
     aws_profile: Option<String>,
 }
 
+#[cfg(feature = "aws")]
 impl Connection {
     /// Finds the caller's credentials and makes ready to ask.
     pub(crate) async fn open(&self) -> Result<Tvm, Failure> {

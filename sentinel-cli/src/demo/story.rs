@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use sentinel_broker::SourceIdentityFormat;
+use sentinel_iam::deny_revoked;
 use sentinel_store::SessionId;
 use serde_json::{Value, json};
 
@@ -10,7 +11,6 @@ use super::people::{People, Vended};
 use super::server::Server;
 use super::step::Telling;
 use crate::Failure;
-use crate::client::deny_policy;
 
 /// Tells it, over a server with its data in that folder.
 pub(super) async fn tell(folder: &Path, telling: &mut Telling<'_>) -> Result<(), Failure> {
@@ -217,9 +217,10 @@ async fn revocation(
 fn deny_policy_of(alice: &Vended) -> Result<String, Failure> {
     let unreadable = |error| Failure::because("cannot read alice's session", error);
     let id = SessionId::parse(alice.session_id.reveal()).map_err(unreadable)?;
-    let caller = deny_policy::caller("alice")?;
+    let caller = sentinel_broker::parse_user("alice")
+        .ok_or_else(|| Failure::undone("`alice` is not the name of a caller"))?;
     let stamp = SourceIdentityFormat::default().of_session(&caller, &id.handle);
-    serde_json::to_string_pretty(&deny_policy::deny(("StringEquals", stamp.to_string())))
+    serde_json::to_string_pretty(&deny_revoked(("StringEquals", stamp.to_string())))
         .map_err(|error| Failure::because("cannot print the policy", error))
 }
 

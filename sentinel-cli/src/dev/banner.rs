@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::identities::Identity;
 use crate::Failure;
-use crate::account::Caller;
+use crate::caller::Caller;
 use crate::screen::paint;
 
 /// The server is ready.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sentinel_broker::LocalIssuer;
+use sentinel_sigv4::{Presented, Received, Refusal, Scope, SecretKey, verify};
 use sentinel_store::Secret;
 
 use super::data::{AccessKey, Data};
 use super::event::{REGION, Request, Signer};
 use super::identities::Identity;
 use crate::Failure;
-use crate::sigv4::{Presented, Received, Refusal, Scope, verify};
 
 /// All who can sign.
 #[derive(Debug)]
@@ -66,11 +66,14 @@ impl Callers {
 
     fn find(
         &self,
-        Presented { access_key_id, token }: Presented<'_>,
+        Presented { access_key_id, token, .. }: Presented<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(Secret, Signer), Refusal> {
+    ) -> Result<(SecretKey, Signer), Refusal> {
         match token {
-            None => self.by_key.get(access_key_id).cloned().ok_or(Refusal::UnknownKey),
+            None => {
+                let (secret, signer) = self.by_key.get(access_key_id).ok_or(Refusal::UnknownKey)?;
+                Ok((SecretKey::new(secret.reveal()), signer.clone()))
+            }
             // The identities' own keys have no token, so one with a token is
             // vended or nobody's.
             Some(token) => {
@@ -85,7 +88,7 @@ impl Callers {
                     arn: vended.arn,
                     user_id: vended.user_id,
                 };
-                Ok((vended.secret_access_key, signer))
+                Ok((SecretKey::new(vended.secret_access_key.reveal()), signer))
             }
         }
     }

@@ -18,6 +18,7 @@ mod open_files;
 mod patience;
 mod policies;
 mod rarely;
+mod real;
 mod seats;
 mod server;
 mod sts;
@@ -29,11 +30,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::account::{self, Ambience};
 use crate::outlet::Outlet;
 use crate::screen::Screen;
 use crate::{Failure, Outcome, diagnostics};
@@ -80,21 +80,9 @@ pub(crate) struct Arguments {
     /// Listen on an address that other machines reach
     #[arg(long)]
     allow_remote: bool,
-    /// Where credentials come from
-    #[arg(long, value_enum, default_value_t)]
-    issuer: Issuer,
+    #[cfg(feature = "aws")]
     #[command(flatten)]
-    ambience: Ambience,
-}
-
-/// Where credentials come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Issuer {
-    /// This process: good at its own /sts alone
-    #[default]
-    Local,
-    /// AWS: real credentials of real roles, by the ambient AWS credentials
-    Sts,
+    issuer: real::Arguments,
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
@@ -135,13 +123,10 @@ async fn serve(
         None => data.example_policies()?,
     };
     let mut stdout = Outlet::stdout().map_err(Failure::output)?;
-    let real = match arguments.issuer {
-        Issuer::Local => None,
-        Issuer::Sts => {
-            let config = arguments.ambience.open().await?;
-            Some((account::caller(&config).await?, config))
-        }
-    };
+    #[cfg(feature = "aws")]
+    let real = arguments.issuer.open().await?;
+    #[cfg(not(feature = "aws"))]
+    let real = None;
     let system = system::build(&data, identities, policies, stdout.clone(), real.as_ref())?;
     let mut reporter =
         policies::Reporter::new(system.documents, system.policies.clone(), screen.colors_err());
@@ -158,7 +143,7 @@ async fn serve(
         url: format!("http://{address}"),
         credentials_file: system.credentials_file,
         identities: system.identities,
-        issuer: real.map(|(caller, _)| caller),
+        issuer: real.map(|real| real.caller),
     };
     let ready = if screen.is_json() {
         ready.line()?

@@ -7,11 +7,11 @@
 use chrono::{DateTime, Utc};
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
+use sentinel_sigv4::Refusal;
 
 use super::answer::{Answer, answer};
 use super::callers::Callers;
 use super::event::{Request, Signer};
-use crate::sigv4::Refusal;
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const VERSION: &str = "2011-06-15";

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use chrono::{TimeDelta, Utc};
 use sentinel_authorizer::{Authorizer, ResponseFormat};
 use sentinel_broker::{Broker, Home, Issuer, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
@@ -13,14 +12,14 @@ use sentinel_store::{
     AccountId, AuditSink, Causes, Clock, FolderPolicies, JsonLines, PolicyPath, RedbSessions,
     StoreError, SystemClock,
 };
-use sentinel_tvm::{StsIssuer, Tvm};
+use sentinel_tvm::Tvm;
 
 use super::callers::Callers;
 use super::data::Data;
 use super::gateway::Gateway;
 use super::identities::{ACCOUNT, Identity};
+use super::real::Real;
 use crate::Failure;
-use crate::account::Caller;
 use crate::outlet::Outlet;
 
 /// Half of the second within which a change of a policy must be in force.
@@ -47,10 +46,10 @@ pub(super) fn build(
     identities: Vec<Identity>,
     policies: PathBuf,
     stdout: Outlet,
-    real: Option<&(Caller, SdkConfig)>,
+    real: Option<&Real>,
 ) -> Result<System, Failure> {
     let home = match real {
-        Some((caller, _)) => {
+        Some(Real { caller, .. }) => {
             Home { partition: caller.partition().to_owned(), account: caller.account.clone() }
         }
         None => Home {
@@ -66,7 +65,7 @@ pub(super) fn build(
     // With another issuer it recognises what it has issued before, at /sts.
     let local = Arc::new(LocalIssuer::new(data.issuer_key()?, Arc::clone(&clock), random.clone()));
     let issuer: Arc<dyn Issuer> = match real {
-        Some((_, config)) => Arc::new(StsIssuer::new(config)),
+        Some(real) => Arc::clone(&real.issuer),
         None => local.clone(),
     };
     let sessions = open_database(&data.database())?;

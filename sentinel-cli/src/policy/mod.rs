@@ -9,11 +9,15 @@ mod question;
 mod requests;
 mod sarif;
 mod source;
+#[cfg(feature = "aws")]
 mod stored;
+#[cfg(feature = "aws")]
 pub(crate) mod usable;
 mod value;
 
+#[cfg(feature = "aws")]
 pub(crate) use source::Source;
+#[cfg(feature = "aws")]
 pub(crate) use stored::{Found, Place, Stores};
 
 use clap::{Args, Subcommand};
@@ -38,6 +42,7 @@ enum Command {
     Check(check::Arguments),
     Eval(eval::Arguments),
     Explain(explain::Arguments),
+    #[cfg(feature = "aws")]
     #[command(flatten)]
     Stored(stored::Command),
 }
@@ -47,7 +52,9 @@ impl Arguments {
     pub(crate) fn takes(&self, format: Format) -> bool {
         match (&self.command, format) {
             (Command::Check(_), Format::Sarif) => true,
-            (Command::Eval(_) | Command::Explain(_) | Command::Stored(_), Format::Sarif) => false,
+            (Command::Eval(_) | Command::Explain(_), Format::Sarif) => false,
+            #[cfg(feature = "aws")]
+            (Command::Stored(_), Format::Sarif) => false,
             (_, Format::Human | Format::Json) => true,
         }
     }
@@ -58,6 +65,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         Command::Check(arguments) => check::run(arguments, screen),
         Command::Eval(arguments) => eval::run(arguments, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
+        #[cfg(feature = "aws")]
         Command::Stored(command) => stored::run(command, screen),
     }
 }

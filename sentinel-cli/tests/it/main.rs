@@ -31,8 +31,6 @@ mod sessions;
 #[cfg(test)]
 mod settled;
 #[cfg(test)]
-mod sigv4;
-#[cfg(test)]
 mod sts;
 #[cfg(test)]
 mod trouble;

@@ -23,7 +23,7 @@ use data_encoding::HEXLOWER;
 use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::body::Incoming;
-use sentinel_cli::sigv4::{Presented, Received, Refusal, Scope, verify};
+use sentinel_sigv4::{Presented, Received, Refusal, Scope, SecretKey, verify};
 use sentinel_store::Secret;
 
 pub use journal::Asked;
@@ -149,7 +149,7 @@ fn find(
     world: &World,
     shown: Presented<'_>,
     now: chrono::DateTime<Utc>,
-) -> Result<(Secret, Principal), Refusal> {
+) -> Result<(SecretKey, Principal), Refusal> {
     let principal = world.principal(shown.access_key_id).ok_or(Refusal::UnknownKey)?;
     if principal.token != shown.token.map(Secret::new) {
         return Err(Refusal::UnknownKey);
@@ -157,7 +157,7 @@ fn find(
     if principal.expires.is_some_and(|expires| now >= expires) {
         return Err(Refusal::Expired);
     }
-    Ok((principal.secret.clone(), principal.clone()))
+    Ok((SecretKey::new(principal.secret.reveal()), principal.clone()))
 }
 
 /// STS's own codes for what was wrong with a signature.

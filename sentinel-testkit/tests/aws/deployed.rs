@@ -9,18 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 use sentinel_authorizer::Authorizer;
 use sentinel_broker::Home;
-use sentinel_cli::iam::{Deployment, Document};
+use sentinel_iam::{Deployment, Document};
 use sentinel_store::dynamodb::TableDefinition;
 use sentinel_store::{
     AuditSink, CallerKey, DynamoPolicies, MemorySink, PolicyPath, PolicyWriter, Record, Secret,
 };
-use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
+use sentinel_testkit::emulator::{Emulator, Kind};
+use sentinel_testkit::keys::Keys;
 use sentinel_testkit::proxy::{Call, Proxy};
 use sentinel_testkit::recorded::{Holder, KEY, deployment};
 use sentinel_testkit::sts::{Caller, Role, Setup, StandIn};
@@ -28,8 +28,6 @@ use sentinel_tvm::lambda::Patience;
 use sentinel_tvm::{Response, Tvm};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-
-use crate::signed;
 
 pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -50,13 +48,6 @@ fn own(profile: &str) -> String {
         "version: \"1\"\nrules:\n  - {{ name: alice, effect: allow, conditions: {{ profiles: \
          [{profile}], users: [alice] }} }}\n"
     )
-}
-
-/// Credentials of a role.
-pub(crate) struct Keys {
-    pub(crate) id: String,
-    pub(crate) secret: String,
-    pub(crate) token: String,
 }
 
 pub(crate) struct World {
@@ -111,14 +102,6 @@ impl Answer {
     }
 }
 
-fn trust_root() -> Value {
-    json!({ "Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow",
-        "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") },
-        "Action": "sts:AssumeRole",
-    }] })
-}
-
 fn value(document: &Document) -> Value {
     serde_json::to_value(document).unwrap()
 }
@@ -136,8 +119,8 @@ impl World {
             definition.create(&client, name).unwrap().send().await.unwrap();
         }
         put_policies(&root).await;
-        let tvm = keys(&emulator, kind, Holder::Tvm).await;
-        let authorizer = keys(&emulator, kind, Holder::Authorizer).await;
+        let tvm = Keys::of(&emulator, kind, Holder::Tvm).await.unwrap();
+        let authorizer = Keys::of(&emulator, kind, Holder::Authorizer).await.unwrap();
         let stand_in = StandIn::start(&setup(&deployment, &tvm)).await.unwrap();
         Self { emulator, stand_in, tvm, authorizer }
     }
@@ -241,69 +224,6 @@ async fn put_policies(root: &aws_types::SdkConfig) {
         .put(&path, bulky.as_bytes(), None)
         .await
         .unwrap();
-}
-
-/// Credentials of a role with the holder's document; where the emulator knows IAM,
-/// they may do nothing else.
-pub(crate) async fn keys(emulator: &Emulator, kind: Kind, holder: Holder) -> Keys {
-    let deployment = deployment().unwrap();
-    let role = match holder {
-        Holder::Tvm => deployment.tvm_role.clone(),
-        Holder::Authorizer => deployment.authorizer_role.clone(),
-        Holder::Administrator => "Administrator".to_owned(),
-    };
-    let document = value(&deployment.document(holder.document()));
-    if kind != Kind::Ministack {
-        let text = |what: &str| format!("{role}{what}");
-        let id = format!("ASIA{}", role.to_ascii_uppercase());
-        return Keys { id, secret: text("secret"), token: text("token") };
-    }
-    let (trust, document) = (trust_root().to_string(), document.to_string());
-    // AWS asks for the path's own ARN, which the document has; ministack for `*`.
-    let by_path = json!({ "Version": "2012-10-17", "Statement": [
-        { "Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*" },
-    ] })
-    .to_string();
-    let policy = |name, document| {
-        vec![
-            ("Action", "PutRolePolicy"),
-            ("RoleName", &*role),
-            ("PolicyName", name),
-            ("PolicyDocument", document),
-        ]
-    };
-    let iam = "2010-05-08";
-    let created = [
-        vec![("Action", "CreateRole"), ("RoleName", &role), ("AssumeRolePolicyDocument", &trust)],
-        policy("sentinel", &document),
-        policy("as-ministack-has-it", &by_path),
-    ];
-    for form in created {
-        let answer = form_as_root(emulator, "iam", iam, form).await;
-        assert_eq!(answer.outcome(), "200", "{}", answer.body);
-    }
-    let arn = format!("arn:aws:iam::{ACCOUNT}:role/{role}");
-    let form = vec![("Action", "AssumeRole"), ("RoleArn", &*arn), ("RoleSessionName", "function")];
-    let answer = form_as_root(emulator, "sts", "2011-06-15", form).await;
-    let element = |name: &str| answer.element(name).expect(&answer.body).to_owned();
-    Keys {
-        id: element("AccessKeyId"),
-        secret: element("SecretAccessKey"),
-        token: element("SessionToken"),
-    }
-}
-
-async fn form_as_root(
-    emulator: &Emulator,
-    service: &str,
-    version: &str,
-    mut form: Vec<(&str, &str)>,
-) -> signed::Answer {
-    form.push(("Version", version));
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let root = Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "test");
-    let content_type = "application/x-www-form-urlencoded";
-    signed::send(&emulator.url(), &root, content_type, &[], body, service).await
 }
 
 /// STS as the guide sets it up: protected roles that trust the TVM alone.

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::fixed::Fixed;
 use crate::roles::{PROTECTED, SECRET, TOKEN, TVM_KEY, role, setup, trust, tvm_policy};
-use crate::signed;
+use sentinel_testkit::signed;
 
 /// An issuer that signs as the function does.
 pub(crate) fn issuer(url: &str) -> StsIssuer {
@@ -106,7 +106,7 @@ async fn credentials_come_with_every_stamp() {
         "test",
     );
     let form = [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
-    let whoami = signed::post(&stand_in.url(), &vended, &form).await;
+    let whoami = signed::post(&stand_in.url(), &vended, &form).await.unwrap();
     let arn =
         format!("arn:aws:sts::111122223333:assumed-role/SentinelProtected-production/{stamp}");
     assert_eq!(whoami.element("Arn"), Some(arn.as_str()));
@@ -252,7 +252,7 @@ async fn a_colon_in_a_source_identity_is_refused_by_sts() {
         ("RoleSessionName", "sentinel:alice:abc123"),
         ("SourceIdentity", "sentinel:alice:abc123"),
     ];
-    let answer = signed::post(&stand_in.url(), &credentials, &form).await;
+    let answer = signed::post(&stand_in.url(), &credentials, &form).await.unwrap();
     assert_eq!(answer.outcome(), "ValidationError");
     let message = answer.element("Message").unwrap();
     assert!(message.contains("sourceIdentity") && message.contains("roleSessionName"), "{message}");

@@ -24,7 +24,6 @@ mod proxy;
 mod requests;
 mod roles;
 mod sessions;
-mod signed;
 mod stand_in;
 mod stores;
 mod system;

@@ -5,19 +5,14 @@
 //! ministack and the stand-in refuse whatever the documents do not allow, and the
 //! comparison finds what they allow and nobody needs.
 
-use std::path::{Path, PathBuf};
-
-use aws_sdk_dynamodb::Client;
-use aws_sdk_ssm::types::{ParameterTier, ParameterType};
-use sentinel_store::dynamodb::TableDefinition;
-use sentinel_testkit::emulator::{Emulator, Kind};
+use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::permissions::{Difference, differences};
-use sentinel_testkit::proxy::{Call, Proxy};
-use sentinel_testkit::recorded::{Holder, KEY, deployment, place};
+use sentinel_testkit::proxy::Call;
+use sentinel_testkit::recorded::{Holder, deployment, place};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::deployed::{Keys, SESSIONS, Sandbox, World, keys};
+use crate::deployed::{Sandbox, World};
 
 fn between(holder: Holder, calls: &[Call]) -> Vec<String> {
     let deployment = deployment().unwrap();
@@ -161,102 +156,4 @@ async fn a_whole_run_is_compared_from_the_files_that_were_recorded() {
         let output = Command::new(program).args(arguments).output().await.unwrap();
         assert_eq!(output.status.code(), Some(1));
     }
-}
-
-/// An administrator with credentials of their own, and a folder to work in.
-struct Administrator {
-    keys: Keys,
-    proxy: Proxy,
-    folder: tempfile::TempDir,
-}
-
-impl Administrator {
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    /// Runs the command, which must succeed.
-    async fn sentinel(&self, arguments: &str, more: &[&Path]) {
-        let output = Command::new(env!("CARGO_BIN_EXE_sentinel-under-test"))
-            .args(arguments.split_whitespace())
-            .args(more)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ENDPOINT_URL", self.proxy.url())
-            .env("AWS_ACCESS_KEY_ID", &self.keys.id)
-            .env("AWS_SECRET_ACCESS_KEY", &self.keys.secret)
-            .env("AWS_SESSION_TOKEN", &self.keys.token)
-            .output()
-            .await
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "sentinel {arguments} {more:?}: {said}");
-    }
-}
-
-fn policy(profile: &str, bytes: usize) -> String {
-    let text = format!(
-        "version: \"1\"\nrules:\n  - {{ name: alice, effect: allow, conditions: {{ profiles: \
-         [{profile}], users: [alice] }} }}\n"
-    );
-    let comment = "x".repeat(bytes.saturating_sub(text.len() + 3));
-    format!("{text}# {comment}\n")
-}
-
-#[tokio::test]
-async fn administrators_ask_what_their_document_says_and_nothing_else() {
-    let emulator = Emulator::start(Kind::Ministack).await.unwrap();
-    let root = emulator.config().unwrap();
-    // A table as somebody else would have made it, and a parameter under a key.
-    let created = TableDefinition::SESSIONS.create(&Client::new(&root), SESSIONS).unwrap();
-    created.send().await.unwrap();
-    aws_sdk_ssm::Client::new(&root)
-        .put_parameter()
-        .name("/sentinel/policies/secret")
-        .value(policy("secret", 0))
-        .r#type(ParameterType::SecureString)
-        .key_id(KEY)
-        .tier(ParameterTier::Standard)
-        .send()
-        .await
-        .unwrap();
-    let administrator = Administrator {
-        keys: keys(&emulator, Kind::Ministack, Holder::Administrator).await,
-        proxy: Proxy::start_for(Holder::Administrator, &emulator.url()).await.unwrap(),
-        folder: tempfile::tempdir().unwrap(),
-    };
-    administrator.write("policies/main.yaml", &policy("main", 0));
-    let table = "--policy-table sentinel-policies";
-    administrator.sentinel(&format!("bootstrap --dry-run {table}"), &[]).await;
-    administrator.sentinel(&format!("bootstrap {table}"), &[]).await;
-    administrator.sentinel(&format!("bootstrap {table}"), &[]).await;
-    let push = format!("policy push --yes --move {table}");
-    for (name, bytes) in [
-        // SSM: new and changed; encrypted, standard and advanced; outgrown.
-        ("main", 300),
-        ("secret", 300),
-        ("secret", 5_000),
-        ("secret", 9_000),
-        // The table: new and changed.
-        ("bulky", 9_000),
-        ("bulky", 400_000),
-    ] {
-        let file = administrator.write(&format!("{name}.yaml"), &policy(name, bytes));
-        administrator.sentinel(&push, &[&file]).await;
-    }
-    for name in ["main", "secret", "bulky"] {
-        administrator.sentinel(&format!("policy pull {name} {table}"), &[]).await;
-        administrator.sentinel(&format!("policy history {name} {table}"), &[]).await;
-    }
-    administrator.sentinel(&format!("policy list {table}"), &[]).await;
-    let calls = administrator.proxy.calls();
-    assert_eq!(between(Holder::Administrator, &calls), nothing());
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::roles::{PROTECTED, SECRET, TVM_ROLE, USER_KEY, trust};
-use crate::signed;
+use sentinel_testkit::signed;
 
 /// Starts a program and reads its one line.
 async fn start(program: &str, arguments: &[&str]) -> (Child, String) {
@@ -46,7 +46,7 @@ async fn both_say_where_they_are_and_end_when_they_are_told() {
 
     let alice = Credentials::new(USER_KEY, SECRET, None, None, "test");
     let form = [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
-    let answer = signed::post(&url, &alice, &form).await;
+    let answer = signed::post(&url, &alice, &form).await.unwrap();
     assert_eq!(answer.element("Arn"), Some("arn:aws:iam::111122223333:user/alice"));
     let recorded = std::fs::read_to_string(&record).unwrap();
     let recorded = sentinel_testkit::proxy::read_record(&recorded).unwrap();

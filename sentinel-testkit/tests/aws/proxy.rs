@@ -15,7 +15,7 @@ use sentinel_testkit::sts::StandIn;
 
 use crate::fixed::Fixed;
 use crate::roles::{PROTECTED, SECRET, TOKEN, TVM_KEY, setup};
-use crate::signed;
+use sentinel_testkit::signed;
 
 const ITEM: &str = r#"{"Item":{"pk":{"S":"alice"},"n":{"N":"1"}}}"#;
 const PARAMETER: &str = r#"{"Parameter":{"Name":"/sentinel/policies/main","Type":"SecureString","Value":"x","Version":1}}"#;
@@ -46,7 +46,7 @@ async fn get_item(url: &str, key: &str) -> Result<Option<String>, aws_sdk_dynamo
 
 async fn whoami(url: &str) -> signed::Answer {
     let form = [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
-    signed::post(url, &credentials(), &form).await
+    signed::post(url, &credentials(), &form).await.unwrap()
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_call_is_recorded_with_its_parameters_and_no_secret() {
         ("RoleArn", PROTECTED),
         ("RoleSessionName", "s-1"),
     ];
-    let answer = signed::post(&proxy.url(), &credentials(), &form).await;
+    let answer = signed::post(&proxy.url(), &credentials(), &form).await.unwrap();
     assert_eq!(answer.status, 403);
     let calls = proxy.calls();
     assert_eq!(calls.len(), 1);
@@ -97,7 +97,8 @@ async fn each_protocol_is_told_by_its_own_signs() {
     get_item(&proxy.url(), "alice").await.unwrap();
     whoami(&proxy.url()).await;
     signed::send(&proxy.url(), &credentials(), "application/json", &[], "{}".into(), "lambda")
-        .await;
+        .await
+        .unwrap();
     let calls = proxy.calls();
     let asked: Vec<_> =
         calls.iter().map(|call| (call.service.as_str(), call.operation.as_str())).collect();

@@ -9,7 +9,7 @@ use crate::roles::{
     PROTECTED, SECRET, TOKEN, TVM_KEY, TVM_ROLE, USER_KEY, alice, function, role, setup, trust,
     tvm_policy,
 };
-use crate::signed::{Answer, post};
+use sentinel_testkit::signed::{Answer, post};
 
 fn tvm() -> Credentials {
     Credentials::new(TVM_KEY, SECRET, Some(TOKEN.into()), None, "test")
@@ -47,7 +47,7 @@ async fn assume(url: &str, who: &Credentials, changed: &[(&str, &str)]) -> Answe
     ];
     form.retain(|(name, _)| !changed.iter().any(|(other, _)| other == name));
     form.extend(changed.iter().filter(|(_, value)| *value != "(absent)"));
-    post(url, who, &form).await
+    post(url, who, &form).await.unwrap()
 }
 
 fn long(length: usize) -> String {
@@ -429,7 +429,7 @@ async fn vended_credentials_are_unique_sign_and_end() {
             "test",
         );
         let form = [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
-        let whoami = post(&url, &vended, &form).await;
+        let whoami = post(&url, &vended, &form).await.unwrap();
         assert_eq!(
             whoami.element("Arn"),
             Some(
@@ -450,11 +450,11 @@ async fn vended_credentials_are_unique_sign_and_end() {
         "test",
     );
     let form = [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
-    assert_eq!(post(&url, &crossed, &form).await.outcome(), "InvalidClientTokenId");
+    assert_eq!(post(&url, &crossed, &form).await.unwrap().outcome(), "InvalidClientTokenId");
     stand_in.pass(TimeDelta::seconds(3599 - 5));
-    assert_eq!(post(&url, &keys[0].2, &form).await.outcome(), "200");
+    assert_eq!(post(&url, &keys[0].2, &form).await.unwrap().outcome(), "200");
     stand_in.pass(TimeDelta::seconds(6));
-    assert_eq!(post(&url, &keys[0].2, &form).await.outcome(), "ExpiredToken");
+    assert_eq!(post(&url, &keys[0].2, &form).await.unwrap().outcome(), "ExpiredToken");
 }
 
 #[tokio::test]

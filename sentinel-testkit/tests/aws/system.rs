@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::functions::{AUTHORIZER, TVM, authorizer_event, code, records};
 use crate::roles::{function, setup};
-use crate::signed::send;
+use sentinel_testkit::signed::send;
 
 const TABLE: &str = "sentinel-sessions";
 
@@ -49,7 +49,7 @@ pub(crate) async fn assumed(emulator: &Emulator, role: &str, actions: &[&str]) -
     let ask = async |service: &str, form: &[(&str, &str)]| {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let form = "application/x-www-form-urlencoded";
-        let answer = send(&emulator.url(), &root, form, &[], body, service).await;
+        let answer = send(&emulator.url(), &root, form, &[], body, service).await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
         answer
     };

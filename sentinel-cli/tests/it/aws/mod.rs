@@ -3,6 +3,7 @@
 mod bootstrap;
 mod dev;
 mod errors;
+mod permissions;
 mod policies;
 mod sessions;
 

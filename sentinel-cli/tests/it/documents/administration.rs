@@ -5,7 +5,7 @@
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
-use sentinel_cli::iam::DocumentName;
+use sentinel_iam::DocumentName;
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use tempfile::TempDir;
 

@@ -1,0 +1,59 @@
+//! `--issuer sts`: real credentials from AWS, by the ambient AWS credentials.
+
+use std::sync::Arc;
+
+#[cfg(feature = "aws")]
+use clap::{Args, ValueEnum};
+use sentinel_broker::Issuer;
+#[cfg(feature = "aws")]
+use sentinel_tvm::StsIssuer;
+
+#[cfg(feature = "aws")]
+use crate::Failure;
+#[cfg(feature = "aws")]
+use crate::account::{self, Ambience};
+use crate::caller::Caller;
+
+/// An issuer of real credentials, and the principal that it acts as.
+#[derive(Debug)]
+pub(super) struct Real {
+    pub(super) issuer: Arc<dyn Issuer>,
+    pub(super) caller: Caller,
+}
+
+/// Where credentials come from.
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Where credentials come from
+    #[arg(long, value_enum, default_value_t)]
+    issuer: Kind,
+    #[command(flatten)]
+    ambience: Ambience,
+}
+
+/// Where credentials come from.
+#[cfg(feature = "aws")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// This process: good at its own /sts alone
+    #[default]
+    Local,
+    /// AWS: real credentials of real roles, by the ambient AWS credentials
+    Sts,
+}
+
+#[cfg(feature = "aws")]
+impl Arguments {
+    /// The issuer, if it is not this process.
+    pub(super) async fn open(&self) -> Result<Option<Real>, Failure> {
+        match self.issuer {
+            Kind::Local => Ok(None),
+            Kind::Sts => {
+                let config = self.ambience.open().await?;
+                let caller = account::caller(&config).await?;
+                Ok(Some(Real { issuer: Arc::new(StsIssuer::new(&config)), caller }))
+            }
+        }
+    }
+}
