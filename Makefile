@@ -12,13 +12,13 @@ help: ## say what there is
 	    while read -r target does; do printf '  %-18s %s\n' "$$target" "$$does"; done
 
 demo: ## the main job, from start to end, on this machine
-	cargo run --locked --release -p sentinel-cli --bin sentinel -- demo
+	cargo run --locked --release -p sentinel-cli --no-default-features --bin sentinel -- demo
 
 test: ## every check; some of them with ONLY='word…'
 	@$(PYTHON) scripts/check.py $(ONLY)
 
 test-aws: ## do the deployment guide against an emulator of AWS, with the real packages
-	@$(PYTHON) scripts/check.py 'release build' 'lambda packages' guide
+	@$(PYTHON) scripts/check.py programs 'lambda packages' guide
 
 lambda-tvm: ## bin/lambda-tvm-linux-amd64.zip; with ARCH=arm64 that of arm64
 	@$(PYTHON) scripts/lambda.py tvm

@@ -11,6 +11,7 @@ one for each checker; the exit status is 0 only when nothing failed.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -102,9 +103,10 @@ def pytests(name: str, folder: str, env: dict[str, str], after: Optional[str] = 
 
 
 def deploy() -> list[Step]:
-    """What others say of what `deploy/` describes, and whether it says the same everywhere."""
+    """What others say of what `deploy/` describes, and whether it says the same everywhere. None of it
+    builds anything, so that it runs next to the builds."""
     templates = sorted((ROOT / "deploy" / "sam").glob("*.yaml"))
-    return [
+    steps = [
         Step("deploy: documents", [PYTHON, "deploy/check.py", "documents"], needs=[venv]),
         Step("deploy: names", [sys.executable, "deploy/names.py"]),
         Step("deploy: guards", [sys.executable, "deploy/check.py", "guards"]),
@@ -121,6 +123,7 @@ def deploy() -> list[Step]:
              # Terraform and its provider come from nowhere that a package client reaches.
              may_be_skipped=True),
     ]
+    return [dataclasses.replace(step, aside=True) for step in steps]
 
 
 def table() -> list[Step]:
@@ -128,7 +131,9 @@ def table() -> list[Step]:
     workspace = metadata()
     packages = sorted(workspace["packages"], key=lambda package: package["name"])
     target = Path(workspace["target_directory"])
-    sentinel = target / "release" / "sentinel"
+    # The whole command as the tests build it, and what `make demo` builds.
+    sentinel = target / "debug" / "sentinel"
+    demo = target / "release" / "sentinel"
     return [
         Step(
             "format",
@@ -173,9 +178,16 @@ def table() -> list[Step]:
             env=DENY_WARNINGS,
         ),
         Step(
-            "release build",
+            "programs",
+            # As for the tests, so that what was built for them serves here too.
+            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features",
+             "--bin", "sentinel", "--bin", "aws-proxy", "--bin", "recorded-calls"],
+            count=preparation,
+        ),
+        Step(
+            "demo build",
             ["cargo", "build", "--locked", "--quiet", "--release", "-p", "sentinel-cli",
-             "--bin", "sentinel"],
+             "--no-default-features", "--bin", "sentinel"],
             count=preparation,
         ),
         Step(
@@ -183,19 +195,18 @@ def table() -> list[Step]:
             [sys.executable, "scripts/instructions.py", "--require"],
             needs=[program("valgrind", "instructions are counted with it")],
         ),
-        Step("demo", [sentinel, "demo"], after="release build", limit_seconds=120),
-        pytests("clients", "tests/clients", {"SENTINEL_BINARY": str(sentinel)}, after="release build"),
+        Step("demo", [demo, "demo"], after="demo build", limit_seconds=120),
+        pytests(
+            "clients",
+            "tests/clients",
+            # Speed and memory are those of a release build.
+            {"SENTINEL_BINARY": str(sentinel), "SENTINEL_RELEASE_BINARY": str(demo)},
+            after="programs",
+        ),
         Step("lambda packages", ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
         # Sizes and memory decide; times are shown, and judged on a machine that does nothing else.
         Step("lambda packages: memory", [sys.executable, "scripts/functions.py", "--memory-only"],
              after="lambda packages"),
-        Step(
-            "guide: proxy",
-            # As for the tests, so that what was built for them serves here too.
-            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features",
-             "--bin", "aws-proxy", "--bin", "recorded-calls"],
-            count=preparation,
-        ),
         pytests(
             "guide",
             "tests/aws",

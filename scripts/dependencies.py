@@ -135,25 +135,46 @@ def tvm_is_a_function() -> list[str]:
     return problems + turned_on("sentinel-tvm", FUNCTION_MUST_NOT_ENABLE, *function)
 
 
+def without(crate: str, unwanted: str, *options: str) -> list[str]:
+    """The dependencies of a crate, built alone, whose names match a pattern."""
+    return [
+        f"{' '.join((crate, *options))} depends on `{name}`: "
+        f"cargo tree -p {crate} {' '.join(options)} -e normal -i {name}"
+        for name in sorted(names(crate, *options))
+        if re.fullmatch(unwanted, name)
+    ]
+
+
 def store_stands_alone() -> list[str]:
     """`sentinel-store` without features: records, traits and the session check, no backend."""
-    unwanted = re.compile(r"sentinel-.*|redb|aws-.*|tokio|hyper.*|notify")
-    return [
-        f"sentinel-store without features depends on `{name}`: "
-        f"cargo tree -p sentinel-store --no-default-features -e normal -i {name}"
-        for name in sorted(names("sentinel-store", "--no-default-features"))
-        if unwanted.fullmatch(name)
-    ]
+    unwanted = r"sentinel-.*|redb|aws-.*|tokio|hyper.*|notify"
+    return without("sentinel-store", unwanted, "--no-default-features")
 
 
 def broker_has_no_adapter() -> list[str]:
     """`sentinel-broker`: no Lambda, no AWS client, no HTTP, so that any service can embed it."""
-    unwanted = re.compile(r"sentinel-(tvm|authorizer|cli)|aws-.*|lambda.*|http|hyper.*|redb")
-    return [
-        f"sentinel-broker depends on `{name}`: cargo tree -p sentinel-broker -e normal -i {name}"
-        for name in sorted(names("sentinel-broker"))
-        if unwanted.fullmatch(name)
-    ]
+    unwanted = r"sentinel-(tvm|authorizer|cli)|aws-.*|lambda.*|http|hyper.*|redb"
+    return without("sentinel-broker", unwanted)
+
+
+def sigv4_stands_alone() -> list[str]:
+    """`sentinel-sigv4`: for any Rust server, so none of our crates, no server and no AWS client."""
+    return without("sentinel-sigv4", r"sentinel-.*|aws-(config|sdk-.*)|hyper.*|tokio-rustls|axum|clap")
+
+
+def iam_is_documents() -> list[str]:
+    """`sentinel-iam`: documents, and no client that could send them anywhere."""
+    return without("sentinel-iam", r"sentinel-(tvm|authorizer|cli|testkit)|aws-.*|hyper.*|clap")
+
+
+def demo_has_no_aws_client() -> list[str]:
+    """`sentinel-cli` without features: what `make demo` builds, without the AWS SDKs."""
+    return without("sentinel-cli", r"aws-(config|sdk-.*)|sentinel-testkit", "--no-default-features")
+
+
+def testkit_has_no_command() -> list[str]:
+    """`sentinel-testkit`: tests the command as a program, and does not contain it."""
+    return without("sentinel-testkit", r"sentinel-cli|clap")
 
 
 PROMISES: dict[str, Callable[[], list[str]]] = {
@@ -162,6 +183,10 @@ PROMISES: dict[str, Callable[[], list[str]]] = {
     "broker-has-no-adapter": broker_has_no_adapter,
     "authorizer-is-small": authorizer_is_small,
     "tvm-is-a-function": tvm_is_a_function,
+    "sigv4-stands-alone": sigv4_stands_alone,
+    "iam-is-documents": iam_is_documents,
+    "demo-has-no-aws-client": demo_has_no_aws_client,
+    "testkit-has-no-command": testkit_has_no_command,
 }
 
 

@@ -5,14 +5,17 @@ Not here: which steps there are. That is the table in `check.py`.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Mapping, Optional, Sequence, TextIO, Union
@@ -133,6 +136,8 @@ class Step:
     limit_seconds: int = 1800
     # Whether it may be left out, for want of a tool, even where nothing else may be.
     may_be_skipped: bool = False
+    # Whether it runs next to the other steps: it builds nothing, and mostly waits or uses one core.
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,6 +177,10 @@ def run_command(step: Step) -> tuple[str, int]:
         return sink.read().decode("utf-8", "replace") + note, status
 
 
+# Steps that run at the same time need the same tools, which are installed once.
+_NEEDS = threading.Lock()
+
+
 def run(step: Step, earlier: Mapping[str, Outcome], forbid_skips: bool, out: TextIO) -> Outcome:
     """Runs one step and says how it went; its whole output only when it did not go well, else no more
     than the lines `dropped: …`."""
@@ -182,8 +191,9 @@ def run(step: Step, earlier: Mapping[str, Outcome], forbid_skips: bool, out: Tex
 
     start = time.monotonic()
     try:
-        for need in step.needs:
-            need()
+        with _NEEDS:
+            for need in step.needs:
+                need()
     except Unavailable as missing:
         forbidden = forbid_skips and not step.may_be_skipped
         tally = Tally(failed=1) if forbidden else Tally(skipped=1)
@@ -225,18 +235,32 @@ def line(outcome: Outcome) -> str:
 
 
 def run_all(steps: Sequence[Step], forbid_skips: bool, out: TextIO = sys.stdout) -> int:
-    """Runs the steps in their order, sums up, and gives the exit status.
+    """Runs the steps in their order, those that are aside at the same time, sums up, and returns the
+    exit status.
 
     The last line is `N passed, N failed`, whatever happened.
     """
+    start = time.monotonic()
     outcomes: dict[str, Outcome] = {}
-    for step in steps:
-        outcomes[step.name] = run(step, outcomes, forbid_skips, out)
 
-    total = sum((outcome.tally for outcome in outcomes.values()), Tally())
-    seconds = sum(outcome.seconds for outcome in outcomes.values())
-    out.write(f"\nsummary, {seconds:.0f} s in all\n")
-    for outcome in outcomes.values():
+    def run_aside() -> str:
+        said = io.StringIO()
+        for step in steps:
+            if step.aside:
+                outcomes[step.name] = run(step, outcomes, forbid_skips, said)
+        return said.getvalue()
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        aside = pool.submit(run_aside)
+        for step in steps:
+            if not step.aside:
+                outcomes[step.name] = run(step, outcomes, forbid_skips, out)
+        out.write(aside.result())
+
+    ordered = [outcomes[step.name] for step in steps]
+    total = sum((outcome.tally for outcome in ordered), Tally())
+    out.write(f"\nsummary, {time.monotonic() - start:.0f} s in all\n")
+    for outcome in ordered:
         out.write(f"    {line(outcome)}\n")
     out.write(f"\n{total}\n")
     out.flush()

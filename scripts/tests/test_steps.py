@@ -152,6 +152,18 @@ class Running(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("not done after 1 s: stopped", said)
 
+    def test_a_step_that_is_aside_runs_next_to_the_others_and_counts(self) -> None:
+        # Each waits for the file that the other makes.
+        with tempfile.TemporaryDirectory() as folder:
+            wait = "touch {mine}; for i in $(seq 100); do [ -e {other} ] && exit 0; sleep 0.1; done; exit 1"
+            one, two = (Path(folder) / name for name in ("one", "two"))
+            steps = [
+                Step("aside", ["sh", "-c", wait.format(mine=one, other=two)], aside=True),
+                Step("not aside", ["sh", "-c", wait.format(mine=two, other=one)]),
+            ]
+            status, lines = run(*steps)
+        self.assertEqual((status, lines[-1]), (0, "2 passed, 0 failed"), lines)
+
     def test_nothing_run_is_not_a_success(self) -> None:
         status, said = run(Step("odd", PASSING, needs=[missing]))
         self.assertEqual(status, 1)

@@ -29,7 +29,7 @@ def program(variable: str, usual: Path) -> Path:
 @pytest.fixture(scope="session")
 def sentinel() -> Path:
     """The command."""
-    return program("SENTINEL_BINARY", TARGET / "release" / "sentinel")
+    return program("SENTINEL_BINARY", TARGET / "debug" / "sentinel")
 
 
 @pytest.fixture(scope="session")

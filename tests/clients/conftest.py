@@ -56,14 +56,24 @@ def tool(name: str) -> str:
     return found
 
 
+def built(variable: str, profile: str) -> Path:
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    path = Path(os.environ.get(variable, target / profile / "sentinel"))
+    if not path.exists():
+        pytest.exit(f"{path} is not built: make test ONLY='programs demo clients'", returncode=3)
+    return path
+
+
 @pytest.fixture(scope="session")
 def binary() -> Path:
     """The `sentinel` to test."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    path = Path(os.environ.get("SENTINEL_BINARY", target / "release" / "sentinel"))
-    if not path.exists():
-        pytest.exit(f"{path} is not built: make test ONLY='release clients'", returncode=3)
-    return path
+    return built("SENTINEL_BINARY", "debug")
+
+
+@pytest.fixture(scope="session")
+def release_binary() -> Path:
+    """The `sentinel` whose speed and memory are measured. It has `policy`, `dev` and `demo`."""
+    return built("SENTINEL_RELEASE_BINARY", "release")
 
 
 @pytest.fixture(scope="module")

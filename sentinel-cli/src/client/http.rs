@@ -8,12 +8,11 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
+#[cfg(feature = "aws")]
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorSettings, SharedHttpClient,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
@@ -29,8 +28,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
 /// The HTTPS client that the AWS clients and providers of credentials use.
-pub(crate) fn for_providers() -> SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+#[cfg(feature = "aws")]
+pub(crate) fn for_providers() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 /// With what a request is signed, and for whom.
@@ -106,9 +108,12 @@ impl Http {
                     .read_timeout(TIMEOUT)
                     .build(),
             )
-            .proxy_config(proxy)
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build();
+            .proxy_config(proxy);
+        #[cfg(feature = "aws")]
+        let connector = connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
+        // The demo talks to this machine alone.
+        #[cfg(not(feature = "aws"))]
+        let connector = connector.build_http();
         Self { endpoint, connector }
     }
 
