@@ -18,15 +18,14 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 const EXAMPLES: &str = "\
 Examples:
-  sentinel demo                                   see the whole of it work, in a minute
-  sentinel dev                                    run it on this machine, to try things
-  sentinel policy check policies/*.yaml           is this policy well-formed?
+  sentinel demo                                   show a complete run on this machine
+  sentinel dev                                    run the system on this machine
+  sentinel policy check policies/*.yaml           check policies
   sentinel credentials --profile production       get credentials from a TVM
 
-Exit status: 0 done, 1 the answer is no, 2 usage, 3 could not be done.";
+Exit status: 0 success, 1 negative result, 2 usage error, 3 failure.";
 
-/// Decides who may get which AWS credentials, when and from where, and hands
-/// them out.
+/// Decide who gets which AWS credentials, when and from where, and vend them.
 #[derive(Debug, Parser)]
 #[command(name = "sentinel", version = VERSION.as_str(), after_help = EXAMPLES)]
 #[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
@@ -40,13 +39,13 @@ pub struct Cli {
 /// What every command understands.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// How results are written
+    /// Format of results
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
     pub(crate) format: Format,
-    /// When colours are used
+    /// Use of color
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
     pub(crate) color: Color,
-    /// Say more on stderr
+    /// Write more details to stderr
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
     pub(crate) verbose: u8,
 }

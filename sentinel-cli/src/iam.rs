@@ -15,8 +15,8 @@ use sentinel_iam::{Deployment, Document, DocumentName};
 
 /// Print the IAM documents of a deployment, with exactly the actions used.
 ///
-/// With `--account` and a region nothing is asked of anybody; without, AWS is
-/// asked whose account it is.
+/// With `--account` and a region, the command sends no request. Otherwise it
+/// requests the account from AWS.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,10 +26,10 @@ Examples:
     --role-name SentinelProtected-production --assume-role-policy-document file://trust.json
   sentinel iam --format json --account 111122223333 --region eu-central-1")]
 pub(crate) struct Arguments {
-    /// One document only
+    /// Print this document only
     #[arg(value_enum)]
     document: Option<DocumentName>,
-    /// The account, of twelve digits
+    /// AWS account, twelve digits
     #[arg(long, value_name = "ACCOUNT", value_parser = account)]
     account: Option<AccountId>,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         None => screen.print(&for_people(&deployment, screen.colors_out()))?,
     }
     if deployment.api_id.is_none() && document.is_none_or(names_the_api) {
-        screen.note("put the id of the TVM's API for `API_ID`, or give `--api-id`");
+        screen.note("replace `API_ID` with the id of the TVM's API, or pass `--api-id`");
     }
     Ok(Outcome::Done)
 }

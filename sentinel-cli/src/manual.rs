@@ -16,19 +16,19 @@ Examples:
   sentinel completions zsh  > ~/.zfunc/_sentinel
   sentinel completions fish > ~/.config/fish/completions/sentinel.fish")]
 pub(crate) struct Completions {
-    /// The shell
+    /// Shell of the script
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Print the manual page, or write all of them to a folder.
+/// Print the manual page, or write all manual pages to a folder.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sentinel man | man -l -
   sentinel man --dir /usr/local/share/man/man1")]
 pub(crate) struct Man {
-    /// Write one page per command to this folder
+    /// Folder to write one page per command to
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

@@ -90,7 +90,7 @@ impl Line {
 }
 
 fn not_read() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "nobody reads the output")
+    io::Error::new(io::ErrorKind::TimedOut, "the output is not read")
 }
 
 fn ended() -> io::Error {

@@ -35,14 +35,14 @@ pub(crate) fn temporary(parent: &Path, prefix: &str) -> io::Result<TempDir> {
 pub(crate) fn check_folder(path: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(path)?;
     if !found.is_dir() {
-        return Err(refused(path, "is not a folder", "name another one"));
+        return Err(refused(path, "is not a folder", "use another one"));
     }
     refuse_others(path, &found)?;
     if found.mode() & WRITABLE != 0 {
         return Err(refused(
             path,
             "can be written by others",
-            "look at what is in it, then take that from them (`chmod go-w`), or name another one",
+            "check its content, then remove that permission (`chmod go-w`), or use another one",
         ));
     }
     Ok(())
@@ -58,7 +58,7 @@ pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
         return Err(refused(
             path,
             "can be read or written by others",
-            "remove it, and another is made; or, if nobody else has used it, `chmod 600` it",
+            "remove it, and a new one is created; or, if no other user has used it, `chmod 600` it",
         ));
     }
     Ok(Some(file))
@@ -74,7 +74,7 @@ pub(crate) fn tighten(path: &Path) -> io::Result<()> {
         return Err(refused(
             path,
             "can be written by others",
-            "remove it, or, if nobody else has changed it, `chmod 600` it",
+            "remove it, or, if no other user has changed it, `chmod 600` it",
         ));
     }
     if found.mode() & OPEN != 0 {
@@ -124,7 +124,7 @@ fn refuse_others(path: &Path, found: &Metadata) -> io::Result<()> {
     if found.uid() == rustix::process::geteuid().as_raw() {
         Ok(())
     } else {
-        Err(refused(path, "belongs to somebody else", "name another folder"))
+        Err(refused(path, "belongs to another user", "use another folder"))
     }
 }
 
@@ -213,6 +213,6 @@ mod tests {
             Path::new("/")
         };
         let error = check_folder(theirs).unwrap_err().to_string();
-        assert!(error.contains("belongs to somebody else"), "{error}");
+        assert!(error.contains("belongs to another user"), "{error}");
     }
 }

@@ -15,10 +15,10 @@ use crate::command::Global;
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// Text for people.
     #[default]
     Human,
-    /// One JSON document, with the same facts.
+    /// One JSON document with the same facts.
     Json,
     /// SARIF 2.1.0, for code scanners (`policy check` only).
     Sarif,

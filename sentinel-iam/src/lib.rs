@@ -71,18 +71,18 @@ pub enum DocumentName {
     FunctionTrust,
     /// Trust policy of every protected role
     ProtectedRoleTrust,
-    /// Inline policy of every protected role: no role from there on
+    /// Inline policy of every protected role: denies assuming further roles
     ProtectedRoleGuard,
-    /// Policy of those who ask for credentials
+    /// Policy of callers that request credentials
     Client,
-    /// Service control policy: vended credentials cannot ask for more
+    /// Service control policy: vended credentials cannot call the TVM
     VendedCredentialsGuard,
-    /// Policy of those who run `bootstrap` and `policy push`
+    /// Policy of administrators, who run `bootstrap` and `policy push`
     Administrator,
-    /// Policy of those who revoke, and stop all vending
+    /// Policy of operators, who revoke sessions and stop vending
     Operator,
-    /// Policy of those who may revoke by the session table itself; it lets them
-    /// forge sessions too
+    /// Policy of operators who revoke in the session table directly; it also allows
+    /// forging sessions
     EmergencyOperator,
 }
 

@@ -11,7 +11,7 @@ const DEFAULT_ROOT: &str = "/sentinel/policies";
 /// Where policy documents lie.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Policies {
-    /// The main document, by its name under the root or by its whole path
+    /// Main document: its name under the root or its whole path
     #[arg(
         long,
         env = "SENTINEL_POLICY_PARAMETER",
@@ -20,8 +20,8 @@ pub(crate) struct Policies {
         help_heading = "Policies"
     )]
     main: String,
-    /// What the documents of profiles lie under (default: what the main document
-    /// lies under, or /sentinel/policies)
+    /// Root of the documents of profiles (default: the parent of the main document,
+    /// or /sentinel/policies)
     #[arg(
         long,
         env = "SENTINEL_POLICY_ROOT",
@@ -30,7 +30,7 @@ pub(crate) struct Policies {
         help_heading = "Policies"
     )]
     policy_root: Option<PolicyPath>,
-    /// DynamoDB table of documents that are too large for SSM
+    /// DynamoDB table for documents that are too large for SSM
     #[arg(
         long,
         env = "SENTINEL_POLICY_TABLE",
@@ -100,7 +100,7 @@ pub(crate) struct Parts {
     /// documents
     #[arg(long, value_name = "ARN", value_parser = key, help_heading = "Parts")]
     policy_kms_key: Option<String>,
-    /// What the names of protected roles begin with
+    /// Prefix of the names of protected roles
     #[arg(
         long,
         value_name = "PREFIX",
@@ -109,7 +109,7 @@ pub(crate) struct Parts {
         help_heading = "Parts"
     )]
     role_prefix: String,
-    /// What stands between the parts of a source identity
+    /// Separator of source identities
     #[arg(
         long,
         env = "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
@@ -155,7 +155,7 @@ pub(crate) struct Parts {
         help_heading = "Parts"
     )]
     authorizer_role: String,
-    /// Id of the API in front of the TVM, once there is one
+    /// Id of the API in front of the TVM, if it exists
     #[arg(long, value_name = "ID", value_parser = api, help_heading = "Parts")]
     pub(crate) api_id: Option<String>,
 }

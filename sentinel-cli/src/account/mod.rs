@@ -28,11 +28,10 @@ const ATTEMPTS: u32 = 5;
 /// Whose credentials, and where.
 #[derive(Debug, Args)]
 pub(crate) struct Ambience {
-    /// Profile of the AWS configuration whose credentials are used, instead of
-    /// the ambient ones
+    /// Profile of the AWS configuration to use (default: the usual AWS credentials)
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     aws_profile: Option<String>,
-    /// Region (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)
+    /// AWS region (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's region)
     #[arg(long, help_heading = "AWS", value_parser = deployment::region)]
     pub(crate) region: Option<String>,
 }
@@ -79,7 +78,7 @@ impl Ambience {
             return Ok(region.clone());
         }
         ambient::configured_region(self.aws_profile.as_deref()).await.ok_or_else(|| {
-            Failure::Usage("no region is named: set AWS_REGION or give `--region`".to_owned())
+            Failure::Usage("no region is configured: set AWS_REGION or pass `--region`".to_owned())
         })
     }
 }
@@ -88,11 +87,11 @@ impl Ambience {
 pub(crate) async fn caller(config: &SdkConfig) -> Result<Caller, Failure> {
     let asked = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
     let said = asked.map_err(|error| {
-        because_aws("cannot ask AWS who you are", "sts:GetCallerIdentity", error)
+        because_aws("cannot read the caller identity from AWS", "sts:GetCallerIdentity", error)
     })?;
     let account = said.account().and_then(|text| AccountId::parse(text).ok());
     match (account, said.arn()) {
         (Some(account), Some(arn)) => Ok(Caller { account, arn: arn.to_owned() }),
-        _ => Err(Failure::undone("AWS does not say who you are: is this its end point?")),
+        _ => Err(Failure::undone("the response has no caller identity: check the endpoint")),
     }
 }

@@ -12,8 +12,8 @@ use crate::screen::printable;
 const GRANTED_BY: &str = "all that is needed is in `sentinel iam administrator`";
 const NO_TABLE: &str = "is this the policy table's name? `sentinel bootstrap` makes it";
 const REACH: &str = "check the network, HTTPS_PROXY, the region and AWS_ENDPOINT_URL";
-const LOG_IN: &str = "the AWS credentials are not good, or not good any more: log in again \
-                      (`aws sso login`), or choose others with `--aws-profile NAME`";
+const LOG_IN: &str = "the AWS credentials are invalid or have expired: log in again \
+                      (`aws sso login`), or select others with `--aws-profile NAME`";
 
 /// A call to AWS failed: what could not be done, and the action that it needs.
 pub(crate) fn because_aws<E>(what: &str, action: &str, error: SdkError<E>) -> Failure

@@ -62,7 +62,7 @@ pub(super) fn read(
         documents.push(Document { source, path, place });
     }
     if !all_check {
-        screen.warn("nothing was written: mend these files first");
+        screen.warn("nothing was written: correct these files first");
         return Ok(None);
     }
     Ok(Some(documents))
@@ -83,8 +83,8 @@ fn files(
     }
     if !folder.exists() {
         screen.warn(&format!(
-            "there is no folder `{}`, so no policies: give `--policies DIR`, or `sentinel policy push` \
-             them later",
+            "there is no folder `{}`, so no policies are stored: pass `--policies DIR`, or run \
+             `sentinel policy push` later",
             folder.display()
         ));
         return Ok(Vec::new());
@@ -143,8 +143,8 @@ impl Document {
             Found { ssm: None, table: Some(there) } => Ok(self.compared(&there, Place::Table)),
             Found { ssm: Some(_), table: Some(_) } => Ok(Step {
                 details: vec![format!(
-                    "it lies in SSM and in the policy table, and its profiles are POLICY_ERROR: \
-                     `sentinel policy push {} --move` leaves the table's",
+                    "it is in SSM and in the policy table, and its profiles get POLICY_ERROR: \
+                     `sentinel policy push {} --move` keeps the one in the table",
                     source.name
                 )],
                 ..self.step(State::Differs, Place::Table)
@@ -163,8 +163,8 @@ impl Document {
 
     fn differs(&self, place: Place) -> Step {
         let push = format!(
-            "it is there with another text, which is not overwritten: see the difference and write it \
-             with `sentinel policy push {}`",
+            "it exists with another text, which is not overwritten: compare and store it with \
+             `sentinel policy push {}`",
             self.source.name
         );
         Step { details: vec![push], ..self.step(State::Differs, place) }

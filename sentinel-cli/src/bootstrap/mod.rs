@@ -22,13 +22,13 @@ use documents::Document;
 use report::{Report, Step};
 use tables::Tables;
 
-/// Create what the functions need in an AWS account: tables, and policies from
-/// checked files. Prints the IAM documents.
+/// Create the tables and policies that the functions need in an AWS account, and
+/// print the IAM documents.
 ///
-/// What is there as wanted is left; what is there but differs is repaired where
-/// AWS can do that in place, and reported where it cannot. A policy that is there
-/// with another text is never overwritten. Exits 1 when something differs, or a
-/// file does not check: then nothing at all is written.
+/// Existing resources that match are left unchanged. Existing resources that differ
+/// are updated if AWS can do that in place, and reported otherwise. A stored policy
+/// with another text is never overwritten. Exits 1 if a resource differs. If a file
+/// is invalid, exits 1 and writes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,13 +39,13 @@ Examples:
     --kms-key arn:aws:kms:eu-central-1:111122223333:key/ID
   sentinel bootstrap --format json > bootstrap.json")]
 pub(crate) struct Arguments {
-    /// Folder of the documents: P.yaml becomes the document P
+    /// Folder of policy documents: P.yaml is stored as the document P
     #[arg(long = "policies", value_name = "DIR", default_value = "policies")]
     folder: PathBuf,
-    /// Only the document of this name; may be given several times
+    /// Store this document only; can be given several times
     #[arg(long = "profile", value_name = "P", value_parser = profile)]
     profiles: Vec<ProfileName>,
-    /// Read and tell what would be done; write nothing
+    /// Show the changes without making them
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     } else {
         screen.print(&report.human(screen.colors_out()))?;
         if arguments.parts.api_id.is_none() {
-            screen.note("put the id of the TVM's API for `API_ID`, or give `--api-id`");
+            screen.note("replace `API_ID` with the id of the TVM's API, or pass `--api-id`");
         }
     }
     Ok(if differs { Outcome::No } else { Outcome::Done })

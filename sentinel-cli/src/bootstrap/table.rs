@@ -159,8 +159,8 @@ pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
     };
     if !same(&actual.keys, definition.partition_key, definition.sort_key) {
         difference.refusals.push(format!(
-            "its keys are {}, not `{}` and `{}`, which cannot be changed: give another name, or \
-             delete it if nobody needs it",
+            "its keys are {}, not `{}` and `{}`, which cannot be changed: use another name, or \
+             delete the table if it is not needed",
             spelt(&actual.keys),
             definition.partition_key,
             definition.sort_key
@@ -173,7 +173,8 @@ pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
             None => difference.repairs.push(Repair::Index),
             Some((_, keys)) if same(keys, index.partition_key, index.sort_key) => {}
             Some((_, keys)) => difference.refusals.push(format!(
-                "the keys of its index `{}` are {}, not `{}` and `{}`: delete the index and run this \
+                "the keys of its index `{}` are {}, not `{}` and `{}`: delete the index and run \
+                 this \
                  again",
                 index.name,
                 spelt(keys),

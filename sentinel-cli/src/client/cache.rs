@@ -243,7 +243,7 @@ fn wait_for(lock: &File, patience: Duration) -> io::Result<Option<DateTime<Utc>>
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) => {
                 if started.elapsed() >= patience {
-                    let text = "another process that asks for the same does not come to an end";
+                    let text = "another process that requests the same credentials does not finish";
                     return Err(io::Error::new(io::ErrorKind::TimedOut, text));
                 }
                 waited_since.get_or_insert_with(Utc::now);

@@ -19,9 +19,8 @@ use crate::{Failure, Outcome};
 
 /// Get credentials for a profile.
 ///
-/// Callers with the same TVM, signing access key, profile and duration share
-/// one request and a private cache, until a third of the life of the
-/// credentials is left.
+/// Processes with the same TVM, signing access key, profile and duration share one
+/// request and a private cache, until a third of the credentials' lifetime is left.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,18 +32,19 @@ In ~/.aws/config, for every AWS tool:
   [profile production]
   credential_process = sentinel credentials --profile production --aws-profile me")]
 pub(crate) struct Arguments {
-    /// The profile that is asked for
+    /// Profile to request
     #[arg(long, value_name = "PROFILE", value_parser = ProfileName::parse)]
     profile: ProfileName,
-    /// How long they should last, 15m to 12h (default: the TVM's)
+    /// Lifetime of the credentials, 15m to 12h (default: the TVM's)
     #[arg(long, value_name = "DURATION", value_parser = life)]
     duration: Option<Duration>,
-    /// Shape of the result: what SDKs take from a credential_process (default),
-    /// lines for a shell, or the same with the session id (with `--format json`)
+    /// Form of the result: the JSON of a credential_process (default), lines for a
+    /// shell, or JSON with the session id (also with `--format json`)
     #[arg(long, value_enum, value_name = "SHAPE")]
     output: Option<Shape>,
-    /// Ask the TVM whatever is kept, and keep nothing: what was kept is dropped
-    /// (after a revocation and a reinstatement it is a dead session)
+    /// Request new credentials, remove cached ones and do not cache the result
+    /// (needed after a revocation and a reinstatement, because the cached session
+    /// remains invalid)
     #[arg(long)]
     no_cache: bool,
     #[command(flatten)]
@@ -102,7 +102,7 @@ struct Whole<'a> {
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     if screen.is_json() && arguments.output == Some(Shape::Env) {
         return Err(Failure::Usage(
-            "`--format json` and `--output env` contradict each other: give one of them".to_owned(),
+            "`--format json` and `--output env` contradict each other: use one of them".to_owned(),
         ));
     }
     let vended = block_on(get(arguments, screen))?;
@@ -192,7 +192,7 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
 /// its session is known to be dead.
 fn keep_refusal(slot: Option<&Slot>, key: Key<'_>, refused: &Refused, screen: &Screen) {
     if let Some(Err(error)) = slot.map(|slot| slot.refuse(refused, Utc::now())) {
-        screen.warn(&format!("whoever asks for the same will be refused anew: {error}"));
+        screen.warn(&format!("the next process will request them again: {error}"));
     }
     if refused.code == Code::SessionRevoked.as_str() {
         forget(key, screen);
@@ -251,11 +251,11 @@ fn shortened(asked: Option<Duration>, vended: &Vended, bound: Option<&str>) -> O
     }
     let why = match bound? {
         "policy" => "the policy caps how long they last".to_owned(),
-        "maximum" => "the TVM gives nobody more (SENTINEL_MAX_DURATION)".to_owned(),
+        "maximum" => "the maximum of the TVM (SENTINEL_MAX_DURATION)".to_owned(),
         "valid_until" => "the policy decides otherwise from then on".to_owned(),
         other => printable(other),
     };
-    Some(format!("they end at {}, earlier than was asked for: {why}", rfc3339(vended)))
+    Some(format!("they end at {}, earlier than requested: {why}", rfc3339(vended)))
 }
 
 /// What the caller may know about a refusal: who they are taken for, and what
@@ -271,11 +271,11 @@ async fn explain(tvm: &Tvm, profile: &str) -> Vec<String> {
             answer.body.profiles.iter().map(|profile| profile.name.as_str()).collect();
         if names.contains(&profile) {
             details.push(format!(
-                "you can get `{profile}` under other circumstances: at another time, from another \
-                 address, or with an approval"
+                "the policy allows you `{profile}` under other conditions: at another time, from \
+                 another address, or with an approval"
             ));
         } else if names.is_empty() {
-            details.push("no policy gives you any profile".to_owned());
+            details.push("no policy allows you any profile".to_owned());
         } else {
             details.push(format!("profiles that you can get: {}", names.join(", ")));
         }

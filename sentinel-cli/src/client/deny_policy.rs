@@ -12,10 +12,10 @@ use super::{Connection, block_on};
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
 
-/// Print the IAM policy that stops live credentials.
+/// Print the IAM policy that stops vended credentials.
 ///
-/// With `--user` nothing is asked of anybody. With `--session` alone, the TVM
-/// is asked whose it is.
+/// With `--user`, the command sends no request. With `--session` alone, it requests
+/// the session's caller from the TVM.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).multiple(true).args(["session", "user"]))]
 #[command(after_help = "\
@@ -27,14 +27,13 @@ Examples:
     --role-name SentinelProtected-production --policy-name sentinel-deny-alice \\
     --policy-document file://deny.json")]
 pub(crate) struct Arguments {
-    /// One session only, by its handle
+    /// Handle of a single session
     #[arg(long, value_name = "HANDLE", value_parser = parse_handle)]
     session: Option<SessionHandle>,
-    /// A caller: a name or account/RoleName
+    /// Caller: a name or account/RoleName
     #[arg(long)]
     user: Option<String>,
-    /// What stands between the parts of a source identity, where the TVM has
-    /// another than `-`
+    /// Separator of source identities, if the TVM's is not `-`
     #[arg(
         long,
         env = "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
@@ -56,13 +55,13 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     let caller = arguments.user.as_deref().map(caller).transpose()?;
     let format = arguments.separator;
     let compared = match (&arguments.session, caller) {
-        (None, None) => return Err(Failure::Usage("give `--user` or `--session`".to_owned())),
+        (None, None) => return Err(Failure::Usage("pass `--user` or `--session`".to_owned())),
         (None, Some(caller)) => ("StringLike", format.of_caller(&caller)),
         (Some(handle), Some(caller)) if handle.caller() == caller.hash() => {
             ("StringEquals", format.of_session(&caller, handle).to_string())
         }
         (Some(_), Some(caller)) => {
-            return Err(Failure::Usage(format!("that is no session of `{caller}`")));
+            return Err(Failure::Usage(format!("that is not a session of `{caller}`")));
         }
         (Some(handle), None) => ("StringEquals", ask(&arguments.connection, handle, screen)?),
     };
@@ -96,7 +95,7 @@ fn ask(
     match found {
         Some(listed) => Ok(listed.source_identity),
         None => Err(Failure::undone(format!(
-            "the TVM lists no session `{wanted}` to you: give its `--user` too"
+            "the TVM returned no session `{wanted}`: pass its `--user` too"
         ))),
     }
 }

@@ -58,13 +58,12 @@ pub(super) async fn cause(profile: Option<&str>, error: CredentialsError) -> Fai
     match (error, found) {
         (CredentialsError::CredentialsNotLoaded(_), Some(_)) => Failure::undone(format!(
             "{NONE}: the AWS profile `{0}` of {files} has no credentials: run `aws configure \
-             --profile {0}`, or name another profile with `--aws-profile NAME`",
+             --profile {0}`, or select another profile with `--aws-profile NAME`",
             printable(name)
         )),
         (CredentialsError::CredentialsNotLoaded(_), None) => Failure::undone(format!(
             "{NONE}: the environment has no access key, and {files} has no profile `default`{}: \
-             log in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID, or give \
-             `--aws-profile NAME`",
+             log in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID, or pass `--aws-profile NAME`",
             files.absent()
         )),
         (error, _) => Failure::because("cannot get AWS credentials to sign with", error),

@@ -40,11 +40,11 @@ pub(crate) use tvm::Tvm;
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
-    /// Address of the TVM; http is for this machine only
+    /// URL of the TVM; http is allowed for this machine only
     #[arg(long, env = "SENTINEL_TVM_URL", value_name = "URL", help_heading = "Connection")]
     tvm: Option<Endpoint>,
-    /// Profile of the AWS configuration whose credentials sign the request,
-    /// instead of the ambient ones
+    /// Profile of the AWS configuration that signs the request (default: the usual
+    /// AWS credentials)
     #[arg(long, value_name = "NAME", help_heading = "Connection")]
     aws_profile: Option<String>,
 }
@@ -55,7 +55,7 @@ impl Connection {
     pub(crate) async fn open(&self) -> Result<Tvm, Failure> {
         let Some(endpoint) = self.tvm.clone() else {
             return Err(Failure::Usage(
-                "no TVM is named: set SENTINEL_TVM_URL or give `--tvm URL`".to_owned(),
+                "no TVM is configured: set SENTINEL_TVM_URL or pass `--tvm URL`".to_owned(),
             ));
         };
         let ambient = Ambient::load(self.aws_profile.as_deref(), &endpoint).await?;

@@ -9,10 +9,10 @@ use super::{Connection, block_on};
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
-/// List the profiles that you can get under some circumstance.
+/// List the profiles that the policy can allow you.
 ///
-/// Whether you get one now also depends on the time, on where you ask from,
-/// and on approvals.
+/// A request can still be denied because of its time, its source or a missing
+/// approval.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     if screen.is_json() {
         screen.print_json(&found)?;
     } else if found.profiles.is_empty() {
-        screen.note("no policy gives you any profile");
+        screen.note("no policy allows you any profile");
     } else {
         let width =
             found.profiles.iter().map(|profile| profile.name.chars().count()).max().unwrap_or(0);

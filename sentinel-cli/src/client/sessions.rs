@@ -19,7 +19,7 @@ use crate::duration;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
-/// See sessions, and end them.
+/// List, revoke and reinstate sessions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,7 +39,7 @@ enum Command {
     DenyPolicy(deny_policy::Arguments),
 }
 
-/// List sessions: your own, or everybody's if you are an operator.
+/// List your own sessions or, for operators, the sessions of all callers.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,16 +48,16 @@ Examples:
   sentinel sessions list --format json
   sentinel sessions list --user alice --table sentinel-sessions    (the TVM is down)")]
 struct List {
-    /// Whose: a name or account/RoleName
+    /// Caller: a name or account/RoleName
     #[arg(long)]
     user: Option<String>,
-    /// For which profile
+    /// Profile of the sessions
     #[arg(long)]
     profile: Option<String>,
-    /// In which state: active, ended, expired or revoked
+    /// State of the sessions: active, ended, expired or revoked
     #[arg(long, value_name = "STATE", value_parser = parse_state)]
     state: Option<SessionState>,
-    /// Show at most so many
+    /// Maximum number of sessions to show
     #[arg(long, value_name = "N", default_value_t = 1000,
         value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
@@ -70,11 +70,12 @@ struct List {
 /// The way past a TVM that cannot be reached.
 #[derive(Debug, Args)]
 struct Table {
-    /// Ask the session table itself, with your own AWS credentials, when the TVM
-    /// cannot be reached; the record goes to stderr
+    /// Use the session table directly, with your own AWS credentials, when the TVM
+    /// is not reachable; the record is written to stderr
     #[arg(long, value_name = "NAME", help_heading = "Without the TVM")]
     table: Option<String>,
-    /// Region of the table (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)
+    /// Region of the table (default: AWS_REGION, AWS_DEFAULT_REGION or the
+    /// profile's region)
     #[arg(long, requires = "table", help_heading = "Without the TVM")]
     region: Option<String>,
     /// Generation of the functions
@@ -134,10 +135,10 @@ fn parse_state(word: &str) -> Result<SessionState, String> {
     })
 }
 
-/// End the sessions of a caller, and refuse new ones.
+/// End the sessions of a caller and refuse new ones.
 ///
-/// Live AWS credentials cannot be recalled; `sentinel sessions deny-policy`
-/// prints the policy that stops them.
+/// AWS credentials that were already vended cannot be recalled. `sentinel sessions
+/// deny-policy` prints the IAM policy that stops them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -148,10 +149,11 @@ Examples:
 struct Revoke {
     #[command(flatten)]
     target: Target,
-    /// Why; kept with the revocation
+    /// Reason, stored with the revocation
     #[arg(long)]
     reason: String,
-    /// For how long, such as 2h (default: until somebody reinstates)
+    /// Duration of the revocation, such as 2h (default: until an operator
+    /// reinstates the caller)
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,
     #[command(flatten)]
@@ -160,7 +162,8 @@ struct Revoke {
     connection: Connection,
 }
 
-/// Let a revoked caller get new sessions. Old ones stay dead.
+/// Allow a revoked caller to get new sessions. Sessions that were revoked earlier
+/// remain invalid.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -168,7 +171,7 @@ Examples:
 struct Reinstate {
     #[command(flatten)]
     target: Target,
-    /// Why; kept in the record
+    /// Reason, written to the record
     #[arg(long)]
     reason: String,
     #[command(flatten)]
@@ -179,13 +182,13 @@ struct Reinstate {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).args(["session", "user"]))]
 struct Target {
-    /// A session, by its handle: its caller on its profile
+    /// Handle of a session: selects its caller on its profile
     #[arg(long, value_name = "HANDLE", value_parser = parse_handle)]
     session: Option<SessionHandle>,
-    /// A caller: a name or account/RoleName
+    /// Caller: a name or account/RoleName
     #[arg(long)]
     user: Option<String>,
-    /// On this profile only
+    /// Restrict to this profile
     #[arg(long, requires = "user")]
     profile: Option<String>,
 }
@@ -325,7 +328,7 @@ impl Trail {
         if self.0.insert(Sha256::digest(cursor).into()) {
             Ok(())
         } else {
-            Err(Failure::undone("the TVM gives the same pages again and again"))
+            Err(Failure::undone("the TVM returns the same pages repeatedly"))
         }
     }
 }
@@ -421,7 +424,8 @@ impl Revoke {
                 None => "until an operator reinstates".to_owned(),
             };
             screen.print(&format!(
-                "revoked {}: every session is refused, and none is given {until} (epoch {})\n",
+                "revoked {}: every session is refused, and no new one is vended {until} (epoch \
+                 {})\n",
                 changed.whom(),
                 changed.epoch
             ))?;
@@ -452,7 +456,8 @@ impl Reinstate {
             screen.print_json(&changed)?;
         } else {
             screen.print(&format!(
-                "reinstated {}: new sessions can be had, old ones stay dead (epoch {})\n",
+                "reinstated {}: new sessions can be vended, sessions revoked earlier remain \
+                 invalid (epoch {})\n",
                 changed.whom(),
                 changed.epoch
             ))?;

@@ -9,7 +9,7 @@ use super::{Connection, block_on};
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
-/// Show who the TVM takes you for.
+/// Show the user and caller key that the TVM derives from your credentials.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -15,10 +15,9 @@ use crate::screen::Screen;
 use crate::{Failure, Outcome, private};
 use step::Telling;
 
-/// Watch Sentinel work: who is let in, who is not and why, and what revocation
-/// does.
+/// Show a complete run: allowed and refused callers, and a revocation.
 ///
-/// Everything happens on this machine, in a temporary folder, in a few seconds.
+/// The demo runs on this machine, in a temporary folder, in a few seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

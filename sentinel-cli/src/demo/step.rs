@@ -98,7 +98,7 @@ impl<'s> Telling<'s> {
                 ),
             };
             self.screen.print(&format!(
-                "\n{text}\nTry it yourself: `sentinel dev` runs the same server and says how to \
+                "\n{text}\nTry it yourself: `sentinel dev` runs the same server and shows how to \
                  use it.\n"
             ))?;
         }

@@ -27,9 +27,9 @@ pub(super) async fn tell(folder: &Path, telling: &mut Telling<'_>) -> Result<(),
 
 async fn who_is_who(people: &People, telling: &mut Telling<'_>) -> Result<(), Failure> {
     telling.chapter(
-        "1. Who is who",
-        "Everybody signs with AWS keys of their own (SigV4). Who they are is what the signature\n\
-         proves, never what a request says.",
+        "1. Callers",
+        "Each caller signs with its own AWS keys (SigV4). The signature proves who the caller is.\n\
+         Nothing in the request can change it.",
     )?;
     for (name, operator) in [
         ("alice", false),
@@ -42,23 +42,24 @@ async fn who_is_who(people: &People, telling: &mut Telling<'_>) -> Result<(), Fa
         let right = seen.status == 200
             && seen.text("user") == name
             && seen.body.get("operator") == Some(&Value::Bool(operator));
-        let expected = if operator { "an operator, who may revoke" } else { "a caller" };
+        let expected = if operator { "an operator, allowed to revoke" } else { "a caller" };
         let shown = format!("{} {}", seen.text("user"), seen.text("principal"));
-        telling.step(&format!("{name} asks: who am I?"), expected, &shown, right)?;
+        telling.step(&format!("{name} requests /whoami"), expected, &shown, right)?;
     }
     Ok(())
 }
 
 async fn alice_gets_in(people: &People, telling: &mut Telling<'_>) -> Result<Vended, Failure> {
     telling.chapter(
-        "2. Alice gets in",
-        "The policy lets alice have `production` for half an hour. Her credentials bear her name,\n\
-         and a session goes with them that can be ended at any moment.",
+        "2. Alice gets credentials",
+        "The policy allows alice `production` for half an hour. Her credentials carry her name, \
+         and\n\
+         belong to a session that can be revoked at any time.",
     )?;
     let seen = people.ask("alice", "/?profile=production").await?;
     let vended = seen.vended();
     telling.step(
-        "alice asks for production",
+        "alice requests production",
         "credentials",
         &seen.summary(),
         seen.status == 200 && vended.is_some(),
@@ -69,7 +70,7 @@ async fn alice_gets_in(people: &People, telling: &mut Telling<'_>) -> Result<Ven
     let whose = people.whose(&vended.credentials).await?;
     let arn = whose.element("Arn").to_owned();
     telling.step(
-        "alice asks STS whose credentials these are",
+        "alice calls GetCallerIdentity",
         "the role of production, in a session that names alice",
         &arn,
         whose.status == 200
@@ -77,26 +78,27 @@ async fn alice_gets_in(people: &People, telling: &mut Telling<'_>) -> Result<Ven
     )?;
     let seen = people.use_api(Some(vended.session_id.reveal())).await?;
     telling.step(
-        "alice uses an API that stands behind the authorizer",
+        "alice calls an API behind the authorizer",
         "let through, as alice on production",
         &format!("{} {} on {}", seen.status, seen.text("user"), seen.text("profile")),
         seen.status == 200 && seen.text("user") == "alice" && seen.text("profile") == "production",
     )?;
     let seen = people.use_api(None).await?;
     let right = seen.status == 401;
-    telling.step("somebody uses it without a session", "401", &seen.summary(), right)?;
+    telling.step("a request without a session", "401", &seen.summary(), right)?;
     let made_up = format!("session-{}", "a".repeat(68));
     let seen = people.use_api(Some(&made_up)).await?;
     let right = seen.status == 403;
-    telling.step("somebody makes a session up", "403", &seen.summary(), right)?;
+    telling.step("a request with an invented session", "403", &seen.summary(), right)?;
     Ok(vended)
 }
 
 async fn who_is_refused(people: &People, telling: &mut Telling<'_>) -> Result<(), Failure> {
     telling.chapter(
-        "3. Who is not let in, and why",
-        "A refusal says what to do next, and no more. Why is in the record, for those who keep the\n\
-         policy.",
+        "3. Refusals, and their reasons",
+        "A refusal names the next step, and no more. The reason is in the record, for the \
+         policy's\n\
+         authors.",
     )?;
     for (name, profile, code, rule) in [
         ("mallory", "production", "POLICY_DENY", Some("left-the-company")),
@@ -105,12 +107,12 @@ async fn who_is_refused(people: &People, telling: &mut Telling<'_>) -> Result<()
     ] {
         let seen = people.ask(name, &format!("/?profile={profile}")).await?;
         let right = seen.is_refusal(403, code);
-        telling.step(&format!("{name} asks for {profile}"), code, &seen.summary(), right)?;
+        telling.step(&format!("{name} requests {profile}"), code, &seen.summary(), right)?;
         let record = people.server.record(seen.text("RequestId"))?;
         let by = record.get("rule").and_then(Value::as_str);
         let reason = record.get("reason").and_then(Value::as_str);
         telling.step(
-            "  and the record says why",
+            "  and the record has the reason",
             &rule.map_or("no rule matched".to_owned(), |rule| format!("rule `{rule}`")),
             &match (by, reason) {
                 (Some(rule), Some(reason)) => format!("rule `{rule}`: {reason}"),
@@ -124,7 +126,7 @@ async fn who_is_refused(people: &People, telling: &mut Telling<'_>) -> Result<()
         let seen = people.ask(name, &format!("/?profile={profile}")).await?;
         let right = seen.vended().is_some();
         telling.step(
-            &format!("{name} asks for {profile}"),
+            &format!("{name} requests {profile}"),
             "credentials",
             &seen.summary(),
             right,
@@ -135,9 +137,9 @@ async fn who_is_refused(people: &People, telling: &mut Telling<'_>) -> Result<()
 
 async fn nothing_can_be_forged(people: &People, telling: &mut Telling<'_>) -> Result<(), Failure> {
     telling.chapter(
-        "4. Nothing can be forged",
-        "A signature is for one request. Whatever is changed on its way, it is refused before\n\
-         anything is decided.",
+        "4. Forged requests",
+        "A signature is valid for one request. A changed request is refused before the policy is\n\
+         evaluated.",
     )?;
     let seen = people.forge("alice", "/?profile=staging", "/?profile=production").await?;
     telling.step(
@@ -148,7 +150,7 @@ async fn nothing_can_be_forged(people: &People, telling: &mut Telling<'_>) -> Re
     )?;
     let seen = people.forge("mallory", "/whoami", "/?profile=production").await?;
     telling.step(
-        "mallory uses the signature of another request",
+        "mallory reuses the signature of another request",
         "IAM_AUTH_REQUIRED, and nothing is vended",
         &seen.summary(),
         seen.is_refusal(403, "IAM_AUTH_REQUIRED") && seen.vended().is_none(),
@@ -162,8 +164,9 @@ async fn revocation(
 ) -> Result<(), Failure> {
     telling.chapter(
         "5. Carol revokes alice on production",
-        "Alice's laptop is gone. Carol is an operator; what she revokes is refused on the very next\n\
-         request.",
+        "Alice's laptop is lost. Carol is an operator. A session that she revokes is refused on \
+         the\n\
+         next request.",
     )?;
     let seen = people.ask("carol", "/sessions?user=alice&profile=production").await?;
     let empty = Vec::new();
@@ -178,7 +181,12 @@ async fn revocation(
     )?;
     let seen = people.ask("bob", "/sessions?user=alice").await?;
     let right = seen.is_refusal(403, "FORBIDDEN");
-    telling.step("bob, who is no operator, tries the same", "FORBIDDEN", &seen.summary(), right)?;
+    telling.step(
+        "bob, who is not an operator, tries the same",
+        "FORBIDDEN",
+        &seen.summary(),
+        right,
+    )?;
 
     let order = json!({ "user": "alice", "profile": "production", "reason": "laptop stolen" });
     let seen = people.tell("carol", "/sessions/revoke", order).await?;
@@ -193,11 +201,11 @@ async fn revocation(
     telling.step("alice's session is shown to the API", "refused", &seen.summary(), right)?;
     let seen = people.ask("alice", "/?profile=production").await?;
     let right = seen.is_refusal(403, "SESSION_REVOKED");
-    telling.step("alice asks for production again", "SESSION_REVOKED", &seen.summary(), right)?;
+    telling.step("alice requests production again", "SESSION_REVOKED", &seen.summary(), right)?;
     let seen = people.ask("alice", "/?profile=staging").await?;
     let right = seen.vended().is_some();
     telling.step(
-        "alice asks for staging, which carol left her",
+        "alice requests staging, which is not revoked",
         "credentials",
         &seen.summary(),
         right,
@@ -206,7 +214,7 @@ async fn revocation(
     let whose = people.whose(&alice.credentials).await?;
     telling.step(
         "alice's AWS credentials themselves",
-        "still good: AWS has no way to recall them; this policy on the role stops them",
+        "still valid: AWS cannot recall them; this policy on the role stops them",
         whose.element("Arn"),
         whose.status == 200,
     )?;
@@ -230,8 +238,8 @@ async fn reinstatement(
     telling: &mut Telling<'_>,
 ) -> Result<Vended, Failure> {
     telling.chapter(
-        "6. Carol lets alice in again",
-        "New sessions can be had; old ones stay dead, whoever holds them.",
+        "6. Carol reinstates alice",
+        "New sessions can be vended. Sessions that were revoked earlier remain invalid.",
     )?;
     let order = json!({ "user": "alice", "profile": "production", "reason": "new laptop" });
     let seen = people.tell("alice", "/sessions/reinstate", order.clone()).await?;
@@ -248,7 +256,7 @@ async fn reinstatement(
     let seen = people.ask("alice", "/?profile=production").await?;
     let vended = seen.vended();
     let right = vended.is_some();
-    telling.step("alice asks for production", "credentials", &seen.summary(), right)?;
+    telling.step("alice requests production", "credentials", &seen.summary(), right)?;
     let Some(vended) = vended else {
         return Err(Failure::undone("without credentials the story cannot go on"));
     };
@@ -264,12 +272,12 @@ async fn after_a_crash(
     telling: &mut Telling<'_>,
 ) -> Result<(), Failure> {
     telling.chapter(
-        "7. The server is killed, and comes back",
-        "What was acknowledged is on disk: no crash revives a session, or loses one.",
+        "7. The server is killed and restarted",
+        "Every acknowledged change is on disk. A crash neither revives nor loses a session.",
     )?;
     let people = People::new(Server::start(folder)?);
     api(&people, "the revoked session", old, false, telling).await?;
-    api(&people, "the good session", new, true, telling).await?;
+    api(&people, "the valid session", new, true, telling).await?;
     people.server.kill()
 }
 

@@ -36,7 +36,7 @@ impl Ready {
     /// For programs: one line.
     pub(super) fn line(&self) -> Result<String, Failure> {
         let line = serde_json::to_string(self)
-            .map_err(|error| Failure::because("cannot say that it is ready", error))?;
+            .map_err(|error| Failure::because("cannot write that it is ready", error))?;
         Ok(line + "\n")
     }
 
@@ -67,17 +67,18 @@ impl Ready {
              $(aws configure get aws_secret_access_key --profile {first})\" \\\n    \
              \"{url}/?profile=production\"\n\
              \n{used}\n  \
-             eval \"$(sentinel credentials --profile production --aws-profile {first} --output env)\"\n  \
+             eval \"$(sentinel credentials --profile production --aws-profile {first} --output \
+             env)\"\n  \
              aws sts get-caller-identity --region us-east-1 --endpoint-url {url}/sts\n  \
              curl -H \"X-Sentinel-Session-ID: $SENTINEL_SESSION_ID\" {url}/downstream/hello\n\
              \nCtrl-C ends it. Decisions, one JSON record a line:\n",
             ready = head("Sentinel is ready at"),
             policies = policies.display(),
             credentials = shell(&credentials_file.display().to_string()),
-            who = head("Who can call it:"),
+            who = head("Callers:"),
             how = head("In another terminal:"),
             curl = head("The same with curl:"),
-            used = head("Use what was vended:"),
+            used = head("Use the vended credentials:"),
         )
     }
 }
@@ -86,13 +87,14 @@ impl Ready {
 fn issued_by(caller: &Caller) -> String {
     let Caller { account, arn } = caller;
     let bound = if caller.is_role_session() {
-        "\n  a role's session: what it assumes lasts an hour at most, and a source identity that it \
-         has already cannot be set anew"
+        "\n  a role's session: sessions that it assumes last an hour at most, and an existing \
+         source identity cannot be replaced"
     } else {
         ""
     };
     format!(
-        "credentials: real ones, from STS, for roles of account {account} that trust\n  {arn}{bound}\n"
+        "credentials: real ones, from STS, for roles of account {account} that trust\n  \
+         {arn}{bound}\n"
     )
 }
 

@@ -117,7 +117,7 @@ impl Data {
         &self,
         keys: &[(Identity, AccessKey)],
     ) -> Result<PathBuf, Failure> {
-        let mut text = String::from("# Written by `sentinel dev`; good for nothing in AWS.\n");
+        let mut text = String::from("# Written by `sentinel dev`; not valid in AWS.\n");
         for (identity, key) in keys {
             text.push_str(&format!(
                 "\n[{}]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = us-east-1\n",

@@ -46,10 +46,10 @@ const END_WITHIN: Duration = Duration::from_secs(1);
 /// How many connections there may be at once.
 const CONNECTIONS: u64 = 256;
 
-/// Run the whole of Sentinel on this machine, without an AWS account.
+/// Run the complete system on this machine, without an AWS account.
 ///
-/// Requests are verified, decided, recorded and answered by the same code as in
-/// AWS. The credentials that it vends are good at its own `/sts` alone.
+/// The same code as in AWS verifies, decides and records each request. The vended
+/// credentials are valid only for its own `/sts`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -67,17 +67,18 @@ pub(crate) struct Arguments {
     /// Folder with main.yaml and PROFILE.yaml (default: a built-in example)
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
-    /// Folder for sessions and keys, yours alone to write, made if need be (default:
-    /// a temporary one)
+    /// Folder for sessions and keys, writable only by you, created if it is missing
+    /// (default: a temporary folder)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Address and port to listen on; port 0 for a free one
+    /// Address and port to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = parse_address)]
     listen: SocketAddr,
-    /// YAML list of the callers: `- {name: alice, arn: "arn:aws:iam::111122223333:user/alice"}`
+    /// File with a YAML list of callers: `- {name: alice, arn:
+    /// "arn:aws:iam::111122223333:user/alice"}`
     #[arg(long, value_name = "FILE")]
     identities: Option<PathBuf>,
-    /// Listen on an address that other machines reach
+    /// Allow an address that other machines can reach
     #[arg(long)]
     allow_remote: bool,
     #[cfg(feature = "aws")]
@@ -95,8 +96,8 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     if !arguments.listen.ip().to_canonical().is_loopback() && !arguments.allow_remote {
         return Err(Failure::Usage(format!(
-            "{} can be reached from other machines, and whoever holds a key of the credentials \
-             file gets in: give `--allow-remote` if that is meant",
+            "{} can be reached from other machines, and each key of the credentials file can be \
+             used there: pass `--allow-remote` to allow this",
             arguments.listen
         )));
     }
@@ -173,11 +174,11 @@ async fn serve(
 /// Why it cannot listen, and what to do about it.
 fn not_listening(address: SocketAddr, error: io::Error) -> Failure {
     let hint = if error.kind() == io::ErrorKind::AddrInUse {
-        ": end the program that listens there, or take a free port with `--listen 127.0.0.1:0`"
+        ": end the program that listens there, or use a free port with `--listen 127.0.0.1:0`"
     } else if error.kind() == io::ErrorKind::AddrNotAvailable {
         ": it is not an address of this machine; `--listen 127.0.0.1:0` always is"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
-        ": ports below 1024 are for the administrator; take another with `--listen`"
+        ": ports below 1024 are for the administrator; use another one with `--listen`"
     } else {
         ""
     };

@@ -28,7 +28,7 @@ pub(super) fn connections(wanted: u64) -> Result<usize, Failure> {
     let room = open.saturating_sub(RESERVED).min(wanted);
     if room < FEWEST {
         return Err(Failure::undone(format!(
-            "cannot start: {open} files may be open at once, and {} are needed: raise the limit \
+            "cannot start: {open} files can be open at a time, and {} are needed: raise the limit \
              with `ulimit -n {}`",
             RESERVED + FEWEST,
             needed.next_power_of_two()

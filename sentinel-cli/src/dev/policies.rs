@@ -166,7 +166,7 @@ impl Reporter {
             let what = if is_error {
                 "a policy cannot be used: the profiles that it governs are refused"
             } else {
-                "a policy may not mean what it says"
+                "a policy may not have the intended meaning"
             };
             let findings = findings.render(&file, &text.text, self.colors);
             problems.push(Problem { is_error, text: format!("{what}\n{findings}") });

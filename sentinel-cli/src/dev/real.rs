@@ -25,7 +25,7 @@ pub(super) struct Real {
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Where credentials come from
+    /// Issuer of credentials
     #[arg(long, value_enum, default_value_t)]
     issuer: Kind,
     #[command(flatten)]
@@ -36,10 +36,10 @@ pub(super) struct Arguments {
 #[cfg(feature = "aws")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// This process: good at its own /sts alone
+    /// This process: valid only for its own /sts
     #[default]
     Local,
-    /// AWS: real credentials of real roles, by the ambient AWS credentials
+    /// AWS STS: credentials of real roles, requested with your AWS credentials
     Sts,
 }
 

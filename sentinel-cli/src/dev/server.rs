@@ -131,7 +131,8 @@ async fn accept<H, A>(
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!(%peer, %error, "a connection ended early");
                 },
-                () = seat.lost() => tracing::debug!(%peer, "closed a connection for another"),
+                () = seat.lost() => tracing::debug!(%peer, "closed a connection to accept another \
+                one"),
             }
         });
     }
@@ -180,7 +181,7 @@ fn internal_error(request_id: &str) -> Answer {
     error(
         StatusCode::INTERNAL_SERVER_ERROR,
         "INTERNAL_ERROR",
-        "something went wrong; the server's log says what",
+        "internal error: see the server's log",
         request_id,
     )
 }

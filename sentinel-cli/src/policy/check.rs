@@ -11,11 +11,11 @@ use super::source::Source;
 use crate::screen::{Format, Screen};
 use crate::{Failure, Outcome};
 
-/// Say what is wrong with policies, with every place and cause.
+/// Report every error in policies, with its place and cause.
 ///
-/// Exits 0 if there are no errors, 1 if there are, and 3 if a file could not be
-/// read. A warning is about something legal that probably does not do what was
-/// meant; it does not change the exit code, unless `--deny warning` is given.
+/// Exits 0 without errors, 1 with errors, and 3 if a file cannot be read. A warning
+/// reports something that is legal but probably not intended. It does not change
+/// the exit status, unless `--deny warning` is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,10 +24,10 @@ Examples:
   sentinel policy check --format json - < policy.yaml
   sentinel policy check --format sarif policies/*.yaml > policies.sarif")]
 pub(super) struct Arguments {
-    /// The documents; `-` for stdin
+    /// Policy documents; `-` for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Exit 1 for diagnostics of this severity too
+    /// Exit 1 also for diagnostics of this severity
     #[arg(long, value_name = "SEVERITY")]
     deny: Option<Deny>,
 }

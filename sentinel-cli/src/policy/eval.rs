@@ -11,11 +11,11 @@ use super::requests;
 use crate::screen::{Screen, paint, printable};
 use crate::{Failure, Outcome};
 
-/// Ask a policy about one request, or about many.
+/// Evaluate a policy for one request or for many.
 ///
-/// Exits 0 when it is allowed and 1 when it is not; with `--expect`, 0 when the
-/// effect is the expected one; with `--requests`, 0 when every line was
-/// answered. A document that does not check is exit 3.
+/// Exits 0 if the request is allowed and 1 if not. With `--expect`, exits 0 if the
+/// effect is the expected one. With `--requests`, exits 0 if every line was
+/// evaluated. Exits 3 if the document is invalid.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,7 +28,7 @@ Examples:
 A line of requests.jsonl:
   {\"user\":\"alice\",\"profile\":\"production\",\"at\":\"2026-01-31T23:00:00Z\"}")]
 pub(super) struct Arguments {
-    /// The document; `-` for stdin
+    /// Policy document; `-` for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]

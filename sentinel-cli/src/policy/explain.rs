@@ -13,9 +13,9 @@ use super::requests;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
-/// Say why a policy answers a request as it does, rule by rule.
+/// Explain a decision, rule by rule.
 ///
-/// Takes the same arguments as `eval`, and exits with the same status.
+/// Has the arguments and exit statuses of `eval`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +23,7 @@ Examples:
   sentinel policy explain policy.yaml --user alice --profile production \\
     --at 2026-01-31T23:00:00Z --mode cli --format json")]
 pub(super) struct Arguments {
-    /// The document; `-` for stdin
+    /// Policy document; `-` for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]

@@ -25,7 +25,7 @@ use clap::{Args, Subcommand};
 use crate::screen::{Format, Screen};
 use crate::{Failure, Outcome};
 
-/// Check policies, ask them, and store them in AWS.
+/// Check, evaluate and store policies.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -19,46 +19,46 @@ use crate::{Failure, Outcome};
 /// What is asked. Attributes that are not given are absent; nothing is derived.
 #[derive(Debug, Args)]
 pub(super) struct Question {
-    /// Who asks: a user's name, or RoleName/session
+    /// User: a name or RoleName/session
     #[arg(long, value_name = "USER", required_unless_present = "requests",
         value_parser = owned(value::user))]
     user: Option<String>,
-    /// The profile that is asked for
+    /// Profile to request
     #[arg(long, value_name = "PROFILE", required_unless_present = "requests",
         value_parser = owned(value::profile))]
     profile: Option<String>,
-    /// When, in RFC 3339 (default: now)
+    /// Time of the request, in RFC 3339 (default: now)
     #[arg(long, value_name = "TIME", value_parser = value::time)]
     at: Option<DateTime<Utc>>,
-    /// From which address
+    /// Source IP address
     #[arg(long, value_name = "ADDRESS")]
     source_ip: Option<IpAddr>,
-    /// From which account
+    /// AWS account of the caller
     #[arg(long, value_name = "ID", value_parser = owned(value::account))]
     account: Option<String>,
-    /// With which principal
+    /// ARN of the caller
     #[arg(long, value_name = "ARN", value_parser = owned(value::principal))]
     principal: Option<String>,
-    /// From which organization
+    /// AWS organization of the caller
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
-    /// How: server, cli or credential_process
+    /// Mode: server, cli or credential_process
     #[arg(long, value_name = "MODE", default_value = "server", value_parser = value::mode)]
     mode: Mode,
-    /// The session table in use
+    /// Session table in use
     #[arg(long, value_name = "NAME")]
     session_table: Option<String>,
-    /// A fact about the device: mdm_enrolled, mdm_compliant, disk_encrypted,
-    /// firewall_enabled (true or false), os_version, os_type
+    /// Fact about the device: mdm_enrolled, mdm_compliant, disk_encrypted,
+    /// firewall_enabled (true or false), os_version or os_type
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_device_fact)]
     device: Vec<DeviceFact>,
-    /// Somebody has approved it
+    /// Evaluate the request as approved
     #[arg(long)]
     approved: bool,
-    /// The effect that it should be
+    /// Expected effect
     #[arg(long, value_enum, value_name = "EFFECT")]
     expect: Option<Expected>,
-    /// Many requests, a JSON object a line; `-` for stdin
+    /// File of requests, one JSON object per line; `-` for stdin
     #[arg(
         long,
         value_name = "FILE.jsonl",
@@ -134,7 +134,9 @@ impl Question {
     pub(super) fn compile(&self, file: &Path, screen: &Screen) -> Result<Policy, Failure> {
         let stdin = |path: &Path| path.as_os_str() == "-";
         if stdin(file) && self.requests().is_some_and(stdin) {
-            return Err(Failure::Usage("stdin cannot be policy and requests at once".to_owned()));
+            return Err(Failure::Usage(
+                "stdin cannot be both the policy and the requests".to_owned(),
+            ));
         }
         value::consistent(&self.caller()).map_err(|fault| {
             let Contradiction { attribute, value, fact } = fault;

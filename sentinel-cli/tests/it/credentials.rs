@@ -84,7 +84,7 @@ fn credentials_that_end_earlier_than_asked_for_say_why() {
     let dev = Dev::start();
     let said = dev.run("alice", "credentials --profile production --duration 1h");
     assert_eq!(said.status, 0);
-    assert!(said.err.contains("earlier than was asked for: the policy caps"), "{}", said.err);
+    assert!(said.err.contains("earlier than requested: the policy caps"), "{}", said.err);
     let said = dev.run("alice", "credentials --profile production --duration 15m");
     assert_eq!((said.status, said.err.as_str()), (0, ""));
     let said = dev.run("bob", "credentials --profile staging --duration 12h");

@@ -18,7 +18,7 @@ fn the_demo_is_readable_and_shows_no_secret() {
     let said = run_words("demo");
     assert_eq!(said.status, 0);
     for text in [
-        "alice asks for production",
+        "alice requests production",
         "SESSION_REVOKED",
         "aws:SourceIdentity",
         "went as they should",

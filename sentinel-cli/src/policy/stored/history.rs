@@ -12,9 +12,9 @@ use crate::client::block_on;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
-/// Show the versions of a stored policy, the oldest first.
+/// List the versions of a stored policy, oldest first.
 ///
-/// SSM keeps the last hundred; the policy table keeps all.
+/// SSM keeps the last 100 versions. The policy table keeps all.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -22,7 +22,7 @@ Examples:
   sentinel policy history production --format json
   sentinel policy pull production --version 3")]
 pub(crate) struct Arguments {
-    /// The document
+    /// Name of the document
     #[arg(value_parser = name)]
     name: String,
     #[command(flatten)]

@@ -13,7 +13,7 @@ use crate::client::block_on;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
-/// List the policies that are stored: where, which version, how long, since when.
+/// List the stored policies with place, version, size and date.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -55,8 +55,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         .collect();
     for name in in_both {
         screen.warn(&format!(
-            "`{}` lies in SSM and in the policy table: its profiles are POLICY_ERROR until one is \
-             removed; `sentinel policy push FILE --move` leaves the table's",
+            "`{}` is in SSM and in the policy table: its profiles get POLICY_ERROR until one is \
+             removed; `sentinel policy push FILE --move` keeps the one in the table",
             printable(name)
         ));
     }

@@ -60,9 +60,9 @@ impl Library {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Place {
-    /// In a parameter
+    /// SSM parameter
     Ssm,
-    /// In the policy table
+    /// Policy table
     Table,
 }
 
@@ -88,9 +88,9 @@ fn missing(path: &PolicyPath, stores: &Stores) -> Failure {
     let places = if stores.has_table() {
         "SSM nor in the policy table"
     } else {
-        "SSM (give `--policy-table` if there is one)"
+        "SSM (pass `--policy-table` if there is one)"
     };
     Failure::undone(format!(
-        "there is no document `{path}` in {places}: `sentinel policy list` shows those that there are"
+        "there is no document `{path}` in {places}: `sentinel policy list` lists the existing ones"
     ))
 }

@@ -13,7 +13,7 @@ use crate::client::block_on;
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
 
-/// Get a stored policy, to stdout or into a file.
+/// Print a stored policy or write it to a file.
 #[derive(Debug, Args)]
 // `--version` is that of the document here.
 #[command(disable_version_flag = true)]
@@ -23,16 +23,16 @@ Examples:
   sentinel policy pull production -o policies/production.yaml
   sentinel policy pull production --version 3 | sentinel policy check -")]
 pub(crate) struct Arguments {
-    /// The document
+    /// Name of the document
     #[arg(value_parser = name)]
     name: String,
-    /// Write it to this file, which is replaced
+    /// File to write, replaced if it exists
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// As it was in that version (default: as it is)
+    /// Version to print (default: the current one)
     #[arg(long)]
     version: Option<String>,
-    /// From that place, where it lies in both
+    /// Place to read from, if the document is in both
     #[arg(long, value_name = "PLACE", value_enum)]
     from: Option<Place>,
     #[command(flatten)]
@@ -125,8 +125,8 @@ async fn read(
     match (read, version) {
         (Ok(text), _) => Ok((place, text)),
         (Err(StoreError::NotFound), Some(version)) => Err(Failure::undone(format!(
-            "`{path}` has no version `{version}` in {}: `sentinel policy history {}` shows those \
-             that there are",
+            "`{path}` has no version `{version}` in {}: `sentinel policy history {}` lists the \
+             existing ones",
             place.as_str(),
             path.name()
         ))),

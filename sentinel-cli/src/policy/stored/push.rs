@@ -21,12 +21,12 @@ use crate::policy::usable;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 
-/// Store policies: checked first, shown as a difference, never over a change of
-/// somebody else's.
+/// Check policies, show the differences and store them, without overwriting
+/// concurrent changes.
 ///
-/// A document stays where it lies. A new one goes to SSM while it has at most
-/// 8,192 bytes, and to the policy table above that. Exits 1 when a document does
-/// not check, was changed meanwhile, or is not wanted after all.
+/// An existing document stays in its place. A new document of up to 8,192 bytes is
+/// stored in SSM, a larger one in the policy table. Exits 1 if a document is
+/// invalid, was changed by another administrator, or was declined.
 ///
 /// SSM cannot write on the condition that a parameter is still the version that
 /// was compared. If another administrator writes between the comparison and the
@@ -52,16 +52,16 @@ pub(crate) struct Arguments {
     /// The documents; `-` for stdin, with `--name`
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What the document is called (default: the file's name without its ending)
+    /// Name of the document (default: the file name without its extension)
     #[arg(long, value_parser = name)]
     name: Option<String>,
-    /// Do not ask; where nobody can be asked, this must be given
+    /// Do not ask for confirmation; required without a terminal
     #[arg(short, long)]
     yes: bool,
-    /// Show what would be done, and do nothing
+    /// Show the changes without making them
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// Let a document that has outgrown SSM move to the policy table
+    /// Move a document that is too large for SSM to the policy table
     #[arg(long = "move")]
     may_move: bool,
     #[command(flatten)]
@@ -99,14 +99,14 @@ impl State {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Moved => "moved",
-            Self::Unchanged => "is what lies there already",
+            Self::Unchanged => "is stored already",
             Self::WouldCreate => "would be created",
             Self::WouldUpdate => "would be updated",
             Self::WouldMove => "would move",
-            Self::Declined => "not written: you said no",
-            Self::Conflict => "not written: it was changed meanwhile",
-            Self::Unusable => "not written: it does not check",
-            Self::RoleTaken => "not written: a profile would have the role of another one",
+            Self::Declined => "not written: declined",
+            Self::Conflict => "not written: it was changed by another administrator",
+            Self::Unusable => "not written: it is invalid",
+            Self::RoleTaken => "not written: a profile would have the role of another profile",
             Self::NotTried => "not written: another document is refused",
         }
     }
@@ -197,8 +197,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     let somebody = io::stdin().is_terminal() && io::stderr().is_terminal();
     if !(*yes || *dry_run || somebody) {
         return Err(Failure::Usage(
-            "there is nobody to ask whether it is to be written: give `--yes`, or `--dry-run` to \
-             see what would be"
+            "cannot ask for confirmation without a terminal: pass `--yes`, or `--dry-run` to show \
+             the changes"
                 .to_owned(),
         ));
     }
@@ -290,7 +290,10 @@ fn read(
 fn name_of(file: &Path) -> Result<String, Failure> {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     name(stem).map_err(|problem| {
-        Failure::Usage(format!("`{}` names no document: {problem}; give `--name`", file.display()))
+        Failure::Usage(format!(
+            "`{}` is not the name of a document: {problem}; pass `--name`",
+            file.display()
+        ))
     })
 }
 
@@ -314,7 +317,9 @@ async fn reached(
     let main = main.into_iter().find_map(|document| document.checked.as_ref());
     let found = reach(stores, policies, names, main).await;
     found.unwrap_or_else(|failure| {
-        screen.warn(&format!("cannot tell which documents the main document governs: {failure}"));
+        screen.warn(&format!(
+            "cannot determine which documents the main document governs: {failure}"
+        ));
         None
     })
 }
@@ -414,13 +419,14 @@ async fn conflict(
     let left = match written {
         None => "nothing was written".to_owned(),
         Some(version) => format!(
-            "the policy table has version {version}, the parameter was not removed, and its profiles \
+            "the policy table has version {version}, the parameter was not removed, and its \
+             profiles \
              are POLICY_ERROR until the same command is run again"
         ),
     };
     Ok(format!(
-        "`{path}` changed in {} since it was compared: {who}; {left}. see what changed with \
-         `sentinel policy pull {}`, bring the two together, and push again",
+        "`{path}` changed in {} since it was compared: {who}; {left}. show the change with \
+         `sentinel policy pull {}`, merge the two, and push again",
         place.as_str(),
         path.name()
     ))

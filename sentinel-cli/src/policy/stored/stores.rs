@@ -55,7 +55,8 @@ impl Stores {
             Place::Ssm => Ok(&*self.ssm),
             Place::Table => self.table.as_deref().ok_or_else(|| {
                 Failure::Usage(
-                    "no policy table is named: set SENTINEL_POLICY_TABLE or give `--policy-table`"
+                    "no policy table is configured: set SENTINEL_POLICY_TABLE or pass \
+                     `--policy-table`"
                         .to_owned(),
                 )
             }),

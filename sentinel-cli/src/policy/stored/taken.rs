@@ -14,7 +14,7 @@ use crate::account::{Policies, caller};
 /// How the TVM names the roles of profiles.
 #[derive(Debug, Args)]
 pub(super) struct Roles {
-    /// Role of a profile for which the main document names none, as the TVM has it
+    /// Role of profiles without `role_arn`, as configured for the TVM
     #[arg(
         long,
         env = "SENTINEL_ROLE_ARN_TEMPLATE",
@@ -47,7 +47,8 @@ impl Taken {
     pub(super) fn explain(&self) -> String {
         let Self { by, profile, owner } = self;
         format!(
-            "`{by}` is not written: profile `{profile}`, which has its own document, would have the \
+            "`{by}` is not written: profile `{profile}`, which has its own document, would have \
+             the \
              role of `{owner}`, which the main document governs; rename `{profile}`, or give \
              `{owner}` another `role_arn`"
         )
@@ -146,7 +147,8 @@ mod tests {
 
     fn main_with(profile: &str, role: &str) -> Vec<u8> {
         format!(
-            "version: \"1\"\nprofiles: {{ {profile}: {{ {role} }} }}\nrules: [{{ name: all, effect: \
+            "version: \"1\"\nprofiles: {{ {profile}: {{ {role} }} }}\nrules: [{{ name: all, \
+             effect: \
              allow }}]\n"
         )
         .into_bytes()
