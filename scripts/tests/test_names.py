@@ -1,4 +1,4 @@
-"""The check of names must be able to find something."""
+"""The check of names must be able to report something."""
 
 import sys
 import tempfile
