@@ -1,13 +1,13 @@
-"""Checks of this folder that its own tools do not make.
+"""Checks of this folder in addition to those of its tools.
 
-    deploy/check.py documents    the template and the guides say what iam/ says (needs PyYAML)
+    deploy/check.py documents    the template and the guides contain the documents of iam/ (needs PyYAML)
     deploy/check.py guards       the service control policies deny what they must, to the right principals, in every
                                  partition, and docs/threats.md lists it
     deploy/check.py terraform    format, validation and tests of the module and its example
 
-Terraform is run in a copy, so that nothing is left here. Its provider is taken from the mirror that
-SENTINEL_TERRAFORM_MIRROR names, or from one in a usual place; where there is none, or no terraform, one
-line says `skipped: …` and the exit status is 0.
+Terraform runs in a copy, so that it leaves no files here. Its provider comes from the mirror that
+SENTINEL_TERRAFORM_MIRROR names, or from one in a usual location. If terraform or a mirror is missing, the command
+prints `skipped: …` and exits with status 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import guard
 DEPLOY = Path(__file__).resolve().parent
 DOCS = DEPLOY.parent / "docs"
 
-# What the placeholders of iam/ are in the template and in the guides.
+# The placeholders of iam/ and their form in the template and in the guides.
 PLACEHOLDERS = {
     "partition": ("${AWS::Partition}", "aws"),
     "region": ("${AWS::Region}", "$REGION"),
@@ -41,12 +41,12 @@ PLACEHOLDERS = {
 }
 TEMPLATE, GUIDE = 0, 1
 
-# One missing pattern is many wrong decisions.
+# Maximum number of problems to print: one missing pattern causes many wrong decisions.
 SHOWN = 40
 
 
 def document(name: str, form: int) -> Any:
-    """A document of iam/ as that form would have it."""
+    """A document of iam/ in the given form."""
     text = (DEPLOY / "iam" / f"{name}.json").read_text(encoding="utf-8")
     for placeholder, forms in PLACEHOLDERS.items():
         text = text.replace("${%s}" % placeholder, forms[form])
@@ -58,7 +58,7 @@ def statements(name: str, form: int) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """With lists of one as that one, as IAM takes both."""
+    """Replaces lists of one item by the item, because IAM accepts both."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -67,7 +67,7 @@ def plain(value: Any) -> Any:
 
 
 def template(name: str) -> Any:
-    """A CloudFormation template: `!Sub text` is its text, `!Ref X` is `${X}`, `!If` what there is when it holds."""
+    """A CloudFormation template: `!Sub text` is its text, `!Ref X` is `${X}`, `!If` the value for true."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -86,7 +86,7 @@ def template(name: str) -> Any:
 
 
 def differences() -> Iterator[str]:
-    """Where two documents that must be one are two."""
+    """Differences between documents that must be equal."""
 
     def compare(where: str, found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
         for sid in sorted(found.keys() | wanted.keys()):
@@ -166,7 +166,7 @@ def terraform() -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "deploy"
         shutil.copytree(DEPLOY, copy, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
-        # No settings, no endpoint and no credentials of whoever runs this.
+        # Without the settings, endpoint and credentials of the current user.
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_"))}
         environment["TF_CLI_CONFIG_FILE"] = os.devnull
         module, example = copy / "terraform", copy / "terraform/examples/complete"
@@ -189,7 +189,7 @@ def terraform() -> int:
 def main(arguments: list[str]) -> int:
     if arguments == ["documents"]:
         found = list(differences())
-        print("\n".join(found) or "the template and the guides say what iam/ says")
+        print("\n".join(found) or "the template and the guides contain the documents of iam/")
         return 1 if found else 0
     if arguments == ["guards"]:
         found = list(dict.fromkeys(guard_problems()))

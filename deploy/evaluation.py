@@ -16,13 +16,13 @@ Policy = Mapping[str, Any]
 
 
 class Unsupported(Exception):
-    """The policy uses something that a guard may not use, or that is not implemented here."""
+    """The policy uses a construct that a guard must not use, or that is not implemented here."""
 
 
 class Colons(enum.Enum):
     """Whether `*` in a segment of a resource ARN matches colons.
 
-    AWS documents that a `*` that ends a segment _can_ match beyond it, so that a statement must be right both ways.
+    AWS documents that a `*` that ends a segment _can_ match beyond it, so a statement must be correct both ways.
     <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>
     """
 
@@ -36,10 +36,10 @@ def _expression(pattern: str, ignore_case: bool) -> "re.Pattern[str]":
     return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
-# The same few ARNs and actions are compared over and over.
+# The same few ARNs and actions are compared repeatedly.
 @lru_cache(maxsize=None)
 def _matches(pattern: str, text: str, ignore_case: bool = False) -> bool:
-    """`*` matches any run of characters, `/` included; `?` matches one character."""
+    """`*` matches any sequence of characters, including `/`; `?` matches one character."""
     if "${" in pattern:
         raise Unsupported(f"`{pattern}` has a variable, or a placeholder that was not replaced")
     return _expression(pattern, ignore_case).fullmatch(text) is not None
@@ -47,7 +47,7 @@ def _matches(pattern: str, text: str, ignore_case: bool = False) -> bool:
 
 @lru_cache(maxsize=None)
 def _arn_matches(pattern: str, arn: str) -> bool:
-    """Each of the six components is compared on its own, as `ArnLike` does.
+    """Each of the six components is compared separately, as `ArnLike` does.
     <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
     """
     patterns, parts = pattern.split(":", 5), arn.split(":", 5)
@@ -64,7 +64,7 @@ def _as_list(value: Union[str, "list[str]"]) -> "list[str]":
     return [value] if isinstance(value, str) else list(value)
 
 
-# What each operator compares with, and whether it is the negated form.
+# The comparison of each operator, and whether it is the negated form.
 _OPERATORS = {
     "ArnLike": (_arn_matches, False),
     "ArnNotLike": (_arn_matches, True),
@@ -74,8 +74,8 @@ _OPERATORS = {
 
 
 def _condition_holds(operator: str, key: str, values: "list[str]", context: Mapping[str, str]) -> bool:
-    """One value must match, or with a negated operator none may. Without the key a negated operator holds and the
-    other form does not."""
+    """One value must match; with a negated operator none must match. Without the key, only a negated operator
+    holds."""
     name = operator[: -len("IfExists")] if operator.endswith("IfExists") else operator
     if name not in _OPERATORS:
         raise Unsupported(f"condition operator `{operator}`")

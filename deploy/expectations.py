@@ -1,4 +1,4 @@
-"""What the guards must deny, to whom, and what they must leave alone: a table, and the check of guards against it.
+"""A table of the requests that the guards must deny or not deny, by principal, and the check of the guards against it.
 
 The table lists the actions that docs/threats.md warns of. Action names are those of the service authorization
 reference, <https://docs.aws.amazon.com/service-authorization/latest/reference/>.
@@ -17,10 +17,10 @@ from guard import MAX_ATTACHED, MAX_CHARACTERS, Names, guards, minified
 
 IAM = Path(__file__).resolve().parent / "iam"
 
-# Sentinel's account, and one whose callers it serves and which has protected roles of its own.
+# Sentinel's account, and another account with accepted callers and protected roles.
 ACCOUNT, MEMBER = "111122223333", "444455556666"
 REGIONS = {"aws": "eu-central-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
-# Where a role can be created.
+# Paths under which a role can be created.
 PATHS = ("", "dev/", "a/b/c/")
 # A role listed in SENTINEL_SESSION_NAME_ROLES, in each account.
 LISTED = "CorporateLogin"
@@ -204,7 +204,7 @@ WATCHED = (
     Watched("the organization", _of("organizations", "LeaveOrganization"), ("*",), _ANY_DEPLOYER),
 )
 
-# What developers keep, although it is close to what is denied; and what the operator's document allows.
+# Requests that developers may make although they resemble denied ones, and requests that the operator's document allows.
 LEFT_ALONE = (
     ("lambda:UpdateFunctionCode", f"arn:{{partition}}:lambda:{{region}}:{ACCOUNT}:function:orders"),
     ("lambda:PutFunctionConcurrency", f"arn:{{partition}}:lambda:{{region}}:{ACCOUNT}:function:sentinel-tvm"),
@@ -224,7 +224,7 @@ LEFT_ALONE = (
     ("sso:ListInstances", "*"),
 )
 
-# Whose own policy the guards must not take back.
+# Holders whose own policy the guards must not deny.
 OWN_POLICIES = {"TVM": "tvm-function", "authorizer": "authorizer-function", "emergency operator": "emergency-operator"}
 
 
@@ -243,7 +243,7 @@ def _granted(document: str, values: Mapping[str, str]) -> "Iterator[tuple[str, s
 
 @dataclass(frozen=True)
 class Case:
-    """An action on a resource, and the principals to which it is and is not denied: each by what it is, and its ARN."""
+    """An action on a resource, and the principals to which it is and is not denied, each with a description and its ARN."""
 
     action: str
     resource: str
@@ -274,7 +274,7 @@ def cases(partition: str) -> "Iterator[Case]":
 
 
 def wrong_decisions(policies: Mapping[str, Policy], wanted: "Iterable[Case]") -> Iterator[str]:
-    """Where the policies, together, decide otherwise than the cases say: for each case one principal of a kind."""
+    """Wrong decisions of the policies together: for each case one principal of a kind."""
     every = statements(policies)
     for case in wanted:
         reported = set()
@@ -294,14 +294,14 @@ def _too_large(policies: Mapping[str, Policy]) -> Iterator[str]:
     for name, policy in policies.items():
         characters = len(minified(policy))
         if characters > MAX_CHARACTERS:
-            yield f"{name}: {characters} characters, and AWS Organizations takes {MAX_CHARACTERS}"
-    # The one for vended credentials, and the FullAWSAccess that AWS attaches.
+            yield f"{name}: {characters} characters, and AWS Organizations accepts {MAX_CHARACTERS}"
+    # Plus the policy for vended credentials, and FullAWSAccess, which AWS attaches.
     if len(policies) + 2 > MAX_ATTACHED:
         yield f"{len(policies)} guards are more than can be attached to one account"
 
 
 def problems(policies_for: "Callable[[Names], Mapping[str, Policy]]" = guards) -> Iterator[str]:
-    """What is wrong with the guards: printed for any partition, and for each."""
+    """Problems of the guards, when printed for any partition and for each partition."""
     for printed_for in ("*", *REGIONS):
         policies = policies_for(replace(NAMES, partition=printed_for))
         yield from _too_large(policies)
@@ -318,7 +318,7 @@ def warned_of(section: str) -> "set[str]":
 
 
 def not_in_both(section: str) -> Iterator[str]:
-    """Actions that are denied and not explained in docs/threats.md, or the other way round."""
+    """Actions that are denied and not listed in docs/threats.md, and the reverse."""
     watched = {action for group in WATCHED for action in group.actions}
     yield from (f"threats.md: `{action}` is denied and not listed" for action in sorted(watched - warned_of(section)))
     yield from (f"threats.md: `{action}` is listed and not watched" for action in sorted(warned_of(section) - watched))

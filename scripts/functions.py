@@ -1,9 +1,9 @@
-"""What the packages cost: start, answers and memory, measured beside an empty function in one run.
+"""Measures the packages: startup, responses and memory, compared with an empty function in one run.
 
-    scripts/functions.py [--starts N]      times decide, too: for a machine that does nothing else
-    scripts/functions.py --memory-only     sizes and memory decide; times are shown
+    scripts/functions.py [--starts N]      times can also fail: only for an idle machine
+    scripts/functions.py --memory-only     only sizes and memory can fail; times are shown
 
-It measures what is in `bin/`: `make lambda-tvm lambda-authorizer` first.
+It measures the packages in `bin/`: run `make lambda-tvm lambda-authorizer` first.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-# `lambda` is a word of the language, so not a name to import by.
+# `lambda` is a keyword, so `import lambda` is not possible.
 packages = __import__("lambda")
 
 
 def unpacked(name: str, folder: Path) -> Path:
-    """The program of a package, as Lambda would start it."""
+    """The program of a package, as Lambda starts it."""
     package = packages.BIN / f"lambda-{name}-linux-amd64.zip"
     if not package.exists():
-        raise packages.Refused(f"{package.relative_to(packages.ROOT)} is not there: `make lambda-{name}`")
+        raise packages.Refused(f"{package.relative_to(packages.ROOT)} does not exist: run `make lambda-{name}`")
     packages.check(name, package)
     program = folder / name
     with zipfile.ZipFile(package) as file:
@@ -33,7 +33,7 @@ def unpacked(name: str, folder: Path) -> Path:
 
 
 def measuring() -> Path:
-    """The program that measures. Its build shares everything with that of the tests."""
+    """The program that measures. It is built with the same options as the tests, so that their build is reused."""
     subprocess.run(
         ["cargo", "build", "--locked", "--workspace", "--all-features", "--bin", "measure-functions"],
         cwd=packages.ROOT, stdin=subprocess.DEVNULL, check=True,
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     except packages.Refused as refused:
         print(refused)
     except subprocess.CalledProcessError as failed:
-        print(f"`{failed.cmd[0]}` failed")  # and said why itself
+        print(f"`{failed.cmd[0]}` failed")  # It has printed the reason itself.
     return 1
 
 

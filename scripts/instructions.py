@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Counts the instructions of a decision under callgrind, and fails when one over
+"""Counts the instructions of a decision with callgrind. Fails if a decision over
 10,000 rules of literal names costs more than twice one over 10.
 
-Counts repeat exactly, whatever else the machine does. Without valgrind it says
-so in one line and ends well; with --require it then fails.
+Counts are exactly repeatable, under any load. Without valgrind it prints one line
+and succeeds; with --require it fails.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def build() -> pathlib.Path:
 
 
 def instructions(program: pathlib.Path, rules: int, rounds: int) -> int:
-    """The instructions of a whole run."""
+    """Number of instructions of a whole run."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             "valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out",
@@ -48,7 +48,7 @@ def instructions(program: pathlib.Path, rules: int, rounds: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--require", action="store_true", help="fail where valgrind is missing")
+    parser.add_argument("--require", action="store_true", help="fail if valgrind is missing")
     arguments = parser.parse_args()
     if not shutil.which("valgrind"):
         print("skipped: instruction counts (valgrind is not installed)")
@@ -59,9 +59,9 @@ def main() -> int:
     for rules in SIZES:
         spent = instructions(program, rules, most) - instructions(program, rules, fewest)
         per_decision[rules] = spent / ((most - fewest) * QUESTIONS)
-        print(f"{rules:>6} rules: {per_decision[rules]:.1f} instructions a decision")
+        print(f"{rules:>6} rules: {per_decision[rules]:.1f} instructions per decision")
     ratio = per_decision[SIZES[-1]] / per_decision[SIZES[0]]
-    print(f"10,000 rules against 10: {ratio:.2f} times (at most {LIMIT:.0f})")
+    print(f"10,000 rules compared with 10: {ratio:.2f} times (at most {LIMIT:.0f})")
     return 0 if ratio <= LIMIT else 1
 
 

@@ -1,10 +1,10 @@
-"""The packages for AWS Lambda: `bin/lambda-tvm-linux-amd64.zip`, `bin/lambda-authorizer-linux-amd64.zip`.
+"""Builds the packages for AWS Lambda: `bin/lambda-tvm-linux-amd64.zip`, `bin/lambda-authorizer-linux-amd64.zip`.
 
-    scripts/lambda.py tvm|authorizer...    builds them; ARCH=arm64 for arm64
+    scripts/lambda.py tvm|authorizer...    builds them; ARCH=arm64 builds for arm64
 
-Each holds one executable, `bootstrap`, for `provided.al2023`. The same source gives the same bytes,
-wherever the folder lies. A package that asks for a newer glibc than the runtime has, or is larger than
-it may be, is not written. Rust targets are never fetched.
+Each contains one executable, `bootstrap`, for `provided.al2023`. The same source produces the same bytes in any
+folder. A package that needs a newer glibc than the runtime has, or exceeds its maximum size, is not written.
+Rust targets are never downloaded.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / "bin"
 
-# The name of a package, its crate and program, and how many bytes its zip may have: what Lambda
-# fetches and unpacks before a cold start.
+# The name of a package, its crate and program, and the maximum size of its zip in bytes, which Lambda fetches and
+# unpacks before a cold start.
 PACKAGES = {
     "tvm": ("sentinel-tvm", 5_000_000),
     "authorizer": ("sentinel-authorizer", 3_000_000),
 }
 TARGETS = {"amd64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
 
-# What provided.al2023 has: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+# The glibc of provided.al2023: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 GLIBC = (2, 34)
-# The earliest time that a zip can hold.
+# The earliest time that a zip can contain.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class Refused(Exception):
-    """A package cannot be made, or may not be as it is."""
+    """A package cannot be built, or violates a requirement."""
 
 
 def output(*command: str) -> str:
@@ -50,7 +50,7 @@ def host() -> str:
 
 
 def linker(target: str) -> dict[str, str]:
-    """The variables that a build for that target needs beside the host's own."""
+    """The variables that a build for that target needs in addition to those of the host."""
     libraries = Path(output("rustc", "--print", "sysroot").strip()) / "lib" / "rustlib" / target
     if not libraries.is_dir():
         raise Refused(f"the Rust target {target} is not installed: `rustup target add {target}`")
@@ -58,7 +58,7 @@ def linker(target: str) -> dict[str, str]:
         return {}
     compiler = target.replace("-unknown", "") + "-gcc"
     if shutil.which(compiler) is None:
-        raise Refused(f"no `{compiler}` on the PATH: {target} is compiled and linked with it")
+        raise Refused(f"no `{compiler}` on the PATH: it compiles and links {target}")
     name = target.replace("-", "_")
     return {f"CC_{name}": compiler, f"CARGO_TARGET_{name.upper()}_LINKER": compiler}
 
@@ -68,9 +68,9 @@ def target_directory() -> Path:
 
 
 def remapped() -> str:
-    """Compiler flags that put the same path into the program wherever its source lies."""
+    """Compiler flags that write the same path into the program, wherever its source is."""
     cargo = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo").resolve()
-    # The last one that fits counts, so the outer folders come first.
+    # The last match has precedence, so the outer folders come first.
     folders = sorted(
         {cargo: "/cargo", ROOT: "/sentinel", target_directory(): "/target"}.items(),
         key=lambda item: len(str(item[0])),
@@ -79,9 +79,9 @@ def remapped() -> str:
 
 
 def build(crate: str, features: str, program: str, target: str) -> Path:
-    """Builds a program as it is shipped."""
+    """Builds a program in its release form."""
     environment = {**os.environ, **linker(target), "CARGO_ENCODED_RUSTFLAGS": remapped()}
-    # One crate at a time: two would unite the features of their dependencies.
+    # One crate at a time: a build of both would unify the features of their dependencies.
     subprocess.run(
         ["cargo", "build", "--locked", "--profile", "lambda", "--target", target,
          "-p", crate, "--features", features, "--bin", program],
@@ -91,21 +91,21 @@ def build(crate: str, features: str, program: str, target: str) -> Path:
 
 
 def newest_glibc(symbols: str) -> tuple[int, ...]:
-    """The newest version of glibc that is asked for, in what `objdump -T` says."""
+    """The newest version of glibc that the program needs, from the output of `objdump -T`."""
     found = re.findall(r"GLIBC_(\d+(?:\.\d+)+)", symbols)
     return max((tuple(map(int, version.split("."))) for version in found), default=())
 
 
 def foreign(program: bytes) -> list[str]:
-    """The folders of this machine that stand in the program."""
+    """The folders of this machine that the program contains."""
     folders = {str(ROOT), str(target_directory()), str(Path.home())} - {"/"}
     return sorted(folder for folder in folders if f"{folder}/".encode() in program)
 
 
 def write(package: Path, program: bytes) -> None:
-    """Writes a zip of that program: the same bytes for the same program."""
+    """Writes a zip of the program: the same bytes for the same program."""
     entry = zipfile.ZipInfo("bootstrap", EPOCH)
-    entry.create_system = 3  # Unix, wherever this runs: else the mode below means nothing
+    entry.create_system = 3  # Unix, on every system: otherwise the mode below has no meaning.
     entry.external_attr = 0o100755 << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
     package.parent.mkdir(parents=True, exist_ok=True)
@@ -114,11 +114,11 @@ def write(package: Path, program: bytes) -> None:
 
 
 def check(name: str, package: Path) -> None:
-    """Refuses a package that is not what the runtime takes, or larger than it may be."""
+    """Refuses a package that exceeds its maximum size."""
     _, most = PACKAGES[name]
     size = package.stat().st_size
     if size > most:
-        raise Refused(f"{package.name} has {size:,} bytes, and may have {most:,}")
+        raise Refused(f"{package.name} has {size:,} bytes; the maximum is {most:,}")
 
 
 def make(name: str, arch: str) -> Path:
@@ -130,7 +130,7 @@ def make(name: str, arch: str) -> Path:
                       f"{'.'.join(map(str, GLIBC))}")
     code = program.read_bytes()
     if foreign(code):
-        raise Refused(f"{crate} holds paths of this machine: {', '.join(foreign(code))}")
+        raise Refused(f"{crate} contains paths of this machine: {', '.join(foreign(code))}")
     package = BIN / f"lambda-{name}-linux-{arch}.zip"
     new = package.with_suffix(".new")
     write(new, code)
@@ -158,7 +158,7 @@ def main(arguments: list[str]) -> int:
         print(refused)
         return 1
     except subprocess.CalledProcessError as failed:
-        print(f"`{failed.cmd[0]}` failed")  # and said why itself
+        print(f"`{failed.cmd[0]}` failed")  # It has printed the reason itself.
         return 1
     return 0
 

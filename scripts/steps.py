@@ -1,6 +1,6 @@
-"""What a step of the checks is, how one is run, and how its results are counted.
+"""Defines a step of the checks, runs steps, and counts their results.
 
-Not here: which steps there are. That is the table in `check.py`.
+The table of steps is in `check.py`.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class Tally:
 
 
 class Unavailable(Exception):
-    """A step cannot run on this machine; the text says what is missing."""
+    """A step cannot run on this machine. The text names what is missing."""
 
 
-# Looks for what a step needs; raises `Unavailable` when it is not to be had.
+# Checks that a requirement of a step is available; raises `Unavailable` if it is not.
 Need = Callable[[], None]
 # Reads a finished step's whole output and exit status.
 Count = Callable[[str, int], Tally]
@@ -61,18 +61,18 @@ def one_check(_output: str, status: int) -> Tally:
 
 
 def preparation(_output: str, status: int) -> Tally:
-    """Nothing is checked by the step, but what follows needs it."""
+    """The step checks nothing, but later steps need it."""
     return Tally() if status == 0 else Tally(failed=1)
 
 
-# What a test against an emulator leaves out for good, which its reader must know although it passed.
+# What a test against an emulator cannot check. It is shown even if the test passed.
 _DROPPED = re.compile(r"^dropped: .*$", re.MULTILINE)
-# What a test could not do on this machine, said by the test itself.
+# What a test could not check on this machine, as reported by the test.
 _SKIPPED = re.compile(r"^skipped: ", re.MULTILINE)
 
 
 def one_check_unless_skipped(output: str, status: int) -> Tally:
-    """The step as a whole is one check, and says `skipped: …` itself where it cannot be made."""
+    """The step as a whole is one check. If it cannot run, it prints `skipped: …` itself."""
     return Tally(skipped=1) if status == 0 and _SKIPPED.search(output) else one_check(output, status)
 
 
@@ -82,11 +82,11 @@ _CARGO_RESULT = re.compile(
 
 
 def cargo_tests(output: str, status: int) -> Tally:
-    """The sum over all test binaries that a `cargo test` ran; a test that cannot do a part of its work
-    says `skipped: …` on a line of its own.
+    """The sum over all test binaries that a `cargo test` ran. A test that cannot do a part of its work
+    prints `skipped: …` on a separate line.
 
-    A run that failed without a failed test (it did not compile, a test binary died) is itself one
-    failure, and so is one that passed without running anything.
+    A run that failed without a failed test (it did not compile, a test binary crashed) counts as one
+    failure, and so does a run that passed without running any test.
     """
     tally = Tally()
     for passed, failed, ignored in _CARGO_RESULT.findall(output):
@@ -111,7 +111,7 @@ def junit(report: Path) -> Count:
                 key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")
             }
             failed = number["failures"] + number["errors"]
-            # A test that passes and whose clean-up fails is two entries: never below nothing.
+            # A test that passes and whose cleanup fails is counted twice, so the difference can be negative.
             passed = max(0, number["tests"] - failed - number["skipped"])
             tally += Tally(passed, failed, number["skipped"])
         if tally.failed == 0 and (status != 0 or tally.passed + tally.skipped == 0):
@@ -130,11 +130,11 @@ class Step:
     needs: Sequence[Need] = ()
     count: Count = one_check
     env: Mapping[str, str] = field(default_factory=dict)
-    # The step without whose success this one makes no sense.
+    # Name of the step that must succeed before this one.
     after: Optional[str] = None
-    # A step that hangs must not take the whole run's time with it.
+    # Timeout, so that a step that hangs does not block the run.
     limit_seconds: int = 1800
-    # Whether it may be left out, for want of a tool, even where nothing else may be.
+    # Whether it may be skipped because of a missing tool even if skips are forbidden.
     may_be_skipped: bool = False
     # Whether it runs next to the other steps: it builds nothing, and mostly waits or uses one core.
     aside: bool = False
@@ -142,7 +142,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a step."""
+    """The result of a step."""
 
     step: Step
     tally: Tally
@@ -151,7 +151,7 @@ class Outcome:
 
 
 def run_command(step: Step) -> tuple[str, int]:
-    """Runs the step's command; its output, both streams as they came, and its exit status."""
+    """Runs the step's command. Returns its output, both streams interleaved, and its exit status."""
     with tempfile.TemporaryFile() as sink:
         process = subprocess.Popen(
             [str(part) for part in step.command],
@@ -167,10 +167,10 @@ def run_command(step: Step) -> tuple[str, int]:
             status = process.wait(timeout=step.limit_seconds)
         except subprocess.TimeoutExpired:
             status = 124
-            note = f"\nnot done after {step.limit_seconds} s: stopped\n"
+            note = f"\ntimed out after {step.limit_seconds} s: stopped\n"
         finally:
             if process.poll() is None:
-                # Its own session: the compilers and servers it started go with it.
+                # The step has its own session, so this also ends the compilers and servers that it started.
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         sink.seek(0)
@@ -182,8 +182,8 @@ _NEEDS = threading.Lock()
 
 
 def run(step: Step, earlier: Mapping[str, Outcome], forbid_skips: bool, out: TextIO) -> Outcome:
-    """Runs one step and says how it went; its whole output only when it did not go well, else no more
-    than the lines `dropped: …`."""
+    """Runs one step and reports its result. Prints its whole output if it failed or was skipped, otherwise
+    only the lines `dropped: …`."""
     out.write(f"{step.name} ...\n")
     out.flush()
     if step.after in earlier and earlier[step.after].tally.failed:
@@ -219,7 +219,7 @@ def _report(outcome: Outcome, out: TextIO) -> Outcome:
 
 
 def line(outcome: Outcome) -> str:
-    """An outcome in one line, as it is told after the step and again in the summary."""
+    """An outcome in one line, for use after the step and in the summary."""
     if outcome.tally.failed:
         word = "FAILED"
     elif outcome.tally.skipped and not outcome.tally.passed:
@@ -235,10 +235,10 @@ def line(outcome: Outcome) -> str:
 
 
 def run_all(steps: Sequence[Step], forbid_skips: bool, out: TextIO = sys.stdout) -> int:
-    """Runs the steps in their order, those that are aside at the same time, sums up, and returns the
-    exit status.
+    """Runs the steps in their order, and those that are aside next to them. Prints the sum, and returns
+    the exit status.
 
-    The last line is `N passed, N failed`, whatever happened.
+    The last line is always `N passed, N failed`.
     """
     start = time.monotonic()
     outcomes: dict[str, Outcome] = {}

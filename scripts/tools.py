@@ -1,7 +1,7 @@
-"""What the checks need beside Rust, make and Python, and how it comes to be there.
+"""Provides the tools that the checks need in addition to Rust, make and Python.
 
-Python and npm packages go, pinned with all that they need, into `.tools/` (git ignores it); programs of
-the system are looked for and never installed. A Rust toolchain, target or component is never fetched.
+Python and npm packages are installed into `.tools/` (git ignores it), with all dependencies pinned. Programs
+of the system are only looked up, never installed. A Rust toolchain, target or component is never downloaded.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def program(name: str, why: str) -> Need:
 
 
 def where_possible(need: Need) -> Need:
-    """Tries to have something, for a step that can do most of its work without, and itself says what
-    it leaves out."""
+    """An optional need: the step can do most of its work without it, and reports itself what it
+    skips."""
 
     def tried() -> None:
         try:
@@ -55,20 +55,20 @@ def nightly() -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise Unavailable("no nightly Rust installed: the fuzz targets are built with it")
+        raise Unavailable("no nightly Rust installed: the fuzz targets need it")
 
 
 @dataclass(frozen=True)
 class Packages:
-    """A folder in which pinned packages are installed, anew whenever the pins change."""
+    """A folder with pinned packages. They are installed again whenever the pins change."""
 
     folder: Path
     pins: Sequence[Path]
-    # What else decides which packages fit.
+    # Also determines which packages are suitable.
     platform: str
 
     def install(self, *commands: Sequence[Union[str, Path]]) -> str:
-        """Installs them unless they are there as pinned; says what went wrong, or nothing."""
+        """Installs the packages unless the pinned versions are installed. Returns the error, or an empty text."""
         stamp = self.folder / "installed"
         read = b"".join(file.read_bytes() for file in self.pins)
         wanted = hashlib.sha256(read + self.platform.encode()).hexdigest()
@@ -89,7 +89,7 @@ def _shown(folder: Path) -> Path:
 
 
 def _run(command: Sequence[Union[str, Path]]) -> str:
-    """The last line of what a command that failed said; nothing when it did not fail."""
+    """Runs a command. Returns the last line of its output if it failed, otherwise an empty text."""
     done = subprocess.run(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
@@ -100,7 +100,7 @@ def _run(command: Sequence[Union[str, Path]]) -> str:
     )
     if done.returncode == 0:
         return ""
-    return (done.stdout.strip().splitlines() or ["it said nothing"])[-1]
+    return (done.stdout.strip().splitlines() or ["no output"])[-1]
 
 
 def _python_packages(folder: Path, requirements: Path) -> str:
@@ -121,7 +121,7 @@ NODE = TOOLS / "node"
 NODE_PINS = (SCRIPTS / "node" / "package.json", SCRIPTS / "node" / "package-lock.json")
 
 
-# Each is tried once a run, whether it works or not.
+# Each is attempted once per run, whether it succeeds or not.
 @functools.lru_cache(maxsize=None)
 def _venv() -> str:
     return _python_packages(VENV, REQUIREMENTS)
@@ -136,13 +136,13 @@ def _checkov() -> str:
 def _node() -> str:
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        return "no `node` and `npm` on the PATH: dynalite runs on it"
+        return "no `node` and `npm` on the PATH: dynalite needs them"
     version = subprocess.run(
         ["node", "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     ).stdout
     return Packages(NODE, NODE_PINS, version).install(
         ["cp", *NODE_PINS, NODE],
-        # No script of a package runs: what is needed of compiled code comes in the packages.
+        # Scripts of packages are not run: the packages contain the compiled code that is needed.
         [npm, "ci", "--prefix", NODE, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
     )
 
@@ -158,7 +158,7 @@ def venv() -> None:
 
 
 def checkov() -> None:
-    """Needs checkov, which is installed apart from the others."""
+    """Needs checkov, which is installed separately."""
     _needed(_checkov())
 
 

@@ -1,17 +1,17 @@
-# Alarms. Sentinel counts its own errors: a failure that is answered (500, 503) is none to Lambda.
+# Alarms. Sentinel counts its own errors: Lambda does not count a failure that is returned as a response (500, 503).
 
 locals {
-  # On one metric: { what it says, namespace, metric, function, statistic, threshold }.
+  # On one metric: { description, namespace, metric, function, statistic, threshold }.
   alarms = {
     sentinel-latency              = ["The TVM's p99 is too slow", "AWS/Lambda", "Duration", "sentinel-tvm", "p99", var.alarm_thresholds.p99_ms]
-    sentinel-concurrency          = ["The TVM comes near its concurrency limit", "AWS/Lambda", "ConcurrentExecutions", "sentinel-tvm", "Maximum", var.alarm_thresholds.concurrency]
+    sentinel-concurrency          = ["The TVM is near its concurrency limit", "AWS/Lambda", "ConcurrentExecutions", "sentinel-tvm", "Maximum", var.alarm_thresholds.concurrency]
     sentinel-tvm-crashes          = ["The TVM crashed or timed out", "AWS/Lambda", "Errors", "sentinel-tvm", "Sum", 0]
     sentinel-tvm-throttles        = ["Requests to the TVM were throttled", "AWS/Lambda", "Throttles", "sentinel-tvm", "Sum", 0]
     sentinel-authorizer-crashes   = ["The authorizer crashed or timed out: its APIs refuse", "AWS/Lambda", "Errors", "sentinel-authorizer", "Sum", 0]
     sentinel-authorizer-throttles = ["The authorizer was throttled: its APIs refuse", "AWS/Lambda", "Throttles", "sentinel-authorizer", "Sum", 0]
     sentinel-authorizer-refusals  = ["Many sessions are refused: an attack, or a store that fails", "Sentinel", "AuthorizerRefusals", null, "Sum", var.alarm_thresholds.authorizer_refusals]
-    sentinel-stale-policy         = ["An old policy decides: SSM is throttled or out of reach", "Sentinel", "StalePolicy", null, "Sum", 0]
-    sentinel-break-glass          = ["Somebody broke the glass", "Sentinel", "BreakGlassOpened", null, "Sum", 0]
+    sentinel-stale-policy         = ["A stale policy is in use: SSM is throttled or unavailable", "Sentinel", "StalePolicy", null, "Sum", 0]
+    sentinel-break-glass          = ["Break-glass access was used", "Sentinel", "BreakGlassOpened", null, "Sum", 0]
   }
 }
 

@@ -10,7 +10,7 @@ resource "aws_apigatewayv2_authorizer" "downstream" {
   authorizer_payload_format_version = "2.0"
   enable_simple_responses           = true
 
-  # No identity source: the header and the query form both reach the authorizer. Nothing cached: a revoked session is
+  # No identity source, so that the id can be in the header or the query. No caching: a revoked session is
   # refused at the next request.
   authorizer_result_ttl_in_seconds = 0
 }

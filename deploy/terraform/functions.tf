@@ -30,8 +30,8 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "tvm" {
-  # checkov:skip=CKV_AWS_158: a key of the customer's own is optional (kms_key_arn); logs are encrypted anyway
-  # checkov:skip=CKV_AWS_338: a year unless log_retention_days says otherwise
+  # checkov:skip=CKV_AWS_158: a customer managed key is optional (kms_key_arn); logs are encrypted anyway
+  # checkov:skip=CKV_AWS_338: one year, unless log_retention_days is set
   name              = "/aws/lambda/sentinel-tvm"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -48,14 +48,14 @@ resource "aws_cloudwatch_log_group" "authorizer" {
 }
 
 resource "aws_lambda_function" "tvm" {
-  # checkov:skip=CKV_AWS_50: traces only where they are asked for (tracing)
-  # checkov:skip=CKV_AWS_115: a reserved concurrency only where it is asked for (reserved_concurrency)
-  # checkov:skip=CKV_AWS_116: invoked by API Gateway, which waits for the answer: there is nothing to put in a queue
-  # checkov:skip=CKV_AWS_117: in a VPC only where it is asked for (vpc)
-  # checkov:skip=CKV_AWS_173: whoever may see the secret here sees it in the stage's variables too; a key would hide nothing
-  # checkov:skip=CKV_AWS_272: zips are built here and come by one path; signing is for the pipeline that builds them
+  # checkov:skip=CKV_AWS_50: traces only if requested (tracing)
+  # checkov:skip=CKV_AWS_115: a reserved concurrency only if requested (reserved_concurrency)
+  # checkov:skip=CKV_AWS_116: invoked synchronously by API Gateway: a queue has no use
+  # checkov:skip=CKV_AWS_117: in a VPC only if requested (vpc)
+  # checkov:skip=CKV_AWS_173: principals that can read the secret here can read it in the stage variables too: a key would hide nothing
+  # checkov:skip=CKV_AWS_272: the packages are built in this repository; the pipeline that builds them can sign them
   function_name                  = "sentinel-tvm"
-  description                    = "Sentinel: decides who gets which credentials"
+  description                    = "Sentinel: decides about credentials and vends them"
   role                           = aws_iam_role.tvm.arn
   filename                       = var.tvm_package
   source_code_hash               = filebase64sha256(var.tvm_package)
@@ -71,7 +71,7 @@ resource "aws_lambda_function" "tvm" {
     variables = local.variables.tvm
   }
 
-  # Text: the records are JSON lines already, and must reach the log as they were written.
+  # Text: the records are already JSON lines and must reach the log unchanged.
   logging_config {
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.tvm.name
@@ -91,7 +91,7 @@ resource "aws_lambda_function" "tvm" {
 
   depends_on = [
     aws_iam_role_policy.tvm, aws_iam_role_policy.vpc, aws_iam_role_policy.traces,
-    # It gets a new session key or generation first: otherwise it would refuse new sessions for a while.
+    # It receives a new session key or generation first: otherwise it would refuse new sessions for a while.
     aws_lambda_function.authorizer,
   ]
 }
@@ -101,7 +101,7 @@ resource "aws_lambda_function" "authorizer" {
   # checkov:skip=CKV_AWS_115: as above
   # checkov:skip=CKV_AWS_116: as above
   # checkov:skip=CKV_AWS_117: as above
-  # checkov:skip=CKV_AWS_173: its one secret, the session key, only saves reads: no session can be made with it
+  # checkov:skip=CKV_AWS_173: its only secret, the session key, only saves reads: it cannot be used to create a session
   # checkov:skip=CKV_AWS_272: as above
   function_name                  = "sentinel-authorizer"
   description                    = "Sentinel: refuses sessions that are unknown, expired or revoked"

@@ -1,9 +1,9 @@
-# The service control policies, for an organization's administrator to attach. docs/threats.md says to which accounts.
+# The service control policies, for an organization's administrator to attach. docs/threats.md lists the target accounts.
 
 locals {
   api_ids = concat(aws_apigatewayv2_api.tvm[*].id, aws_api_gateway_rest_api.tvm[*].id)
 
-  # Each further role without a path and with any: the ARN of a session does not contain the path of its role.
+  # Each further role without a path and with any path: the ARN of a session does not contain the path of its role.
   guarded_roles = flatten([
     for role in var.guard.roles : [
       for path in ["", "*/"] :
@@ -11,7 +11,7 @@ locals {
     ]
   ])
 
-  # Each document once for each API, or once for none: they differ in the resources that contain an API's id.
+  # One document per API, or one without an API: they differ in the resources that contain an API id.
   guards = {
     for name in ["administration-guard", "identity-guard", "vended-credentials-guard"] : name => [
       for id in coalescelist(local.api_ids, ["none"]) : jsondecode(templatefile("${path.module}/../iam/${name}.json", merge(local.names, {
@@ -22,7 +22,7 @@ locals {
     ]
   }
 
-  # As one document, with the resources of all.
+  # One document with the resources of all.
   service_control_policies = {
     for name, documents in local.guards : name => jsonencode({
       Version = "2012-10-17"
@@ -44,6 +44,6 @@ output "service_control_policies" {
 
   precondition {
     condition     = alltrue([for policy in values(local.service_control_policies) : length(policy) <= 5120])
-    error_message = "a service control policy has more than the 5,120 characters that AWS Organizations takes: name fewer roles in guard.roles, and print a second policy for the others with deploy/guard.py"
+    error_message = "a service control policy has more than the 5,120 characters that AWS Organizations accepts: name fewer roles in guard.roles, and print a second policy for the others with deploy/guard.py"
   }
 }

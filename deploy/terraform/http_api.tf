@@ -1,4 +1,4 @@
-# The HTTP API in front of the TVM. Every route asks for IAM authorization.
+# The HTTP API in front of the TVM. Every route requires IAM authorization.
 
 resource "aws_apigatewayv2_api" "tvm" {
   count         = var.http_api ? 1 : 0
@@ -26,8 +26,8 @@ resource "aws_apigatewayv2_route" "tvm" {
 }
 
 resource "aws_cloudwatch_log_group" "http_api" {
-  # checkov:skip=CKV_AWS_158: a key of the customer's own is optional (kms_key_arn); logs are encrypted anyway
-  # checkov:skip=CKV_AWS_338: a year unless log_retention_days says otherwise
+  # checkov:skip=CKV_AWS_158: a customer managed key is optional (kms_key_arn); logs are encrypted anyway
+  # checkov:skip=CKV_AWS_338: one year, unless log_retention_days is set
   count             = var.http_api ? 1 : 0
   name              = "/aws/vendedlogs/apis/sentinel-tvm"
   retention_in_days = var.log_retention_days
@@ -48,7 +48,7 @@ resource "aws_apigatewayv2_stage" "tvm" {
     throttling_burst_limit = var.throttle.burst
   }
 
-  # No path, query or header: who asked, for which route, and how it went.
+  # No path, query or header: only the caller, the route and the result.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.http_api[0].arn
     format          = jsonencode(local.access_log)

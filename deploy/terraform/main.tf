@@ -1,5 +1,5 @@
-# Sentinel on AWS: names are those of docs/deployment.md, so there is one in an account and region.
-# What is made: tables.tf, roles.tf, functions.tf, http_api.tf, rest_api.tf, downstream.tf, alarms.tf.
+# Sentinel on AWS: names are those of docs/deployment.md, so deploy one per account and region.
+# Resources: tables.tf, roles.tf, functions.tf, http_api.tf, rest_api.tf, downstream.tf, alarms.tf.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -11,7 +11,7 @@ locals {
   region      = data.aws_region.current.name
   policy_root = dirname(var.policy_parameter)
 
-  # What the placeholders in ../iam/*.json stand for.
+  # Values of the placeholders in ../iam/*.json.
   names = {
     account     = local.account
     partition   = local.partition
@@ -21,7 +21,7 @@ locals {
     table_key   = coalesce(var.kms_key_arn, "none")
   }
 
-  # Statements of the documents about what is not there.
+  # Statements about resources that do not exist.
   absent = concat(
     var.policy_kms_key_arn == null ? ["DecryptPolicies"] : [],
     var.kms_key_arn == null ? ["DecryptTables"] : [],
@@ -29,7 +29,7 @@ locals {
   )
 }
 
-# The origin secret and the session key: made once, then kept in the state, which is as secret as the functions themselves.
+# The origin secret and the session key: generated once, then stored in the state, which is as secret as the functions.
 data "aws_secretsmanager_random_password" "origin" {
   count               = var.origin_secret == null ? 1 : 0
   password_length     = 64
@@ -41,7 +41,7 @@ resource "terraform_data" "origin" {
   input = sensitive(data.aws_secretsmanager_random_password.origin[0].random_password)
 
   lifecycle {
-    ignore_changes = [input] # another one is drawn at every plan
+    ignore_changes = [input] # every plan generates another value
   }
 }
 

@@ -1,17 +1,17 @@
-# What others need. Never the origin secret.
+# Outputs for other configurations. They never contain the origin secret.
 
 output "tvm_url" {
-  description = "SENTINEL_TVM_URL for clients: the HTTP API's, where there is one, else the REST API's."
+  description = "SENTINEL_TVM_URL for clients: the address of the HTTP API if it exists, otherwise that of the REST API."
   value       = var.http_api ? aws_apigatewayv2_api.tvm[0].api_endpoint : one(aws_api_gateway_stage.tvm[*].invoke_url)
 }
 
 output "rest_api_url" {
-  description = "The REST API's address, where there is one."
+  description = "Address of the REST API, if it exists."
   value       = one(aws_api_gateway_stage.tvm[*].invoke_url)
 }
 
 output "tvm_role_arn" {
-  description = "What protected roles trust."
+  description = "Principal that protected roles trust."
   value       = aws_iam_role.tvm.arn
 }
 
@@ -21,12 +21,12 @@ output "authorizer_ids" {
 }
 
 output "authorizer_function_arn" {
-  description = "The authorizer's function, for REST APIs and APIs made elsewhere."
+  description = "Function of the authorizer, for REST APIs and APIs that are created elsewhere."
   value       = aws_lambda_function.authorizer.arn
 }
 
 output "client_policies" {
-  description = "The policy that lets somebody ask: one for each API."
+  description = "Policies that allow callers to use the TVM, one per API."
   value = [
     for id in concat(aws_apigatewayv2_api.tvm[*].id, aws_api_gateway_rest_api.tvm[*].id) :
     templatefile("${path.module}/../iam/client.json", merge(local.names, { api_id = id }))

@@ -1,10 +1,10 @@
-# The REST API in front of the TVM, where it is asked for: for a resource policy, a private endpoint, or callers of other
-# accounts, none of which an HTTP API has.
+# The optional REST API in front of the TVM: for a resource policy, a private endpoint, or callers of other
+# accounts, which an HTTP API does not support.
 
 locals {
   rest = var.rest_api[*]
 
-  # For callers of this account an allow by IAM is enough, so only denials restrict them. Other accounts, and private
+  # For callers of this account an allow by IAM is sufficient, so only denials restrict them. Other accounts, and private
   # APIs, need an allow here too.
   rest_allowed_accounts = setunion(
     try(var.rest_api.endpoint, "REGIONAL") == "PRIVATE" && var.trust_own_account ? [local.account] : [],
@@ -47,7 +47,7 @@ locals {
 }
 
 resource "aws_api_gateway_rest_api" "tvm" {
-  # checkov:skip=CKV_AWS_237: it is never replaced, except together with all that names it
+  # checkov:skip=CKV_AWS_237: it is never replaced, except together with all resources that refer to it
   count       = length(local.rest)
   name        = "sentinel-tvm"
   description = "Sentinel Token Vending Machine"
@@ -74,7 +74,7 @@ locals {
 }
 
 resource "aws_api_gateway_method" "tvm" {
-  # checkov:skip=CKV2_AWS_53: the TVM judges each request itself, and says what is wrong with it
+  # checkov:skip=CKV2_AWS_53: the TVM validates each request itself and reports what is wrong with it
   for_each = local.rest_resources
 
   rest_api_id   = aws_api_gateway_rest_api.tvm[0].id
@@ -112,7 +112,7 @@ resource "aws_api_gateway_deployment" "tvm" {
   count       = length(local.rest)
   rest_api_id = aws_api_gateway_rest_api.tvm[0].id
 
-  # A change of the definition or of the policy takes effect only when it is deployed.
+  # A change of the definition or of the policy takes effect only after a deployment.
   triggers = {
     policy     = sha256(aws_api_gateway_rest_api_policy.tvm[0].policy)
     definition = sha256(jsonencode([aws_api_gateway_method.tvm, aws_api_gateway_integration.tvm]))
@@ -124,8 +124,8 @@ resource "aws_api_gateway_deployment" "tvm" {
 }
 
 resource "aws_cloudwatch_log_group" "rest_api" {
-  # checkov:skip=CKV_AWS_158: a key of the customer's own is optional (kms_key_arn); logs are encrypted anyway
-  # checkov:skip=CKV_AWS_338: a year unless log_retention_days says otherwise
+  # checkov:skip=CKV_AWS_158: a customer managed key is optional (kms_key_arn); logs are encrypted anyway
+  # checkov:skip=CKV_AWS_338: one year, unless log_retention_days is set
   count             = try(var.rest_api.access_logs, false) ? 1 : 0
   name              = "/aws/apigateway/sentinel-tvm"
   retention_in_days = var.log_retention_days
@@ -134,12 +134,12 @@ resource "aws_cloudwatch_log_group" "rest_api" {
 }
 
 resource "aws_api_gateway_stage" "tvm" {
-  # checkov:skip=CKV_AWS_73: traces only where they are asked for (tracing)
-  # checkov:skip=CKV_AWS_76: access logs only where they are asked for: they need a role in the account's settings
-  # checkov:skip=CKV_AWS_120: nothing may be cached: every answer is somebody's credentials, or a decision
-  # checkov:skip=CKV2_AWS_4: execution logs stay off: they can hold what is vended; decision records say more
-  # checkov:skip=CKV2_AWS_29: a firewall in front is the account's choice; every request is signed
-  # checkov:skip=CKV2_AWS_51: the backend is a function that asks for the origin secret, not a server that asks for a certificate
+  # checkov:skip=CKV_AWS_73: traces only if requested (tracing)
+  # checkov:skip=CKV_AWS_76: access logs only if requested: they need a role in the account's settings
+  # checkov:skip=CKV_AWS_120: nothing may be cached: every response is a caller's credentials, or a decision
+  # checkov:skip=CKV2_AWS_4: execution logs stay off: they can contain vended credentials; decision records contain more
+  # checkov:skip=CKV2_AWS_29: a firewall is the account's choice; every request is signed
+  # checkov:skip=CKV2_AWS_51: the backend is a function that requires the origin secret, not a server that requires a certificate
   count                = length(local.rest)
   rest_api_id          = aws_api_gateway_rest_api.tvm[0].id
   deployment_id        = aws_api_gateway_deployment.tvm[0].id
@@ -168,7 +168,7 @@ resource "aws_api_gateway_method_settings" "tvm" {
   method_path = "*/*"
 
   settings {
-    data_trace_enabled     = false # it would log whole answers: credentials
+    data_trace_enabled     = false # it would log whole responses, which contain credentials
     logging_level          = "OFF"
     metrics_enabled        = true
     caching_enabled        = false

@@ -1,4 +1,4 @@
-# The two execution roles. What they may do stands in ../iam, and is compared with the code by a test.
+# The two execution roles. Their permissions are in ../iam. A test compares them with the code.
 
 locals {
   documents = {
@@ -6,7 +6,7 @@ locals {
     authorizer = jsondecode(templatefile("${path.module}/../iam/authorizer-function.json", local.names))
   }
 
-  # Those statements whose subject is there; protected roles elsewhere are added to those that name protected roles.
+  # The statements whose resources exist. Protected roles of other accounts are added to the statements about protected roles.
   policies = {
     for name, document in local.documents : name => jsonencode({
       Version = document.Version
@@ -24,8 +24,8 @@ locals {
 
 resource "aws_iam_role" "tvm" {
   name = "SentinelTVMExecutionRole"
-  # Protected roles trust it by its unique id: made anew, it is another role to them (docs/runbook.md).
-  description        = "The Sentinel TVM: the one principal that protected roles trust"
+  # Protected roles trust it by its unique id: a recreated role is a different one (docs/runbook.md).
+  description        = "The Sentinel TVM: the only principal that protected roles trust"
   assume_role_policy = file("${path.module}/../iam/function-trust.json")
   tags               = var.tags
 }
@@ -38,7 +38,7 @@ resource "aws_iam_role_policy" "tvm" {
 
 resource "aws_iam_role" "authorizer" {
   name               = "SentinelAuthorizerRole"
-  description        = "The Sentinel authorizer: it reads sessions and nothing else"
+  description        = "The Sentinel authorizer: it only reads sessions"
   assume_role_policy = file("${path.module}/../iam/function-trust.json")
   tags               = var.tags
 }
@@ -50,8 +50,8 @@ resource "aws_iam_role_policy" "authorizer" {
 }
 
 resource "aws_iam_role_policy" "vpc" {
-  # checkov:skip=CKV_AWS_290: network interfaces have no ARN before they are made; AWS's own policy says * too
-  # checkov:skip=CKV_AWS_355: the same
+  # checkov:skip=CKV_AWS_290: network interfaces have no ARN before they are created; AWS's own policy also uses *
+  # checkov:skip=CKV_AWS_355: as above
   for_each = var.vpc == null ? {} : { tvm = aws_iam_role.tvm.id, authorizer = aws_iam_role.authorizer.id }
 
   name   = "SentinelVpc"
@@ -61,7 +61,7 @@ resource "aws_iam_role_policy" "vpc" {
 
 resource "aws_iam_role_policy" "traces" {
   # checkov:skip=CKV_AWS_290: X-Ray's write actions take no resource
-  # checkov:skip=CKV_AWS_355: the same
+  # checkov:skip=CKV_AWS_355: as above
   for_each = var.tracing ? { tvm = aws_iam_role.tvm.id, authorizer = aws_iam_role.authorizer.id } : {}
 
   name   = "SentinelTraces"

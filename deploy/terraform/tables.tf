@@ -1,4 +1,4 @@
-# The tables. All are keyed by pk and sk. TTL only cleans up: no decision goes by what it removed.
+# The tables. All are keyed by pk and sk. TTL only removes expired items; no decision depends on it.
 
 locals {
   tables = {
@@ -10,7 +10,7 @@ locals {
 }
 
 resource "aws_dynamodb_table" "this" {
-  # checkov:skip=CKV_AWS_119: a key of the customer's own is optional (kms_key_arn); AWS's key encrypts otherwise
+  # checkov:skip=CKV_AWS_119: a customer managed key is optional (kms_key_arn); AWS's key encrypts otherwise
   for_each = { for name, table in local.tables : name => table if var.policy_table || name != "sentinel-policies" }
 
   name                        = each.key
@@ -30,7 +30,7 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
-  # Lists of everybody's sessions go shard by shard; no write meets a partition that all others meet.
+  # Lists of all sessions read shard by shard, so that writes are spread over several partitions.
   dynamic "attribute" {
     for_each = each.value.by_shard ? ["shard"] : []
     content {

@@ -1,4 +1,4 @@
-# What may be chosen. Only the two packages must be given.
+# All variables. Only the two packages are required.
 
 variable "tvm_package" {
   description = "Path of the TVM's zip: bin/lambda-tvm-linux-amd64.zip, which `make lambda-tvm` builds."
@@ -11,7 +11,7 @@ variable "authorizer_package" {
 }
 
 variable "architecture" {
-  description = "What the packages were built for: x86_64 or arm64."
+  description = "Architecture of the packages: x86_64 or arm64."
   type        = string
   default     = "x86_64"
 
@@ -24,7 +24,7 @@ variable "architecture" {
 # Policies
 
 variable "policy_parameter" {
-  description = "SENTINEL_POLICY_PARAMETER: the path of the main policy document. Other documents lie in the same folder."
+  description = "SENTINEL_POLICY_PARAMETER: the path of the main policy document. Other documents are in the same folder."
   type        = string
   default     = "/sentinel/policies/production"
 
@@ -35,27 +35,27 @@ variable "policy_parameter" {
 }
 
 variable "policy_table" {
-  description = "Make the table sentinel-policies, for documents that are too large for a parameter (8 KB)."
+  description = "Create the table sentinel-policies, for documents that are too large for a parameter (8 KB)."
   type        = bool
   default     = false
 }
 
 variable "policy_kms_key_arn" {
-  description = "The key of SecureString parameters, where it is one of your own. Not needed for aws/ssm."
+  description = "Customer managed key of SecureString parameters. Not needed for aws/ssm."
   type        = string
   default     = null
 }
 
-# Who is served
+# Accepted callers
 
 variable "trust_own_account" {
-  description = "Serve callers of this account. They need a permission in IAM, except behind a private API."
+  description = "Accept callers of this account. They need a permission in IAM, except behind a private API."
   type        = bool
   default     = true
 }
 
 variable "trusted_account_ids" {
-  description = "Other accounts whose callers are served. They need the REST API and a permission in their own account."
+  description = "Other accounts whose callers are accepted. They need the REST API and a permission in their own account."
   type        = list(string)
   default     = []
 
@@ -65,7 +65,7 @@ variable "trusted_account_ids" {
   }
   validation {
     condition     = var.trust_own_account || length(var.trusted_account_ids) > 0
-    error_message = "trust_own_account = false serves nobody without trusted_account_ids"
+    error_message = "trust_own_account = false accepts no callers without trusted_account_ids"
   }
 }
 
@@ -81,13 +81,13 @@ variable "session_name_roles" {
 }
 
 variable "operator_arns" {
-  description = "SENTINEL_OPERATORS: ARNs that may list and revoke even when the policy is broken."
+  description = "SENTINEL_OPERATORS: ARNs that can list and revoke even if the policy is broken."
   type        = list(string)
   default     = []
 }
 
 variable "protected_role_arns" {
-  description = "ARNs, or patterns of ARNs, of protected roles beside SentinelProtected-* of this account: other accounts' roles."
+  description = "ARNs, or patterns of ARNs, of protected roles in addition to SentinelProtected-* of this account, such as roles of other accounts."
   type        = list(string)
   default     = []
 }
@@ -114,7 +114,7 @@ variable "generation" {
 }
 
 variable "origin_secret" {
-  description = "What events must carry to be believed: at least 32 characters of A-Z a-z 0-9 . _ ~ -. Null: one is generated."
+  description = "Secret that events must contain: at least 32 characters of A-Z a-z 0-9 . _ ~ -. Null: one is generated."
   type        = string
   default     = null
   sensitive   = true
@@ -126,7 +126,7 @@ variable "origin_secret" {
 }
 
 variable "session_key" {
-  description = "SENTINEL_SESSION_KEY of both functions: at least 32 characters of A-Z a-z 0-9 . _ ~ -, so that a forged session id costs no read. During a rotation: new,old. Null: one is generated."
+  description = "SENTINEL_SESSION_KEY of both functions: at least 32 characters of A-Z a-z 0-9 . _ ~ -, so that a forged session id causes no read. During a rotation: new,old. Null: one is generated."
   type        = string
   default     = null
   sensitive   = true
@@ -142,8 +142,8 @@ variable "session_key" {
 variable "guard" {
   description = <<-END
     The role names in the service control policies (output service_control_policies). deployer: the role that deploys
-    Sentinel and writes policies. emergency_operator: the role that may revoke by the session table. Both with their path,
-    if they have one. roles: further roles that only the deployer may change, as account:RoleName, such as the exact roles
+    Sentinel and writes policies. emergency_operator: the role that can revoke through the session table. Both with their
+    path, if they have one. roles: further roles that only the deployer can change, as account:RoleName, such as the exact roles
     in SENTINEL_SESSION_NAME_ROLES and SENTINEL_OPERATORS. Roles of IAM Identity Center are protected without being named.
   END
   type = object({
@@ -155,22 +155,22 @@ variable "guard" {
 
   validation {
     condition     = alltrue([for role in var.guard.roles : can(regex("^[0-9]{12}:[A-Za-z0-9_+=,.@-]{1,64}$", role))])
-    error_message = "guard.roles takes exact roles, as account:RoleName, without wildcards or a path"
+    error_message = "guard.roles must be exact roles, as account:RoleName, without wildcards or a path"
   }
 }
 
 # The API in front of the TVM
 
 variable "http_api" {
-  description = "Make an HTTP API: public, for callers of this account."
+  description = "Create an HTTP API: public, for callers of this account."
   type        = bool
   default     = true
 }
 
 variable "rest_api" {
   description = <<-END
-    Make a REST API: its resource policy can restrict addresses (endpoint REGIONAL) or VPC endpoints (endpoint PRIVATE),
-    and it takes callers of other accounts. access_logs needs API Gateway's CloudWatch role in the account's settings.
+    Create a REST API: its resource policy can restrict addresses (endpoint REGIONAL) or VPC endpoints (endpoint PRIVATE),
+    and it accepts callers of other accounts. access_logs needs API Gateway's CloudWatch role in the account's settings.
   END
   type = object({
     endpoint         = optional(string, "REGIONAL")
@@ -190,18 +190,18 @@ variable "rest_api" {
 }
 
 variable "throttle" {
-  description = "Requests a second, and at once, that the API lets through."
+  description = "Requests per second, and burst, that the API accepts."
   type        = object({ rate = number, burst = number })
   default     = { rate = 50, burst = 100 }
 }
 
 variable "downstream_api_ids" {
-  description = "HTTP APIs that get the authorizer, by names of your choice: { orders = \"a1b2c3d4e5\" }. Their routes then name it."
+  description = "HTTP APIs that receive the authorizer, by names of your choice: { orders = \"a1b2c3d4e5\" }. Their routes must name it."
   type        = map(string)
   default     = {}
 }
 
-# How it runs
+# Operation
 
 variable "reserved_concurrency" {
   description = "Reserved concurrency of the TVM and the authorizer. -1: none. 0 stops it."
@@ -222,31 +222,31 @@ variable "tracing" {
 }
 
 variable "kms_key_arn" {
-  description = "A key of your own for tables and log groups. Null: AWS's keys. Its key policy must let CloudWatch Logs use it."
+  description = "Customer managed key for tables and log groups. Null: AWS's keys. Its key policy must let CloudWatch Logs use it."
   type        = string
   default     = null
 }
 
 variable "deletion_protection" {
-  description = "Whether tables refuse to be deleted."
+  description = "Deletion protection of the tables."
   type        = bool
   default     = true
 }
 
 variable "log_retention_days" {
-  description = "How long logs, and with them the audit records, are kept."
+  description = "Retention of the logs, including the audit records, in days."
   type        = number
   default     = 365
 }
 
 variable "alarm_topic_arns" {
-  description = "SNS topics that alarms go to. Empty: alarms are only seen in CloudWatch."
+  description = "SNS topics that receive alarms. Empty: alarms are only visible in CloudWatch."
   type        = list(string)
   default     = []
 }
 
 variable "alarm_thresholds" {
-  description = "At which values alarms go off. concurrency: 80 % of the reserved one, or of what the account allows."
+  description = "Thresholds of alarms. concurrency: 80 % of the reserved concurrency, or of the account's limit."
   type = object({
     error_percent       = optional(number, 1)
     p99_ms              = optional(number, 500)

@@ -1,4 +1,4 @@
-"""The SAM template as CloudFormation sees it: after SAM's own transform, with parameters filled in.
+"""The SAM template as CloudFormation receives it: after the SAM transform, with parameters filled in.
 
 Not an emulator: nothing is created. It evaluates the functions that the template uses and fails on any other.
 """
@@ -48,14 +48,14 @@ def read(name: str) -> dict[str, Any]:
 
 
 class _NoManagedPolicies:
-    """The template names none, so IAM need not be read."""
+    """The template names no managed policies, so IAM is not read."""
 
     def load(self) -> dict[str, str]:
         return {}
 
 
 def translated(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """What CloudFormation deploys: SAM's transform, given the parameters of this deployment."""
+    """The template that CloudFormation deploys: after the SAM transform, with the parameters of this deployment."""
     template = yaml.safe_load(yaml.safe_dump(dict(template)))
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -65,7 +65,7 @@ def translated(template: Mapping[str, Any], parameters: Mapping[str, str]) -> di
 
 
 class Stack:
-    """The resources of a deployment, every function evaluated and absent values left out."""
+    """The resources of a deployment, with every function evaluated and absent values omitted."""
 
     def __init__(self, template: Mapping[str, Any], **parameters: str) -> None:
         self._declared = template["Parameters"]
@@ -94,7 +94,7 @@ class Stack:
         return self.properties(function)["Environment"]["Variables"]
 
     def rejections(self) -> list[str]:
-        """Descriptions of the rules that the parameters break: CloudFormation deploys nothing then."""
+        """Descriptions of the rules that the parameters violate. If there are any, CloudFormation deploys nothing."""
         broken: list[str] = []
         for rule in self._template.get("Rules", {}).values():
             if self._value(rule.get("RuleCondition", True)):

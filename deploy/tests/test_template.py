@@ -1,4 +1,4 @@
-"""What the SAM template deploys, for parameters that matter."""
+"""Tests of the resources that the SAM template deploys, for various parameters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rest_policy(stack: Stack) -> dict[str, Any]:
 
 
 def deployment(monkeypatch: pytest.MonkeyPatch, at: float, template: Any = TEMPLATE, **parameters: str) -> str:
-    """The logical id of the deployment that the stage shows, for a stack deployed at a time."""
+    """The logical id of the deployment of the stage, for a stack that is deployed at the given time."""
     monkeypatch.setattr(time, "time", lambda: at)
     stack = Stack(template, ApiType="regional", **parameters)
     [name] = stack.of_type("AWS::ApiGateway::Deployment")
@@ -41,7 +41,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch, at: float, template: Any = TEMPL
 
 
 def test_a_narrowed_address_list_is_deployed_with_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    """API Gateway uses a changed resource policy only after a new deployment, and CloudFormation makes one only under a new
+    """API Gateway uses a changed resource policy only after a new deployment, and CloudFormation creates one only under a new
     logical id."""
     wide = deployment(monkeypatch, 1_800_000_000, AllowedCidrs="198.51.100.0/24,192.0.2.0/24")
     narrow = deployment(monkeypatch, 1_800_000_060, AllowedCidrs="192.0.2.0/24")
@@ -108,44 +108,44 @@ def test_the_stage_carries_the_origin_secret_of_the_function() -> None:
         assert (settings["DataTraceEnabled"], settings["CachingEnabled"]) == (False, False)
 
 
-# --- Who is served
+# --- Accepted callers
 
 
 OTHER = "222222222222"
 
 
 def allowed_accounts(stack: Stack) -> list[str]:
-    """The accounts that the resource policy lets in without a permission of their own in IAM."""
+    """The accounts that the resource policy admits without a permission in IAM."""
     allows = [each for each in rest_policy(stack).values() if each["Effect"] == "Allow"]
     principals = [each["Principal"]["AWS"] for each in allows]
     return sorted({account for each in principals for account in ([each] if isinstance(each, str) else each)})
 
 
 def test_callers_of_the_own_account_need_iam_even_when_other_accounts_are_served() -> None:
-    """In the API's own account an allow by the resource policy is enough, so the policy must not name that account."""
+    """In the API's own account an allow by the resource policy is sufficient, so the policy must not name that account."""
     stack = Stack(TEMPLATE, ApiType="regional", TrustedAccountIds=OTHER)
     assert allowed_accounts(stack) == [OTHER]
     assert stack.variables("Tvm")["SENTINEL_TRUSTED_ACCOUNTS"] == f"{ACCOUNT},{OTHER}"
     [allow] = [each for each in rest_policy(stack).values() if each["Effect"] == "Allow"]
-    # Also for a list that names the own account.
+    # Also for a list that contains the own account.
     assert allow["Condition"] == {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}
 
 
-def test_the_own_account_is_served_by_default_and_can_be_left_out() -> None:
+def test_the_own_account_is_accepted_by_default_and_can_be_excluded() -> None:
     assert "SENTINEL_TRUSTED_ACCOUNTS" not in Stack(TEMPLATE).variables("Tvm")
     others = Stack(TEMPLATE, ApiType="private", VpcEndpointIds="vpce-1", TrustedAccountIds=OTHER, TrustOwnAccount="no")
     assert others.variables("Tvm")["SENTINEL_TRUSTED_ACCOUNTS"] == OTHER
     assert allowed_accounts(others) == [OTHER]
 
 
-def test_a_private_api_lets_in_the_own_account_only_while_it_is_served() -> None:
+def test_a_private_api_admits_the_own_account_only_while_it_is_accepted() -> None:
     own = Stack(TEMPLATE, ApiType="private", VpcEndpointIds="vpce-1")
     assert allowed_accounts(own) == [ACCOUNT]
 
 
-def test_a_deployment_that_serves_no_account_is_rejected() -> None:
+def test_a_deployment_that_accepts_no_account_is_rejected() -> None:
     assert Stack(TEMPLATE, TrustOwnAccount="no").rejections() == [
-        "TrustOwnAccount=no serves nobody without TrustedAccountIds"
+        "TrustOwnAccount=no accepts no callers without TrustedAccountIds"
     ]
     assert Stack(TEMPLATE, TrustOwnAccount="no", TrustedAccountIds=OTHER).rejections() == []
     assert Stack(TEMPLATE).rejections() == []
@@ -167,7 +167,7 @@ def test_protected_roles_of_other_accounts_are_added_to_those_of_this_one() -> N
             assert statements[sid]["Resource"] == expected
 
 
-# --- What is set in the functions
+# --- Variables of the functions
 
 
 def documented(file: str) -> set[str]:
@@ -244,7 +244,7 @@ def test_both_functions_have_the_same_session_key_which_is_generated_unless_give
     assert generated.variables("Authorizer")["SENTINEL_SESSION_KEY"] == key
     secret = generated.properties("GeneratedSessionKey")
     assert secret["GenerateSecretString"]["PasswordLength"] >= 32
-    # What the service control policy protects.
+    # The service control policy protects this name.
     assert re.fullmatch(r"sentinel-session-key-[0-9a-f-]{36}", secret["Name"])
     assert key != generated.variables("Tvm")["SENTINEL_ORIGIN_SECRET"]
 
@@ -257,5 +257,5 @@ def test_both_functions_have_the_same_session_key_which_is_generated_unless_give
 
 
 def test_the_authorizer_gets_a_new_key_or_generation_before_the_tvm_issues_with_it() -> None:
-    """Updates go in the order of dependencies. The other order would refuse new sessions for a while."""
+    """Updates follow the order of dependencies. The other order would refuse new sessions for a while."""
     assert "Authorizer" in TEMPLATE["Resources"]["Tvm"]["DependsOn"]

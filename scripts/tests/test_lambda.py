@@ -1,4 +1,4 @@
-"""The writer of the Lambda packages."""
+"""Tests of the writer of the Lambda packages."""
 
 import sys
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-# `lambda` is a word of the language, so not a name to import by.
+# `lambda` is a keyword, so `import lambda` is not possible.
 packages = __import__("lambda")
 
 
@@ -18,7 +18,7 @@ class TheWriter(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
-    def test_the_same_program_gives_the_same_bytes(self):
+    def test_the_same_program_produces_the_same_bytes(self):
         one, two = self.folder / "one.zip", self.folder / "two.zip"
         packages.write(one, b"\x7fELF program")
         packages.write(two, b"\x7fELF program")
@@ -39,7 +39,7 @@ class TheWriter(unittest.TestCase):
         package = self.folder / "package.zip"
         package.write_bytes(bytes(3_000_001))
         packages.check("tvm", package)
-        with self.assertRaisesRegex(packages.Refused, "3,000,001 bytes, and may have 3,000,000"):
+        with self.assertRaisesRegex(packages.Refused, "3,000,001 bytes; the maximum is 3,000,000"):
             packages.check("authorizer", package)
 
     def test_the_newest_glibc_is_found_by_number(self):

@@ -1,4 +1,4 @@
-"""The check of names must be able to find something."""
+"""The check of names must be able to report something."""
 
 import sys
 import tempfile
@@ -91,7 +91,7 @@ class Names(unittest.TestCase):
             self.found(), ["docs/deployment.md:3: neither the SAM template nor the Terraform module has `ApiKind`"]
         )
 
-    def test_other_documents_are_compared_where_they_speak_of_deploying(self) -> None:
+    def test_other_documents_are_compared_on_lines_about_deploying(self) -> None:
         self.assertUnknown("docs/threats.md", "The row `some_test`.\n", None)
         self.assertUnknown("docs/threats.md", "With SAM, `NoSuchThing` does it.\n", "NoSuchThing")
 
@@ -104,7 +104,7 @@ class Names(unittest.TestCase):
             self.found(), ["deploy/README.md:6: neither the SAM template nor the Terraform module has `throttle`"]
         )
 
-    def test_what_the_readme_leaves_out_is_reported(self) -> None:
+    def test_a_name_that_the_readme_does_not_describe_is_reported(self) -> None:
         self.write("deploy/README.md", README.replace("`tvm_url`", "its twin"))
         self.assertEqual(self.found(), ["deploy/README.md: `tvm_url` is not described"])
 

@@ -1,4 +1,4 @@
-"""The runner's own tests: a miscounted failure would make every other check worthless."""
+"""Tests of the runner: a miscounted failure would make every other check worthless."""
 
 import io
 import sys
@@ -44,14 +44,14 @@ class CargoTests(unittest.TestCase):
     def test_a_run_that_does_not_compile_is_a_failure(self) -> None:
         self.assertEqual(cargo_tests("error: could not compile `x`", 101), Tally(0, 1))
 
-    def test_a_binary_that_died_is_a_failure_beside_those_that_passed(self) -> None:
+    def test_a_binary_that_crashed_is_a_failure_in_addition_to_the_tests_that_passed(self) -> None:
         output = "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured\n(signal: 6, SIGABRT)"
         self.assertEqual(cargo_tests(output, 101), Tally(3, 1))
 
     def test_a_run_without_tests_is_a_failure(self) -> None:
         self.assertEqual(cargo_tests("", 0), Tally(0, 1))
 
-    def test_what_a_test_says_it_could_not_do_is_skipped(self) -> None:
+    def test_a_part_that_a_test_reports_as_skipped_is_skipped(self) -> None:
         output = (
             "test a ... \nskipped: docs/x.md:1: no `aws` on the PATH\nok\n"
             "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured"
@@ -81,64 +81,64 @@ class JUnit(unittest.TestCase):
 
 class Running(unittest.TestCase):
     def test_the_last_line_is_the_sum(self) -> None:
-        status, said = run(Step("good", PASSING), Step("bad", FAILING), Step("fine", PASSING))
+        status, printed = run(Step("good", PASSING), Step("bad", FAILING), Step("fine", PASSING))
         self.assertEqual(status, 1)
-        self.assertEqual(said[-1], "2 passed, 1 failed")
+        self.assertEqual(printed[-1], "2 passed, 1 failed")
 
-    def test_only_what_fails_is_shown_in_full(self) -> None:
-        _, said = run(Step("good", PASSING), Step("bad", FAILING))
-        self.assertIn("it broke here", said)
-        self.assertNotIn("quiet please", said)
+    def test_only_the_output_of_failed_steps_is_shown(self) -> None:
+        _, printed = run(Step("good", PASSING), Step("bad", FAILING))
+        self.assertIn("it broke here", printed)
+        self.assertNotIn("quiet please", printed)
 
     def test_a_missing_tool_is_a_skip_with_one_line(self) -> None:
-        status, said = run(Step("good", PASSING), Step("odd", PASSING, needs=[missing]))
+        status, printed = run(Step("good", PASSING), Step("odd", PASSING, needs=[missing]))
         self.assertEqual(status, 0)
-        self.assertEqual(said[-1], "1 passed, 0 failed, 1 skipped")
-        self.assertTrue(any("no `frobnicator` on the PATH" in row for row in said))
+        self.assertEqual(printed[-1], "1 passed, 0 failed, 1 skipped")
+        self.assertTrue(any("no `frobnicator` on the PATH" in row for row in printed))
 
     def test_a_forbidden_skip_is_a_failure(self) -> None:
-        status, said = run(
+        status, printed = run(
             Step("good", PASSING), Step("odd", PASSING, needs=[missing]), forbid_skips=True
         )
         self.assertEqual(status, 1)
-        self.assertEqual(said[-1], "1 passed, 1 failed")
+        self.assertEqual(printed[-1], "1 passed, 1 failed")
 
-    def test_the_one_step_that_may_be_skipped_is_no_failure_where_skips_are_forbidden(self) -> None:
-        status, said = run(
+    def test_a_step_that_may_be_skipped_is_not_a_failure_if_skips_are_forbidden(self) -> None:
+        status, printed = run(
             Step("good", PASSING),
             Step("odd", PASSING, needs=[missing], may_be_skipped=True),
             forbid_skips=True,
         )
         self.assertEqual(status, 0)
-        self.assertEqual(said[-1], "1 passed, 0 failed, 1 skipped")
+        self.assertEqual(printed[-1], "1 passed, 0 failed, 1 skipped")
 
-    def test_a_step_that_says_itself_that_it_is_skipped_counts_as_that(self) -> None:
+    def test_a_step_that_reports_itself_as_skipped_counts_as_skipped(self) -> None:
         command = [sys.executable, "-c", "print('skipped: no `frobnicator` here')"]
-        told = {"count": one_check_unless_skipped}
+        counting = {"count": one_check_unless_skipped}
         good = Step("good", PASSING)
-        _, said = run(good, Step("odd", command, may_be_skipped=True, **told), forbid_skips=True)
-        self.assertEqual(said[-1], "1 passed, 0 failed, 1 skipped")
-        _, said = run(good, Step("odd", command, **told), forbid_skips=True)
-        self.assertEqual(said[-1], "1 passed, 1 failed")
-        _, said = run(good, Step("bad", FAILING, **told))
-        self.assertEqual(said[-1], "1 passed, 1 failed")
+        _, printed = run(good, Step("odd", command, may_be_skipped=True, **counting), forbid_skips=True)
+        self.assertEqual(printed[-1], "1 passed, 0 failed, 1 skipped")
+        _, printed = run(good, Step("odd", command, **counting), forbid_skips=True)
+        self.assertEqual(printed[-1], "1 passed, 1 failed")
+        _, printed = run(good, Step("bad", FAILING, **counting))
+        self.assertEqual(printed[-1], "1 passed, 1 failed")
 
-    def test_what_a_passing_step_drops_is_shown_and_nothing_else_of_it(self) -> None:
+    def test_only_the_dropped_lines_of_a_passing_step_are_shown(self) -> None:
         code = "print('dropped: the moon'); print('quiet please')"
-        _, said = run(Step("good", [sys.executable, "-c", code]))
-        self.assertIn("    dropped: the moon", said)
-        self.assertNotIn("quiet please", "".join(said))
+        _, printed = run(Step("good", [sys.executable, "-c", code]))
+        self.assertIn("    dropped: the moon", printed)
+        self.assertNotIn("quiet please", "".join(printed))
 
-    def test_an_ignored_test_is_a_failure_where_skips_are_forbidden(self) -> None:
+    def test_an_ignored_test_is_a_failure_if_skips_are_forbidden(self) -> None:
         line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured"
         step = Step("tests", [sys.executable, "-c", f"print({line!r})"], count=cargo_tests)
         self.assertEqual(run(step)[1][-1], "3 passed, 0 failed, 1 skipped")
         self.assertEqual(run(step, forbid_skips=True)[1][-1], "3 passed, 1 failed")
 
-    def test_what_rests_on_a_failed_step_fails_too(self) -> None:
-        status, said = run(Step("build", FAILING), Step("use", PASSING, after="build"))
+    def test_a_step_after_a_failed_step_fails_too(self) -> None:
+        status, printed = run(Step("build", FAILING), Step("use", PASSING, after="build"))
         self.assertEqual(status, 1)
-        self.assertEqual(said[-1], "0 passed, 2 failed")
+        self.assertEqual(printed[-1], "0 passed, 2 failed")
 
     def test_a_preparation_counts_only_when_it_fails(self) -> None:
         build = Step("build", PASSING, count=preparation)
@@ -148,9 +148,9 @@ class Running(unittest.TestCase):
 
     def test_a_step_that_hangs_is_stopped_and_fails(self) -> None:
         hang = [sys.executable, "-c", "import time; time.sleep(60)"]
-        status, said = run(Step("hang", hang, limit_seconds=1))
+        status, printed = run(Step("hang", hang, limit_seconds=1))
         self.assertEqual(status, 1)
-        self.assertIn("not done after 1 s: stopped", said)
+        self.assertIn("timed out after 1 s: stopped", printed)
 
     def test_a_step_that_is_aside_runs_next_to_the_others_and_counts(self) -> None:
         # Each waits for the file that the other makes.
@@ -165,9 +165,9 @@ class Running(unittest.TestCase):
         self.assertEqual((status, lines[-1]), (0, "2 passed, 0 failed"), lines)
 
     def test_nothing_run_is_not_a_success(self) -> None:
-        status, said = run(Step("odd", PASSING, needs=[missing]))
+        status, printed = run(Step("odd", PASSING, needs=[missing]))
         self.assertEqual(status, 1)
-        self.assertEqual(said[-1], "0 passed, 0 failed, 1 skipped")
+        self.assertEqual(printed[-1], "0 passed, 0 failed, 1 skipped")
 
 
 if __name__ == "__main__":

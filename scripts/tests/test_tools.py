@@ -1,4 +1,4 @@
-"""What is installed is what is pinned, and a failed installation is not taken for a good one."""
+"""The installed packages are the pinned ones, and a failed installation is reported."""
 
 import json
 import re
@@ -30,12 +30,12 @@ class Installing(unittest.TestCase):
     def times(self) -> int:
         return len(self.log.read_text()) if self.log.exists() else 0
 
-    def test_what_is_there_as_pinned_is_left_alone(self) -> None:
+    def test_installed_packages_that_match_the_pins_are_kept(self) -> None:
         self.assertEqual(self.packages.install(self.command), "")
         self.assertEqual(self.packages.install(self.command), "")
         self.assertEqual(self.times(), 1)
 
-    def test_another_pin_or_platform_installs_anew(self) -> None:
+    def test_another_pin_or_platform_installs_again(self) -> None:
         self.packages.install(self.command)
         self.pins.write_text("a==2\n")
         self.packages.install(self.command)
@@ -43,13 +43,13 @@ class Installing(unittest.TestCase):
         other.install(self.command)
         self.assertEqual(self.times(), 3)
 
-    def test_a_failure_is_told_and_tried_again_the_next_time(self) -> None:
+    def test_a_failure_is_reported_and_retried_the_next_time(self) -> None:
         self.assertIn("no such package", self.packages.install(FAILING, self.command))
-        self.assertEqual(self.times(), 0, "what follows a failed command is not run")
+        self.assertEqual(self.times(), 0, "commands after a failed one are not run")
         self.assertEqual(self.packages.install(self.command), "")
         self.assertEqual(self.times(), 1)
 
-    def test_a_step_may_be_content_with_less(self) -> None:
+    def test_an_optional_need_does_not_fail(self) -> None:
         def missing() -> None:
             raise Unavailable("no `frobnicator`")
 

@@ -1,4 +1,4 @@
-# The service control policies that the module prints. In a file of their own: a run that applies leaves
+# The service control policies that the module prints. In a separate file: a run that applies leaves
 # its APIs to the runs after it, and these need APIs with known ids.
 
 mock_provider "aws" {
@@ -14,7 +14,7 @@ mock_provider "aws" {
   mock_data "aws_secretsmanager_random_password" {
     defaults = { random_password = "0123456789012345678901234567890123456789012345678901234567890123" }
   }
-  # ARNs that the provider accepts where they are used.
+  # ARNs that the provider accepts.
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::111122223333:role/mock" }
   }
@@ -33,7 +33,7 @@ mock_provider "aws" {
 }
 
 variables {
-  # Any file stands for a package: nothing is uploaded.
+  # Any file can be the package: nothing is uploaded.
   tvm_package        = "versions.tf"
   authorizer_package = "versions.tf"
 }
@@ -61,7 +61,7 @@ run "the_guards_protect_each_named_role_at_any_path_and_each_api" {
       "arn:aws:iam::*:role/Deployer", "arn:aws:iam::*:role/*/Deployer",
       "arn:aws:iam::*:role/AWSReservedSSO_*", "arn:aws:iam::*:role/*/AWSReservedSSO_*",
     ], jsondecode(output.service_control_policies["identity-guard"]).Statement[0].Resource)) == 0
-    error_message = "whoever can create a role with a protected name can be any user"
+    error_message = "a principal that can create a role with a protected name can impersonate any user"
   }
   assert {
     condition = length(setsubtract(flatten([
@@ -105,7 +105,7 @@ run "a_role_with_a_wildcard_is_refused" {
   expect_failures = [var.guard]
 }
 
-run "a_guard_that_aws_would_not_take_is_refused" {
+run "a_guard_that_aws_would_not_accept_is_refused" {
   command = plan
   variables {
     guard = { roles = [for number in range(40) : "444455556666:CorporateLogin${number}"] }

@@ -1,4 +1,4 @@
-# What the module must say, whoever sets what. Needs no AWS: `terraform test`.
+# Tests of the module for various settings. They do not need AWS: `terraform test`.
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
@@ -13,7 +13,7 @@ mock_provider "aws" {
   mock_data "aws_secretsmanager_random_password" {
     defaults = { random_password = "0123456789012345678901234567890123456789012345678901234567890123" }
   }
-  # ARNs that the provider accepts where they are used.
+  # ARNs that the provider accepts.
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::111122223333:role/mock" }
   }
@@ -32,12 +32,12 @@ mock_provider "aws" {
 }
 
 variables {
-  # Any file stands for a package: nothing is uploaded.
+  # Any file can be the package: nothing is uploaded.
   tvm_package        = "versions.tf"
   authorizer_package = "versions.tf"
 }
 
-run "every_route_asks_for_iam" {
+run "every_route_requires_iam" {
   command = plan
 
   assert {
@@ -46,7 +46,7 @@ run "every_route_asks_for_iam" {
   }
   assert {
     condition     = alltrue([for route in aws_apigatewayv2_route.tvm : route.authorization_type == "AWS_IAM"])
-    error_message = "a route lets anybody in"
+    error_message = "a route has no authorization"
   }
 }
 
@@ -58,15 +58,15 @@ run "the_authorizer_sees_every_request_and_nothing_is_cached" {
 
   assert {
     condition     = aws_apigatewayv2_authorizer.downstream["orders"].authorizer_result_ttl_in_seconds == 0
-    error_message = "a cached answer undoes a revocation"
+    error_message = "a cached result would undo a revocation"
   }
   assert {
     condition     = aws_apigatewayv2_authorizer.downstream["orders"].identity_sources == null
-    error_message = "with an identity source the other form of the session id does not reach the authorizer"
+    error_message = "with an identity source, a session id in the other position does not reach the authorizer"
   }
   assert {
     condition     = aws_apigatewayv2_authorizer.downstream["orders"].enable_simple_responses && local.variables.authorizer.SENTINEL_AUTHORIZER_RESPONSE == "simple"
-    error_message = "the authorizer answers otherwise than the API expects"
+    error_message = "the response format of the authorizer differs from that of the API"
   }
 }
 
@@ -81,7 +81,7 @@ run "the_function_and_the_stage_have_the_same_secret" {
       nonsensitive(aws_apigatewayv2_stage.tvm[0].stage_variables.sentinelOrigin) == "0123456789abcdef0123456789abcdef" &&
       nonsensitive(local.variables.tvm.SENTINEL_ORIGIN_SECRET) == "0123456789abcdef0123456789abcdef"
     )
-    error_message = "with different secrets every request is refused; without one, whoever may invoke is any user"
+    error_message = "with different secrets every request is refused; without one, a principal that can invoke the function can impersonate any user"
   }
 }
 
@@ -101,7 +101,7 @@ run "both_functions_have_the_same_session_key" {
       length(nonsensitive(local.variables.tvm.SENTINEL_SESSION_KEY)) >= 32 &&
       nonsensitive(local.variables.tvm.SENTINEL_SESSION_KEY) == nonsensitive(local.variables.authorizer.SENTINEL_SESSION_KEY)
     )
-    error_message = "without a key forged ids cost reads; with different ones every session is refused"
+    error_message = "without a key forged ids cause reads; with different keys every session is refused"
   }
 }
 
@@ -113,7 +113,7 @@ run "a_session_key_is_rotated_with_the_new_and_the_old_one" {
 
   assert {
     condition     = nonsensitive(local.variables.authorizer.SENTINEL_SESSION_KEY) == "new0123456789abcdef0123456789abcdef,old0123456789abcdef0123456789abcdef"
-    error_message = "the authorizer does not get both keys"
+    error_message = "the authorizer does not receive both keys"
   }
 }
 
@@ -125,7 +125,7 @@ run "a_short_session_key_is_refused" {
   expect_failures = [var.session_key]
 }
 
-run "what_both_functions_share_is_not_set_in_one" {
+run "shared_variables_cannot_be_set_in_one_function" {
   command = plan
   variables {
     environment = { SENTINEL_GENERATION = "1" }
@@ -143,15 +143,15 @@ run "exact_roles_and_other_accounts_reach_the_function" {
 
   assert {
     condition     = local.variables.tvm.SENTINEL_SESSION_NAME_ROLES == "111122223333:AWSReservedSSO_Developers_0123456789abcdef,222222222222:ci"
-    error_message = "other roles than the named ones set user names"
+    error_message = "roles other than the named ones set user names"
   }
   assert {
     condition     = local.variables.tvm.SENTINEL_TRUSTED_ACCOUNTS == "111122223333,222222222222"
-    error_message = "the own account is served unless trust_own_account is off"
+    error_message = "the own account is accepted unless trust_own_account is off"
   }
   assert {
     condition     = local.rest_allowed_accounts == toset(["222222222222"])
-    error_message = "an allow for the own account would let in callers that IAM does not allow"
+    error_message = "an allow for the own account would admit callers that IAM does not allow"
   }
 }
 
@@ -166,11 +166,11 @@ run "the_own_account_can_be_left_out" {
 
   assert {
     condition     = local.variables.tvm.SENTINEL_TRUSTED_ACCOUNTS == "222222222222" && local.rest_allowed_accounts == toset(["222222222222"])
-    error_message = "the own account is served"
+    error_message = "the own account is accepted"
   }
 }
 
-run "a_deployment_that_serves_no_account_is_refused" {
+run "a_deployment_that_accepts_no_account_is_refused" {
   command = plan
   variables {
     trust_own_account = false
@@ -178,7 +178,7 @@ run "a_deployment_that_serves_no_account_is_refused" {
   expect_failures = [var.trusted_account_ids]
 }
 
-run "only_what_is_there_is_granted" {
+run "only_existing_resources_are_granted" {
   command = plan
 
   assert {
@@ -193,11 +193,11 @@ run "only_what_is_there_is_granted" {
   }
   assert {
     condition     = length(aws_iam_role_policy.vpc) == 0 && length(aws_iam_role_policy.traces) == 0
-    error_message = "network interfaces or traces are granted without need"
+    error_message = "network interfaces or traces are granted unnecessarily"
   }
 }
 
-run "what_is_asked_for_is_granted" {
+run "requested_features_are_granted" {
   command = plan
   variables {
     policy_parameter    = "/acme/policies/main"
@@ -219,7 +219,7 @@ run "what_is_asked_for_is_granted" {
     condition = jsondecode(local.policies.tvm).Statement[0].Resource == [
       "arn:aws:iam::111122223333:role/SentinelProtected-*", "arn:aws:iam::222222222222:role/SentinelProtected-*",
     ]
-    error_message = "protected roles elsewhere are not added"
+    error_message = "protected roles of other accounts are not added"
   }
   assert {
     condition = jsondecode(local.policies.tvm).Statement[2].Resource == [
@@ -242,15 +242,15 @@ run "a_private_api_denies_all_but_its_endpoints" {
 
   assert {
     condition     = [for statement in local.rest_statements : statement.Sid] == ["VendedCredentialsDoNotVend", "OnlyThroughTheseEndpoints", "Account111122223333"]
-    error_message = "the resource policy says something else"
+    error_message = "the resource policy differs"
   }
   assert {
     condition     = alltrue([for method in aws_api_gateway_method.tvm : method.authorization == "AWS_IAM"])
-    error_message = "a method lets anybody in"
+    error_message = "a method has no authorization"
   }
   assert {
     condition     = aws_api_gateway_method_settings.tvm[0].settings[0].data_trace_enabled == false && aws_api_gateway_method_settings.tvm[0].settings[0].caching_enabled == false
-    error_message = "answers hold credentials: they are neither logged nor cached"
+    error_message = "responses contain credentials: they must be neither logged nor cached"
   }
 }
 
@@ -262,7 +262,7 @@ run "a_private_api_without_an_endpoint_is_refused" {
   expect_failures = [var.rest_api]
 }
 
-# That another trigger makes another deployment is the provider's part, which a mock does not have.
+# The provider creates another deployment for another trigger; a mock does not.
 run "a_narrowed_address_list_is_deployed" {
   command = apply
   variables {
@@ -275,7 +275,7 @@ run "a_narrowed_address_list_is_deployed" {
   }
   assert {
     condition     = aws_api_gateway_deployment.tvm[0].triggers.policy == sha256(aws_api_gateway_rest_api_policy.tvm[0].policy)
-    error_message = "the stage goes on with the old resource policy"
+    error_message = "the stage keeps the old resource policy"
   }
 }
 
@@ -291,6 +291,6 @@ run "tables_are_kept" {
   }
   assert {
     condition     = aws_dynamodb_table.this["sentinel-sessions"].ttl[0].attribute_name == "ttl" && length(aws_dynamodb_table.this["sentinel-policies"].ttl) == 0
-    error_message = "TTL cleans sessions up, and must not remove policies"
+    error_message = "TTL removes expired sessions, and must not remove policies"
   }
 }

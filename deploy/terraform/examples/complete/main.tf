@@ -1,4 +1,4 @@
-# Sentinel with one profile, and the authorizer in front of an API of your own.
+# Sentinel with one profile, and the authorizer in front of your own API.
 #
 #   make lambda-tvm lambda-authorizer
 #   cd deploy/terraform/examples/complete && terraform init && terraform apply
@@ -31,7 +31,7 @@ module "production" {
   managed_policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
 }
 
-# The API that asks for a session. It stands for yours.
+# An API that requires a session. Replace it with your own.
 resource "aws_apigatewayv2_api" "orders" {
   name          = "orders"
   protocol_type = "HTTP"
@@ -54,7 +54,7 @@ resource "aws_apigatewayv2_route" "orders" {
 }
 
 resource "aws_apigatewayv2_stage" "orders" {
-  # checkov:skip=CKV_AWS_76: this API stands for yours, which has its own logs
+  # checkov:skip=CKV_AWS_76: this API is an example; your own API has its own logs
   api_id      = aws_apigatewayv2_api.orders.id
   name        = "$default"
   auto_deploy = true

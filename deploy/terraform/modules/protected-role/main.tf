@@ -1,4 +1,4 @@
-# A protected role: what a profile gives. It trusts the TVM and nobody else, and leads to no other role.
+# The protected role of a profile. It trusts only the TVM and cannot assume other roles.
 
 terraform {
   required_version = ">= 1.9"
@@ -21,23 +21,23 @@ variable "profile" {
 }
 
 variable "tvm_role_arn" {
-  description = "The TVM's role: output tvm_role_arn of the main module. It must be there before."
+  description = "The TVM's role: output tvm_role_arn of the main module. It must exist."
   type        = string
 }
 
 variable "managed_policy_arns" {
-  description = "What the profile may do."
+  description = "Permissions of the profile."
   type        = list(string)
 }
 
 variable "max_session_duration" {
-  description = "Seconds. The TVM gets no more than an hour, whatever stands here."
+  description = "Seconds. The TVM gets at most one hour, for any value."
   type        = number
   default     = 3600
 }
 
 variable "permissions_boundary" {
-  description = "ARN of a permissions boundary, where your account asks for one."
+  description = "ARN of a permissions boundary, if your account requires one."
   type        = string
   default     = null
 }
@@ -49,13 +49,13 @@ variable "tags" {
 }
 
 locals {
-  # The ARN's parts stand for the placeholders, since the role may be in another account than the TVM.
+  # The placeholders are replaced by parts of the ARN, because the role may be in another account than the TVM.
   tvm = split(":", var.tvm_role_arn)
 }
 
 resource "aws_iam_role" "this" {
   name                 = "SentinelProtected-${var.profile}"
-  description          = "What the Sentinel profile ${var.profile} gives"
+  description          = "Role of the Sentinel profile ${var.profile}"
   max_session_duration = var.max_session_duration
   permissions_boundary = var.permissions_boundary
   tags                 = var.tags

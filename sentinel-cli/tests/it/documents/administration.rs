@@ -78,7 +78,7 @@ fn path() -> std::ffi::OsString {
 
 #[test]
 fn every_iam_document_is_in_the_table() {
-    let listed: Vec<String> = table(&text(DOCUMENT), "## What one must be allowed")
+    let listed: Vec<String> = table(&text(DOCUMENT), "## Required permissions")
         .iter()
         .flat_map(|row| quoted(&row[0]))
         .collect();
