@@ -13,8 +13,11 @@ mod explain;
 mod index;
 mod judged;
 mod limits;
+mod name;
 mod obtain;
+mod pattern;
 mod policy;
+mod read;
 #[cfg(feature = "reference")]
 pub mod reference;
 mod request;
@@ -26,7 +29,7 @@ mod zone;
 
 pub use condition::{
     AnyOf, ConditionKind, Conditions, Day, DaySet, DeviceFacts, DeviceRequirements, Hours, Mode,
-    ModeSet, Network, NetworkError, OsType, OsVersion, Pattern, UserPattern, Window,
+    ModeSet, Network, NetworkError, OsType, OsVersion, Window,
 };
 pub use decision::{Decision, MatchedRule, Requirements, Verdict};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, is_unprintable};
@@ -34,6 +37,7 @@ pub use document::Document;
 pub use duration::{DurationError, parse_duration};
 pub use explain::{Explanation, Outcome, Step, Unmet};
 pub use limits::Limits;
+pub use pattern::{Pattern, UserPattern};
 pub use policy::Policy;
 pub use request::{Approval, Caller, Facts, Request};
 pub use rule::{

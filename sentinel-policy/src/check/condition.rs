@@ -1,11 +1,10 @@
 //! What a rule asks, under `conditions` and under `unless`.
 
-use super::Checker;
 use super::device::DEVICE;
-use super::fields::{Field, Fields, Shape};
 use super::window::TIME;
 use crate::diagnostic::{Finding, Subject};
 use crate::document::Node;
+use crate::read::{Field, Fields, Reader, Shape};
 use crate::{Conditions, Mode, ModeSet, Network, NetworkError, Spanned};
 
 const KEYS: &[&str] = &[
@@ -24,7 +23,7 @@ pub(super) const CONDITIONS: Shape =
     Shape { place: "`conditions`", keys: KEYS, required: 0, nested: NESTED };
 const UNLESS: Shape = Shape { place: "`unless`", keys: KEYS, required: 0, nested: NESTED };
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// The conditions under a key.
     pub(super) fn conditions(&mut self, field: Field<'n>) -> Option<Conditions> {
         let shape = if field.key == "unless" { &UNLESS } else { &CONDITIONS };
@@ -83,7 +82,9 @@ impl<'n> Checker<'n> {
         let finding = match Network::parse(value) {
             Ok(network) => return Some(network),
             Err(NetworkError::Malformed) => Finding::InvalidNetwork { value },
-            Err(NetworkError::HostBits(network)) => Finding::HostBits { value, network },
+            Err(NetworkError::HostBits(network)) => {
+                Finding::HostBits { value, network: network.to_string() }
+            }
         };
         self.findings.report(node.span, finding);
         None
@@ -91,8 +92,8 @@ impl<'n> Checker<'n> {
 
     /// A set of modes.
     fn modes(&mut self, field: Field<'n>) -> Option<Spanned<ModeSet>> {
-        let modes = self.each(field, |checker, key, node| {
-            checker.word(Subject::EntryOf(key), node, Mode::WORDS, Mode::parse)
+        let modes = self.each(field, |reader, key, node| {
+            reader.word(Subject::EntryOf(key), node, Mode::WORDS, Mode::parse)
         })?;
         Some(Spanned::new(modes.into_iter().map(|mode| mode.value).collect(), field.span()))
     }

@@ -1,8 +1,7 @@
 //! What a rule asks of the device.
 
-use super::Checker;
-use super::fields::{Field, Shape};
 use crate::diagnostic::{Finding, Subject};
+use crate::read::{Field, Reader, Shape};
 use crate::{DeviceRequirements, OsType, OsVersion, Spanned};
 
 pub(super) const DEVICE: Shape = Shape {
@@ -19,7 +18,7 @@ pub(super) const DEVICE: Shape = Shape {
     nested: &[],
 };
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// What is asked of the device, which must be something.
     pub(super) fn device(&mut self, field: Field<'n>) -> Option<Spanned<DeviceRequirements>> {
         let before = self.findings.total();
@@ -53,8 +52,8 @@ impl<'n> Checker<'n> {
 
     /// The operating systems that will do.
     fn os_types(&mut self, field: Field<'n>) -> Option<Vec<OsType>> {
-        let types = self.each(field, |checker, key, node| {
-            checker.word(Subject::EntryOf(key), node, OsType::WORDS, OsType::parse)
+        let types = self.each(field, |reader, key, node| {
+            reader.word(Subject::EntryOf(key), node, OsType::WORDS, OsType::parse)
         })?;
         Some(types.into_iter().map(|os| os.value).collect())
     }

@@ -1,13 +1,9 @@
 //! Groups, and the users that are named through them.
 
-use std::collections::BTreeMap;
-
-use super::Checker;
-use super::fields::{Field, Fields, LIST};
-use super::meant::Misread;
-use super::name::{Fault, user_fault};
-use crate::diagnostic::{Finding, Subject, nearest};
+use crate::diagnostic::{Finding, Subject, Type, nearest};
 use crate::document::Node;
+use crate::name::{Fault, Misread, meant_caller, meant_user, user_fault};
+use crate::read::{Field, Fields, Reader};
 use crate::{AnyOf, Spanned, UserPattern};
 
 /// What marks an entry as the use of a group.
@@ -16,22 +12,7 @@ const PREFIX: &str = "group:";
 /// Each comparison costs the product of the two lengths.
 const COMPARISONS: usize = 10_000;
 
-/// The groups of a document.
-#[derive(Default)]
-pub(super) struct Groups<'n> {
-    /// The members by name; none where they could not be read, which was said.
-    members: BTreeMap<&'n str, Option<Vec<UserPattern>>>,
-    /// Whether the groups as a whole could not be read, so that none is missed.
-    unreadable: bool,
-    /// For how many entries the groups that were used so far stand.
-    used: usize,
-    /// Whether these were too many, which is said once.
-    exhausted: bool,
-    /// How many names were compared with misspelled ones.
-    compared: usize,
-}
-
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// Reads the groups that a document defines.
     pub(super) fn read_groups(&mut self, fields: &Fields<'n>) {
         let before = self.findings.total();
@@ -63,7 +44,7 @@ impl<'n> Checker<'n> {
             return None;
         }
         let mut members = Vec::new();
-        for item in self.list(group, node, LIST)? {
+        for item in self.list(group, node, Type::LIST)? {
             let Some(member) = self.text(Subject::EntryOf(group), item) else { continue };
             if member.starts_with(PREFIX) {
                 self.findings.report(item.span, Finding::NestedGroup { group, member });
@@ -85,9 +66,9 @@ impl<'n> Checker<'n> {
     ) -> UserPattern {
         let finding = match user_fault(value) {
             Some(Fault::Character(character)) => {
-                Some(Finding::InvalidUser { what, value, character })
+                Some(Finding::InvalidUser { what, value, character, meant: meant_user })
             }
-            Some(Fault::Shape) => Some(Finding::UnmatchedUser { what, value }),
+            Some(Fault::Shape) => Some(Finding::UnmatchedUser { what, value, meant: meant_caller }),
             None => {
                 let at = value.strip_prefix('@').filter(|rest| !rest.contains(['@', '*', '?']));
                 let group = at.unwrap_or(value);
@@ -99,7 +80,8 @@ impl<'n> Checker<'n> {
                     Misread::of(value).map(|misread| Finding::MisleadingUser {
                         what,
                         value,
-                        misread,
+                        meaning: misread.describe(),
+                        help: misread.help(value),
                     })
                 }
             }
@@ -112,7 +94,7 @@ impl<'n> Checker<'n> {
 
     /// Users by pattern, every group replaced by its members.
     pub(super) fn users(&mut self, field: Field<'n>) -> Option<AnyOf<UserPattern>> {
-        let items = self.list(field.key, field.node, LIST)?;
+        let items = self.list(field.key, field.node, Type::LIST)?;
         let mut users = Vec::with_capacity(items.len());
         for item in items {
             let Some(text) = self.text(Subject::EntryOf(field.key), item) else { continue };

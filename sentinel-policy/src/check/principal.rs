@@ -1,18 +1,22 @@
 //! Patterns over the ARNs of principals.
 
-use super::Checker;
 use crate::Pattern;
 use crate::diagnostic::{Finding, Subject};
 use crate::document::Node;
+use crate::name::{matches_a_caller, meant_principal};
+use crate::read::Reader;
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// A pattern that some ARN can meet; it may have wildcards anywhere.
     pub(super) fn principal(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Pattern> {
         let what = Subject::EntryOf(key);
         let value = self.text(what, node)?;
         if some_arn_matches(value) {
-            if !self.callers.can_match(value) {
-                self.findings.report(node.span, Finding::UnmatchedPrincipal { what, value });
+            if !matches_a_caller(value) {
+                self.findings.report(
+                    node.span,
+                    Finding::UnmatchedPrincipal { what, value, meant: meant_principal },
+                );
             }
             return Some(Pattern::new(value));
         }

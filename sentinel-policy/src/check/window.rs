@@ -2,9 +2,8 @@
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 
-use super::Checker;
-use super::fields::{Field, Shape};
 use crate::diagnostic::{Finding, Subject, nearest};
+use crate::read::{Field, Reader, Shape};
 use crate::{Day, DaySet, Hours, Spanned, Window};
 
 pub(super) const TIME: Shape = Shape {
@@ -18,7 +17,7 @@ const HOURS: Shape = Shape { place: "`hours`", keys: &["start", "end"], required
 /// The end of the day, in minutes from its beginning.
 const MIDNIGHT: u16 = 24 * 60;
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// A window, which must name days or hours.
     pub(super) fn window(&mut self, field: Field<'n>) -> Option<Spanned<Window>> {
         let before = self.findings.total();
@@ -34,8 +33,8 @@ impl<'n> Checker<'n> {
     }
 
     fn days(&mut self, field: Field<'n>) -> Option<DaySet> {
-        let days = self.each(field, |checker, key, node| {
-            checker.word(Subject::EntryOf(key), node, Day::WORDS, Day::parse)
+        let days = self.each(field, |reader, key, node| {
+            reader.word(Subject::EntryOf(key), node, Day::WORDS, Day::parse)
         })?;
         Some(days.into_iter().map(|day| day.value).collect())
     }
@@ -60,7 +59,10 @@ impl<'n> Checker<'n> {
         match minutes(value) {
             Some(minutes) if minutes < MIDNIGHT || key == "end" => Some(minutes),
             Some(_) | None => {
-                self.findings.report(field.node.span, Finding::InvalidHour { key, value });
+                self.findings.report(
+                    field.node.span,
+                    Finding::InvalidHour { key, value, meant: meant_hour },
+                );
                 None
             }
         }
@@ -71,7 +73,8 @@ impl<'n> Checker<'n> {
         let value = self.exact_text(field.subject(), field.node)?;
         let zone = value.parse().ok();
         if zone.is_none() {
-            self.findings.report(field.node.span, Finding::UnknownZone { value });
+            self.findings
+                .report(field.node.span, Finding::UnknownZone { value, meant: meant_zone });
         }
         zone
     }
@@ -91,7 +94,7 @@ fn minutes(text: &str) -> Option<u16> {
 
 /// The time of day that was probably meant: with one digit, without colon, with
 /// seconds, by twelve hours.
-pub(crate) fn meant_hour(text: &str) -> Option<String> {
+fn meant_hour(text: &str) -> Option<String> {
     if text.len() > 16 {
         return None;
     }
@@ -119,7 +122,7 @@ pub(crate) fn meant_hour(text: &str) -> Option<String> {
 
 /// The zone that was probably meant: in another case, the city alone, or the
 /// nearest. An offset is near to another one in its spelling only.
-pub(crate) fn meant_zone(text: &str) -> Option<&'static str> {
+fn meant_zone(text: &str) -> Option<&'static str> {
     let names = TZ_VARIANTS.iter().map(|zone| zone.name());
     let same = names.clone().find(|name| name.eq_ignore_ascii_case(text));
     if same.is_some() || text.contains(|c: char| c.is_ascii_digit() || c == '+') {

@@ -6,17 +6,15 @@ mod device;
 mod kind;
 mod mode;
 mod network;
-mod pattern;
 mod window;
 
 pub use device::{DeviceFacts, DeviceRequirements, OsType, OsVersion};
 pub use kind::ConditionKind;
 pub use mode::{Mode, ModeSet};
 pub use network::{Network, NetworkError};
-pub use pattern::{Pattern, UserPattern};
 pub use window::{Day, DaySet, Hours, Window};
 
-use crate::Spanned;
+use crate::{Pattern, Spanned, UserPattern};
 
 /// A list of which one entry must match. Never empty: an empty list is refused
 /// by the check, for whether it means "any" or "none" cannot be told.
