@@ -38,7 +38,7 @@ impl<'n> Reader<'n> {
     pub(super) fn approval(&mut self, node: &'n Node<'n>) -> Option<ApprovalRule> {
         let fields = self.fields(Subject::EntryOf("approvals"), node, &APPROVAL)?;
         let name = fields.get("name").and_then(|f| self.name(f));
-        let profiles = fields.get("profiles").and_then(|f| self.each(f, Self::pattern));
+        let profiles = fields.get("profiles").and_then(|f| self.profiles(f));
         let approvers = fields.get("approvers").and_then(|f| self.users(f));
         let approvals = fields.get("approvals").and_then(|f| self.count(f));
         let max_duration = fields.get("max_duration").and_then(|f| self.duration(f));

@@ -28,7 +28,7 @@ impl<'n> Reader<'n> {
     pub(super) fn break_glass(&mut self, node: &'n Node<'n>) -> Option<BreakGlassRule> {
         let fields = self.fields(Subject::EntryOf("break_glass"), node, &BREAK_GLASS)?;
         let name = fields.get("name").and_then(|f| self.name(f));
-        let profiles = fields.get("profiles").and_then(|f| self.each(f, Self::pattern));
+        let profiles = fields.get("profiles").and_then(|f| self.profiles(f));
         let users = fields.get("users").and_then(|f| self.users(f));
         let reason_codes = fields.get("reason_codes").and_then(|f| {
             self.each(f, |reader, key, node| {

@@ -6,15 +6,11 @@
 mod approval;
 mod break_glass;
 mod condition;
-mod device;
-mod group;
 mod operator;
 mod other_policy;
-mod principal;
 mod profile;
 mod rule;
 mod usable;
-mod window;
 
 use crate::diagnostic::{Diagnostics, Finding};
 use crate::document::{Document, Kind};
@@ -78,7 +74,10 @@ impl<'n> Reader<'n> {
         // Groups first: everything else may use them.
         self.read_groups(fields);
         Checked {
-            profiles: fields.get("profiles").map(|f| self.profiles(f)).unwrap_or_default(),
+            profiles: fields
+                .get("profiles")
+                .map(|f| self.profile_definitions(f))
+                .unwrap_or_default(),
             rules: self.rules_of(rules, Self::rule),
             approvals: self.rules_of(fields.get("approvals"), Self::approval),
             break_glass: self.rules_of(fields.get("break_glass"), Self::break_glass),

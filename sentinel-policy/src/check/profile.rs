@@ -3,32 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Finding, Subject};
-use crate::document::Node;
-use crate::name::{Fault, meant_profile, profile_fault};
 use crate::read::{Field, Reader, Shape};
-use crate::{Pattern, Profile, RoleArn, Span, Spanned};
+use crate::{Profile, RoleArn, Span, Spanned};
 
 const PROFILE: Shape =
     Shape { place: "a profile", keys: &["role_arn", "max_duration"], required: 0, nested: &[] };
 
 impl<'n> Reader<'n> {
-    /// A pattern over the names of profiles.
-    pub(super) fn pattern(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Pattern> {
-        let what = Subject::EntryOf(key);
-        let value = self.text(what, node)?;
-        let finding = match profile_fault(value) {
-            None => return Some(Pattern::new(value)),
-            Some(Fault::Character(character)) => {
-                Finding::InvalidProfile { what, value, character, meant: meant_profile }
-            }
-            Some(Fault::Shape) => Finding::UnmatchedProfile { what, value, meant: meant_profile },
-        };
-        self.findings.report(node.span, finding);
-        Some(Pattern::new(value))
-    }
-
     /// The profiles by name.
-    pub(super) fn profiles(&mut self, field: Field<'n>) -> BTreeMap<String, Profile> {
+    pub(super) fn profile_definitions(&mut self, field: Field<'n>) -> BTreeMap<String, Profile> {
         let mut profiles = BTreeMap::new();
         let Some(mapping) = self.mapping(field.subject(), field.node) else { return profiles };
         for entry in &mapping.entries {

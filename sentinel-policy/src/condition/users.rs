@@ -1,20 +1,69 @@
-//! Groups, and the users that are named through them.
+//! `users`: patterns over the names of users, and the groups that stand for
+//! several of them.
 
+use chrono::{DateTime, Utc};
+
+use super::{AnyOf, Condition, Entry, Name, Saw, texts};
 use crate::diagnostic::{Finding, Subject, Type, nearest};
 use crate::document::Node;
 use crate::name::{Fault, Misread, meant_caller, meant_user, user_fault};
 use crate::read::{Field, Fields, Reader};
-use crate::{AnyOf, Spanned, UserPattern};
+use crate::{Request, Span, Spanned, UserPattern};
 
-/// What marks an entry as the use of a group.
+/// Marks an entry as the use of a group.
 const PREFIX: &str = "group:";
-/// How many names of groups are compared with misspelled ones, in all of a document.
+/// Number of group names that are compared with misspelled ones in a document.
 /// Each comparison costs the product of the two lengths.
 const COMPARISONS: usize = 10_000;
 
+pub(crate) struct Users;
+
+impl Condition for Users {
+    type Given = AnyOf<UserPattern>;
+    type Compiled = UserPattern;
+
+    const KEY: &'static str = "users";
+
+    fn read<'n>(reader: &mut Reader<'n>, field: Field<'n>) -> Option<Self::Given> {
+        reader.users(field)
+    }
+
+    fn matches(pattern: &UserPattern, request: &Request<'_>, _: DateTime<Utc>) -> bool {
+        pattern.matches(request.caller.user)
+    }
+
+    fn saw(_: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
+        Saw::text("user", Some(request.caller.user))
+    }
+
+    fn wanted(users: &Self::Given, _: &str) -> Vec<String> {
+        texts(users, |user| user.as_str().to_owned())
+    }
+}
+
+impl Name for Users {
+    fn of<'a>(request: &Request<'a>) -> Option<&'a str> {
+        Some(request.caller.user)
+    }
+
+    fn entries(users: &Self::Given) -> Vec<Entry<'_, UserPattern>> {
+        users.iter().map(|user| entry(&user.value)).collect()
+    }
+}
+
+fn entry(user: &UserPattern) -> Entry<'_, UserPattern> {
+    if user.is_literal() {
+        Entry::Written(user.as_str())
+    } else if user.is_everyone() {
+        Entry::Anyone
+    } else {
+        Entry::Pattern(user.clone())
+    }
+}
+
 impl<'n> Reader<'n> {
     /// Reads the groups that a document defines.
-    pub(super) fn read_groups(&mut self, fields: &Fields<'n>) {
+    pub(crate) fn read_groups(&mut self, fields: &Fields<'n>) {
         let before = self.findings.total();
         if let Some(field) = fields.get("groups")
             && let Some(mapping) = self.mapping(field.subject(), field.node)
@@ -35,7 +84,7 @@ impl<'n> Reader<'n> {
         &mut self,
         group: &'n str,
         node: &'n Node<'n>,
-        key_span: crate::Span,
+        key_span: Span,
     ) -> Option<Vec<UserPattern>> {
         if group.is_empty() {
             self.findings.report(key_span, Finding::EmptyText { what: Subject::Key("groups") });
@@ -61,7 +110,7 @@ impl<'n> Reader<'n> {
         &mut self,
         what: Subject<'_>,
         value: &'n str,
-        span: crate::Span,
+        span: Span,
         within: Option<&str>,
     ) -> UserPattern {
         let finding = match user_fault(value) {
@@ -93,7 +142,7 @@ impl<'n> Reader<'n> {
     }
 
     /// Users by pattern, every group replaced by its members.
-    pub(super) fn users(&mut self, field: Field<'n>) -> Option<AnyOf<UserPattern>> {
+    pub(crate) fn users(&mut self, field: Field<'n>) -> Option<AnyOf<UserPattern>> {
         let items = self.list(field.key, field.node, Type::LIST)?;
         let mut users = Vec::with_capacity(items.len());
         for item in items {
