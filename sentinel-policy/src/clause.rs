@@ -1,33 +1,29 @@
-//! A rule's conditions in the form in which they are judged: names that are
-//! written out by their numbers, everything else by the number of the thing
-//! that has to be judged, each distinct thing once in a policy.
+//! A rule's conditions in the form in which they are evaluated: names without
+//! wildcards by their numbers, everything else by the number of its compiled form.
+//! A policy holds each distinct compiled form once.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use chrono_tz::Tz;
 use foldhash::fast::FixedState;
 
-use crate::condition::AnyOf;
-use crate::index::{Asks, Column, NAME_KINDS, NameKind};
-use crate::judged::Judged;
-use crate::schedule::Schedule;
-use crate::zone::Zone;
-use crate::{Conditions, ModeSet, Pattern, UserPattern, Window};
+use crate::condition::{Compiled, ConditionKind, Conditions, Entry, NameKind, Shared};
+use crate::index::{Asks, Column};
 
 /// Conditions, all of which must hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Clause {
-    /// The names asked for, by kind.
-    pub(crate) names: [Option<Names>; NAME_KINDS],
-    /// The networks, by number.
-    pub(crate) networks: Option<u32>,
-    /// The modes.
-    pub(crate) modes: Option<ModeSet>,
-    /// The window, by number.
-    pub(crate) window: Option<u32>,
-    /// The device, by number.
-    pub(crate) device: Option<u32>,
+    /// The names, by kind.
+    pub(crate) names: [Option<Names>; NameKind::COUNT],
+    /// The circumstances, as a range of [`Clauses::circumstances`].
+    pub(crate) circumstances: Range<u32>,
+}
+
+/// A circumstance by the number of its compiled form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstance {
+    pub(crate) kind: ConditionKind,
+    pub(crate) number: u32,
 }
 
 /// Names of one kind, one of which must be the request's.
@@ -47,21 +43,21 @@ pub(crate) struct Names {
 pub(crate) struct Clauses {
     /// The numbers of names, for [`Names::written`].
     pub(crate) written: Vec<u32>,
-    /// The numbers of things, for [`Names::patterns`].
+    /// The numbers of compiled patterns, for [`Names::patterns`].
     pub(crate) patterns: Vec<u32>,
-    /// The things to be judged.
-    pub(crate) judged: Vec<Judged>,
-    /// The zones of the windows.
-    pub(crate) zones: Vec<Zone>,
+    /// For [`Clause::circumstances`].
+    pub(crate) circumstances: Vec<Circumstance>,
+    /// The compiled forms, by number.
+    pub(crate) compiled: Vec<Compiled>,
 }
 
 /// Makes clauses out of conditions.
 #[derive(Debug, Default)]
 pub(crate) struct Lowering {
     pub(crate) clauses: Clauses,
-    pub(crate) columns: [Column; NAME_KINDS],
-    numbers: HashMap<Judged, u32, FixedState>,
-    zones: HashMap<Tz, usize, FixedState>,
+    pub(crate) columns: [Column; NameKind::COUNT],
+    numbers: HashMap<Compiled, u32, FixedState>,
+    shared: Shared,
 }
 
 impl Lowering {
@@ -85,59 +81,33 @@ impl Lowering {
 
     /// Lowers conditions that exclude a rule, which no column can know.
     pub(crate) fn clause(&mut self, conditions: &Conditions) -> Clause {
-        let Conditions {
-            profiles,
-            users,
-            principals,
-            accounts,
-            organizations,
-            source_ip,
-            mode,
-            time,
-            device,
-        } = conditions;
-        let names = [
-            self.names(NameKind::Profile, profiles.as_ref(), profile_name),
-            self.names(NameKind::User, users.as_ref(), user_name),
-            self.names(NameKind::Principal, principals.as_ref(), principal_name),
-            self.names(NameKind::Account, accounts.as_ref(), |name| Name::Written(name)),
-            self.names(NameKind::Organization, organizations.as_ref(), |name| Name::Written(name)),
-        ];
-        let networks = source_ip.as_ref().map(|networks| {
-            let mut networks: Vec<_> = networks.iter().map(|network| network.value).collect();
-            networks.sort_unstable();
-            networks.dedup();
-            self.number(Judged::Networks(networks))
-        });
-        let window = time.as_ref().map(|window| {
-            let schedule = self.schedule(&window.value);
-            self.number(Judged::Window(schedule))
-        });
-        let device =
-            device.as_ref().map(|device| self.number(Judged::Device(device.value.clone())));
-        Clause { names, networks, modes: mode.as_ref().map(|modes| modes.value), window, device }
+        let mut names = [const { None }; NameKind::COUNT];
+        for ((lowered, kind), entries) in
+            names.iter_mut().zip(NameKind::ALL).zip(conditions.names())
+        {
+            *lowered = entries.and_then(|entries| self.names(kind, entries));
+        }
+        let circumstances: Vec<_> = conditions
+            .circumstances(&mut self.shared)
+            .into_iter()
+            .map(|(kind, compiled)| Circumstance { kind, number: self.number(compiled) })
+            .collect();
+        let circumstances = append(&mut self.clauses.circumstances, &circumstances);
+        Clause { names, circumstances }
     }
 
-    fn names<T>(
-        &mut self,
-        kind: NameKind,
-        list: Option<&AnyOf<T>>,
-        read: fn(&T) -> Name<'_>,
-    ) -> Option<Names> {
-        let list = list?;
-        let column = self.columns.get_mut(kind as usize)?;
-        column.mention();
+    fn names(&mut self, kind: NameKind, entries: Vec<Entry<'_, Compiled>>) -> Option<Names> {
+        self.columns.get_mut(kind as usize)?.mention();
         let mut anyone = false;
         let (mut written, mut patterns) = (Vec::new(), Vec::new());
-        for entry in list {
-            match read(&entry.value) {
-                Name::Anyone => anyone = true,
-                Name::Written(name) => {
-                    if let Some(column) = self.columns.get_mut(kind as usize) {
-                        written.push(column.number(name));
-                    }
+        for entry in entries {
+            match entry {
+                Entry::Anyone => anyone = true,
+                Entry::Written(name) => {
+                    let column = self.columns.get_mut(kind as usize);
+                    written.extend(column.map(|column| column.number(name)));
                 }
-                Name::Pattern(pattern) => patterns.push(self.number(pattern)),
+                Entry::Pattern(pattern) => patterns.push(self.number(pattern)),
             }
         }
         written.sort_unstable();
@@ -151,66 +121,22 @@ impl Lowering {
         })
     }
 
-    fn schedule(&mut self, window: &Window) -> Schedule {
-        let zones = &mut self.clauses.zones;
-        let place = *self.zones.entry(window.zone).or_insert_with(|| {
-            zones.push(Zone::new(window.zone));
-            zones.len() - 1
-        });
-        Schedule::new(window, place)
-    }
-
-    fn number(&mut self, thing: Judged) -> u32 {
-        let next = self.clauses.judged.len();
-        *self.numbers.entry(thing).or_insert_with_key(|thing| {
-            self.clauses.judged.push(thing.clone());
-            // Things are fewer than the bytes of a document.
+    fn number(&mut self, compiled: Compiled) -> u32 {
+        let next = self.clauses.compiled.len();
+        *self.numbers.entry(compiled).or_insert_with_key(|compiled| {
+            self.clauses.compiled.push(compiled.clone());
+            // A document has fewer of them than bytes.
             u32::try_from(next).unwrap_or(u32::MAX)
         })
     }
 }
 
-/// One entry of a list of names.
-enum Name<'a> {
-    Anyone,
-    Written(&'a str),
-    Pattern(Judged),
-}
-
-fn profile_name(pattern: &Pattern) -> Name<'_> {
-    pattern_name(pattern, Judged::Profile)
-}
-
-fn principal_name(pattern: &Pattern) -> Name<'_> {
-    pattern_name(pattern, Judged::Principal)
-}
-
-fn pattern_name(pattern: &Pattern, judged: fn(Pattern) -> Judged) -> Name<'_> {
-    if pattern.is_literal() {
-        Name::Written(pattern.as_str())
-    } else if pattern.as_str() == "*" {
-        Name::Anyone
-    } else {
-        Name::Pattern(judged(pattern.clone()))
-    }
-}
-
-fn user_name(pattern: &UserPattern) -> Name<'_> {
-    if pattern.is_literal() {
-        Name::Written(pattern.as_str())
-    } else if pattern.is_everyone() {
-        Name::Anyone
-    } else {
-        Name::Pattern(Judged::User(pattern.clone()))
-    }
-}
-
 /// The part of a shared list.
-pub(crate) fn slice<'a>(list: &'a [u32], range: &Range<u32>) -> &'a [u32] {
+pub(crate) fn slice<'a, T>(list: &'a [T], range: &Range<u32>) -> &'a [T] {
     list.get(range.start as usize..range.end as usize).unwrap_or_default()
 }
 
-fn append(list: &mut Vec<u32>, more: &[u32]) -> Range<u32> {
+fn append<T: Copy>(list: &mut Vec<T>, more: &[T]) -> Range<u32> {
     // Entries are fewer than the bytes of a document.
     let place = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
     let start = place(list.len());

@@ -12,9 +12,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::clause::{Clause, Clauses, Names, slice};
-use crate::index::{Given, NAME_KINDS, NameKind, Unsure};
-use crate::judged::{Few, Full, Many, Memory};
+use crate::clause::{Clause, Names, slice};
+use crate::condition::NameKind;
+use crate::index::{Given, Unsure};
+use crate::memory::{Few, Full, Many, Memory};
 use crate::policy::Policy;
 use crate::{
     ConditionKind, Decision, Effect, Facts, MatchedRule, Mode, Request, Requirements, Rule, Verdict,
@@ -24,7 +25,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Situation<'a> {
     pub(crate) request: &'a Request<'a>,
-    pub(crate) given: [Given; NAME_KINDS],
+    pub(crate) given: [Given; NameKind::COUNT],
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -56,7 +57,7 @@ impl Policy {
 
     #[cold]
     fn first_match_of_many(&self, situation: &Situation<'_>, few: &Few) -> Option<u32> {
-        let things = self.clauses.judged.len();
+        let things = self.clauses.compiled.len();
         let Ok(found) = if things <= Many::<16>::ROOM {
             self.search(situation, &mut Many::<16>::after(few))
         } else if things <= Many::<256>::ROOM {
@@ -76,7 +77,7 @@ impl Policy {
         if self.index.asked() <= 2 {
             self.search_in::<M, 2>(situation, memory)
         } else {
-            self.search_in::<M, NAME_KINDS>(situation, memory)
+            self.search_in::<M, { NameKind::COUNT }>(situation, memory)
         }
     }
 
@@ -89,12 +90,14 @@ impl Policy {
         let mut judge = Judge { policy: self, situation, memory };
         while let Some((index, unsure)) = candidates.next() {
             let Some(rule) = self.rules.get(index as usize) else { continue };
-            if judge.unmet(&rule.conditions, unsure, Time::Asked)?.is_some() {
+            if judge.unmet(&rule.conditions, unsure, TimeConditions::Evaluated)?.is_some() {
                 continue;
             }
             let excluded = match &rule.unless {
                 None => false,
-                Some(unless) => judge.unmet(unless, Unsure::EVERYTHING, Time::Asked)?.is_none(),
+                Some(unless) => {
+                    judge.unmet(unless, Unsure::EVERYTHING, TimeConditions::Evaluated)?.is_none()
+                }
             };
             if !excluded {
                 return Ok(Some(index));
@@ -170,13 +173,13 @@ fn allow_unless(missing: Requirements) -> (Verdict, Requirements) {
     (verdict, missing)
 }
 
-/// Whether a clause's time is looked at.
+/// What becomes of the conditions that depend on the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Time {
-    /// Like every other condition.
-    Asked,
-    /// As if it held.
-    LeftOut,
+pub(crate) enum TimeConditions {
+    /// They are evaluated like every other condition.
+    Evaluated,
+    /// They are taken to hold.
+    Assumed,
 }
 
 /// Judges the clauses of a policy against a request.
@@ -194,32 +197,29 @@ impl<M: Memory> Judge<'_, M> {
         &mut self,
         clause: &Clause,
         unsure: Unsure,
-        time: Time,
+        time: TimeConditions,
     ) -> Result<Option<ConditionKind>, M::Error> {
-        let unmet = self.unmet_name(clause, unsure)?.map(condition_on);
-        if unmet.is_some() {
-            return Ok(unmet);
+        if let Some(name) = self.unmet_name(clause, unsure)? {
+            return Ok(Some(name.condition()));
         }
-        if let Some(networks) = clause.networks
-            && !self.holds(networks)?
-        {
-            return Ok(Some(ConditionKind::SourceIp));
+        // Most rules have no condition but those on names.
+        if clause.circumstances.is_empty() {
+            return Ok(None);
         }
-        if let Some(modes) = clause.modes
-            && !self.situation.request.mode.is_some_and(|mode| modes.contains(mode))
-        {
-            return Ok(Some(ConditionKind::Mode));
-        }
-        if let Some(window) = clause.window
-            && time == Time::Asked
-            && !self.holds(window)?
-        {
-            return Ok(Some(ConditionKind::Time));
-        }
-        if let Some(device) = clause.device
-            && !self.holds(device)?
-        {
-            return Ok(Some(ConditionKind::Device));
+        let circumstances = &self.policy.clauses.circumstances;
+        for circumstance in slice(circumstances, &clause.circumstances) {
+            let kind = circumstance.kind;
+            if time == TimeConditions::Assumed && kind.depends_on_time() {
+                continue;
+            }
+            let met = if kind.is_cheap() {
+                self.evaluate(circumstance.number)
+            } else {
+                self.holds(circumstance.number)?
+            };
+            if !met {
+                return Ok(Some(kind));
+            }
         }
         Ok(None)
     }
@@ -272,23 +272,15 @@ impl<M: Memory> Judge<'_, M> {
         if let Some(met) = self.memory.recall(number) {
             return Ok(met);
         }
-        let Clauses { judged, zones, .. } = &self.policy.clauses;
-        let Situation { request, now, .. } = self.situation;
-        let met =
-            judged.get(number as usize).is_some_and(|thing| thing.is_met_by(request, zones, *now));
+        let met = self.evaluate(number);
         self.memory.note(number, met)?;
         Ok(met)
     }
-}
 
-/// The condition that asks for that kind of name.
-const fn condition_on(kind: NameKind) -> ConditionKind {
-    match kind {
-        NameKind::Profile => ConditionKind::Profiles,
-        NameKind::User => ConditionKind::Users,
-        NameKind::Principal => ConditionKind::Principals,
-        NameKind::Account => ConditionKind::Accounts,
-        NameKind::Organization => ConditionKind::Organizations,
+    fn evaluate(&self, number: u32) -> bool {
+        let Situation { request, now, .. } = self.situation;
+        let compiled = self.policy.clauses.compiled.get(number as usize);
+        compiled.is_some_and(|compiled| compiled.matches(request, *now))
     }
 }
 
@@ -297,7 +289,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::judged::Every;
+    use crate::memory::Every;
     use crate::{Caller, Checked, Limits};
 
     /// A memory that counts how often it is told the same.
@@ -343,8 +335,7 @@ mod tests {
         let policy = compile(&rules);
         // Six patterns of users and one of profiles, the networks, the device,
         // and two windows.
-        assert_eq!(policy.clauses.judged.len(), 11);
-        assert_eq!(policy.clauses.zones.len(), 2);
+        assert_eq!(policy.clauses.compiled.len(), 11);
         let mut request = Request::new(Caller::new("bob-4"), "production");
         request.source_ip = Some([10, 0, 0, 1].into());
         request.device.mdm_enrolled = Some(true);
@@ -369,7 +360,7 @@ mod tests {
                 );
             }
             let policy = compile(&text);
-            assert_eq!(policy.clauses.judged.len(), rules);
+            assert_eq!(policy.clauses.compiled.len(), rules);
             let user = format!("bob-{}", rules - 1);
             let request = Request::new(Caller::new(&user), "production");
             let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);

@@ -11,41 +11,7 @@ use std::fmt;
 use foldhash::fast::FixedState;
 
 use crate::Request;
-
-/// A kind of name that a request carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum NameKind {
-    /// The profile that is asked for.
-    Profile,
-    /// The user.
-    User,
-    /// The principal's ARN.
-    Principal,
-    /// The account id.
-    Account,
-    /// The organization id.
-    Organization,
-}
-
-/// How many kinds of names there are.
-pub(crate) const NAME_KINDS: usize = 5;
-
-impl NameKind {
-    /// All of them, in the order of the arrays that have an entry per kind.
-    pub(crate) const ALL: [Self; NAME_KINDS] =
-        [Self::Profile, Self::User, Self::Principal, Self::Account, Self::Organization];
-
-    /// The request's name of this kind.
-    pub(crate) fn of<'a>(self, request: &Request<'a>) -> Option<&'a str> {
-        match self {
-            Self::Profile => Some(request.profile),
-            Self::User => Some(request.caller.user),
-            Self::Principal => request.caller.principal,
-            Self::Account => request.caller.account,
-            Self::Organization => request.caller.organization,
-        }
-    }
-}
+use crate::condition::NameKind;
 
 /// What is known of the request's name of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,7 +200,7 @@ pub(crate) struct Index {
 
 impl Index {
     /// Ends the adding to columns of so many rules.
-    pub(crate) fn new(mut columns: [Column; NAME_KINDS], rules: usize) -> Self {
+    pub(crate) fn new(mut columns: [Column; NameKind::COUNT], rules: usize) -> Self {
         columns.iter_mut().for_each(Column::finish);
         let mut columns: Vec<_> =
             NameKind::ALL.into_iter().zip(columns).filter(|(_, column)| column.mentioned).collect();
@@ -259,8 +225,8 @@ impl Index {
 
     /// What the policy knows of the names in a request, in the order of
     /// [`NameKind::ALL`].
-    pub(crate) fn look_up(&self, request: &Request<'_>) -> [Given; NAME_KINDS] {
-        let mut all = [Given::Absent; NAME_KINDS];
+    pub(crate) fn look_up(&self, request: &Request<'_>) -> [Given; NameKind::COUNT] {
+        let mut all = [Given::Absent; NameKind::COUNT];
         for (kind, column) in &self.columns {
             if let Some(given) = all.get_mut(*kind as usize) {
                 *given = column.given(kind.of(request));
@@ -273,7 +239,7 @@ impl Index {
     /// ask for kinds are enough; the fewer there are, the less it costs.
     pub(crate) fn candidates<const LANES: usize>(
         &self,
-        given: &[Given; NAME_KINDS],
+        given: &[Given; NameKind::COUNT],
     ) -> Candidates<'_, LANES> {
         let every = Lane { words: &self.every, written: &[], unsure: 0, kind: Unsure::NOTHING };
         let asked = self.columns.get(..self.asked).unwrap_or_default();

@@ -11,22 +11,23 @@ mod duration;
 mod evaluate;
 mod explain;
 mod index;
-mod judged;
 mod limits;
+mod memory;
+mod name;
 mod obtain;
+mod pattern;
 mod policy;
+mod read;
 #[cfg(feature = "reference")]
 pub mod reference;
 mod request;
 mod rule;
-mod schedule;
 mod span;
 mod valid_until;
-mod zone;
 
 pub use condition::{
-    AnyOf, ConditionKind, Conditions, Day, DaySet, DeviceFacts, DeviceRequirements, Hours, Mode,
-    ModeSet, Network, NetworkError, OsType, OsVersion, Pattern, UserPattern, Window,
+    AnyOf, ConditionKind, Conditions, Day, DaySet, DeviceRequirements, Hours, ModeSet, Network,
+    NetworkError, OsType, OsVersion, Window,
 };
 pub use decision::{Decision, MatchedRule, Requirements, Verdict};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, is_unprintable};
@@ -34,8 +35,9 @@ pub use document::Document;
 pub use duration::{DurationError, parse_duration};
 pub use explain::{Explanation, Outcome, Step, Unmet};
 pub use limits::Limits;
+pub use pattern::{Pattern, UserPattern};
 pub use policy::Policy;
-pub use request::{Approval, Caller, Facts, Request};
+pub use request::{Approval, Caller, DeviceFacts, Facts, Mode, Request};
 pub use rule::{
     ApprovalRule, AutoApprove, BreakGlassRule, Checked, Effect, Operation, OperatorRule, Profile,
     Quota, ReasonCode, RoleArn, Rule,

@@ -3,13 +3,12 @@
 //! Time, device, mode and address are circumstances, which may be one way or
 //! the other.
 
+use crate::condition::NameKind;
 use crate::evaluate::Judge;
-use crate::index::{NAME_KINDS, Unsure};
-use crate::judged::Every;
+use crate::index::Unsure;
+use crate::memory::Every;
 use crate::policy::{Policy, is_one_of, names};
-use crate::{
-    Caller, Conditions, Day, DeviceRequirements, Effect, Mode, ModeSet, Network, Request, Window,
-};
+use crate::{Caller, ConditionKind, Conditions, Effect, Mode, ModeSet, Request};
 
 /// Whether a rule matches, as far as who asks for what decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +40,9 @@ impl Policy {
     fn rules_give(&self, caller: &Caller<'_>, profile: &str) -> bool {
         let request = Request::new(*caller, profile);
         let situation = self.situation(&request, chrono::DateTime::UNIX_EPOCH);
-        let mut memory = Every::of(self.clauses.judged.len());
+        let mut memory = Every::of(self.clauses.compiled.len());
         let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
-        let mut candidates = self.index.candidates::<NAME_KINDS>(&situation.given);
+        let mut candidates = self.index.candidates::<{ NameKind::COUNT }>(&situation.given);
         while let Some((index, unsure)) = candidates.next() {
             let Some((compiled, rule)) = self.rule(index) else { continue };
             let Ok(other) = judge.unmet_name(&compiled.conditions, unsure);
@@ -96,76 +95,16 @@ fn is_certain(asked: &Conditions, mode: Option<Mode>) -> bool {
     excludes(asked, &Conditions::default(), mode)
 }
 
-/// Whether an exception holds whenever the conditions it stands beside do: each
-/// circumstance it asks for is one that they ask for more narrowly.
+/// Whether an exception holds whenever the conditions next to it do: each
+/// circumstance that it names is one that they name more narrowly. `mode` is the
+/// mode of the request, if the effect of the rule depends on it.
 fn excludes(unless: &Conditions, asked: &Conditions, mode: Option<Mode>) -> bool {
-    let Conditions {
-        // Met by who asks: the caller of this looks there.
-        profiles: _,
-        users: _,
-        principals: _,
-        accounts: _,
-        organizations: _,
-        source_ip,
-        mode: modes,
-        time,
-        device,
-    } = unless;
-    source_ip.as_ref().is_none_or(|wide| {
-        asked.source_ip.as_ref().is_some_and(|narrow| {
-            narrow.iter().all(|inner| wide.iter().any(|outer| lies_in(inner.value, outer.value)))
-        })
-    }) && modes.as_ref().is_none_or(|wide| match mode {
-        Some(mode) => wide.value.contains(mode),
-        None => asked
-            .mode
-            .as_ref()
-            .is_some_and(|narrow| narrow.value.iter().all(|mode| wide.value.contains(mode))),
-    }) && time.as_ref().is_none_or(|wide| {
-        is_always_open(&wide.value)
-            || asked.time.as_ref().is_some_and(|narrow| narrow.value == wide.value)
-    }) && device.as_ref().is_none_or(|wide| {
-        asked.device.as_ref().is_some_and(|narrow| asks_as_much(&narrow.value, &wide.value))
-    })
+    let modes = unless.mode.as_ref().map(|modes| modes.value);
+    mode.is_none_or(|mode| allows(modes, mode))
+        && unless.circumstances_cover(asked, mode.map(|_| ConditionKind::Mode))
 }
 
 /// Whether a rule that asks for those modes can be met in that one.
 fn allows(modes: Option<ModeSet>, mode: Mode) -> bool {
     modes.is_none_or(|modes| modes.contains(mode))
-}
-
-/// Whether a network is the other or a part of it.
-fn lies_in(inner: Network, outer: Network) -> bool {
-    outer.contains(inner.address()) && inner.prefix() >= outer.prefix()
-}
-
-/// Whether a window never closes.
-fn is_always_open(window: &Window) -> bool {
-    Day::ALL.into_iter().all(|day| window.days.contains(day))
-        && window.hours.is_none_or(|hours| hours.start() == 0 && hours.end() == 1440)
-}
-
-/// Whether a device that meets `narrow` meets `wide`.
-fn asks_as_much(narrow: &DeviceRequirements, wide: &DeviceRequirements) -> bool {
-    let DeviceRequirements {
-        require_mdm,
-        require_mdm_compliant,
-        require_encryption,
-        require_firewall,
-        min_os_version,
-        allowed_os_types,
-    } = wide;
-    (!require_mdm || narrow.require_mdm)
-        && (!require_mdm_compliant || narrow.require_mdm_compliant)
-        && (!require_encryption || narrow.require_encryption)
-        && (!require_firewall || narrow.require_firewall)
-        && min_os_version.as_ref().is_none_or(|least| {
-            narrow.min_os_version.as_ref().is_some_and(|asked| least.is_met_by(asked.as_str()))
-        })
-        && allowed_os_types.as_ref().is_none_or(|wide| {
-            narrow
-                .allowed_os_types
-                .as_ref()
-                .is_some_and(|narrow| narrow.iter().all(|os| wide.contains(os)))
-        })
 }

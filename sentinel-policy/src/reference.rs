@@ -190,7 +190,7 @@ fn holds(
             request.mode.is_some_and(|mode| modes.contains(mode))
         }
         ConditionKind::Time => asked.time.as_ref()?.value.contains(now),
-        ConditionKind::Device => asked.device.as_ref()?.value.is_met_by(&request.device),
+        ConditionKind::Device => asked.device.as_ref()?.value.matches(&request.device),
     })
 }
 

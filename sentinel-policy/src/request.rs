@@ -1,12 +1,24 @@
-//! What is asked, and what is known beside it.
+//! A request, and the facts that the broker adds to it.
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use crate::{DeviceFacts, Mode};
+use crate::closed_set::closed_set;
 
-/// Who asks. An attribute that is absent meets no condition, under
+closed_set! {
+    /// The way in which a caller requests credentials.
+    Mode {
+        /// Through the TVM, which decides on its own side.
+        Server = "server",
+        /// With the command, which decides on the caller's machine.
+        Cli = "cli",
+        /// With the SDKs' `credential_process`, which decides on the caller's machine.
+        CredentialProcess = "credential_process",
+    }
+}
+
+/// The caller. An attribute that is absent meets no condition, under
 /// `conditions` and under `unless` alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller<'a> {
@@ -21,32 +33,49 @@ pub struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    /// A caller of whom only the name is known.
+    /// A caller with only a name.
     #[must_use]
     pub const fn new(user: &'a str) -> Self {
         Self { user, account: None, principal: None, organization: None }
     }
 }
 
+/// The facts about the device of a request. An absent fact meets no requirement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFacts<'a> {
+    /// Enrolled in device management.
+    pub mdm_enrolled: Option<bool>,
+    /// Compliant with device management.
+    pub mdm_compliant: Option<bool>,
+    /// The disk is encrypted.
+    pub disk_encrypted: Option<bool>,
+    /// The firewall is on.
+    pub firewall_enabled: Option<bool>,
+    /// The version of the operating system, as the device reports it.
+    pub os_version: Option<&'a str>,
+    /// The operating system, `darwin`, `linux` or `windows`.
+    pub os_type: Option<&'a str>,
+}
+
 /// One request for credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// Who asks.
+    /// The caller.
     pub caller: Caller<'a>,
-    /// The profile that is asked for.
+    /// The profile that is requested.
     pub profile: &'a str,
-    /// The address the request comes from.
+    /// The address that the request was sent from.
     pub source_ip: Option<IpAddr>,
-    /// How it is asked.
+    /// The way in which it was sent.
     pub mode: Option<Mode>,
-    /// The session table in use, when sessions are tracked.
+    /// The session table in use, if sessions are tracked.
     pub session_table: Option<&'a str>,
-    /// What is known of the device.
+    /// The facts about the device.
     pub device: DeviceFacts<'a>,
 }
 
 impl<'a> Request<'a> {
-    /// A request of which only caller and profile are known.
+    /// A request with only a caller and a profile.
     #[must_use]
     pub fn new(caller: Caller<'a>, profile: &'a str) -> Self {
         Self {
@@ -60,7 +89,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What the broker knows beside the request itself.
+/// The facts that the broker adds to a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// An approval of this caller for this profile.
@@ -70,7 +99,7 @@ pub struct Facts {
 /// An approval that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Approval {
-    /// The instant from which it counts no longer; none when it has no end.
+    /// The instant from which it no longer counts. `None` if it has no end.
     pub until: Option<DateTime<Utc>>,
 }
 

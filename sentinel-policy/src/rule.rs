@@ -8,9 +8,7 @@ use std::time::Duration;
 use crate::closed_set::closed_set;
 use crate::condition::AnyOf;
 use crate::diagnostic::Findings;
-use crate::{
-    Conditions, Diagnostics, Document, Limits, Pattern, Span, Spanned, UserPattern, Window,
-};
+use crate::{Conditions, Diagnostics, Pattern, Span, Spanned, UserPattern, Window};
 
 /// A document that was checked. Nothing but the check makes one:
 ///
@@ -32,15 +30,6 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Reads and checks a document: [`Document::parse`] and [`Document::check`]
-    /// in one call.
-    ///
-    /// # Errors
-    /// [`Diagnostics`], all that is wrong with it.
-    pub fn parse(source: &[u8], limits: &Limits) -> Result<Self, Diagnostics> {
-        Document::parse(source, limits)?.check()
-    }
-
     /// One that says nothing, for what could not be read.
     pub(crate) fn nothing() -> Self {
         Self {

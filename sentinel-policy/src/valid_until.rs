@@ -5,9 +5,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::evaluate::{Judge, Situation, Time, outcome};
-use crate::index::{NAME_KINDS, Unsure};
-use crate::judged::{Every, Judged};
+use crate::clause::{Clause, slice};
+use crate::condition::NameKind;
+use crate::evaluate::{Judge, TimeConditions, outcome};
+use crate::index::Unsure;
+use crate::memory::Every;
 use crate::policy::Policy;
 use crate::{Facts, Request, Verdict};
 
@@ -32,9 +34,9 @@ impl Policy {
     ) -> Option<DateTime<Utc>> {
         let current = self.decide(request, facts, now).verdict;
         let situation = self.situation(request, now);
-        let mut memory = Every::of(self.clauses.judged.len());
+        let mut memory = Every::of(self.clauses.compiled.len());
         let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
-        let mut candidates = self.index.candidates::<NAME_KINDS>(&situation.given);
+        let mut candidates = self.index.candidates::<{ NameKind::COUNT }>(&situation.given);
         // The eighth day's own last instant is looked at.
         let end = now
             .checked_add_signed(AHEAD + TimeDelta::nanoseconds(1))
@@ -45,27 +47,16 @@ impl Policy {
             && let Some((index, unsure)) = candidates.next()
         {
             let Some((compiled, rule)) = self.rule(index) else { continue };
-            let Ok(unmet) = judge.unmet(&compiled.conditions, unsure, Time::LeftOut);
+            let Ok(unmet) = judge.unmet(&compiled.conditions, unsure, TimeConditions::Assumed);
             if unmet.is_some() {
                 continue;
             }
-            let closes = match &compiled.unless {
-                None => None,
-                Some(unless) => {
-                    let Ok(unmet) = judge.unmet(unless, Unsure::EVERYTHING, Time::LeftOut);
-                    match (unmet, unless.window) {
-                        (Some(_), _) => None,
-                        (None, Some(window)) => Some(window),
-                        (None, None) => continue,
-                    }
+            let mut decided = self.open(&compiled.conditions, undecided.clone(), end);
+            if let Some(unless) = &compiled.unless {
+                let Ok(unmet) = judge.unmet(unless, Unsure::EVERYTHING, TimeConditions::Assumed);
+                if unmet.is_none() {
+                    decided = without(&decided, &self.open(unless, vec![(now, end)], end));
                 }
-            };
-            let mut decided = match compiled.conditions.window {
-                None => undecided.clone(),
-                Some(window) => common(&undecided, &self.openings(window, &situation, end)),
-            };
-            if let Some(window) = closes {
-                decided = without(&decided, &self.openings(window, &situation, end));
             }
             let verdict_at = |at: DateTime<Utc>| outcome(rule, request, facts.approved_at(at)).0;
             if let Some(at) = first_other(&decided, current, verdict_at, facts) {
@@ -82,23 +73,23 @@ impl Policy {
         }
     }
 
-    /// When a window is open from `now` to `end`.
-    fn openings(&self, window: u32, situation: &Situation<'_>, end: DateTime<Utc>) -> Vec<Stretch> {
-        match self.clauses.judged.get(window as usize) {
-            Some(Judged::Window(schedule)) => schedule
-                .openings(&self.clauses.zones, situation.now.timestamp(), end.timestamp() + 1)
-                .into_iter()
-                .map(|(opens, closes)| (instant(opens), instant(closes)))
-                .collect(),
-            Some(
-                Judged::Profile(_)
-                | Judged::User(_)
-                | Judged::Principal(_)
-                | Judged::Networks(_)
-                | Judged::Device(_),
-            )
-            | None => Vec::new(),
+    /// The times within `stretches` at which the conditions of a clause that depend
+    /// on the time hold.
+    fn open(&self, clause: &Clause, stretches: Vec<Stretch>, end: DateTime<Utc>) -> Vec<Stretch> {
+        let mut stretches = stretches;
+        for circumstance in slice(&self.clauses.circumstances, &clause.circumstances) {
+            let Some(first) = stretches.first() else { break };
+            let (from, to) = (first.0.timestamp(), end.timestamp() + 1);
+            let compiled = self.clauses.compiled.get(circumstance.number as usize);
+            if let Some(openings) = compiled.and_then(|compiled| compiled.openings(from, to)) {
+                let openings: Vec<_> = openings
+                    .into_iter()
+                    .map(|(opens, closes)| (instant(opens), instant(closes)))
+                    .collect();
+                stretches = common(&stretches, &openings);
+            }
         }
+        stretches
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::Checker;
-use super::fields::{Field, Shape};
 use crate::diagnostic::{Finding, Subject};
 use crate::document::{Kind, Node};
+use crate::read::{Field, Reader, Shape};
 use crate::{ApprovalRule, AutoApprove};
 
 const APPROVAL: Shape = Shape {
@@ -34,12 +33,12 @@ pub(super) const MAX_DURATION: Duration = Duration::from_secs(3_600);
 /// How long a request waits where the rule does not say.
 const DEADLINE: Duration = Duration::from_secs(24 * 3_600);
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// One approvals rule; none when something required could not be read.
     pub(super) fn approval(&mut self, node: &'n Node<'n>) -> Option<ApprovalRule> {
         let fields = self.fields(Subject::EntryOf("approvals"), node, &APPROVAL)?;
         let name = fields.get("name").and_then(|f| self.name(f));
-        let profiles = fields.get("profiles").and_then(|f| self.each(f, Self::pattern));
+        let profiles = fields.get("profiles").and_then(|f| self.profiles(f));
         let approvers = fields.get("approvers").and_then(|f| self.users(f));
         let approvals = fields.get("approvals").and_then(|f| self.count(f));
         let max_duration = fields.get("max_duration").and_then(|f| self.duration(f));

@@ -1,10 +1,9 @@
 //! Who may break glass.
 
-use super::Checker;
 use super::approval::MAX_DURATION;
-use super::fields::{Field, Shape};
 use crate::diagnostic::Subject;
 use crate::document::Node;
+use crate::read::{Field, Reader, Shape};
 use crate::{BreakGlassRule, Quota, ReasonCode};
 
 const BREAK_GLASS: Shape = Shape {
@@ -24,16 +23,16 @@ const BREAK_GLASS: Shape = Shape {
 };
 const QUOTA: Shape = Shape { place: "`quota`", keys: &["count", "per"], required: 2, nested: &[] };
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// One break-glass rule; none when something required could not be read.
     pub(super) fn break_glass(&mut self, node: &'n Node<'n>) -> Option<BreakGlassRule> {
         let fields = self.fields(Subject::EntryOf("break_glass"), node, &BREAK_GLASS)?;
         let name = fields.get("name").and_then(|f| self.name(f));
-        let profiles = fields.get("profiles").and_then(|f| self.each(f, Self::pattern));
+        let profiles = fields.get("profiles").and_then(|f| self.profiles(f));
         let users = fields.get("users").and_then(|f| self.users(f));
         let reason_codes = fields.get("reason_codes").and_then(|f| {
-            self.each(f, |checker, key, node| {
-                checker.word(Subject::EntryOf(key), node, ReasonCode::WORDS, ReasonCode::parse)
+            self.each(f, |reader, key, node| {
+                reader.word(Subject::EntryOf(key), node, ReasonCode::WORDS, ReasonCode::parse)
             })
         });
         let max_duration = fields.get("max_duration").and_then(|f| self.duration(f));

@@ -5,35 +5,16 @@
 
 mod approval;
 mod break_glass;
-mod caller_arn;
 mod condition;
-mod device;
-mod fields;
-mod group;
-mod meant;
-mod name;
 mod operator;
 mod other_policy;
-mod principal;
 mod profile;
 mod rule;
 mod usable;
-mod value;
-mod window;
 
-use std::collections::BTreeMap;
-
-use caller_arn::CallerArns;
-pub(crate) use caller_arn::meant_principal;
-pub(crate) use fields::LIST;
-use fields::{Fields, Shape};
-use group::Groups;
-pub(crate) use meant::{Misread, meant_caller, meant_profile, meant_user};
-pub(crate) use other_policy::OtherPolicy;
-pub(crate) use window::{meant_hour, meant_zone};
-
-use crate::diagnostic::{Diagnostics, Finding, Findings};
+use crate::diagnostic::{Diagnostics, Finding};
 use crate::document::{Document, Kind};
+use crate::read::{Fields, Reader, Shape};
 use crate::{Checked, Limits};
 
 const POLICY: Shape = Shape {
@@ -43,44 +24,44 @@ const POLICY: Shape = Shape {
     nested: &[],
 };
 
-/// What the check carries along.
-struct Checker<'n> {
-    findings: Findings,
-    limits: Limits,
-    groups: Groups<'n>,
-    /// The names of the list of rules that is being read, and their lines.
-    names: BTreeMap<&'n str, u32>,
-    callers: CallerArns,
+impl Document<'_> {
+    /// Checks the document against the language, all of it in one pass.
+    ///
+    /// # Errors
+    /// [`Diagnostics`], one for each cause.
+    pub fn check(self) -> Result<Checked, Diagnostics> {
+        let Document { root, limits, findings } = self;
+        let mut reader = Reader::new(findings, limits);
+        let checked = match &root.kind {
+            Kind::Mapping(mapping) => {
+                let fields = reader.fields_of(mapping, &POLICY);
+                reader.policy(&fields)
+            }
+            // The parser has reported the alias.
+            Kind::Refused => Checked::nothing(),
+            Kind::Scalar(_) | Kind::List(_) => {
+                let finding = Finding::NotAPolicy { found: root.describe(), value: root.text() };
+                reader.findings.report(root.span, finding);
+                Checked::nothing()
+            }
+        };
+        let doubts = reader.findings.clone();
+        reader.findings.into_result().map(|_| Checked { doubts, ..checked })
+    }
 }
 
-/// Checks a document.
-pub(crate) fn check(document: Document<'_>) -> Result<Checked, Diagnostics> {
-    let Document { root, limits, findings } = document;
-    let mut checker = Checker {
-        findings,
-        limits,
-        groups: Groups::default(),
-        names: BTreeMap::new(),
-        callers: CallerArns::new(),
-    };
-    let checked = match &root.kind {
-        Kind::Mapping(mapping) => {
-            let fields = checker.fields_of(mapping, &POLICY);
-            checker.policy(&fields)
-        }
-        // Of an alias it was said already that it may not stand there.
-        Kind::Refused => Checked::nothing(),
-        Kind::Scalar(_) | Kind::List(_) => {
-            let finding = Finding::NotAPolicy { found: root.describe(), value: root.text() };
-            checker.findings.report(root.span, finding);
-            Checked::nothing()
-        }
-    };
-    let doubts = checker.findings.clone();
-    checker.findings.into_result().map(|_| Checked { doubts, ..checked })
+impl Checked {
+    /// Reads and checks a document: [`Document::parse`] and [`Document::check`]
+    /// in one call.
+    ///
+    /// # Errors
+    /// [`Diagnostics`], everything that is wrong with it.
+    pub fn parse(source: &[u8], limits: &Limits) -> Result<Self, Diagnostics> {
+        Document::parse(source, limits)?.check()
+    }
 }
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// The policy, as far as it can be read.
     fn policy(&mut self, fields: &Fields<'n>) -> Checked {
         if let Some(version) = fields.get("version")
@@ -93,7 +74,10 @@ impl<'n> Checker<'n> {
         // Groups first: everything else may use them.
         self.read_groups(fields);
         Checked {
-            profiles: fields.get("profiles").map(|f| self.profiles(f)).unwrap_or_default(),
+            profiles: fields
+                .get("profiles")
+                .map(|f| self.profile_definitions(f))
+                .unwrap_or_default(),
             rules: self.rules_of(rules, Self::rule),
             approvals: self.rules_of(fields.get("approvals"), Self::approval),
             break_glass: self.rules_of(fields.get("break_glass"), Self::break_glass),

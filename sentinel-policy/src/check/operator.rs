@@ -1,23 +1,22 @@
 //! Who may operate.
 
-use super::Checker;
-use super::fields::Shape;
 use crate::diagnostic::Subject;
 use crate::document::Node;
+use crate::read::{Reader, Shape};
 use crate::{Operation, OperatorRule};
 
 const OPERATOR: Shape =
     Shape { place: "an operators rule", keys: &["name", "users", "may"], required: 3, nested: &[] };
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// One operators rule; none when something in it could not be read.
     pub(super) fn operator(&mut self, node: &'n Node<'n>) -> Option<OperatorRule> {
         let fields = self.fields(Subject::EntryOf("operators"), node, &OPERATOR)?;
         let name = fields.get("name").and_then(|f| self.name(f));
         let users = fields.get("users").and_then(|f| self.users(f));
         let may = fields.get("may").and_then(|f| {
-            self.each(f, |checker, key, node| {
-                checker.word(Subject::EntryOf(key), node, Operation::WORDS, Operation::parse)
+            self.each(f, |reader, key, node| {
+                reader.word(Subject::EntryOf(key), node, Operation::WORDS, Operation::parse)
             })
         });
         Some(OperatorRule { name: name?, users: users?, may: may? })

@@ -3,14 +3,13 @@
 //! that governs the profile. One diagnostic says so, in place of one for each
 //! key.
 
-use super::Checker;
-use super::fields::Field;
 use crate::diagnostic::Finding;
 use crate::document::{Kind, Mapping, Node};
+use crate::read::{Field, Reader};
 
 /// A kind of policy of the Go project that is not a document of its own here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OtherPolicy {
+enum OtherPolicy {
     /// Approvers, and when approval is automatic.
     Approval,
     /// Who may break glass.
@@ -23,7 +22,7 @@ pub(crate) enum OtherPolicy {
 
 impl OtherPolicy {
     /// What it is, in words.
-    pub(crate) const fn describe(self) -> &'static str {
+    const fn describe(self) -> &'static str {
         match self {
             Self::Approval => "an approval policy of the Go project",
             Self::BreakGlass => "a break-glass policy of the Go project",
@@ -33,7 +32,7 @@ impl OtherPolicy {
     }
 
     /// Where its content belongs here.
-    pub(crate) const fn belongs(self) -> &'static str {
+    const fn belongs(self) -> &'static str {
         match self {
             Self::Approval => {
                 "put the rules under `approvals` in the document that governs the profile, with \
@@ -85,7 +84,7 @@ impl OtherPolicy {
     }
 }
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// Whether the `rules` are another kind of policy, which is reported. They are
     /// if none of them has an effect or conditions, and one has a key by which the
     /// other kind is known.
@@ -106,7 +105,10 @@ impl<'n> Checker<'n> {
         let Some(kind) = items.iter().filter_map(mapping).find_map(OtherPolicy::of_rule) else {
             return false;
         };
-        self.findings.report(rules.key_span, Finding::OtherPolicy { kind });
+        self.findings.report(
+            rules.key_span,
+            Finding::OtherPolicy { kind: kind.describe(), belongs: kind.belongs() },
+        );
         true
     }
 }

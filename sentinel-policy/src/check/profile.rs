@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::Checker;
-use super::fields::{Field, Shape};
 use crate::diagnostic::{Finding, Subject};
+use crate::read::{Field, Reader, Shape};
 use crate::{Profile, RoleArn, Span, Spanned};
 
 const PROFILE: Shape =
     Shape { place: "a profile", keys: &["role_arn", "max_duration"], required: 0, nested: &[] };
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// The profiles by name.
-    pub(super) fn profiles(&mut self, field: Field<'n>) -> BTreeMap<String, Profile> {
+    pub(super) fn profile_definitions(&mut self, field: Field<'n>) -> BTreeMap<String, Profile> {
         let mut profiles = BTreeMap::new();
         let Some(mapping) = self.mapping(field.subject(), field.node) else { return profiles };
         for entry in &mapping.entries {

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::Checker;
 use super::condition::CONDITIONS;
-use super::fields::{Fields, Shape};
-use super::meant::IDENTITY_CENTER;
 use crate::diagnostic::{Finding, Subject};
 use crate::document::{Kind, Node};
+use crate::name::IDENTITY_CENTER;
+use crate::read::{Fields, Reader, Shape};
 use crate::{Conditions, Effect, Rule};
 
 const RULE: Shape = Shape {
@@ -27,7 +26,7 @@ const RULE: Shape = Shape {
     nested: &[("conditions", CONDITIONS.keys), ("unless", CONDITIONS.keys)],
 };
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// One rule; none when it has no name or effect, which was said.
     pub(super) fn rule(&mut self, node: &'n Node<'n>) -> Option<Rule> {
         let fields = self.fields(Subject::EntryOf("rules"), node, &RULE)?;

@@ -1,6 +1,14 @@
-//! What is asked of the device, and what is known of it.
+//! `device`: requirements on the device that a request comes from.
 
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use super::{Circumstance, Condition, Mismatch, Saw, Shared};
 use crate::closed_set::closed_set;
+use crate::diagnostic::{Finding, Subject};
+use crate::read::{Field, Reader, Shape};
+use crate::{DeviceFacts, Request, Spanned};
 
 closed_set! {
     /// An operating system by its closed name.
@@ -18,7 +26,7 @@ closed_set! {
 pub struct OsVersion(Box<str>);
 
 impl OsVersion {
-    /// Reads numbers separated by points; none when it is something else.
+    /// Reads numbers separated by points. `None` if the text is something else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let numeric = text.split('.').all(|part| {
@@ -35,10 +43,10 @@ impl OsVersion {
         &self.0
     }
 
-    /// Whether a device whose version reads `actual` has at least this one. A
-    /// text that is no version does not.
+    /// Whether a device with the version `actual` has at least this version. A text
+    /// that is not a version is not allowed.
     #[must_use]
-    pub fn is_met_by(&self, actual: &str) -> bool {
+    pub fn allows(&self, actual: &str) -> bool {
         let mut actual = actual.split('.');
         let mut wanted = self.0.split('.');
         let mut order = std::cmp::Ordering::Equal;
@@ -54,7 +62,7 @@ impl OsVersion {
     }
 }
 
-/// One part of a version: 0 when it is missing, none when it is no number.
+/// One part of a version: 0 if it is missing, `None` if it is not a number.
 fn number(part: Option<&str>) -> Option<u64> {
     match part {
         None => Some(0),
@@ -63,7 +71,7 @@ fn number(part: Option<&str>) -> Option<u64> {
     }
 }
 
-/// What a rule asks of the device: all that is given must hold.
+/// The requirements on a device, all of which must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DeviceRequirements {
     /// Enrolled in device management.
@@ -80,38 +88,258 @@ pub struct DeviceRequirements {
     pub allowed_os_types: Option<Vec<OsType>>,
 }
 
-/// What is known of the device of a request. What is absent meets nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeviceFacts<'a> {
-    /// Enrolled in device management.
-    pub mdm_enrolled: Option<bool>,
-    /// Compliant with device management.
-    pub mdm_compliant: Option<bool>,
-    /// The disk is encrypted.
-    pub disk_encrypted: Option<bool>,
-    /// The firewall is on.
-    pub firewall_enabled: Option<bool>,
-    /// The version of the operating system, as the device reports it.
-    pub os_version: Option<&'a str>,
-    /// The operating system, `darwin`, `linux` or `windows`.
-    pub os_type: Option<&'a str>,
-}
-
 impl DeviceRequirements {
-    /// Whether a device of which `facts` are known is what is asked for.
+    /// Whether a device with these facts meets the requirements.
     #[must_use]
-    pub fn is_met_by(&self, facts: &DeviceFacts<'_>) -> bool {
-        let asked = |wanted: bool, fact: Option<bool>| !wanted || fact == Some(true);
-        asked(self.require_mdm, facts.mdm_enrolled)
-            && asked(self.require_mdm_compliant, facts.mdm_compliant)
-            && asked(self.require_encryption, facts.disk_encrypted)
-            && asked(self.require_firewall, facts.firewall_enabled)
+    pub fn matches(&self, facts: &DeviceFacts<'_>) -> bool {
+        let required = |wanted: bool, fact: Option<bool>| !wanted || fact == Some(true);
+        required(self.require_mdm, facts.mdm_enrolled)
+            && required(self.require_mdm_compliant, facts.mdm_compliant)
+            && required(self.require_encryption, facts.disk_encrypted)
+            && required(self.require_firewall, facts.firewall_enabled)
             && self
                 .min_os_version
                 .as_ref()
-                .is_none_or(|min| facts.os_version.is_some_and(|actual| min.is_met_by(actual)))
+                .is_none_or(|min| facts.os_version.is_some_and(|actual| min.allows(actual)))
             && self.allowed_os_types.as_ref().is_none_or(|allowed| {
                 facts.os_type.and_then(OsType::parse).is_some_and(|os| allowed.contains(&os))
             })
+    }
+}
+
+const DEVICE: Shape = Shape {
+    place: "`device`",
+    keys: &[
+        "require_mdm",
+        "require_mdm_compliant",
+        "require_encryption",
+        "require_firewall",
+        "min_os_version",
+        "allowed_os_types",
+    ],
+    required: 0,
+    nested: &[],
+};
+
+pub(crate) struct Device;
+
+impl Condition for Device {
+    type Given = Spanned<DeviceRequirements>;
+    type Compiled = DeviceRequirements;
+
+    const KEY: &'static str = "device";
+    const NESTED: &'static [&'static str] = DEVICE.keys;
+
+    fn read<'n>(reader: &mut Reader<'n>, field: Field<'n>) -> Option<Self::Given> {
+        reader.device(field)
+    }
+
+    fn matches(required: &DeviceRequirements, request: &Request<'_>, _: DateTime<Utc>) -> bool {
+        required.matches(&request.device)
+    }
+
+    fn saw(required: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
+        let facts = &request.device;
+        match Fact::first_unmet(&required.value, facts) {
+            Some(fact) => Saw { attribute: fact.as_str(), value: fact.seen(facts) },
+            None => Saw { attribute: Self::KEY, value: None },
+        }
+    }
+
+    fn wanted(required: &Self::Given, attribute: &str) -> Vec<String> {
+        Fact::parse(attribute).map(|fact| fact.wanted(&required.value)).unwrap_or_default()
+    }
+
+    fn describe(mismatch: &Mismatch<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mismatch { attribute, saw, wanted } = mismatch;
+        write!(f, "`{attribute}` is `{saw}`")?;
+        match Fact::parse(attribute) {
+            Some(Fact::OsVersion) => write!(f, ", which is not {wanted} or later"),
+            Some(Fact::OsType) => write!(f, ", which is none of {wanted}"),
+            Some(
+                Fact::MdmEnrolled
+                | Fact::MdmCompliant
+                | Fact::DiskEncrypted
+                | Fact::FirewallEnabled,
+            )
+            | None => Ok(()),
+        }
+    }
+}
+
+impl Circumstance for Device {
+    fn compile(required: &Self::Given, _: &mut Shared) -> DeviceRequirements {
+        required.value.clone()
+    }
+
+    fn covers(wide: &Self::Given, narrow: Option<&Self::Given>) -> bool {
+        narrow.is_some_and(|narrow| is_at_least(&narrow.value, &wide.value))
+    }
+}
+
+/// Whether every device that meets `narrow` meets `wide`.
+fn is_at_least(narrow: &DeviceRequirements, wide: &DeviceRequirements) -> bool {
+    let DeviceRequirements {
+        require_mdm,
+        require_mdm_compliant,
+        require_encryption,
+        require_firewall,
+        min_os_version,
+        allowed_os_types,
+    } = wide;
+    (!require_mdm || narrow.require_mdm)
+        && (!require_mdm_compliant || narrow.require_mdm_compliant)
+        && (!require_encryption || narrow.require_encryption)
+        && (!require_firewall || narrow.require_firewall)
+        && min_os_version.as_ref().is_none_or(|least| {
+            narrow.min_os_version.as_ref().is_some_and(|required| least.allows(required.as_str()))
+        })
+        && allowed_os_types.as_ref().is_none_or(|wide| {
+            narrow
+                .allowed_os_types
+                .as_ref()
+                .is_some_and(|narrow| narrow.iter().all(|os| wide.contains(os)))
+        })
+}
+
+impl<'n> Reader<'n> {
+    /// The requirements, at least one of which must be given.
+    fn device(&mut self, field: Field<'n>) -> Option<Spanned<DeviceRequirements>> {
+        let before = self.findings.total();
+        let fields = self.fields(field.subject(), field.node, &DEVICE)?;
+        let mut required =
+            |key| fields.get(key).and_then(|field| self.flag(field)).unwrap_or_default();
+        let requirements = DeviceRequirements {
+            require_mdm: required("require_mdm"),
+            require_mdm_compliant: required("require_mdm_compliant"),
+            require_encryption: required("require_encryption"),
+            require_firewall: required("require_firewall"),
+            min_os_version: fields.get("min_os_version").and_then(|f| self.os_version(f)),
+            allowed_os_types: fields.get("allowed_os_types").and_then(|f| self.os_types(f)),
+        };
+        let readable = self.findings.total() == before;
+        if readable && requirements == DeviceRequirements::default() {
+            self.findings.report(field.span(), Finding::EmptyDevice);
+        }
+        Some(Spanned::new(requirements, field.span()))
+    }
+
+    /// The oldest version that is allowed.
+    fn os_version(&mut self, field: Field<'n>) -> Option<OsVersion> {
+        let value = self.exact_text(field.subject(), field.node)?;
+        let version = OsVersion::parse(value);
+        if version.is_none() {
+            self.findings.report(field.node.span, Finding::InvalidOsVersion { value });
+        }
+        version
+    }
+
+    /// The operating systems that are allowed.
+    fn os_types(&mut self, field: Field<'n>) -> Option<Vec<OsType>> {
+        let types = self.each(field, |reader, key, node| {
+            reader.word(Subject::EntryOf(key), node, OsType::WORDS, OsType::parse)
+        })?;
+        Some(types.into_iter().map(|os| os.value).collect())
+    }
+}
+
+/// A fact of a device. An explanation names the first that does not meet the
+/// requirements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fact {
+    MdmEnrolled,
+    MdmCompliant,
+    DiskEncrypted,
+    FirewallEnabled,
+    OsVersion,
+    OsType,
+}
+
+impl Fact {
+    const ALL: [Self; 6] = [
+        Self::MdmEnrolled,
+        Self::MdmCompliant,
+        Self::DiskEncrypted,
+        Self::FirewallEnabled,
+        Self::OsVersion,
+        Self::OsType,
+    ];
+
+    /// The first, in the order of [`DeviceRequirements`], that does not meet them.
+    fn first_unmet(required: &DeviceRequirements, facts: &DeviceFacts<'_>) -> Option<Self> {
+        Self::ALL.into_iter().find(|fact| !fact.alone(required).matches(facts))
+    }
+
+    /// The fact of that name.
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fact| fact.as_str() == name)
+    }
+
+    /// Its name in a request.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::MdmEnrolled => "mdm_enrolled",
+            Self::MdmCompliant => "mdm_compliant",
+            Self::DiskEncrypted => "disk_encrypted",
+            Self::FirewallEnabled => "firewall_enabled",
+            Self::OsVersion => "os_version",
+            Self::OsType => "os_type",
+        }
+    }
+
+    /// Its value. `None` if the request does not have it.
+    fn seen(self, facts: &DeviceFacts<'_>) -> Option<String> {
+        match self {
+            Self::MdmEnrolled => facts.mdm_enrolled.map(|fact| fact.to_string()),
+            Self::MdmCompliant => facts.mdm_compliant.map(|fact| fact.to_string()),
+            Self::DiskEncrypted => facts.disk_encrypted.map(|fact| fact.to_string()),
+            Self::FirewallEnabled => facts.firewall_enabled.map(|fact| fact.to_string()),
+            Self::OsVersion => facts.os_version.map(str::to_owned),
+            Self::OsType => facts.os_type.map(str::to_owned),
+        }
+    }
+
+    /// The values that meet the requirement on it.
+    fn wanted(self, required: &DeviceRequirements) -> Vec<String> {
+        match self {
+            Self::MdmEnrolled
+            | Self::MdmCompliant
+            | Self::DiskEncrypted
+            | Self::FirewallEnabled => vec!["true".to_owned()],
+            Self::OsVersion => {
+                required.min_os_version.iter().map(OsVersion::as_str).map(str::to_owned).collect()
+            }
+            Self::OsType => {
+                let types = required.allowed_os_types.iter().flatten();
+                types.map(|os| os.as_str().to_owned()).collect()
+            }
+        }
+    }
+
+    /// The requirement on it, without any other.
+    fn alone(self, required: &DeviceRequirements) -> DeviceRequirements {
+        let nothing = DeviceRequirements::default();
+        match self {
+            Self::MdmEnrolled => {
+                DeviceRequirements { require_mdm: required.require_mdm, ..nothing }
+            }
+            Self::MdmCompliant => DeviceRequirements {
+                require_mdm_compliant: required.require_mdm_compliant,
+                ..nothing
+            },
+            Self::DiskEncrypted => {
+                DeviceRequirements { require_encryption: required.require_encryption, ..nothing }
+            }
+            Self::FirewallEnabled => {
+                DeviceRequirements { require_firewall: required.require_firewall, ..nothing }
+            }
+            Self::OsVersion => {
+                DeviceRequirements { min_os_version: required.min_os_version.clone(), ..nothing }
+            }
+            Self::OsType => DeviceRequirements {
+                allowed_os_types: required.allowed_os_types.clone(),
+                ..nothing
+            },
+        }
     }
 }

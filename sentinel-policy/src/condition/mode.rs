@@ -1,18 +1,11 @@
-//! How credentials are asked for.
+//! `mode`: the ways to request credentials.
 
-use crate::closed_set::closed_set;
+use chrono::{DateTime, Utc};
 
-closed_set! {
-    /// The way in which a caller asks for credentials.
-    Mode {
-        /// Through the TVM, which decides on its own side.
-        Server = "server",
-        /// The command, deciding on the caller's machine.
-        Cli = "cli",
-        /// The SDKs' `credential_process`, deciding on the caller's machine.
-        CredentialProcess = "credential_process",
-    }
-}
+use super::{Circumstance, Condition, Saw, Shared};
+use crate::diagnostic::Subject;
+use crate::read::{Field, Reader};
+use crate::{Mode, Request, Spanned};
 
 /// A set of modes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,5 +27,45 @@ impl ModeSet {
 impl FromIterator<Mode> for ModeSet {
     fn from_iter<I: IntoIterator<Item = Mode>>(modes: I) -> Self {
         Self(modes.into_iter().fold(0, |set, mode| set | 1 << mode as u8))
+    }
+}
+
+pub(crate) struct Modes;
+
+impl Condition for Modes {
+    type Given = Spanned<ModeSet>;
+    type Compiled = ModeSet;
+
+    const KEY: &'static str = "mode";
+
+    fn read<'n>(reader: &mut Reader<'n>, field: Field<'n>) -> Option<Self::Given> {
+        let modes = reader.each(field, |reader, key, node| {
+            reader.word(Subject::EntryOf(key), node, Mode::WORDS, Mode::parse)
+        })?;
+        Some(Spanned::new(modes.into_iter().map(|mode| mode.value).collect(), field.span()))
+    }
+
+    fn matches(modes: &ModeSet, request: &Request<'_>, _: DateTime<Utc>) -> bool {
+        request.mode.is_some_and(|mode| modes.contains(mode))
+    }
+
+    fn saw(_: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
+        Saw::text("mode", request.mode.map(Mode::as_str))
+    }
+
+    fn wanted(modes: &Self::Given, _: &str) -> Vec<String> {
+        modes.value.iter().map(|mode| mode.as_str().to_owned()).collect()
+    }
+}
+
+impl Circumstance for Modes {
+    const CHEAP: bool = true;
+
+    fn compile(modes: &Self::Given, _: &mut Shared) -> ModeSet {
+        modes.value
+    }
+
+    fn covers(wide: &Self::Given, narrow: Option<&Self::Given>) -> bool {
+        narrow.is_some_and(|narrow| narrow.value.iter().all(|mode| wide.value.contains(mode)))
     }
 }

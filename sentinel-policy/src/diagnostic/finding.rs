@@ -3,15 +3,18 @@
 //!
 //! Messages begin in lower case and have no final period; the author's text
 //! stands in backticks; each names the key it is about and quotes the value.
+//!
+//! What the author probably meant is found by the module that reports the
+//! finding. A field `meant` is such a function. It is called only if the finding
+//! is put into words, which most findings in a hostile document are not.
 
 use std::fmt;
 
 use super::lookalike::Named;
 use super::quote::Quote;
-use super::{Diagnostic, Severity, nearest};
-use crate::check::{Misread, OtherPolicy};
+use super::{Diagnostic, Severity, nearest, space};
+use crate::Span;
 use crate::duration::{DurationError, meant_duration};
-use crate::{Network, Span};
 
 /// The severity of a row: an error, if the row does not name another.
 macro_rules! severity {
@@ -113,7 +116,7 @@ findings! {
         "A character looks like a space and is not one, for example a no-break space.";
         format!(
             "a {} (U+{:04X}) is here, which is not read as a space",
-            crate::document::lookalike::name(character).unwrap_or("character"),
+            space::name(character).unwrap_or("character"),
             u32::from(character),
         );
         help("remove it or write a space in its place");
@@ -199,10 +202,10 @@ findings! {
             (false, _) => format!("move them under `{under}:`"),
         });
 
-    OtherPolicy { kind: OtherPolicy } = "other-policy",
+    OtherPolicy { kind: &'static str, belongs: &'static str } = "other-policy",
         "The rules are another kind of policy, which the Go project keeps in a document of its own.";
-        format!("these rules are {}, which is not a document of its own here", kind.describe());
-        Some(kind.belongs().to_owned());
+        format!("these rules are {kind}, which is not a document of its own here");
+        help(belongs);
 
     MissingKey { key: &'static str, place: &'static str } = "missing-key",
         "A key that is required is not given.";
@@ -216,25 +219,24 @@ findings! {
 
     WrongType {
         what: Subject<'a>,
-        expected: &'static str,
+        expected: &'static Type,
         found: &'static str,
         value: Option<&'a str>,
         meant: Meant<'a>
     } = "wrong-type",
         "A value is of another type than its key has.";
         match value {
-            Some(value) => format!("{what} must be {expected}, not {found} {}", Quote(value)),
-            None => format!("{what} must be {expected}, not {found}"),
+            Some(value) => format!("{what} must be {}, not {found} {}", expected.words, Quote(value)),
+            None => format!("{what} must be {}, not {found}", expected.words),
         };
         match (meant, expected, value) {
             (Meant::Entry(entry), ..) => Some(format!("write {}, with a space after the `-`", Quote(&format!("- {entry}")))),
             (Meant::Pair(text), ..) => Some(spaced(text)),
-            (Meant::Group(name), crate::check::LIST, _) => Some(format!("write `[\"group:{}\"]`", bare(name))),
-            (Meant::Group(name), "text", _) => Some(format!("write `\"group:{}\"`", bare(name))),
-            (_, crate::check::LIST, Some(value)) if value.len() < 40 => Some(list_of(value)),
-            (_, "`true` or `false`", Some(_)) => help("write `true` or `false`, without quotes"),
-            (_, "a whole number", Some(_)) => help("write digits, without quotes"),
-            _ => None,
+            (Meant::Group(name), Type::LIST, _) => Some(format!("write `[\"group:{}\"]`", bare(name))),
+            (Meant::Group(name), Type::TEXT, _) => Some(format!("write `\"group:{}\"`", bare(name))),
+            (_, Type::LIST, Some(value)) if value.len() < 40 => Some(list_of(value)),
+            (_, Type { help, .. }, Some(_)) => help.map(str::to_owned),
+            (_, _, None) => None,
         };
 
     EmptyList { key: &'a str } = "empty-list",
@@ -340,23 +342,23 @@ findings! {
         format!("`source_ip` holds {}, which is no address or network", Quote(value));
         help("an IPv4 or IPv6 address, or a network such as `10.0.0.0/8` or `2001:db8::/32`");
 
-    HostBits { value: &'a str, network: Network } = "host-bits",
+    HostBits { value: &'a str, network: String } = "host-bits",
         "A network has bits set behind its prefix.";
         format!("`source_ip` holds {}, which has bits set behind its prefix", Quote(value));
         Some(format!("did you mean the network `{network}`?"));
 
-    UnknownZone { value: &'a str } = "unknown-zone",
+    UnknownZone { value: &'a str, meant: fn(&str) -> Option<&'static str> } = "unknown-zone",
         "A text is no name of a time zone.";
         format!("`timezone` does not know {}", Quote(value));
-        Some(match crate::check::meant_zone(value) {
+        Some(match meant(value) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "a name from the IANA time zone database, such as `Europe/Berlin`".to_owned(),
         });
 
-    InvalidHour { key: &'static str, value: &'a str } = "invalid-hour",
+    InvalidHour { key: &'static str, value: &'a str, meant: fn(&str) -> Option<String> } = "invalid-hour",
         "A text is no time of day.";
         format!("`{key}` cannot be {}", Quote(value));
-        Some(match crate::check::meant_hour(value) {
+        Some(match meant(value) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "two digits each for hour and minute, from `00:00` to `23:59`; `24:00` as an end".to_owned(),
         });
@@ -403,30 +405,35 @@ findings! {
         };
         None;
 
-    InvalidUser { what: Subject<'a>, value: &'a str, character: char } = "invalid-user",
+    InvalidUser { what: Subject<'a>, value: &'a str, character: char, meant: fn(&str) -> String } =
+        "invalid-user",
         "A user pattern has a character that no caller's name has.";
         format!("{what} is {}, and no caller's name contains {}", Quote(value), Named(character));
-        Some(crate::check::meant_user(value));
+        Some(meant(value));
 
-    InvalidProfile { what: Subject<'a>, value: &'a str, character: char } = "invalid-profile",
+    InvalidProfile { what: Subject<'a>, value: &'a str, character: char, meant: fn(&str) -> String } =
+        "invalid-profile",
         "A profile pattern has a character that no profile's name has.";
         format!("{what} is {}, and no profile's name contains {}", Quote(value), Named(character));
-        Some(crate::check::meant_profile(value));
+        Some(meant(value));
 
-    UnmatchedUser { what: Subject<'a>, value: &'a str } = warning "unmatched-user",
+    UnmatchedUser { what: Subject<'a>, value: &'a str, meant: fn(&str) -> String } =
+        warning "unmatched-user",
         "A user pattern that matches no caller.";
         format!("{what} is {}, which matches no caller", Quote(value));
-        Some(crate::check::meant_caller(value));
+        Some(meant(value));
 
-    UnmatchedProfile { what: Subject<'a>, value: &'a str } = warning "unmatched-profile",
+    UnmatchedProfile { what: Subject<'a>, value: &'a str, meant: fn(&str) -> String } =
+        warning "unmatched-profile",
         "A profile pattern that matches no profile.";
         format!("{what} is {}, which matches no profile", Quote(value));
-        Some(crate::check::meant_profile(value));
+        Some(meant(value));
 
-    UnmatchedPrincipal { what: Subject<'a>, value: &'a str } = warning "unmatched-principal",
+    UnmatchedPrincipal { what: Subject<'a>, value: &'a str, meant: fn(&str) -> Option<String> } =
+        warning "unmatched-principal",
         "A principal pattern that matches no caller's ARN.";
         format!("{what} is {}, which matches no caller's ARN", Quote(value));
-        Some(match crate::check::meant_principal(value) {
+        Some(match meant(value) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "callers are `arn:aws:iam::ACCOUNT:user/NAME` and \
                      `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`, where ACCOUNT is 12 digits"
@@ -448,11 +455,11 @@ findings! {
             format!("did you mean {}?", Quote(&format!("group:{group}")))
         });
 
-    MisleadingUser { what: Subject<'a>, value: &'a str, misread: Misread<'a> } =
+    MisleadingUser { what: Subject<'a>, value: &'a str, meaning: String, help: String } =
         warning "misleading-user",
         "A user pattern that resembles another way to name a user or a role.";
-        format!("{what} is {}, {}", Quote(value), misread.describe());
-        Some(misread.help(value));
+        format!("{what} is {}, {meaning}", Quote(value));
+        Some(help);
 
     StopsAtSlash { value: &'a str, place: &'static str } = warning "stops-at-slash",
         "A user pattern that excludes users, and not the sessions of roles.";
@@ -471,6 +478,32 @@ findings! {
             count => format!("{count} more warnings are not shown"),
         };
         None;
+}
+
+/// What a value must be, in words, and what to write instead of another text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Type {
+    /// After "must be", such as "a mapping".
+    pub(crate) words: &'static str,
+    /// The help if the value is a text. `None` if the words are enough.
+    pub(crate) help: Option<&'static str>,
+}
+
+impl Type {
+    /// Text of any kind.
+    pub(crate) const TEXT: &'static Self = &Self { words: "text", help: None };
+    /// A mapping.
+    pub(crate) const MAPPING: &'static Self = &Self { words: "a mapping", help: None };
+    /// A list of single values.
+    pub(crate) const LIST: &'static Self = &Self { words: "a list", help: None };
+    /// A list of rules.
+    pub(crate) const RULES: &'static Self = &Self { words: "a list of rules", help: None };
+    /// A flag.
+    pub(crate) const FLAG: &'static Self =
+        &Self { words: "`true` or `false`", help: Some("write `true` or `false`, without quotes") };
+    /// A count.
+    pub(crate) const COUNT: &'static Self =
+        &Self { words: "a whole number", help: Some("write digits, without quotes") };
 }
 
 /// What was probably meant by a value of the wrong type.

@@ -7,11 +7,12 @@ mod lookalike;
 mod nearest;
 mod quote;
 mod render;
+pub(crate) mod space;
 
 use std::fmt;
 
 pub use finding::Code;
-pub(crate) use finding::{Finding, Meant, Subject};
+pub(crate) use finding::{Finding, Meant, Subject, Type};
 pub(crate) use findings::Findings;
 pub(crate) use lookalike::in_ascii;
 pub(crate) use nearest::nearest;

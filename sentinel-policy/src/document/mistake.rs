@@ -5,8 +5,7 @@
 
 use granit_parser::ErrorKind;
 
-use super::lookalike;
-use crate::diagnostic::{Finding, Quote};
+use crate::diagnostic::{Finding, Quote, space};
 use crate::{Position, Span};
 
 /// A mistake and its place.
@@ -122,7 +121,7 @@ fn on_line(number: u32, line: &str) -> Option<Mistake> {
     let mut rest = line.text;
     loop {
         rest = rest.trim_start_matches(' ');
-        if rest.starts_with(lookalike::joins) {
+        if rest.starts_with(space::joins) {
             return line.lookalike(rest);
         }
         let Some(after) = rest.strip_prefix('-') else { break };
@@ -136,12 +135,12 @@ fn on_line(number: u32, line: &str) -> Option<Mistake> {
     }
     let after_key = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
     let (key, _) = rest.split_at_checked(rest.len().saturating_sub(after_key.len()))?;
-    let behind = after_key.trim_start_matches(lookalike::joins);
+    let behind = after_key.trim_start_matches(space::joins);
     let value = behind.strip_prefix(':').filter(|_| !key.is_empty())?;
     if behind.len() < after_key.len() {
         return line.lookalike(after_key);
     }
-    if value.starts_with(lookalike::joins) {
+    if value.starts_with(space::joins) {
         return line.lookalike(value);
     }
     let (key, value) = joined(rest)?;
@@ -184,7 +183,7 @@ impl Line<'_> {
 
     /// What looks like spaces at the beginning of a part, if anything follows.
     fn lookalike(&self, rest: &str) -> Option<Mistake> {
-        let after = rest.trim_start_matches(lookalike::joins);
+        let after = rest.trim_start_matches(space::joins);
         let (run, _) = rest.split_at_checked(rest.len().saturating_sub(after.len()))?;
         let finding = Finding::LookalikeSpace { character: run.chars().next()? };
         (!after.trim().is_empty()).then(|| (self.place(rest, run), finding))

@@ -3,7 +3,6 @@
 //! (anchors, aliases, tags, merge keys, duplicate keys, a second document) is
 //! found already.
 
-pub(crate) mod lookalike;
 mod mistake;
 mod node;
 mod syntax;
@@ -13,8 +12,8 @@ mod tree;
 pub(crate) use mistake::joined;
 pub(crate) use node::{Kind, Mapping, Node};
 
+use crate::Limits;
 use crate::diagnostic::{Diagnostics, Findings};
-use crate::{Checked, Limits};
 
 /// A document whose text is YAML, and not yet known to be a policy.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ impl<'s> Document<'s> {
     /// # Errors
     /// [`Diagnostics`] when the text cannot be read at all: more bytes or deeper
     /// nesting than `limits` allow, no UTF-8, control characters, or no YAML.
-    /// Everything else waits for [`Document::check`], so that it is told at once.
+    /// Everything else is reported by [`Document::check`], in one pass.
     pub fn parse(source: &'s [u8], limits: &Limits) -> Result<Self, Diagnostics> {
         let mut findings = Findings::new(limits.max_diagnostics);
         let root = text::decode(source, limits)
@@ -41,13 +40,5 @@ impl<'s> Document<'s> {
             Ok(root) => Ok(Self { root, limits: *limits, findings }),
             Err((span, finding)) => Err(findings.stopped_by(span, finding)),
         }
-    }
-
-    /// Checks the document against the language, all of it in one pass.
-    ///
-    /// # Errors
-    /// [`Diagnostics`], one for each cause.
-    pub fn check(self) -> Result<Checked, Diagnostics> {
-        crate::check::check(self)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::lookalike;
+use crate::diagnostic::space;
 use crate::{Position, Span};
 
 /// A value of the document.
@@ -96,7 +96,7 @@ impl Node<'_> {
     /// place or, if what is written has escapes or several lines, that of the text.
     pub(crate) fn lookalike_space(&self) -> Option<(Span, char)> {
         let Kind::Scalar(scalar) = &self.kind else { return None };
-        let (character, start, length) = lookalike::find(&scalar.text)?;
+        let (character, start, length) = space::find(&scalar.text)?;
         let quote = usize::from(!scalar.plain);
         let Span { start: first, end } = self.span;
         let column = |offset: usize| {

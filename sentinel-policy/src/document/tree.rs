@@ -9,8 +9,8 @@ use granit_parser::{
 
 use super::mistake::Reached;
 use super::node::{Entry, Kind, Mapping, Node, Scalar};
-use super::{lookalike, syntax};
-use crate::diagnostic::{Finding, Findings};
+use super::syntax;
+use crate::diagnostic::{Finding, Findings, space};
 use crate::{Limits, Position, Span};
 
 /// What makes it impossible to go on, and where.
@@ -305,7 +305,7 @@ fn key_of<'s>(node: Node<'s>, findings: &mut Findings) -> Result<Key<'s>, Stop> 
 /// The key is then in another mapping than was meant, so that nothing that is
 /// read from there on can be relied upon.
 fn misread(key: &Scalar<'_>, span: Span) -> Option<Stop> {
-    let (character, start, length) = lookalike::find(&key.text).filter(|_| key.plain)?;
+    let (character, start, length) = space::find(&key.text).filter(|_| key.plain)?;
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let at_edge = start == 0 || start.saturating_add(length) == key.text.chars().count();
     let start = Position { column: span.start.column.saturating_add(count(start)), ..span.start };

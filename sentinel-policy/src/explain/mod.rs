@@ -2,17 +2,15 @@
 //! first condition that did not hold and what it saw.
 
 mod display;
-mod fact;
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use chrono::{DateTime, Utc};
 
-use self::fact::Fact;
-use crate::condition::AnyOf;
-use crate::evaluate::{Judge, Time};
+use crate::condition::Saw;
+use crate::evaluate::{Judge, TimeConditions};
 use crate::index::Unsure;
-use crate::judged::Every;
+use crate::memory::Every;
 use crate::policy::Policy;
-use crate::{ConditionKind, Conditions, Day, Decision, Facts, Mode, Request, Window};
+use crate::{ConditionKind, Conditions, Decision, Facts, Request};
 
 /// A decision, and how each rule up to the one that matched came out.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,8 +58,6 @@ pub struct Unmet<'p> {
     /// What it saw there; none when the request lacks the attribute.
     pub saw: Option<String>,
     asked: &'p Conditions,
-    /// Of a device.
-    fact: Option<Fact>,
 }
 
 impl Policy {
@@ -74,14 +70,16 @@ impl Policy {
         now: DateTime<Utc>,
     ) -> Explanation<'_> {
         let situation = self.situation(request, now);
-        let mut memory = Every::of(self.clauses.judged.len());
+        let mut memory = Every::of(self.clauses.compiled.len());
         let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
         let mut steps = Vec::new();
         for (index, (compiled, rule)) in self.rules.iter().zip(self.rules()).enumerate() {
-            let Ok(unmet) = judge.unmet(&compiled.conditions, Unsure::EVERYTHING, Time::Asked);
+            let Ok(unmet) =
+                judge.unmet(&compiled.conditions, Unsure::EVERYTHING, TimeConditions::Evaluated);
             let excluded = match (unmet, &compiled.unless) {
                 (None, Some(unless)) => {
-                    let Ok(unmet) = judge.unmet(unless, Unsure::EVERYTHING, Time::Asked);
+                    let Ok(unmet) =
+                        judge.unmet(unless, Unsure::EVERYTHING, TimeConditions::Evaluated);
                     unmet.is_none()
                 }
                 (None, None) | (Some(_), _) => false,
@@ -109,82 +107,16 @@ impl<'p> Unmet<'p> {
         request: &Request<'_>,
         now: DateTime<Utc>,
     ) -> Self {
-        let caller = &request.caller;
-        let device = asked.device.as_ref().filter(|_| condition == ConditionKind::Device);
-        let fact = device.and_then(|asked| Fact::first_unmet(&asked.value, &request.device));
-        let (attribute, saw) = match condition {
-            ConditionKind::Profiles => ("profile", Some(request.profile.to_owned())),
-            ConditionKind::Users => ("user", Some(caller.user.to_owned())),
-            ConditionKind::Principals => ("principal", caller.principal.map(str::to_owned)),
-            ConditionKind::Accounts => ("account", caller.account.map(str::to_owned)),
-            ConditionKind::Organizations => {
-                ("organization", caller.organization.map(str::to_owned))
-            }
-            ConditionKind::SourceIp => {
-                ("source_ip", request.source_ip.map(|address| address.to_canonical().to_string()))
-            }
-            ConditionKind::Mode => ("mode", request.mode.map(|mode| mode.as_str().to_owned())),
-            ConditionKind::Time => {
-                ("time", asked.time.as_ref().map(|window| wall_clock(&window.value, now)))
-            }
-            ConditionKind::Device => {
-                fact.map_or(("device", None), |fact| (fact.as_str(), fact.seen(&request.device)))
-            }
-        };
-        Self { condition, attribute, saw, asked, fact }
+        // A condition that is not given holds.
+        let absent = || Saw { attribute: condition.as_str(), value: None };
+        let saw = asked.saw(condition, request, now).unwrap_or_else(absent);
+        Self { condition, attribute: saw.attribute, saw: saw.value, asked }
     }
 
     /// What would have done, as it is written in the policy: one entry for each
     /// value of a list, a window as days, hours and zone.
     #[must_use]
     pub fn wanted(&self) -> Vec<String> {
-        let asked = self.asked;
-        match self.condition {
-            ConditionKind::Profiles => each(asked.profiles.as_ref(), |it| it.as_str().to_owned()),
-            ConditionKind::Users => each(asked.users.as_ref(), |it| it.as_str().to_owned()),
-            ConditionKind::Principals => {
-                each(asked.principals.as_ref(), |it| it.as_str().to_owned())
-            }
-            ConditionKind::Accounts => each(asked.accounts.as_ref(), String::clone),
-            ConditionKind::Organizations => each(asked.organizations.as_ref(), String::clone),
-            ConditionKind::SourceIp => each(asked.source_ip.as_ref(), ToString::to_string),
-            ConditionKind::Mode => {
-                let modes = asked.mode.iter().flat_map(|modes| modes.value.iter());
-                modes.map(Mode::as_str).map(str::to_owned).collect()
-            }
-            ConditionKind::Time => {
-                asked.time.iter().map(|window| window_text(&window.value)).collect()
-            }
-            ConditionKind::Device => match (&asked.device, self.fact) {
-                (Some(device), Some(fact)) => fact.wanted(&device.value),
-                (Some(_), None) | (None, _) => Vec::new(),
-            },
-        }
+        self.asked.wanted(self.condition, self.attribute)
     }
-}
-
-fn each<T>(list: Option<&AnyOf<T>>, text: impl Fn(&T) -> String) -> Vec<String> {
-    list.into_iter().flatten().map(|entry| text(&entry.value)).collect()
-}
-
-/// The wall clock of a window's zone: `Saturday 10:05 Europe/Berlin`.
-fn wall_clock(window: &Window, now: DateTime<Utc>) -> String {
-    let local = window.local(now);
-    let mut day = Day::from(local.weekday()).as_str().to_owned();
-    if let Some(initial) = day.get_mut(..1) {
-        initial.make_ascii_uppercase();
-    }
-    format!("{day} {:02}:{:02} {}", local.hour(), local.minute(), window.zone)
-}
-
-/// A window in one line: `monday, friday 22:00-06:00 Europe/Berlin`.
-fn window_text(window: &Window) -> String {
-    let days: Vec<_> =
-        Day::ALL.into_iter().filter(|day| window.days.contains(*day)).map(Day::as_str).collect();
-    let days = if days.len() == Day::ALL.len() { "every day".to_owned() } else { days.join(", ") };
-    let hours = window.hours.map_or_else(String::new, |hours| {
-        let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-        format!(" {}-{}", clock(hours.start()), clock(hours.end()))
-    });
-    format!("{days}{hours} {}", window.zone)
 }

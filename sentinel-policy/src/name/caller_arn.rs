@@ -4,6 +4,8 @@
 //! the path of a user; no path is taken to have one, since
 //! `arn:aws:iam::*:role/*` would match the user `/x:role/alice` and is a mistake.
 
+use std::sync::LazyLock;
+
 use crate::diagnostic::in_ascii;
 
 /// Texts longer than this are not a misspelt ARN.
@@ -112,11 +114,18 @@ const fn lowest(state: u128) -> u128 {
     state & state.wrapping_neg()
 }
 
-/// The forms that callers' ARNs have.
-pub(super) struct CallerArns([Form; 3]);
+/// The forms that callers' ARNs have. They are the same for every document.
+static CALLER_ARNS: LazyLock<CallerArns> = LazyLock::new(CallerArns::new);
+
+/// Whether some caller's ARN matches the pattern.
+pub(crate) fn matches_a_caller(pattern: &str) -> bool {
+    CALLER_ARNS.can_match(pattern)
+}
+
+struct CallerArns([Form; 3]);
 
 impl CallerArns {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let name = [Part::One(Class::Name), Part::Any(Class::Name)];
         let slash = [Part::One(Class::One('/'))];
         let path = [Part::Any(Class::Path)];
@@ -127,8 +136,7 @@ impl CallerArns {
         ])
     }
 
-    /// Whether some caller's ARN matches the pattern.
-    pub(super) fn can_match(&self, pattern: &str) -> bool {
+    fn can_match(&self, pattern: &str) -> bool {
         self.0.iter().any(|form| form.can_match(pattern))
     }
 }
@@ -157,7 +165,7 @@ pub(crate) fn meant_principal(value: &str) -> Option<String> {
         (_, _) => return None,
     };
     let meant = format!("arn:{partition}:{service}::{account}:{resource}");
-    CallerArns::new().can_match(&meant).then_some(meant)
+    matches_a_caller(&meant).then_some(meant)
 }
 
 #[cfg(test)]
@@ -166,7 +174,6 @@ mod tests {
 
     #[test]
     fn patterns_that_match_some_callers_arn() {
-        let arns = CallerArns::new();
         for (pattern, expected) in [
             ("*", true),
             ("?rn:aws:*", true),
@@ -192,7 +199,7 @@ mod tests {
             ("arn:aws:iam::111122223333:user/a:b", false),
             ("*é*", false),
         ] {
-            assert_eq!(arns.can_match(pattern), expected, "{pattern}");
+            assert_eq!(matches_a_caller(pattern), expected, "{pattern}");
         }
     }
 

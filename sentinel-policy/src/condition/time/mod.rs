@@ -1,13 +1,23 @@
-//! When a rule holds.
+//! `time`: the days and hours at which a condition holds.
 
+mod schedule;
+mod window;
+mod zone;
+
+use std::fmt;
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
-use super::Checker;
-use super::fields::{Field, Shape};
+use self::schedule::Schedule;
+pub use self::window::{Day, DaySet, Hours, Window};
+pub(super) use self::zone::Zones;
+use super::{Circumstance, Condition, Mismatch, Openings, Saw, Shared};
 use crate::diagnostic::{Finding, Subject, nearest};
-use crate::{Day, DaySet, Hours, Spanned, Window};
+use crate::read::{Field, Reader, Shape};
+use crate::{Request, Spanned};
 
-pub(super) const TIME: Shape = Shape {
+const TIME: Shape = Shape {
     place: "`time`",
     keys: &["days", "hours", "timezone"],
     required: 0,
@@ -18,9 +28,79 @@ const HOURS: Shape = Shape { place: "`hours`", keys: &["start", "end"], required
 /// The end of the day, in minutes from its beginning.
 const MIDNIGHT: u16 = 24 * 60;
 
-impl<'n> Checker<'n> {
+pub(crate) struct Time;
+
+impl Condition for Time {
+    type Given = Spanned<Window>;
+    type Compiled = Schedule;
+
+    const KEY: &'static str = "time";
+    const NESTED: &'static [&'static str] = TIME.keys;
+
+    fn read<'n>(reader: &mut Reader<'n>, field: Field<'n>) -> Option<Self::Given> {
+        reader.window(field)
+    }
+
+    fn matches(schedule: &Schedule, _: &Request<'_>, now: DateTime<Utc>) -> bool {
+        schedule.contains(now.timestamp())
+    }
+
+    fn saw(window: &Self::Given, _: &Request<'_>, now: DateTime<Utc>) -> Saw {
+        Saw { attribute: "time", value: Some(wall_clock(&window.value, now)) }
+    }
+
+    fn wanted(window: &Self::Given, _: &str) -> Vec<String> {
+        vec![text(&window.value)]
+    }
+
+    fn describe(mismatch: &Mismatch<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is outside {}", mismatch.saw, mismatch.wanted.0.join(", "))
+    }
+}
+
+impl Circumstance for Time {
+    const OPENINGS: Option<Openings<Schedule>> = Some(Schedule::openings);
+
+    fn compile(window: &Self::Given, shared: &mut Shared) -> Schedule {
+        Schedule::new(&window.value, &mut shared.zones)
+    }
+
+    fn covers(wide: &Self::Given, narrow: Option<&Self::Given>) -> bool {
+        is_always_open(&wide.value) || narrow.is_some_and(|narrow| narrow.value == wide.value)
+    }
+}
+
+/// Whether a window never closes.
+fn is_always_open(window: &Window) -> bool {
+    Day::ALL.into_iter().all(|day| window.days.contains(day))
+        && window.hours.is_none_or(|hours| hours.start() == 0 && hours.end() == 1440)
+}
+
+/// The wall clock of a window's zone: `Saturday 10:05 Europe/Berlin`.
+fn wall_clock(window: &Window, now: DateTime<Utc>) -> String {
+    let local = window.local(now);
+    let mut day = Day::from(local.weekday()).as_str().to_owned();
+    if let Some(initial) = day.get_mut(..1) {
+        initial.make_ascii_uppercase();
+    }
+    format!("{day} {:02}:{:02} {}", local.hour(), local.minute(), window.zone)
+}
+
+/// A window in one line: `monday, friday 22:00-06:00 Europe/Berlin`.
+fn text(window: &Window) -> String {
+    let days: Vec<_> =
+        Day::ALL.into_iter().filter(|day| window.days.contains(*day)).map(Day::as_str).collect();
+    let days = if days.len() == Day::ALL.len() { "every day".to_owned() } else { days.join(", ") };
+    let hours = window.hours.map_or_else(String::new, |hours| {
+        let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+        format!(" {}-{}", clock(hours.start()), clock(hours.end()))
+    });
+    format!("{days}{hours} {}", window.zone)
+}
+
+impl<'n> Reader<'n> {
     /// A window, which must name days or hours.
-    pub(super) fn window(&mut self, field: Field<'n>) -> Option<Spanned<Window>> {
+    pub(crate) fn window(&mut self, field: Field<'n>) -> Option<Spanned<Window>> {
         let before = self.findings.total();
         let fields = self.fields(field.subject(), field.node, &TIME)?;
         let (days, hours) = (fields.get("days"), fields.get("hours"));
@@ -34,8 +114,8 @@ impl<'n> Checker<'n> {
     }
 
     fn days(&mut self, field: Field<'n>) -> Option<DaySet> {
-        let days = self.each(field, |checker, key, node| {
-            checker.word(Subject::EntryOf(key), node, Day::WORDS, Day::parse)
+        let days = self.each(field, |reader, key, node| {
+            reader.word(Subject::EntryOf(key), node, Day::WORDS, Day::parse)
         })?;
         Some(days.into_iter().map(|day| day.value).collect())
     }
@@ -60,7 +140,10 @@ impl<'n> Checker<'n> {
         match minutes(value) {
             Some(minutes) if minutes < MIDNIGHT || key == "end" => Some(minutes),
             Some(_) | None => {
-                self.findings.report(field.node.span, Finding::InvalidHour { key, value });
+                self.findings.report(
+                    field.node.span,
+                    Finding::InvalidHour { key, value, meant: meant_hour },
+                );
                 None
             }
         }
@@ -71,7 +154,8 @@ impl<'n> Checker<'n> {
         let value = self.exact_text(field.subject(), field.node)?;
         let zone = value.parse().ok();
         if zone.is_none() {
-            self.findings.report(field.node.span, Finding::UnknownZone { value });
+            self.findings
+                .report(field.node.span, Finding::UnknownZone { value, meant: meant_zone });
         }
         zone
     }
@@ -91,7 +175,7 @@ fn minutes(text: &str) -> Option<u16> {
 
 /// The time of day that was probably meant: with one digit, without colon, with
 /// seconds, by twelve hours.
-pub(crate) fn meant_hour(text: &str) -> Option<String> {
+fn meant_hour(text: &str) -> Option<String> {
     if text.len() > 16 {
         return None;
     }
@@ -119,7 +203,7 @@ pub(crate) fn meant_hour(text: &str) -> Option<String> {
 
 /// The zone that was probably meant: in another case, the city alone, or the
 /// nearest. An offset is near to another one in its spelling only.
-pub(crate) fn meant_zone(text: &str) -> Option<&'static str> {
+fn meant_zone(text: &str) -> Option<&'static str> {
     let names = TZ_VARIANTS.iter().map(|zone| zone.name());
     let same = names.clone().find(|name| name.eq_ignore_ascii_case(text));
     if same.is_some() || text.contains(|c: char| c.is_ascii_digit() || c == '+') {
@@ -133,7 +217,17 @@ pub(crate) fn meant_zone(text: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+
+    #[test]
+    fn windows_of_one_zone_share_its_table() {
+        let mut zones = Zones::default();
+        let berlin = zones.zone(Tz::Europe__Berlin);
+        assert!(Arc::ptr_eq(&berlin, &zones.zone(Tz::Europe__Berlin)));
+        assert!(!Arc::ptr_eq(&berlin, &zones.zone(Tz::UTC)));
+    }
 
     #[test]
     fn the_hour_that_was_meant_is_two_digits_each() {

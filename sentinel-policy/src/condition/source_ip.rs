@@ -1,6 +1,15 @@
-//! Networks: an address and a prefix length.
+//! `source_ip`: networks that the address of the request is compared with.
 
+use std::fmt;
 use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+
+use super::{AnyOf, Circumstance, Condition, Mismatch, Saw, Shared, texts};
+use crate::Request;
+use crate::diagnostic::{Finding, Subject};
+use crate::document::Node;
+use crate::read::{Field, Reader};
 
 /// A network. A bare address is the network of that address alone; an
 /// IPv4-mapped IPv6 network is its IPv4 one.
@@ -82,8 +91,8 @@ impl Network {
     }
 }
 
-impl std::fmt::Display for Network {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
     }
 }
@@ -101,6 +110,72 @@ fn mask(address: IpAddr, prefix: u8) -> IpAddr {
             IpAddr::V6((v6.to_bits() & bits).into())
         }
     }
+}
+
+pub(crate) struct SourceIp;
+
+impl Condition for SourceIp {
+    type Given = AnyOf<Network>;
+    /// Sorted, without duplicates.
+    type Compiled = Vec<Network>;
+
+    const KEY: &'static str = "source_ip";
+
+    fn read<'n>(reader: &mut Reader<'n>, field: Field<'n>) -> Option<Self::Given> {
+        reader.each(field, network)
+    }
+
+    fn matches(networks: &Vec<Network>, request: &Request<'_>, _: DateTime<Utc>) -> bool {
+        request
+            .source_ip
+            .is_some_and(|address| networks.iter().any(|network| network.contains(address)))
+    }
+
+    fn saw(_: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
+        let address = request.source_ip.map(|address| address.to_canonical().to_string());
+        Saw { attribute: "source_ip", value: address }
+    }
+
+    fn wanted(networks: &Self::Given, _: &str) -> Vec<String> {
+        texts(networks, Network::to_string)
+    }
+
+    fn describe(mismatch: &Mismatch<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` lies in none of {}", mismatch.saw, mismatch.wanted)
+    }
+}
+
+impl Circumstance for SourceIp {
+    fn compile(networks: &Self::Given, _: &mut Shared) -> Vec<Network> {
+        let mut networks: Vec<_> = networks.iter().map(|network| network.value).collect();
+        networks.sort_unstable();
+        networks.dedup();
+        networks
+    }
+
+    fn covers(wide: &Self::Given, narrow: Option<&Self::Given>) -> bool {
+        let in_wide = |inner: Network| wide.iter().any(|outer| lies_in(inner, outer.value));
+        narrow.is_some_and(|narrow| narrow.iter().all(|network| in_wide(network.value)))
+    }
+}
+
+/// Whether a network is the other or a part of it.
+fn lies_in(inner: Network, outer: Network) -> bool {
+    outer.contains(inner.address()) && inner.prefix() >= outer.prefix()
+}
+
+/// An address or a network.
+fn network<'n>(reader: &mut Reader<'n>, key: &'static str, node: &'n Node<'n>) -> Option<Network> {
+    let value = reader.exact_text(Subject::EntryOf(key), node)?;
+    let finding = match Network::parse(value) {
+        Ok(network) => return Some(network),
+        Err(NetworkError::Malformed) => Finding::InvalidNetwork { value },
+        Err(NetworkError::HostBits(network)) => {
+            Finding::HostBits { value, network: network.to_string() }
+        }
+    };
+    reader.findings.report(node.span, finding);
+    None
 }
 
 #[cfg(test)]

@@ -1,39 +1,69 @@
-//! Groups, and the users that are named through them.
+//! `users`: patterns over the names of users, and the groups that stand for
+//! several of them.
 
-use std::collections::BTreeMap;
+use chrono::{DateTime, Utc};
 
-use super::Checker;
-use super::fields::{Field, Fields, LIST};
-use super::meant::Misread;
-use super::name::{Fault, user_fault};
-use crate::diagnostic::{Finding, Subject, nearest};
+use super::{AnyOf, Condition, Entry, Name, Saw, texts};
+use crate::diagnostic::{Finding, Subject, Type, nearest};
 use crate::document::Node;
-use crate::{AnyOf, Spanned, UserPattern};
+use crate::name::{Fault, Misread, meant_caller, meant_user, user_fault};
+use crate::read::{Field, Fields, Reader};
+use crate::{Request, Span, Spanned, UserPattern};
 
-/// What marks an entry as the use of a group.
+/// Marks an entry as the use of a group.
 const PREFIX: &str = "group:";
-/// How many names of groups are compared with misspelled ones, in all of a document.
+/// Number of group names that are compared with misspelled ones in a document.
 /// Each comparison costs the product of the two lengths.
 const COMPARISONS: usize = 10_000;
 
-/// The groups of a document.
-#[derive(Default)]
-pub(super) struct Groups<'n> {
-    /// The members by name; none where they could not be read, which was said.
-    members: BTreeMap<&'n str, Option<Vec<UserPattern>>>,
-    /// Whether the groups as a whole could not be read, so that none is missed.
-    unreadable: bool,
-    /// For how many entries the groups that were used so far stand.
-    used: usize,
-    /// Whether these were too many, which is said once.
-    exhausted: bool,
-    /// How many names were compared with misspelled ones.
-    compared: usize,
+pub(crate) struct Users;
+
+impl Condition for Users {
+    type Given = AnyOf<UserPattern>;
+    type Compiled = UserPattern;
+
+    const KEY: &'static str = "users";
+
+    fn read<'n>(reader: &mut Reader<'n>, field: Field<'n>) -> Option<Self::Given> {
+        reader.users(field)
+    }
+
+    fn matches(pattern: &UserPattern, request: &Request<'_>, _: DateTime<Utc>) -> bool {
+        pattern.matches(request.caller.user)
+    }
+
+    fn saw(_: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
+        Saw::text("user", Some(request.caller.user))
+    }
+
+    fn wanted(users: &Self::Given, _: &str) -> Vec<String> {
+        texts(users, |user| user.as_str().to_owned())
+    }
 }
 
-impl<'n> Checker<'n> {
+impl Name for Users {
+    fn of<'a>(request: &Request<'a>) -> Option<&'a str> {
+        Some(request.caller.user)
+    }
+
+    fn entries(users: &Self::Given) -> Vec<Entry<'_, UserPattern>> {
+        users.iter().map(|user| entry(&user.value)).collect()
+    }
+}
+
+fn entry(user: &UserPattern) -> Entry<'_, UserPattern> {
+    if user.is_literal() {
+        Entry::Written(user.as_str())
+    } else if user.is_everyone() {
+        Entry::Anyone
+    } else {
+        Entry::Pattern(user.clone())
+    }
+}
+
+impl<'n> Reader<'n> {
     /// Reads the groups that a document defines.
-    pub(super) fn read_groups(&mut self, fields: &Fields<'n>) {
+    pub(crate) fn read_groups(&mut self, fields: &Fields<'n>) {
         let before = self.findings.total();
         if let Some(field) = fields.get("groups")
             && let Some(mapping) = self.mapping(field.subject(), field.node)
@@ -54,7 +84,7 @@ impl<'n> Checker<'n> {
         &mut self,
         group: &'n str,
         node: &'n Node<'n>,
-        key_span: crate::Span,
+        key_span: Span,
     ) -> Option<Vec<UserPattern>> {
         if group.is_empty() {
             self.findings.report(key_span, Finding::EmptyText { what: Subject::Key("groups") });
@@ -63,7 +93,7 @@ impl<'n> Checker<'n> {
             return None;
         }
         let mut members = Vec::new();
-        for item in self.list(group, node, LIST)? {
+        for item in self.list(group, node, Type::LIST)? {
             let Some(member) = self.text(Subject::EntryOf(group), item) else { continue };
             if member.starts_with(PREFIX) {
                 self.findings.report(item.span, Finding::NestedGroup { group, member });
@@ -80,14 +110,14 @@ impl<'n> Checker<'n> {
         &mut self,
         what: Subject<'_>,
         value: &'n str,
-        span: crate::Span,
+        span: Span,
         within: Option<&str>,
     ) -> UserPattern {
         let finding = match user_fault(value) {
             Some(Fault::Character(character)) => {
-                Some(Finding::InvalidUser { what, value, character })
+                Some(Finding::InvalidUser { what, value, character, meant: meant_user })
             }
-            Some(Fault::Shape) => Some(Finding::UnmatchedUser { what, value }),
+            Some(Fault::Shape) => Some(Finding::UnmatchedUser { what, value, meant: meant_caller }),
             None => {
                 let at = value.strip_prefix('@').filter(|rest| !rest.contains(['@', '*', '?']));
                 let group = at.unwrap_or(value);
@@ -99,7 +129,8 @@ impl<'n> Checker<'n> {
                     Misread::of(value).map(|misread| Finding::MisleadingUser {
                         what,
                         value,
-                        misread,
+                        meaning: misread.describe(),
+                        help: misread.help(value),
                     })
                 }
             }
@@ -111,8 +142,8 @@ impl<'n> Checker<'n> {
     }
 
     /// Users by pattern, every group replaced by its members.
-    pub(super) fn users(&mut self, field: Field<'n>) -> Option<AnyOf<UserPattern>> {
-        let items = self.list(field.key, field.node, LIST)?;
+    pub(crate) fn users(&mut self, field: Field<'n>) -> Option<AnyOf<UserPattern>> {
+        let items = self.list(field.key, field.node, Type::LIST)?;
         let mut users = Vec::with_capacity(items.len());
         for item in items {
             let Some(text) = self.text(Subject::EntryOf(field.key), item) else { continue };

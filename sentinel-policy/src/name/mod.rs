@@ -1,6 +1,11 @@
-//! Which patterns can match a name that exists: a caller's as the TVM sees it,
-//! or a profile's. What a pattern that cannot was meant to be is in
-//! [`meant`](super::meant).
+//! The names that exist: of callers as the TVM sees them, and of profiles. Which
+//! patterns can match one, and what was probably meant by a pattern that cannot.
+
+mod caller_arn;
+mod meant;
+
+pub(crate) use caller_arn::{matches_a_caller, meant_principal};
+pub(crate) use meant::{IDENTITY_CENTER, Misread, meant_caller, meant_profile, meant_user};
 
 use crate::UserPattern;
 
@@ -11,7 +16,7 @@ const LONGEST: usize = 64;
 
 /// Why a pattern matches no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It has a character that no name has.
     Character(char),
     /// It has only characters that names have, in a way in which none has them.
@@ -20,7 +25,7 @@ pub(super) enum Fault {
 
 /// Why a pattern matches no caller. Callers are called `NAME` or
 /// `RoleName/session`, each part of `[A-Za-z0-9_+=,.@-]{1,64}`.
-pub(super) fn user_fault(pattern: &str) -> Option<Fault> {
+pub(crate) fn user_fault(pattern: &str) -> Option<Fault> {
     let in_name = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
     if let Some(fault) = character_fault(pattern, in_name) {
         return Some(fault);
@@ -37,7 +42,7 @@ pub(super) fn user_fault(pattern: &str) -> Option<Fault> {
 
 /// Why a pattern matches no profile. Profiles are called
 /// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
-pub(super) fn profile_fault(pattern: &str) -> Option<Fault> {
+pub(crate) fn profile_fault(pattern: &str) -> Option<Fault> {
     let in_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if let Some(fault) = character_fault(pattern, in_name) {
         return Some(fault);

@@ -1,14 +1,16 @@
-//! A window of time in the form in which it is judged: seconds of the zone's
-//! wall clock, and the zone by its place among the policy's zones.
+//! A window of time in the form in which it is evaluated: seconds of the zone's
+//! wall clock, and the zone with its table.
 
-use crate::zone::Zone;
-use crate::{Day, Window};
+use std::sync::Arc;
+
+use super::window::{Day, Window};
+use super::zone::{Zone, Zones};
 
 /// Seconds in a day of the wall clock.
 const DAY: i64 = 86_400;
 
 /// When a window is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Schedule {
     /// A bit per day of the week, Monday's the lowest.
     days: u8,
@@ -16,13 +18,12 @@ pub(crate) struct Schedule {
     opens: i64,
     /// The same, above [`DAY`] when the window runs over midnight.
     closes: i64,
-    /// The zone's place.
-    zone: usize,
+    zone: Arc<Zone>,
 }
 
 impl Schedule {
-    /// The schedule of a window whose zone has that place.
-    pub(crate) fn new(window: &Window, zone: usize) -> Self {
+    /// The schedule of a window.
+    pub(crate) fn new(window: &Window, zones: &mut Zones) -> Self {
         let days = Day::ALL
             .into_iter()
             .filter(|day| window.days.contains(*day))
@@ -34,13 +35,12 @@ impl Schedule {
                 (start, if end < start { end + DAY } else { end })
             }
         };
-        Self { days, opens, closes, zone }
+        Self { days, opens, closes, zone: zones.zone(window.zone) }
     }
 
     /// Whether the window is open at `now`, in seconds since the epoch.
-    pub(crate) fn contains(&self, zones: &[Zone], now: i64) -> bool {
-        let Some(zone) = zones.get(self.zone) else { return false };
-        let local = zone.local(now);
+    pub(crate) fn contains(&self, now: i64) -> bool {
+        let local = self.zone.local(now);
         let day = local.div_euclid(DAY);
         let second = local.rem_euclid(DAY);
         (self.on(day) && (self.opens..self.closes).contains(&second))
@@ -49,15 +49,14 @@ impl Schedule {
 
     /// The times in `[from, to)` at which the window is open, ascending; two of
     /// them may touch.
-    pub(crate) fn openings(&self, zones: &[Zone], from: i64, to: i64) -> Vec<(i64, i64)> {
+    pub(crate) fn openings(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
         let mut openings = Vec::new();
-        let Some(zone) = zones.get(self.zone) else { return openings };
         let mut begin = from;
         // Within a span the wall clock runs evenly: a span's windows are those
         // of its days, cut to it. So a skipped hour opens nothing, and a
         // repeated one opens twice.
         while begin < to {
-            let span = zone.span(begin, to);
+            let span = self.zone.span(begin, to);
             let offset = i64::from(span.offset);
             let first = (begin + offset).div_euclid(DAY) - 1;
             let last = (span.end + offset).div_euclid(DAY);

@@ -1,7 +1,7 @@
 //! What was probably meant by a name that nothing can have. Suggestions are
 //! only made for short texts, and each is checked to be a possible name.
 
-use super::name::{profile_fault, user_fault};
+use super::{profile_fault, user_fault};
 use crate::diagnostic::{Quote, in_ascii};
 
 /// Texts longer than this are not a misspelt name.
@@ -11,7 +11,7 @@ const ENTRIES: usize = 4;
 
 /// How the names of the roles of IAM Identity Center begin.
 /// <https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>
-pub(super) const IDENTITY_CENTER: &str = "AWSReservedSSO";
+pub(crate) const IDENTITY_CENTER: &str = "AWSReservedSSO";
 
 /// What surrounds a name if it was copied from elsewhere.
 const AROUND: &[char] = &['"', '\'', '`', '<', '>', '[', ']', '(', ')', '{', '}', ';', ','];
@@ -64,7 +64,7 @@ pub(crate) enum Misread<'a> {
 impl<'a> Misread<'a> {
     /// What a pattern that has no fault resembles. `None` if it means what it
     /// resembles.
-    pub(super) fn of(value: &'a str) -> Option<Self> {
+    pub(crate) fn of(value: &'a str) -> Option<Self> {
         let (first, rest) = match value.split_once('/') {
             Some((first, rest)) => (first, Some(rest)),
             None => (value, None),

@@ -3,8 +3,13 @@
 //! times as much. Outside the table the library answers, never the table's
 //! nearest entry.
 
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use chrono::{DateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
+use foldhash::fast::FixedState;
 
 /// The instants that tables cover: 2020 to 2060, in seconds since the epoch.
 /// They must cover when a policy is used, not when it was written.
@@ -22,6 +27,32 @@ pub(crate) struct Zone {
     /// From that instant on, that offset; ascending, the first at the table's
     /// beginning.
     table: Box<[(i64, i32)]>,
+}
+
+/// The table of a zone follows from the zone.
+impl PartialEq for Zone {
+    fn eq(&self, other: &Self) -> bool {
+        self.tz == other.tz
+    }
+}
+
+impl Eq for Zone {}
+
+impl Hash for Zone {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.tz.hash(state);
+    }
+}
+
+/// The zones of a policy.
+#[derive(Debug, Default)]
+pub(crate) struct Zones(HashMap<Tz, Arc<Zone>, FixedState>);
+
+impl Zones {
+    /// The zone, whose table is made once.
+    pub(crate) fn zone(&mut self, tz: Tz) -> Arc<Zone> {
+        Arc::clone(self.0.entry(tz).or_insert_with(|| Arc::new(Zone::new(tz))))
+    }
 }
 
 /// Some time during which a zone keeps its offset.

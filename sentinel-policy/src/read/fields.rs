@@ -1,67 +1,61 @@
 //! Mappings with known keys, and lists.
 
-use super::Checker;
-use crate::diagnostic::{Finding, Meant, Subject, nearest};
+use super::Reader;
+use crate::diagnostic::{Finding, Meant, Subject, Type, nearest};
 use crate::document::{Kind, Mapping, Node, joined};
-use crate::{AnyOf, Span, Spanned};
+use crate::{Span, Spanned};
 
 /// The keys that a mapping of some kind may have.
-pub(super) struct Shape {
+pub(crate) struct Shape {
     /// What the mapping is, in words.
-    pub(super) place: &'static str,
+    pub(crate) place: &'static str,
     /// Its keys, the required ones first.
-    pub(super) keys: &'static [&'static str],
+    pub(crate) keys: &'static [&'static str],
     /// How many of them are required.
-    pub(super) required: usize,
+    pub(crate) required: usize,
     /// Those whose value is a mapping, with the keys that belong there.
-    pub(super) nested: &'static [(&'static str, &'static [&'static str])],
+    pub(crate) nested: &'static [(&'static str, &'static [&'static str])],
 }
-
-/// What a list of single values is, in words.
-pub(crate) const LIST: &str = "a list";
-
-/// What a list of rules is, in words.
-pub(crate) const RULES: &str = "a list of rules";
 
 /// A key that was given, and its value.
 #[derive(Clone, Copy)]
-pub(super) struct Field<'n> {
+pub(crate) struct Field<'n> {
     /// The key of the language, also where it was misspelt.
-    pub(super) key: &'static str,
-    pub(super) key_span: Span,
+    pub(crate) key: &'static str,
+    pub(crate) key_span: Span,
     /// Never null.
-    pub(super) node: &'n Node<'n>,
+    pub(crate) node: &'n Node<'n>,
 }
 
 impl Field<'_> {
     /// What its value is said to belong to.
-    pub(super) fn subject(&self) -> Subject<'static> {
+    pub(crate) fn subject(&self) -> Subject<'static> {
         Subject::Key(self.key)
     }
 
     /// Key and value together.
-    pub(super) fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         Span { start: self.key_span.start, end: self.node.span.end }
     }
 }
 
 /// The keys that were given in a mapping and have a value.
-pub(super) struct Fields<'n> {
-    pub(super) given: Vec<Field<'n>>,
+pub(crate) struct Fields<'n> {
+    pub(crate) given: Vec<Field<'n>>,
     /// Those that belong one level deeper, which was reported.
-    pub(super) misplaced: Vec<Field<'n>>,
+    pub(crate) misplaced: Vec<Field<'n>>,
 }
 
 impl<'n> Fields<'n> {
     /// The field of that key, when it was given.
-    pub(super) fn get(&self, key: &str) -> Option<Field<'n>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Field<'n>> {
         self.given.iter().find(|field| field.key == key).copied()
     }
 }
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// The fields of a node that must be a mapping.
-    pub(super) fn fields(
+    pub(crate) fn fields(
         &mut self,
         what: Subject<'_>,
         node: &'n Node<'n>,
@@ -72,7 +66,7 @@ impl<'n> Checker<'n> {
     }
 
     /// A node that must be a mapping.
-    pub(super) fn mapping(
+    pub(crate) fn mapping(
         &mut self,
         what: Subject<'_>,
         node: &'n Node<'n>,
@@ -80,7 +74,7 @@ impl<'n> Checker<'n> {
         match &node.kind {
             Kind::Mapping(mapping) => Some(mapping),
             Kind::Scalar(_) | Kind::List(_) | Kind::Refused => {
-                self.wrong_type(what, node, "a mapping");
+                self.wrong_type(what, node, Type::MAPPING);
                 None
             }
         }
@@ -89,7 +83,7 @@ impl<'n> Checker<'n> {
     /// The fields of a mapping. Unknown and missing keys and keys without value
     /// are reported; a misspelt key is read as the one that was meant, so that
     /// it is not missed as well.
-    pub(super) fn fields_of(&mut self, mapping: &'n Mapping<'n>, shape: &Shape) -> Fields<'n> {
+    pub(crate) fn fields_of(&mut self, mapping: &'n Mapping<'n>, shape: &Shape) -> Fields<'n> {
         let Shape { place, keys, required, .. } = shape;
         let known = |written: &str| keys.iter().copied().find(|key| *key == written);
         let mut present: Vec<&'static str> =
@@ -184,7 +178,7 @@ impl<'n> Checker<'n> {
     }
 
     /// Whether a value is null, which is reported at `span`.
-    pub(super) fn is_null(&mut self, key: &str, node: &Node<'_>, span: Span) -> bool {
+    pub(crate) fn is_null(&mut self, key: &str, node: &Node<'_>, span: Span) -> bool {
         let null = node.is_null();
         if null {
             self.findings.report(span, Finding::NullValue { what: Subject::Key(key) });
@@ -193,11 +187,11 @@ impl<'n> Checker<'n> {
     }
 
     /// Reports that a value is not what it should be, unless that was said.
-    pub(super) fn wrong_type(
+    pub(crate) fn wrong_type(
         &mut self,
         what: Subject<'_>,
         node: &Node<'_>,
-        expected: &'static str,
+        expected: &'static Type,
     ) {
         if let Some((span, character)) = node.lookalike_space() {
             self.findings.report(span, Finding::LookalikeSpace { character });
@@ -218,11 +212,11 @@ impl<'n> Checker<'n> {
     }
 
     /// The entries of a node that must be a list, and not an empty one.
-    pub(super) fn list(
+    pub(crate) fn list(
         &mut self,
         key: &str,
         node: &'n Node<'n>,
-        expected: &'static str,
+        expected: &'static Type,
     ) -> Option<&'n [Node<'n>]> {
         match &node.kind {
             Kind::List(items) if items.is_empty() => {
@@ -238,12 +232,12 @@ impl<'n> Checker<'n> {
     }
 
     /// Every entry of a list, read.
-    pub(super) fn each<T>(
+    pub(crate) fn each<T>(
         &mut self,
         field: Field<'n>,
         mut read: impl FnMut(&mut Self, &'static str, &'n Node<'n>) -> Option<T>,
-    ) -> Option<AnyOf<T>> {
-        let items = self.list(field.key, field.node, LIST)?;
+    ) -> Option<Vec<Spanned<T>>> {
+        let items = self.list(field.key, field.node, Type::LIST)?;
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             let value = read(self, field.key, item);
@@ -253,13 +247,13 @@ impl<'n> Checker<'n> {
     }
 
     /// A list of rules of some kind, each with a name of its own.
-    pub(super) fn rules_of<T>(
+    pub(crate) fn rules_of<T>(
         &mut self,
         field: Option<Field<'n>>,
         mut read: impl FnMut(&mut Self, &'n Node<'n>) -> Option<T>,
     ) -> Vec<T> {
         let Some(field) = field else { return Vec::new() };
-        let Some(items) = self.list(field.key, field.node, RULES) else {
+        let Some(items) = self.list(field.key, field.node, Type::RULES) else {
             return Vec::new();
         };
         let limit = self.limits.max_rules;
@@ -273,7 +267,7 @@ impl<'n> Checker<'n> {
 }
 
 /// What was probably meant by a value that is not of the type it should be.
-fn meant<'n>(node: &'n Node<'n>, expected: &str) -> Meant<'n> {
+fn meant<'n>(node: &'n Node<'n>, expected: &'static Type) -> Meant<'n> {
     match &node.kind {
         Kind::Scalar(scalar) if scalar.plain => {
             let text = &*scalar.text;
@@ -281,8 +275,8 @@ fn meant<'n>(node: &'n Node<'n>, expected: &str) -> Meant<'n> {
             let entry =
                 first.strip_prefix('-').filter(|rest| rest.starts_with(char::is_alphanumeric));
             match (expected, entry, joined(text)) {
-                ("a mapping", _, Some(_)) => Meant::Pair(text),
-                (LIST | RULES, Some(entry), _) => Meant::Entry(entry),
+                (Type::MAPPING, _, Some(_)) => Meant::Pair(text),
+                (Type::LIST | Type::RULES, Some(entry), _) => Meant::Entry(entry),
                 _ => Meant::Unknown,
             }
         }

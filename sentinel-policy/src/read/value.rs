@@ -2,26 +2,24 @@
 
 use std::time::Duration;
 
-use super::Checker;
+use super::Reader;
 use super::fields::Field;
-use super::name::{Fault, profile_fault};
-use crate::condition::Pattern;
-use crate::diagnostic::{Finding, Subject};
+use crate::diagnostic::{Finding, Subject, Type};
 use crate::document::{Kind, Node};
 use crate::{Spanned, parse_duration};
 
-impl<'n> Checker<'n> {
+impl<'n> Reader<'n> {
     /// A text that may be empty.
-    pub(super) fn any_text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
+    pub(crate) fn any_text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
         let text = node.text();
         if text.is_none() {
-            self.wrong_type(what, node, "text");
+            self.wrong_type(what, node, Type::TEXT);
         }
         text
     }
 
     /// A text in which no character that only looks like a space can be meant.
-    pub(super) fn exact_text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
+    pub(crate) fn exact_text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
         let text = self.any_text(what, node)?;
         if let Some((span, character)) = node.lookalike_space() {
             self.findings.report(span, Finding::LookalikeSpace { character });
@@ -31,7 +29,7 @@ impl<'n> Checker<'n> {
     }
 
     /// A text that may not be empty.
-    pub(super) fn text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
+    pub(crate) fn text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
         let text = self.any_text(what, node)?;
         if text.is_empty() {
             self.findings.report(node.span, Finding::EmptyText { what });
@@ -42,7 +40,7 @@ impl<'n> Checker<'n> {
 
     /// The name of a rule, with its place; one of its kind in the list that is
     /// being read.
-    pub(super) fn name(&mut self, field: Field<'n>) -> Option<Spanned<String>> {
+    pub(crate) fn name(&mut self, field: Field<'n>) -> Option<Spanned<String>> {
         let (name, span) = (self.text(field.subject(), field.node)?, field.node.span);
         match self.names.get(name) {
             Some(&line) => self.findings.report(span, Finding::DuplicateName { name, line }),
@@ -53,40 +51,24 @@ impl<'n> Checker<'n> {
         Some(Spanned::new(name.to_owned(), span))
     }
 
-    /// A pattern over the names of profiles.
-    pub(super) fn pattern(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Pattern> {
-        let what = Subject::EntryOf(key);
-        let value = self.text(what, node)?;
-        match profile_fault(value) {
-            None => {}
-            Some(Fault::Character(character)) => {
-                self.findings.report(node.span, Finding::InvalidProfile { what, value, character });
-            }
-            Some(Fault::Shape) => {
-                self.findings.report(node.span, Finding::UnmatchedProfile { what, value });
-            }
-        }
-        Some(Pattern::new(value))
-    }
-
     /// `true` or `false`, without quotes.
-    pub(super) fn flag(&mut self, field: Field<'n>) -> Option<bool> {
+    pub(crate) fn flag(&mut self, field: Field<'n>) -> Option<bool> {
         match &field.node.kind {
             Kind::Scalar(scalar) if scalar.plain && scalar.text == "true" => Some(true),
             Kind::Scalar(scalar) if scalar.plain && scalar.text == "false" => Some(false),
             Kind::Scalar(_) | Kind::List(_) | Kind::Mapping(_) | Kind::Refused => {
-                self.wrong_type(field.subject(), field.node, "`true` or `false`");
+                self.wrong_type(field.subject(), field.node, Type::FLAG);
                 None
             }
         }
     }
 
     /// A whole number from 1, without quotes.
-    pub(super) fn count(&mut self, field: Field<'n>) -> Option<u32> {
+    pub(crate) fn count(&mut self, field: Field<'n>) -> Option<u32> {
         let text = match &field.node.kind {
             Kind::Scalar(scalar) if scalar.plain && !scalar.is_null() => &*scalar.text,
             Kind::Scalar(_) | Kind::List(_) | Kind::Mapping(_) | Kind::Refused => {
-                self.wrong_type(field.subject(), field.node, "a whole number");
+                self.wrong_type(field.subject(), field.node, Type::COUNT);
                 return None;
             }
         };
@@ -100,7 +82,7 @@ impl<'n> Checker<'n> {
     }
 
     /// A length of time above 0.
-    pub(super) fn duration(&mut self, field: Field<'n>) -> Option<Duration> {
+    pub(crate) fn duration(&mut self, field: Field<'n>) -> Option<Duration> {
         let (key, value) = (field.key, self.exact_text(field.subject(), field.node)?);
         let error = match parse_duration(value) {
             Ok(Duration::ZERO) => None,
@@ -112,7 +94,7 @@ impl<'n> Checker<'n> {
     }
 
     /// A word of a closed set.
-    pub(super) fn word<T>(
+    pub(crate) fn word<T>(
         &mut self,
         what: Subject<'_>,
         node: &'n Node<'n>,

@@ -1,55 +1,7 @@
-//! What has to be judged against a request rather than looked up: patterns,
-//! lists of networks, windows, devices. A policy holds each distinct one once,
-//! and a decision judges it at most once: what was judged is remembered, in
-//! fixed memory, since a decision allocates nothing.
+//! What a decision remembers. It evaluates each distinct condition at most once,
+//! and remembers the results in fixed memory, since a decision does not allocate.
 
 use std::convert::Infallible;
-
-use chrono::{DateTime, Utc};
-
-use crate::schedule::Schedule;
-use crate::zone::Zone;
-use crate::{DeviceRequirements, Network, Pattern, Request, UserPattern};
-
-/// Something that a request meets or does not meet.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Judged {
-    /// A pattern of profiles.
-    Profile(Pattern),
-    /// A pattern of users.
-    User(UserPattern),
-    /// A pattern of principals.
-    Principal(Pattern),
-    /// Networks of which the address must lie in one.
-    Networks(Vec<Network>),
-    /// A window.
-    Window(Schedule),
-    /// What the device must be.
-    Device(DeviceRequirements),
-}
-
-impl Judged {
-    /// Whether a request meets it at `now`.
-    pub(crate) fn is_met_by(
-        &self,
-        request: &Request<'_>,
-        zones: &[Zone],
-        now: DateTime<Utc>,
-    ) -> bool {
-        match self {
-            Self::Profile(pattern) => pattern.matches(request.profile),
-            Self::User(pattern) => pattern.matches(request.caller.user),
-            Self::Principal(pattern) => {
-                request.caller.principal.is_some_and(|principal| pattern.matches(principal))
-            }
-            Self::Networks(networks) => request
-                .source_ip
-                .is_some_and(|address| networks.iter().any(|network| network.contains(address))),
-            Self::Window(schedule) => schedule.contains(zones, now.timestamp()),
-            Self::Device(requirements) => requirements.is_met_by(&request.device),
-        }
-    }
-}
 
 /// No room to remember another judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

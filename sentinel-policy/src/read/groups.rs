@@ -1,0 +1,21 @@
+//! The groups that a document defines.
+
+use std::collections::BTreeMap;
+
+use crate::UserPattern;
+
+/// The groups of a document.
+#[derive(Default)]
+pub(crate) struct Groups<'n> {
+    /// The members by name. `None` if they could not be read, which was reported.
+    pub(crate) members: BTreeMap<&'n str, Option<Vec<UserPattern>>>,
+    /// Whether the groups as a whole could not be read. Then no group is reported
+    /// as undefined.
+    pub(crate) unreadable: bool,
+    /// Number of entries that the uses of groups so far stand for.
+    pub(crate) used: usize,
+    /// Whether these were too many, which is reported once.
+    pub(crate) exhausted: bool,
+    /// Number of names that were compared with misspelled ones.
+    pub(crate) compared: usize,
+}
