@@ -1,7 +1,7 @@
 //! How long credentials last.
 
 use proptest::prelude::*;
-use sentinel_broker::{Cap, Code};
+use sentinel_broker::{Cap, DenialCode};
 use sentinel_store::Clock;
 
 use crate::world::{Plan, StillClock, World};
@@ -77,7 +77,7 @@ async fn a_window_that_closes_within_fifteen_minutes_is_kept_all_the_same() {
 async fn outside_of_the_window_nothing_is_vended() {
     for time in ["2026-03-02T16:00:00Z", "2026-03-02T07:59:59Z", "2026-03-01T12:00:00Z"] {
         let denial = at(time).vend("alice", "production").await.unwrap_err();
-        assert_eq!(denial.code, Code::PolicyDeny, "{time}");
+        assert_eq!(denial.code, DenialCode::PolicyDeny, "{time}");
     }
 }
 
@@ -112,7 +112,7 @@ proptest! {
         world.clock.advance(minute * 60);
         let now = world.clock.now();
         match runtime.block_on(world.vend_for("alice", "production", asked)) {
-            Err(denial) => prop_assert_eq!(denial.code, Code::PolicyDeny),
+            Err(denial) => prop_assert_eq!(denial.code, DenialCode::PolicyDeny),
             Ok(vended) => {
                 let end = vended.credentials.expiration;
                 let length = (end - now).num_seconds();

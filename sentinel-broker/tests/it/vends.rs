@@ -1,7 +1,7 @@
 //! What a vend gives, writes and records.
 
 use chrono::TimeDelta;
-use sentinel_broker::{Cap, Code};
+use sentinel_broker::{Cap, DenialCode};
 use sentinel_store::{
     Clock, Generation, Listing, SessionKeys, SessionStore, Verdict, verify_session,
 };
@@ -78,10 +78,10 @@ rules:
   - { name: alice, effect: allow, conditions: { profiles: [production], users: [alice] } }
 "#;
     for (user, profile, code) in [
-        ("mallory", "production", Code::PolicyDeny),
-        ("bob", "production", Code::PolicyDeny),
-        ("bob", "unheard-of", Code::PolicyDeny),
-        ("alice", "guarded", Code::ApprovalRequired),
+        ("mallory", "production", DenialCode::PolicyDeny),
+        ("bob", "production", DenialCode::PolicyDeny),
+        ("bob", "unheard-of", DenialCode::PolicyDeny),
+        ("alice", "guarded", DenialCode::ApprovalRequired),
     ] {
         let world = World::new(policy);
         let denial = world.vend(user, profile).await.unwrap_err();
@@ -109,7 +109,7 @@ async fn a_denial_by_a_rule_and_a_profile_that_does_not_exist_are_worded_alike()
 async fn a_role_session_cannot_pass_for_a_user_of_its_session_name() {
     let world = World::new(ALICE);
     let denial = world.vend("ci/alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, Code::PolicyDeny);
+    assert_eq!(denial.code, DenialCode::PolicyDeny);
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ rules:
     assert_eq!(world.issuer.asked()[0].session_tag, "request-1");
     assert_eq!(world.decisions()[0].session.as_deref(), Some("untracked"));
     let denial = world.vend("alice", "tracked").await.unwrap_err();
-    assert_eq!(denial.code, Code::PolicyDeny);
+    assert_eq!(denial.code, DenialCode::PolicyDeny);
 }
 
 #[tokio::test]
@@ -151,6 +151,6 @@ async fn no_randomness_no_session() {
     let world = World::new(ALICE);
     world.random.dry.store(true, std::sync::atomic::Ordering::SeqCst);
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, Code::StoreUnavailable);
+    assert_eq!(denial.code, DenialCode::StoreUnavailable);
     assert!(world.issuer.asked().is_empty());
 }

@@ -1,11 +1,11 @@
 //! The environment, and a TVM without a good one.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sentinel_broker::Home;
 use sentinel_store::{MemorySink, Record, SessionKeys};
-use sentinel_tvm::{Config, ConfigError, Context, Tvm};
+use sentinel_tvm::{Config, ConfigError, Invocation, Tvm};
 use serde_json::{Value, json};
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
@@ -106,14 +106,11 @@ fn zero_switches_caching_and_stale_copies_off() {
 async fn a_misconfigured_tvm_answers_everything_config_error_and_counts_it() {
     let sink = Arc::new(MemorySink::new());
     let tvm = Tvm::misconfigured().with_metrics(sink.clone());
-    let context = Context {
-        home: Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:f").unwrap(),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(30),
-        function_version: None,
-        request_id: "runtime-1".to_owned(),
-    };
+    let home = Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:f").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let invocation = Invocation::new("runtime-1", home, deadline);
     for event in [json!({}), json!("no event"), json!({ "requestContext": { "requestId": "x" } })] {
-        let response = tvm.handle(&event, &context).await;
+        let response = tvm.handle(&event, &invocation).await;
         assert_eq!(response.status_code, 500);
         let body: Value = serde_json::from_str(&response.body).unwrap();
         assert_eq!(body["Code"], "CONFIG_ERROR");
