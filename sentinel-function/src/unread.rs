@@ -172,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_is_read_or_is_not_sentinels_is_not_reported() {
+    fn only_unread_variables_of_sentinel_are_reported() {
         assert_eq!(of(Function::Tvm, Function::Tvm.variables()), [""; 0]);
         assert_eq!(of(Function::Tvm, &["PATH", "AWS_REGION", "MY_SENTINEL_TABLE"]), [""; 0]);
     }
 
     #[test]
-    fn a_variable_of_the_other_function_or_of_the_command_is_reported_as_that() {
+    fn a_variable_of_the_other_function_or_the_command_is_reported_with_its_reader() {
         assert_eq!(
             of(Function::Authorizer, &["SENTINEL_POLICY_ROOT", "SENTINEL_GENERATION"]),
             ["SENTINEL_POLICY_ROOT: has no effect: the TVM reads it, the authorizer does not"]
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_of_the_go_project_is_reported_with_what_takes_its_place() {
+    fn every_variable_of_the_go_project_is_reported_with_its_replacement() {
         let variables = [
             "SENTINEL_CLOUDWATCH_LOG_GROUP",
             "SENTINEL_CLOUDWATCH_STREAM",
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_variable_is_reported_with_the_one_that_was_meant() {
+    fn an_unknown_variable_is_reported_with_the_intended_one() {
         for (unknown, meant) in [
             ("SENTINEL_POLICY_PARAM", Some("SENTINEL_POLICY_PARAMETER")),
             ("SENTINEL_SESSIONS_TABLE", Some("SENTINEL_SESSION_TABLE")),

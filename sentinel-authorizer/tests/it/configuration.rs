@@ -31,7 +31,7 @@ fn the_table_alone_is_enough() {
 }
 
 #[test]
-fn every_fault_is_reported_at_once_by_name() {
+fn every_error_is_reported_by_name() {
     for table in ["", "ab", "two words", "table/sessions"] {
         let errors = read(&[
             ("SENTINEL_SESSION_TABLE", table),
@@ -49,7 +49,7 @@ fn every_fault_is_reported_at_once_by_name() {
 }
 
 #[test]
-fn a_session_key_is_read_and_a_malformed_one_is_a_fault_without_its_value() {
+fn an_invalid_session_key_is_an_error_without_its_value() {
     let table = ("SENTINEL_SESSION_TABLE", "sentinel-sessions");
     let key = "k".repeat(32);
     let rotation = format!("{key},{}", "o".repeat(32));

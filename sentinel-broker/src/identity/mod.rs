@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_its_name_whatever_its_path_and_its_key_is_in_lower_case() {
+    fn a_user_is_its_name_without_its_path_and_its_key_is_in_lower_case() {
         let caller = identify("arn:aws:iam::111122223333:user/eng/core/Alice", &[]).unwrap();
         assert_eq!((caller.user.as_str(), caller.key.as_str()), ("Alice", "alice"));
         assert!(caller.named);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_were_vended_are_nobody() {
+    fn vended_credentials_are_not_served() {
         for role in ["SentinelProtected-production", "anything"] {
             let arn =
                 format!("arn:aws:sts::111122223333:assumed-role/{role}/sentinel-alice-abcdefgh");
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_whose_name_looks_like_a_stamp_is_that_user() {
+    fn a_user_whose_name_looks_like_a_source_identity_is_that_user() {
         let name = "sentinel-team-operator";
         for (arn, listed) in [
             (format!("arn:aws:iam::{ACCOUNT}:user/{name}"), "111122223333:*"),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_are_different_people() {
+    fn different_names_are_different_callers() {
         let key = |name: &str| {
             identify(&format!("arn:aws:iam::111122223333:user/{name}"), &[]).unwrap().key
         };
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_not_a_user_or_a_session_is_not_served() {
+    fn only_users_and_sessions_are_served() {
         for arn in [
             "arn:aws:iam::111122223333:root",
             "arn:aws:sts::111122223333:federated-user/alice",
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_account_inside_the_arn_must_be_the_identitys_and_trusted() {
+    fn the_account_in_the_arn_must_match_the_identity_and_be_trusted() {
         let other = "arn:aws:iam::444455556666:user/alice";
         assert_eq!(identify(other, &[]), Err(IdentityError::AccountMismatch));
         let verified = VerifiedIdentity::new(other, "444455556666");

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_is_written_in_characters_that_sts_takes() {
+    fn a_caller_is_written_in_characters_that_sts_accepts() {
         assert_eq!(encode("alice"), "alice");
         assert_eq!(encode("111122223333/ci"), "111122223333=2Fci");
         assert_eq!(encode("a=b"), "a=3Db");
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_stamp_is_told_from_other_session_names() {
+    fn source_identities_are_distinguished_from_other_session_names() {
         let format = SourceIdentityFormat::default();
         for caller in ["alice", "111122223333/ci", "a-b-c", &"x".repeat(60)] {
             let caller = key(caller);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_separator_is_one_character_that_sts_takes() {
+    fn a_separator_is_one_character_that_sts_accepts() {
         assert!(SourceIdentityFormat::with_separator("_").is_some());
         for refused in ["", ":", "--", "a", "*"] {
             assert!(SourceIdentityFormat::with_separator(refused).is_none(), "{refused}");

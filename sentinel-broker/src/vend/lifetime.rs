@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_bound_wins_and_is_named() {
+    fn the_least_bound_wins_and_is_reported() {
         let requested = Some(Duration::from_secs(7200));
         let life = Lifetime::new(&Bounds { requested, ..bounds() }, now());
         assert_eq!((life.seconds, life.cap), (3600, Cap::Maximum));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn less_than_sts_gives_is_kept_by_the_inline_policy() {
+    fn the_inline_policy_enforces_less_than_the_minimum_of_sts() {
         let policy = Some(Duration::from_secs(300));
         let life = Lifetime::new(&Bounds { policy, ..bounds() }, now());
         assert_eq!((life.seconds, life.inline), (STS_MIN_SECONDS, true));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_at_which_the_policy_changes_is_the_end_to_the_second() {
+    fn credentials_end_in_the_second_in_which_the_policy_changes() {
         let until = "2026-03-02T10:30:00Z".parse().unwrap();
         let life = Lifetime::new(&Bounds { valid_until: Some(until), ..bounds() }, now());
         assert_eq!((life.end, life.cap, life.inline), (until, Cap::ValidUntil, true));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_just_behind_the_length_is_kept_too_since_clocks_differ() {
+    fn a_change_just_after_the_length_is_enforced_too_since_clocks_differ() {
         let until = now() + TimeDelta::seconds(3630);
         let life = Lifetime::new(&Bounds { valid_until: Some(until), ..bounds() }, now());
         assert!(life.inline && life.end <= until && life.cap == Cap::Default);

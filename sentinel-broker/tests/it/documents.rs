@@ -18,7 +18,7 @@ async fn code(world: &World, user: &str, profile: &str) -> Option<DenialCode> {
 }
 
 #[tokio::test]
-async fn the_main_document_governs_its_own_name_what_it_describes_and_what_it_names() {
+async fn the_main_document_governs_its_own_name_and_the_profiles_it_describes_or_names() {
     let main = r#"
 version: "1"
 profiles: { described: {} }
@@ -42,7 +42,7 @@ rules:
 }
 
 #[tokio::test]
-async fn a_document_that_cannot_be_used_vends_nothing_of_what_it_governs() {
+async fn an_unusable_document_vends_none_of_its_profiles() {
     for unusable in [
         "rules: [",
         "version: \"2\"\nrules: []\n",
@@ -102,7 +102,7 @@ async fn the_warnings_of_a_document_are_logged_once_for_each_version() {
 }
 
 #[tokio::test]
-async fn no_main_document_no_credentials_unless_none_is_required() {
+async fn without_a_main_document_no_credentials_are_vended_unless_none_is_required() {
     for (required, expected) in [(true, Some(DenialCode::PolicyError)), (false, None)] {
         let mut plan = Plan::default();
         plan.settings.main_document_required = required;
@@ -122,7 +122,7 @@ async fn failing(plan: Plan, faults: &Arc<Faults>, failure: Failure) -> World {
 }
 
 #[tokio::test]
-async fn a_stale_copy_decides_only_in_need_only_for_a_while_and_is_recorded() {
+async fn a_stale_copy_decides_only_during_a_failure_for_a_limited_time_and_is_recorded() {
     for (failure, later) in [
         (Failure::Throttled, DenialCode::RateLimited),
         (Failure::Unavailable, DenialCode::StoreUnavailable),
@@ -143,7 +143,7 @@ async fn a_stale_copy_decides_only_in_need_only_for_a_while_and_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_store_that_says_no_is_believed_over_any_copy() {
+async fn a_store_that_refuses_overrides_any_copy() {
     for failure in [Failure::Refused, Failure::Corrupt, Failure::NotFound] {
         let faults = Faults::new();
         let world = failing(Plan::default(), &faults, failure).await;
@@ -153,7 +153,7 @@ async fn a_store_that_says_no_is_believed_over_any_copy() {
 }
 
 #[tokio::test]
-async fn stale_copies_can_be_switched_off() {
+async fn stale_copies_can_be_disabled() {
     let faults = Faults::new();
     let mut plan = Plan::default();
     plan.settings.policy_max_age = Duration::ZERO;
@@ -163,7 +163,7 @@ async fn stale_copies_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn a_clock_that_was_set_back_makes_no_copy_young() {
+async fn a_copy_is_not_fresh_after_the_clock_was_set_back() {
     let faults = Faults::new();
     let world = failing(Plan::default(), &faults, Failure::Unavailable).await;
     world.clock.advance(-3600);
@@ -181,7 +181,7 @@ async fn a_change_is_in_force_after_the_ttl() {
 }
 
 #[tokio::test]
-async fn many_at_once_share_one_flight_for_each_document() {
+async fn concurrent_requests_share_one_read_of_each_document() {
     let faults = Faults::new();
     faults.delay(Which::Operation(Operation::Policy), Moment::Before, Duration::from_millis(20));
     let plan = Plan { hook: faults.clone(), ..Plan::default() };
@@ -199,7 +199,7 @@ async fn many_at_once_share_one_flight_for_each_document() {
 }
 
 #[tokio::test]
-async fn an_unknown_name_costs_no_read_of_its_own() {
+async fn an_unknown_name_causes_no_read() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
     for n in 0..20 {
@@ -214,7 +214,7 @@ async fn an_unknown_name_costs_no_read_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_decision_is_stale_when_what_made_its_document_govern_was() {
+async fn a_decision_is_stale_when_the_choice_of_its_document_was_stale() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
     world.put("own", OPEN);
@@ -236,7 +236,7 @@ const UNUSABLE: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn a_document_that_cannot_be_used_does_not_show_that_it_exists() {
+async fn an_unusable_document_does_not_reveal_that_it_exists() {
     for unusable in UNUSABLE {
         let world = World::new(ALICE);
         world.put("own", unusable);
@@ -250,7 +250,7 @@ async fn a_document_that_cannot_be_used_does_not_show_that_it_exists() {
 }
 
 #[tokio::test]
-async fn the_role_of_another_profile_does_not_show_that_a_document_exists() {
+async fn the_role_of_another_profile_does_not_reveal_that_a_document_exists() {
     let world = World::new(
         "version: \"1\"\nprofiles: { a: { role_arn: \
          \"arn:aws:iam::111122223333:role/SentinelProtected-own\" } }\nrules: [{ name: no, effect: deny }]\n",
@@ -262,7 +262,7 @@ async fn the_role_of_another_profile_does_not_show_that_a_document_exists() {
 }
 
 #[tokio::test]
-async fn a_main_document_that_cannot_be_used_shows_no_caller_what_others_can_get() {
+async fn an_unusable_main_document_reveals_no_profiles_of_other_callers() {
     // Conditions on devices, which the server knows nothing about.
     let main = "version: \"1\"\nrules:\n  - { name: a, effect: require_approval, conditions: { \
                 profiles: [production], users: [alice], device: { require_mdm: true } } }\n";
@@ -281,7 +281,7 @@ async fn a_main_document_that_cannot_be_used_shows_no_caller_what_others_can_get
 }
 
 #[tokio::test]
-async fn a_document_that_is_no_policy_is_an_error_for_every_caller() {
+async fn a_document_that_is_not_a_policy_is_an_error_for_every_caller() {
     let world = World::new(ALICE);
     world.put("own", "rules: [");
     for user in ["alice", "mallory"] {

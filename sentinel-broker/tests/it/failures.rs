@@ -45,7 +45,7 @@ fn code(result: &Result<Vended, Denial>) -> Option<DenialCode> {
 }
 
 #[tokio::test]
-async fn a_vend_calls_what_the_design_says_and_no_more() {
+async fn a_vend_makes_exactly_the_calls_in_the_design() {
     use Operation::{CreateSession, Gate, List, Policy, Write};
     let mut cold = calls("production").await;
     cold.sort_by_key(|operation| format!("{operation:?}"));
@@ -66,7 +66,7 @@ async fn a_vend_calls_what_the_design_says_and_no_more() {
 }
 
 #[tokio::test]
-async fn invariant_1_whatever_fails_in_a_vend_no_credentials_leave() {
+async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails() {
     for profile in ["production", "staging"] {
         let calls = calls(profile).await;
         for (number, operation) in calls.iter().enumerate() {
@@ -131,7 +131,7 @@ async fn each_failure_has_its_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn invariant_1_whatever_hangs_is_answered_in_time_without_credentials() {
+async fn invariant_1_a_step_that_hangs_is_answered_in_time_without_credentials() {
     let calls = calls("staging").await;
     for (number, operation) in calls.iter().enumerate() {
         if *operation == Operation::Write {
@@ -152,7 +152,7 @@ async fn invariant_1_whatever_hangs_is_answered_in_time_without_credentials() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_in_which_nothing_can_be_ended_either_still_vends_nothing() {
+async fn a_store_that_also_fails_to_end_sessions_vends_nothing() {
     let faults = Faults::new();
     faults.fail(Which::Operation(ASSUME_ROLE), Moment::Before, Failure::Refused);
     faults.delay(
@@ -167,7 +167,7 @@ async fn a_store_in_which_nothing_can_be_ended_either_still_vends_nothing() {
 }
 
 #[tokio::test]
-async fn invariant_1_a_revoked_caller_is_refused_whatever_fails_besides() {
+async fn invariant_1_a_revoked_caller_is_refused_when_other_steps_fail_too() {
     let faults = Faults::new();
     let world = world(&faults);
     world.vend("alice", "production").await.unwrap();
@@ -230,7 +230,7 @@ impl AuditSink for PanickingSink {
 }
 
 #[tokio::test]
-async fn invariant_1_a_log_that_panics_lets_nothing_leave_and_ends_the_session() {
+async fn invariant_1_a_sink_that_panics_withholds_credentials_and_ends_the_session() {
     let world = World::with(ALICE, Plan { sink: Some(Arc::new(PanickingSink)), ..Plan::default() });
     let result = world.vend("alice", "production").await;
     assert_eq!(code(&result), Some(DenialCode::StoreUnavailable));

@@ -23,7 +23,7 @@ fn production() -> ProfileName {
 }
 
 #[tokio::test]
-async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated() {
+async fn a_revocation_refuses_the_session_immediately_and_new_ones_until_reinstated() {
     let world = World::new(ALICE);
     let id = world.vend("alice", "production").await.unwrap().session.unwrap();
     let carol = world.caller("carol");
@@ -81,7 +81,7 @@ async fn a_revocation_for_a_time_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn who_is_no_operator_may_neither_revoke_nor_reinstate_nor_look_at_others() {
+async fn non_operators_cannot_revoke_reinstate_or_list_others() {
     let world = World::new(ALICE);
     let alice = world.caller("alice");
     let target = Target::Caller(key("bob"));
@@ -100,7 +100,7 @@ async fn who_is_no_operator_may_neither_revoke_nor_reinstate_nor_look_at_others(
 }
 
 #[tokio::test]
-async fn anyone_lists_their_own_sessions_and_operators_everybodys() {
+async fn callers_list_their_own_sessions_and_operators_all_sessions() {
     let policy = ALICE.replace("users: [alice]", "users: [alice, bob]");
     let world = World::new(&policy);
     for user in ["alice", "alice", "bob"] {
@@ -125,7 +125,7 @@ async fn anyone_lists_their_own_sessions_and_operators_everybodys() {
 }
 
 #[tokio::test]
-async fn a_caller_revoked_as_a_whole_is_refused_on_every_route_as_operator_too() {
+async fn a_caller_revoked_as_a_whole_is_refused_on_every_route_even_as_an_operator() {
     let policy = ALICE.replace("users: [carol]", "users: [carol, dora]");
     let world = World::new(&policy);
     let (carol, dora) = (world.caller("carol"), world.caller("dora"));
@@ -149,7 +149,7 @@ async fn a_caller_revoked_as_a_whole_is_refused_on_every_route_as_operator_too()
 }
 
 #[tokio::test]
-async fn nobody_reinstates_themselves() {
+async fn operators_cannot_reinstate_themselves() {
     let world = World::new(ALICE);
     let carol = world.caller("carol");
     let target = Target::OnProfile(key("carol"), production());
@@ -163,7 +163,7 @@ async fn nobody_reinstates_themselves() {
 }
 
 #[tokio::test]
-async fn configured_operators_revoke_when_the_policy_is_broken_and_never_reinstate() {
+async fn configured_operators_revoke_when_the_policy_is_invalid_and_never_reinstate() {
     let mut plan = Plan::default();
     plan.settings.operators = [
         "arn:aws:iam::111122223333:user/root-of-trust",
@@ -195,7 +195,7 @@ async fn configured_operators_revoke_when_the_policy_is_broken_and_never_reinsta
 }
 
 #[tokio::test]
-async fn without_a_session_table_there_is_nothing_to_operate_on() {
+async fn without_a_session_table_operations_on_sessions_are_not_found() {
     let world = World::with(ALICE, Plan { tracked: false, ..Plan::default() });
     let carol = world.caller("carol");
     let denial = world.broker.list_sessions(&call(), &carol, &ListSessions::default()).await;
@@ -214,7 +214,7 @@ fn a_user_is_a_name_or_an_account_and_a_role() {
 }
 
 #[tokio::test]
-async fn nobody_is_let_in_again_without_a_record_of_it() {
+async fn no_caller_is_reinstated_without_a_record() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
@@ -233,7 +233,7 @@ async fn nobody_is_let_in_again_without_a_record_of_it() {
 }
 
 #[tokio::test]
-async fn a_revocation_stands_even_when_its_record_fails_and_says_to_do_it_again() {
+async fn a_revocation_is_in_force_even_if_its_record_fails_and_the_refusal_requests_a_retry() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
@@ -264,7 +264,7 @@ async fn a_change_that_fails_is_recorded_as_failed() {
 }
 
 #[tokio::test]
-async fn who_was_an_operator_as_of_a_stale_copy_may_revoke_and_not_reinstate() {
+async fn an_operator_of_a_stale_copy_can_revoke_but_not_reinstate() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
@@ -282,7 +282,7 @@ async fn who_was_an_operator_as_of_a_stale_copy_may_revoke_and_not_reinstate() {
 }
 
 #[tokio::test]
-async fn who_tries_what_only_operators_may_is_recorded() {
+async fn refused_operations_are_recorded() {
     let world = World::new(ALICE);
     let alice = world.caller("alice");
     let target = Target::Caller(key("bob"));

@@ -22,7 +22,7 @@ async fn names(world: &World, user: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn a_caller_sees_what_some_circumstance_would_give_them() {
+async fn a_caller_sees_the_profiles_available_under_some_circumstance() {
     let world = World::new(MAIN);
     world.put("dev", "version: \"1\"\nrules: [{ name: all, effect: allow }]\n");
     world.put("broken", "rules: [");

@@ -78,7 +78,7 @@ async fn a_profile_that_the_main_document_names_in_a_rule_keeps_its_role() {
 }
 
 #[tokio::test]
-async fn roles_that_only_look_alike_are_different_roles() {
+async fn similar_role_names_are_different_roles() {
     let other_account = "arn:aws:iam::444455556666:role/SentinelProtected-b";
     let other_name = "arn:aws:iam::111122223333:role/SentinelProtected-b/c";
     let world = World::new(&main_with(&[("a", Some(other_account)), ("c", Some(other_name))]));

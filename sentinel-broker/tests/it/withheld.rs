@@ -19,7 +19,7 @@ fn is_recorded(world: &World, code: DenialCode) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_made_while_their_caller_is_revoked_are_withheld() {
+async fn credentials_issued_while_their_caller_is_revoked_are_withheld() {
     let faults = Faults::new();
     let written = Which::Operation(Operation::CreateSession);
     faults.delay(written, Moment::After, Duration::from_secs(2));
@@ -34,7 +34,7 @@ async fn credentials_made_while_their_caller_is_revoked_are_withheld() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_come_after_their_end_are_withheld() {
+async fn credentials_issued_after_their_end_are_withheld() {
     let faults = Faults::new();
     faults.delay(Which::Operation(ASSUME_ROLE), Moment::After, Duration::from_secs(2));
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });

@@ -182,7 +182,7 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
             "chaining over an hour",
             setup(),
             request().with_seconds(3601),
-            &["ValidationError", "an hour at most"],
+            &["ValidationError", "at most an hour"],
         ),
         (
             "longer than the role",
@@ -197,7 +197,7 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
             "longer than STS gives",
             setup(),
             request().with_seconds(43_201),
-            &["ValidationError", "the duration is not what STS takes"],
+            &["ValidationError", "STS does not accept the duration"],
         ),
         (
             "more than a number holds",
@@ -221,7 +221,7 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
             "unknown",
             changed(|setup| setup.callers.clear()),
             request(),
-            &["InvalidClientTokenId", "not known to STS"],
+            &["InvalidClientTokenId", "STS does not know"],
         ),
     ];
     for (what, setup, request, words) in cases {
