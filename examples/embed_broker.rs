@@ -1,8 +1,13 @@
-//! A service that vends: one broker, put together once, asked for each request.
+//! A service that vends: one broker, built once, and called for each request.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+#![expect(clippy::print_stdout, reason = "an example prints its result")]
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sentinel_broker::{
     Broker, Call, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings, Vend,
@@ -16,30 +21,24 @@ use sentinel_store::{
 async fn main() -> Result<(), Box<dyn Error>> {
     let (path, policies) = (PolicyPath::new("/sentinel/policies/main"), MemoryPolicies::new());
     policies.put(&path, include_str!("policies/main.yaml"));
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
-    let store = Arc::new(MemorySessions::new());
-    let parts = Parts {
-        policies: Arc::new(policies),
-        sessions: Some(SessionTable { name: "sessions".to_owned(), store }),
-        // Its key is random, and secret, where its credentials open something.
-        issuer: Arc::new(LocalIssuer::new([7; 32], clock.clone(), random.clone())),
-        clock,
-        random,
-        sink: Arc::new(JsonLines::new(io::stderr())),
-    };
+    // Where its credentials give access to something, the key must be random and secret.
+    let issuer = LocalIssuer::new([7; 32], Arc::new(SystemClock), Arc::new(OsRandom));
+    let records = JsonLines::new(io::stderr());
+    let sessions = SessionTable::new("sessions", Arc::new(MemorySessions::new()));
+    let parts =
+        Parts::new(Arc::new(policies), Arc::new(issuer), Arc::new(records)).with_sessions(sessions);
     let broker = Broker::new(Settings::new(path), parts);
 
     for user in ["alice", "bob", "mallory"] {
-        // What the front door has verified, never what a caller says of themselves.
+        // What the service has verified, never what the caller claims.
         let (arn, account) = (format!("arn:aws:iam::111122223333:user/{user}"), "111122223333");
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(25);
-        let (request_id, home) = (format!("of-{user}"), Home::from_arn(&arn).ok_or("no ARN")?);
-        let call = Call { request_id, home, deadline, source_ip: None, function_version: None };
-        let verified = VerifiedIdentity { user_arn: &arn, account, organization: None };
-        let caller = broker.identify(&call, &verified)?;
-        let vend = Vend { profile: ProfileName::parse("production")?, duration: None };
+        let deadline = Instant::now() + Duration::from_secs(25);
+        let home = Home::from_arn(&arn).ok_or("not an ARN")?;
+        let call = Call::new(format!("request-of-{user}"), home, deadline);
+        let caller = broker.identify(&call, &VerifiedIdentity::new(&arn, account))?;
+        let vend = Vend::new(ProfileName::parse("production")?);
         match broker.vend(&call, &caller, &vend).await.map(|vended| vended.credentials) {
-            Ok(made) => println!("{user}: {} until {}", made.access_key_id, made.expiration),
+            Ok(vended) => println!("{user}: {} until {}", vended.access_key_id, vended.expiration),
             Err(denial) => println!("{user}: {denial}"),
         }
     }

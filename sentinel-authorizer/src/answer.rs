@@ -1,22 +1,23 @@
-//! The answers that API Gateway takes from an authorizer.
+//! The responses that API Gateway accepts from an authorizer.
 
 use sentinel_store::{Session, rfc3339};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// `SENTINEL_AUTHORIZER_RESPONSE`: how payload format 2.0 is answered. The event
-/// does not say which of the two the authorizer is configured for.
+/// `SENTINEL_AUTHORIZER_RESPONSE`: the response to events of payload format 2.0. The event does not
+/// contain which of the two responses API Gateway expects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "API Gateway defines two responses")]
 pub enum ResponseFormat {
     /// An IAM policy.
     #[default]
     Policy,
-    /// `isAuthorized`.
+    /// An object with `isAuthorized`.
     Simple,
 }
 
 impl ResponseFormat {
-    /// Reads `policy` or `simple`.
+    /// Parses `policy` or `simple`. `None` for any other text.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         match word {
@@ -27,12 +28,12 @@ impl ResponseFormat {
     }
 }
 
-/// The shape that an event asks for.
+/// The response that an event requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Always an IAM policy: REST APIs and payload format 1.0.
     Policy,
-    /// What is configured: payload format 2.0.
+    /// The configured response: payload format 2.0.
     Configured,
 }
 
@@ -45,10 +46,10 @@ impl Shape {
     }
 }
 
-/// What the API behind learns of a session. Texts only: REST APIs take no other
+/// What the protected API receives about a session. All values are strings: REST APIs accept no other
 /// values in a context.
 #[derive(Serialize)]
-struct Context<'a> {
+struct SessionContext<'a> {
     session: String,
     user: &'a str,
     profile: &'a str,
@@ -59,8 +60,8 @@ struct Context<'a> {
     expires: chrono::DateTime<chrono::Utc>,
 }
 
-/// The answer about `arn`: whether the session, if there is a good one, is let
-/// through. Without an ARN there is nothing that could be allowed.
+/// The response: allows access to `arn` if there is a valid session. Without an ARN nothing can be
+/// allowed.
 pub(crate) fn answer(
     format: ResponseFormat,
     arn: Option<&str>,
@@ -88,7 +89,7 @@ pub(crate) fn answer(
 }
 
 fn context(session: &Session) -> Value {
-    let context = Context {
+    let context = SessionContext {
         session: session.handle.to_string(),
         user: &session.user,
         profile: session.profile.as_str(),

@@ -1,36 +1,35 @@
-//! An event in, an answer out.
+//! The authorizer: an event in, a response out.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use sentinel_store::{
     AuditSink, Causes, Clock, Event, EventKind, Generation, Record, Refusal, Session, SessionId,
-    SessionKeys, SessionStore, StoreError, VerifyError, verify_session,
+    SessionKeys, SessionStore, StoreError, SystemClock, VerifyError, catch_panic, catch_panic_of,
+    verify_session,
 };
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::answer::{ResponseFormat, answer};
 use crate::event::{Incoming, ShownId};
 
-/// The authorizer answers within this time, whatever it waits for.
+/// The authorizer answers within this time, even if its store does not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
-/// The last second before the context's deadline is for answering.
-const LAST_SECOND: Duration = Duration::from_secs(1);
+/// The time before the invocation's deadline that is reserved for answering.
+const ANSWER_BUDGET: Duration = Duration::from_secs(1);
 
-/// There was no session id at all. Its text is what API Gateway turns into 401;
-/// every other refusal is an answer, which becomes 403.
+/// The event contains no session id. API Gateway turns exactly this text into a 401. Every other
+/// refusal is a response, which becomes a 403.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Unauthorized")]
+#[expect(clippy::exhaustive_structs, reason = "API Gateway defines the error, which is one word")]
 pub struct Unauthorized;
 
-/// Lets good sessions through.
+/// Allows requests with a valid session.
 #[derive(Debug)]
 pub struct Authorizer {
-    /// None where the configuration is faulty.
+    /// `None` if the configuration is invalid.
     sessions: Option<Arc<dyn SessionStore>>,
     generation: Generation,
     keys: Option<SessionKeys>,
@@ -39,76 +38,104 @@ pub struct Authorizer {
     sink: Arc<dyn AuditSink>,
 }
 
-/// What the runtime says of an invocation.
+/// One invocation of the function, as its runtime reports it.
 #[derive(Clone, Debug)]
-pub struct Context {
-    /// When the runtime gives up.
-    pub deadline: Instant,
-    /// The runtime's own id of the invocation, for events that carry none.
+#[non_exhaustive]
+pub struct Invocation {
+    /// The runtime's id of the invocation, for events without an id.
     pub request_id: String,
+    /// The time at which the runtime ends the invocation.
+    pub deadline: Instant,
+}
+
+impl Invocation {
+    /// An invocation that ends at that time.
+    #[must_use]
+    pub fn new(request_id: impl Into<String>, deadline: Instant) -> Self {
+        Self { request_id: request_id.into(), deadline }
+    }
 }
 
 impl Authorizer {
-    /// An authorizer over those sessions.
+    /// An authorizer for the sessions of that store: of generation 0, without a check in their ids,
+    /// and with an IAM policy as the response.
     #[must_use]
-    pub fn new(
-        sessions: Arc<dyn SessionStore>,
-        generation: Generation,
-        format: ResponseFormat,
-        clock: Arc<dyn Clock>,
-        sink: Arc<dyn AuditSink>,
-    ) -> Self {
-        Self { sessions: Some(sessions), generation, keys: None, format, clock, sink }
+    pub fn new(sessions: Arc<dyn SessionStore>, sink: Arc<dyn AuditSink>) -> Self {
+        Self { sessions: Some(sessions), ..Self::misconfigured(sink) }
     }
 
-    /// The same authorizer, for session ids with the check of one of those keys.
-    /// `None`, the default, for ids without a check.
+    /// An authorizer whose configuration is invalid. It refuses every session. The caller must log
+    /// what is wrong.
     #[must_use]
-    pub fn with_session_keys(self, keys: Option<SessionKeys>) -> Self {
-        Self { keys, ..self }
+    pub fn misconfigured(sink: Arc<dyn AuditSink>) -> Self {
+        Self {
+            sessions: None,
+            generation: Generation::default(),
+            keys: None,
+            format: ResponseFormat::default(),
+            clock: Arc::new(SystemClock),
+            sink,
+        }
     }
 
-    /// An authorizer whose configuration is faulty: it refuses every session.
-    /// What is wrong is for whoever starts it to log.
+    /// The same authorizer for sessions of another generation.
     #[must_use]
-    pub fn misconfigured(
-        format: ResponseFormat,
-        clock: Arc<dyn Clock>,
-        sink: Arc<dyn AuditSink>,
-    ) -> Self {
-        Self { sessions: None, generation: Generation::default(), keys: None, format, clock, sink }
+    pub fn with_generation(self, generation: Generation) -> Self {
+        Self { generation, ..self }
     }
 
-    /// Answers one event: an HTTP API REQUEST of either payload format, or a
-    /// REST API's REQUEST or TOKEN.
+    /// The same authorizer, for session ids with the check of one of those keys. `None`, the default,
+    /// for ids without a check.
+    #[must_use]
+    pub fn with_session_keys(self, keys: impl Into<Option<SessionKeys>>) -> Self {
+        Self { keys: keys.into(), ..self }
+    }
+
+    /// The same authorizer with another response to events of payload format 2.0.
+    #[must_use]
+    pub fn with_format(self, format: ResponseFormat) -> Self {
+        Self { format, ..self }
+    }
+
+    /// The same authorizer with another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Answers one event: an HTTP API REQUEST of either payload format, or a REST API's REQUEST or
+    /// TOKEN.
     ///
     /// # Errors
-    /// [`Unauthorized`] without any session id. Everything else, a store that
-    /// fails too, is an answer that refuses.
-    pub async fn handle(&self, event: &Value, context: &Context) -> Result<Value, Unauthorized> {
-        let started = Instant::now();
+    /// [`Unauthorized`] if the event contains no session id. Any other failure, also of the store, is
+    /// a response that refuses.
+    pub async fn handle(
+        &self,
+        event: &Value,
+        invocation: &Invocation,
+    ) -> Result<Value, Unauthorized> {
+        let started = tokio::time::Instant::now().into_std();
         let deadline = (started + ANSWER_WITHIN)
-            .min(context.deadline.checked_sub(LAST_SECOND).unwrap_or(started));
+            .min(invocation.deadline.checked_sub(ANSWER_BUDGET).unwrap_or(started));
         let Some(incoming) = Incoming::read(event) else {
-            tracing::warn!(request_id = context.request_id, "not an authorizer's event");
+            tracing::warn!(request_id = invocation.request_id, "not an authorizer's event");
             return Ok(answer(self.format, None, None));
         };
-        let request_id = incoming.request_id.as_deref().unwrap_or(&context.request_id);
+        let request_id = incoming.request_id.as_deref().unwrap_or(&invocation.request_id);
         let shown = match &incoming.id {
             ShownId::None => return Err(Unauthorized),
             ShownId::One(id) => Some(id.as_str()),
             ShownId::Several => None,
         };
-        let check = AssertUnwindSafe(self.check(shown, deadline)).catch_unwind().await;
-        let session = match check {
+        let session = match catch_panic_of(self.check(shown, deadline)).await {
             Ok(Ok(session)) => Some(session),
             Ok(Err(error)) => {
                 tracing::info!(request_id, cause = %Causes(&error), "refused a session");
                 self.record(shown, error.code(), request_id);
                 None
             }
-            Err(_) => {
-                tracing::error!(request_id, "a panic was caught");
+            Err(panicked) => {
+                tracing::error!(request_id, cause = %panicked, "failed to check a session");
                 self.record(shown, "internal_error", request_id);
                 None
             }
@@ -120,17 +147,17 @@ impl Authorizer {
     async fn check(&self, id: Option<&str>, deadline: Instant) -> Result<Session, VerifyError> {
         let id = id.ok_or(VerifyError::Refused(Refusal::Malformed))?;
         let sessions = self.sessions.as_deref().ok_or_else(|| {
-            VerifyError::Store(StoreError::Refused("the configuration is faulty".into()))
+            VerifyError::Store(StoreError::Refused("the configuration is invalid".into()))
         })?;
         let clock = self.clock.as_ref();
         let check = verify_session(sessions, id, self.keys.as_ref(), self.generation, clock);
-        tokio::time::timeout_at(deadline, check).await.unwrap_or_else(|_| {
+        tokio::time::timeout_at(deadline.into(), check).await.unwrap_or_else(|_| {
             Err(VerifyError::Store(StoreError::Unavailable("no answer before the deadline".into())))
         })
     }
 
-    /// Records a refusal: why, which the client is not told. A record that
-    /// cannot be written changes nothing: it is refused either way.
+    /// Records a refusal, with the reason, which the response does not contain. A record that cannot
+    /// be written changes nothing: the session is refused either way.
     fn record(&self, id: Option<&str>, code: &str, request_id: &str) {
         let handle = id.and_then(|id| SessionId::parse(id).ok()).map(|id| id.handle.to_string());
         let event = Event {
@@ -140,9 +167,8 @@ impl Authorizer {
             ..Event::new(EventKind::AuthorizerRefusal, self.clock.now())
         };
         let record = Record::Event(Box::new(event));
-        let written = std::panic::catch_unwind(AssertUnwindSafe(|| self.sink.write(&record)));
-        if !matches!(written, Ok(Ok(()))) {
-            tracing::error!(request_id, "a refusal could not be recorded");
+        if !matches!(catch_panic(|| self.sink.write(&record)), Ok(Ok(()))) {
+            tracing::error!(request_id, "failed to record a refusal");
         }
     }
 }

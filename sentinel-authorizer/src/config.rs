@@ -1,37 +1,38 @@
-//! The environment of the function: read once, every fault reported at once.
+//! The environment of the function. It is read once, and every problem is reported.
 
 use sentinel_function::{ConfigError, ConfigWarning, Function, Reader, unread};
 use sentinel_store::{Generation, SessionKeys};
 
 use crate::ResponseFormat;
 
-/// What the environment says.
+/// The configuration, from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
     /// The name of the session table.
     pub session_table: String,
-    /// The generation that sessions must be of.
+    /// The generation of valid sessions.
     pub generation: Generation,
     /// The keys of the check in session ids. `None` for ids without a check.
     pub session_keys: Option<SessionKeys>,
-    /// How payload format 2.0 is answered.
+    /// The response to events of payload format 2.0.
     pub format: ResponseFormat,
 }
 
 impl Config {
-    /// Reads the variables that the crate documentation lists, by way of `variable`.
+    /// Reads the variables that the crate documentation lists. `variable` returns the value of one.
     ///
     /// # Errors
-    /// Every variable that is missing or malformed.
+    /// Every variable that is missing or invalid.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigError>> {
         let mut reader = Reader::new(&variable);
         let config = Self::parse(&mut reader);
-        let faults = reader.into_faults();
-        config.filter(|_| faults.is_empty()).ok_or(faults)
+        let errors = reader.into_errors();
+        config.filter(|_| errors.is_empty()).ok_or(errors)
     }
 
-    /// What an operator has to look at: the variables among `set`, the names of all that are set,
-    /// that have no effect.
+    /// The problems that do not stop the function: the variables that have no effect. `set` are the
+    /// names of all variables that are set.
     pub fn warnings(
         variable: impl Fn(&str) -> Option<String>,
         set: impl IntoIterator<Item = String>,
@@ -45,7 +46,7 @@ impl Config {
         const TABLE: &str = "SENTINEL_SESSION_TABLE";
         let session_table = reader.table(TABLE);
         if session_table.is_none() && reader.text(TABLE).is_none() {
-            reader.fault(TABLE, "must be set: the table in which the TVM tracks sessions");
+            reader.error(TABLE, "must be set: the table in which the TVM tracks sessions");
         }
         let generation = reader.read("SENTINEL_GENERATION", "a whole number", |text| {
             text.parse().ok().map(Generation)
@@ -64,8 +65,7 @@ impl Config {
 
 const FORMAT: &str = "SENTINEL_AUTHORIZER_RESPONSE";
 
-/// The format alone: what is faulty beside it changes nothing in how a refusal
-/// must look.
+/// The format alone. It determines how a refusal must look, even if other variables are invalid.
 #[cfg(feature = "lambda")]
 pub(crate) fn format(variable: impl Fn(&str) -> Option<String>) -> ResponseFormat {
     Reader::new(&variable)

@@ -1,5 +1,4 @@
-//! What is taken from an authorizer's event: the session id, and the ARN that
-//! the answer is about.
+//! What is read from an authorizer's event: the session id, and the ARN that the response is about.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html>
 
@@ -13,20 +12,20 @@ use crate::answer::Shape;
 const HEADER: &str = "x-sentinel-session-id";
 const PARAMETER: &str = "sentinel_session_id";
 
-/// An event, read. It holds the session id, so it has no `Debug`.
+/// An event. It contains the session id, so it has no `Debug`.
 pub(crate) struct Incoming {
     pub(crate) id: ShownId,
-    /// The ARN of the route or method that is asked for.
+    /// The ARN of the requested route or method.
     pub(crate) arn: Option<String>,
     pub(crate) shape: Shape,
     pub(crate) request_id: Option<String>,
 }
 
-/// The id that the client shows.
+/// The session id in the event.
 pub(crate) enum ShownId {
     None,
     One(String),
-    /// Two different ones: whichever is meant, it is refused.
+    /// Two different ids. The event is refused.
     Several,
 }
 
@@ -55,11 +54,11 @@ struct RequestContext {
 }
 
 impl Incoming {
-    /// Reads an event; none when it is no authorizer's event.
+    /// Reads an event. `None` if it is not an authorizer's event.
     pub(crate) fn read(event: &Value) -> Option<Self> {
         let event = Event::deserialize(event).ok()?;
         let request_id = event.request_context.and_then(|context| context.request_id);
-        // It goes into records: nothing else than an id.
+        // Records contain it, so it must be an id and nothing else.
         let request_id = request_id
             .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
         if event.kind.as_deref() == Some("TOKEN") {
@@ -86,7 +85,7 @@ impl Incoming {
 }
 
 impl ShownId {
-    /// HTTP APIs join several values with commas, which no session id holds.
+    /// HTTP APIs join several values with commas. A session id contains no comma.
     fn of(values: impl Iterator<Item = String>) -> Self {
         let mut shown = Self::None;
         for value in values.filter(|value| !value.is_empty()) {

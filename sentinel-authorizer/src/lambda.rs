@@ -1,35 +1,33 @@
-//! The authorizer as a Lambda function: what it is put together from, and how
-//! an event comes to it.
+//! The authorizer as a Lambda function: what it is built from, and how it receives events.
 
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sentinel_function::lambda::{Invocation, serve, set_variables, warn};
-use sentinel_store::{AuditSink, DynamoSessions, JsonLines, Metered, SystemClock, aws};
+use sentinel_function::lambda::{self as runtime, serve, set_variables, warn};
+use sentinel_store::{AuditSink, DynamoSessions, JsonLines, Metered, aws};
 use serde_json::Value;
 
-use crate::{Authorizer, Config, Context, Unauthorized, config};
+use crate::{Authorizer, Config, Invocation, Unauthorized, config};
 
-/// Serves events of Lambda's Runtime API, set up as the environment of the
-/// process says.
+/// Serves events of Lambda's Runtime API. The environment of the process configures it.
 #[must_use]
 pub fn run() -> ExitCode {
     let variable = |name: &str| std::env::var(name).ok();
     let sink: Arc<dyn AuditSink> = Arc::new(Metered::new(JsonLines::new(io::stdout())));
-    let instead = Arc::clone(&sink);
+    let fallback = Arc::clone(&sink);
     serve(
         move || {
             warn(&Config::warnings(variable, set_variables()));
             authorizer(variable, sink)
         },
-        move || misconfigured(variable, instead),
+        move || misconfigured(variable, fallback),
         answer,
     )
 }
 
-/// An authorizer over the table that the variables name. Where they are faulty,
-/// each fault is logged, and every session refused.
+/// An authorizer for the table that the variables name. If variables are invalid, each problem is
+/// logged, and every session is refused.
 pub fn authorizer(
     variable: impl Fn(&str) -> Option<String>,
     sink: Arc<dyn AuditSink>,
@@ -37,20 +35,18 @@ pub fn authorizer(
     let config = Config::read(&variable);
     let aws = aws::config(&variable, aws::http_client());
     match (config, aws) {
-        (Ok(config), Ok(aws)) => Authorizer::new(
-            Arc::new(DynamoSessions::new(&aws, config.session_table)),
-            config.generation,
-            config.format,
-            Arc::new(SystemClock),
-            sink,
-        )
-        .with_session_keys(config.session_keys),
+        (Ok(config), Ok(aws)) => {
+            Authorizer::new(Arc::new(DynamoSessions::new(&aws, config.session_table)), sink)
+                .with_generation(config.generation)
+                .with_session_keys(config.session_keys)
+                .with_format(config.format)
+        }
         (config, aws) => {
-            for fault in config.err().into_iter().flatten() {
-                tracing::error!(%fault, "faulty configuration");
+            for error in config.err().into_iter().flatten() {
+                tracing::error!(%error, "invalid configuration");
             }
-            for fault in aws.err().into_iter().flatten() {
-                tracing::error!(%fault, "faulty configuration");
+            for error in aws.err().into_iter().flatten() {
+                tracing::error!(%error, "invalid configuration");
             }
             misconfigured(variable, sink)
         }
@@ -61,14 +57,14 @@ fn misconfigured(
     variable: impl Fn(&str) -> Option<String>,
     sink: Arc<dyn AuditSink>,
 ) -> Authorizer {
-    Authorizer::misconfigured(config::format(variable), Arc::new(SystemClock), sink)
+    Authorizer::misconfigured(sink).with_format(config::format(variable))
 }
 
 async fn answer(
     authorizer: Arc<Authorizer>,
     event: Value,
-    invocation: Invocation,
+    invocation: runtime::Invocation,
 ) -> Result<Value, Unauthorized> {
-    let Invocation { deadline, request_id, .. } = invocation;
-    authorizer.handle(&event, &Context { deadline, request_id }).await
+    let runtime::Invocation { deadline, request_id, .. } = invocation;
+    authorizer.handle(&event, &Invocation::new(request_id, deadline)).await
 }

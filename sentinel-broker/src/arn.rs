@@ -1,4 +1,4 @@
-//! The parts of an ARN of something global: a user, a role, a session.
+//! The parts of an ARN without a region: of a user, a role or a session.
 
 use sentinel_store::AccountId;
 
@@ -12,7 +12,7 @@ pub(crate) struct Arn<'a> {
 }
 
 impl<'a> Arn<'a> {
-    /// Takes an ARN apart; none when it is none, or one with a region.
+    /// Parses an ARN. `None` for any other text, and for an ARN with a region.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         let (arn, partition) = (parts.next()?, parts.next()?);
@@ -32,14 +32,14 @@ impl<'a> Arn<'a> {
         (self.service == "sts" && is_name(role) && is_name(session)).then_some((role, session))
     }
 
-    /// The name of an IAM user's ARN, without its path: IAM names are one of
-    /// their kind in an account, whatever the path.
+    /// The name in the ARN of an IAM user, without its path. A name is unique in an account, regardless
+    /// of the path.
     pub(crate) fn user(self) -> Option<&'a str> {
         self.named("user/")
     }
 
-    /// The name of a role's ARN, without its path, which a session's ARN does not
-    /// carry.
+    /// The name in the ARN of a role, without its path. The ARN of a session does not contain the
+    /// path.
     pub(crate) fn role(self) -> Option<&'a str> {
         self.named("role/")
     }
@@ -52,29 +52,18 @@ impl<'a> Arn<'a> {
     }
 }
 
-/// `aws`, `aws-cn`, `aws-us-gov` and whatever AWS adds.
+/// Whether `text` is the name of a partition: `aws`, `aws-cn`, `aws-us-gov`, or one that AWS adds.
 pub(crate) fn is_partition(text: &str) -> bool {
     text.starts_with("aws") && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }
 
-/// IAM's characters of user, role and session names: `[\w+=,.@-]{1,64}`.
+/// Whether `text` is the name of a user, a role or a session: `[\w+=,.@-]{1,64}`.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(is_name_byte)
 }
 
-/// Whether `text` can be a caller's user, as policies compare it: a name, or
-/// `RoleName/session`.
-#[must_use]
-pub fn is_user(text: &str) -> bool {
-    match text.split_once('/') {
-        Some((role, session)) => is_name(role) && is_name(session),
-        None => is_name(text),
-    }
-}
-
-/// Whether `text` can be a caller's principal: the ARN of an IAM user or of an
-/// assumed role's session.
+/// Whether `text` can be a caller's principal: the ARN of an IAM user or of an assumed-role session.
 #[must_use]
 pub fn is_principal(text: &str) -> bool {
     Arn::parse(text).is_some_and(|arn| {

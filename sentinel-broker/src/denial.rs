@@ -1,26 +1,25 @@
-//! How a request is refused: a code that programs go by, and a message that
-//! says what to do next.
+//! Refusals: a code for programs, and a message that states what to do next.
 
 use sentinel_store::StoreError;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $status:literal $word:literal),+ $(,)?) => {
-        /// Why a request is refused. The words are fixed: clients and
-        /// dashboards go by them.
+        /// Why a request is refused. The words are stable: clients and dashboards depend on them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Code { $($(#[$doc])* $variant),+ }
+        #[non_exhaustive]
+        pub enum DenialCode { $($(#[$doc])* $variant),+ }
 
-        impl Code {
-            /// All of them.
+        impl DenialCode {
+            /// All codes.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The word for it in answers and records.
+            /// The word in responses and records.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            /// The HTTP status it is answered with.
+            /// The HTTP status of the response.
             #[must_use]
             pub const fn status(self) -> u16 {
                 match self { $(Self::$variant => $status),+ }
@@ -32,161 +31,168 @@ macro_rules! codes {
 codes! {
     /// No profile was named.
     MissingProfile = 400 "MISSING_PROFILE",
-    /// The profile is no profile's name.
+    /// The text is not the name of a profile.
     InvalidProfile = 400 "INVALID_PROFILE",
-    /// The duration is no number of seconds, or out of range.
+    /// The duration is not a number of seconds, or is out of range.
     InvalidDuration = 400 "INVALID_DURATION",
-    /// Anything else that is wrong with the request itself.
+    /// The request is invalid in another way.
     InvalidRequest = 400 "INVALID_REQUEST",
-    /// The caller was not verified, or is of a kind that is not served.
+    /// The caller was not verified, or is of a kind that Sentinel does not serve.
     IamAuthRequired = 403 "IAM_AUTH_REQUIRED",
-    /// The policy says no.
+    /// The policy denies the request.
     PolicyDeny = 403 "POLICY_DENY",
-    /// The policy wants an approval first.
+    /// The policy requires an approval first.
     ApprovalRequired = 403 "APPROVAL_REQUIRED",
     /// The caller was revoked, as a whole or on this profile.
     SessionRevoked = 403 "SESSION_REVOKED",
-    /// The caller may see this, and not do it.
+    /// The caller may not do this.
     Forbidden = 403 "FORBIDDEN",
-    /// There is no such thing.
+    /// The path or the session does not exist.
     NotFound = 404 "NOT_FOUND",
-    /// There is, and not by this method.
+    /// The path does not support the method.
     MethodNotAllowed = 405 "METHOD_NOT_ALLOWED",
-    /// The state no longer allows it.
+    /// The state no longer allows the change.
     Conflict = 409 "CONFLICT",
-    /// Too much was sent.
+    /// The request is too large.
     RequestTooLarge = 413 "REQUEST_TOO_LARGE",
-    /// STS or a store throttled us.
+    /// STS or a store throttled Sentinel.
     RateLimited = 429 "RATE_LIMITED",
     /// The role could not be assumed.
     CredentialError = 500 "CREDENTIAL_ERROR",
     /// The policy cannot be used.
     PolicyError = 500 "POLICY_ERROR",
-    /// Sentinel itself is not set up as it must be.
+    /// Sentinel's configuration is invalid.
     ConfigError = 500 "CONFIG_ERROR",
-    /// Something went wrong inside Sentinel.
+    /// An internal error.
     InternalError = 500 "INTERNAL_ERROR",
-    /// A store could not be reached, or the log not written.
+    /// A store could not be reached, or a record not written.
     StoreUnavailable = 503 "STORE_UNAVAILABLE",
 }
 
-/// A refusal, as the client is told it. What an operator must know beside that
-/// goes to the diagnostics log at the place where it is known.
+/// A refusal, as the client receives it. The log contains the cause.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", code.as_str())]
+#[non_exhaustive]
 pub struct Denial {
-    /// Why.
-    pub code: Code,
-    /// What to do next, for people. Never tells about anybody else.
+    /// Why the request is refused.
+    pub code: DenialCode,
+    /// What to do next, for people. It reveals nothing about another caller.
     pub message: String,
-    /// When to try again, in seconds.
+    /// The time after which a retry can succeed, in seconds. `None` if a retry does not help.
     pub retry_after: Option<u32>,
 }
 
 impl Denial {
-    /// A refusal.
+    /// A refusal. `retry_after` follows from the code.
     #[must_use]
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub fn new(code: DenialCode, message: impl Into<String>) -> Self {
         let retry_after = match code {
-            Code::RateLimited => Some(2),
-            Code::StoreUnavailable => Some(5),
-            Code::MissingProfile
-            | Code::InvalidProfile
-            | Code::InvalidDuration
-            | Code::InvalidRequest
-            | Code::IamAuthRequired
-            | Code::PolicyDeny
-            | Code::ApprovalRequired
-            | Code::SessionRevoked
-            | Code::Forbidden
-            | Code::NotFound
-            | Code::MethodNotAllowed
-            | Code::Conflict
-            | Code::RequestTooLarge
-            | Code::CredentialError
-            | Code::PolicyError
-            | Code::ConfigError
-            | Code::InternalError => None,
+            DenialCode::RateLimited => Some(2),
+            DenialCode::StoreUnavailable => Some(5),
+            DenialCode::MissingProfile
+            | DenialCode::InvalidProfile
+            | DenialCode::InvalidDuration
+            | DenialCode::InvalidRequest
+            | DenialCode::IamAuthRequired
+            | DenialCode::PolicyDeny
+            | DenialCode::ApprovalRequired
+            | DenialCode::SessionRevoked
+            | DenialCode::Forbidden
+            | DenialCode::NotFound
+            | DenialCode::MethodNotAllowed
+            | DenialCode::Conflict
+            | DenialCode::RequestTooLarge
+            | DenialCode::CredentialError
+            | DenialCode::PolicyError
+            | DenialCode::ConfigError
+            | DenialCode::InternalError => None,
         };
         Self { code, message: message.into(), retry_after }
     }
 
     pub(crate) fn policy_deny() -> Self {
         Self::new(
-            Code::PolicyDeny,
-            "the policy does not allow this now; `GET /profiles` lists what you can get, and \
-             whoever keeps the policy can look this request up by its id",
+            DenialCode::PolicyDeny,
+            "the policy does not allow this now; `GET /profiles` lists what you can get, and the \
+             policy author can find this request by its id",
+        )
+    }
+
+    pub(crate) fn approval_required() -> Self {
+        Self::new(
+            DenialCode::ApprovalRequired,
+            "this profile needs an approval first: ask its approvers, then try again",
         )
     }
 
     pub(crate) fn policy_error() -> Self {
         Self::new(
-            Code::PolicyError,
-            "the policy that governs this cannot be used; tell whoever keeps it, with the request \
-             id: the log says what is wrong",
+            DenialCode::PolicyError,
+            "the policy that governs this cannot be used; send the request id to the policy author: \
+             the log contains the cause",
         )
     }
 
     pub(crate) fn revoked() -> Self {
         Self::new(
-            Code::SessionRevoked,
+            DenialCode::SessionRevoked,
             "your access was revoked; ask an operator to reinstate it, with the request id",
         )
     }
 
     pub(crate) fn credential_error() -> Self {
         Self::new(
-            Code::CredentialError,
-            "the role of this profile could not be assumed; tell whoever runs Sentinel, with the \
-             request id: the log says what to check",
+            DenialCode::CredentialError,
+            "the role of this profile could not be assumed; send the request id to the administrator \
+             of Sentinel: the log contains the cause and what to check",
         )
     }
 
-    /// Something went wrong inside Sentinel.
+    /// An internal error.
     #[must_use]
     pub fn internal() -> Self {
         Self::new(
-            Code::InternalError,
-            "something went wrong inside Sentinel, so this was not done; tell whoever runs it, \
-             with the request id",
+            DenialCode::InternalError,
+            "an internal error occurred, so this was not done; send the request id to the \
+             administrator of Sentinel",
         )
     }
 
-    /// Sentinel is not set up as it must be.
+    /// Sentinel's configuration is invalid.
     #[must_use]
     pub fn misconfigured() -> Self {
         Self::new(
-            Code::ConfigError,
-            "Sentinel is not set up as it must be; tell whoever runs it: the log at the function's \
-             start names each variable",
+            DenialCode::ConfigError,
+            "the configuration of Sentinel is invalid; tell its administrator: the log at startup \
+             names each variable",
         )
     }
 
     /// A change that may or may not have taken effect.
     pub(crate) fn unconfirmed() -> Self {
         Self::new(
-            Code::StoreUnavailable,
-            "it is not known whether this took effect; do it again until it is answered 200, which \
-             is safe",
+            DenialCode::StoreUnavailable,
+            "it is unknown whether this took effect; repeat it until the response is 200, which is \
+             safe",
         )
     }
 
     pub(crate) fn rate_limited() -> Self {
         Self::new(
-            Code::RateLimited,
-            "too many requests at this moment; try again as Retry-After says",
+            DenialCode::RateLimited,
+            "too many requests; try again after the seconds in Retry-After",
         )
     }
 
     pub(crate) fn unavailable() -> Self {
         Self::new(
-            Code::StoreUnavailable,
-            "Sentinel cannot reach what it needs, so this was not done; try again as \
-             Retry-After says",
+            DenialCode::StoreUnavailable,
+            "Sentinel cannot reach a service that it needs, so this was not done; try again after the \
+             seconds in Retry-After",
         )
     }
 
-    /// What a failing store means to a client, whatever it was asked for.
+    /// The refusal when a store failed.
     pub(crate) fn store(error: &StoreError) -> Self {
         match error {
             StoreError::Throttled(_) => Self::rate_limited(),

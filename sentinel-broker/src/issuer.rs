@@ -1,4 +1,4 @@
-//! Where credentials come from: STS, or something that stands in its place.
+//! The source of credentials: STS, or another issuer in its place.
 
 use std::fmt;
 
@@ -8,22 +8,30 @@ use sentinel_policy::RoleArn;
 use sentinel_store::Secret;
 use serde_json::json;
 
-use crate::SourceIdentity;
+use crate::identity::SourceIdentity;
 
-/// What an issuer is asked for: STS's `AssumeRole`, with every stamp.
+/// The shortest lifetime that STS issues, in seconds.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+pub const STS_MIN_SECONDS: u32 = 900;
+
+/// The longest lifetime that a client may request, in seconds. Other bounds can shorten it.
+pub const STS_MAX_SECONDS: u32 = 43_200;
+
+/// A request to an issuer: STS's `AssumeRole`, with everything that identifies the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AssumeRole {
-    /// The role.
+    /// The role to assume.
     pub role: RoleArn,
     /// SourceIdentity and RoleSessionName, which are the same.
     pub source_identity: SourceIdentity,
-    /// The value of the session tag `SentinelSession`: the handle, or the
-    /// request id where sessions are not tracked.
+    /// The value of the session tag `SentinelSession`: the session's handle, or the request id if
+    /// sessions are not tracked.
     pub session_tag: String,
-    /// DurationSeconds: 900 to 43,200.
+    /// DurationSeconds: [`STS_MIN_SECONDS`] to [`STS_MAX_SECONDS`].
     pub seconds: u32,
-    /// The instant from which the credentials must be good for nothing, where
-    /// STS alone would keep them alive longer.
+    /// The time from which the credentials must allow nothing. `None` if they expire early enough
+    /// without it.
     pub end: Option<DateTime<Utc>>,
 }
 
@@ -40,9 +48,34 @@ const NEW_CREDENTIALS: [&str; 6] = [
 ];
 
 impl AssumeRole {
-    /// The inline session policy that keeps the end: everything until then,
-    /// nothing from then on, and no other credentials or tokens of STS, since
-    /// they would outlive it. None where no end has to be kept.
+    /// A request for an hour, whose session tag is the source identity.
+    #[must_use]
+    pub fn new(role: RoleArn, source_identity: SourceIdentity) -> Self {
+        let session_tag = source_identity.to_string();
+        Self { role, source_identity, session_tag, seconds: 3600, end: None }
+    }
+
+    /// The same request with another session tag.
+    #[must_use]
+    pub fn with_session_tag(self, session_tag: impl Into<String>) -> Self {
+        Self { session_tag: session_tag.into(), ..self }
+    }
+
+    /// The same request with another lifetime, in seconds.
+    #[must_use]
+    pub fn with_seconds(self, seconds: u32) -> Self {
+        Self { seconds, ..self }
+    }
+
+    /// The same request, for credentials that allow nothing from `end` on.
+    #[must_use]
+    pub fn with_end(self, end: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { end: end.into(), ..self }
+    }
+
+    /// The inline session policy that enforces the end. It allows everything until then and nothing
+    /// from then on. It allows no other credentials or tokens of STS, since they would outlive the
+    /// end. `None` if no end has to be enforced.
     ///
     /// A session policy binds only calls that are signed with the session's credentials.
     /// `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity` are not signed, so that denying them has
@@ -68,35 +101,52 @@ impl AssumeRole {
     }
 }
 
-/// Credentials.
+/// Temporary AWS credentials.
 #[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "AWS defines the parts of credentials")]
 pub struct Credentials {
-    /// `ASIA…`: not secret.
+    /// The access key id, `ASIA…`. It is not secret.
     pub access_key_id: String,
-    /// The secret key.
+    /// The secret access key.
     pub secret_access_key: Secret,
     /// The session token.
     pub session_token: Secret,
-    /// When they end.
+    /// The time at which they stop working.
     pub expiration: DateTime<Utc>,
 }
 
-/// What an issuer answers.
+/// The response of an issuer.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Issued {
     /// The credentials.
     pub credentials: Credentials,
-    /// The issuer's own id of the request.
+    /// The issuer's id of the request, for the record. `None` if it has none.
     pub request_id: Option<String>,
 }
 
-/// Why there are no credentials.
+impl Issued {
+    /// Credentials, without an id of the request.
+    #[must_use]
+    pub const fn new(credentials: Credentials) -> Self {
+        Self { credentials, request_id: None }
+    }
+
+    /// The same response with the issuer's id of the request.
+    #[must_use]
+    pub fn with_request_id(self, request_id: impl Into<Option<String>>) -> Self {
+        Self { request_id: request_id.into(), ..self }
+    }
+}
+
+/// Why an issuer returned no credentials.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IssueError {
     /// Too many requests: try again later.
     #[error("throttled")]
     Throttled(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The issuer was reached and says no.
+    /// The issuer was reached and refused: its permissions or the role must be fixed first.
     #[error("refused")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The issuer could not be reached, or did not answer in time.
@@ -107,8 +157,8 @@ pub enum IssueError {
 /// Issues credentials.
 ///
 /// # Contract
-/// Dropping the future before it is done is allowed: what it would have issued
-/// is then issued to nobody.
+/// Dropping the future before it is done is allowed. What it would have issued then reaches no
+/// caller.
 #[async_trait]
 pub trait Issuer: fmt::Debug + Send + Sync {
     /// Assumes the role.

@@ -1,35 +1,46 @@
 #![doc = include_str!("../README.md")]
+// Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
+// reason).
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod arn;
+mod audit;
 mod broker;
-mod copies;
+mod call;
 mod denial;
+mod home;
+mod identify;
 mod identity;
 mod issuer;
-mod lifetime;
 mod local;
-mod operate;
+mod operators;
 mod policies;
 mod profiles;
 mod random;
-mod roles;
+mod sessions;
 mod settings;
-mod source_identity;
+mod user;
 mod vend;
 mod whoami;
 
-pub use arn::{is_principal, is_user};
-pub use broker::{Broker, Call, Home, Parts, SessionTable};
-pub use denial::{Code, Denial};
-pub use identity::{Caller, SessionNameRole, SessionNameRoleError, VerifiedIdentity};
-pub use issuer::{AssumeRole, Credentials, IssueError, Issued, Issuer};
-pub use lifetime::{Cap, STS_MAX_SECONDS, STS_MIN_SECONDS};
+pub use arn::is_principal;
+pub use broker::{Broker, Parts, SessionTable};
+pub use call::Call;
+pub use denial::{Denial, DenialCode};
+pub use home::Home;
+pub use identity::{
+    Caller, SessionNameRole, SessionNameRoleError, SourceIdentity, SourceIdentityFormat,
+    VerifiedIdentity,
+};
+pub use issuer::{
+    AssumeRole, Credentials, IssueError, Issued, Issuer, STS_MAX_SECONDS, STS_MIN_SECONDS,
+};
 pub use local::{LocalIdentity, LocalIssuer};
-pub use operate::{GateView, ListSessions, SessionList, SessionView, Target, parse_user};
+pub use policies::GovernedRoles;
 pub use profiles::{ProfileList, ProfileView};
 pub use random::{OsRandom, Random, RandomError};
-pub use roles::GovernedRoles;
+pub use sessions::{GateView, ListSessions, Reinstate, Revoke, SessionList, SessionView, Target};
 pub use settings::{OperatorArn, RoleArnTemplate, Settings};
-pub use source_identity::{SourceIdentity, SourceIdentityFormat};
-pub use vend::{Vend, Vended};
+pub use user::{is_user, parse_user};
+pub use vend::{Cap, Vend, Vended};
 pub use whoami::Whoami;

@@ -1,8 +1,8 @@
-//! An issuer for one machine: credentials that look like STS's, are good for
-//! nothing in AWS, and can be recognised again by whoever has the key.
+//! An issuer for one machine. Its credentials look like those of STS, allow nothing in AWS, and are
+//! recognized by every holder of the issuer's key.
 //!
-//! Nothing is kept: the session token holds what was issued, and a MAC over it,
-//! so that memory stays bounded and credentials survive a restart.
+//! The issuer stores nothing. The session token contains what was issued, and a MAC over it, so that
+//! memory stays bounded and credentials survive a restart.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +15,10 @@ use sentinel_store::{Clock, Secret};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::lifetime::{STS_MAX_SECONDS, STS_MIN_SECONDS};
-use crate::{AssumeRole, Credentials, IssueError, Issued, Issuer, Random, random};
+use crate::issuer::{
+    AssumeRole, Credentials, IssueError, Issued, Issuer, STS_MAX_SECONDS, STS_MIN_SECONDS,
+};
+use crate::random::{self, Random};
 
 /// Issues credentials without AWS.
 pub struct LocalIssuer {
@@ -25,22 +27,23 @@ pub struct LocalIssuer {
     random: Arc<dyn Random>,
 }
 
-/// Whose credentials they are.
+/// The identity that credentials of a [`LocalIssuer`] belong to.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LocalIdentity {
-    /// The secret key, to verify a signature with.
+    /// The secret access key, to verify a signature with.
     pub secret_access_key: Secret,
     /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
     pub arn: String,
     /// `AROA…:SESSION`.
     pub user_id: String,
-    /// The role's account.
+    /// The role's account id.
     pub account: String,
-    /// When they end.
+    /// The time at which the credentials stop working.
     pub expiration: DateTime<Utc>,
 }
 
-/// What the session token holds.
+/// The content of the session token.
 #[derive(Serialize, Deserialize)]
 struct Token {
     access_key_id: String,
@@ -51,14 +54,14 @@ struct Token {
 }
 
 impl LocalIssuer {
-    /// An issuer whose credentials are good for whoever knows that key.
+    /// An issuer with that key. Every holder of the key recognizes its credentials.
     #[must_use]
     pub fn new(key: [u8; 32], clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { key, clock, random }
     }
 
-    /// Whose credentials these are; none when this issuer did not make them.
-    /// Whether they have ended is the caller's to look at.
+    /// The identity that these credentials belong to. `None` if this issuer did not issue them. The
+    /// caller must check their expiration.
     #[must_use]
     pub fn identify(&self, access_key_id: &str, session_token: &str) -> Option<LocalIdentity> {
         let (body, mac) = session_token.split_once('.')?;
@@ -86,7 +89,7 @@ impl LocalIssuer {
         let access_key_id = BASE32_NOPAD.encode(&random::bytes::<10>(self.random.as_ref())?);
         let access_key_id = format!("ASIA{access_key_id}");
         let expires = self.clock.now() + TimeDelta::seconds(request.seconds.into());
-        // In AWS the inline policy keeps the end; nobody here reads policies.
+        // In AWS the inline policy enforces the end. Here nothing evaluates policies.
         let expires = request.end.map_or(expires, |end| end.min(expires));
         let token = Token {
             access_key_id: access_key_id.clone(),
@@ -133,7 +136,7 @@ impl Issuer for LocalIssuer {
             return Err(IssueError::Refused("DurationSeconds is out of range".into()));
         }
         match self.issue(request) {
-            Ok(Some(credentials)) => Ok(Issued { credentials, request_id: None }),
+            Ok(Some(credentials)) => Ok(Issued::new(credentials)),
             Ok(None) => Err(IssueError::Refused("no credentials can be made of this".into())),
             Err(error) => Err(IssueError::Unavailable(error.into())),
         }

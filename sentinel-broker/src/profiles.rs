@@ -1,4 +1,4 @@
-//! Which profiles a caller can get under some circumstance.
+//! The profiles that a caller can get under some circumstance.
 
 use std::collections::BTreeSet;
 
@@ -6,25 +6,29 @@ use futures_util::future::join_all;
 use sentinel_store::ProfileName;
 use serde::Serialize;
 
-use crate::broker::AT_ONCE;
+use crate::broker::{Broker, MAX_CONCURRENT_READS};
+use crate::call::Call;
+use crate::denial::{Denial, DenialCode};
+use crate::identity::Caller;
 use crate::policies::Missing;
-use crate::{Broker, Call, Caller, Code, Denial};
 
-/// The answer to `GET /profiles`.
+/// The profiles that a caller can get: the response to `GET /profiles`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ProfileList {
     /// The profiles, sorted by name.
     pub profiles: Vec<ProfileView>,
-    /// What the documents of single profiles lie under.
+    /// The path that contains the documents of single profiles.
     pub root: String,
 }
 
 /// One profile of the list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct ProfileView {
-    /// Its name.
+    /// The name of the profile.
     pub name: String,
-    /// The document that governs it.
+    /// The path of the document that governs the profile.
     pub policy_path: String,
 }
 
@@ -32,9 +36,8 @@ impl Broker {
     /// The profiles that this caller can get under some circumstance.
     ///
     /// # Errors
-    /// Where the main document, the list of documents or the caller's gate
-    /// cannot be read. A single document that cannot be used hides its own
-    /// profile only.
+    /// If the main document, the list of documents or the caller's gate cannot be read. A document of
+    /// a single profile that cannot be used hides only that profile.
     pub async fn profiles(&self, call: &Call, caller: &Caller) -> Result<ProfileList, Denial> {
         let (revoked, main, names) = tokio::join!(
             self.not_revoked(call, caller),
@@ -63,17 +66,17 @@ impl Broker {
             .filter(|name| !governed_by_main.contains(name.as_str()))
             .filter_map(|name| ProfileName::parse(name).ok())
             .collect();
-        for some in others.chunks(AT_ONCE) {
+        for some in others.chunks(MAX_CONCURRENT_READS) {
             let read =
                 some.iter().map(|name| self.policies.own_document(call, main.as_ref(), name));
             for (name, document) in some.iter().zip(join_all(read).await) {
                 let document = match document {
                     Ok(document) => document,
-                    // Its own vend reports that it cannot be used; the others are listed.
+                    // A vend of this profile reports the error. The other profiles are listed.
                     Err(Missing::Absent | Missing::Unusable(_)) => continue,
                     Err(Missing::Store(error)) => {
                         let denial = self.policies.store_failed(call, &error);
-                        if denial.code == Code::PolicyError {
+                        if denial.code == DenialCode::PolicyError {
                             continue;
                         }
                         return Err(denial);

@@ -1,33 +1,37 @@
-//! Who the TVM takes a caller for.
+//! How Sentinel identifies a caller.
 
 use serde::Serialize;
 
-use crate::{Broker, Call, Caller, Denial};
+use crate::broker::Broker;
+use crate::call::Call;
+use crate::denial::Denial;
+use crate::identity::Caller;
 
-/// The answer to `GET /whoami`.
+/// How Sentinel identifies a caller: the response to `GET /whoami`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Whoami {
-    /// The user as policies see them.
+    /// The user, as policies see it.
     pub user: String,
-    /// The caller key: who is one person.
+    /// The caller key, which gates and sessions are kept under.
     pub caller: String,
-    /// The account.
+    /// The account id.
     pub account: String,
-    /// The ARN.
+    /// The ARN of the IAM user or the assumed-role session.
     pub principal: String,
     /// Whether the caller may do anything as an operator.
     pub operator: bool,
 }
 
 impl Broker {
-    /// Who the caller is taken for.
+    /// How Sentinel identifies the caller.
     ///
     /// # Errors
-    /// `SESSION_REVOKED`, and what failing stores mean. A policy that cannot be
-    /// used makes nobody an operator.
+    /// `SESSION_REVOKED`, and what a failing store means. If the policy cannot be used, it names no
+    /// operators.
     pub async fn whoami(&self, call: &Call, caller: &Caller) -> Result<Whoami, Denial> {
         self.not_revoked(call, caller).await?;
-        let operator = self.may_operate(call, caller).await.unwrap_or(false);
+        let operator = self.is_operator(call, caller).await.unwrap_or(false);
         Ok(Whoami {
             user: caller.user.clone(),
             caller: caller.key.to_string(),

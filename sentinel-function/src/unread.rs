@@ -1,18 +1,19 @@
-//! Variables that are set and have no effect: of the other function, of the command, of the Go
-//! project of the same name, or misspelled.
+//! Variables that are set and have no effect: variables of the other function, of the command or of
+//! the Go project of the same name, and misspelled names.
 //!
-//! A variable without effect can be one that its operator relies on. Only its name is reported: the
-//! value may be a secret.
+//! An administrator may rely on a variable that has no effect. Only its name is reported: the value
+//! may be a secret.
 
 use std::collections::BTreeSet;
 
 use crate::ConfigWarning;
 
-/// What the names of all variables begin with.
+/// The prefix of all variables of Sentinel.
 const PREFIX: &str = "SENTINEL_";
 
 /// One of the two functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "Sentinel has two functions")]
 pub enum Function {
     /// The token vending machine.
     Tvm,
@@ -35,8 +36,8 @@ impl Function {
         }
     }
 
-    /// The variables that the function reads, for the other function, which does not contain that
-    /// list.
+    /// The variables that the function reads. The other function uses the list, since it does not
+    /// contain this one's code.
     #[must_use]
     pub const fn variables(self) -> &'static [&'static str] {
         match self {
@@ -72,8 +73,8 @@ impl Function {
 /// The variables of the command `sentinel` that no function reads.
 const COMMAND: [&str; 2] = ["SENTINEL_SESSION_ID", "SENTINEL_TVM_URL"];
 
-/// The variables of the Go project's functions that have no effect here, by what they begin with,
-/// and what takes their place.
+/// The variables of the Go project's functions that have no effect here: the beginning of their name,
+/// and what to use instead.
 /// <https://github.com/mateoblack/sentinel> (`lambda/config.go`)
 const GO_PROJECT: [(&str, &str); 8] = [
     ("SENTINEL_CLOUDWATCH_", "records are written to the function's own log"),
@@ -92,8 +93,8 @@ const GO_PROJECT: [(&str, &str); 8] = [
 const UNSIGNED: &str = "signatures of policies are not checked: IAM decides who may write a policy";
 const NO_DEVICES: &str = "devices are not checked: the TVM has no facts about them";
 
-/// A warning for each variable of Sentinel that is set and that `function` does not read. `reads`
-/// are the variables that it does read, and `set` the names of all variables that are set.
+/// Returns a warning for each variable of Sentinel that is set and that `function` does not read.
+/// `reads` are the variables that it reads, and `set` the names of all variables that are set.
 pub fn unread(
     function: Function,
     reads: &BTreeSet<&'static str>,
@@ -107,7 +108,7 @@ pub fn unread(
     unread.sort_unstable();
     let warnings = unread.into_iter().map(|variable| {
         let problem = problem(function, reads, &variable);
-        ConfigWarning { variable, problem }
+        ConfigWarning::new(variable, problem)
     });
     warnings.collect()
 }
@@ -130,10 +131,11 @@ fn problem(function: Function, reads: &BTreeSet<&'static str>, name: &str) -> St
     }
 }
 
-/// The variable that was probably meant: the same but for case and underscores, the only one that
-/// the name abbreviates, or the nearest one.
+/// The variable that was probably intended: the variable that differs only in case and underscores,
+/// the only variable that the name abbreviates, or the most similar one.
 fn nearest(name: &str, reads: &BTreeSet<&'static str>) -> Option<&'static str> {
-    // The distance is quadratic in the length, and a name that is longer than any is not near one.
+    // The distance takes quadratic time. A name that is much longer than every variable is not
+    // similar to one.
     let longest = reads.iter().map(|known| known.len()).max()?;
     if name.len() > longest + FURTHEST {
         return None;
@@ -151,7 +153,7 @@ fn nearest(name: &str, reads: &BTreeSet<&'static str>) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-/// No name is a misspelling of one from which it differs in more characters.
+/// Maximum number of characters in which a misspelled name differs from the intended one.
 const FURTHEST: usize = 3;
 
 fn plainly(name: &str) -> String {
@@ -170,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_is_read_or_is_not_sentinels_is_not_reported() {
+    fn only_unread_variables_of_sentinel_are_reported() {
         assert_eq!(of(Function::Tvm, Function::Tvm.variables()), [""; 0]);
         assert_eq!(of(Function::Tvm, &["PATH", "AWS_REGION", "MY_SENTINEL_TABLE"]), [""; 0]);
     }
 
     #[test]
-    fn a_variable_of_the_other_function_or_of_the_command_is_reported_as_that() {
+    fn a_variable_of_the_other_function_or_the_command_is_reported_with_its_reader() {
         assert_eq!(
             of(Function::Authorizer, &["SENTINEL_POLICY_ROOT", "SENTINEL_GENERATION"]),
             ["SENTINEL_POLICY_ROOT: has no effect: the TVM reads it, the authorizer does not"]
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_of_the_go_project_is_reported_with_what_takes_its_place() {
+    fn every_variable_of_the_go_project_is_reported_with_its_replacement() {
         let variables = [
             "SENTINEL_CLOUDWATCH_LOG_GROUP",
             "SENTINEL_CLOUDWATCH_STREAM",
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_variable_is_reported_with_the_one_that_was_meant() {
+    fn an_unknown_variable_is_reported_with_the_intended_one() {
         for (unknown, meant) in [
             ("SENTINEL_POLICY_PARAM", Some("SENTINEL_POLICY_PARAMETER")),
             ("SENTINEL_SESSIONS_TABLE", Some("SENTINEL_SESSION_TABLE")),

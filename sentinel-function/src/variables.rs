@@ -1,27 +1,35 @@
-//! Variables of the environment: every fault is reported, not the first.
+//! Variables of the environment. Every problem is reported, not only the first.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// A variable that is missing or malformed. Its value is not quoted: it may be
-/// a secret.
+/// A variable that is missing or invalid. Its value is not quoted: it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {problem}")]
+#[non_exhaustive]
 pub struct ConfigError {
-    /// The variable.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// What is wrong with it, and what it must be.
+    /// What is wrong, and what the value must be.
     pub problem: String,
 }
 
-/// A variable that the function can work with, or without, and that its operator has to look at.
-/// Its value is not quoted: it may be a secret.
+/// A problem with a variable that does not stop the function. Its value is not quoted: it may be a
+/// secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConfigWarning {
-    /// The variable.
+    /// The name of the variable.
     pub variable: String,
-    /// What is doubtful about it, and what to do.
+    /// What is doubtful, and what to do.
     pub problem: String,
+}
+
+impl ConfigWarning {
+    /// A problem with that variable.
+    pub fn new(variable: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { variable: variable.into(), problem: problem.into() }
+    }
 }
 
 /// `VARIABLE: problem`.
@@ -31,17 +39,17 @@ impl fmt::Display for ConfigWarning {
     }
 }
 
-/// Reads variables and gathers what is wrong with them.
+/// Reads variables, and collects what is wrong with them.
 pub struct Reader<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
-    faults: Vec<ConfigError>,
+    errors: Vec<ConfigError>,
     names: BTreeSet<&'static str>,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of what `variable` gives.
+    /// A reader. `variable` returns the value of a variable, if it is set.
     pub fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { variable, faults: Vec::new(), names: BTreeSet::new() }
+        Self { variable, errors: Vec::new(), names: BTreeSet::new() }
     }
 
     /// The value of a variable, if it is set and not empty.
@@ -50,12 +58,12 @@ impl<'a> Reader<'a> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }
 
-    /// Notes a fault.
-    pub fn fault(&mut self, variable: &'static str, problem: impl Into<String>) {
-        self.faults.push(ConfigError { variable, problem: problem.into() });
+    /// Adds an error.
+    pub fn error(&mut self, variable: &'static str, problem: impl Into<String>) {
+        self.errors.push(ConfigError { variable, problem: problem.into() });
     }
 
-    /// What `parse` makes of a variable, if it is set. That it cannot is a fault.
+    /// Parses a variable, if it is set. If `parse` returns `None`, an error is added.
     pub fn read<T>(
         &mut self,
         name: &'static str,
@@ -66,12 +74,12 @@ impl<'a> Reader<'a> {
         let text = self.text(name)?;
         let value = parse(&text);
         if value.is_none() {
-            self.fault(name, format!("must be {must_be}"));
+            self.error(name, format!("must be {must_be}"));
         }
         value
     }
 
-    /// The same for a list, separated by commas.
+    /// Parses a list, separated by commas. If `parse` returns `None` for an item, an error is added.
     pub fn list<T>(
         &mut self,
         name: &'static str,
@@ -81,7 +89,7 @@ impl<'a> Reader<'a> {
         self.read(name, must_be, |text| text.split(',').map(|item| parse(item.trim())).collect())
     }
 
-    /// A DynamoDB table, by name or ARN.
+    /// Parses the name or the ARN of a DynamoDB table.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
     pub fn table(&mut self, name: &'static str) -> Option<String> {
         let must_be =
@@ -100,16 +108,16 @@ impl<'a> Reader<'a> {
         &self.names
     }
 
-    /// Every fault that was found.
+    /// Every error that was found.
     #[must_use]
-    pub fn into_faults(self) -> Vec<ConfigError> {
-        self.faults
+    pub fn into_errors(self) -> Vec<ConfigError> {
+        self.errors
     }
 }
 
 /// Without the values.
 impl fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("faults", &self.faults).finish_non_exhaustive()
+        f.debug_struct("Reader").field("errors", &self.errors).finish_non_exhaustive()
     }
 }

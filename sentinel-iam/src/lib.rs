@@ -212,7 +212,7 @@ impl Deployment {
 
     /// The source identities of what Sentinel vends, for `StringLike`.
     fn source_identities(&self) -> String {
-        self.source_identity.of_everybody()
+        self.source_identity.of_all_callers()
     }
 
     /// By way of which service a KMS key may be used.

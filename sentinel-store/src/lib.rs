@@ -23,6 +23,7 @@ mod layers;
 #[cfg(feature = "memory")]
 mod memory;
 mod page;
+mod panics;
 mod policies;
 #[cfg(any(feature = "memory", feature = "redb"))]
 mod range;
@@ -55,6 +56,7 @@ pub use layers::PolicyLayers;
 #[cfg(feature = "memory")]
 pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
+pub use panics::{Panicked, catch_panic, catch_panic_of};
 pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
 };

@@ -1,4 +1,4 @@
-//! The environment of the function: read once, every fault reported at once.
+//! The environment of the function. It is read once, and every problem is reported.
 
 use sentinel_broker::{
     OperatorArn, RoleArnTemplate, SessionNameRole, Settings, SourceIdentityFormat,
@@ -7,33 +7,34 @@ use sentinel_function::{ConfigError, ConfigWarning, Function, Reader, unread};
 use sentinel_policy::parse_duration;
 use sentinel_store::{AccountId, Generation, PolicyPath, Secret, SessionKeys};
 
-/// What the environment says.
+/// The configuration, from the environment.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
-    /// The broker's settings.
+    /// The settings of the broker.
     pub settings: Settings,
-    /// The name of the session table; none for no tracking.
+    /// The name of the session table. `None` if sessions are not tracked.
     pub session_table: Option<String>,
-    /// The name of the table with policies too large for SSM; none for none.
+    /// The name of the table with policies that are too large for SSM. `None` if there is no table.
     pub policy_table: Option<String>,
-    /// What the stage variable `sentinelOrigin` must equal.
+    /// The value that the stage variable `sentinelOrigin` must have. `None` if it is not checked.
     pub origin_secret: Option<Secret>,
 }
 
 impl Config {
-    /// Reads the variables that the crate documentation lists, by way of `variable`.
+    /// Reads the variables that the crate documentation lists. `variable` returns the value of one.
     ///
     /// # Errors
-    /// Every variable that is missing or malformed.
+    /// Every variable that is missing or invalid.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigError>> {
         let mut reader = Reader::new(&variable);
         let config = Self::parse(&mut reader);
-        let faults = reader.into_faults();
-        if faults.is_empty() { Ok(config) } else { Err(faults) }
+        let errors = reader.into_errors();
+        if errors.is_empty() { Ok(config) } else { Err(errors) }
     }
 
-    /// What an operator has to look at: listed roles of every account, and the variables among
-    /// `set`, the names of all that are set, that have no effect.
+    /// The problems that do not stop the function: listed roles without an account, and the variables
+    /// that have no effect. `set` are the names of all variables that are set.
     pub fn warnings(
         variable: impl Fn(&str) -> Option<String>,
         set: impl IntoIterator<Item = String>,
@@ -43,21 +44,21 @@ impl Config {
         let is_default = reader.text(SESSION_NAME_ROLES).is_none();
         let of_every_account = roles.iter().filter(|role| !role.has_account()).map(|role| {
             let default = if is_default { " (the default)" } else { "" };
-            ConfigWarning {
-                variable: SESSION_NAME_ROLES.to_owned(),
-                problem: format!(
+            ConfigWarning::new(
+                SESSION_NAME_ROLES,
+                format!(
                     "`{role}`{default} names no account: a principal that can create a role of such \
                      a name in any trusted account can be any user; list the exact roles, as \
                      `account:RoleName`"
                 ),
-            }
+            )
         });
         let mut warnings: Vec<_> = of_every_account.collect();
         warnings.extend(unread(Function::Tvm, reader.names(), set));
         warnings
     }
 
-    /// The configuration, with defaults in the place of what is faulty.
+    /// The configuration, with defaults for variables that are invalid.
     fn parse(reader: &mut Reader<'_>) -> Self {
         let duration = "a duration as in `30s`, `5m` or `1h30m`";
         let path = |text: &str| {
@@ -69,7 +70,7 @@ impl Config {
         let parameter =
             reader.read(PARAMETER, "a path as in `/sentinel/policies/production`", path);
         if parameter.is_none() && reader.text(PARAMETER).is_none() {
-            reader.fault(PARAMETER, "must be set: the path of the main policy document");
+            reader.error(PARAMETER, "must be set: the path of the main policy document");
         }
         let mut settings = Settings::new(parameter.unwrap_or_else(|| PolicyPath::new("/")));
         let root = reader.read("SENTINEL_POLICY_ROOT", "a path as in `/sentinel/policies`", path);
@@ -86,23 +87,23 @@ impl Config {
         );
         let roles = reader.list(
             SESSION_NAME_ROLES,
-            "`[account:]pattern`, separated by commas; `*` alone would let whoever can assume any \
-             role choose who they are",
+            "`[account:]pattern`, separated by commas; with `*` alone, every caller that can assume \
+             some role could choose its user",
             |text| SessionNameRole::parse(text).ok(),
         );
         settings.session_name_roles = roles.unwrap_or(settings.session_name_roles);
         let roles = &settings.session_name_roles;
         let operators = reader.list(
             "SENTINEL_OPERATORS",
-            "whole ARNs, separated by commas and without wildcards, of IAM users, roles, or sessions \
-             of roles in SENTINEL_SESSION_NAME_ROLES",
+            "complete ARNs without wildcards, separated by commas, of IAM users, roles, or sessions of \
+             roles in SENTINEL_SESSION_NAME_ROLES",
             |text| OperatorArn::parse(text).filter(|operator| operator.can_match(roles)),
         );
         settings.operators = operators.unwrap_or_default();
         let template = reader.read(
             "SENTINEL_ROLE_ARN_TEMPLATE",
-            "a role's ARN with `{profile}` in the role's name, and `{partition}` and `{account}` as \
-             wanted",
+            "the ARN of a role with `{profile}` in the role's name; it may contain `{partition}` and \
+             `{account}`",
             RoleArnTemplate::parse,
         );
         settings.role_arn_template = template.unwrap_or_default();
@@ -112,13 +113,13 @@ impl Config {
         settings.max_duration = maximum.unwrap_or(settings.max_duration);
         let format = reader.read(
             "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
-            "one of `-` `_` `.` `,` `@` `+` `=`: STS takes no other",
+            "one of `-` `_` `.` `,` `@` `+` `=`: STS accepts no other",
             SourceIdentityFormat::with_separator,
         );
         settings.source_identity = format.unwrap_or_default();
         let session_table = reader.table("SENTINEL_SESSION_TABLE");
         let policy_table = reader.table("SENTINEL_POLICY_TABLE");
-        // Not used yet, and wrong already where they are malformed.
+        // Not used yet. Invalid values are reported already.
         for later in ["SENTINEL_APPROVAL_TABLE", "SENTINEL_BREAKGLASS_TABLE"] {
             reader.table(later);
         }

@@ -1,9 +1,8 @@
-//! What is taken from an event, and nothing else is: HTTP API 2.0 and
-//! function-URL events, and REST API 1.0 events.
+//! What is read from an event: HTTP API 2.0, function-URL and REST API 1.0 events.
 //!
-//! The structures are our own, with the few fields that are read, rather than a
-//! crate's whole model: a field that nobody reads cannot fail to parse, and who
-//! reviews the trust in an event reads it here on one page.
+//! The structures contain only the fields that are read, instead of a crate's complete model. A field
+//! that is not read cannot fail to parse, and a reviewer finds everything that is trusted in an event
+//! on one page.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
 use std::borrow::Cow;
@@ -14,12 +13,12 @@ use sentinel_store::Secret;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A request, whatever kind of event brought it.
+/// A request, from an event of any kind.
 pub(crate) struct Incoming {
     pub(crate) method: String,
-    /// Without stage and mapping prefix.
+    /// The path, without stage and mapping prefix.
     pub(crate) path: String,
-    /// Every parameter of the query, each as often as it was given.
+    /// The parameters of the query. A parameter that is given more than once is listed each time.
     pub(crate) query: Vec<(String, String)>,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Body,
@@ -28,7 +27,7 @@ pub(crate) struct Incoming {
     pub(crate) request_id: Option<String>,
     /// The stage variable `sentinelOrigin`.
     pub(crate) origin: Option<Secret>,
-    /// The size of query and body as they came, in bytes.
+    /// The size of query and body, before decoding, in bytes.
     pub(crate) size: usize,
 }
 
@@ -36,11 +35,11 @@ pub(crate) struct Incoming {
 #[derive(PartialEq, Eq)]
 pub(crate) enum Body {
     Bytes(Vec<u8>),
-    /// It was said to be base64 and is not.
+    /// The event declares base64, and the body is not valid base64.
     Undecodable,
 }
 
-/// What IAM verified.
+/// The identity that IAM verified.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) user_arn: String,
@@ -135,7 +134,7 @@ struct RestIdentity {
 }
 
 impl Incoming {
-    /// Reads an event; none when it is of no kind that is understood.
+    /// Reads an event. `None` for an event of another kind.
     pub(crate) fn read(event: &Value) -> Option<Self> {
         if event.get("version").and_then(Value::as_str) == Some("2.0") {
             HttpEvent::deserialize(event).ok().map(Self::from_http)
@@ -154,7 +153,7 @@ impl Incoming {
             let pairs = form_urlencoded::parse(raw.as_bytes());
             pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
         };
-        // The template of the route is what follows the method in its key.
+        // The key of a route is its method, a space, and its template.
         let template = event.route_key.as_deref().and_then(|key| key.split_once(' '));
         let path = path(
             template.map(|(_, template)| template),
@@ -225,9 +224,8 @@ impl Incoming {
         }
     }
 
-    /// Whether the request was signed in its query: a presigned link is a
-    /// bearer token that lies in logs and histories, so it is no proof of who
-    /// asks.
+    /// Whether the request was signed in its query. A presigned link is a bearer token that is found
+    /// in logs and browser histories, so it does not prove who the caller is.
     pub(crate) fn is_presigned(&self) -> bool {
         self.query.iter().any(|(key, _)| {
             ["x-amz-signature", "x-amz-algorithm", "x-amz-credential"]
@@ -245,8 +243,8 @@ fn identity(
     Some(Identity { user_arn: user_arn?, account: account?, organization })
 }
 
-/// HTTP APIs join the values of a parameter that is given more than once with
-/// commas, which no parameter of ours holds.
+/// HTTP APIs join the values of a parameter that is given more than once with commas. No parameter of
+/// the TVM contains a comma.
 fn split(joined: Map<String>) -> Vec<(String, String)> {
     let pairs = joined.into_iter().flat_map(|(key, values)| {
         values.split(',').map(|value| (key.clone(), value.to_owned())).collect::<Vec<_>>()
@@ -270,9 +268,8 @@ fn body(body: Option<String>, base64: bool) -> Body {
     BASE64.decode(&body).map_or(Body::Undecodable, Body::Bytes)
 }
 
-/// The path without stage and mapping prefix, decoded. Where the route says which part
-/// of the path is ours, that is it; the catch-all route says nothing, and only
-/// the stage is known.
+/// The path without stage and mapping prefix, decoded. The template of a route shows which part of the
+/// path belongs to the API. The catch-all route has no template, and then only the stage is known.
 ///
 /// Events contain the path in two forms. `path` and `pathParameters` of a REST API, and `rawPath` of
 /// a function URL, are as they were sent; `rawPath` and `pathParameters` of an HTTP API are decoded.
@@ -288,8 +285,9 @@ fn body(body: Option<String>, base64: bool) -> Body {
 /// - <https://github.com/hotsock/voker/blob/a1c00bf491e026f81917cc2edfdaca03eabc7518/vokerhttp/testdata/ingress-paths.json>
 /// - <https://github.com/fastify/aws-lambda-fastify/issues/169>
 ///
-/// What an HTTP API has decoded cannot be told from what was sent like that. The encoded form is
-/// therefore the same request everywhere. Nothing here relies on IAM having judged the same path.
+/// A path that an HTTP API has decoded looks like a path that was sent in that form. The encoded form
+/// is therefore the same request in every kind of event. Nothing here relies on IAM having evaluated
+/// the same path.
 fn path(
     template: Option<&str>,
     parameters: Option<&Map<String>>,
@@ -299,7 +297,7 @@ fn path(
     let raw = &*decoded(raw);
     let proxy = parameters.and_then(|parameters| parameters.get("proxy")).map(|it| decoded(it));
     let path = match (template, proxy) {
-        // Only where it is the end of the whole path.
+        // Only if it is the end of the whole path.
         (Some(template), Some(proxy))
             if template.ends_with("/{proxy+}")
                 && raw.strip_suffix(&*proxy).is_some_and(|before| before.ends_with('/')) =>
@@ -321,7 +319,8 @@ fn path(
     if path.is_empty() { "/".to_owned() } else { path.into_owned() }
 }
 
-/// A text without percent-encoding, decoded once. What would not be text stays as it is.
+/// The text without percent-encoding, decoded once. A text that does not decode to UTF-8 is not
+/// changed.
 fn decoded(text: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(text).decode_utf8().unwrap_or(Cow::Borrowed(text))
 }

@@ -1,5 +1,4 @@
-//! The token vending machine as a Lambda function: what it is put together
-//! from, and how an event comes to it.
+//! The token vending machine as a Lambda function: what it is built from, and how it receives events.
 
 use std::convert::Infallible;
 use std::io;
@@ -7,73 +6,80 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_types::SdkConfig;
-use sentinel_broker::{Broker, Denial, Home, OsRandom, Parts, SessionTable};
-use sentinel_function::lambda::{Invocation, serve, set_variables, warn};
+use sentinel_broker::{Broker, Denial, Home, Parts, SessionTable};
+use sentinel_function::lambda::{self as runtime, serve, set_variables, warn};
 use sentinel_store::aws::Timing;
 use sentinel_store::{
     AuditSink, DynamoPolicies, DynamoSessions, JsonLines, Metered, PolicyLayers, PolicyStore,
-    SsmPolicies, SystemClock, aws,
+    SsmPolicies, aws,
 };
 use serde_json::Value;
 
-use crate::{Config, Context, Response, StsIssuer, Tvm};
+use crate::{Config, Invocation, Response, StsIssuer, Tvm};
 
-/// Serves events of Lambda's Runtime API, set up as the environment of the
-/// process says.
+/// Serves events of Lambda's Runtime API. The environment of the process configures it.
 #[must_use]
 pub fn run() -> ExitCode {
     let sink: Arc<dyn AuditSink> = Arc::new(Metered::new(JsonLines::new(io::stdout())));
-    let instead = Arc::clone(&sink);
+    let fallback = Arc::clone(&sink);
     let variable = |name: &str| std::env::var(name).ok();
     serve(
         move || {
             warn(&Config::warnings(variable, set_variables()));
             tvm(variable, sink)
         },
-        move || Tvm::misconfigured().with_metrics(instead),
+        move || Tvm::misconfigured().with_metrics(fallback),
         answer,
     )
 }
 
-/// How long what decides is waited for.
+/// The timeouts and retries of the services that a request depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// The session table.
+#[non_exhaustive]
+pub struct Timings {
+    /// The timeouts and retries of the session table.
     pub sessions: Timing,
-    /// STS.
+    /// The timeouts and retries of STS.
     pub issuer: Timing,
 }
 
-impl Patience {
-    /// With AWS itself.
-    pub const AWS: Self = Self { sessions: Timing::DYNAMODB, issuer: StsIssuer::TIMING };
+impl Timings {
+    /// The timeouts and retries for AWS itself.
+    pub const AWS: Self = Self::new(Timing::DYNAMODB, StsIssuer::TIMING);
+
+    /// The timeouts and retries of the session table and of STS.
+    #[must_use]
+    pub const fn new(sessions: Timing, issuer: Timing) -> Self {
+        Self { sessions, issuer }
+    }
 }
 
-/// A TVM over SSM, DynamoDB and STS as the variables say. Where they are
-/// faulty, each fault is logged, and every request answered `CONFIG_ERROR`.
+/// A TVM with SSM, DynamoDB and STS, as the variables configure them. If variables are invalid, each
+/// problem is logged, and every request is answered with `CONFIG_ERROR`.
 pub fn tvm(variable: impl Fn(&str) -> Option<String>, sink: Arc<dyn AuditSink>) -> Tvm {
-    patient_tvm(variable, sink, Patience::AWS)
+    tvm_with_timings(variable, sink, Timings::AWS)
 }
 
-/// The same with other patience: for what stands in for AWS, and is not as fast.
-pub fn patient_tvm(
+/// The same TVM with other timeouts and retries, for emulators of AWS, which are slower.
+pub fn tvm_with_timings(
     variable: impl Fn(&str) -> Option<String>,
     sink: Arc<dyn AuditSink>,
-    patience: Patience,
+    timings: Timings,
 ) -> Tvm {
     let config = Config::read(&variable);
     let aws = aws::config(&variable, aws::http_client());
     let tvm = match (config, aws) {
         (Ok(config), Ok(aws)) => {
             let origin_secret = config.origin_secret.clone();
-            Tvm::new(broker(config, &aws, Arc::clone(&sink), patience), origin_secret)
+            let timed = Timed { aws: &aws, timings };
+            Tvm::new(broker(config, &timed, Arc::clone(&sink)), origin_secret)
         }
         (config, aws) => {
-            for fault in config.err().into_iter().flatten() {
-                tracing::error!(%fault, "faulty configuration");
+            for error in config.err().into_iter().flatten() {
+                tracing::error!(%error, "invalid configuration");
             }
-            for fault in aws.err().into_iter().flatten() {
-                tracing::error!(%fault, "faulty configuration");
+            for error in aws.err().into_iter().flatten() {
+                tracing::error!(%error, "invalid configuration");
             }
             Tvm::misconfigured()
         }
@@ -81,7 +87,14 @@ pub fn patient_tvm(
     tvm.with_metrics(sink)
 }
 
-fn broker(config: Config, aws: &SdkConfig, sink: Arc<dyn AuditSink>, patience: Patience) -> Broker {
+/// The configuration of the AWS clients, and the timeouts and retries of those that override it.
+struct Timed<'a> {
+    aws: &'a SdkConfig,
+    timings: Timings,
+}
+
+fn broker(config: Config, timed: &Timed<'_>, sink: Arc<dyn AuditSink>) -> Broker {
+    let Timed { aws, timings } = *timed;
     let parameters = Arc::new(SsmPolicies::new(aws));
     let policies: Arc<dyn PolicyStore> = match config.policy_table {
         Some(table) => {
@@ -89,33 +102,26 @@ fn broker(config: Config, aws: &SdkConfig, sink: Arc<dyn AuditSink>, patience: P
         }
         None => parameters,
     };
-    let sessions = config.session_table.map(|name| SessionTable {
-        store: Arc::new(DynamoSessions::new(aws, name.clone()).with_timing(patience.sessions)),
-        name,
+    let sessions = config.session_table.map(|name| {
+        let store = DynamoSessions::new(aws, name.clone()).with_timing(timings.sessions);
+        SessionTable::new(name, Arc::new(store))
     });
-    Broker::new(
-        config.settings,
-        Parts {
-            policies,
-            sessions,
-            issuer: Arc::new(StsIssuer::new(aws).with_timing(patience.issuer)),
-            clock: Arc::new(SystemClock),
-            random: Arc::new(OsRandom),
-            sink,
-        },
-    )
+    let issuer = Arc::new(StsIssuer::new(aws).with_timing(timings.issuer));
+    Broker::new(config.settings, Parts::new(policies, issuer, sink).with_sessions(sessions))
 }
 
 async fn answer(
     tvm: Arc<Tvm>,
     event: Value,
-    invocation: Invocation,
+    invocation: runtime::Invocation,
 ) -> Result<Response, Infallible> {
-    let Invocation { request_id, function_arn, function_version, deadline } = invocation;
+    let runtime::Invocation { request_id, function_arn, function_version, deadline, .. } =
+        invocation;
     let Some(home) = Home::from_arn(&function_arn) else {
-        tracing::error!(request_id, function_arn, "invoked by what is no function's ARN");
+        tracing::error!(request_id, function_arn, "the ARN of the invocation is invalid");
         return Ok(Response::denial(&Denial::internal(), &request_id));
     };
-    let function_version = Some(function_version);
-    Ok(tvm.handle(&event, &Context { home, deadline, function_version, request_id }).await)
+    let invocation =
+        Invocation::new(request_id, home, deadline).with_function_version(function_version);
+    Ok(tvm.handle(&event, &invocation).await)
 }

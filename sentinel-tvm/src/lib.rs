@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
+// Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
+// reason).
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod config;
 mod event;
@@ -16,4 +19,4 @@ pub use response::Response;
 pub use sentinel_function::{ConfigError, ConfigWarning};
 #[cfg(feature = "sts")]
 pub use sts::StsIssuer;
-pub use tvm::{Context, Tvm};
+pub use tvm::{Invocation, Tvm};

@@ -1,11 +1,12 @@
-//! The parameters of a request, from its query and its body: a parameter that
-//! is given twice must be given the same.
+//! The parameters of a request, from its query and its body. A parameter that is given more than once
+//! must have the same value each time.
 
 use std::fmt;
 use std::time::Duration;
 
 use sentinel_broker::{
-    Code, Denial, ListSessions, STS_MAX_SECONDS, STS_MIN_SECONDS, Target, Vend, parse_user,
+    Denial, DenialCode, ListSessions, Reinstate, Revoke, STS_MAX_SECONDS, STS_MIN_SECONDS, Target,
+    Vend, parse_user,
 };
 use sentinel_store::{Cursor, ProfileName, SessionHandle, SessionState};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -13,14 +14,14 @@ use serde_json::Value;
 
 use crate::event::{Body, Incoming};
 
-/// Texts that people give are at most so many characters.
+/// Maximum length of a text entered by people, in characters.
 const MAX_TEXT: usize = 1000;
 
 fn invalid(message: impl Into<String>) -> Denial {
-    Denial::new(Code::InvalidRequest, message)
+    Denial::new(DenialCode::InvalidRequest, message)
 }
 
-/// The members of a JSON object in order, duplicates included.
+/// The members of a JSON object, in order and with duplicates.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -47,7 +48,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// What a vend asks for: from the query, or from a JSON or form body.
+/// Reads the request to vend, from the query and from a JSON or form body.
 pub(crate) fn vend(request: &Incoming) -> Result<Vend, Denial> {
     let mut members: Vec<(String, Value)> =
         request.query.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
@@ -58,26 +59,26 @@ pub(crate) fn vend(request: &Incoming) -> Result<Vend, Denial> {
         Some(
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) | Value::Null,
         ) => {
-            return Err(Denial::new(Code::InvalidProfile, "`profile` must be a text"));
+            return Err(Denial::new(DenialCode::InvalidProfile, "`profile` must be a string"));
         }
     };
     let profile = profile.ok_or_else(|| {
         Denial::new(
-            Code::MissingProfile,
+            DenialCode::MissingProfile,
             "name a profile, as in `?profile=production`; `GET /profiles` lists yours",
         )
     })?;
     let profile = profile_name(profile)?;
     let duration = one(&members, "duration")?.map(duration).transpose()?;
-    Ok(Vend { profile, duration })
+    Ok(Vend::new(profile).with_duration(duration))
 }
 
 fn profile_name(text: &str) -> Result<ProfileName, Denial> {
     ProfileName::parse(text).map_err(|_| {
         Denial::new(
-            Code::InvalidProfile,
-            "a profile's name is a letter or digit and up to 63 more of letters, digits, `.`, `_` \
-             and `-`; `GET /profiles` lists yours",
+            DenialCode::InvalidProfile,
+            "the name of a profile begins with a letter or digit, and has at most 64 letters, digits, \
+             `.`, `_` and `-`; `GET /profiles` lists yours",
         )
     })
 }
@@ -93,13 +94,13 @@ fn duration(value: &Value) -> Result<Duration, Denial> {
     let range = u64::from(STS_MIN_SECONDS)..=u64::from(STS_MAX_SECONDS);
     seconds.filter(|seconds| range.contains(seconds)).map(Duration::from_secs).ok_or_else(|| {
         Denial::new(
-            Code::InvalidDuration,
-            format!("`duration` is a whole number of seconds from {STS_MIN_SECONDS} to {STS_MAX_SECONDS}"),
+            DenialCode::InvalidDuration,
+            format!("`duration` must be a whole number of seconds from {STS_MIN_SECONDS} to {STS_MAX_SECONDS}"),
         )
     })
 }
 
-/// The one value of a parameter, null counting as none.
+/// The value of a parameter. `None` if it is not given, or null.
 fn one<'a>(members: &'a [(String, Value)], name: &str) -> Result<Option<&'a Value>, Denial> {
     let mut values = members.iter().filter(|(key, value)| key == name && !value.is_null());
     let Some((_, first)) = values.next() else { return Ok(None) };
@@ -108,15 +109,17 @@ fn one<'a>(members: &'a [(String, Value)], name: &str) -> Result<Option<&'a Valu
     if values.all(|(_, other)| text(other) == text(first)) {
         Ok(Some(first))
     } else {
-        Err(invalid(format!("`{name}` is given more than once, and differently: give it once")))
+        Err(invalid(format!(
+            "`{name}` is given more than once with different values: give it once"
+        )))
     }
 }
 
-/// The members of the body. What begins like a JSON object is one, whatever the
-/// content type says: `curl -d` says form.
+/// The members of the body. A body that begins like a JSON object is read as one, whatever its content
+/// type is: `curl -d` sends the type of a form.
 fn body(request: &Incoming) -> Result<Vec<(String, Value)>, Denial> {
     let Body::Bytes(bytes) = &request.body else {
-        return Err(invalid("the body is not the base64 that it is said to be"));
+        return Err(invalid("the body is not valid base64"));
     };
     let text = bytes.trim_ascii();
     if text.is_empty() {
@@ -129,7 +132,7 @@ fn body(request: &Incoming) -> Result<Vec<(String, Value)>, Denial> {
         let members: Result<Members, _> = serde_json::from_slice(text);
         return members
             .map(|Members(members)| members)
-            .map_err(|_| invalid("the body is not one JSON object"));
+            .map_err(|_| invalid("the body is not a JSON object"));
     }
     if !media.is_empty() && !media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(invalid("the body must be `application/json` or a form"));
@@ -138,80 +141,27 @@ fn body(request: &Incoming) -> Result<Vec<(String, Value)>, Denial> {
     Ok(pairs.map(|(key, value)| (key.into_owned(), Value::String(value.into_owned()))).collect())
 }
 
-/// Which sessions are asked for.
+/// Reads the request to list sessions, from the query.
 pub(crate) fn list_sessions(request: &Incoming) -> Result<ListSessions, Denial> {
     let members: Vec<(String, Value)> =
         request.query.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
     let text = |name| one(&members, name).map(|value| value.and_then(Value::as_str));
-    Ok(ListSessions {
-        user: text("user")?.map(user).transpose()?,
-        profile: text("profile")?.map(profile_name).transpose()?,
-        state: text("state")?
-            .map(|word| {
-                SessionState::parse(word).ok_or_else(|| {
-                    invalid("`state` is one of `active`, `ended`, `expired`, `revoked`")
-                })
-            })
-            .transpose()?,
-        cursor: text("cursor")?.map(|text| Cursor(text.to_owned())),
-    })
+    let state = text("state")?.map(|word| {
+        SessionState::parse(word).ok_or_else(|| {
+            invalid("`state` must be one of `active`, `ended`, `expired`, `revoked`")
+        })
+    });
+    Ok(ListSessions::default()
+        .with_user(text("user")?.map(user).transpose()?)
+        .with_profile(text("profile")?.map(profile_name).transpose()?)
+        .with_state(state.transpose()?)
+        .with_cursor(text("cursor")?.map(|text| Cursor(text.to_owned()))))
 }
 
-/// What a revocation or reinstatement asks for.
-#[derive(Debug)]
-pub(crate) struct Operate {
-    pub(crate) target: Target,
-    pub(crate) reason: String,
-    pub(crate) length: Option<Duration>,
-}
-
-/// Strict, unlike a vend: a misspelt `profile` would turn a caller on a profile
-/// into a caller as a whole.
-pub(crate) fn operate(request: &Incoming, revoke: bool) -> Result<Operate, Denial> {
-    if !request.query.is_empty() {
-        return Err(invalid("this is asked in the body alone, not in the query"));
-    }
-    let members = body(request)?;
-    if members.iter().any(|(_, value)| value.is_null()) {
-        return Err(invalid("leave a key out rather than give it null"));
-    }
-    let known: &[&str] = if revoke {
-        &["session", "user", "profile", "reason", "for_s"]
-    } else {
-        &["session", "user", "profile", "reason"]
-    };
-    if let Some((unknown, _)) = members.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-        let unknown: String = unknown.chars().filter(|c| !c.is_control()).take(64).collect();
-        return Err(invalid(format!(
-            "unknown key `{unknown}`; the keys are `{}`",
-            known.join("`, `")
-        )));
-    }
-    let text = |name: &str| match one(&members, name)? {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.as_str())),
-        Some(
-            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) | Value::Null,
-        ) => Err(invalid(format!("`{name}` must be a text"))),
-    };
-    let target = match (text("session")?, text("user")?, text("profile")?) {
-        (Some(session), None, None) => {
-            Target::Session(SessionHandle::parse(session).map_err(|_| {
-                invalid("`session` is a session's handle, as `GET /sessions` lists it")
-            })?)
-        }
-        (None, Some(name), None) => Target::Caller(user(name)?),
-        (None, Some(name), Some(profile)) => Target::OnProfile(user(name)?, profile_name(profile)?),
-        (None, None, _) | (Some(_), _, _) => {
-            return Err(invalid(
-                "give exactly one of `session`, and `user` with or without `profile`",
-            ));
-        }
-    };
-    let reason = text("reason")?.unwrap_or_default().trim();
-    if reason.is_empty() || reason.chars().count() > MAX_TEXT {
-        return Err(invalid(format!("give a `reason` of 1 to {MAX_TEXT} characters")));
-    }
+/// Reads the request to revoke, from its body.
+pub(crate) fn revoke(request: &Incoming) -> Result<Revoke, Denial> {
+    let members = strict(request, &["session", "user", "profile", "reason", "for_s"])?;
+    let (target, reason) = (target(&members)?, reason(&members)?);
     let length = match one(&members, "for_s")? {
         None => None,
         Some(value) => Some(
@@ -219,17 +169,81 @@ pub(crate) fn operate(request: &Incoming, revoke: bool) -> Result<Operate, Denia
                 .as_u64()
                 .filter(|seconds| (1..=u64::from(u32::MAX)).contains(seconds))
                 .map(Duration::from_secs)
-                .ok_or_else(|| invalid("`for_s` is a whole number of seconds above 0"))?,
+                .ok_or_else(|| invalid("`for_s` must be a whole number of seconds above 0"))?,
         ),
     };
-    Ok(Operate { target, reason: reason.to_owned(), length })
+    Ok(Revoke::new(target, reason).with_length(length))
+}
+
+/// Reads the request to reinstate, from its body.
+pub(crate) fn reinstate(request: &Incoming) -> Result<Reinstate, Denial> {
+    let members = strict(request, &["session", "user", "profile", "reason"])?;
+    Ok(Reinstate::new(target(&members)?, reason(&members)?))
+}
+
+/// The members of a body with these keys only. It is strict, unlike that of a vend: a misspelled
+/// `profile` would revoke the caller as a whole.
+fn strict(request: &Incoming, keys: &[&str]) -> Result<Vec<(String, Value)>, Denial> {
+    if !request.query.is_empty() {
+        return Err(invalid("send the parameters in the body, not in the query"));
+    }
+    let members = body(request)?;
+    if members.iter().any(|(_, value)| value.is_null()) {
+        return Err(invalid("leave a key out instead of giving it null"));
+    }
+    if let Some((unknown, _)) = members.iter().find(|(key, _)| !keys.contains(&key.as_str())) {
+        let unknown: String = unknown.chars().filter(|c| !c.is_control()).take(64).collect();
+        return Err(invalid(format!(
+            "unknown key `{unknown}`; the keys are `{}`",
+            keys.join("`, `")
+        )));
+    }
+    Ok(members)
+}
+
+/// The text of a member. `None` if it is not given.
+fn text<'a>(members: &'a [(String, Value)], name: &str) -> Result<Option<&'a str>, Denial> {
+    match one(members, name)? {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) | Value::Null,
+        ) => Err(invalid(format!("`{name}` must be a string"))),
+    }
+}
+
+fn target(members: &[(String, Value)]) -> Result<Target, Denial> {
+    let text = |name| text(members, name);
+    match (text("session")?, text("user")?, text("profile")?) {
+        (Some(session), None, None) => {
+            let handle = SessionHandle::parse(session).map_err(|_| {
+                invalid("`session` must be the handle of a session, as `GET /sessions` lists it")
+            })?;
+            Ok(Target::Session(handle))
+        }
+        (None, Some(name), None) => Ok(Target::Caller(user(name)?)),
+        (None, Some(name), Some(profile)) => {
+            Ok(Target::OnProfile(user(name)?, profile_name(profile)?))
+        }
+        (None, None, _) | (Some(_), _, _) => {
+            Err(invalid("give exactly one of `session`, and `user` with or without `profile`"))
+        }
+    }
+}
+
+fn reason(members: &[(String, Value)]) -> Result<&str, Denial> {
+    let reason = text(members, "reason")?.unwrap_or_default().trim();
+    if reason.is_empty() || reason.chars().count() > MAX_TEXT {
+        return Err(invalid(format!("give a `reason` of 1 to {MAX_TEXT} characters")));
+    }
+    Ok(reason)
 }
 
 fn user(text: &str) -> Result<sentinel_store::CallerKey, Denial> {
     parse_user(text).ok_or_else(|| {
         invalid(
-            "`user` is a user's name or `account/RoleName`: a role's session goes by its role, \
-             `ci/build-7` by `111122223333/ci`",
+            "`user` must be the name of a user, or `account/RoleName` for the sessions of a role: \
+             `111122223333/ci` for `ci/build-7`",
         )
     })
 }

@@ -1,4 +1,4 @@
-//! The answer, in the one shape that API Gateway and function URLs take.
+//! The response, in the form that API Gateway and function URLs both accept.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,22 @@ use sentinel_broker::{Denial, Vended};
 use serde::Serialize;
 use serde_json::json;
 
-/// An answer.
+/// A response to an event.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Response {
     /// The HTTP status.
     pub status_code: u16,
-    /// The headers, by their lower-case names.
+    /// The headers. Their names are in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body, JSON.
+    /// The body: a JSON object.
     pub body: String,
-    /// Always false.
+    /// Whether the body is encoded. Always false.
     pub is_base64_encoded: bool,
 }
 
-/// Credentials as clients take them.
+/// Credentials, in the form that clients expect.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct CredentialsBody<'a> {
@@ -40,12 +41,11 @@ struct ErrorBody<'a> {
 }
 
 impl Response {
-    /// An answer with that status and body. Nothing that Sentinel answers may
-    /// be kept by anything on the way.
+    /// A response with that status and body. No cache on the way may store it.
     pub(crate) fn json(status_code: u16, body: &impl Serialize) -> Self {
         let (status_code, body) = match serde_json::to_string(body) {
             Ok(body) => (status_code, body),
-            // None of our bodies can fail; if one ever does, nothing leaves.
+            // No body can fail today. If one does, its content is not sent.
             Err(_) => (500, json!({ "Code": "INTERNAL_ERROR" }).to_string()),
         };
         let headers = [("content-type", "application/json"), ("cache-control", "no-store")];
@@ -53,7 +53,7 @@ impl Response {
         Self { status_code, headers: headers.into(), body, is_base64_encoded: false }
     }
 
-    /// Credentials.
+    /// The response to a vend.
     pub(crate) fn vended(vended: &Vended) -> Self {
         let credentials = &vended.credentials;
         let response = Self::json(
@@ -74,7 +74,7 @@ impl Response {
 
     /// A refusal.
     pub(crate) fn denial(denial: &Denial, request_id: &str) -> Self {
-        let Denial { code, message, retry_after } = denial;
+        let Denial { code, message, retry_after, .. } = denial;
         let code_word = code.as_str();
         let response =
             Self::json(code.status(), &ErrorBody { code: code_word, message, request_id });
@@ -90,7 +90,7 @@ impl Response {
     }
 }
 
-/// Without headers and body, which may be credentials.
+/// Without headers and body, which may contain credentials.
 impl std::fmt::Debug for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Response").field("status_code", &self.status_code).finish_non_exhaustive()

@@ -1,8 +1,8 @@
-//! Which route a request is for.
+//! The routes.
 
-use sentinel_broker::{Code, Denial};
+use sentinel_broker::{Denial, DenialCode};
 
-/// A route and a method.
+/// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Vend,
@@ -13,8 +13,7 @@ pub(crate) enum Route {
     Reinstate,
 }
 
-/// A request is for no route; with the methods that there are where only the
-/// method is wrong.
+/// No route matches the request. `allow` lists the methods of the path, if the path exists.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoRoute {
     pub(crate) denial: Denial,
@@ -40,11 +39,15 @@ impl Route {
         if here.is_empty() {
             let mut paths: Vec<&str> = ROUTES.iter().map(|(path, ..)| *path).collect();
             paths.dedup();
-            let message = format!("there is no such path; there are `{}`", paths.join("`, `"));
-            return Err(NoRoute { denial: Denial::new(Code::NotFound, message), allow: None });
+            let message = format!("there is no such path; the paths are `{}`", paths.join("`, `"));
+            return Err(NoRoute {
+                denial: Denial::new(DenialCode::NotFound, message),
+                allow: None,
+            });
         }
         let allow = here.iter().map(|(_, name, _)| *name).collect::<Vec<_>>().join(", ");
-        let denial = Denial::new(Code::MethodNotAllowed, format!("this path takes {allow} only"));
+        let denial =
+            Denial::new(DenialCode::MethodNotAllowed, format!("this path supports only {allow}"));
         Err(NoRoute { denial, allow: Some(allow) })
     }
 }

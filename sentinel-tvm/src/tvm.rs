@@ -1,96 +1,110 @@
-//! An event in, an answer out.
+//! The TVM: an event in, a response out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use sentinel_broker::{Broker, Call, Caller, Code, Denial, Home, VerifiedIdentity};
-use sentinel_store::{AuditSink, Clock, Metrics, Record, Secret, SystemClock};
+use sentinel_broker::{
+    Broker, Call, Caller, Denial, DenialCode, Home, Reinstate, Revoke, VerifiedIdentity,
+};
+use sentinel_store::{
+    AuditSink, Clock, Metrics, Record, Secret, SystemClock, catch_panic, catch_panic_of,
+};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::event::{Identity, Incoming};
 use crate::route::{NoRoute, Route};
 use crate::{Response, parameters};
 
-/// The TVM answers within this time, whatever it waits for.
+/// The TVM answers within this time, even if its stores or STS do not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(25);
 
-/// The last second before the context's deadline is for answering.
-const LAST_SECOND: Duration = Duration::from_secs(1);
+/// The time before the invocation's deadline that is reserved for answering.
+const ANSWER_BUDGET: Duration = Duration::from_secs(1);
 
-/// Query and body together are at most so many bytes.
+/// Maximum size of query and body together, in bytes.
 const MAX_SIZE: usize = 64 * 1024;
 
 /// The token vending machine.
 #[derive(Debug)]
 pub struct Tvm {
-    /// None where Sentinel is not set up as it must be.
+    /// `None` if the configuration is invalid.
     broker: Option<Broker>,
     origin_secret: Option<Secret>,
     metrics: Option<Arc<dyn AuditSink>>,
 }
 
-/// What the runtime says of an invocation.
+/// One invocation of the function, as its runtime reports it.
 #[derive(Clone, Debug)]
-pub struct Context {
-    /// Where the function lives: from the ARN it was invoked by.
-    pub home: Home,
-    /// When the runtime gives up.
-    pub deadline: Instant,
-    /// The version of the function.
-    pub function_version: Option<String>,
-    /// The runtime's own id of the invocation, for events that carry none.
+#[non_exhaustive]
+pub struct Invocation {
+    /// The runtime's id of the invocation, for events without an id.
     pub request_id: String,
+    /// The account that the function runs in, from the ARN that it was invoked by.
+    pub home: Home,
+    /// The time at which the runtime ends the invocation.
+    pub deadline: Instant,
+    /// The version of the function, for the records. `None` if it has none.
+    pub function_version: Option<String>,
+}
+
+impl Invocation {
+    /// An invocation of a function without a version.
+    #[must_use]
+    pub fn new(request_id: impl Into<String>, home: Home, deadline: Instant) -> Self {
+        Self { request_id: request_id.into(), home, deadline, function_version: None }
+    }
+
+    /// The same invocation, of that version of the function.
+    #[must_use]
+    pub fn with_function_version(self, version: impl Into<Option<String>>) -> Self {
+        Self { function_version: version.into(), ..self }
+    }
 }
 
 impl Tvm {
-    /// A TVM around that broker. With an origin secret, only events whose stage
-    /// variable `sentinelOrigin` equals it are believed.
+    /// A TVM with that broker. With an origin secret, it serves only events whose stage variable
+    /// `sentinelOrigin` equals the secret.
     #[must_use]
     pub fn new(broker: Broker, origin_secret: Option<Secret>) -> Self {
         Self { broker: Some(broker), origin_secret, metrics: None }
     }
 
-    /// A TVM whose configuration is faulty: it answers everything
-    /// `CONFIG_ERROR`. What is wrong is for whoever starts it to log.
+    /// A TVM whose configuration is invalid. It answers every event with `CONFIG_ERROR`. The caller
+    /// must log what is wrong.
     #[must_use]
     pub const fn misconfigured() -> Self {
         Self { broker: None, origin_secret: None, metrics: None }
     }
 
-    /// The same with a line of metrics for every request.
+    /// The same TVM, which writes a line of metrics to that sink for every request.
     #[must_use]
     pub fn with_metrics(self, sink: Arc<dyn AuditSink>) -> Self {
         Self { metrics: Some(sink), ..self }
     }
 
-    /// Answers one event: an HTTP API 2.0, REST API 1.0 or function-URL event.
-    /// Never fails: whatever goes wrong is an answer.
-    pub async fn handle(&self, event: &Value, context: &Context) -> Response {
-        let started = Instant::now();
+    /// Answers one event: an HTTP API 2.0, REST API 1.0 or function-URL event. Never fails: every
+    /// failure is a response.
+    pub async fn handle(&self, event: &Value, invocation: &Invocation) -> Response {
+        let started = tokio::time::Instant::now();
         let request = Incoming::read(event);
         let request_id = request
             .as_ref()
             .and_then(|request| request.request_id.clone())
             .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
-            .unwrap_or_else(|| context.request_id.clone());
-        let deadline = (started + ANSWER_WITHIN)
-            .min(context.deadline.checked_sub(LAST_SECOND).unwrap_or(started));
-        let call = Call {
-            request_id,
-            home: context.home.clone(),
-            source_ip: request.as_ref().and_then(|request| request.source_ip),
-            deadline,
-            function_version: context.function_version.clone(),
-        };
-        let answer = AssertUnwindSafe(self.answer(request.as_ref(), &call)).catch_unwind().await;
-        let response = answer.unwrap_or_else(|_| {
-            tracing::error!(request_id = call.request_id, "a panic was caught");
+            .unwrap_or_else(|| invocation.request_id.clone());
+        let now = started.into_std();
+        let deadline = (now + ANSWER_WITHIN)
+            .min(invocation.deadline.checked_sub(ANSWER_BUDGET).unwrap_or(now));
+        let call = Call::new(request_id, invocation.home.clone(), deadline)
+            .with_source_ip(request.as_ref().and_then(|request| request.source_ip))
+            .with_service_version(invocation.function_version.clone());
+        let response = catch_panic_of(self.answer(request.as_ref(), &call)).await;
+        let response = response.unwrap_or_else(|panicked| {
+            tracing::error!(request_id = call.request_id, cause = %panicked, "failed to answer");
             Response::denial(&Denial::internal(), &call.request_id)
         });
-        self.count(&response, started);
+        let latency = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.count(&response, latency);
         response
     }
 
@@ -129,8 +143,8 @@ impl Tvm {
         let caller = self.identify(broker, request, call)?;
         if request.size > MAX_SIZE {
             return Err(Denial::new(
-                Code::RequestTooLarge,
-                format!("query and body together may be {MAX_SIZE} bytes"),
+                DenialCode::RequestTooLarge,
+                format!("query and body together may have at most {MAX_SIZE} bytes"),
             ));
         }
         Ok(match route {
@@ -145,15 +159,12 @@ impl Tvm {
                 Response::json(200, &broker.list_sessions(call, &caller, &query).await?)
             }
             Route::Revoke => {
-                let parameters::Operate { target, reason, length } =
-                    parameters::operate(request, true)?;
-                let revoked = broker.revoke(call, &caller, &target, &reason, length).await?;
-                Response::json(200, &revoked)
+                let request: Revoke = parameters::revoke(request)?;
+                Response::json(200, &broker.revoke(call, &caller, &request).await?)
             }
             Route::Reinstate => {
-                let parameters::Operate { target, reason, .. } =
-                    parameters::operate(request, false)?;
-                Response::json(200, &broker.reinstate(call, &caller, &target, &reason).await?)
+                let request: Reinstate = parameters::reinstate(request)?;
+                Response::json(200, &broker.reinstate(call, &caller, &request).await?)
             }
         })
     }
@@ -161,29 +172,28 @@ impl Tvm {
     fn identify(&self, broker: &Broker, request: &Incoming, call: &Call) -> Result<Caller, Denial> {
         let from_origin =
             self.origin_secret.is_none() || request.origin.as_ref() == self.origin_secret.as_ref();
-        let believed = from_origin && !request.is_presigned();
-        let identity = request.identity.as_ref().filter(|_| believed);
+        let trusted = from_origin && !request.is_presigned();
+        let identity = request.identity.as_ref().filter(|_| trusted);
         let Some(Identity { user_arn, account, organization }) = identity else {
             return Err(broker.refuse_unverified(call));
         };
-        let organization = organization.as_deref();
-        broker.identify(call, &VerifiedIdentity { user_arn, account, organization })
+        let verified =
+            VerifiedIdentity::new(user_arn, account).with_organization(organization.as_deref());
+        broker.identify(call, &verified)
     }
 
-    /// Best effort: what was decided is recorded already, and a count that is
-    /// missing lets nobody in.
-    fn count(&self, response: &Response, started: Instant) {
+    /// Writes the metrics. Best effort: the decision is recorded already, and a missing count gives
+    /// no caller access.
+    fn count(&self, response: &Response, latency_ms: u64) {
         let Some(sink) = &self.metrics else { return };
-        let latency = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let errors = u64::from(response.status_code >= 500);
         let metrics = Metrics {
             timestamp: SystemClock.now(),
-            values: vec![("Requests", 1), ("Errors", errors), ("LatencyMs", latency)],
+            values: vec![("Requests", 1), ("Errors", errors), ("LatencyMs", latency_ms)],
         };
         let record = Record::Metrics(metrics);
-        let written = catch_unwind(AssertUnwindSafe(|| sink.write(&record)));
-        if !matches!(written, Ok(Ok(()))) {
-            tracing::warn!("metrics could not be written");
+        if !matches!(catch_panic(|| sink.write(&record)), Ok(Ok(()))) {
+            tracing::warn!("failed to write metrics");
         }
     }
 }

@@ -18,7 +18,7 @@ fn context(session: &sentinel_store::Session) -> Value {
 }
 
 #[tokio::test]
-async fn a_good_session_is_let_through_simply_with_its_context() {
+async fn a_valid_session_is_allowed_in_simple_format_with_its_context() {
     let world = World::new(Simple);
     let (session, id) = world.session().await;
     let answer = world.ask(&http(&json!({ "x-sentinel-session-id": id }), &Value::Null)).await;
@@ -27,7 +27,7 @@ async fn a_good_session_is_let_through_simply_with_its_context() {
 }
 
 #[tokio::test]
-async fn a_good_session_is_let_through_by_policy_on_the_route_asked_for() {
+async fn a_valid_session_is_allowed_by_policy_on_the_requested_route() {
     let world = World::new(Policy);
     let (session, id) = world.session().await;
     let expected = |arn| {
@@ -51,7 +51,7 @@ async fn a_good_session_is_let_through_by_policy_on_the_route_asked_for() {
 }
 
 #[tokio::test]
-async fn a_rest_event_is_answered_by_policy_even_where_simple_is_configured() {
+async fn a_rest_event_is_answered_by_policy_even_if_simple_is_configured() {
     let world = World::new(Simple);
     let (_, id) = world.session().await;
     let answer = world.ask(&rest(&json!({ "X-Sentinel-Session-ID": [id] }), &json!({}))).await;
@@ -61,7 +61,7 @@ async fn a_rest_event_is_answered_by_policy_even_where_simple_is_configured() {
 }
 
 #[tokio::test]
-async fn every_context_value_is_a_text_since_rest_apis_take_no_other() {
+async fn every_context_value_is_a_string_as_rest_apis_require() {
     let world = World::new(Policy);
     let (_, id) = world.session().await;
     let answer = world.ask(&rest(&json!({ "X-Sentinel-Session-ID": [id] }), &json!({}))).await;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_authorizer::{Authorizer, Config, ConfigError, Context, ResponseFormat};
-use sentinel_store::{Generation, MemorySink, Record, SessionKeys, SystemClock};
+use sentinel_authorizer::{Authorizer, Config, ConfigError, Invocation, ResponseFormat};
+use sentinel_store::{Generation, MemorySink, Record, SessionKeys};
 use serde_json::{Value, json};
 
 use crate::world::http;
@@ -18,13 +18,9 @@ fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
 #[test]
 fn the_table_alone_is_enough() {
     let config = read(&[("SENTINEL_SESSION_TABLE", "sentinel-sessions")]).unwrap();
-    let expected = Config {
-        session_table: "sentinel-sessions".to_owned(),
-        generation: Generation(0),
-        session_keys: None,
-        format: ResponseFormat::Policy,
-    };
-    assert_eq!(config, expected);
+    assert_eq!(config.session_table, "sentinel-sessions");
+    assert_eq!((config.generation, config.session_keys), (Generation(0), None));
+    assert_eq!(config.format, ResponseFormat::Policy);
     let config = read(&[
         ("SENTINEL_SESSION_TABLE", "arn:aws:dynamodb:us-east-1:111122223333:table/sessions"),
         ("SENTINEL_GENERATION", "7"),
@@ -35,7 +31,7 @@ fn the_table_alone_is_enough() {
 }
 
 #[test]
-fn every_fault_is_reported_at_once_by_name() {
+fn every_error_is_reported_by_name() {
     for table in ["", "ab", "two words", "table/sessions"] {
         let errors = read(&[
             ("SENTINEL_SESSION_TABLE", table),
@@ -53,7 +49,7 @@ fn every_fault_is_reported_at_once_by_name() {
 }
 
 #[test]
-fn a_session_key_is_read_and_a_malformed_one_is_a_fault_without_its_value() {
+fn an_invalid_session_key_is_an_error_without_its_value() {
     let table = ("SENTINEL_SESSION_TABLE", "sentinel-sessions");
     let key = "k".repeat(32);
     let rotation = format!("{key},{}", "o".repeat(32));
@@ -71,15 +67,12 @@ fn a_session_key_is_read_and_a_malformed_one_is_a_fault_without_its_value() {
 #[tokio::test]
 async fn a_misconfigured_authorizer_refuses_and_records_it() {
     let sink = Arc::new(MemorySink::new());
-    let authorizer =
-        Authorizer::misconfigured(ResponseFormat::Simple, Arc::new(SystemClock), sink.clone());
-    let context = Context {
-        deadline: tokio::time::Instant::now() + Duration::from_secs(5),
-        request_id: "runtime-1".to_owned(),
-    };
+    let authorizer = Authorizer::misconfigured(sink.clone()).with_format(ResponseFormat::Simple);
+    let deadline = std::time::Instant::now() + Duration::from_secs(5);
+    let invocation = Invocation::new("runtime-1", deadline);
     let id = "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
     let event = http(&json!({ "x-sentinel-session-id": id }), &Value::Null);
-    let answer = authorizer.handle(&event, &context).await.unwrap();
+    let answer = authorizer.handle(&event, &invocation).await.unwrap();
     assert_eq!(answer, json!({ "isAuthorized": false, "context": {} }));
     let [Record::Event(event)] = <[Record; 1]>::try_from(sink.records()).unwrap() else {
         panic!("not one event");

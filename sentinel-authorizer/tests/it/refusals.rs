@@ -23,7 +23,7 @@ fn header(id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn without_any_id_the_error_is_exactly_what_api_gateway_makes_401() {
+async fn without_an_id_the_error_is_exactly_the_text_that_api_gateway_turns_into_401() {
     let world = World::new(Simple);
     for event in [
         http(&json!({}), &Value::Null),
@@ -60,7 +60,7 @@ async fn a_forged_id_is_refused_without_a_read_and_like_any_other() {
 }
 
 #[tokio::test]
-async fn invariant_7_the_client_cannot_tell_why_a_session_is_refused() {
+async fn invariant_7_the_client_cannot_see_why_a_session_is_refused() {
     let unknown = {
         let world = World::new(Policy);
         let (_, id) = world.session().await;
@@ -106,7 +106,7 @@ async fn invariant_7_the_client_cannot_tell_why_a_session_is_refused() {
 }
 
 #[tokio::test]
-async fn two_different_ids_are_refused_even_when_one_is_good() {
+async fn two_different_ids_are_refused_even_if_one_is_valid() {
     let world = World::new(Simple);
     let (_, id) = world.session().await;
     let both = |other: &str| {
@@ -123,7 +123,7 @@ async fn two_different_ids_are_refused_even_when_one_is_good() {
 }
 
 #[tokio::test]
-async fn invariant_1_a_store_that_fails_lets_no_session_through() {
+async fn invariant_1_a_store_that_fails_allows_no_session() {
     for failure in Failure::ALL {
         for (format, moment) in [(Simple, Moment::Before), (Policy, Moment::After)] {
             let faults = Faults::new();
@@ -180,14 +180,14 @@ async fn a_store_that_panics_is_refused_and_recorded() {
 }
 
 #[tokio::test]
-async fn a_log_that_fails_changes_no_refusal() {
+async fn a_sink_that_fails_changes_no_refusal() {
     let world = World::new(Simple);
     world.sink.set_failing(true);
     assert!(!allows(&world.ask(&header("session-x")).await.unwrap()));
 }
 
 #[tokio::test]
-async fn an_event_without_an_arn_can_allow_nothing() {
+async fn an_event_without_an_arn_allows_nothing() {
     let world = World::new(Policy);
     let (_, id) = world.session().await;
     for event in [
@@ -206,7 +206,7 @@ proptest! {
     /// No text but a good session's own id is let through, whatever it is and
     /// wherever it stands.
     #[test]
-    fn invariant_7_no_text_but_the_id_itself_is_let_through(text in ".{0,120}", query in any::<bool>()) {
+    fn invariant_7_only_the_id_itself_is_allowed(text in ".{0,120}", query in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let world = World::new(Simple);

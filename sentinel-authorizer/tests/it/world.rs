@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_authorizer::{Authorizer, Context, ResponseFormat, Unauthorized};
+use sentinel_authorizer::{Authorizer, Invocation, ResponseFormat, Unauthorized};
 use sentinel_store::{
     AccountId, CallerKey, Epochs, Generation, MemorySessions, MemorySink, ProfileName, Session,
-    SessionHandle, SessionId, SessionKeys, SessionSecret, SessionStore, SystemClock,
+    SessionHandle, SessionId, SessionKeys, SessionSecret, SessionStore,
 };
 use serde_json::{Value, json};
 
@@ -33,13 +33,9 @@ impl World {
     ) -> Self {
         let sessions = Arc::new(MemorySessions::new());
         let sink = Arc::new(MemorySink::new());
-        let authorizer = Authorizer::new(
-            wrap(sessions.clone()),
-            Generation(3),
-            format,
-            Arc::new(SystemClock),
-            sink.clone(),
-        );
+        let authorizer = Authorizer::new(wrap(sessions.clone()), sink.clone())
+            .with_generation(Generation(3))
+            .with_format(format);
         Self { sessions, sink, authorizer }
     }
 
@@ -50,11 +46,8 @@ impl World {
     }
 
     pub(crate) async fn ask(&self, event: &Value) -> Result<Value, Unauthorized> {
-        let context = Context {
-            deadline: tokio::time::Instant::now() + Duration::from_secs(5),
-            request_id: "runtime-1".to_owned(),
-        };
-        self.authorizer.handle(event, &context).await
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        self.authorizer.handle(event, &Invocation::new("runtime-1", deadline.into())).await
     }
 
     /// A good session of alice on production.

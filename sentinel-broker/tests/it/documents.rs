@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sentinel_broker::Code;
+use sentinel_broker::DenialCode;
 use sentinel_store::PolicyPath;
 use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
 
@@ -13,12 +13,12 @@ use crate::world::{ALICE, Plan, ROOT, World};
 const OPEN: &str = "version: \"1\"\nrules: [{ name: all, effect: allow }]\n";
 const SHUT: &str = "version: \"1\"\nrules: [{ name: none, effect: deny }]\n";
 
-async fn code(world: &World, user: &str, profile: &str) -> Option<Code> {
+async fn code(world: &World, user: &str, profile: &str) -> Option<DenialCode> {
     world.vend(user, profile).await.err().map(|denial| denial.code)
 }
 
 #[tokio::test]
-async fn the_main_document_governs_its_own_name_what_it_describes_and_what_it_names() {
+async fn the_main_document_governs_its_own_name_and_the_profiles_it_describes_or_names() {
     let main = r#"
 version: "1"
 profiles: { described: {} }
@@ -37,12 +37,12 @@ rules:
     }
     // Named by a pattern, by a deny or under `unless` only: their own documents.
     for profile in ["pattern-x", "denied", "other"] {
-        assert_eq!(code(&world, "alice", profile).await, Some(Code::PolicyDeny), "{profile}");
+        assert_eq!(code(&world, "alice", profile).await, Some(DenialCode::PolicyDeny), "{profile}");
     }
 }
 
 #[tokio::test]
-async fn a_document_that_cannot_be_used_vends_nothing_of_what_it_governs() {
+async fn an_unusable_document_vends_none_of_its_profiles() {
     for unusable in [
         "rules: [",
         "version: \"2\"\nrules: []\n",
@@ -54,12 +54,12 @@ async fn a_document_that_cannot_be_used_vends_nothing_of_what_it_governs() {
     ] {
         let world = World::new(ALICE);
         world.put("own", unusable);
-        assert_eq!(code(&world, "alice", "own").await, Some(Code::PolicyError), "{unusable}");
+        assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError), "{unusable}");
         assert_eq!(code(&world, "alice", "production").await, None);
     }
     let world = World::new("rules: [");
     world.put("own", OPEN);
-    assert_eq!(code(&world, "alice", "own").await, Some(Code::PolicyError));
+    assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError));
 }
 
 /// What is logged on this thread.
@@ -102,8 +102,8 @@ async fn the_warnings_of_a_document_are_logged_once_for_each_version() {
 }
 
 #[tokio::test]
-async fn no_main_document_no_credentials_unless_none_is_required() {
-    for (required, expected) in [(true, Some(Code::PolicyError)), (false, None)] {
+async fn without_a_main_document_no_credentials_are_vended_unless_none_is_required() {
+    for (required, expected) in [(true, Some(DenialCode::PolicyError)), (false, None)] {
         let mut plan = Plan::default();
         plan.settings.main_document_required = required;
         let world = World::with(ALICE, plan);
@@ -122,10 +122,11 @@ async fn failing(plan: Plan, faults: &Arc<Faults>, failure: Failure) -> World {
 }
 
 #[tokio::test]
-async fn a_stale_copy_decides_only_in_need_only_for_a_while_and_is_recorded() {
-    for (failure, later) in
-        [(Failure::Throttled, Code::RateLimited), (Failure::Unavailable, Code::StoreUnavailable)]
-    {
+async fn a_stale_copy_decides_only_during_a_failure_for_a_limited_time_and_is_recorded() {
+    for (failure, later) in [
+        (Failure::Throttled, DenialCode::RateLimited),
+        (Failure::Unavailable, DenialCode::StoreUnavailable),
+    ] {
         let faults = Faults::new();
         let world = failing(Plan::default(), &faults, failure).await;
         world.clock.advance(29);
@@ -142,45 +143,45 @@ async fn a_stale_copy_decides_only_in_need_only_for_a_while_and_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_store_that_says_no_is_believed_over_any_copy() {
+async fn a_store_that_refuses_overrides_any_copy() {
     for failure in [Failure::Refused, Failure::Corrupt, Failure::NotFound] {
         let faults = Faults::new();
         let world = failing(Plan::default(), &faults, failure).await;
         world.clock.advance(31);
-        assert_eq!(code(&world, "alice", "production").await, Some(Code::PolicyError));
+        assert_eq!(code(&world, "alice", "production").await, Some(DenialCode::PolicyError));
     }
 }
 
 #[tokio::test]
-async fn stale_copies_can_be_switched_off() {
+async fn stale_copies_can_be_disabled() {
     let faults = Faults::new();
     let mut plan = Plan::default();
     plan.settings.policy_max_age = Duration::ZERO;
     let world = failing(plan, &faults, Failure::Unavailable).await;
     world.clock.advance(31);
-    assert_eq!(code(&world, "alice", "production").await, Some(Code::StoreUnavailable));
+    assert_eq!(code(&world, "alice", "production").await, Some(DenialCode::StoreUnavailable));
 }
 
 #[tokio::test]
-async fn a_clock_that_was_set_back_makes_no_copy_young() {
+async fn a_copy_is_not_fresh_after_the_clock_was_set_back() {
     let faults = Faults::new();
     let world = failing(Plan::default(), &faults, Failure::Unavailable).await;
     world.clock.advance(-3600);
-    assert_eq!(code(&world, "alice", "production").await, Some(Code::StoreUnavailable));
+    assert_eq!(code(&world, "alice", "production").await, Some(DenialCode::StoreUnavailable));
 }
 
 #[tokio::test]
 async fn a_change_is_in_force_after_the_ttl() {
     let world = World::new(ALICE);
-    assert_eq!(code(&world, "bob", "production").await, Some(Code::PolicyDeny));
+    assert_eq!(code(&world, "bob", "production").await, Some(DenialCode::PolicyDeny));
     world.put("main", &ALICE.replace("alice", "bob"));
-    assert_eq!(code(&world, "bob", "production").await, Some(Code::PolicyDeny));
+    assert_eq!(code(&world, "bob", "production").await, Some(DenialCode::PolicyDeny));
     world.clock.advance(30);
     assert_eq!(code(&world, "bob", "production").await, None);
 }
 
 #[tokio::test]
-async fn many_at_once_share_one_flight_for_each_document() {
+async fn concurrent_requests_share_one_read_of_each_document() {
     let faults = Faults::new();
     faults.delay(Which::Operation(Operation::Policy), Moment::Before, Duration::from_millis(20));
     let plan = Plan { hook: faults.clone(), ..Plan::default() };
@@ -198,11 +199,14 @@ async fn many_at_once_share_one_flight_for_each_document() {
 }
 
 #[tokio::test]
-async fn an_unknown_name_costs_no_read_of_its_own() {
+async fn an_unknown_name_causes_no_read() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
     for n in 0..20 {
-        assert_eq!(code(&world, "alice", &format!("guess-{n}")).await, Some(Code::PolicyDeny));
+        assert_eq!(
+            code(&world, "alice", &format!("guess-{n}")).await,
+            Some(DenialCode::PolicyDeny)
+        );
     }
     let calls = faults.calls();
     let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
@@ -210,7 +214,7 @@ async fn an_unknown_name_costs_no_read_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_decision_is_stale_when_what_made_its_document_govern_was() {
+async fn a_decision_is_stale_when_the_choice_of_its_document_was_stale() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
     world.put("own", OPEN);
@@ -232,21 +236,21 @@ const UNUSABLE: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn a_document_that_cannot_be_used_does_not_show_that_it_exists() {
+async fn an_unusable_document_does_not_reveal_that_it_exists() {
     for unusable in UNUSABLE {
         let world = World::new(ALICE);
         world.put("own", unusable);
         let nowhere = world.vend("mallory", "nowhere").await.unwrap_err();
-        assert_eq!(nowhere.code, Code::PolicyDeny);
+        assert_eq!(nowhere.code, DenialCode::PolicyDeny);
         assert_eq!(world.vend("mallory", "own").await.unwrap_err(), nowhere, "{unusable}");
         assert_eq!(world.decisions().pop().unwrap().code, "POLICY_DENY");
         // A caller whom a rule could allow has to know that the document needs repair.
-        assert_eq!(code(&world, "alice", "own").await, Some(Code::PolicyError), "{unusable}");
+        assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError), "{unusable}");
     }
 }
 
 #[tokio::test]
-async fn the_role_of_another_profile_does_not_show_that_a_document_exists() {
+async fn the_role_of_another_profile_does_not_reveal_that_a_document_exists() {
     let world = World::new(
         "version: \"1\"\nprofiles: { a: { role_arn: \
          \"arn:aws:iam::111122223333:role/SentinelProtected-own\" } }\nrules: [{ name: no, effect: deny }]\n",
@@ -254,33 +258,33 @@ async fn the_role_of_another_profile_does_not_show_that_a_document_exists() {
     world.put("own", &OPEN.replace("allow", "allow, conditions: { users: [alice] }"));
     let nowhere = world.vend("mallory", "nowhere").await.unwrap_err();
     assert_eq!(world.vend("mallory", "own").await.unwrap_err(), nowhere);
-    assert_eq!(code(&world, "alice", "own").await, Some(Code::PolicyError));
+    assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError));
 }
 
 #[tokio::test]
-async fn a_main_document_that_cannot_be_used_shows_no_caller_what_others_can_get() {
+async fn an_unusable_main_document_reveals_no_profiles_of_other_callers() {
     // Conditions on devices, which the server knows nothing about.
     let main = "version: \"1\"\nrules:\n  - { name: a, effect: require_approval, conditions: { \
                 profiles: [production], users: [alice], device: { require_mdm: true } } }\n";
     let world = World::new(main);
     world.put("own", &OPEN.replace("allow", "allow, conditions: { users: [alice] }"));
     for (user, profile, expected) in [
-        ("alice", "production", Code::PolicyError),
-        ("alice", "own", Code::PolicyError),
-        ("alice", "nowhere", Code::PolicyDeny),
-        ("mallory", "production", Code::PolicyDeny),
-        ("mallory", "own", Code::PolicyDeny),
-        ("mallory", "nowhere", Code::PolicyDeny),
+        ("alice", "production", DenialCode::PolicyError),
+        ("alice", "own", DenialCode::PolicyError),
+        ("alice", "nowhere", DenialCode::PolicyDeny),
+        ("mallory", "production", DenialCode::PolicyDeny),
+        ("mallory", "own", DenialCode::PolicyDeny),
+        ("mallory", "nowhere", DenialCode::PolicyDeny),
     ] {
         assert_eq!(code(&world, user, profile).await, Some(expected), "{user} {profile}");
     }
 }
 
 #[tokio::test]
-async fn a_document_that_is_no_policy_is_an_error_for_every_caller() {
+async fn a_document_that_is_not_a_policy_is_an_error_for_every_caller() {
     let world = World::new(ALICE);
     world.put("own", "rules: [");
     for user in ["alice", "mallory"] {
-        assert_eq!(code(&world, user, "own").await, Some(Code::PolicyError), "{user}");
+        assert_eq!(code(&world, user, "own").await, Some(DenialCode::PolicyError), "{user}");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sentinel_broker::{Code, Denial, Vended};
+use sentinel_broker::{Denial, DenialCode, Revoke, Target, Vended, parse_user};
 use sentinel_store::conformance::{Call, Failure, Faults, Hook, Moment, Operation, Which};
 use sentinel_store::{
     AuditError, AuditSink, Clock, Generation, Listing, Record, SessionState, SessionStore,
@@ -40,12 +40,12 @@ async fn states(world: &World) -> Vec<SessionState> {
     states
 }
 
-fn code(result: &Result<Vended, Denial>) -> Option<Code> {
+fn code(result: &Result<Vended, Denial>) -> Option<DenialCode> {
     result.as_ref().err().map(|denial| denial.code)
 }
 
 #[tokio::test]
-async fn a_vend_calls_what_the_design_says_and_no_more() {
+async fn a_vend_makes_exactly_the_calls_in_the_design() {
     use Operation::{CreateSession, Gate, List, Policy, Write};
     let mut cold = calls("production").await;
     cold.sort_by_key(|operation| format!("{operation:?}"));
@@ -66,7 +66,7 @@ async fn a_vend_calls_what_the_design_says_and_no_more() {
 }
 
 #[tokio::test]
-async fn invariant_1_whatever_fails_in_a_vend_no_credentials_leave() {
+async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails() {
     for profile in ["production", "staging"] {
         let calls = calls(profile).await;
         for (number, operation) in calls.iter().enumerate() {
@@ -99,8 +99,8 @@ async fn invariant_1_whatever_fails_in_a_vend_no_credentials_leave() {
 async fn each_failure_has_its_code() {
     use Failure::{Conflict, Corrupt, NotFound, Refused, Throttled, Unavailable};
     use Operation::{CreateSession, Gate, List, Policy, Write};
-    let (limited, unavailable) = (Code::RateLimited, Code::StoreUnavailable);
-    let (policy, credentials) = (Code::PolicyError, Code::CredentialError);
+    let (limited, unavailable) = (DenialCode::RateLimited, DenialCode::StoreUnavailable);
+    let (policy, credentials) = (DenialCode::PolicyError, DenialCode::CredentialError);
     for (operation, failure, expected) in [
         (Policy, Throttled, limited),
         (Policy, Unavailable, unavailable),
@@ -131,7 +131,7 @@ async fn each_failure_has_its_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn invariant_1_whatever_hangs_is_answered_in_time_without_credentials() {
+async fn invariant_1_a_step_that_hangs_is_answered_in_time_without_credentials() {
     let calls = calls("staging").await;
     for (number, operation) in calls.iter().enumerate() {
         if *operation == Operation::Write {
@@ -152,7 +152,7 @@ async fn invariant_1_whatever_hangs_is_answered_in_time_without_credentials() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_in_which_nothing_can_be_ended_either_still_vends_nothing() {
+async fn a_store_that_also_fails_to_end_sessions_vends_nothing() {
     let faults = Faults::new();
     faults.fail(Which::Operation(ASSUME_ROLE), Moment::Before, Failure::Refused);
     faults.delay(
@@ -162,24 +162,28 @@ async fn a_store_in_which_nothing_can_be_ended_either_still_vends_nothing() {
     );
     let started = tokio::time::Instant::now();
     let result = world(&faults).vend("alice", "production").await;
-    assert_eq!(code(&result), Some(Code::CredentialError));
+    assert_eq!(code(&result), Some(DenialCode::CredentialError));
     assert!(started.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test]
-async fn invariant_1_a_revoked_caller_is_refused_whatever_fails_besides() {
+async fn invariant_1_a_revoked_caller_is_refused_when_other_steps_fail_too() {
     let faults = Faults::new();
     let world = world(&faults);
     world.vend("alice", "production").await.unwrap();
     let carol = world.caller("carol");
-    let target = sentinel_broker::Target::Caller(sentinel_broker::parse_user("alice").unwrap());
+    let target = Target::Caller(parse_user("alice").unwrap());
     let call = crate::world::call();
-    world.broker.revoke(&call, &carol, &target, "r", None).await.unwrap();
+    world.broker.revoke(&call, &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     for operation in [Operation::Policy, Operation::List, Operation::CreateSession, ASSUME_ROLE] {
         for failure in Failure::ALL {
             faults.fail(Which::Operation(operation), Moment::Before, failure);
             let result = world.vend("alice", "production").await;
-            assert_eq!(code(&result), Some(Code::SessionRevoked), "{operation:?} {failure:?}");
+            assert_eq!(
+                code(&result),
+                Some(DenialCode::SessionRevoked),
+                "{operation:?} {failure:?}"
+            );
             faults.mend();
         }
     }
@@ -207,7 +211,7 @@ async fn invariant_5_a_panic_is_recorded_like_any_refusal_and_ends_the_session()
         let hook = Arc::new(Panicking(operation));
         let world = World::with(ALICE, Plan { hook, ..Plan::default() });
         let result = world.vend("alice", "production").await;
-        assert_eq!(code(&result), Some(Code::InternalError), "{operation:?}");
+        assert_eq!(code(&result), Some(DenialCode::InternalError), "{operation:?}");
         let decisions = world.decisions();
         let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
         assert_eq!((record.effect, record.code.as_str()), (Verdict::Deny, "INTERNAL_ERROR"));
@@ -226,10 +230,10 @@ impl AuditSink for PanickingSink {
 }
 
 #[tokio::test]
-async fn invariant_1_a_log_that_panics_lets_nothing_leave_and_ends_the_session() {
+async fn invariant_1_a_sink_that_panics_withholds_credentials_and_ends_the_session() {
     let world = World::with(ALICE, Plan { sink: Some(Arc::new(PanickingSink)), ..Plan::default() });
     let result = world.vend("alice", "production").await;
-    assert_eq!(code(&result), Some(Code::StoreUnavailable));
+    assert_eq!(code(&result), Some(DenialCode::StoreUnavailable));
     assert_eq!(states(&world).await, [SessionState::Ended]);
 }
 

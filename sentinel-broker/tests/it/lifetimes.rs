@@ -1,7 +1,7 @@
 //! How long credentials last.
 
 use proptest::prelude::*;
-use sentinel_broker::{Cap, Code};
+use sentinel_broker::{Cap, DenialCode};
 use sentinel_store::Clock;
 
 use crate::world::{Plan, StillClock, World};
@@ -38,7 +38,7 @@ async fn credentials_end_when_the_window_closes() {
 }
 
 #[tokio::test]
-async fn credentials_with_an_end_get_no_others_that_outlive_it() {
+async fn credentials_with_an_end_cannot_get_others_that_outlive_it() {
     let world = at("2026-03-02T15:30:00Z");
     world.vend("alice", "production").await.unwrap();
     let text = world.issuer.asked()[0].session_policy().unwrap();
@@ -66,7 +66,7 @@ async fn credentials_with_an_end_get_no_others_that_outlive_it() {
 }
 
 #[tokio::test]
-async fn a_window_that_closes_within_fifteen_minutes_is_kept_all_the_same() {
+async fn a_window_that_closes_within_fifteen_minutes_is_enforced() {
     let world = at("2026-03-02T15:58:00Z");
     let vended = world.vend("alice", "production").await.unwrap();
     assert_eq!(vended.credentials.expiration.to_rfc3339(), "2026-03-02T16:00:00+00:00");
@@ -74,15 +74,15 @@ async fn a_window_that_closes_within_fifteen_minutes_is_kept_all_the_same() {
 }
 
 #[tokio::test]
-async fn outside_of_the_window_nothing_is_vended() {
+async fn no_credentials_are_vended_outside_the_window() {
     for time in ["2026-03-02T16:00:00Z", "2026-03-02T07:59:59Z", "2026-03-01T12:00:00Z"] {
         let denial = at(time).vend("alice", "production").await.unwrap_err();
-        assert_eq!(denial.code, Code::PolicyDeny, "{time}");
+        assert_eq!(denial.code, DenialCode::PolicyDeny, "{time}");
     }
 }
 
 #[tokio::test]
-async fn credentials_of_the_local_issuer_end_when_they_say() {
+async fn credentials_of_the_local_issuer_expire_at_their_expiration() {
     let policy = "version: \"1\"\nrules: [{ name: a, effect: allow, max_duration: 3s, \
                   conditions: { profiles: [production] } }]\n";
     let world = World::new(policy);
@@ -112,7 +112,7 @@ proptest! {
         world.clock.advance(minute * 60);
         let now = world.clock.now();
         match runtime.block_on(world.vend_for("alice", "production", asked)) {
-            Err(denial) => prop_assert_eq!(denial.code, Code::PolicyDeny),
+            Err(denial) => prop_assert_eq!(denial.code, DenialCode::PolicyDeny),
             Ok(vended) => {
                 let end = vended.credentials.expiration;
                 let length = (end - now).num_seconds();

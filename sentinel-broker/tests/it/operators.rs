@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sentinel_broker::{Code, ListSessions, OperatorArn, Target, parse_user};
+use sentinel_broker::{
+    DenialCode, ListSessions, OperatorArn, Reinstate, Revoke, Target, parse_user,
+};
 use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
 use sentinel_store::{
     CallerKey, Clock, EventKind, Gate, Generation, ProfileName, SessionState, SessionStore,
@@ -21,12 +23,16 @@ fn production() -> ProfileName {
 }
 
 #[tokio::test]
-async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated() {
+async fn a_revocation_refuses_the_session_immediately_and_new_ones_until_reinstated() {
     let world = World::new(ALICE);
     let id = world.vend("alice", "production").await.unwrap().session.unwrap();
     let carol = world.caller("carol");
     let target = Target::Session(id.handle);
-    let revoked = world.broker.revoke(&call(), &carol, &target, "lost laptop", None).await.unwrap();
+    let revoked = world
+        .broker
+        .revoke(&call(), &carol, &Revoke::new(target.clone(), "lost laptop"))
+        .await
+        .unwrap();
     assert_eq!((revoked.user.as_str(), revoked.epoch, revoked.blocked_until), ("alice", 1, None));
     assert_eq!(revoked.profile, Some(production()));
 
@@ -34,12 +40,16 @@ async fn a_revocation_refuses_the_session_at_once_and_new_ones_until_reinstated(
         verify_session(&*world.sessions, &id.reveal(), None, Generation(0), &*world.clock).await;
     assert!(matches!(check, Err(VerifyError::Refused(_))));
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, Code::SessionRevoked);
+    assert_eq!(denial.code, DenialCode::SessionRevoked);
     let record = world.decisions().pop().unwrap();
     assert_eq!((record.effect, record.code.as_str()), (Verdict::Deny, "SESSION_REVOKED"));
 
     let target = Target::OnProfile(key("alice"), production());
-    let back = world.broker.reinstate(&call(), &carol, &target, "found it").await.unwrap();
+    let back = world
+        .broker
+        .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "found it"))
+        .await
+        .unwrap();
     assert_eq!(back.epoch, 1);
     world.vend("alice", "production").await.unwrap();
     let check =
@@ -55,30 +65,42 @@ async fn a_revocation_for_a_time_ends_by_itself() {
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
     let length = Some(Duration::from_secs(60));
-    let revoked = world.broker.revoke(&call(), &carol, &target, "wait", length).await.unwrap();
+    let revoked = world
+        .broker
+        .revoke(&call(), &carol, &Revoke::new(target.clone(), "wait").with_length(length))
+        .await
+        .unwrap();
     assert_eq!(revoked.blocked_until, Some(world.clock.now() + chrono::TimeDelta::seconds(60)));
     world.clock.advance(59);
-    assert_eq!(world.vend("alice", "production").await.unwrap_err().code, Code::SessionRevoked);
+    assert_eq!(
+        world.vend("alice", "production").await.unwrap_err().code,
+        DenialCode::SessionRevoked
+    );
     world.clock.advance(1);
     world.vend("alice", "production").await.unwrap();
 }
 
 #[tokio::test]
-async fn who_is_no_operator_may_neither_revoke_nor_reinstate_nor_look_at_others() {
+async fn non_operators_cannot_revoke_reinstate_or_list_others() {
     let world = World::new(ALICE);
     let alice = world.caller("alice");
     let target = Target::Caller(key("bob"));
-    let denial = world.broker.revoke(&call(), &alice, &target, "r", None).await.unwrap_err();
-    assert_eq!(denial.code, Code::Forbidden);
-    let denial = world.broker.reinstate(&call(), &alice, &target, "r").await.unwrap_err();
-    assert_eq!(denial.code, Code::Forbidden);
-    let query = ListSessions { user: Some(key("bob")), ..ListSessions::default() };
+    let denial =
+        world.broker.revoke(&call(), &alice, &Revoke::new(target.clone(), "r")).await.unwrap_err();
+    assert_eq!(denial.code, DenialCode::Forbidden);
+    let denial = world
+        .broker
+        .reinstate(&call(), &alice, &Reinstate::new(target.clone(), "r"))
+        .await
+        .unwrap_err();
+    assert_eq!(denial.code, DenialCode::Forbidden);
+    let query = ListSessions::default().with_user(key("bob"));
     let denial = world.broker.list_sessions(&call(), &alice, &query).await.unwrap_err();
-    assert_eq!(denial.code, Code::Forbidden);
+    assert_eq!(denial.code, DenialCode::Forbidden);
 }
 
 #[tokio::test]
-async fn anyone_lists_their_own_sessions_and_operators_everybodys() {
+async fn callers_list_their_own_sessions_and_operators_all_sessions() {
     let policy = ALICE.replace("users: [alice]", "users: [alice, bob]");
     let world = World::new(&policy);
     for user in ["alice", "alice", "bob"] {
@@ -91,45 +113,57 @@ async fn anyone_lists_their_own_sessions_and_operators_everybodys() {
     let everybodys = everybodys.unwrap();
     assert_eq!(everybodys.sessions.len(), 3);
     assert!(everybodys.sessions.iter().all(|session| session.state == SessionState::Active));
-    let revoked = ListSessions { state: Some(SessionState::Revoked), ..all };
+    let revoked = all.with_state(SessionState::Revoked);
     let carol = world.caller("carol");
-    world.broker.revoke(&call(), &carol, &Target::Caller(key("alice")), "r", None).await.unwrap();
+    world
+        .broker
+        .revoke(&call(), &carol, &Revoke::new(Target::Caller(key("alice")), "r"))
+        .await
+        .unwrap();
     let revoked = world.broker.list_sessions(&call(), &carol, &revoked).await.unwrap();
     assert_eq!(revoked.sessions.len(), 2);
 }
 
 #[tokio::test]
-async fn a_caller_revoked_as_a_whole_is_refused_on_every_route_as_operator_too() {
+async fn a_caller_revoked_as_a_whole_is_refused_on_every_route_even_as_an_operator() {
     let policy = ALICE.replace("users: [carol]", "users: [carol, dora]");
     let world = World::new(&policy);
     let (carol, dora) = (world.caller("carol"), world.caller("dora"));
     let target = Target::Caller(key("dora"));
-    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     let broker = &world.broker;
     let other = Target::Caller(key("alice"));
     let codes = [
         broker.profiles(&call(), &dora).await.unwrap_err().code,
         broker.whoami(&call(), &dora).await.unwrap_err().code,
         broker.list_sessions(&call(), &dora, &ListSessions::default()).await.unwrap_err().code,
-        broker.revoke(&call(), &dora, &other, "r", None).await.unwrap_err().code,
-        broker.reinstate(&call(), &dora, &target, "r").await.unwrap_err().code,
+        broker.revoke(&call(), &dora, &Revoke::new(other.clone(), "r")).await.unwrap_err().code,
+        broker
+            .reinstate(&call(), &dora, &Reinstate::new(target.clone(), "r"))
+            .await
+            .unwrap_err()
+            .code,
         world.vend("dora", "production").await.unwrap_err().code,
     ];
-    assert_eq!(codes, [Code::SessionRevoked; 6]);
+    assert_eq!(codes, [DenialCode::SessionRevoked; 6]);
 }
 
 #[tokio::test]
-async fn nobody_reinstates_themselves() {
+async fn operators_cannot_reinstate_themselves() {
     let world = World::new(ALICE);
     let carol = world.caller("carol");
     let target = Target::OnProfile(key("carol"), production());
-    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
-    let denial = world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap_err();
-    assert_eq!(denial.code, Code::Forbidden);
+    world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
+    let denial = world
+        .broker
+        .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
+        .await
+        .unwrap_err();
+    assert_eq!(denial.code, DenialCode::Forbidden);
 }
 
 #[tokio::test]
-async fn configured_operators_revoke_when_the_policy_is_broken_and_never_reinstate() {
+async fn configured_operators_revoke_when_the_policy_is_invalid_and_never_reinstate() {
     let mut plan = Plan::default();
     plan.settings.operators = [
         "arn:aws:iam::111122223333:user/root-of-trust",
@@ -142,25 +176,31 @@ async fn configured_operators_revoke_when_the_policy_is_broken_and_never_reinsta
     let target = Target::Caller(key("alice"));
     for user in ["root-of-trust", "oncall/anything"] {
         let caller = world.caller(user);
-        world.broker.revoke(&call(), &caller, &target, "r", None).await.unwrap();
+        world.broker.revoke(&call(), &caller, &Revoke::new(target.clone(), "r")).await.unwrap();
         let everything = ListSessions::default();
         world.broker.list_sessions(&call(), &caller, &everything).await.unwrap();
-        let denial = world.broker.reinstate(&call(), &caller, &target, "r").await.unwrap_err();
-        assert_eq!(denial.code, Code::PolicyError);
+        let denial = world
+            .broker
+            .reinstate(&call(), &caller, &Reinstate::new(target.clone(), "r"))
+            .await
+            .unwrap_err();
+        assert_eq!(denial.code, DenialCode::PolicyError);
     }
     // Anybody who can assume `ci` may call themselves `build-7`.
-    let denial =
-        world.broker.revoke(&call(), &world.caller("ci/build-7"), &target, "r", None).await;
-    assert_eq!(denial.unwrap_err().code, Code::PolicyError);
+    let denial = world
+        .broker
+        .revoke(&call(), &world.caller("ci/build-7"), &Revoke::new(target.clone(), "r"))
+        .await;
+    assert_eq!(denial.unwrap_err().code, DenialCode::PolicyError);
 }
 
 #[tokio::test]
-async fn without_a_session_table_there_is_nothing_to_operate_on() {
+async fn without_a_session_table_operations_on_sessions_are_not_found() {
     let world = World::with(ALICE, Plan { tracked: false, ..Plan::default() });
     let carol = world.caller("carol");
     let denial = world.broker.list_sessions(&call(), &carol, &ListSessions::default()).await;
     let denial = denial.unwrap_err();
-    assert_eq!(denial.code, Code::NotFound);
+    assert_eq!(denial.code, DenialCode::NotFound);
     assert!(denial.message.contains("SENTINEL_SESSION_TABLE"), "{}", denial.message);
 }
 
@@ -174,32 +214,37 @@ fn a_user_is_a_name_or_an_account_and_a_role() {
 }
 
 #[tokio::test]
-async fn nobody_is_let_in_again_without_a_record_of_it() {
+async fn no_caller_is_reinstated_without_a_record() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
-    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     faults.fail(Which::Operation(Operation::Write), Moment::Before, Failure::Unavailable);
-    let denial = world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap_err();
-    assert_eq!(denial.code, Code::StoreUnavailable);
+    let denial = world
+        .broker
+        .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
+        .await
+        .unwrap_err();
+    assert_eq!(denial.code, DenialCode::StoreUnavailable);
     faults.mend();
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, Code::SessionRevoked);
+    assert_eq!(denial.code, DenialCode::SessionRevoked);
 }
 
 #[tokio::test]
-async fn a_revocation_stands_even_when_its_record_fails_and_says_to_do_it_again() {
+async fn a_revocation_is_in_force_even_if_its_record_fails_and_the_refusal_requests_a_retry() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
     faults.fail(Which::Operation(Operation::Write), Moment::Before, Failure::Unavailable);
-    let denial = world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap_err();
-    assert!(denial.message.contains("do it again"), "{}", denial.message);
+    let denial =
+        world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap_err();
+    assert!(denial.message.contains("repeat it"), "{}", denial.message);
     faults.mend();
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, Code::SessionRevoked);
+    assert_eq!(denial.code, DenialCode::SessionRevoked);
 }
 
 #[tokio::test]
@@ -209,7 +254,7 @@ async fn a_change_that_fails_is_recorded_as_failed() {
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
     faults.fail(Which::Operation(Operation::ChangeGate), Moment::Before, Failure::Unavailable);
-    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap_err();
+    world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap_err();
     let event = world.events().pop().unwrap();
     assert_eq!(
         (event.event, event.code.as_deref()),
@@ -219,25 +264,29 @@ async fn a_change_that_fails_is_recorded_as_failed() {
 }
 
 #[tokio::test]
-async fn who_was_an_operator_as_of_a_stale_copy_may_revoke_and_not_reinstate() {
+async fn an_operator_of_a_stale_copy_can_revoke_but_not_reinstate() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
-    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     world.clock.advance(60);
     faults.fail(Which::Operation(Operation::Policy), Moment::Before, Failure::Unavailable);
-    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
-    let denial = world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap_err();
-    assert_eq!(denial.code, Code::StoreUnavailable);
+    world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
+    let denial = world
+        .broker
+        .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
+        .await
+        .unwrap_err();
+    assert_eq!(denial.code, DenialCode::StoreUnavailable);
 }
 
 #[tokio::test]
-async fn who_tries_what_only_operators_may_is_recorded() {
+async fn refused_operations_are_recorded() {
     let world = World::new(ALICE);
     let alice = world.caller("alice");
     let target = Target::Caller(key("bob"));
-    world.broker.revoke(&call(), &alice, &target, "r", None).await.unwrap_err();
+    world.broker.revoke(&call(), &alice, &Revoke::new(target.clone(), "r")).await.unwrap_err();
     let event = world.events().pop().unwrap();
     assert_eq!((event.event, event.by.as_deref()), (EventKind::OperationRefused, Some("alice")));
 }
@@ -250,16 +299,23 @@ async fn a_full_gate_is_a_conflict_that_names_the_remedy() {
         Target::OnProfile(key("alice"), ProfileName::parse(&format!("p{number}")).unwrap())
     };
     for number in 0..Gate::MAX_PROFILES {
-        world.broker.revoke(&call(), &carol, &on(number), "r", None).await.unwrap();
+        world.broker.revoke(&call(), &carol, &Revoke::new(on(number), "r")).await.unwrap();
     }
     let one_more = on(Gate::MAX_PROFILES);
-    let denial = world.broker.revoke(&call(), &carol, &one_more, "r", None).await.unwrap_err();
-    assert_eq!((denial.code, denial.code.status()), (Code::Conflict, 409));
+    let denial = world
+        .broker
+        .revoke(&call(), &carol, &Revoke::new(one_more.clone(), "r"))
+        .await
+        .unwrap_err();
+    assert_eq!((denial.code, denial.code.status()), (DenialCode::Conflict, 409));
     assert!(denial.message.contains("revoke the caller as a whole"), "{}", denial.message);
     assert_eq!(world.events().pop().unwrap().code.as_deref(), Some("CONFLICT"));
     let whole = Target::Caller(key("alice"));
-    world.broker.revoke(&call(), &carol, &whole, "r", None).await.unwrap();
-    assert_eq!(world.vend("alice", "production").await.unwrap_err().code, Code::SessionRevoked);
+    world.broker.revoke(&call(), &carol, &Revoke::new(whole.clone(), "r")).await.unwrap();
+    assert_eq!(
+        world.vend("alice", "production").await.unwrap_err().code,
+        DenialCode::SessionRevoked
+    );
 }
 
 #[tokio::test]
@@ -269,11 +325,18 @@ async fn reinstating_profiles_that_were_never_revoked_does_not_fill_a_gate() {
     for number in 0..=Gate::MAX_PROFILES {
         let profile = ProfileName::parse(&format!("p{number}")).unwrap();
         let target = Target::OnProfile(key("alice"), profile);
-        world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap();
+        world
+            .broker
+            .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
+            .await
+            .unwrap();
     }
     let target = Target::OnProfile(key("alice"), production());
-    world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
-    assert_eq!(world.vend("alice", "production").await.unwrap_err().code, Code::SessionRevoked);
+    world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
+    assert_eq!(
+        world.vend("alice", "production").await.unwrap_err().code,
+        DenialCode::SessionRevoked
+    );
 }
 
 #[tokio::test]
@@ -282,7 +345,7 @@ async fn a_revocation_reports_whether_the_caller_is_known() {
     let carol = world.caller("carol");
     let known = async |user: &str| {
         let target = Target::Caller(key(user));
-        world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap().known
+        world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap().known
     };
     assert_eq!(known("alicce").await, Some(false));
     // It was revoked before, whoever that is.
@@ -301,7 +364,8 @@ async fn a_revocation_by_user_reads_nothing_of_the_caller_before_it_is_done() {
     // The partition is flooded: lists and reads of sessions fail.
     faults.fail(Which::Operation(Operation::Sessions), Moment::Before, Failure::Throttled);
     let target = Target::Caller(key("alice"));
-    let revoked = world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
+    let revoked =
+        world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     assert_eq!((revoked.epoch, revoked.known), (1, None));
     let calls = faults.calls().split_off(before);
     // Of the operator: the gate, and the policy. Of the caller: the write, and only
@@ -366,20 +430,20 @@ proptest! {
                     }
                     Step::Revoke(on, length) => {
                         let length = length.map(Duration::from_secs);
-                        world.broker.revoke(&call(), &carol, &target(on), "r", length).await
+                        world.broker.revoke(&call(), &carol, &Revoke::new(target(on), "r").with_length(length)).await
                     }
                     Step::Reinstate(on) => {
-                        world.broker.reinstate(&call(), &carol, &target(on), "r").await
+                        world.broker.reinstate(&call(), &carol, &Reinstate::new(target(on), "r")).await
                     }
                 };
                 if let Err(denial) = done {
-                    prop_assert_eq!(denial.code, Code::Conflict);
+                    prop_assert_eq!(denial.code, DenialCode::Conflict);
                 }
             }
-            let revoked = world.broker.revoke(&call(), &carol, &target(None), "r", None).await;
+            let revoked = world.broker.revoke(&call(), &carol, &Revoke::new(target(None), "r")).await;
             prop_assert!(revoked.is_ok(), "{:?}", revoked);
             let denial = world.vend("alice", "production").await.unwrap_err();
-            prop_assert_eq!(denial.code, Code::SessionRevoked);
+            prop_assert_eq!(denial.code, DenialCode::SessionRevoked);
             Ok(())
         })?;
     }

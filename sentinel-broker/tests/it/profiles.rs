@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_broker::Code;
+use sentinel_broker::DenialCode;
 use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
 
 use crate::world::{Plan, World, call};
@@ -22,7 +22,7 @@ async fn names(world: &World, user: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn a_caller_sees_what_some_circumstance_would_give_them() {
+async fn a_caller_sees_the_profiles_available_under_some_circumstance() {
     let world = World::new(MAIN);
     world.put("dev", "version: \"1\"\nrules: [{ name: all, effect: allow }]\n");
     world.put("broken", "rules: [");
@@ -97,7 +97,10 @@ async fn a_listed_text_replaces_no_copy_that_was_read_after_the_list_began() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         world.clock.advance(2);
         world.put("main", &MAIN.replace("users: [alice]", "users: [bob]"));
-        assert_eq!(world.vend("alice", "production").await.unwrap_err().code, Code::PolicyDeny);
+        assert_eq!(
+            world.vend("alice", "production").await.unwrap_err().code,
+            DenialCode::PolicyDeny
+        );
     };
     // The list contains the main document as it was before it was changed.
     let (list, ()) = tokio::join!(world.broker.profiles(&call, &alice), meanwhile);
@@ -105,6 +108,6 @@ async fn a_listed_text_replaces_no_copy_that_was_read_after_the_list_began() {
     faults.fail(Which::Operation(Operation::Policy), Moment::Before, Failure::Unavailable);
     world.clock.advance(2);
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, Code::PolicyDeny);
+    assert_eq!(denial.code, DenialCode::PolicyDeny);
     assert!(world.decisions().pop().unwrap().policy_stale);
 }

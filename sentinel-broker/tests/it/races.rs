@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Mutex;
 
-use sentinel_broker::{Code, GateView, ListSessions, Target, parse_user};
+use sentinel_broker::{DenialCode, GateView, ListSessions, Reinstate, Revoke, Target, parse_user};
 use sentinel_store::conformance::{Schedule, Seeded, Steps, interleave};
 use sentinel_store::{Generation, SessionHandle, SessionId, SessionState, verify_session};
 
@@ -15,7 +15,7 @@ type Task<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 #[derive(Default)]
 struct Outcome {
     vended: Mutex<Vec<SessionId>>,
-    refused: Mutex<Vec<Code>>,
+    refused: Mutex<Vec<DenialCode>>,
     listed: Mutex<Vec<SessionHandle>>,
     revoked: Mutex<Option<GateView>>,
 }
@@ -43,15 +43,20 @@ async fn race(schedule: &mut dyn Schedule, whole: bool, reinstate: bool) -> (usi
         })
     };
     let operator: Task<'_> = Box::pin(async {
-        let revoked = world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
-        let query = ListSessions { user: Some(alice.clone()), ..ListSessions::default() };
+        let revoked =
+            world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
+        let query = ListSessions::default().with_user(alice.clone());
         let list = world.broker.list_sessions(&call(), &carol, &query).await.unwrap();
         // After an acknowledged revocation no session that the list shows is good.
         assert!(list.sessions.iter().all(|session| session.state != SessionState::Active));
         let handles = list.sessions.iter().map(|session| session.session);
         outcome.listed.lock().unwrap().extend(handles);
         if reinstate {
-            world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap();
+            world
+                .broker
+                .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
+                .await
+                .unwrap();
         }
         *outcome.revoked.lock().unwrap() = Some(revoked);
     });
@@ -61,7 +66,7 @@ async fn race(schedule: &mut dyn Schedule, whole: bool, reinstate: bool) -> (usi
     let listed = outcome.listed.into_inner().unwrap();
     let vended = outcome.vended.into_inner().unwrap();
     let refused = outcome.refused.into_inner().unwrap();
-    assert!(refused.iter().all(|code| *code == Code::SessionRevoked), "{refused:?}");
+    assert!(refused.iter().all(|code| *code == DenialCode::SessionRevoked), "{refused:?}");
     for id in &vended {
         let clock = &*world.clock;
         let check =

@@ -1,7 +1,7 @@
 //! What a vend gives, writes and records.
 
 use chrono::TimeDelta;
-use sentinel_broker::{Cap, Code};
+use sentinel_broker::{Cap, DenialCode};
 use sentinel_store::{
     Clock, Generation, Listing, SessionKeys, SessionStore, Verdict, verify_session,
 };
@@ -9,7 +9,7 @@ use sentinel_store::{
 use crate::world::{ACCOUNT, ALICE, Plan, World};
 
 #[tokio::test]
-async fn a_session_id_carries_the_check_of_the_first_session_key() {
+async fn a_session_id_contains_the_check_of_the_first_session_key() {
     let mut plan = Plan::default();
     let (first, second) = ("f".repeat(32), "s".repeat(32));
     plan.settings.session_keys = SessionKeys::parse(&format!("{first},{second}"));
@@ -50,7 +50,7 @@ async fn an_allowed_caller_gets_credentials_and_a_session_that_covers_them() {
 }
 
 #[tokio::test]
-async fn the_record_says_all_of_a_vend_and_comes_exactly_once() {
+async fn a_vend_writes_exactly_one_complete_record() {
     let world = World::new(ALICE);
     let vended = world.vend("alice", "production").await.unwrap();
     let decisions = world.decisions();
@@ -69,7 +69,7 @@ async fn the_record_says_all_of_a_vend_and_comes_exactly_once() {
 }
 
 #[tokio::test]
-async fn invariant_5_what_the_first_decision_denies_writes_nothing_but_its_record() {
+async fn invariant_5_a_denied_request_writes_only_its_record() {
     let policy = r#"
 version: "1"
 rules:
@@ -78,10 +78,10 @@ rules:
   - { name: alice, effect: allow, conditions: { profiles: [production], users: [alice] } }
 "#;
     for (user, profile, code) in [
-        ("mallory", "production", Code::PolicyDeny),
-        ("bob", "production", Code::PolicyDeny),
-        ("bob", "unheard-of", Code::PolicyDeny),
-        ("alice", "guarded", Code::ApprovalRequired),
+        ("mallory", "production", DenialCode::PolicyDeny),
+        ("bob", "production", DenialCode::PolicyDeny),
+        ("bob", "unheard-of", DenialCode::PolicyDeny),
+        ("alice", "guarded", DenialCode::ApprovalRequired),
     ] {
         let world = World::new(policy);
         let denial = world.vend(user, profile).await.unwrap_err();
@@ -98,7 +98,7 @@ rules:
 }
 
 #[tokio::test]
-async fn a_denial_by_a_rule_and_a_profile_that_does_not_exist_are_worded_alike() {
+async fn a_denial_and_an_unknown_profile_have_the_same_message() {
     let world = World::new(ALICE);
     let by_rule = world.vend("bob", "production").await.unwrap_err();
     let unknown = world.vend("bob", "unheard-of").await.unwrap_err();
@@ -106,10 +106,10 @@ async fn a_denial_by_a_rule_and_a_profile_that_does_not_exist_are_worded_alike()
 }
 
 #[tokio::test]
-async fn a_role_session_cannot_pass_for_a_user_of_its_session_name() {
+async fn a_role_session_is_not_the_user_of_its_session_name() {
     let world = World::new(ALICE);
     let denial = world.vend("ci/alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, Code::PolicyDeny);
+    assert_eq!(denial.code, DenialCode::PolicyDeny);
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ rules:
 }
 
 #[tokio::test]
-async fn without_a_session_table_the_tag_is_the_request_and_no_session_is_promised() {
+async fn without_a_session_table_the_tag_is_the_request_id_and_no_session_is_returned() {
     let policy = r#"
 version: "1"
 rules:
@@ -143,14 +143,14 @@ rules:
     assert_eq!(world.issuer.asked()[0].session_tag, "request-1");
     assert_eq!(world.decisions()[0].session.as_deref(), Some("untracked"));
     let denial = world.vend("alice", "tracked").await.unwrap_err();
-    assert_eq!(denial.code, Code::PolicyDeny);
+    assert_eq!(denial.code, DenialCode::PolicyDeny);
 }
 
 #[tokio::test]
-async fn no_randomness_no_session() {
+async fn no_session_is_created_without_randomness() {
     let world = World::new(ALICE);
     world.random.dry.store(true, std::sync::atomic::Ordering::SeqCst);
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, Code::StoreUnavailable);
+    assert_eq!(denial.code, DenialCode::StoreUnavailable);
     assert!(world.issuer.asked().is_empty());
 }

@@ -93,7 +93,7 @@ pub(crate) struct FaultyRandom {
 impl Random for FaultyRandom {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), RandomError> {
         if self.dry.load(Ordering::SeqCst) {
-            Err(RandomError("told to".into()))
+            Err(RandomError::new("injected"))
         } else {
             OsRandom.fill(buffer)
         }
@@ -164,19 +164,17 @@ impl World {
             asked: Mutex::default(),
             hook: plan.hook.clone(),
         });
-        let parts = Parts {
-            policies: Arc::new(HookedPolicies::new(policies.clone(), plan.hook.clone())),
-            sessions: plan.tracked.then(|| {
-                let wrapped = HookedSessions::new(sessions.clone(), plan.hook.clone());
-                SessionTable { name: "sentinel-sessions".to_owned(), store: Arc::new(wrapped) }
-            }),
-            issuer: issuer.clone(),
-            clock: clock.clone(),
-            random: random.clone(),
-            sink: plan
-                .sink
-                .unwrap_or_else(|| Arc::new(FaultySink::new(sink.clone(), plan.sink_faults))),
-        };
+        let parts = Parts::new(
+            Arc::new(HookedPolicies::new(policies.clone(), plan.hook.clone())),
+            issuer.clone(),
+            plan.sink.unwrap_or_else(|| Arc::new(FaultySink::new(sink.clone(), plan.sink_faults))),
+        )
+        .with_sessions(plan.tracked.then(|| {
+            let wrapped = HookedSessions::new(sessions.clone(), plan.hook.clone());
+            SessionTable::new("sentinel-sessions", Arc::new(wrapped))
+        }))
+        .with_clock(clock.clone())
+        .with_random(random.clone());
         let broker = Broker::new(plan.settings, parts);
         Self { broker, policies, sessions, issuer, clock, random, sink }
     }
@@ -196,10 +194,8 @@ impl World {
         profile: &str,
         seconds: Option<u64>,
     ) -> Result<Vended, Denial> {
-        let vend = Vend {
-            profile: ProfileName::parse(profile).unwrap(),
-            duration: seconds.map(Duration::from_secs),
-        };
+        let vend = Vend::new(ProfileName::parse(profile).unwrap())
+            .with_duration(seconds.map(Duration::from_secs));
         self.broker.vend(&call(), &self.caller(user), &vend).await
     }
 
@@ -209,7 +205,7 @@ impl World {
             None => format!("arn:aws:iam::{ACCOUNT}:user/{user}"),
             Some(_) => format!("arn:aws:sts::{ACCOUNT}:assumed-role/{user}"),
         };
-        let verified = VerifiedIdentity { user_arn: &arn, account: ACCOUNT, organization: None };
+        let verified = VerifiedIdentity::new(&arn, ACCOUNT);
         self.broker.identify(&call(), &verified).unwrap()
     }
 
@@ -237,13 +233,10 @@ impl World {
 }
 
 pub(crate) fn call() -> Call {
-    Call {
-        request_id: "request-1".to_owned(),
-        home: Home { partition: "aws".to_owned(), account: AccountId::parse(ACCOUNT).unwrap() },
-        source_ip: Some("192.0.2.7".parse().unwrap()),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(25),
-        function_version: None,
-    }
+    let home = Home::new("aws", AccountId::parse(ACCOUNT).unwrap());
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(25);
+    let source_ip: std::net::IpAddr = "192.0.2.7".parse().unwrap();
+    Call::new("request-1", home, deadline.into()).with_source_ip(source_ip)
 }
 
 /// A main document in which alice may have production.

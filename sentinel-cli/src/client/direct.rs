@@ -8,16 +8,15 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
-use sentinel_broker::{Broker, Home, OperatorArn, OsRandom, Parts, SessionTable, Settings};
-use sentinel_store::{DynamoSessions, Generation, JsonLines, PolicyPath, SsmPolicies, SystemClock};
-use sentinel_tvm::{Context, Response, StsIssuer, Tvm};
+use sentinel_broker::{Broker, Home, OperatorArn, Parts, SessionTable, Settings};
+use sentinel_store::{DynamoSessions, Generation, JsonLines, PolicyPath, SsmPolicies};
+use sentinel_tvm::{Invocation, Response, StsIssuer, Tvm};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::tvm::{answered, encoded};
 use crate::Failure;
@@ -54,18 +53,13 @@ impl Direct {
         settings.operators = vec![operator];
         settings.generation = generation;
         let sessions = Arc::new(DynamoSessions::new(aws, table));
-        let broker = Broker::new(
-            settings,
-            Parts {
-                policies: Arc::new(SsmPolicies::new(aws)),
-                sessions: Some(SessionTable { name: table.to_owned(), store: sessions }),
-                issuer: Arc::new(StsIssuer::new(aws)),
-                clock: Arc::new(SystemClock),
-                random: Arc::new(OsRandom),
-                sink: Arc::new(JsonLines::new(io::stderr())),
-            },
-        );
-        Ok(Self { tvm: Tvm::new(broker, None), home, caller })
+        let parts = Parts::new(
+            Arc::new(SsmPolicies::new(aws)),
+            Arc::new(StsIssuer::new(aws)),
+            Arc::new(JsonLines::new(io::stderr())),
+        )
+        .with_sessions(SessionTable::new(table, sessions));
+        Ok(Self { tvm: Tvm::new(Broker::new(settings, parts), None), home, caller })
     }
 
     pub(super) async fn get<T: DeserializeOwned>(
@@ -106,13 +100,9 @@ impl Direct {
                 "authorizer": { "iam": { "userArn": arn, "accountId": account } },
             },
         });
-        let context = Context {
-            home: self.home.clone(),
-            deadline: Instant::now() + PATIENCE,
-            function_version: None,
-            request_id: "direct".to_owned(),
-        };
-        let Response { status_code, body, .. } = self.tvm.handle(&event, &context).await;
+        let deadline = Instant::now() + PATIENCE;
+        let invocation = Invocation::new("direct", self.home.clone(), deadline);
+        let Response { status_code, body, .. } = self.tvm.handle(&event, &invocation).await;
         answered(status_code, body.as_bytes(), &"the session table")
     }
 }

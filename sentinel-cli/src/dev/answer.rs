@@ -32,7 +32,7 @@ pub(super) fn gateway_error(status: StatusCode, message: &str) -> Answer {
 
 /// A function's answer, as API Gateway passes it on.
 pub(super) fn passed_on(response: sentinel_tvm::Response, request_id: &str) -> Answer {
-    let sentinel_tvm::Response { status_code, headers, body, is_base64_encoded } = response;
+    let sentinel_tvm::Response { status_code, headers, body, is_base64_encoded, .. } = response;
     let unusable = || {
         error(
             StatusCode::INTERNAL_SERVER_ERROR,

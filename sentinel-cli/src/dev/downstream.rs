@@ -1,12 +1,11 @@
 //! `/downstream/*`: an API of somebody else's behind the authorizer. It answers
 //! with what the authorizer told it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
-use sentinel_authorizer::{Authorizer, Context, Unauthorized};
+use sentinel_authorizer::{Authorizer, Invocation, Unauthorized};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::answer::{Answer, answer, gateway_error};
 use super::event::Request;
@@ -15,9 +14,8 @@ use super::event::Request;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) async fn serve(request: &Request, authorizer: &Authorizer) -> Answer {
-    let context =
-        Context { deadline: Instant::now() + DEADLINE, request_id: request.request_id.clone() };
-    match authorizer.handle(&request.authorizer_event(), &context).await {
+    let invocation = Invocation::new(&request.request_id, Instant::now() + DEADLINE);
+    match authorizer.handle(&request.authorizer_event(), &invocation).await {
         Err(Unauthorized) => gateway_error(StatusCode::UNAUTHORIZED, "Unauthorized"),
         Ok(decision) if decision.get("isAuthorized") == Some(&Value::Bool(true)) => {
             let context = decision.get("context").unwrap_or(&Value::Null);

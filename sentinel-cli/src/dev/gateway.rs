@@ -2,7 +2,7 @@
 //! makes an event of it, and passes the function's answer on.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use data_encoding::HEXLOWER;
@@ -12,8 +12,7 @@ use hyper::body::{Body, Incoming};
 use hyper::http::request::Parts;
 use sentinel_authorizer::Authorizer;
 use sentinel_broker::Home;
-use sentinel_tvm::{Context, Tvm};
-use tokio::time::Instant;
+use sentinel_tvm::{Invocation, Tvm};
 
 use super::answer::{Answer, error, passed_on};
 use super::callers::Callers;
@@ -74,13 +73,9 @@ impl Gateway {
                 );
             }
         };
-        let context = Context {
-            home: self.home.clone(),
-            deadline: Instant::now() + DEADLINE,
-            function_version: None,
-            request_id: request.request_id.clone(),
-        };
-        let response = self.tvm.handle(&request.iam_event(&signer), &context).await;
+        let deadline = Instant::now() + DEADLINE;
+        let invocation = Invocation::new(&request.request_id, self.home.clone(), deadline);
+        let response = self.tvm.handle(&request.iam_event(&signer), &invocation).await;
         passed_on(response, &request.request_id)
     }
 }

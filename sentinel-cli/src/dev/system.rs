@@ -49,14 +49,12 @@ pub(super) fn build(
     real: Option<&Real>,
 ) -> Result<System, Failure> {
     let home = match real {
-        Some(Real { caller, .. }) => {
-            Home { partition: caller.partition().to_owned(), account: caller.account.clone() }
+        Some(Real { caller, .. }) => Home::new(caller.partition(), caller.account.clone()),
+        None => {
+            let account = AccountId::parse(ACCOUNT)
+                .map_err(|error| Failure::because("the account of this server", error))?;
+            Home::new("aws", account)
         }
-        None => Home {
-            partition: "aws".to_owned(),
-            account: AccountId::parse(ACCOUNT)
-                .map_err(|error| Failure::because("the account of this server", error))?,
-        },
     };
     let account = home.account.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -90,27 +88,15 @@ pub(super) fn build(
     let generation = settings.generation;
 
     let documents = Data::known_examples(FolderPolicies::new(policies.clone(), root));
-    let broker = Broker::new(
-        settings,
-        Parts {
-            policies: Arc::new(documents.clone()),
-            sessions: Some(SessionTable {
-                name: "sentinel-sessions".to_owned(),
-                store: Arc::new(sessions.clone()),
-            }),
-            issuer,
-            clock: Arc::clone(&clock),
-            random,
-            sink: Arc::clone(&sink),
-        },
-    );
-    let authorizer = Authorizer::new(
-        Arc::new(sessions.clone()),
-        generation,
-        ResponseFormat::Simple,
-        clock,
-        Arc::clone(&sink),
-    );
+    let parts = Parts::new(Arc::new(documents.clone()), issuer, Arc::clone(&sink))
+        .with_sessions(SessionTable::new("sentinel-sessions", Arc::new(sessions.clone())))
+        .with_clock(Arc::clone(&clock))
+        .with_random(random);
+    let broker = Broker::new(settings, parts);
+    let authorizer = Authorizer::new(Arc::new(sessions.clone()), sink)
+        .with_generation(generation)
+        .with_format(ResponseFormat::Simple)
+        .with_clock(clock);
     Ok(System {
         gateway: Gateway { tvm: Tvm::new(broker, None), authorizer, callers, home },
         sessions,

@@ -22,7 +22,7 @@ use sentinel_store::aws::Timing;
 use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::proxy::{Call, Fault, Rule};
 use sentinel_tvm::StsIssuer;
-use sentinel_tvm::lambda::Patience;
+use sentinel_tvm::lambda::Timings;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -44,10 +44,10 @@ const HELD: Duration = Duration::from_millis(800);
 /// DynamoDB answers this many in a few milliseconds. An emulator answers one after
 /// the other, and the stand-in shares this process with its clients, so that 200
 /// wait for seconds: how long is nothing of this test's.
-const PATIENT: Patience = Patience {
-    sessions: Timing { attempt: LONG, operation: LONG, ..Timing::DYNAMODB },
-    issuer: Timing { attempt: LONG, operation: LONG, ..StsIssuer::TIMING },
-};
+const PATIENT: Timings = Timings::new(
+    Timing { attempt: LONG, operation: LONG, ..Timing::DYNAMODB },
+    Timing { attempt: LONG, operation: LONG, ..StsIssuer::TIMING },
+);
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -290,7 +290,8 @@ fn gate_writes(operators: &[Sandbox]) -> Vec<Write> {
 async fn warmed(world: &World, count: usize) -> Vec<Sandbox> {
     stream::iter(0..count)
         .map(|_| async {
-            let sandbox = world.patient_tvm(&[("SENTINEL_POLICY_CACHE_TTL", "10m")], PATIENT).await;
+            let sandbox =
+                world.tvm_with_timings(&[("SENTINEL_POLICY_CACHE_TTL", "10m")], PATIENT).await;
             done(&sandbox, "bob", "GET", "/whoami", None).await;
             sandbox.calls();
             sandbox.records();

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -24,10 +24,9 @@ use sentinel_testkit::keys::Keys;
 use sentinel_testkit::proxy::{Call, Proxy};
 use sentinel_testkit::recorded::{Holder, KEY, deployment};
 use sentinel_testkit::sts::{Caller, Role, Setup, StandIn};
-use sentinel_tvm::lambda::Patience;
+use sentinel_tvm::lambda::Timings;
 use sentinel_tvm::{Response, Tvm};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -127,11 +126,15 @@ impl World {
 
     /// A TVM with those variables beside the usual ones.
     pub(crate) async fn tvm(&self, more: &[(&str, &str)]) -> Sandbox {
-        self.patient_tvm(more, Patience::AWS).await
+        self.tvm_with_timings(more, Timings::AWS).await
     }
 
-    /// The same with other patience.
-    pub(crate) async fn patient_tvm(&self, more: &[(&str, &str)], patience: Patience) -> Sandbox {
+    /// The same TVM with other timeouts and retries.
+    pub(crate) async fn tvm_with_timings(
+        &self,
+        more: &[(&str, &str)],
+        timings: Timings,
+    ) -> Sandbox {
         let data = Proxy::start_for(Holder::Tvm, &self.emulator.url()).await.unwrap();
         let sts = Proxy::start_for(Holder::Tvm, &self.stand_in.url()).await.unwrap();
         let mut variables = variables(&self.tvm, &data);
@@ -146,10 +149,10 @@ impl World {
             variables.insert((*name).to_owned(), (*value).to_owned());
         }
         let sink = Arc::new(MemorySink::new());
-        let tvm = sentinel_tvm::lambda::patient_tvm(
+        let tvm = sentinel_tvm::lambda::tvm_with_timings(
             |name| variables.get(name).cloned(),
             sink.clone() as Arc<dyn AuditSink>,
-            patience,
+            timings,
         );
         Sandbox { tvm, sink, data, sts }
     }
@@ -298,16 +301,14 @@ impl Sandbox {
         static ASKED: AtomicU64 = AtomicU64::new(1);
         let request_id = format!("request-{}", ASKED.fetch_add(1, Ordering::Relaxed));
         let event = event(user, method, path, body.as_ref(), &request_id);
-        let context = sentinel_tvm::Context {
-            home: Home::from_arn(&format!(
-                "arn:aws:lambda:{REGION}:{ACCOUNT}:function:sentinel-tvm"
-            ))
-            .unwrap(),
-            deadline: Instant::now() + Duration::from_secs(30),
-            function_version: None,
-            request_id: "unused".to_owned(),
-        };
-        let Response { status_code, headers, body, .. } = self.tvm.handle(&event, &context).await;
+        let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:sentinel-tvm");
+        let invocation = sentinel_tvm::Invocation::new(
+            "unused",
+            Home::from_arn(&arn).unwrap(),
+            Instant::now() + Duration::from_secs(30),
+        );
+        let response = self.tvm.handle(&event, &invocation).await;
+        let Response { status_code, headers, body, .. } = response;
         Answer {
             request_id,
             status: status_code,
@@ -354,11 +355,9 @@ impl Gatekeeper {
             "queryStringParameters": query.map(|id| json!({ "sentinel_session_id": id })),
             "requestContext": { "requestId": "JKJaXmPLvHcESHA=" },
         });
-        let context = sentinel_authorizer::Context {
-            deadline: Instant::now() + Duration::from_secs(5),
-            request_id: "unused".to_owned(),
-        };
-        let answer = self.authorizer.handle(&event, &context).await.ok()?;
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let invocation = sentinel_authorizer::Invocation::new("unused", deadline);
+        let answer = self.authorizer.handle(&event, &invocation).await.ok()?;
         Some(answer["policyDocument"]["Statement"][0]["Effect"] == "Allow")
     }
 }

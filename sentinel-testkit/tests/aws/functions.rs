@@ -252,7 +252,7 @@ async fn a_panic_at_the_start_is_answered_by_what_stands_in() {
     let start = Start::new(PANICKING).with("PANIC", "build");
     let mut function = Function::start(start).await.unwrap();
     assert_eq!(function.invoke(&json!(1)).await.unwrap(), Outcome::Response(json!("instead")));
-    assert!(function.stderr().unwrap().contains("could not be put together"));
+    assert!(function.stderr().unwrap().contains("failed to build the function"));
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn started_by_hand_it_says_what_it_is() {
     let output = tokio::process::Command::new(TVM).env_clear().output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.starts_with("error: this is a function for AWS Lambda"), "{stderr}");
+    assert!(stderr.starts_with("error: this program runs in AWS Lambda"), "{stderr}");
     assert!(stderr.contains("AWS_LAMBDA_RUNTIME_API"), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }

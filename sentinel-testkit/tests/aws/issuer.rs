@@ -45,13 +45,9 @@ fn issuer_as(url: &str, credentials: Credentials, region: &str) -> StsIssuer {
 fn request() -> AssumeRole {
     let caller = CallerKey::parse("alice").unwrap();
     let handle = SessionHandle::new(caller.hash(), [7; 10]);
-    AssumeRole {
-        role: RoleArn::parse(PROTECTED).unwrap(),
-        source_identity: SourceIdentityFormat::default().of_session(&caller, &handle),
-        session_tag: handle.to_string(),
-        seconds: 3600,
-        end: None,
-    }
+    let source_identity = SourceIdentityFormat::default().of_session(&caller, &handle);
+    AssumeRole::new(RoleArn::parse(PROTECTED).unwrap(), source_identity)
+        .with_session_tag(handle.to_string())
 }
 
 fn is_about(at: DateTime<Utc>, expected: DateTime<Utc>) -> bool {
@@ -115,8 +111,8 @@ async fn credentials_come_with_every_stamp() {
 #[tokio::test]
 async fn an_end_goes_along_as_the_inline_policy() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
-    let request =
-        AssumeRole { end: Some(Utc::now() + TimeDelta::minutes(3)), seconds: 900, ..request() };
+    let end = Utc::now() + TimeDelta::minutes(3);
+    let request = request().with_seconds(900).with_end(end);
     issuer(&stand_in.url()).assume_role(&request).await.unwrap();
     let sent = &stand_in.asked()[0].parameters;
     assert_eq!(sent.get("Policy"), request.session_policy().as_ref());
@@ -185,8 +181,8 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
         (
             "chaining over an hour",
             setup(),
-            AssumeRole { seconds: 3601, ..request() },
-            &["ValidationError", "an hour at most"],
+            request().with_seconds(3601),
+            &["ValidationError", "at most an hour"],
         ),
         (
             "longer than the role",
@@ -194,25 +190,25 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
                 setup.roles = vec![role(PROTECTED, trust())];
                 setup.roles[0].max_session_duration = 3600;
             }),
-            AssumeRole { seconds: 3601, ..request() },
+            request().with_seconds(3601),
             &["ValidationError", "MaxSessionDuration"],
         ),
         (
             "longer than STS gives",
             setup(),
-            AssumeRole { seconds: 43_201, ..request() },
-            &["ValidationError", "the duration is not what STS takes"],
+            request().with_seconds(43_201),
+            &["ValidationError", "STS does not accept the duration"],
         ),
         (
             "more than a number holds",
             setup(),
-            AssumeRole { seconds: u32::MAX, ..request() },
+            request().with_seconds(u32::MAX),
             &["DurationSeconds is out of range"],
         ),
         (
             "a tag that STS does not take",
             setup(),
-            AssumeRole { session_tag: "a,b".into(), ..request() },
+            request().with_session_tag("a,b"),
             &["ValidationError"],
         ),
         (
@@ -225,7 +221,7 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
             "unknown",
             changed(|setup| setup.callers.clear()),
             request(),
-            &["InvalidClientTokenId", "not known to STS"],
+            &["InvalidClientTokenId", "STS does not know"],
         ),
     ];
     for (what, setup, request, words) in cases {
@@ -379,10 +375,8 @@ async fn no_lie_becomes_credentials() {
     // Another caller's answer, to be told as ours.
     let other = CallerKey::parse("bob").unwrap();
     let handle = SessionHandle::new(other.hash(), [9; 10]);
-    let others = AssumeRole {
-        source_identity: SourceIdentityFormat::default().of_session(&other, &handle),
-        ..request()
-    };
+    let mut others = request();
+    others.source_identity = SourceIdentityFormat::default().of_session(&other, &handle);
     issuer(&proxy.url()).assume_role(&others).await.unwrap();
     for lie in Lie::PLAIN {
         proxy.heal();
@@ -509,8 +503,8 @@ proptest! {
         let Ok(caller) = CallerKey::parse(&name) else { return Ok(()) };
         let format = SourceIdentityFormat::with_separator(separator).unwrap();
         let handle = SessionHandle::new(caller.hash(), random);
-        let request =
-            AssumeRole { source_identity: format.of_session(&caller, &handle), ..request() };
+        let mut request = request();
+        request.source_identity = format.of_session(&caller, &handle);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -3,13 +3,13 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sentinel_broker::{Broker, Home, OsRandom, Parts, SessionTable, Settings};
-use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath, SystemClock};
+use sentinel_broker::{Broker, Home, Parts, SessionTable, Settings};
+use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath};
 use sentinel_testkit::proxy::{Fault, Lie, Proxy, Rule};
 use sentinel_testkit::sts::StandIn;
-use sentinel_tvm::{Context, Response, Tvm};
+use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -28,17 +28,9 @@ fn tvm(sts: &str) -> (Tvm, Arc<MemorySink>) {
     let policies = MemoryPolicies::new();
     policies.put(&parameter, POLICY);
     let sink = Arc::new(MemorySink::new());
-    let parts = Parts {
-        policies: Arc::new(policies),
-        sessions: Some(SessionTable {
-            name: "sentinel-sessions".to_owned(),
-            store: Arc::new(MemorySessions::new()),
-        }),
-        issuer: Arc::new(issuer(sts)),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-        sink: sink.clone(),
-    };
+    let sessions = SessionTable::new("sentinel-sessions", Arc::new(MemorySessions::new()));
+    let parts =
+        Parts::new(Arc::new(policies), Arc::new(issuer(sts)), sink.clone()).with_sessions(sessions);
     (Tvm::new(Broker::new(Settings::new(parameter), parts), None), sink)
 }
 
@@ -64,13 +56,9 @@ async fn vend(tvm: &Tvm) -> Response {
         },
         "isBase64Encoded": false,
     });
-    let context = Context {
-        home: Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:tvm").unwrap(),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(30),
-        function_version: None,
-        request_id: "runtime-1".to_owned(),
-    };
-    tvm.handle(&event, &context).await
+    let home = Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:tvm").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    tvm.handle(&event, &Invocation::new("runtime-1", home, deadline)).await
 }
 
 fn body(response: &Response) -> Value {

@@ -1,12 +1,13 @@
-//! Credentials from AWS STS: `AssumeRole`, with every stamp.
+//! Credentials from AWS STS: `AssumeRole`, with everything that identifies the session.
 //!
-//! The region's own end point is asked, which is the SDK's way. Here is what is
-//! sent, and in what time; [`answer`] looks at what came back, and [`refusal`]
-//! says what an error means. What a refusal means to a client, and what to
-//! check then, is the broker's.
+//! Requests go to the region's endpoint, which is the SDK's default. This file contains what is sent,
+//! and the timeouts and retries. [`response`] checks the response, and [`failure`] classifies errors.
+//!
+//! Not here: what a failure means to a client, and what the administrator must check. That is in the
+//! broker.
 
-mod answer;
-mod refusal;
+mod failure;
+mod response;
 
 use std::fmt;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use sentinel_store::{Clock, SystemClock};
 /// The session tag that names the session.
 const SESSION_TAG: &str = "SentinelSession";
 
-/// The longest inline session policy that STS takes, in characters.
+/// Maximum length of an inline session policy, in characters.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 const MAX_POLICY: usize = 2048;
 
@@ -47,17 +48,16 @@ pub struct StsIssuer {
 }
 
 impl StsIssuer {
-    /// How long STS is waited for, and how often it is asked.
+    /// The timeouts and retries of requests to STS.
     ///
-    /// A region's end point is a few milliseconds away; whoever is not there in a
-    /// second is not there. STS answers in well under a second: five leave room for
-    /// its slow moments, and for a second attempt within the whole. Ten are the
-    /// whole, retries and pauses too: the TVM answers within 25 seconds, of which
-    /// the policy and the gate may have taken some, and beside this the session is
-    /// written. A lost answer costs nothing, since what it held was issued to
-    /// nobody; so a failed or throttled attempt is made again, but twice at most: a
-    /// client that is told `Retry-After` spreads the load better than this function
-    /// does.
+    /// - Connecting takes at most 1 second. The endpoint of a region is a few milliseconds away.
+    /// - An attempt takes at most 5 seconds. STS responds in well under a second. The rest is for slow
+    ///   responses, and leaves time for a second attempt.
+    /// - The operation takes at most 10 seconds, retries and pauses included. The TVM answers within
+    ///   25 seconds, and reads the policy and the gate first. The session is written in parallel.
+    /// - At most three attempts are made. A retry is safe, since the credentials in a lost response
+    ///   reach no caller. More retries do not help: clients that honor `Retry-After` spread the load
+    ///   better.
     pub const TIMING: Timing = Timing {
         connect: Duration::from_secs(1),
         attempt: Duration::from_secs(5),
@@ -65,16 +65,16 @@ impl StsIssuer {
         attempts: 3,
     };
 
-    /// An issuer with the region, credentials, end point and HTTP client of
-    /// that configuration. Its time-outs and retries are the issuer's own.
+    /// An issuer with the region, credentials, endpoint and HTTP client of that configuration. Its
+    /// timeouts and retries are not used.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        // The SDK panics where a configuration names none.
+        // The SDK panics if a configuration has no behavior version.
         let behavior = config.behavior_version().unwrap_or_else(BehaviorVersion::latest);
         Self::from_builder(Builder::from(config).behavior_version(behavior), Self::TIMING)
     }
 
-    /// The same, asked with other patience.
+    /// The same issuer with other timeouts and retries.
     #[must_use]
     pub fn with_timing(self, timing: Timing) -> Self {
         Self::from_builder(self.client.config().to_builder(), timing)
@@ -101,27 +101,27 @@ impl Issuer for StsIssuer {
         let refused = |what: &str| IssueError::Refused(what.into());
         let policy = request.session_policy();
         if policy.as_ref().is_some_and(|policy| policy.chars().count() > MAX_POLICY) {
-            return Err(refused("the inline session policy is longer than STS takes"));
+            return Err(refused("the inline session policy is longer than STS accepts"));
         }
         let seconds = i32::try_from(request.seconds)
             .map_err(|_| refused("DurationSeconds is out of range"))?;
         let tag = Tag::builder().key(SESSION_TAG).value(&request.session_tag).build();
         let tag = tag.map_err(|_| refused("the session tag is incomplete"))?;
-        let stamp = request.source_identity.as_str();
-        let answer = self
+        let source_identity = request.source_identity.as_str();
+        let response = self
             .client
             .assume_role()
             .role_arn(request.role.as_str())
-            .role_session_name(stamp)
-            .source_identity(stamp)
+            .role_session_name(source_identity)
+            .source_identity(source_identity)
             .tags(tag)
             .duration_seconds(seconds)
             .set_policy(policy)
             .send()
             .await
-            .map_err(|error| refusal::meaning(&error))?;
-        answer::read(answer, request, SystemClock.now())
-            .map_err(|wrong| IssueError::Unavailable(wrong.into()))
+            .map_err(|error| failure::classify(&error))?;
+        response::read(response, request, SystemClock.now())
+            .map_err(|invalid| IssueError::Unavailable(invalid.into()))
     }
 }
 

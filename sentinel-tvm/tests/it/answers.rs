@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::world::{World, body, code, http};
 
 #[tokio::test]
-async fn credentials_are_answered_as_the_guide_has_them() {
+async fn credentials_have_the_form_of_the_guide() {
     let world = World::new();
     let response = world.ask(&http("alice", "GET", "/", "profile=production")).await;
     assert_eq!(response.status_code, 200);
@@ -45,7 +45,7 @@ async fn a_refusal_has_code_message_and_request_id_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_parameters_is_said_by_code() {
+async fn invalid_parameters_are_refused_with_their_code() {
     let world = World::new();
     for (query, status, expected) in [
         ("", 400, "MISSING_PROFILE"),
@@ -119,7 +119,7 @@ async fn a_body_may_be_base64() {
 }
 
 #[tokio::test]
-async fn another_path_is_404_and_another_method_405_with_allow() {
+async fn an_unknown_path_is_404_and_an_unknown_method_405_with_allow() {
     let world = World::new();
     let response = world.ask(&http("alice", "GET", "/nothing", "")).await;
     assert_eq!((response.status_code, code(&response).as_str()), (404, "NOT_FOUND"));
@@ -172,7 +172,7 @@ async fn an_operator_lists_revokes_and_reinstates() {
 }
 
 #[tokio::test]
-async fn a_revocation_says_exactly_whom_it_is_about_and_why() {
+async fn a_revocation_names_exactly_one_target_and_a_reason() {
     let world = World::new();
     for body in [
         r#"{}"#,
@@ -200,7 +200,7 @@ async fn a_revocation_says_exactly_whom_it_is_about_and_why() {
 }
 
 #[tokio::test]
-async fn whoami_says_who_a_caller_is_taken_for() {
+async fn whoami_reports_how_the_caller_is_identified() {
     let world = World::new();
     let response = world.ask(&http("Carol", "GET", "/whoami", "")).await;
     assert_eq!(
@@ -217,7 +217,7 @@ async fn whoami_says_who_a_caller_is_taken_for() {
 }
 
 #[tokio::test]
-async fn every_request_is_counted_without_saying_whose_and_a_lost_count_changes_nothing() {
+async fn every_request_is_counted_without_its_user_and_a_lost_count_changes_nothing() {
     let (world, sink) = World::metered();
     world.ask(&http("alice", "GET", "/", "profile=production")).await;
     world.ask(&http("alice", "GET", "/nothing", "")).await;

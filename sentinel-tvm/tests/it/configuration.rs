@@ -1,11 +1,11 @@
 //! The environment, and a TVM without a good one.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sentinel_broker::Home;
 use sentinel_store::{MemorySink, Record, SessionKeys};
-use sentinel_tvm::{Config, ConfigError, Context, Tvm};
+use sentinel_tvm::{Config, ConfigError, Invocation, Tvm};
 use serde_json::{Value, json};
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
@@ -27,7 +27,7 @@ fn the_parameter_alone_is_enough() {
 }
 
 #[test]
-fn every_fault_is_reported_at_once_by_name_and_without_the_value() {
+fn every_error_is_reported_by_name_and_without_the_value() {
     let secret = "too-short-and-secret";
     let errors = read(&[
         ("SENTINEL_POLICY_CACHE_TTL", "30"),
@@ -65,7 +65,7 @@ fn every_fault_is_reported_at_once_by_name_and_without_the_value() {
 }
 
 #[test]
-fn an_operator_whom_nobody_can_be_is_a_fault() {
+fn an_operator_that_matches_no_caller_is_an_error() {
     for (operator, good) in [
         ("arn:aws:sts::111122223333:assumed-role/ci/build-7", false),
         ("arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_A_0123456789abcdef/carol", true),
@@ -79,7 +79,7 @@ fn an_operator_whom_nobody_can_be_is_a_fault() {
 }
 
 #[test]
-fn a_session_key_is_read_and_a_malformed_one_is_a_fault_without_its_value() {
+fn an_invalid_session_key_is_an_error_without_its_value() {
     let parameter = ("SENTINEL_POLICY_PARAMETER", "/p/main");
     let key = "k".repeat(32);
     let config = read(&[parameter, ("SENTINEL_SESSION_KEY", &key)]).unwrap();
@@ -91,7 +91,7 @@ fn a_session_key_is_read_and_a_malformed_one_is_a_fault_without_its_value() {
 }
 
 #[test]
-fn zero_switches_caching_and_stale_copies_off() {
+fn zero_disables_caching_and_stale_copies() {
     let config = read(&[
         ("SENTINEL_POLICY_PARAMETER", "/p/main"),
         ("SENTINEL_POLICY_CACHE_TTL", "0s"),
@@ -103,17 +103,14 @@ fn zero_switches_caching_and_stale_copies_off() {
 }
 
 #[tokio::test]
-async fn a_misconfigured_tvm_answers_everything_config_error_and_counts_it() {
+async fn a_misconfigured_tvm_answers_every_event_with_config_error_and_counts_it() {
     let sink = Arc::new(MemorySink::new());
     let tvm = Tvm::misconfigured().with_metrics(sink.clone());
-    let context = Context {
-        home: Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:f").unwrap(),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(30),
-        function_version: None,
-        request_id: "runtime-1".to_owned(),
-    };
+    let home = Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:f").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let invocation = Invocation::new("runtime-1", home, deadline);
     for event in [json!({}), json!("no event"), json!({ "requestContext": { "requestId": "x" } })] {
-        let response = tvm.handle(&event, &context).await;
+        let response = tvm.handle(&event, &invocation).await;
         assert_eq!(response.status_code, 500);
         let body: Value = serde_json::from_str(&response.body).unwrap();
         assert_eq!(body["Code"], "CONFIG_ERROR");
@@ -135,7 +132,7 @@ fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn a_role_of_every_account_whose_session_names_are_users_is_a_warning() {
+fn a_listed_role_without_an_account_is_a_warning() {
     let roles = |value| warnings(&[("SENTINEL_SESSION_NAME_ROLES", value)]);
     assert_eq!(roles("111122223333:people,444455556666:AWSReservedSSO_*"), [""; 0]);
     let found = roles("111122223333:people,people,AWSReservedSSO_*");

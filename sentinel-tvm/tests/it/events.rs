@@ -34,7 +34,7 @@ async fn a_function_url_event_is_understood() {
 }
 
 #[tokio::test]
-async fn joined_parameters_are_told_apart_where_the_raw_query_is_missing() {
+async fn joined_parameters_are_separated_if_the_raw_query_is_missing() {
     let world = World::new();
     let mut event = http("alice", "GET", "/", "");
     event["queryStringParameters"] = json!({ "profile": "production,production" });
@@ -44,7 +44,7 @@ async fn joined_parameters_are_told_apart_where_the_raw_query_is_missing() {
 }
 
 #[tokio::test]
-async fn stage_and_mapping_prefixes_are_no_part_of_the_path() {
+async fn stage_and_mapping_prefixes_are_not_part_of_the_path() {
     let world = World::new();
     for (route_key, proxy, raw_path, stage, expected) in [
         ("$default", None, "/profiles", "$default", "OK"),
@@ -121,7 +121,7 @@ async fn an_encoded_path_is_the_same_request_in_every_kind_of_event() {
 }
 
 #[tokio::test]
-async fn a_path_that_cannot_be_decoded_is_no_route() {
+async fn a_path_that_cannot_be_decoded_matches_no_route() {
     let world = World::new();
     for path in ["/profiles%", "/profiles%2", "/profiles%zz", "/%FF", "/sessions%252Frevoke"] {
         assert_eq!(code(&world.ask(&http("alice", "GET", path, "")).await), "NOT_FOUND", "{path}");
@@ -131,7 +131,7 @@ async fn a_path_that_cannot_be_decoded_is_no_route() {
 }
 
 #[tokio::test]
-async fn what_iam_did_not_verify_is_refused() {
+async fn events_that_iam_did_not_verify_are_refused() {
     let world = World::new();
     let good = || http("alice", "GET", "/", "profile=production");
     let mut unverified = vec![
@@ -188,7 +188,7 @@ async fn an_account_that_is_not_trusted_is_forbidden() {
 }
 
 #[tokio::test]
-async fn with_an_origin_secret_only_events_that_carry_it_are_believed() {
+async fn with_an_origin_secret_only_events_with_the_secret_are_served() {
     let world = World::with_origin(Some(ORIGIN));
     let mut event = http("alice", "GET", "/", "profile=production");
     assert_eq!(code(&world.ask(&event).await), "IAM_AUTH_REQUIRED");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::world::{World, code, http, rest};
 
 #[tokio::test]
-async fn an_odd_host_header_is_only_a_header() {
+async fn an_unusual_host_header_has_no_effect() {
     let world = World::new();
     for host in ["x.127.0.0.1", "a b", "[::1", "", "\u{0}", "é"] {
         let mut event = http("alice", "GET", "/", "profile=production");
@@ -20,7 +20,7 @@ async fn an_odd_host_header_is_only_a_header() {
 }
 
 #[tokio::test]
-async fn too_much_is_refused_by_size() {
+async fn oversized_requests_are_refused() {
     let world = World::new();
     let mut event = http("alice", "POST", "/", "profile=production");
     event["body"] = json!("x".repeat(65 * 1024));
@@ -40,7 +40,7 @@ impl Clock for Broken {
 }
 
 #[tokio::test]
-async fn a_panic_inside_is_an_answer_and_the_next_request_is_served() {
+async fn a_panic_is_answered_and_the_next_request_is_served() {
     let world = World::with_clock(Arc::new(Broken::default()));
     let event = http("alice", "GET", "/", "profile=production");
     let response = world.ask(&event).await;
@@ -80,7 +80,7 @@ proptest! {
     /// status with a JSON body, never credentials for anybody but alice, and no
     /// panic (which would be an INTERNAL_ERROR).
     #[test]
-    fn invariant_9_nothing_in_an_event_panics_or_makes_the_caller_somebody_else(
+    fn invariant_9_no_event_causes_a_panic_or_changes_the_caller(
         rest_event in any::<bool>(),
         place in any::<prop::sample::Index>(),
         value in anything(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -16,7 +16,7 @@ use sentinel_store::conformance::{
     Call, Faults, FaultySink, Hook, HookedSessions, Moment, Operation,
 };
 use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, StoreError};
-use sentinel_tvm::{Context, Response, Tvm};
+use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -46,7 +46,7 @@ struct Known;
 impl Random for Known {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), RandomError> {
         for (index, byte) in buffer.iter_mut().enumerate() {
-            *byte = 0x5a ^ u8::try_from(index).map_err(|error| RandomError(error.into()))?;
+            *byte = 0x5a ^ u8::try_from(index).map_err(RandomError::new)?;
         }
         Ok(())
     }
@@ -92,29 +92,22 @@ async fn run(
         let every = sentinel_store::conformance::Which::All;
         faults.fail(every, Moment::Before, sentinel_store::conformance::Failure::Unavailable);
     }
-    let parts = Parts {
-        policies: Arc::new(policies),
-        sessions: Some(SessionTable {
-            name: "sessions".to_owned(),
-            store: Arc::new(HookedSessions::new(MemorySessions::new(), hook)),
-        }),
-        issuer: Arc::new(LocalIssuer::new(KEY, clock.clone(), Arc::new(Known))),
-        clock,
-        random: Arc::new(Known),
-        sink: Arc::new(FaultySink::new(sink.clone(), faults)),
-    };
+    let store = Arc::new(HookedSessions::new(MemorySessions::new(), hook));
+    let issuer = LocalIssuer::new(KEY, clock.clone(), Arc::new(Known));
+    let faulty = FaultySink::new(sink.clone(), faults);
+    let parts = Parts::new(Arc::new(policies), Arc::new(issuer), Arc::new(faulty))
+        .with_sessions(SessionTable::new("sessions", store))
+        .with_clock(clock)
+        .with_random(Arc::new(Known));
     let broker = Broker::new(Settings::new(parameter), parts);
     let tvm = Tvm::new(broker, Some(Secret::new(ORIGIN)));
-    let context = Context {
-        home: Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:tvm").unwrap(),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(30),
-        function_version: None,
-        request_id: "runtime-1".to_owned(),
-    };
+    let home = Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:tvm").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let invocation = Invocation::new("runtime-1", home, deadline);
     let mut left = String::new();
     let mut answers = Vec::new();
     for event in events {
-        let answer = tvm.handle(event, &context).await;
+        let answer = tvm.handle(event, &invocation).await;
         write!(left, "{answer:?}\n{answer:#?}").unwrap();
         if answer.status_code != 200 {
             left.push_str(&serde_json::to_string(&answer).unwrap());

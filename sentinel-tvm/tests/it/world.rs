@@ -1,13 +1,13 @@
 //! A TVM with everything around it in memory, and events to ask it with.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::{
     AccountId, Clock, MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, SystemClock,
 };
-use sentinel_tvm::{Context, Response, Tvm};
+use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
 
 pub(crate) const ORIGIN: &str = "0123456789abcdef0123456789abcdef";
@@ -43,17 +43,12 @@ impl World {
         let policies = MemoryPolicies::new();
         policies.put(&parameter, POLICY);
         let settings = Settings::new(parameter);
-        let parts = Parts {
-            policies: Arc::new(policies),
-            sessions: Some(SessionTable {
-                name: "sentinel-sessions".to_owned(),
-                store: Arc::new(MemorySessions::new()),
-            }),
-            issuer: Arc::new(LocalIssuer::new([1; 32], clock.clone(), Arc::new(OsRandom))),
-            clock,
-            random: Arc::new(OsRandom),
-            sink: Arc::new(MemorySink::new()),
-        };
+        let issuer = LocalIssuer::new([1; 32], clock.clone(), Arc::new(OsRandom));
+        let sessions = SessionTable::new("sentinel-sessions", Arc::new(MemorySessions::new()));
+        let sink = Arc::new(MemorySink::new());
+        let parts = Parts::new(Arc::new(policies), Arc::new(issuer), sink)
+            .with_sessions(sessions)
+            .with_clock(clock);
         Self { tvm: Tvm::new(Broker::new(settings, parts), origin.map(Secret::new)) }
     }
 
@@ -65,16 +60,9 @@ impl World {
     }
 
     pub(crate) async fn ask(&self, event: &Value) -> Response {
-        let context = Context {
-            home: Home {
-                partition: "aws".to_owned(),
-                account: AccountId::parse("111122223333").unwrap(),
-            },
-            deadline: tokio::time::Instant::now() + Duration::from_secs(30),
-            function_version: None,
-            request_id: "runtime-1".to_owned(),
-        };
-        self.tvm.handle(event, &context).await
+        let home = Home::new("aws", AccountId::parse("111122223333").unwrap());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        self.tvm.handle(event, &Invocation::new("runtime-1", home, deadline)).await
     }
 }
 

@@ -121,7 +121,7 @@ impl Roles {
 /// Where the TVM is taken to be: in the account of whoever pushes.
 pub(super) async fn home(config: &aws_config::SdkConfig) -> Result<Home, Failure> {
     let caller = caller(config).await?;
-    Ok(Home { partition: caller.partition().to_owned(), account: caller.account })
+    Ok(Home::new(caller.partition(), caller.account))
 }
 
 #[cfg(test)]
@@ -170,10 +170,7 @@ mod tests {
             ssm.put(&options.policies.path(name), text, None).await.unwrap();
         }
         let stores = Stores::new(ssm, None);
-        let home = Home {
-            partition: "aws".to_owned(),
-            account: AccountId::parse("111122223333").unwrap(),
-        };
+        let home = Home::new("aws", AccountId::parse("111122223333").unwrap());
         let pushed: Vec<_> =
             pushed.iter().map(|(name, text)| (options.policies.path(name), *text)).collect();
         let pushed: Vec<_> = pushed.iter().map(|(path, text)| (path, *text)).collect();

@@ -315,7 +315,8 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn of(response: &Response) -> Self {
         let body: Value = serde_json::from_str(&response.body).unwrap();
-        let known = sentinel_broker::Code::ALL.iter().find(|code| body["Code"] == code.as_str());
+        let known =
+            sentinel_broker::DenialCode::ALL.iter().find(|code| body["Code"] == code.as_str());
         let sees = match known {
             Some(code) => {
                 assert_eq!(code.status(), response.status_code);
@@ -378,10 +379,10 @@ fn refusal(world: &World) -> &'static str {
 }
 
 fn retried_after(sees: Sees) -> Option<String> {
-    use sentinel_broker::Code;
+    use sentinel_broker::DenialCode;
     match sees {
-        Sees::Refused(Code::RateLimited) => Some("2".to_owned()),
-        Sees::Refused(Code::StoreUnavailable) => Some("5".to_owned()),
+        Sees::Refused(DenialCode::RateLimited) => Some("2".to_owned()),
+        Sees::Refused(DenialCode::StoreUnavailable) => Some("5".to_owned()),
         Sees::Refused(_) | Sees::Done | Sees::LeftOut | Sees::Forbidden(_) => None,
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sentinel_broker::Code;
+use sentinel_broker::DenialCode;
 use sentinel_testkit::proxy::Fault;
 
 use super::class::Class;
@@ -24,7 +24,7 @@ pub(crate) enum Sees {
     Done,
     /// It is done, and what cannot be read is left out and counted.
     LeftOut,
-    Refused(Code),
+    Refused(DenialCode),
     /// The authorizer refuses; its event gives the reason.
     Forbidden(&'static str),
 }
@@ -50,10 +50,10 @@ pub(crate) struct Row {
     pub(crate) sees: Sees,
 }
 
-const LIMITED: Sees = Sees::Refused(Code::RateLimited);
-const UNAVAILABLE: Sees = Sees::Refused(Code::StoreUnavailable);
-const POLICY: Sees = Sees::Refused(Code::PolicyError);
-const CREDENTIAL: Sees = Sees::Refused(Code::CredentialError);
+const LIMITED: Sees = Sees::Refused(DenialCode::RateLimited);
+const UNAVAILABLE: Sees = Sees::Refused(DenialCode::StoreUnavailable);
+const POLICY: Sees = Sees::Refused(DenialCode::PolicyError);
+const CREDENTIAL: Sees = Sees::Refused(DenialCode::CredentialError);
 const STORE_FAILED: Sees = Sees::Forbidden("store_failed");
 
 /// How a place fails, class by class.
@@ -160,7 +160,7 @@ fn once(places: &[Place]) -> Vec<Row> {
 
 pub(crate) fn ssm() -> Vec<Row> {
     let own = |class| {
-        if class == Class::Gone { Sees::Refused(Code::PolicyDeny) } else { policy(class) }
+        if class == Class::Gone { Sees::Refused(DenialCode::PolicyDeny) } else { policy(class) }
     };
     let mut rows = of(MAIN_DOCUMENT, policy, &[Class::Mistaken, Class::Gone]);
     rows.extend(few(of(NAMES, policy, &[Class::Mistaken])));

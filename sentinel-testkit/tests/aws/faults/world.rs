@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client as DynamoDb;
@@ -22,9 +22,8 @@ use sentinel_store::{
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use sentinel_testkit::proxy::{Proxy, Rule};
 use sentinel_testkit::sts::{Caller, Setup, StandIn};
-use sentinel_tvm::{Context, Response, Tvm};
+use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::line::{Cut, Line};
 use crate::roles::{function, role, trust};
@@ -296,13 +295,9 @@ impl World {
             },
             "isBase64Encoded": false,
         });
-        let context = Context {
-            home: Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:tvm").unwrap(),
-            deadline: Instant::now() + left,
-            function_version: None,
-            request_id: "runtime-1".to_owned(),
-        };
-        self.tvm.handle(&event, &context).await
+        let home = Home::from_arn("arn:aws:lambda:us-east-1:111122223333:function:tvm").unwrap();
+        let invocation = Invocation::new("runtime-1", home, Instant::now() + left);
+        self.tvm.handle(&event, &invocation).await
     }
 
     /// The session id of a vend on which nothing fails; a machine that is busy may
@@ -334,11 +329,8 @@ impl World {
             "headers": { "x-sentinel-session-id": id },
             "requestContext": { "requestId": "JKJaXmPLvHcESHA=" },
         });
-        let context = sentinel_authorizer::Context {
-            deadline: Instant::now() + left,
-            request_id: "runtime-1".to_owned(),
-        };
-        self.authorizer.handle(&event, &context).await.ok()
+        let invocation = sentinel_authorizer::Invocation::new("runtime-1", Instant::now() + left);
+        self.authorizer.handle(&event, &invocation).await.ok()
     }
 }
 

@@ -1,7 +1,7 @@
-//! Which roles belong to the profiles of the main document, so that no other profile reaches them.
+//! The roles that belong to the profiles of the main document, so that no other profile gets them.
 //!
-//! A role is identified by its account and its name. IAM does not tell names apart by their case,
-//! and a name belongs to one role in an account, whatever its path. An account is in one partition.
+//! A role is identified by its account and its name. IAM does not distinguish names by case, and a
+//! name belongs to one role in an account, regardless of its path. An account is in one partition.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
 
 use std::collections::HashMap;
@@ -9,18 +9,19 @@ use std::collections::HashMap;
 use sentinel_policy::{Policy, RoleArn};
 use sentinel_store::{PolicyPath, ProfileName};
 
-use crate::{Home, RoleArnTemplate};
+use crate::home::Home;
+use crate::settings::RoleArnTemplate;
 
 /// The roles of the profiles that a main document governs.
 #[derive(Clone, Debug, Default)]
 pub struct GovernedRoles {
     /// The profiles whose role the document names, by that role.
     named: HashMap<RoleKey, String>,
-    /// The profiles whose role is the template's, by their name in lower case.
+    /// The profiles whose role results from the template, by their name in lower case.
     filled: HashMap<String, String>,
 }
 
-/// What identifies a role: its account, and its name in lower case.
+/// The identity of a role: its account, and its name in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct RoleKey {
     account: String,
@@ -47,8 +48,8 @@ impl GovernedRoles {
         roles
     }
 
-    /// The governed profile that has the role which `template` gives `profile`, a profile that the
-    /// main document does not govern. `None` if the role belongs to no governed profile.
+    /// The governed profile whose role `profile` would get from `template`. The main document does not
+    /// govern `profile`. `None` if the role belongs to no governed profile.
     #[must_use]
     pub fn owner(
         &self,
@@ -57,8 +58,8 @@ impl GovernedRoles {
         profile: &ProfileName,
     ) -> Option<&str> {
         let role = template.fill(home, profile)?;
-        // The name of the template's role contains the profile's, so that it is the same for two
-        // profiles only if they differ in case alone.
+        // The name of the resulting role contains the name of the profile. It is the same for two
+        // profiles only if they differ only in case.
         let filled = || self.filled.get(&profile.as_str().to_ascii_lowercase());
         self.named.get(&RoleKey::of(&role)).or_else(filled).map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! The stamp on every credential: who asked, in the characters that STS takes.
+//! The source identity of every session: its caller, in the characters that STS accepts.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use data_encoding::BASE32_NOPAD;
 use sentinel_store::{CallerKey, SessionHandle};
 use sha2::{Digest, Sha256};
 
-use crate::parse_user;
+use crate::user::parse_user;
 
-/// Above this many characters a caller is written by its beginning and a hash.
+/// Maximum length of a caller, in characters. A longer caller is written as its beginning and a hash.
 const MAX_CALLER: usize = 46;
 
 /// SourceIdentity and RoleSessionName of one session:
@@ -18,7 +18,7 @@ const MAX_CALLER: usize = 46;
 pub struct SourceIdentity(String);
 
 impl SourceIdentity {
-    /// The text.
+    /// The source identity as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -31,7 +31,7 @@ impl fmt::Display for SourceIdentity {
     }
 }
 
-/// How source identities are written: with which separator.
+/// How source identities are written: their separator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceIdentityFormat {
     separator: char,
@@ -44,8 +44,8 @@ impl Default for SourceIdentityFormat {
 }
 
 impl SourceIdentityFormat {
-    /// A format with another separator: one of `-_.,@+=`, since STS takes no
-    /// other that is not a letter or a digit. None for anything else.
+    /// A format with another separator: one of `-_.,@+=`. STS accepts no other characters that are not
+    /// letters or digits. `None` for any other text.
     #[must_use]
     pub fn with_separator(separator: &str) -> Option<Self> {
         let mut characters = separator.chars();
@@ -59,24 +59,24 @@ impl SourceIdentityFormat {
         SourceIdentity(self.join(caller, &handle.short()))
     }
 
-    /// The pattern, for IAM's `StringLike`, of all source identities of that
-    /// caller and of nobody else.
+    /// The pattern, for IAM's `StringLike`, of all source identities of that caller, and of no other
+    /// caller.
     #[must_use]
     pub fn of_caller(&self, caller: &CallerKey) -> String {
         self.join(caller, "????????")
     }
 
-    /// The pattern, for IAM's `StringLike`, of all source identities there are.
+    /// The pattern, for IAM's `StringLike`, of the source identities of all callers.
     #[must_use]
-    pub fn of_everybody(&self) -> String {
+    pub fn of_all_callers(&self) -> String {
         let Self { separator } = self;
         format!("sentinel{separator}*")
     }
 
-    /// Whether a session name has the form of those that vended credentials have: this separator, a
-    /// caller as it is written here, and eight characters of a handle. A caller who signs with
-    /// vended credentials would otherwise be another caller than the one they were vended to: with
-    /// a gate, and quotas, of their own.
+    /// Whether a session name has the form of a source identity: this separator, a caller as it is
+    /// written here, and eight characters of a handle. If Sentinel served a caller that signs with
+    /// vended credentials, that caller would differ from the one they were vended to, with a separate
+    /// gate and separate quotas.
     pub(crate) fn is_stamp(self, session_name: &str) -> bool {
         let Self { separator } = self;
         let stamped = session_name.strip_prefix("sentinel").and_then(|rest| {
@@ -94,8 +94,8 @@ impl SourceIdentityFormat {
     }
 }
 
-/// Writes a caller key in STS's characters. Injective: `=` begins an escape and
-/// nothing else, and `==`, which no escape holds, marks the hashed form.
+/// Writes a caller key in the characters that STS accepts. Different keys result in different texts:
+/// `=` only begins an escape, and `==`, which no escape contains, marks the hashed form.
 fn encode(caller: &str) -> String {
     let mut encoded = String::with_capacity(caller.len());
     for byte in caller.bytes() {
@@ -117,7 +117,7 @@ fn is_base32(byte: u8) -> bool {
     byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte)
 }
 
-/// Whether [`encode`] writes some caller like that.
+/// Whether [`encode`] writes some caller in this form.
 fn is_encoded(text: &str) -> bool {
     let hashed = text.split_at_checked(20);
     match hashed.and_then(|(beginning, rest)| Some((beginning, rest.strip_prefix("==")?))) {
@@ -131,7 +131,7 @@ fn is_encoded(text: &str) -> bool {
     }
 }
 
-/// The caller of which that is the form without a hash.
+/// The caller that [`encode`] writes in this form, which has no hash.
 fn decode(text: &str) -> Option<String> {
     let mut parts = text.split('=');
     let mut decoded = parts.next()?.as_bytes().to_vec();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_is_written_in_characters_that_sts_takes() {
+    fn a_caller_is_written_in_characters_that_sts_accepts() {
         assert_eq!(encode("alice"), "alice");
         assert_eq!(encode("111122223333/ci"), "111122223333=2Fci");
         assert_eq!(encode("a=b"), "a=3Db");
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_stamp_is_told_from_other_session_names() {
+    fn source_identities_are_distinguished_from_other_session_names() {
         let format = SourceIdentityFormat::default();
         for caller in ["alice", "111122223333/ci", "a-b-c", &"x".repeat(60)] {
             let caller = key(caller);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_separator_is_one_character_that_sts_takes() {
+    fn a_separator_is_one_character_that_sts_accepts() {
         assert!(SourceIdentityFormat::with_separator("_").is_some());
         for refused in ["", ":", "--", "a", "*"] {
             assert!(SourceIdentityFormat::with_separator(refused).is_none(), "{refused}");

@@ -1,9 +1,8 @@
-//! What an error of STS means: throttled, refused, or no usable answer.
+//! What an error of STS means: throttled, refused, or no usable response.
 //!
-//! The words of STS itself never go on. A message may quote what was sent (that
-//! of a wrong signature quotes the session token), and whatever stands in for
-//! STS may answer anything. What goes on is the code, the request's id, and a
-//! fixed sentence for what a message is known to say.
+//! The text of STS is never passed on. A message may quote what was sent: that of a wrong signature
+//! quotes the session token. A server in the place of STS may send any text. The error contains only
+//! the code, the request id, and a fixed sentence for each known message.
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
@@ -15,7 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ServiceError;
 use sentinel_broker::IssueError;
 
-/// The codes with which AWS services throttle; STS documents `Throttling`.
+/// The codes with which AWS services throttle. STS documents `Throttling`.
 const THROTTLED: &[&str] = &[
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
@@ -31,7 +30,7 @@ const THROTTLED: &[&str] = &[
     "TooManyRequestsException",
 ];
 
-/// What a message with that code and those words means.
+/// Known messages: the code, a text that the message contains, and its meaning.
 const MEANINGS: &[(&str, &str, &str)] = &[
     ("AccessDenied", "sts:SetSourceIdentity", "sts:SetSourceIdentity is not allowed"),
     ("AccessDenied", "sts:TagSession", "sts:TagSession is not allowed"),
@@ -43,49 +42,49 @@ const MEANINGS: &[(&str, &str, &str)] = &[
     (
         "ValidationError",
         "role chaining",
-        "a role that assumes a role gets an hour at most: lower SENTINEL_MAX_DURATION",
+        "a role that assumes a role gets at most an hour: lower SENTINEL_MAX_DURATION",
     ),
     (
         "ValidationError",
         "MaxSessionDuration",
-        "the role's MaxSessionDuration is less than what was asked for",
+        "the role's MaxSessionDuration is less than the requested duration",
     ),
-    ("ValidationError", "roleSessionName", "the role session name is not what STS takes"),
-    ("ValidationError", "sourceIdentity", "the source identity is not what STS takes"),
-    ("ValidationError", "durationSeconds", "the duration is not what STS takes"),
-    ("ValidationError", "roleArn", "the role's ARN is not what STS takes"),
+    ("ValidationError", "roleSessionName", "STS does not accept the role session name"),
+    ("ValidationError", "sourceIdentity", "STS does not accept the source identity"),
+    ("ValidationError", "durationSeconds", "STS does not accept the duration"),
+    ("ValidationError", "roleArn", "STS does not accept the role's ARN"),
     ("RegionDisabledException", "", "STS is not activated in this region for the role's account"),
     ("ExpiredToken", "", "this function's own credentials have expired"),
-    ("InvalidClientTokenId", "", "this function's own credentials are not known to STS"),
+    ("InvalidClientTokenId", "", "STS does not know this function's own credentials"),
     ("SignatureDoesNotMatch", "", "this function's own credentials or clock are wrong"),
 ];
 
-/// What an error means to the broker.
-pub(super) fn meaning(error: &SdkError<AssumeRoleError, HttpResponse>) -> IssueError {
-    if let SdkError::ServiceError(answered) = error {
-        return answered_with(answered);
+/// Classifies an error for the broker.
+pub(super) fn classify(error: &SdkError<AssumeRoleError, HttpResponse>) -> IssueError {
+    if let SdkError::ServiceError(response) = error {
+        return classify_response(response);
     }
     if let SdkError::ConstructionFailure(_) = error {
-        let what = "no request could be made: check this function's region and credentials";
+        let what = "cannot build a request: check this function's region and credentials";
         return IssueError::Refused(what.into());
     }
     let what = if let SdkError::TimeoutError(_) = error {
-        "no answer in time"
+        "no response in time"
     } else if let SdkError::DispatchFailure(failure) = error {
         if failure.is_timeout() { "no connection in time" } else { "no connection, or it was lost" }
     } else {
-        "the answer could not be read"
+        "cannot read the response"
     };
     IssueError::Unavailable(what.into())
 }
 
-fn answered_with(error: &ServiceError<AssumeRoleError, HttpResponse>) -> IssueError {
+fn classify_response(error: &ServiceError<AssumeRoleError, HttpResponse>) -> IssueError {
     let status = error.raw().status().as_u16();
     let id = error.err().meta().request_id().filter(|id| is_id(id));
     let id = id.map(|id| format!(" (request {id})")).unwrap_or_default();
     let code = error.err().code().filter(|code| is_code(code));
     let Some(code) = code else {
-        let what = format!("status {status}, and nothing that STS would answer{id}");
+        let what = format!("status {status} without an error code of STS{id}");
         return if status == 429 {
             IssueError::Throttled(what.into())
         } else {
@@ -101,7 +100,7 @@ fn answered_with(error: &ServiceError<AssumeRoleError, HttpResponse>) -> IssueEr
     let message = error.err().message().unwrap_or_default();
     let mut what = code.to_owned();
     for (_, _, meaning) in MEANINGS.iter().filter(|(of, word, _)| {
-        // The newest model says `ExpiredTokenException`, the service the other.
+        // The API model has `ExpiredTokenException`, and the service sends `ExpiredToken`.
         code.trim_end_matches("Exception") == of.trim_end_matches("Exception")
             && message.contains(word)
     }) {
@@ -111,12 +110,12 @@ fn answered_with(error: &ServiceError<AssumeRoleError, HttpResponse>) -> IssueEr
     IssueError::Refused(format!("{what}{id}").into())
 }
 
-/// A code is a word.
+/// Whether the text is an error code: one word.
 fn is_code(code: &str) -> bool {
     (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.')
 }
 
-/// An id of a request is a UUID; nothing else is logged as one.
+/// Whether the text is a request id: a UUID. Other texts are not logged.
 pub(super) fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }

@@ -1,5 +1,10 @@
-//! Which document governs a profile, and the cache of compiled documents: one
-//! flight per document, refreshed before it decides.
+//! The document that governs a profile, and the cache of compiled documents. Concurrent requests share
+//! one read of a document, and an old copy is refreshed before it is used.
+
+mod copies;
+mod roles;
+
+pub use roles::GovernedRoles;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,46 +16,49 @@ use sentinel_store::{
     ProfileName, StoreError,
 };
 
-use crate::copies::{Copy, Freshness, Slot};
-use crate::{Call, Caller, Denial, GovernedRoles, RoleArnTemplate, Settings};
+use copies::{Copy, Freshness, Slot};
 
-/// A document that was compiled, and which it is.
+use crate::call::Call;
+use crate::denial::Denial;
+use crate::identity::Caller;
+use crate::settings::{RoleArnTemplate, Settings};
+
+/// A compiled document.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadedPolicy {
     /// The compiled document.
     pub(crate) policy: Arc<Policy>,
     /// The roles of the profiles that it governs, if it is the main document.
     roles: Arc<GovernedRoles>,
-    /// Which it is, for the record.
+    /// Its name, version and digest, for the record.
     pub(crate) used: PolicyUsed,
-    /// Whether the store could not be asked whether it is still the newest, or
-    /// still the one that governs.
+    /// Whether the store could not be reached to check that it is the newest version, and that it
+    /// still governs.
     pub(crate) stale: bool,
 }
 
-/// What governs a profile.
+/// The document that governs a profile.
 #[derive(Clone, Debug)]
 pub(crate) struct Governing {
     /// The document with the rules.
     pub(crate) document: LoadedPolicy,
-    /// Whether it is the main document, which alone may name roles.
+    /// Whether it is the main document. No other document may name roles.
     pub(crate) is_main: bool,
 }
 
-/// More names than this under one root are not listed: something else than
-/// policies lies there.
+/// Maximum number of names under one root. A root with more contains something other than policies.
 const MAX_NAMES: usize = 20_000;
 
-/// At most this many bytes of the texts that a list contained are kept until they are used. The
+/// Maximum size of the texts that a list contained and that are kept until they are used, in bytes. The
 /// other documents are read one by one.
 const MAX_LISTED_BYTES: usize = 8 * 1024 * 1024;
 
 /// Why there is no document.
 #[derive(Debug)]
 pub(crate) enum Missing {
-    /// The store holds none.
+    /// The store contains none.
     Absent,
-    /// It holds one that cannot be used; with its rules, if it could be read as a policy.
+    /// The store contains a document that cannot be used. Its rules, if it could be read as a policy.
     Unusable(Option<Arc<Policy>>),
     /// The store failed.
     Store(StoreError),
@@ -74,7 +82,7 @@ pub(crate) struct PolicyCache {
     template: RoleArnTemplate,
     documents: Mutex<HashMap<PolicyPath, Arc<Slot<Document>>>>,
     names: Slot<Arc<BTreeSet<String>>>,
-    /// The texts that the last list contained and that were not used yet.
+    /// The texts that the last list contained and that are not used yet.
     listed: Mutex<HashMap<PolicyPath, Copy<PolicyText>>>,
 }
 
@@ -101,7 +109,7 @@ impl PolicyCache {
         }
     }
 
-    /// The main document; none where there is none and none is required.
+    /// The main document. `None` if there is none, and none is required.
     pub(crate) async fn main(&self, call: &Call) -> Result<Option<LoadedPolicy>, Denial> {
         match self.document(call, &self.parameter).await {
             Ok(document) => Ok(Some(document)),
@@ -109,12 +117,12 @@ impl PolicyCache {
         }
     }
 
-    /// Whether Sentinel may do without a main document that is missing for that reason.
+    /// Fails unless Sentinel may work without a main document, which is missing for that reason.
     fn without_main(&self, call: &Call, missing: &Missing) -> Result<(), Denial> {
         match missing {
             Missing::Absent if !self.main_required => Ok(()),
             Missing::Absent => {
-                tracing::error!(path = %self.parameter, "there is no main policy document");
+                tracing::error!(path = %self.parameter, "the main policy document does not exist");
                 Err(Denial::policy_error())
             }
             Missing::Unusable(_) => Err(Denial::policy_error()),
@@ -125,9 +133,9 @@ impl PolicyCache {
     /// The document that governs `profile`, which `caller` requests.
     ///
     /// # Errors
-    /// `POLICY_DENY` if there is none. If the document cannot be used, `POLICY_ERROR`, and
-    /// `POLICY_DENY` for a caller whom its rules could never allow: the error would show that caller
-    /// that the document exists.
+    /// `POLICY_DENY` if there is none. `POLICY_ERROR` if the document cannot be used. A caller that its
+    /// rules could never allow gets `POLICY_DENY` then, since the error would reveal that the document
+    /// exists.
     pub(crate) async fn governing(
         &self,
         call: &Call,
@@ -137,7 +145,7 @@ impl PolicyCache {
         let main = self.document(call, &self.parameter).await;
         let (rules, main) = match main {
             Ok(main) => (Some(Arc::clone(&main.policy)), Some(main)),
-            // It decides nothing, and still governs what it governs.
+            // It decides nothing, and still governs its profiles.
             Err(Missing::Unusable(Some(rules))) => (Some(rules), None),
             Err(missing) => {
                 self.without_main(call, &missing)?;
@@ -152,7 +160,7 @@ impl PolicyCache {
             let document = main.ok_or_else(|| unusable(Some(rules)))?;
             return Ok(Governing { document, is_main: true });
         }
-        // An unknown name costs no read of its own.
+        // An unknown name causes no read of a document.
         let (names, names_are_stale) = self.names(call).await?;
         if !names.contains(profile.as_str()) {
             return Err(Denial::policy_deny());
@@ -164,15 +172,15 @@ impl PolicyCache {
             Err(Missing::Unusable(rules)) => return Err(unusable(rules.as_deref())),
             Err(Missing::Store(error)) => return Err(self.store_failed(call, &error)),
         };
-        // That this document governs was decided by the main one and the list.
+        // The main document and the list determine that this document governs.
         let main_is_stale = main.as_ref().is_some_and(|main| main.stale);
         let stale = document.stale || main_is_stale || names_are_stale;
         Ok(Governing { document: LoadedPolicy { stale, ..document }, is_main: false })
     }
 
-    /// The own document of a profile that the main document does not govern. It cannot be used if
-    /// the profile's role belongs to a profile that the main document governs: the author of one
-    /// profile's document must not decide about the role of another.
+    /// The document of a profile that the main document does not govern. It cannot be used if the
+    /// profile's role belongs to a profile that the main document governs: the author of one profile's
+    /// document must not decide about the role of another profile.
     pub(crate) async fn own_document(
         &self,
         call: &Call,
@@ -187,8 +195,8 @@ impl PolicyCache {
                     request_id = call.request_id,
                     %profile,
                     owner,
-                    "a profile with its own document has the role of another profile, which the \
-                     main document governs: rename the profile, or give the other one another role"
+                    "a profile with its own document has the role of another profile, which the main \
+                     document governs: rename the profile, or give the other profile another role"
                 );
                 Err(Missing::Unusable(Some(document.policy)))
             }
@@ -234,11 +242,11 @@ impl PolicyCache {
     }
 
     pub(crate) fn store_failed(&self, call: &Call, error: &StoreError) -> Denial {
-        tracing::warn!(request_id = call.request_id, cause = %Causes(error), "no policy");
+        tracing::warn!(request_id = call.request_id, cause = %Causes(error), "failed to read a policy");
         match error {
             StoreError::Throttled(_) => Denial::rate_limited(),
             StoreError::Unavailable(_) => Denial::unavailable(),
-            // The store was reached: only mending something will help.
+            // The store was reached: something must be fixed first.
             StoreError::NotFound
             | StoreError::Conflict
             | StoreError::Refused(_)
@@ -281,7 +289,7 @@ impl PolicyCache {
         }
     }
 
-    /// Compiles a document, unless it is the one that was compiled last.
+    /// Compiles a document. Reuses the last result if the text is the same.
     fn compile(&self, path: &PolicyPath, text: &PolicyText, last: Option<&Document>) -> Document {
         let digest = text.digest();
         let used = PolicyUsed {
@@ -303,7 +311,7 @@ impl PolicyCache {
         let is_main = *path == self.parameter;
         let refused = |diagnostics: sentinel_policy::Diagnostics, rules| {
             let findings = diagnostics.render(&self.store.place(path), &text.text, false);
-            tracing::error!(%path, version = text.version, "unusable policy\n{findings}");
+            tracing::error!(%path, version = text.version, "a policy cannot be used\n{findings}");
             Document::Unusable { digest, rules }
         };
         let checked = match Checked::parse(&text.text, &Limits::default()) {
@@ -320,7 +328,7 @@ impl PolicyCache {
         }
         if let Some(warnings) = warnings {
             let findings = warnings.render(&self.store.place(path), &text.text, false);
-            tracing::warn!(%path, version = text.version, "doubtful policy\n{findings}");
+            tracing::warn!(%path, version = text.version, "a policy has warnings\n{findings}");
         }
         let roles = if is_main {
             GovernedRoles::of(&policy, &self.parameter)
@@ -331,8 +339,8 @@ impl PolicyCache {
     }
 }
 
-/// The refusal of a request for a profile whose document cannot be used, with its rules if they
-/// could be read.
+/// The refusal of a request for a profile whose document cannot be used. `rules` are the document's, if
+/// they could be read.
 fn unusable(call: &Call, caller: &Caller, profile: &ProfileName, rules: Option<&Policy>) -> Denial {
     tracing::error!(
         request_id = call.request_id,

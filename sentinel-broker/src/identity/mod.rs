@@ -1,140 +1,91 @@
-//! Who the caller is: only from what API Gateway or the function URL has
-//! verified, and never shortened or cleaned into somebody else.
+//! Who the caller is. It is taken only from what AWS has verified, and never shortened or cleaned,
+//! which could turn one caller into another.
 
-use std::fmt;
+mod session_name_role;
+mod source_identity;
 
-use sentinel_policy::Pattern;
+pub use session_name_role::{SessionNameRole, SessionNameRoleError};
+pub use source_identity::{SourceIdentity, SourceIdentityFormat};
+
 use sentinel_store::{AccountId, CallerKey};
 
-use crate::SourceIdentityFormat;
-use crate::arn::{Arn, is_name_byte};
+use crate::arn::Arn;
 
-/// What was verified about a request's signature, as the event states it.
+/// What AWS verified about the signature of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VerifiedIdentity<'a> {
-    /// The ARN of the user or assumed-role session.
+    /// The ARN of the IAM user or the assumed-role session.
     pub user_arn: &'a str,
-    /// The account of the credentials.
+    /// The account id of the credentials.
     pub account: &'a str,
-    /// The organization of that account, where it is known.
+    /// The organization id of that account. `None` if unknown.
     pub organization: Option<&'a str>,
 }
 
-/// A caller that is served.
+impl<'a> VerifiedIdentity<'a> {
+    /// An identity whose organization is unknown.
+    #[must_use]
+    pub const fn new(user_arn: &'a str, account: &'a str) -> Self {
+        Self { user_arn, account, organization: None }
+    }
+
+    /// The same identity with the organization of its account.
+    #[must_use]
+    pub fn with_organization(self, organization: impl Into<Option<&'a str>>) -> Self {
+        Self { organization: organization.into(), ..self }
+    }
+}
+
+/// A caller that Sentinel serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Caller {
-    /// The user as policies see them: an IAM user's name, a listed role's
-    /// session name, or `RoleName/session`.
+    /// The user, as policies see it: an IAM user's name, the session name of a listed role, or
+    /// `RoleName/session`.
     pub user: String,
-    /// Who is one person.
+    /// The key that gates, quotas and sessions are kept under. It is the same for all sessions of
+    /// one person, or of one role whose session names cannot be trusted.
     pub key: CallerKey,
-    /// The account.
+    /// The account id.
     pub account: AccountId,
-    /// The ARN.
+    /// The ARN of the IAM user or the assumed-role session.
     pub principal: String,
-    /// The organization, where it is known.
+    /// The organization id. `None` if unknown.
     pub organization: Option<String>,
-    /// For an assumed role: its name.
+    /// The name of the assumed role. `None` for an IAM user.
     pub role: Option<String>,
-    /// Whether the last part of the principal can be trusted to say who it is:
-    /// false for a role whose session names anybody may choose who can assume
-    /// it.
+    /// Whether the last part of the principal identifies a person. False for a role whose session
+    /// name is chosen by each caller that assumes it.
     pub named: bool,
 }
 
 /// Why a verified identity is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IdentityError {
-    /// Not an IAM user or an assumed role, or not in a form that IAM gives.
+    /// Neither an IAM user nor an assumed role, or an ARN of a form that IAM does not use.
     #[error("not an IAM user or an assumed role")]
     Unsupported,
-    /// Credentials that were vended: whoever signs with them must sign as who
-    /// they are.
+    /// Credentials that Sentinel vended: the caller must sign with their own.
     #[error("the credentials were vended by Sentinel")]
     Vended,
-    /// The account inside the ARN is not the account of the identity.
+    /// The account in the ARN differs from the account of the credentials.
     #[error("the ARN is of another account than the identity")]
     AccountMismatch,
-    /// The account is not one that is trusted.
+    /// The account is not trusted.
     #[error("the account is not trusted")]
     UntrustedAccount,
 }
 
-/// A role whose session names are set by a trusted party, so that they say who
-/// the user is: `[account:]pattern`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionNameRole {
-    account: Option<AccountId>,
-    pattern: Pattern,
-}
-
-/// An entry of `SENTINEL_SESSION_NAME_ROLES` is not of the form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SessionNameRoleError {
-    /// Anybody who can assume any role could call themselves anybody.
-    #[error("`*` would let whoever can assume any role choose who they are")]
-    EveryRole,
-    /// Neither a pattern nor an account, `:` and a pattern.
-    #[error("not `[account:]pattern`")]
-    Malformed,
-}
-
-impl SessionNameRole {
-    /// The roles of AWS IAM Identity Center, which sets the session name to the
-    /// user's: what is listed when nothing else is.
-    pub const DEFAULT: &'static str = "AWSReservedSSO_*_????????????????";
-
-    /// Reads `[account:]pattern`.
-    ///
-    /// # Errors
-    /// See [`SessionNameRoleError`].
-    pub fn parse(text: &str) -> Result<Self, SessionNameRoleError> {
-        let (account, pattern) = match text.split_once(':') {
-            Some((account, pattern)) => {
-                let account =
-                    AccountId::parse(account).map_err(|_| SessionNameRoleError::Malformed)?;
-                (Some(account), pattern)
-            }
-            None => (None, text),
-        };
-        let role_name = |b: u8| is_name_byte(b) || b == b'*' || b == b'?';
-        if pattern.is_empty() || !pattern.bytes().all(role_name) {
-            return Err(SessionNameRoleError::Malformed);
-        }
-        if account.is_none() && pattern.bytes().all(|b| b == b'*' || b == b'?') {
-            return Err(SessionNameRoleError::EveryRole);
-        }
-        Ok(Self { account, pattern: Pattern::new(pattern) })
-    }
-
-    /// Whether the entry names an account. One that does not trusts every account that can create a
-    /// role of such a name.
-    #[must_use]
-    pub const fn has_account(&self) -> bool {
-        self.account.is_some()
-    }
-
-    /// Whether that role is meant.
-    pub(crate) fn lists(&self, account: &AccountId, role: &str) -> bool {
-        self.account.as_ref().is_none_or(|listed| listed == account) && self.pattern.matches(role)
-    }
-
-    /// Whether that role is meant by the beginning of its name. A trusted party sets the session
-    /// names of such a role, so that Sentinel vends no credentials of it. An entry that begins with
-    /// a wildcard, as `111122223333:*`, can also cover roles that Sentinel vends.
-    pub(crate) fn names(&self, account: &AccountId, role: &str) -> bool {
-        self.lists(account, role) && !self.pattern.as_str().starts_with(['*', '?'])
-    }
-}
-
-/// `[account:]pattern`.
-impl fmt::Display for SessionNameRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(account) = &self.account {
-            write!(f, "{account}:")?;
-        }
-        f.write_str(self.pattern.as_str())
-    }
+/// Which identities are served, and how their users are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trust<'a> {
+    /// The accounts that are served.
+    pub(crate) accounts: &'a [AccountId],
+    /// The roles whose session name is the user.
+    pub(crate) session_name_roles: &'a [SessionNameRole],
+    /// How the session names of vended credentials are written: such a session is not served.
+    pub(crate) source_identity: SourceIdentityFormat,
 }
 
 impl Caller {
@@ -144,10 +95,9 @@ impl Caller {
     /// See [`IdentityError`].
     pub(crate) fn from_verified(
         verified: &VerifiedIdentity<'_>,
-        trusted: &[AccountId],
-        session_name_roles: &[SessionNameRole],
-        stamps: SourceIdentityFormat,
+        trust: &Trust<'_>,
     ) -> Result<Self, IdentityError> {
+        let Trust { accounts, session_name_roles, source_identity } = trust;
         let arn = Arn::parse(verified.user_arn).ok_or(IdentityError::Unsupported)?;
         let account = AccountId::parse(arn.account).map_err(|_| IdentityError::Unsupported)?;
         if arn.account != verified.account {
@@ -155,10 +105,10 @@ impl Caller {
         }
         let (user, key, role, named) = match (arn.user(), arn.session()) {
             (Some(name), _) => (name.to_owned(), name.to_ascii_lowercase(), None, true),
-            // An IAM user is not a session, and a role whose names a trusted party sets is not one
-            // of which Sentinel vends sessions: their names may look like a stamp.
+            // An IAM user is not a session. Sentinel vends no sessions of a role whose session names
+            // a trusted party sets. The names of both may look like those of vended credentials.
             (None, Some((role, session)))
-                if stamps.is_stamp(session)
+                if source_identity.is_stamp(session)
                     && !session_name_roles.iter().any(|entry| entry.names(&account, role)) =>
             {
                 return Err(IdentityError::Vended);
@@ -174,7 +124,7 @@ impl Caller {
             }
             (None, None) => return Err(IdentityError::Unsupported),
         };
-        if !trusted.contains(&account) {
+        if !accounts.contains(&account) {
             return Err(IdentityError::UntrustedAccount);
         }
         Ok(Self {
@@ -188,7 +138,7 @@ impl Caller {
         })
     }
 
-    /// The caller as a policy sees them.
+    /// The caller, as a policy sees it.
     #[must_use]
     pub fn in_policy(&self) -> sentinel_policy::Caller<'_> {
         sentinel_policy::Caller {
@@ -206,16 +156,25 @@ mod tests {
 
     const ACCOUNT: &str = "111122223333";
 
+    fn from_verified(
+        verified: &VerifiedIdentity<'_>,
+        session_name_roles: &[SessionNameRole],
+    ) -> Result<Caller, IdentityError> {
+        let accounts = &[AccountId::parse(ACCOUNT).unwrap()];
+        let source_identity = SourceIdentityFormat::default();
+        let trust = Trust { accounts, session_name_roles, source_identity };
+        Caller::from_verified(verified, &trust)
+    }
+
     fn identify(arn: &str, roles: &[&str]) -> Result<Caller, IdentityError> {
         let roles: Vec<_> =
             roles.iter().map(|role| SessionNameRole::parse(role).unwrap()).collect();
-        let verified = VerifiedIdentity { user_arn: arn, account: ACCOUNT, organization: None };
-        let trusted = [AccountId::parse(ACCOUNT).unwrap()];
-        Caller::from_verified(&verified, &trusted, &roles, SourceIdentityFormat::default())
+        let verified = VerifiedIdentity::new(arn, ACCOUNT);
+        from_verified(&verified, &roles)
     }
 
     #[test]
-    fn a_user_is_its_name_whatever_its_path_and_its_key_is_in_lower_case() {
+    fn a_user_is_its_name_without_its_path_and_its_key_is_in_lower_case() {
         let caller = identify("arn:aws:iam::111122223333:user/eng/core/Alice", &[]).unwrap();
         assert_eq!((caller.user.as_str(), caller.key.as_str()), ("Alice", "alice"));
         assert!(caller.named);
@@ -238,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_were_vended_are_nobody() {
+    fn vended_credentials_are_not_served() {
         for role in ["SentinelProtected-production", "anything"] {
             let arn =
                 format!("arn:aws:sts::111122223333:assumed-role/{role}/sentinel-alice-abcdefgh");
@@ -247,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_whose_name_looks_like_a_stamp_is_that_user() {
+    fn a_user_whose_name_looks_like_a_source_identity_is_that_user() {
         let name = "sentinel-team-operator";
         for (arn, listed) in [
             (format!("arn:aws:iam::{ACCOUNT}:user/{name}"), "111122223333:*"),
@@ -270,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_are_different_people() {
+    fn different_names_are_different_callers() {
         let key = |name: &str| {
             identify(&format!("arn:aws:iam::111122223333:user/{name}"), &[]).unwrap().key
         };
@@ -280,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_not_a_user_or_a_session_is_not_served() {
+    fn only_users_and_sessions_are_served() {
         for arn in [
             "arn:aws:iam::111122223333:root",
             "arn:aws:sts::111122223333:federated-user/alice",
@@ -301,24 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn the_account_inside_the_arn_must_be_the_identitys_and_trusted() {
+    fn the_account_in_the_arn_must_match_the_identity_and_be_trusted() {
         let other = "arn:aws:iam::444455556666:user/alice";
         assert_eq!(identify(other, &[]), Err(IdentityError::AccountMismatch));
-        let verified =
-            VerifiedIdentity { user_arn: other, account: "444455556666", organization: None };
-        let trusted = [AccountId::parse(ACCOUNT).unwrap()];
-        let stamps = SourceIdentityFormat::default();
-        let refused = Caller::from_verified(&verified, &trusted, &[], stamps);
-        assert_eq!(refused, Err(IdentityError::UntrustedAccount));
-    }
-
-    #[test]
-    fn a_list_that_would_trust_every_role_is_refused() {
-        for everything in ["*", "**", "?*", "*?"] {
-            assert_eq!(SessionNameRole::parse(everything), Err(SessionNameRoleError::EveryRole));
-        }
-        for malformed in ["", "123:x", "111122223333:", "a b", "role/x"] {
-            assert_eq!(SessionNameRole::parse(malformed), Err(SessionNameRoleError::Malformed));
-        }
+        let verified = VerifiedIdentity::new(other, "444455556666");
+        assert_eq!(from_verified(&verified, &[]), Err(IdentityError::UntrustedAccount));
     }
 }

@@ -1,5 +1,6 @@
-//! Copies of what a store returned: how old a copy may be, and one read for all requests that need
-//! it at the same time. What is copied is not this module's.
+//! Copies of what a store returned: their maximum age, and one read for all concurrent requests.
+//!
+//! Not here: what is copied.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,17 +8,17 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sentinel_store::{Clock, StoreError};
 
-use crate::Call;
+use crate::call::Call;
 
-/// Something read from the store, as of the instant at which reading began.
+/// A value from the store, and the time at which its read began.
 #[derive(Clone, Debug)]
 pub(crate) struct Copy<T> {
     pub(crate) value: T,
     pub(crate) as_of: DateTime<Utc>,
 }
 
-/// The copies of one document (or of the list of them), behind a lock that is
-/// held during a read: whoever comes meanwhile waits for it and shares it.
+/// The copy of one document, or of the list of documents. The lock is held during a read, so that
+/// concurrent requests wait for the read and share its result.
 #[derive(Debug)]
 pub(crate) struct Slot<T> {
     state: tokio::sync::Mutex<SlotState<T>>,
@@ -25,10 +26,10 @@ pub(crate) struct Slot<T> {
 
 #[derive(Debug)]
 struct SlotState<T> {
-    /// The last copy that the store gave.
+    /// The last copy from the store.
     copy: Option<Copy<T>>,
-    /// When the last read failed to reach the store, for those who waited for
-    /// that very read.
+    /// When the last read failed to reach the store, and whether it was throttled. Requests that
+    /// waited for that read share the failure.
     failed: Option<(DateTime<Utc>, bool)>,
 }
 
@@ -38,23 +39,22 @@ impl<T> Default for Slot<T> {
     }
 }
 
-/// How old a copy may be.
+/// The maximum age of a copy.
 #[derive(Debug)]
 pub(crate) struct Freshness {
     pub(crate) clock: Arc<dyn Clock>,
-    /// A copy that is not younger is read again before it is used.
+    /// The age from which a copy is read again before it is used.
     pub(crate) ttl: Duration,
-    /// A copy that is not younger is never used.
+    /// The age from which a copy is never used.
     pub(crate) max_age: Duration,
 }
 
 impl Freshness {
-    /// A copy younger than the TTL, reading one if need be; or, when the store
-    /// is throttled or unreachable, one younger than the maximal age, and `true`
-    /// for stale.
+    /// Returns a copy that is younger than the TTL, and reads it if necessary. If the store is
+    /// throttled or unavailable, returns a copy that is younger than the maximum age, and `true` for
+    /// stale.
     ///
-    /// `other` returns a copy that was read in another way, if it is newer than the one it is
-    /// given.
+    /// `other` returns a copy that was read in another way, if it is newer than its argument.
     pub(crate) async fn copy<T: Clone>(
         &self,
         call: &Call,
@@ -62,7 +62,7 @@ impl Freshness {
         other: impl FnOnce(Option<&Copy<T>>) -> Option<Copy<T>>,
         read: impl AsyncFnOnce(Option<&T>) -> Result<T, StoreError>,
     ) -> Result<(T, bool), StoreError> {
-        let asked = self.clock.now();
+        let requested = self.clock.now();
         let late = || StoreError::Unavailable("no answer before the deadline".into());
         let mut state = call.in_time(slot.state.lock()).await.map_err(|_| late())?;
         if let Some(newer) = other(state.copy.as_ref()) {
@@ -70,15 +70,15 @@ impl Freshness {
         }
         let now = self.clock.now();
         if let Some(copy) = &state.copy
-            // A read that began after this request came is fresh at any TTL.
-            && ((asked < copy.as_of && copy.as_of <= now) || within(self.ttl, copy.as_of, now))
+            // A read that began after this request is fresh at any TTL.
+            && ((requested < copy.as_of && copy.as_of <= now) || within(self.ttl, copy.as_of, now))
         {
             return Ok((copy.value.clone(), false));
         }
-        let shared = state.failed.filter(|(at, _)| *at >= asked && asked < now);
+        let shared = state.failed.filter(|(at, _)| *at >= requested && requested < now);
         let error = match shared {
-            Some((_, true)) => StoreError::Throttled("while another request asked".into()),
-            Some((_, false)) => StoreError::Unavailable("while another request asked".into()),
+            Some((_, true)) => StoreError::Throttled("a read for another request failed".into()),
+            Some((_, false)) => StoreError::Unavailable("a read for another request failed".into()),
             None => {
                 let last = state.copy.as_ref().map(|copy| &copy.value);
                 match call.ask(read(last)).await {
@@ -103,7 +103,7 @@ impl Freshness {
                     Some(_) | None => Err(error),
                 }
             }
-            // The store says no: what it said before counts no longer.
+            // The store refuses: its earlier response is no longer valid.
             StoreError::NotFound
             | StoreError::Conflict
             | StoreError::Refused(_)
@@ -115,8 +115,7 @@ impl Freshness {
     }
 }
 
-/// Whether something as of then is younger than that. A clock that was set back
-/// makes nothing young.
+/// Whether a value as of then is younger than `age`. If the clock was set back, no value is young.
 fn within(age: Duration, as_of: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     let elapsed = now - as_of;
     elapsed >= TimeDelta::zero() && elapsed.to_std().is_ok_and(|elapsed| elapsed < age)

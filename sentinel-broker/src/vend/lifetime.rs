@@ -1,41 +1,37 @@
-//! How long credentials last, and why no longer.
+//! The lifetime of credentials, and the bound that determines it.
 
 use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-/// STS gives no less.
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
-pub const STS_MIN_SECONDS: u32 = 900;
+use crate::issuer::{STS_MAX_SECONDS, STS_MIN_SECONDS};
 
-/// What a client may ask for at most; what it gets is capped further.
-pub const STS_MAX_SECONDS: u32 = 43_200;
-
-/// What is asked for when nothing is.
+/// The lifetime if the caller requests none.
 const DEFAULT: Duration = Duration::from_secs(3600);
 
-/// How far two clocks may be apart: an end that lies this close behind the
-/// length is kept by the inline policy too, since STS counts from its own
-/// receipt, by its own clock.
+/// Maximum difference between two clocks. STS counts the length from the time at which it receives the
+/// request, by its own clock. The inline policy therefore also enforces an end that is less than this
+/// after the length.
 const CLOCKS_AGREE: TimeDelta = TimeDelta::minutes(1);
 
-/// What bounded the life of credentials.
+/// The bound that determined the lifetime of credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Cap {
-    /// Nothing: it is what was asked for.
+    /// The requested lifetime.
     Asked,
-    /// Nothing was asked for, so it is an hour.
+    /// An hour, since the caller requested no lifetime.
     Default,
-    /// The policy: the rule's cap or the profile's.
+    /// The policy: the cap of the rule or of the profile.
     Policy,
-    /// `SENTINEL_MAX_DURATION`.
+    /// The settings: `SENTINEL_MAX_DURATION`.
     Maximum,
-    /// The policy would decide otherwise from then on.
+    /// The time from which the policy would decide differently.
     ValidUntil,
 }
 
 impl Cap {
-    /// The word for it in answers and records.
+    /// The word in responses: `x-sentinel-duration-bound`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,38 +44,38 @@ impl Cap {
     }
 }
 
-/// The life of credentials that are to be issued.
+/// The lifetime of credentials that are to be issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lifetime {
-    /// When they end at the latest by our clock.
+    /// The latest end, by Sentinel's clock.
     pub(crate) end: DateTime<Utc>,
-    /// DurationSeconds for STS.
+    /// DurationSeconds for STS, in seconds.
     pub(crate) seconds: u32,
-    /// Whether `end` must be kept by an inline policy, since STS alone would
-    /// keep them alive beyond it.
+    /// Whether an inline policy must enforce `end`, since STS alone would accept the credentials after
+    /// it.
     pub(crate) inline: bool,
-    /// What bounded it.
+    /// The bound that determined it.
     pub(crate) cap: Cap,
 }
 
-/// The bounds of a life.
+/// The bounds of a lifetime.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// What was asked for.
-    pub(crate) asked: Option<Duration>,
-    /// The lesser cap of rule and profile.
+    /// The lifetime that the caller requested.
+    pub(crate) requested: Option<Duration>,
+    /// The lesser of the rule's and the profile's cap. `None` if neither has one.
     pub(crate) policy: Option<Duration>,
     /// `SENTINEL_MAX_DURATION`.
     pub(crate) maximum: Duration,
-    /// When the policy would decide otherwise.
+    /// The time from which the policy would decide differently. `None` if it would not.
     pub(crate) valid_until: Option<DateTime<Utc>>,
 }
 
 impl Lifetime {
-    /// The least of all bounds, from `now` on.
+    /// The lifetime that all bounds allow, from `now` on.
     pub(crate) fn new(bounds: &Bounds, now: DateTime<Utc>) -> Self {
-        let mut cap = if bounds.asked.is_some() { Cap::Asked } else { Cap::Default };
-        let mut length = bounds.asked.unwrap_or(DEFAULT);
+        let mut cap = if bounds.requested.is_some() { Cap::Asked } else { Cap::Default };
+        let mut length = bounds.requested.unwrap_or(DEFAULT);
         for (bound, reason) in [(bounds.policy, Cap::Policy), (Some(bounds.maximum), Cap::Maximum)]
         {
             if let Some(bound) = bound.filter(|bound| *bound < length) {
@@ -96,11 +92,11 @@ impl Lifetime {
         }
         let inline = short || closing.is_some();
         if inline {
-            // The inline policy's clock has whole seconds: never a later one.
+            // The inline policy has whole seconds. Rounding must not move the end later.
             end = end.duration_trunc(TimeDelta::seconds(1)).unwrap_or(now);
         }
-        // STS counts whole seconds from its own receipt. Without an inline
-        // policy DurationSeconds alone keeps the length, so it is rounded down.
+        // STS counts whole seconds. Without an inline policy only DurationSeconds bounds the length, so
+        // it is rounded down.
         let whole = u32::try_from((end - now).num_seconds()).unwrap_or(0);
         let seconds = whole.clamp(STS_MIN_SECONDS, STS_MAX_SECONDS);
         Self { end, seconds, inline, cap }
@@ -116,7 +112,12 @@ mod tests {
     }
 
     fn bounds() -> Bounds {
-        Bounds { asked: None, policy: None, maximum: Duration::from_secs(3600), valid_until: None }
+        Bounds {
+            requested: None,
+            policy: None,
+            maximum: Duration::from_secs(3600),
+            valid_until: None,
+        }
     }
 
     #[test]
@@ -127,17 +128,17 @@ mod tests {
     }
 
     #[test]
-    fn the_least_bound_wins_and_is_named() {
-        let asked = Some(Duration::from_secs(7200));
-        let life = Lifetime::new(&Bounds { asked, ..bounds() }, now());
+    fn the_least_bound_wins_and_is_reported() {
+        let requested = Some(Duration::from_secs(7200));
+        let life = Lifetime::new(&Bounds { requested, ..bounds() }, now());
         assert_eq!((life.seconds, life.cap), (3600, Cap::Maximum));
         let policy = Some(Duration::from_secs(1800));
-        let life = Lifetime::new(&Bounds { asked, policy, ..bounds() }, now());
+        let life = Lifetime::new(&Bounds { requested, policy, ..bounds() }, now());
         assert_eq!((life.seconds, life.cap), (1800, Cap::Policy));
     }
 
     #[test]
-    fn less_than_sts_gives_is_kept_by_the_inline_policy() {
+    fn the_inline_policy_enforces_less_than_the_minimum_of_sts() {
         let policy = Some(Duration::from_secs(300));
         let life = Lifetime::new(&Bounds { policy, ..bounds() }, now());
         assert_eq!((life.seconds, life.inline), (STS_MIN_SECONDS, true));
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_at_which_the_policy_changes_is_the_end_to_the_second() {
+    fn credentials_end_in_the_second_in_which_the_policy_changes() {
         let until = "2026-03-02T10:30:00Z".parse().unwrap();
         let life = Lifetime::new(&Bounds { valid_until: Some(until), ..bounds() }, now());
         assert_eq!((life.end, life.cap, life.inline), (until, Cap::ValidUntil, true));
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_just_behind_the_length_is_kept_too_since_clocks_differ() {
+    fn a_change_just_after_the_length_is_enforced_too_since_clocks_differ() {
         let until = now() + TimeDelta::seconds(3630);
         let life = Lifetime::new(&Bounds { valid_until: Some(until), ..bounds() }, now());
         assert!(life.inline && life.end <= until && life.cap == Cap::Default);

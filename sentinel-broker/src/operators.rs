@@ -1,0 +1,58 @@
+//! What a caller may do as an operator: by `SENTINEL_OPERATORS`, or by `operators` in the main
+//! policy document.
+
+use sentinel_policy::Operation;
+
+use crate::broker::Broker;
+use crate::call::Call;
+use crate::denial::Denial;
+use crate::identity::Caller;
+
+impl Broker {
+    /// Whether `caller` may do this as an operator. Operators of the settings may list and revoke
+    /// whatever the state of the policy.
+    pub(crate) async fn may(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<bool, Denial> {
+        if self.is_configured_operator(caller, operation) {
+            return Ok(true);
+        }
+        let main = self.policies.main(call).await?;
+        match main {
+            // A caller who reinstates must be an operator now. A stale copy may name an operator
+            // who is none any more.
+            Some(main) if main.stale && operation == Operation::Reinstate => {
+                Err(Denial::unavailable())
+            }
+            Some(main) => Ok(main.policy.may_operate(&caller.user, operation)),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether `caller` may do anything as an operator.
+    pub(crate) async fn is_operator(&self, call: &Call, caller: &Caller) -> Result<bool, Denial> {
+        if Operation::ALL.into_iter().any(|it| self.is_configured_operator(caller, it)) {
+            return Ok(true);
+        }
+        let main = self.policies.main(call).await?;
+        Ok(main.is_some_and(|main| {
+            Operation::ALL.into_iter().any(|it| main.policy.may_operate(&caller.user, it))
+        }))
+    }
+
+    fn is_configured_operator(&self, caller: &Caller, operation: Operation) -> bool {
+        match operation {
+            Operation::ListSessions | Operation::Revoke => {
+                self.settings.operators.iter().any(|operator| operator.is(caller))
+            }
+            Operation::Reinstate
+            | Operation::ListRequests
+            | Operation::RevokeApproval
+            | Operation::ListBreakGlass
+            | Operation::CloseBreakGlass => false,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Sessions: listing them, revoking and reinstating.
+//!
+//! `list` reads. `revoke` and `reinstate` contain what is specific to each, and `change` what both do:
+//! change a gate, and record it. This file contains what all of them need: the store, and the
+//! permission.
+
+mod change;
+mod list;
+mod reinstate;
+mod revoke;
+
+pub use change::{GateView, Target};
+pub use list::{ListSessions, SessionList, SessionView};
+pub use reinstate::Reinstate;
+pub use revoke::Revoke;
+
+use std::sync::Arc;
+
+use sentinel_policy::Operation;
+use sentinel_store::{Event, EventKind, SessionStore};
+
+use crate::broker::Broker;
+use crate::call::Call;
+use crate::denial::{Denial, DenialCode};
+use crate::identity::Caller;
+
+impl Broker {
+    fn tracked_sessions(&self) -> Result<&Arc<dyn SessionStore>, Denial> {
+        self.sessions.as_ref().map(|table| &table.store).ok_or_else(|| {
+            Denial::new(
+                DenialCode::NotFound,
+                "sessions are not tracked here: set SENTINEL_SESSION_TABLE to track them",
+            )
+        })
+    }
+
+    /// The session store, for a caller who may do this as an operator. A refusal is recorded.
+    async fn operator(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<&Arc<dyn SessionStore>, Denial> {
+        let store = self.tracked_sessions()?;
+        self.not_revoked(call, caller).await?;
+        if self.may(call, caller, operation).await? {
+            return Ok(store);
+        }
+        self.audit.write_event(Event {
+            by: Some(caller.key.to_string()),
+            principal: Some(caller.principal.clone()),
+            reason: Some(operation.as_str().to_owned()),
+            code: Some(DenialCode::Forbidden.as_str().to_owned()),
+            ..self.audit.event(EventKind::OperationRefused, call)
+        })?;
+        Err(Denial::new(
+            DenialCode::Forbidden,
+            format!(
+                "this requires an operator with the permission `{}`: see `operators` in the main \
+                 policy document",
+                operation.as_str()
+            ),
+        ))
+    }
+}

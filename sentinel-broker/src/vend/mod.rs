@@ -1,0 +1,181 @@
+//! Vending: the pipeline from a request to credentials.
+//!
+//! 1. Read the governing document and, in parallel, the caller's gate.
+//! 2. Decide, and bound the lifetime ([`lifetime`]).
+//! 3. Write the session, and call AssumeRole in parallel ([`issue`], [`tracking`]).
+//! 4. After the session is written, read the gate again.
+//! 5. Write the decision record ([`record`]), then return the credentials.
+//!
+//! # A vend and a revocation at the same time
+//!
+//! A vend and a revocation share no lock. Each of them first writes what the other one reads, and
+//! then reads what the other one writes:
+//!
+//! ```text
+//!            vend                                   revocation
+//!            ────                                   ──────────
+//!       V1   read the gate: epoch e, no block
+//!            decide
+//!       V2   write the session, with epoch e   R1   write the gate: epoch e + 1, block
+//!              │     AssumeRole, in parallel        │
+//!       V3   read the gate again               R2   read the sessions (list, authorizer)
+//!       V4   return the credentials
+//! ```
+//!
+//! Writes are acknowledged before the next step begins, and the reads of a [`SessionStore`] are
+//! strongly consistent: a read that begins after a write was acknowledged sees it. So there are
+//! three cases, by when the gate is written (R1):
+//!
+//! | R1 is acknowledged       | what sees it                                                            |
+//! | ------------------------ | ----------------------------------------------------------------------- |
+//! | before V1 begins         | V1 sees the block. The vend is refused, and nothing is written.         |
+//! | before V3 begins         | V3 sees another epoch. The credentials are withheld: no caller gets them. |
+//! | after V3 began           | V2 was acknowledged before V3 began, and R2 begins after R1: R2 sees the session. |
+//!
+//! In the last case the credentials are returned, and the session is covered by the revocation: it
+//! contains epoch `e`, and the gate has epoch `e + 1`. Every reader of session and gate therefore
+//! finds it revoked. The list shows its source identity, which IAM can deny.
+//!
+//! The test `races` steps through the orders of these calls. A write whose acknowledgment is lost is
+//! the remaining case. If V2 may or may not have happened, the vend fails and marks the session as
+//! ended. If R1 may or may not have happened, the operator is told to repeat the revocation.
+
+mod issue;
+mod lifetime;
+mod record;
+mod role;
+mod tracking;
+
+pub use lifetime::Cap;
+
+use std::time::Duration;
+
+use sentinel_policy::{Facts, Mode, Request, Verdict};
+use sentinel_store::{ProfileName, SessionId, catch_panic_of};
+
+use crate::broker::Broker;
+use crate::call::Call;
+use crate::denial::Denial;
+use crate::identity::Caller;
+use crate::issuer::Credentials;
+use lifetime::{Bounds, Lifetime};
+use record::Progress;
+use tracking::CLEANUP_BUDGET;
+
+/// A request for credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Vend {
+    /// The profile.
+    pub profile: ProfileName,
+    /// The requested lifetime. `None` for the default, an hour. Policy and settings can shorten it.
+    pub duration: Option<Duration>,
+}
+
+impl Vend {
+    /// A request for credentials of that profile, with the default lifetime.
+    #[must_use]
+    pub const fn new(profile: ProfileName) -> Self {
+        Self { profile, duration: None }
+    }
+
+    /// The same request with a lifetime.
+    #[must_use]
+    pub fn with_duration(self, duration: impl Into<Option<Duration>>) -> Self {
+        Self { duration: duration.into(), ..self }
+    }
+}
+
+/// Credentials that may be returned to the caller: their session and the decision are recorded.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Vended {
+    /// The credentials. Their expiration is the time at which they stop working, also if STS alone
+    /// would accept them for longer.
+    pub credentials: Credentials,
+    /// The session id, which contains the session's secret. `None` if sessions are not tracked.
+    pub session: Option<SessionId>,
+    /// The bound that determined the lifetime.
+    pub cap: Cap,
+}
+
+impl Broker {
+    /// Vends, or refuses. In either case exactly one decision record is written before this returns.
+    ///
+    /// # Errors
+    /// Every refusal: see [`Code`](crate::Code).
+    pub async fn vend(&self, call: &Call, caller: &Caller, vend: &Vend) -> Result<Vended, Denial> {
+        let deadline = call.deadline;
+        let call = &Call {
+            deadline: deadline.checked_sub(CLEANUP_BUDGET).unwrap_or(deadline),
+            ..call.clone()
+        };
+        let mut progress = Progress::new(call, caller, vend, self.now());
+        let vended = catch_panic_of(self.decide_and_issue(&mut progress)).await;
+        let vended = vended.unwrap_or_else(|panicked| {
+            tracing::error!(request_id = call.request_id, cause = %panicked, "failed to vend");
+            Err(Denial::internal())
+        });
+        let code = vended.as_ref().err().map(|denial| denial.code);
+        // Credentials whose record was not written are not returned.
+        let vended = self.audit.write(&progress.record(code)).and(vended);
+        if vended.is_err()
+            && let Some(tracked) = &progress.tracked
+        {
+            tracked.end(self.now(), deadline).await;
+        }
+        vended
+    }
+
+    async fn decide_and_issue(&self, progress: &mut Progress<'_>) -> Result<Vended, Denial> {
+        let Progress { call, caller, vend, now, .. } = *progress;
+        let (governing, gate) =
+            tokio::join!(self.policies.governing(call, caller, &vend.profile), async {
+                match &self.sessions {
+                    Some(table) => call.ask(table.store.gate(&caller.key)).await.map(Some),
+                    None => Ok(None),
+                }
+            });
+        let governing = governing?;
+        progress.policy = Some(governing.document.used.clone());
+        progress.policy_stale = governing.document.stale;
+        let gate = gate.map_err(|error| call.store_failed(&error))?;
+        if gate.as_ref().is_some_and(|gate| gate.blocked_on(&vend.profile, now).is_some()) {
+            return Err(Denial::revoked());
+        }
+
+        let policy = &governing.document.policy;
+        let request = self.request(call, caller, vend);
+        let facts = Facts::default();
+        let decision = policy.decide(&request, &facts, now);
+        progress.rule = decision
+            .rule
+            .map(|rule| (rule.name.to_owned(), rule.index, rule.reason.map(str::to_owned)));
+        match decision.verdict {
+            Verdict::Allow => {}
+            Verdict::Deny => return Err(Denial::policy_deny()),
+            Verdict::RequireApproval => return Err(Denial::approval_required()),
+        }
+        let lifetime = Lifetime::new(
+            &Bounds {
+                requested: vend.duration,
+                policy: decision.max_duration,
+                maximum: self.settings.max_duration,
+                valid_until: policy.valid_until(&request, &facts, now),
+            },
+            now,
+        );
+        progress.lifetime = Some(lifetime);
+        let role = self.role(call, vend, &governing)?;
+        self.issue(progress, gate, role, lifetime).await
+    }
+
+    fn request<'a>(&'a self, call: &Call, caller: &'a Caller, vend: &'a Vend) -> Request<'a> {
+        Request {
+            source_ip: call.source_ip,
+            mode: Some(Mode::Server),
+            session_table: self.sessions.as_ref().map(|table| table.name.as_str()),
+            ..Request::new(caller.in_policy(), vend.profile.as_str())
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What is known of a vend so far, and its decision record.
+
+use chrono::{DateTime, Utc};
+use sentinel_policy::Mode;
+use sentinel_store::{self as store, DecisionRecord, PolicyUsed, Record};
+use tokio::time::Instant;
+
+use super::Vend;
+use super::lifetime::Lifetime;
+use super::tracking::Tracked;
+use crate::call::Call;
+use crate::denial::DenialCode;
+use crate::identity::{Caller, SourceIdentity};
+
+/// What the record contains of the issued credentials: nothing secret.
+pub(super) struct IssuedRecord {
+    pub(super) access_key_id: String,
+    pub(super) expiration: DateTime<Utc>,
+    pub(super) request_id: Option<String>,
+}
+
+/// What is known of a vend so far. Each step adds to it, so that the record of a failed vend contains
+/// everything up to the failure.
+pub(super) struct Progress<'a> {
+    pub(super) call: &'a Call,
+    pub(super) caller: &'a Caller,
+    pub(super) vend: &'a Vend,
+    /// The time of the decision.
+    pub(super) now: DateTime<Utc>,
+    started: Instant,
+    /// The matched rule: its name, its index and its reason.
+    pub(super) rule: Option<(String, usize, Option<String>)>,
+    pub(super) policy: Option<PolicyUsed>,
+    pub(super) policy_stale: bool,
+    pub(super) tracked: Option<Tracked>,
+    pub(super) source_identity: Option<SourceIdentity>,
+    pub(super) lifetime: Option<Lifetime>,
+    pub(super) issued: Option<IssuedRecord>,
+    /// Whether credentials were issued and not returned.
+    pub(super) withheld: bool,
+}
+
+impl<'a> Progress<'a> {
+    /// A vend of which nothing is known yet.
+    pub(super) fn new(
+        call: &'a Call,
+        caller: &'a Caller,
+        vend: &'a Vend,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            call,
+            caller,
+            vend,
+            now,
+            started: Instant::now(),
+            rule: None,
+            policy: None,
+            policy_stale: false,
+            tracked: None,
+            source_identity: None,
+            lifetime: None,
+            issued: None,
+            withheld: false,
+        }
+    }
+
+    /// The decision record. Its effect is `allow` only if credentials are about to be returned.
+    pub(super) fn record(&self, code: Option<DenialCode>) -> Record {
+        let Self { call, caller, vend, .. } = self;
+        let effect = match code {
+            None => store::Verdict::Allow,
+            Some(DenialCode::ApprovalRequired) => store::Verdict::RequireApproval,
+            Some(_) => store::Verdict::Deny,
+        };
+        let vended = self.issued.as_ref().filter(|_| code.is_none());
+        let (rule, rule_index, reason) = match self.rule.clone() {
+            Some((name, index, reason)) => (Some(name), Some(index), reason),
+            None => (None, None, None),
+        };
+        let lifetime = self.lifetime.filter(|_| code.is_none());
+        let session = match (&self.tracked, vended) {
+            (Some(tracked), _) => Some(tracked.session.handle.to_string()),
+            (None, Some(_)) => Some("untracked".to_owned()),
+            (None, None) => None,
+        };
+        Record::Decision(Box::new(DecisionRecord {
+            timestamp: self.now,
+            user: caller.user.clone(),
+            profile: vend.profile.to_string(),
+            effect,
+            source_identity: self.source_identity.as_ref().map(ToString::to_string),
+            code: code.map_or("OK", DenialCode::as_str).to_owned(),
+            rule,
+            rule_index,
+            reason,
+            request_id: call.request_id.clone(),
+            session,
+            account: caller.account.to_string(),
+            principal: caller.principal.clone(),
+            caller: caller.key.to_string(),
+            source_ip: call.source_ip.map(|address| address.to_string()),
+            mode: Mode::Server.as_str(),
+            duration_s: lifetime
+                .and_then(|lifetime| (lifetime.end - self.now).to_std().ok())
+                .map(|length| length.as_secs()),
+            expiration: vended.map(|issued| issued.expiration),
+            access_key_id: self.issued.as_ref().map(|issued| issued.access_key_id.clone()),
+            sts_request_id: self.issued.as_ref().and_then(|issued| issued.request_id.clone()),
+            approval: None,
+            break_glass: None,
+            policy: self.policy.clone(),
+            policy_stale: self.policy_stale,
+            withheld: self.withheld,
+            function_version: call.service_version.clone(),
+            latency_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }))
+    }
+}

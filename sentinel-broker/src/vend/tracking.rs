@@ -1,0 +1,65 @@
+//! The session of a vend: written before credentials are returned, and marked as ended if they are
+//! not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sentinel_store::{Causes, Clock, Session, SessionSecret, SessionStore, StoreError};
+use tokio::time::Instant;
+
+use crate::call::Call;
+use crate::denial::Denial;
+
+/// The time that a failed vend may take to mark its session as ended. A vend must be done this long
+/// before the deadline of its call.
+pub(super) const CLEANUP_BUDGET: Duration = Duration::from_millis(500);
+
+/// The session of a vend, and the store that it is written to.
+pub(super) struct Tracked {
+    pub(super) store: Arc<dyn SessionStore>,
+    pub(super) session: Session,
+    pub(super) secret: SessionSecret,
+}
+
+impl Tracked {
+    /// Writes the session, then reads the gate again: steps V2 and V3 of the [diagram](super).
+    /// Returns whether the credentials may be returned.
+    pub(super) async fn create(&self, call: &Call, clock: &dyn Clock) -> Result<bool, Denial> {
+        let Self { store, session, .. } = self;
+        let failed = |error| call.store_failed(&error);
+        call.ask(store.create_session(session)).await.map_err(failed)?;
+        let gate = call.ask(store.gate(&session.caller)).await.map_err(failed)?;
+        Ok(gate.epochs(&session.profile) == session.epochs
+            && gate.blocked_on(&session.profile, clock.now()).is_none())
+    }
+
+    /// Marks the session of a failed vend as ended. Best effort: no caller has its secret.
+    ///
+    /// A session that is not found is created as ended. Its first write may still be on its way. That
+    /// write then finds this session, and fails.
+    pub(super) async fn end(&self, at: DateTime<Utc>, deadline: std::time::Instant) {
+        let Self { store, session, .. } = self;
+        let ending = async {
+            match store.end_session(&session.handle, at).await {
+                Err(StoreError::NotFound) => {}
+                result => return result,
+            }
+            let ended = Session { ended: Some(at), ..session.clone() };
+            match store.create_session(&ended).await {
+                Err(StoreError::Conflict) => store.end_session(&session.handle, at).await,
+                result => result,
+            }
+        };
+        let by = Instant::from_std(deadline).min(Instant::now() + CLEANUP_BUDGET);
+        match tokio::time::timeout_at(by, ending).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(session = %session.handle, cause = %Causes(&error), "failed to mark a session as ended");
+            }
+            Err(_) => {
+                tracing::warn!(session = %session.handle, "failed to mark a session as ended in time");
+            }
+        }
+    }
+}

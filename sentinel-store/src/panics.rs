@@ -1,0 +1,51 @@
+//! Where a panic ends: it becomes an error, and the process goes on.
+//!
+//! A request that panics must still be answered and recorded, and a sink that panics has not
+//! written its record. The panic's message is not part of the error: the panic hook has written it
+//! to stderr, and it may quote a secret that must not reach an answer or a record.
+//!
+//! Not here: what the caller does then. A caller must not use what the panic may have left half
+//! changed.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+/// A panic was caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a panic was caught")]
+#[non_exhaustive]
+pub struct Panicked;
+
+/// Calls `function`.
+///
+/// # Errors
+/// [`Panicked`] if it panics.
+pub fn catch_panic<T>(function: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(function)).map_err(|_| Panicked)
+}
+
+/// Waits for `future`.
+///
+/// # Errors
+/// [`Panicked`] if it panics. It is not polled again.
+pub async fn catch_panic_of<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_panic(|| future.as_mut().poll(context)) {
+        Ok(poll) => poll.map(Ok),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_and_a_value_is_returned() {
+        assert_eq!(catch_panic(|| 1), Ok(1));
+        assert_eq!(catch_panic(|| -> u8 { panic!("injected") }), Err(Panicked));
+    }
+}
