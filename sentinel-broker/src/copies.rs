@@ -104,8 +104,8 @@ impl Freshness {
                 }
             }
             // The store says no: what it said before counts no longer.
-            StoreError::NotFound
-            | StoreError::Conflict
+            StoreError::NotFound(_)
+            | StoreError::Conflict(_)
             | StoreError::Refused(_)
             | StoreError::Corrupt(_) => {
                 state.copy = None;

@@ -10,6 +10,7 @@ use sentinel_policy::Operation;
 use sentinel_store::{
     AccountId, Block, CallerKey, Causes, Cursor, Event, EventKind, Gate, GateAction, GateChange,
     Listing, ProfileName, Scope, Session, SessionHandle, SessionState, SessionStore, StoreError,
+    StoreResultExt,
 };
 use serde::Serialize;
 
@@ -136,7 +137,7 @@ impl Broker {
             ));
         };
         let failed = |error: StoreError| match (&error, &query.cursor) {
-            (StoreError::Conflict | StoreError::NotFound, Some(_)) => Denial::new(
+            (StoreError::Conflict(_) | StoreError::NotFound(_), Some(_)) => Denial::new(
                 Code::InvalidRequest,
                 "`cursor` is not one that this list gave; begin again without it",
             ),
@@ -191,8 +192,8 @@ impl Broker {
                         tracing::error!(request_id, %caller, %cause, "failed to read a gate");
                     }
                     Err(
-                        error @ (StoreError::NotFound
-                        | StoreError::Conflict
+                        error @ (StoreError::NotFound(_)
+                        | StoreError::Conflict(_)
                         | StoreError::Throttled(_)
                         | StoreError::Unavailable(_)
                         | StoreError::Refused(_)),
@@ -333,14 +334,12 @@ impl Broker {
             Target::OnProfile(caller, profile) => {
                 Ok((caller.clone(), Scope::Profile(profile.clone())))
             }
-            Target::Session(handle) => match call.ask(store.session(handle)).await {
-                Ok((session, _)) if session.handle == *handle => {
+            Target::Session(handle) => match call.ask(store.session(handle)).await.optional() {
+                Ok(Some((session, _))) if session.handle == *handle => {
                     Ok((session.caller, Scope::Profile(session.profile)))
                 }
-                Ok(_) => Err(Denial::unavailable()),
-                Err(StoreError::NotFound) => {
-                    Err(Denial::new(Code::NotFound, "there is no such session"))
-                }
+                Ok(Some(_)) => Err(Denial::unavailable()),
+                Ok(None) => Err(Denial::new(Code::NotFound, "there is no such session")),
                 Err(error) => Err(call.store_failed(&error)),
             },
         }
@@ -369,8 +368,8 @@ impl Broker {
             Err(error) => {
                 let denial = match error {
                     StoreError::Throttled(_) => Denial::rate_limited(),
-                    StoreError::Conflict => full_gate(),
-                    StoreError::NotFound
+                    StoreError::Conflict(_) => full_gate(),
+                    StoreError::NotFound(_)
                     | StoreError::Unavailable(_)
                     | StoreError::Refused(_)
                     | StoreError::Corrupt(_) => Denial::unconfirmed(),

@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 use sentinel_policy::{Checked, Limits, Policy};
 use sentinel_store::{
     Causes, Clock, Cursor, ListedPolicy, PolicyPath, PolicyStore, PolicyText, PolicyUsed,
-    ProfileName, StoreError,
+    ProfileName, StoreError, StoreResultExt,
 };
 
 use crate::copies::{Copy, Freshness, Slot};
@@ -239,8 +239,8 @@ impl PolicyCache {
             StoreError::Throttled(_) => Denial::rate_limited(),
             StoreError::Unavailable(_) => Denial::unavailable(),
             // The store was reached: only mending something will help.
-            StoreError::NotFound
-            | StoreError::Conflict
+            StoreError::NotFound(_)
+            | StoreError::Conflict(_)
             | StoreError::Refused(_)
             | StoreError::Corrupt(_) => Denial::policy_error(),
         }
@@ -260,16 +260,9 @@ impl PolicyCache {
             let value = self.compile(path, &listed.value, last);
             Some(Copy { value, as_of: listed.as_of })
         };
-        let read = async |last: Option<&Document>| match self.store.policy(path).await {
-            Ok(text) => Ok(self.compile(path, &text, last)),
-            Err(StoreError::NotFound) => Ok(Document::Absent),
-            Err(
-                error @ (StoreError::Conflict
-                | StoreError::Throttled(_)
-                | StoreError::Unavailable(_)
-                | StoreError::Refused(_)
-                | StoreError::Corrupt(_)),
-            ) => Err(error),
+        let read = async |last: Option<&Document>| {
+            let text = self.store.policy(path).await.optional()?;
+            Ok(text.map_or(Document::Absent, |text| self.compile(path, &text, last)))
         };
         match self.freshness.copy(call, &slot, listed, read).await {
             Ok((Document::Usable { policy, roles, used }, stale)) => {

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use sentinel_policy::{Facts, Mode, Request, RoleArn, Verdict};
 use sentinel_store::{
     self as store, AccountId, Causes, DecisionRecord, Gate, PolicyUsed, ProfileName, Record,
-    Session, SessionHandle, SessionId, SessionSecret, SessionStore, StoreError,
+    Session, SessionHandle, SessionId, SessionSecret, SessionStore, StoreResultExt,
 };
 use tokio::time::Instant;
 
@@ -319,14 +319,13 @@ impl Broker {
         let Some(Tracked { store, session, .. }) = tracked else { return };
         let at = self.now();
         let ending = async {
-            match store.end_session(&session.handle, at).await {
-                Err(StoreError::NotFound) => {}
-                answer => return answer,
+            if store.end_session(&session.handle, at).await.optional()?.is_some() {
+                return Ok(());
             }
             let ended = Session { ended: Some(at), ..session.clone() };
-            match store.create_session(&ended).await {
-                Err(StoreError::Conflict) => store.end_session(&session.handle, at).await,
-                answer => answer,
+            match store.create_session(&ended).await.unless_conflict()? {
+                Some(()) => Ok(()),
+                None => store.end_session(&session.handle, at).await,
             }
         };
         let by = deadline.min(Instant::now() + LAST_WORDS);

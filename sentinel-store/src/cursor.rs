@@ -8,9 +8,9 @@ pub(crate) fn after(
     cursor: Option<&Cursor>,
 ) -> Result<Option<SessionHandle>, StoreError> {
     let Some(Cursor(cursor)) = cursor else { return Ok(None) };
-    let after = SessionHandle::parse(cursor).map_err(|_| StoreError::NotFound)?;
+    let after = SessionHandle::parse(cursor).map_err(|_| StoreError::not_found())?;
     match listing {
-        Listing::Caller(caller) if caller.hash() != after.caller() => Err(StoreError::NotFound),
+        Listing::Caller(caller) if caller.hash() != after.caller() => Err(StoreError::not_found()),
         Listing::Caller(_) | Listing::All => Ok(Some(after)),
     }
 }

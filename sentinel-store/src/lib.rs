@@ -20,6 +20,7 @@ mod id;
 mod integrity;
 #[cfg(feature = "dynamodb")]
 mod layers;
+mod locations;
 #[cfg(feature = "memory")]
 mod memory;
 mod page;
@@ -42,7 +43,7 @@ pub use audit::{
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{DynamoPolicies, DynamoSessions};
-pub use error::{Causes, StoreError};
+pub use error::{Causes, ErrorDetails, Location, StoreError, StoreResultExt};
 #[cfg(feature = "folder")]
 pub use folder::FolderPolicies;
 pub use gate::{Block, Gate, GateAction, GateChange, GateState, Scope};

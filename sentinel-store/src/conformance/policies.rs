@@ -91,9 +91,9 @@ mod cases {
         subject: &dyn PoliciesUnderTest,
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
-        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
+        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound(_));
         put(&*editor, "staging", b"text").await?;
-        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
+        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound(_));
         Ok(())
     }
 
@@ -149,7 +149,7 @@ mod cases {
         put(&*editor, "production", b"text").await?;
         store.policy(&root.join("production")).await?;
         editor.remove("production").await;
-        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
+        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound(_));
         Ok(())
     }
 
@@ -248,10 +248,10 @@ mod cases {
             &long,
         ];
         for name in hostile {
-            ensure_error!(store.policy(&root.join(name)).await, StoreError::NotFound);
+            ensure_error!(store.policy(&root.join(name)).await, StoreError::NotFound(_));
         }
         for path in ["", "/", "production", "/elsewhere/production"] {
-            ensure_error!(store.policy(&PolicyPath::new(path)).await, StoreError::NotFound);
+            ensure_error!(store.policy(&PolicyPath::new(path)).await, StoreError::NotFound(_));
         }
         ensure_eq!(store.policy(&root.join("production")).await?.text, b"text");
         Ok(())
@@ -264,7 +264,7 @@ mod cases {
         put(&*editor, "production", b"text").await?;
         for cursor in ["", "../x", "/", "x/y"] {
             let cursor = Cursor(cursor.to_owned());
-            ensure_error!(store.list(&root, Some(&cursor)).await, StoreError::NotFound);
+            ensure_error!(store.list(&root, Some(&cursor)).await, StoreError::NotFound(_));
         }
         Ok(())
     }

@@ -86,7 +86,7 @@ async fn at_once(
         tasks.spawn(async move {
             match writer.put(&path, text.as_bytes(), over.as_deref()).await {
                 Ok(version) => Ok(Some((version, text))),
-                Err(StoreError::Conflict) => Ok(None),
+                Err(StoreError::Conflict(_)) => Ok(None),
                 Err(error) => Err(Stop::from(error)),
             }
         });
@@ -126,7 +126,7 @@ mod cases {
         let FreshWriter { writer, root } = subject.fresh().await;
         let path = root.join("production");
         writer.put(&path, b"one", None).await?;
-        ensure_error!(writer.put(&path, b"two", None).await, StoreError::Conflict);
+        ensure_error!(writer.put(&path, b"two", None).await, StoreError::Conflict(_));
         ensure_eq!(writer.policy(&path).await?.text, b"one");
         Ok(())
     }
@@ -139,7 +139,7 @@ mod cases {
         let one = writer.put(&path, b"one", None).await?;
         let two = writer.put(&path, b"two", Some(&one)).await?;
         for over in [one.as_str(), "", "0", "-1", "1000000", "latest", &format!("{two} ")] {
-            ensure_error!(writer.put(&path, b"three", Some(over)).await, StoreError::Conflict);
+            ensure_error!(writer.put(&path, b"three", Some(over)).await, StoreError::Conflict(_));
         }
         let found = writer.policy(&path).await?;
         ensure_eq!((found.text, found.version), (b"two".to_vec(), two));
@@ -151,8 +151,8 @@ mod cases {
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
         let path = root.join("production");
-        ensure_error!(writer.put(&path, b"one", Some("1")).await, StoreError::Conflict);
-        ensure_error!(writer.policy(&path).await, StoreError::NotFound);
+        ensure_error!(writer.put(&path, b"one", Some("1")).await, StoreError::Conflict(_));
+        ensure_error!(writer.policy(&path).await, StoreError::NotFound(_));
         Ok(())
     }
 
@@ -233,8 +233,8 @@ mod cases {
         let path = root.join("production");
         let one = writer.put(&path, b"one", None).await?;
         let two = writer.put(&path, b"two", Some(&one)).await?;
-        ensure_error!(writer.put(&path, b"three", Some(&one)).await, StoreError::Conflict);
-        ensure_error!(writer.put(&path, b"three", None).await, StoreError::Conflict);
+        ensure_error!(writer.put(&path, b"three", Some(&one)).await, StoreError::Conflict(_));
+        ensure_error!(writer.put(&path, b"three", None).await, StoreError::Conflict(_));
         let three = writer.put(&path, b"three", Some(&two)).await?;
         let found = history(&*writer, &path).await?;
         let found: Vec<_> = found.into_iter().map(|revision| revision.version).collect();
@@ -265,9 +265,9 @@ mod cases {
         let path = root.join("production");
         writer.put(&path, b"one", None).await?;
         for version in ["", "0", "-1", "1000000", "01", "1 ", "latest", "18446744073709551616"] {
-            ensure_error!(writer.revision(&path, version).await, StoreError::NotFound);
+            ensure_error!(writer.revision(&path, version).await, StoreError::NotFound(_));
         }
-        ensure_error!(writer.revision(&root.join("staging"), "1").await, StoreError::NotFound);
+        ensure_error!(writer.revision(&root.join("staging"), "1").await, StoreError::NotFound(_));
         Ok(())
     }
 
@@ -276,11 +276,11 @@ mod cases {
         let path = root.join("production");
         let one = writer.put(&path, b"one", None).await?;
         writer.remove(&path).await?;
-        ensure_error!(writer.policy(&path).await, StoreError::NotFound);
-        ensure_error!(writer.history(&path, None).await, StoreError::NotFound);
-        ensure_error!(writer.revision(&path, &one).await, StoreError::NotFound);
-        ensure_error!(writer.put(&path, b"two", Some(&one)).await, StoreError::Conflict);
-        ensure_error!(writer.remove(&path).await, StoreError::NotFound);
+        ensure_error!(writer.policy(&path).await, StoreError::NotFound(_));
+        ensure_error!(writer.history(&path, None).await, StoreError::NotFound(_));
+        ensure_error!(writer.revision(&path, &one).await, StoreError::NotFound(_));
+        ensure_error!(writer.put(&path, b"two", Some(&one)).await, StoreError::Conflict(_));
+        ensure_error!(writer.remove(&path).await, StoreError::NotFound(_));
         ensure_eq!(names(&writer, &root).await?, Vec::<String>::new());
         Ok(())
     }
@@ -307,8 +307,8 @@ mod cases {
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
         for path in [root.join("production"), root.join("a:1"), PolicyPath::new("production")] {
-            ensure_error!(writer.remove(&path).await, StoreError::NotFound);
-            ensure_error!(writer.history(&path, None).await, StoreError::NotFound);
+            ensure_error!(writer.remove(&path).await, StoreError::NotFound(_));
+            ensure_error!(writer.history(&path, None).await, StoreError::NotFound(_));
         }
         Ok(())
     }
@@ -321,7 +321,7 @@ mod cases {
         writer.put(&path, b"one", None).await?;
         for cursor in ["", " ", "-1", "01", "x", "../..", "\u{1f511}"] {
             let cursor = Cursor(cursor.to_owned());
-            ensure_error!(writer.history(&path, Some(&cursor)).await, StoreError::NotFound);
+            ensure_error!(writer.history(&path, Some(&cursor)).await, StoreError::NotFound(_));
         }
         Ok(())
     }

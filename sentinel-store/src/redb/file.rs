@@ -19,7 +19,7 @@ use super::{
     error::{open_error, store_error},
     writer::{self, QUEUE, Write, waiting},
 };
-use crate::StoreError;
+use crate::{Location, StoreError, StoreResultExt};
 
 /// What a transaction gives: the outer error is the file's, and nothing of the
 /// transaction happens; the inner one is an answer like any other.
@@ -55,8 +55,9 @@ impl RedbFile {
     /// - [`StoreError::Corrupt`] when it is not a database
     /// - [`StoreError::Unavailable`] when it cannot be read or written
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        exists(path).map_err(open_error)?;
-        let database = Arc::new(OpenDatabase::open(path).map_err(open_error)?);
+        let failed = |error| open_error(error).at(|| location(path));
+        exists(path).map_err(failed)?;
+        let database = Arc::new(OpenDatabase::open(path).map_err(failed)?);
         let (writes, queue) = mpsc::channel(QUEUE);
         let writer = thread::Builder::new()
             .name("sentinel-redb".to_owned())
@@ -64,8 +65,13 @@ impl RedbFile {
                 let database = Arc::clone(&database);
                 move || writer::run(&database, queue)
             })
-            .map_err(|error| StoreError::Unavailable(error.into()))?;
+            .map_err(|error| StoreError::Unavailable(error.into()).at(|| location(path)))?;
         Ok(Self(Arc::new(Opened { database, writes: Some(writes), writer: Some(writer) })))
+    }
+
+    /// The file, for messages.
+    pub(super) fn location(&self) -> Location {
+        location(self.0.database.path())
     }
 
     /// Makes a change before any store is used, without a runtime.
@@ -80,7 +86,7 @@ impl RedbFile {
                 Ok(transaction.commit()?)
             })
         };
-        prepared().map_err(|error| store_error(&error))
+        prepared().map_err(|error| store_error(&error)).at(|| self.location())
     }
 
     /// Reads what there is at one instant.
@@ -127,6 +133,10 @@ impl Drop for Opened {
             drop(writer.join());
         }
     }
+}
+
+fn location(path: &Path) -> Location {
+    Location::new(format_args!("the database `{}`", path.display()))
 }
 
 /// Makes the file if there is none, or if it is empty: that is what is left of a

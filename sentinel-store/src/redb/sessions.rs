@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
-    SessionStore, StoreError,
+    SessionStore, StoreError, StoreResultExt,
     integrity::{fitting, gate_of, listed, session_of},
     range::{page, range},
 };
@@ -167,6 +167,7 @@ impl RedbSessions {
                 Ok(Ok(seen))
             })
             .await
+            .at(|| self.file.location())
     }
 
     async fn remove(&self, handles: Vec<[u8; 26]>) -> Result<usize, StoreError> {
@@ -180,6 +181,7 @@ impl RedbSessions {
                 Ok(Ok(removed))
             })
             .await
+            .at(|| self.file.location())
     }
 }
 
@@ -216,8 +218,11 @@ macro_rules! answered {
 #[async_trait]
 impl SessionStore for RedbSessions {
     async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
-        let caller = caller.clone();
-        self.file.read(move |transaction| Ok(gate(&transaction.open_table(GATES)?, &caller)?)).await
+        let key = caller.clone();
+        self.file
+            .read(move |transaction| Ok(gate(&transaction.open_table(GATES)?, &key)?))
+            .await
+            .at(|| self.file.location().gate(caller))
     }
 
     async fn change_gate(
@@ -225,34 +230,37 @@ impl SessionStore for RedbSessions {
         caller: &CallerKey,
         change: &GateChange,
     ) -> Result<Gate, StoreError> {
-        let (caller, change) = (caller.clone(), change.clone());
+        let (key, change) = (caller.clone(), change.clone());
         self.file
             .write(move |transaction| {
                 let mut gates = transaction.open_table(GATES)?;
-                let mut gate = answered!(gate(&gates, &caller)?);
+                let mut gate = answered!(gate(&gates, &key)?);
                 if answered!(gate.apply(&change)) {
                     let bytes = answered!(encode(&gate));
-                    gates.insert(caller.hash().as_bytes(), bytes.as_slice())?;
+                    gates.insert(key.hash().as_bytes(), bytes.as_slice())?;
                 }
                 Ok(Ok(gate))
             })
             .await
+            .at(|| self.file.location().gate(caller))
     }
 
     async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
-        fitting(session)?;
+        let location = || self.file.location().session(&session.handle);
+        fitting(session).at(location)?;
         let handle = session.handle.to_bytes();
-        let bytes = encode(session)?;
+        let bytes = encode(session).at(location)?;
         self.file
             .write(move |transaction| {
                 let mut sessions = transaction.open_table(SESSIONS)?;
                 if sessions.get(&handle)?.is_some() {
-                    return Ok(Err(StoreError::Conflict));
+                    return Ok(Err(StoreError::conflict()));
                 }
                 sessions.insert(&handle, bytes.as_slice())?;
                 Ok(Ok(()))
             })
             .await
+            .at(location)
     }
 
     async fn end_session(
@@ -260,12 +268,12 @@ impl SessionStore for RedbSessions {
         handle: &SessionHandle,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let handle = *handle;
+        let (location, handle) = (|| self.file.location().session(handle), *handle);
         self.file
             .write(move |transaction| {
                 let mut sessions = transaction.open_table(SESSIONS)?;
                 let found = sessions.get(&handle.to_bytes())?.map(|bytes| decode(bytes.value()));
-                let found = answered!(found.unwrap_or(Err(StoreError::NotFound)));
+                let found = answered!(found.unwrap_or(Err(StoreError::not_found())));
                 let mut session = answered!(session_of(&handle, found));
                 if session.ended.is_none() {
                     session.ended = Some(at);
@@ -275,20 +283,22 @@ impl SessionStore for RedbSessions {
                 Ok(Ok(()))
             })
             .await
+            .at(location)
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
-        let handle = *handle;
+        let (location, handle) = (|| self.file.location().session(handle), *handle);
         self.file
             .read(move |transaction| {
                 let sessions = transaction.open_table(SESSIONS)?;
                 let found = sessions.get(&handle.to_bytes())?.map(|bytes| decode(bytes.value()));
-                let found = answered!(found.unwrap_or(Err(StoreError::NotFound)));
+                let found = answered!(found.unwrap_or(Err(StoreError::not_found())));
                 let session = answered!(session_of(&handle, found));
                 let gate = gate(&transaction.open_table(GATES)?, &session.caller)?;
                 Ok(gate.map(|gate| (session, gate)))
             })
             .await
+            .at(location)
     }
 
     async fn sessions(
@@ -296,9 +306,10 @@ impl SessionStore for RedbSessions {
         listing: &Listing,
         cursor: Option<&Cursor>,
     ) -> Result<SessionPage, StoreError> {
-        let (start, end) = range(listing, cursor)?;
+        let location = || self.file.location().sessions(listing);
+        let (start, end) = range(listing, cursor).at(location)?;
         let bounds = (start.map(SessionHandle::to_bytes), end.map(SessionHandle::to_bytes));
-        let (listing, size) = (listing.clone(), self.page_size.get());
+        let (of, size) = (listing.clone(), self.page_size.get());
         self.file
             .read(move |transaction| {
                 let sessions = transaction.open_table(SESSIONS)?;
@@ -309,12 +320,13 @@ impl SessionStore for RedbSessions {
                     let (handle, value) = entry?;
                     let handle = SessionHandle::from_bytes(handle.value());
                     let session = decode(value.value());
-                    let session = session.and_then(|session| listed(&listing, &handle, session));
+                    let session = session.and_then(|session| listed(&of, &handle, session));
                     rows.push((handle, session));
                 }
                 let more = found.next().transpose()?.is_some();
                 Ok(Ok(page(rows, more)))
             })
             .await
+            .at(location)
     }
 }

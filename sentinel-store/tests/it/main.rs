@@ -9,6 +9,7 @@
 
 mod conformance;
 mod crash;
+mod errors;
 mod fixtures;
 mod folder;
 mod gates;

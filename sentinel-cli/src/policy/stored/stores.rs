@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use sentinel_store::{
-    Cursor, Page, PolicyPath, PolicyRevision, PolicyText, PolicyWriter, StoreError,
+    Cursor, Page, PolicyPath, PolicyRevision, PolicyText, PolicyWriter, StoreError, StoreResultExt,
 };
 
 use super::Place;
@@ -66,11 +66,8 @@ impl Stores {
     pub(crate) async fn find(&self, path: &PolicyPath) -> Result<Found, Failure> {
         let mut found = Found::default();
         for (place, store) in self.places() {
-            let text = match store.policy(path).await {
-                Ok(text) => Some(text),
-                Err(StoreError::NotFound) => None,
-                Err(error) => return Err(cannot("read", path, place, error)),
-            };
+            let text = store.policy(path).await.optional();
+            let text = text.map_err(|error| cannot("read", path, place, error))?;
             match place {
                 Place::Ssm => found.ssm = text,
                 Place::Table => found.table = text,
@@ -113,7 +110,7 @@ impl Stores {
         loop {
             let Page { items, next } = match store.history(path, cursor.as_ref()).await {
                 Ok(page) => page,
-                Err(StoreError::NotFound) if cursor.is_none() => return Ok(None),
+                Err(StoreError::NotFound(_)) if cursor.is_none() => return Ok(None),
                 Err(error) => return Err(failed(error)),
             };
             revisions.extend(items);

@@ -113,7 +113,7 @@ pub(super) async fn a_cursor_that_is_none_is_not_found(subject: &dyn SessionsUnd
     .map(|text| Cursor(text.to_owned()));
     for listing in [Listing::Caller(alice), Listing::All] {
         for cursor in &cursors {
-            ensure_error!(store.sessions(&listing, Some(cursor)).await, StoreError::NotFound);
+            ensure_error!(store.sessions(&listing, Some(cursor)).await, StoreError::NotFound(_));
         }
     }
     Ok(())
@@ -149,7 +149,7 @@ pub(super) async fn a_cursor_does_not_lead_to_another_caller(
                 page.items.iter().all(|session| session.caller == alice),
                 "the cursor led to another caller's sessions"
             ),
-            Err(StoreError::NotFound) => {}
+            Err(StoreError::NotFound(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
