@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use data_encoding::HEXLOWER;
 use sentinel_policy::{Checked, Limits, Policy};
 use sentinel_store::{
-    Causes, Clock, Cursor, ListedPolicy, PolicyPath, PolicyStore, PolicyText, PolicyUsed,
+    Causes, Clock, ListedPolicy, Pages, PolicyPath, PolicyStore, PolicyText, PolicyUsed,
     ProfileName, StoreError, StoreResultExt,
 };
 
@@ -202,9 +202,8 @@ impl PolicyCache {
             let mut names = BTreeSet::new();
             let mut texts = HashMap::new();
             let mut bytes = 0;
-            let mut cursor: Option<Cursor> = None;
-            loop {
-                let page = self.store.list(&self.root, cursor.as_ref()).await?;
+            let mut pages = Pages::policies(&self.store, &self.root);
+            while let Some(page) = pages.next().await? {
                 for ListedPolicy { name, document } in page.items {
                     let fits = |text: &PolicyText| bytes + text.text.len() <= MAX_LISTED_BYTES;
                     if let Some(text) = document.filter(fits) {
@@ -215,13 +214,6 @@ impl PolicyCache {
                 }
                 if names.len() > MAX_NAMES {
                     return Err(StoreError::Refused("too many names under the policy root".into()));
-                }
-                match page.next {
-                    Some(next) if Some(&next) == cursor.as_ref() => {
-                        return Err(StoreError::Corrupt("a page is its own next page".into()));
-                    }
-                    Some(next) => cursor = Some(next),
-                    None => break,
                 }
             }
             *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = texts;

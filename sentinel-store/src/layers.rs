@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, try_join};
 
 use crate::{
-    Cursor, ListedPolicy, Location, Page, PolicyPath, PolicyStore, PolicyText, StoreError,
+    Cursor, ListedPolicy, Location, Page, Pages, PolicyPath, PolicyStore, PolicyText, StoreError,
     StoreResultExt,
 };
 
@@ -59,8 +59,9 @@ impl PolicyStore for PolicyLayers {
         if cursor.is_some() {
             return Err(StoreError::not_found().at(|| self.location().policies(root)));
         }
-        let (mut documents, others) =
-            try_join(all(&*self.first, root), all(&*self.second, root)).await?;
+        let (mut documents, others) = try_join(all(&*self.first, root), all(&*self.second, root))
+            .await
+            .at(|| self.location().policies(root))?;
         for (name, other) in others {
             documents.entry(name).and_modify(|document| *document = None).or_insert(other);
         }
@@ -69,29 +70,20 @@ impl PolicyStore for PolicyLayers {
     }
 }
 
-/// More names than this are not listed, and no more pages are asked for: a store
-/// that leads in circles must not be followed.
+/// Maximum number of names in one store.
 const MAX_NAMES: usize = 20_000;
 
 /// The documents of one store, by name.
 type Documents = BTreeMap<String, Option<PolicyText>>;
 
 async fn all(store: &dyn PolicyStore, root: &PolicyPath) -> Result<Documents, StoreError> {
-    let (mut documents, mut cursor, mut pages) = (Documents::new(), None, 0);
-    loop {
-        let page = store.list(root, cursor.as_ref()).await?;
+    let mut documents = Documents::new();
+    let mut pages = Pages::policies(store, root);
+    while let Some(page) = pages.next().await? {
         documents.extend(page.items.into_iter().map(|listed| (listed.name, listed.document)));
-        pages += 1;
-        if documents.len() > MAX_NAMES || pages > MAX_NAMES {
+        if documents.len() > MAX_NAMES {
             return Err(StoreError::Refused("too many names under the policy root".into()));
         }
-        match page.next {
-            // A store that leads in circles would be asked for ever.
-            Some(next) if cursor.as_ref() == Some(&next) => {
-                return Err(StoreError::Unavailable("the list of names does not go on".into()));
-            }
-            Some(next) => cursor = Some(next),
-            None => return Ok(documents),
-        }
     }
+    Ok(documents)
 }

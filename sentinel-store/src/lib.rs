@@ -24,6 +24,7 @@ mod locations;
 #[cfg(feature = "memory")]
 mod memory;
 mod page;
+mod pages;
 mod policies;
 #[cfg(any(feature = "memory", feature = "redb"))]
 mod range;
@@ -56,6 +57,7 @@ pub use layers::PolicyLayers;
 #[cfg(feature = "memory")]
 pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
+pub use pages::{EndlessList, PageOf, PageRequest, Pages, SeenCursors};
 pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::report::{Checked, Report, Stop, ensure, ensure_eq, ensure_error, run};
-use crate::{Cursor, ListedPolicy, PolicyPath, PolicyStore, StoreError};
+use crate::{Cursor, ListedPolicy, Pages, PolicyPath, PolicyStore, StoreError};
 
 /// A kind of policy store, for the suite to try.
 #[async_trait]
@@ -61,21 +61,11 @@ pub async fn policies(subject: &dyn PoliciesUnderTest) -> Report {
     report
 }
 
-/// More pages than any list of the suite has.
-const MAX_PAGES: usize = 10_000;
-
 pub(super) async fn names(store: &dyn PolicyStore, root: &PolicyPath) -> Result<Vec<String>, Stop> {
-    let (mut found, mut cursor): (_, Option<Cursor>) = (Vec::new(), None);
-    for _ in 0..MAX_PAGES {
-        let page = store.list(root, cursor.as_ref()).await?;
-        found.extend(page.items.into_iter().map(|listed| listed.name));
-        cursor = page.next;
-        if cursor.is_none() {
-            found.sort_unstable();
-            return Ok(found);
-        }
-    }
-    Err(Stop::broken("the list does not end"))
+    let listed = Pages::policies(store, root).items().await?;
+    let mut names: Vec<_> = listed.into_iter().map(|listed| listed.name).collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Writes an ordinary text.
@@ -195,17 +185,12 @@ mod cases {
             for name in ["production", "staging"] {
                 put(&*editor, name, format!("{name}: {round}").as_bytes()).await?;
             }
-            let mut cursor: Option<Cursor> = None;
-            loop {
-                let page = store.list(&root, cursor.as_ref()).await?;
+            let mut pages = Pages::policies(&store, &root);
+            while let Some(page) = pages.next().await? {
                 for ListedPolicy { name, document } in page.items {
                     if let Some(document) = document {
                         ensure_eq!(document, store.policy(&root.join(&name)).await?);
                     }
-                }
-                cursor = page.next;
-                if cursor.is_none() {
-                    break;
                 }
             }
         }

@@ -7,7 +7,10 @@ use tokio::task::JoinSet;
 
 use super::policies::names;
 use super::report::{Checked, Report, Stop, ensure, ensure_eq, ensure_error, run};
-use crate::{Cursor, PolicyPath, PolicyRevision, PolicyStore, PolicyWriter, StoreError};
+use crate::{
+    Cursor, Pages, PolicyPath, PolicyRevision, PolicyStore, PolicyWriter, StoreError,
+    StoreResultExt,
+};
 
 /// A kind of policy writer, for the suite to try.
 #[async_trait]
@@ -53,23 +56,11 @@ pub async fn writers(subject: &dyn WritersUnderTest) -> Report {
 const TASKS: usize = 4;
 const ROUNDS: usize = 5;
 
-/// More pages than any history of the suite has.
-const MAX_PAGES: usize = 1_000;
-
 async fn history(
     writer: &dyn PolicyWriter,
     path: &PolicyPath,
 ) -> Result<Vec<PolicyRevision>, Stop> {
-    let (mut found, mut cursor): (_, Option<Cursor>) = (Vec::new(), None);
-    for _ in 0..MAX_PAGES {
-        let page = writer.history(path, cursor.as_ref()).await?;
-        found.extend(page.items);
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(found);
-        }
-    }
-    Err(Stop::broken("the history does not end"))
+    Ok(Pages::history(writer, path).items().await?)
 }
 
 /// Writes as many texts at once; gives the version and the text of each that was
@@ -84,11 +75,8 @@ async fn at_once(
         let (writer, path) = (Arc::clone(writer), path.clone());
         let (text, over) = (format!("task: {task}, over: {over:?}"), over.map(str::to_owned));
         tasks.spawn(async move {
-            match writer.put(&path, text.as_bytes(), over.as_deref()).await {
-                Ok(version) => Ok(Some((version, text))),
-                Err(StoreError::Conflict(_)) => Ok(None),
-                Err(error) => Err(Stop::from(error)),
-            }
+            let put = writer.put(&path, text.as_bytes(), over.as_deref()).await;
+            Ok::<_, Stop>(put.unless_conflict()?.map(|version| (version, text)))
         });
     }
     let mut written = Vec::new();

@@ -19,15 +19,13 @@ use super::{
     policies::{SsmPolicies, document},
 };
 use crate::{
-    Cursor, Page, PolicyPath, PolicyRevision, PolicyText, PolicyWriter, StoreError, StoreResultExt,
+    Cursor, Page, PolicyPath, PolicyRevision, PolicyText, PolicyWriter, SeenCursors, StoreError,
+    StoreResultExt,
     aws::{Timing, storable, store_error, unreadable},
 };
 
 const STANDARD_BYTES: usize = 4096;
 const ADVANCED_BYTES: usize = 8192;
-
-/// More pages than the hundred versions that SSM keeps can have.
-const PAGES: usize = 100;
 
 /// What a parameter is besides its text: kept when the text changes.
 struct Kind {
@@ -149,16 +147,18 @@ impl SsmPolicies {
         path: &PolicyPath,
         version: i64,
     ) -> Result<Option<ParameterHistory>, StoreError> {
-        let mut token = None;
-        for _ in 0..PAGES {
+        let (mut seen, mut token) = (SeenCursors::default(), None);
+        loop {
             let (entries, next) = self.entries(path, token).await?;
             let found = entries.into_iter().find(|entry| entry.version == version);
-            token = next;
-            if found.is_some() || token.is_none() {
-                return Ok(found);
+            match next {
+                Some(next) if found.is_none() => {
+                    seen.visit(&next)?;
+                    token = Some(next);
+                }
+                Some(_) | None => return Ok(found),
             }
         }
-        Err(StoreError::Unavailable("the history does not end".into()))
     }
 
     /// Whether all that was written between two versions is that text: then it was

@@ -15,6 +15,7 @@ mod folder;
 mod gates;
 mod ids;
 mod interleavings;
+mod pages;
 mod records;
 mod redb;
 mod suite;

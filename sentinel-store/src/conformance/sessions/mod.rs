@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::report::{Checked, Report, Stop, run};
 use crate::{
-    AccountId, Block, CallerKey, Cursor, Epochs, Gate, GateAction, GateChange, Generation, Listing,
+    AccountId, Block, CallerKey, Epochs, Gate, GateAction, GateChange, Generation, Listing, Pages,
     ProfileName, Scope, Session, SessionHandle, SessionPage, SessionSecret, SessionStore,
 };
 
@@ -190,10 +190,6 @@ async fn fill(store: &Arc<dyn SessionStore>, sessions: Vec<Session>) -> Checked 
     Ok(())
 }
 
-/// More pages than any list of the suite has, so that one that never ends is
-/// seen to.
-const MAX_PAGES: usize = 10_000;
-
 /// Every session of a list without damaged rows.
 async fn all(store: &dyn SessionStore, listing: &Listing) -> Result<Vec<Session>, Stop> {
     let found = listed(store, listing).await?;
@@ -206,17 +202,13 @@ async fn all(store: &dyn SessionStore, listing: &Listing) -> Result<Vec<Session>
 
 /// All pages of a list in one.
 async fn listed(store: &dyn SessionStore, listing: &Listing) -> Result<SessionPage, Stop> {
-    let (mut found, mut cursor): (_, Option<Cursor>) = (SessionPage::default(), None);
-    for _ in 0..MAX_PAGES {
-        let page = store.sessions(listing, cursor.as_ref()).await?;
+    let mut found = SessionPage::default();
+    let mut pages = Pages::sessions(store, listing);
+    while let Some(page) = pages.next().await? {
         found.items.extend(page.items);
         found.unreadable.extend(page.unreadable);
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(found);
-        }
     }
-    Err(Stop::broken("the list does not end"))
+    Ok(found)
 }
 
 /// The handles of sessions, sorted: how lists are compared.
