@@ -12,7 +12,7 @@ mod cursor;
 pub mod dynamodb;
 mod error;
 #[cfg(feature = "folder")]
-mod folder;
+pub mod folder;
 mod forward;
 mod gate;
 mod id;
@@ -22,19 +22,19 @@ mod integrity;
 mod layers;
 mod locations;
 #[cfg(feature = "memory")]
-mod memory;
+pub mod memory;
 mod page;
 mod pages;
 mod policies;
 #[cfg(any(feature = "memory", feature = "redb"))]
 mod range;
 #[cfg(feature = "redb")]
-mod redb;
+pub mod redb;
 mod secret;
 mod session_key;
 mod sessions;
 #[cfg(feature = "ssm")]
-mod ssm;
+pub mod ssm;
 mod verify;
 
 pub use audit::{
@@ -43,9 +43,11 @@ pub use audit::{
 };
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "dynamodb")]
+#[doc(no_inline)]
 pub use dynamodb::{DynamoPolicies, DynamoSessions};
 pub use error::{Causes, ErrorDetails, Location, StoreError, StoreResultExt};
 #[cfg(feature = "folder")]
+#[doc(no_inline)]
 pub use folder::FolderPolicies;
 pub use gate::{Block, Gate, GateAction, GateChange, GateState, Scope};
 pub use id::{
@@ -55,6 +57,7 @@ pub use id::{
 #[cfg(feature = "dynamodb")]
 pub use layers::PolicyLayers;
 #[cfg(feature = "memory")]
+#[doc(no_inline)]
 pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
 pub use pages::{EndlessList, PageOf, PageRequest, Pages, SeenCursors};
@@ -62,10 +65,12 @@ pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
 };
 #[cfg(feature = "redb")]
+#[doc(no_inline)]
 pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;
 pub use session_key::SessionKeys;
 pub use sessions::{Epochs, Listing, Session, SessionPage, SessionState, SessionStore};
 #[cfg(feature = "ssm")]
+#[doc(no_inline)]
 pub use ssm::SsmPolicies;
 pub use verify::{Refusal, VerifyError, verify_session};

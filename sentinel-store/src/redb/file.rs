@@ -17,13 +17,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     database::{FileNumber, OpenDatabase},
     error::{open_error, store_error},
-    writer::{self, QUEUE, Write, waiting},
+    writer::{self, QUEUE, Transacted, Write, waiting},
 };
 use crate::{Location, StoreError, StoreResultExt};
-
-/// What a transaction gives: the outer error is the file's, and nothing of the
-/// transaction happens; the inner one is an answer like any other.
-pub(super) type Answer<T> = Result<Result<T, StoreError>, redb::Error>;
 
 /// An open file. Clones share it; it is closed, and may be opened again, when
 /// the last one is dropped.
@@ -92,7 +88,7 @@ impl RedbFile {
     /// Reads what there is at one instant.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&ReadTransaction) -> Answer<T> + Send + 'static,
+        look: impl FnOnce(&ReadTransaction) -> Transacted<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let database = Arc::clone(&self.0.database);
         let reading = tokio::task::spawn_blocking(move || {
@@ -108,7 +104,7 @@ impl RedbFile {
     /// waiting, the change happens all the same.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&WriteTransaction) -> Answer<T> + Send + 'static,
+        change: impl FnOnce(&WriteTransaction) -> Transacted<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let stopped = || StoreError::Unavailable("the writer of the file has stopped".into());
