@@ -3,11 +3,10 @@
 mod audit;
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod backend;
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-#[cfg(any(feature = "dynamodb", feature = "memory", feature = "redb"))]
-mod cursor;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 mod error;
@@ -16,8 +15,6 @@ pub mod folder;
 mod forward;
 mod gate;
 mod id;
-#[cfg(any(feature = "dynamodb", feature = "memory", feature = "redb"))]
-mod integrity;
 #[cfg(feature = "dynamodb")]
 mod layers;
 mod locations;
@@ -26,8 +23,6 @@ pub mod memory;
 mod page;
 mod pages;
 mod policies;
-#[cfg(any(feature = "memory", feature = "redb"))]
-mod range;
 #[cfg(feature = "redb")]
 pub mod redb;
 mod secret;

@@ -1,17 +1,29 @@
 //! What every policy store must do.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use async_trait::async_trait;
 
 use super::report::{Checked, Report, Stop, ensure, ensure_eq, ensure_error, run};
 use crate::{Cursor, ListedPolicy, Pages, PolicyPath, PolicyStore, StoreError};
 
-/// A kind of policy store, for the suite to try.
+/// A policy backend under test. A closure that returns an empty store is one.
 #[async_trait]
 pub trait PoliciesUnderTest: Send + Sync {
-    /// An empty store, which no other call gives.
+    /// An empty store, another one for each call.
     async fn fresh(&self) -> FreshPolicies;
+}
+
+/// A closure that returns an empty store.
+#[async_trait]
+impl<F, R> PoliciesUnderTest for F
+where
+    F: Fn() -> R + Send + Sync,
+    R: Future<Output = FreshPolicies> + Send,
+{
+    async fn fresh(&self) -> FreshPolicies {
+        self().await
+    }
 }
 
 /// An empty policy store.
@@ -19,10 +31,21 @@ pub trait PoliciesUnderTest: Send + Sync {
 pub struct FreshPolicies {
     /// The store.
     pub store: Arc<dyn PolicyStore>,
-    /// What its documents lie under.
+    /// The root of its documents.
     pub root: PolicyPath,
     /// How its documents change.
     pub editor: Box<dyn PolicyEditor>,
+}
+
+impl FreshPolicies {
+    /// An empty store of the documents under `root`, which `editor` changes.
+    pub fn new(
+        store: impl PolicyStore + 'static,
+        root: PolicyPath,
+        editor: impl PolicyEditor + 'static,
+    ) -> Self {
+        Self { store: Arc::new(store), root, editor: Box::new(editor) }
+    }
 }
 
 /// How the suite changes the documents of a store. A failure shows in the case
@@ -39,7 +62,7 @@ pub trait PolicyEditor: Send + Sync {
     async fn remove(&self, name: &str);
 }
 
-/// Tries the store in every case.
+/// Runs every case against the backend.
 pub async fn policies(subject: &dyn PoliciesUnderTest) -> Report {
     let mut report = Report::default();
     run!(report, subject,

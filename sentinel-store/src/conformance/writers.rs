@@ -1,6 +1,6 @@
 //! What every policy writer must do, besides being a store.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, future::Future, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::task::JoinSet;
@@ -12,11 +12,24 @@ use crate::{
     StoreResultExt,
 };
 
-/// A kind of policy writer, for the suite to try.
+/// A backend with a policy writer under test. A closure that returns a writer of an
+/// empty store is one.
 #[async_trait]
 pub trait WritersUnderTest: Send + Sync {
-    /// A writer of an empty store, which no other call gives.
+    /// A writer of an empty store, another one for each call.
     async fn fresh(&self) -> FreshWriter;
+}
+
+/// A closure that returns an empty store.
+#[async_trait]
+impl<F, R> WritersUnderTest for F
+where
+    F: Fn() -> R + Send + Sync,
+    R: Future<Output = FreshWriter> + Send,
+{
+    async fn fresh(&self) -> FreshWriter {
+        self().await
+    }
 }
 
 /// A writer of an empty store.
@@ -24,11 +37,18 @@ pub trait WritersUnderTest: Send + Sync {
 pub struct FreshWriter {
     /// The writer.
     pub writer: Arc<dyn PolicyWriter>,
-    /// What its documents lie under.
+    /// The root of its documents.
     pub root: PolicyPath,
 }
 
-/// Tries the writer in every case.
+impl FreshWriter {
+    /// A writer of an empty store of the documents under `root`.
+    pub fn new(writer: impl PolicyWriter + 'static, root: PolicyPath) -> Self {
+        Self { writer: Arc::new(writer), root }
+    }
+}
+
+/// Runs every case against the backend.
 pub async fn writers(subject: &dyn WritersUnderTest) -> Report {
     let mut report = Report::default();
     run!(report, subject,

@@ -22,8 +22,7 @@ use crate::{
     CallerKey, Cursor, Gate, GateAction, GateChange, Listing, SeenCursors, Session, SessionHandle,
     SessionPage, SessionStore, StoreError, StoreResultExt,
     aws::Timing,
-    cursor::after,
-    integrity::{fitting, gate_of, listed, session_of},
+    backend::{check_gate, check_listed, check_new_session, check_session, start_after},
 };
 
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
@@ -115,7 +114,7 @@ impl DynamoSessions {
             let handle = handle_at(&item);
             last = handle.as_ref().ok().copied();
             let session = handle.and_then(|handle| {
-                listed(listing, &handle, decode::<SessionItem>(item)?.into_record()?)
+                check_listed(listing, &handle, decode::<SessionItem>(item)?.into_record()?)
             });
             match session {
                 Ok(session) => page.items.push(session),
@@ -286,7 +285,7 @@ impl SessionStore for DynamoSessions {
 
     async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
         let result: Result<(), StoreError> = async {
-            fitting(session)?;
+            check_new_session(session)?;
             let write = write_token()?;
             let item = SessionItem::new(&session.handle, session.clone(), write.clone());
             let stored = match self.table.put_or_return(encode(&item)?, Condition::Absent).await? {
@@ -311,7 +310,7 @@ impl SessionStore for DynamoSessions {
             for _ in 0..ENDS {
                 let item = self.session_item_of(handle).await?;
                 let seen = item.write.clone();
-                let session = session_of(handle, item.into_record()?)?;
+                let session = check_session(handle, item.into_record()?)?;
                 if session.ended.is_some() {
                     return Ok(());
                 }
@@ -332,12 +331,12 @@ impl SessionStore for DynamoSessions {
             let session = self.session_item_of(handle);
             let gate = self.table.get(gate_key(handle.caller()));
             let (session, gate) = join(session, gate).await;
-            let session = session_of(handle, session?.into_record()?)?;
+            let session = check_session(handle, session?.into_record()?)?;
             let gate = match gate? {
                 Some(item) => GateItem::read(item, handle.caller())?.into_record(),
                 None => Gate::open(session.caller.clone()),
             };
-            let gate = gate_of(&session.caller, gate)?;
+            let gate = check_gate(&session.caller, gate)?;
             Ok((session, gate))
         }
         .await;
@@ -350,7 +349,7 @@ impl SessionStore for DynamoSessions {
         cursor: Option<&Cursor>,
     ) -> Result<SessionPage, StoreError> {
         let result: Result<SessionPage, StoreError> = async {
-            let after = after(listing, cursor)?;
+            let after = start_after(listing, cursor)?;
             match listing {
                 Listing::Caller(caller) => self.of_caller(caller, after).await,
                 Listing::All => self.of_all(after).await,
@@ -364,7 +363,7 @@ impl SessionStore for DynamoSessions {
 /// The gate of `caller`, if the item can be it.
 fn gate_item(caller: &CallerKey, item: Item) -> Result<GateItem, StoreError> {
     let item = GateItem::read(item, caller.hash())?;
-    gate_of(caller, item.record().clone())?;
+    check_gate(caller, item.record().clone())?;
     Ok(item)
 }
 

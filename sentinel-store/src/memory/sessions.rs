@@ -9,8 +9,7 @@ use super::{PAGE_SIZE, location, locked};
 use crate::{
     CallerHash, CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
     SessionStore, StoreError, StoreResultExt,
-    integrity::{fitting, gate_of, listed, session_of},
-    range::{page, range},
+    backend::{check_gate, check_listed, check_new_session, check_session, page_of, range_of},
 };
 
 /// Sessions and gates in memory.
@@ -29,7 +28,7 @@ struct State {
 impl State {
     fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
         let gate = match self.gates.get(&caller.hash()) {
-            Some(gate) => gate_of(caller, gate.clone()),
+            Some(gate) => check_gate(caller, gate.clone()),
             None => Ok(Gate::open(caller.clone())),
         };
         gate.at(|| location().gate(caller))
@@ -99,7 +98,7 @@ impl SessionStore for MemorySessions {
     }
 
     async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
-        fitting(session).at(|| location().session(&session.handle))?;
+        check_new_session(session).at(|| location().session(&session.handle))?;
         let sessions = &mut locked(&self.state).sessions;
         if sessions.contains_key(&session.handle) {
             return Err(StoreError::conflict().at(|| location().session(&session.handle)));
@@ -116,7 +115,7 @@ impl SessionStore for MemorySessions {
         let sessions = &mut locked(&self.state).sessions;
         let missing = || StoreError::not_found().at(|| location().session(handle));
         let stored = sessions.get_mut(handle).ok_or_else(missing)?;
-        session_of(handle, stored.clone()).at(|| location().session(handle))?;
+        check_session(handle, stored.clone()).at(|| location().session(handle))?;
         stored.ended.get_or_insert(at);
         Ok(())
     }
@@ -124,7 +123,7 @@ impl SessionStore for MemorySessions {
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
         let state = locked(&self.state);
         let stored = state.sessions.get(handle).cloned().ok_or_else(StoreError::not_found);
-        let session = stored.and_then(|stored| session_of(handle, stored));
+        let session = stored.and_then(|stored| check_session(handle, stored));
         let session = session.at(|| location().session(handle))?;
         let gate = state.gate(&session.caller)?;
         Ok((session, gate))
@@ -135,15 +134,15 @@ impl SessionStore for MemorySessions {
         listing: &Listing,
         cursor: Option<&Cursor>,
     ) -> Result<SessionPage, StoreError> {
-        let range = range(listing, cursor).at(|| location().sessions(listing))?;
+        let range = range_of(listing, cursor).at(|| location().sessions(listing))?;
         let state = locked(&self.state);
         let mut found = state.sessions.range(range);
         let rows = found
             .by_ref()
             .take(self.page_size.get())
-            .map(|(handle, session)| (*handle, listed(listing, handle, session.clone())))
+            .map(|(handle, session)| (*handle, check_listed(listing, handle, session.clone())))
             .collect();
         let more = found.next().is_some();
-        Ok(page(rows, more))
+        Ok(page_of(rows, more))
     }
 }

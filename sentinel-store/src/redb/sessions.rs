@@ -14,8 +14,7 @@ use super::{
 use crate::{
     CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
     SessionStore, StoreError, StoreResultExt,
-    integrity::{fitting, gate_of, listed, session_of},
-    range::{page, range},
+    backend::{check_gate, check_listed, check_new_session, check_session, page_of, range_of},
 };
 
 /// Session by handle; the handles of a caller lie together.
@@ -200,7 +199,7 @@ fn gate(
 ) -> Result<Result<Gate, StoreError>, redb::StorageError> {
     let stored = gates.get(caller.hash().as_bytes())?;
     Ok(match stored {
-        Some(bytes) => decode(bytes.value()).and_then(|gate| gate_of(caller, gate)),
+        Some(bytes) => decode(bytes.value()).and_then(|gate| check_gate(caller, gate)),
         None => Ok(Gate::open(caller.clone())),
     })
 }
@@ -247,7 +246,7 @@ impl SessionStore for RedbSessions {
 
     async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
         let location = || self.file.location().session(&session.handle);
-        fitting(session).at(location)?;
+        check_new_session(session).at(location)?;
         let handle = session.handle.to_bytes();
         let bytes = encode(session).at(location)?;
         self.file
@@ -274,7 +273,7 @@ impl SessionStore for RedbSessions {
                 let mut sessions = transaction.open_table(SESSIONS)?;
                 let found = sessions.get(&handle.to_bytes())?.map(|bytes| decode(bytes.value()));
                 let found = answered!(found.unwrap_or(Err(StoreError::not_found())));
-                let mut session = answered!(session_of(&handle, found));
+                let mut session = answered!(check_session(&handle, found));
                 if session.ended.is_none() {
                     session.ended = Some(at);
                     let bytes = answered!(encode(&session));
@@ -293,7 +292,7 @@ impl SessionStore for RedbSessions {
                 let sessions = transaction.open_table(SESSIONS)?;
                 let found = sessions.get(&handle.to_bytes())?.map(|bytes| decode(bytes.value()));
                 let found = answered!(found.unwrap_or(Err(StoreError::not_found())));
-                let session = answered!(session_of(&handle, found));
+                let session = answered!(check_session(&handle, found));
                 let gate = gate(&transaction.open_table(GATES)?, &session.caller)?;
                 Ok(gate.map(|gate| (session, gate)))
             })
@@ -307,7 +306,7 @@ impl SessionStore for RedbSessions {
         cursor: Option<&Cursor>,
     ) -> Result<SessionPage, StoreError> {
         let location = || self.file.location().sessions(listing);
-        let (start, end) = range(listing, cursor).at(location)?;
+        let (start, end) = range_of(listing, cursor).at(location)?;
         let bounds = (start.map(SessionHandle::to_bytes), end.map(SessionHandle::to_bytes));
         let (of, size) = (listing.clone(), self.page_size.get());
         self.file
@@ -320,11 +319,11 @@ impl SessionStore for RedbSessions {
                     let (handle, value) = entry?;
                     let handle = SessionHandle::from_bytes(handle.value());
                     let session = decode(value.value());
-                    let session = session.and_then(|session| listed(&of, &handle, session));
+                    let session = session.and_then(|session| check_listed(&of, &handle, session));
                     rows.push((handle, session));
                 }
                 let more = found.next().transpose()?.is_some();
-                Ok(Ok(page(rows, more)))
+                Ok(Ok(page_of(rows, more)))
             })
             .await
             .at(location)

@@ -7,7 +7,7 @@ mod lists;
 mod races;
 mod records;
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -20,11 +20,24 @@ use crate::{
     ProfileName, Scope, Session, SessionHandle, SessionPage, SessionSecret, SessionStore,
 };
 
-/// A kind of session store, for the suite to try.
+/// A session backend under test. A closure is one:
+/// `|| async { FreshSessions::new(MemorySessions::new()) }`.
 #[async_trait]
 pub trait SessionsUnderTest: Send + Sync {
-    /// An empty store, which no other call gives.
+    /// An empty store, another one for each call.
     async fn fresh(&self) -> FreshSessions;
+}
+
+/// A closure that returns an empty store.
+#[async_trait]
+impl<F, R> SessionsUnderTest for F
+where
+    F: Fn() -> R + Send + Sync,
+    R: Future<Output = FreshSessions> + Send,
+{
+    async fn fresh(&self) -> FreshSessions {
+        self().await
+    }
 }
 
 /// An empty session store.
@@ -32,11 +45,23 @@ pub trait SessionsUnderTest: Send + Sync {
 pub struct FreshSessions {
     /// The store.
     pub store: Arc<dyn SessionStore>,
-    /// What can be done to it otherwise than by its trait, if anything.
+    /// How the suite damages and purges its records. `None` if it cannot: the cases
+    /// that need it are reported as not offered.
     pub backdoor: Option<Box<dyn Backdoor>>,
 }
 
 impl FreshSessions {
+    /// An empty store without a backdoor.
+    pub fn new(store: impl SessionStore + 'static) -> Self {
+        Self { store: Arc::new(store), backdoor: None }
+    }
+
+    /// The same store, with a backdoor.
+    #[must_use]
+    pub fn with_backdoor(self, backdoor: impl Backdoor + 'static) -> Self {
+        Self { backdoor: Some(Box::new(backdoor)), ..self }
+    }
+
     fn backdoor(&self) -> Result<&dyn Backdoor, Stop> {
         self.backdoor.as_deref().ok_or(Stop::NotOffered)
     }
@@ -58,7 +83,7 @@ pub trait Backdoor: Send + Sync {
     async fn purge_expired(&self, before: DateTime<Utc>) -> bool;
 }
 
-/// Tries the store in every case.
+/// Runs every case against the backend.
 pub async fn sessions(subject: &dyn SessionsUnderTest) -> Report {
     let mut report = Report::default();
     run!(report, subject,
