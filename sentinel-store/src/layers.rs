@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use futures_util::future::{join, try_join};
 
-use crate::{Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, StoreError};
+use crate::{
+    Cursor, ListedPolicy, Location, Page, Pages, PolicyPath, PolicyStore, PolicyText, StoreError,
+    StoreResultExt,
+};
 
 /// Documents of two stores. One that is in both is `Corrupt`: whoever wrote it
 /// twice meant one of them, and nobody can tell which. A store that fails makes
@@ -23,31 +26,25 @@ impl PolicyLayers {
     pub fn new(first: Arc<dyn PolicyStore>, second: Arc<dyn PolicyStore>) -> Self {
         Self { first, second }
     }
+
+    fn location(&self) -> Location {
+        Location::new("both policy stores")
+    }
 }
 
 #[async_trait]
 impl PolicyStore for PolicyLayers {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
-        let found = |answer| match answer {
-            Ok(document) => Ok(Some(document)),
-            Err(StoreError::NotFound) => Ok(None),
-            Err(
-                error @ (StoreError::Conflict
-                | StoreError::Throttled(_)
-                | StoreError::Unavailable(_)
-                | StoreError::Refused(_)
-                | StoreError::Corrupt(_)),
-            ) => Err(error),
-        };
         let (first, second) = join(self.first.policy(path), self.second.policy(path)).await;
-        match (found(first)?, found(second)?) {
+        let found = match (first.optional()?, second.optional()?) {
             (Some(document), None) | (None, Some(document)) => Ok(document),
-            (None, None) => Err(StoreError::NotFound),
+            (None, None) => Err(StoreError::not_found()),
             (Some(_), Some(_)) => {
-                let cause = "the document is in both places: remove it from one of them";
+                let cause = "the document is in both stores: remove it from one of them";
                 Err(StoreError::Corrupt(cause.into()))
             }
-        }
+        };
+        found.at(|| self.location().policy(path))
     }
 
     /// All documents in one page. A name that is in both must be listed once, so
@@ -60,10 +57,11 @@ impl PolicyStore for PolicyLayers {
         cursor: Option<&Cursor>,
     ) -> Result<Page<ListedPolicy>, StoreError> {
         if cursor.is_some() {
-            return Err(StoreError::NotFound);
+            return Err(StoreError::not_found().at(|| self.location().policies(root)));
         }
-        let (mut documents, others) =
-            try_join(all(&*self.first, root), all(&*self.second, root)).await?;
+        let (mut documents, others) = try_join(all(&*self.first, root), all(&*self.second, root))
+            .await
+            .at(|| self.location().policies(root))?;
         for (name, other) in others {
             documents.entry(name).and_modify(|document| *document = None).or_insert(other);
         }
@@ -72,29 +70,20 @@ impl PolicyStore for PolicyLayers {
     }
 }
 
-/// More names than this are not listed, and no more pages are asked for: a store
-/// that leads in circles must not be followed.
+/// Maximum number of names in one store.
 const MAX_NAMES: usize = 20_000;
 
 /// The documents of one store, by name.
 type Documents = BTreeMap<String, Option<PolicyText>>;
 
 async fn all(store: &dyn PolicyStore, root: &PolicyPath) -> Result<Documents, StoreError> {
-    let (mut documents, mut cursor, mut pages) = (Documents::new(), None, 0);
-    loop {
-        let page = store.list(root, cursor.as_ref()).await?;
+    let mut documents = Documents::new();
+    let mut pages = Pages::policies(store, root);
+    while let Some(page) = pages.next().await? {
         documents.extend(page.items.into_iter().map(|listed| (listed.name, listed.document)));
-        pages += 1;
-        if documents.len() > MAX_NAMES || pages > MAX_NAMES {
+        if documents.len() > MAX_NAMES {
             return Err(StoreError::Refused("too many names under the policy root".into()));
         }
-        match page.next {
-            // A store that leads in circles would be asked for ever.
-            Some(next) if cursor.as_ref() == Some(&next) => {
-                return Err(StoreError::Unavailable("the list of names does not go on".into()));
-            }
-            Some(next) => cursor = Some(next),
-            None => return Ok(documents),
-        }
     }
+    Ok(documents)
 }

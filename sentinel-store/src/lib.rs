@@ -3,37 +3,34 @@
 mod audit;
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod backend;
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-#[cfg(any(feature = "dynamodb", feature = "memory", feature = "redb"))]
-mod cursor;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 mod error;
 #[cfg(feature = "folder")]
-mod folder;
+pub mod folder;
 mod forward;
 mod gate;
 mod id;
-#[cfg(any(feature = "dynamodb", feature = "memory", feature = "redb"))]
-mod integrity;
 #[cfg(feature = "dynamodb")]
 mod layers;
+mod locations;
 #[cfg(feature = "memory")]
-mod memory;
+pub mod memory;
 mod page;
 mod panics;
+mod pages;
 mod policies;
-#[cfg(any(feature = "memory", feature = "redb"))]
-mod range;
 #[cfg(feature = "redb")]
-mod redb;
+pub mod redb;
 mod secret;
 mod session_key;
 mod sessions;
 #[cfg(feature = "ssm")]
-mod ssm;
+pub mod ssm;
 mod verify;
 
 pub use audit::{
@@ -42,9 +39,11 @@ pub use audit::{
 };
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "dynamodb")]
+#[doc(no_inline)]
 pub use dynamodb::{DynamoPolicies, DynamoSessions};
-pub use error::{Causes, StoreError};
+pub use error::{Causes, ErrorDetails, Location, StoreError, StoreResultExt};
 #[cfg(feature = "folder")]
+#[doc(no_inline)]
 pub use folder::FolderPolicies;
 pub use gate::{Block, Gate, GateAction, GateChange, GateState, Scope};
 pub use id::{
@@ -54,17 +53,21 @@ pub use id::{
 #[cfg(feature = "dynamodb")]
 pub use layers::PolicyLayers;
 #[cfg(feature = "memory")]
+#[doc(no_inline)]
 pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
 pub use panics::{Panicked, catch_panic, catch_panic_of};
+pub use pages::{EndlessList, PageOf, PageRequest, Pages, SeenCursors};
 pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
 };
 #[cfg(feature = "redb")]
+#[doc(no_inline)]
 pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;
 pub use session_key::SessionKeys;
 pub use sessions::{Epochs, Listing, Session, SessionPage, SessionState, SessionStore};
 #[cfg(feature = "ssm")]
+#[doc(no_inline)]
 pub use ssm::SsmPolicies;
 pub use verify::{Refusal, VerifyError, verify_session};

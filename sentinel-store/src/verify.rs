@@ -2,6 +2,7 @@
 
 use crate::{
     Clock, Generation, Session, SessionId, SessionKeys, SessionState, SessionStore, StoreError,
+    StoreResultExt,
 };
 
 /// Why a session id is not good. For the log: the client is never told which.
@@ -87,17 +88,8 @@ pub async fn verify_session(
     if !expected {
         return refused(Refusal::BadCheck);
     }
-    let (session, gate) = match store.session(&id.handle).await {
-        Ok(found) => found,
-        Err(StoreError::NotFound) => return refused(Refusal::Unknown),
-        Err(
-            error @ (StoreError::Conflict
-            | StoreError::Throttled(_)
-            | StoreError::Unavailable(_)
-            | StoreError::Refused(_)
-            | StoreError::Corrupt(_)),
-        ) => return Err(VerifyError::Store(error)),
-    };
+    let found = store.session(&id.handle).await.optional().map_err(VerifyError::Store)?;
+    let Some((session, gate)) = found else { return refused(Refusal::Unknown) };
     // A store that answers about another session must not let this one through.
     if session.handle != id.handle || session.caller.hash() != id.handle.caller() {
         return refused(Refusal::Unknown);

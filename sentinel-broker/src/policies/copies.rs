@@ -104,8 +104,8 @@ impl Freshness {
                 }
             }
             // The store refuses: its earlier response is no longer valid.
-            StoreError::NotFound
-            | StoreError::Conflict
+            StoreError::NotFound(_)
+            | StoreError::Conflict(_)
             | StoreError::Refused(_)
             | StoreError::Corrupt(_) => {
                 state.copy = None;

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use data_encoding::HEXLOWER;
 use sentinel_policy::{Checked, Limits, Policy};
 use sentinel_store::{
-    Causes, Clock, Cursor, ListedPolicy, PolicyPath, PolicyStore, PolicyText, PolicyUsed,
-    ProfileName, StoreError,
+    Causes, Clock, ListedPolicy, Pages, PolicyPath, PolicyStore, PolicyText, PolicyUsed,
+    ProfileName, StoreError, StoreResultExt,
 };
 
 use copies::{Copy, Freshness, Slot};
@@ -210,9 +210,8 @@ impl PolicyCache {
             let mut names = BTreeSet::new();
             let mut texts = HashMap::new();
             let mut bytes = 0;
-            let mut cursor: Option<Cursor> = None;
-            loop {
-                let page = self.store.list(&self.root, cursor.as_ref()).await?;
+            let mut pages = Pages::policies(&self.store, &self.root);
+            while let Some(page) = pages.next().await? {
                 for ListedPolicy { name, document } in page.items {
                     let fits = |text: &PolicyText| bytes + text.text.len() <= MAX_LISTED_BYTES;
                     if let Some(text) = document.filter(fits) {
@@ -223,13 +222,6 @@ impl PolicyCache {
                 }
                 if names.len() > MAX_NAMES {
                     return Err(StoreError::Refused("too many names under the policy root".into()));
-                }
-                match page.next {
-                    Some(next) if Some(&next) == cursor.as_ref() => {
-                        return Err(StoreError::Corrupt("a page is its own next page".into()));
-                    }
-                    Some(next) => cursor = Some(next),
-                    None => break,
                 }
             }
             *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = texts;
@@ -247,8 +239,8 @@ impl PolicyCache {
             StoreError::Throttled(_) => Denial::rate_limited(),
             StoreError::Unavailable(_) => Denial::unavailable(),
             // The store was reached: something must be fixed first.
-            StoreError::NotFound
-            | StoreError::Conflict
+            StoreError::NotFound(_)
+            | StoreError::Conflict(_)
             | StoreError::Refused(_)
             | StoreError::Corrupt(_) => Denial::policy_error(),
         }
@@ -268,16 +260,9 @@ impl PolicyCache {
             let value = self.compile(path, &listed.value, last);
             Some(Copy { value, as_of: listed.as_of })
         };
-        let read = async |last: Option<&Document>| match self.store.policy(path).await {
-            Ok(text) => Ok(self.compile(path, &text, last)),
-            Err(StoreError::NotFound) => Ok(Document::Absent),
-            Err(
-                error @ (StoreError::Conflict
-                | StoreError::Throttled(_)
-                | StoreError::Unavailable(_)
-                | StoreError::Refused(_)
-                | StoreError::Corrupt(_)),
-            ) => Err(error),
+        let read = async |last: Option<&Document>| {
+            let text = self.store.policy(path).await.optional()?;
+            Ok(text.map_or(Document::Absent, |text| self.compile(path, &text, last)))
         };
         match self.freshness.copy(call, &slot, listed, read).await {
             Ok((Document::Usable { policy, roles, used }, stale)) => {

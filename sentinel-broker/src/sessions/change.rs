@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sentinel_store::{
     CallerKey, Causes, Event, EventKind, Gate, GateAction, GateChange, Listing, ProfileName, Scope,
-    SessionHandle, SessionStore, StoreError,
+    SessionHandle, SessionStore, StoreError, StoreResultExt,
 };
 use serde::Serialize;
 
@@ -80,12 +80,12 @@ impl Target {
             Self::OnProfile(caller, profile) => {
                 (caller.clone(), Scope::Profile(profile.clone()), None)
             }
-            Self::Session(handle) => match call.ask(store.session(handle)).await {
-                Ok((session, _)) if session.handle == *handle => {
+            Self::Session(handle) => match call.ask(store.session(handle)).await.optional() {
+                Ok(Some((session, _))) if session.handle == *handle => {
                     (session.caller, Scope::Profile(session.profile), Some(*handle))
                 }
-                Ok(_) => return Err(Denial::unavailable()),
-                Err(StoreError::NotFound) => {
+                Ok(Some(_)) => return Err(Denial::unavailable()),
+                Ok(None) => {
                     return Err(Denial::new(DenialCode::NotFound, "the session does not exist"));
                 }
                 Err(error) => return Err(call.store_failed(&error)),
@@ -130,8 +130,8 @@ impl Broker {
             Err(error) => {
                 let denial = match error {
                     StoreError::Throttled(_) => Denial::rate_limited(),
-                    StoreError::Conflict => full_gate(),
-                    StoreError::NotFound
+                    StoreError::Conflict(_) => full_gate(),
+                    StoreError::NotFound(_)
                     | StoreError::Unavailable(_)
                     | StoreError::Refused(_)
                     | StoreError::Corrupt(_) => Denial::unconfirmed(),

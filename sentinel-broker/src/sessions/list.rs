@@ -127,7 +127,7 @@ impl Broker {
             ));
         };
         let failed = |error: StoreError| match (&error, &query.cursor) {
-            (StoreError::Conflict | StoreError::NotFound, Some(_)) => Denial::new(
+            (StoreError::Conflict(_) | StoreError::NotFound(_), Some(_)) => Denial::new(
                 DenialCode::InvalidRequest,
                 "`cursor` is not from this list; begin again without it",
             ),
@@ -182,8 +182,8 @@ impl Broker {
                         tracing::error!(request_id, %caller, %cause, "failed to read a gate");
                     }
                     Err(
-                        error @ (StoreError::NotFound
-                        | StoreError::Conflict
+                        error @ (StoreError::NotFound(_)
+                        | StoreError::Conflict(_)
                         | StoreError::Throttled(_)
                         | StoreError::Unavailable(_)
                         | StoreError::Refused(_)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sentinel_store::{Causes, Clock, Session, SessionSecret, SessionStore, StoreError};
+use sentinel_store::{Causes, Clock, Session, SessionSecret, SessionStore, StoreResultExt};
 use tokio::time::Instant;
 
 use crate::call::Call;
@@ -41,14 +41,13 @@ impl Tracked {
     pub(super) async fn end(&self, at: DateTime<Utc>, deadline: std::time::Instant) {
         let Self { store, session, .. } = self;
         let ending = async {
-            match store.end_session(&session.handle, at).await {
-                Err(StoreError::NotFound) => {}
-                result => return result,
+            if store.end_session(&session.handle, at).await.optional()?.is_some() {
+                return Ok(());
             }
             let ended = Session { ended: Some(at), ..session.clone() };
-            match store.create_session(&ended).await {
-                Err(StoreError::Conflict) => store.end_session(&session.handle, at).await,
-                result => result,
+            match store.create_session(&ended).await.unless_conflict()? {
+                Some(()) => Ok(()),
+                None => store.end_session(&session.handle, at).await,
             }
         };
         let by = Instant::from_std(deadline).min(Instant::now() + CLEANUP_BUDGET);

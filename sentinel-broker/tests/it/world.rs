@@ -68,10 +68,10 @@ impl WatchedIssuer {
 impl Issuer for WatchedIssuer {
     async fn assume_role(&self, request: &AssumeRole) -> Result<Issued, IssueError> {
         let failed = |error: StoreError| match error {
-            StoreError::Throttled(source) => IssueError::Throttled(source),
-            StoreError::Unavailable(source) => IssueError::Unavailable(source),
-            StoreError::NotFound
-            | StoreError::Conflict
+            StoreError::Throttled(details) => IssueError::Throttled(details.to_string().into()),
+            StoreError::Unavailable(details) => IssueError::Unavailable(details.to_string().into()),
+            StoreError::NotFound(_)
+            | StoreError::Conflict(_)
             | StoreError::Refused(_)
             | StoreError::Corrupt(_) => IssueError::Refused("told to".into()),
         };

@@ -69,9 +69,9 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
     printable(&cause.to_string())
 }
 
-/// A store failed: what could not be done.
+/// A store failed: what could not be done. `what` names the record and its store.
 pub(crate) fn because_store(what: impl Into<String>, error: StoreError) -> Failure {
-    let what = what.into();
+    let (what, error) = (what.into(), error.without_location());
     let text = Causes(&error).to_string();
     let found = ["AccessDenied", "UnrecognizedClient", "InvalidClientTokenId", "ExpiredToken"]
         .into_iter()
@@ -82,7 +82,7 @@ pub(crate) fn because_store(what: impl Into<String>, error: StoreError) -> Failu
         (StoreError::Refused(_), Some(_)) => LOG_IN,
         (StoreError::Refused(_), None) if text.contains("ResourceNotFound") => NO_TABLE,
         (StoreError::Refused(_), None)
-        | (StoreError::NotFound | StoreError::Conflict | StoreError::Corrupt(_), _) => "",
+        | (StoreError::NotFound(_) | StoreError::Conflict(_) | StoreError::Corrupt(_), _) => "",
         (StoreError::Throttled(_) | StoreError::Unavailable(_), _) => "try again in a moment",
     };
     let next = if next.is_empty() { String::new() } else { format!("; {next}") };

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use sentinel_policy::Diagnostics;
-use sentinel_store::{PolicyPath, PolicyText, ProfileName, StoreError};
+use sentinel_store::{PolicyPath, PolicyText, ProfileName, StoreResultExt};
 
 use super::report::{State, Step};
 use crate::Failure;
@@ -127,16 +127,16 @@ impl Document {
                 Ok(self.step(State::WouldCreate, *place))
             }
             Found { ssm: None, table: None } => {
-                match stores.at(*place)?.put(path, &source.text, None).await {
-                    Ok(version) => {
+                let put = stores.at(*place)?.put(path, &source.text, None).await;
+                let put = put.unless_conflict().map_err(|error| {
+                    because_store(format!("cannot write `{path}` to {}", place.as_str()), error)
+                })?;
+                match put {
+                    Some(version) => {
                         Ok(Step { version: Some(version), ..self.step(State::Created, *place) })
                     }
-                    // Somebody else was faster.
-                    Err(StoreError::Conflict) => Ok(self.differs(*place)),
-                    Err(error) => {
-                        let what = format!("cannot write `{path}` to {}", place.as_str());
-                        Err(because_store(what, error))
-                    }
+                    // Another administrator wrote it first.
+                    None => Ok(self.differs(*place)),
                 }
             }
             Found { ssm: Some(there), table: None } => Ok(self.compared(&there, Place::Ssm)),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sentinel_policy::{Checked, Limits, Policy};
-use sentinel_store::{Causes, FolderPolicies, PolicyText, ProfileName, StoreError};
+use sentinel_store::{Causes, FolderPolicies, PolicyText, ProfileName, StoreResultExt};
 
 use crate::Failure;
 
@@ -149,11 +149,12 @@ impl Reporter {
     ) {
         let file = path.display().to_string();
         let is_main = name.as_str() == MAIN;
-        let text = match self.documents.peek(name) {
-            Ok(text) => text,
+        let text = match self.documents.peek(name).optional() {
+            Ok(Some(text)) => text,
             // It was removed after it was listed.
-            Err(StoreError::NotFound) => return,
+            Ok(None) => return,
             Err(error) => {
+                let error = error.without_location();
                 problems.push(Problem::error(format!("cannot use `{file}`: {}", Causes(&error))));
                 return;
             }

@@ -120,13 +120,14 @@ fn open_database(path: &Path) -> Result<RedbSessions, Failure> {
                 ": restore a copy of it, or move it away, and its sessions and revocations are \
                  forgotten"
             }
-            StoreError::NotFound
-            | StoreError::Conflict
+            StoreError::NotFound(_)
+            | StoreError::Conflict(_)
             | StoreError::Throttled(_)
             | StoreError::Unavailable(_)
             | StoreError::Refused(_) => "",
         };
-        Failure::undone(format!("cannot open the database `{shown}`: {}{hint}", Causes(&error)))
+        let cause = error.without_location();
+        Failure::undone(format!("cannot open the database `{shown}`: {}{hint}", Causes(&cause)))
     })
 }
 

@@ -94,9 +94,9 @@ where
 
 fn kind(code: &str, status: u16, failure: Failure) -> StoreError {
     if CONFLICTS.contains(&code) {
-        StoreError::Conflict
+        StoreError::conflict()
     } else if MISSING.contains(&code) {
-        StoreError::NotFound
+        StoreError::not_found()
     } else if THROTTLED.contains(&code) || status == 429 {
         StoreError::Throttled(failure.into())
     } else if !FAILING.contains(&code) && (400..500).contains(&status) {

@@ -38,8 +38,8 @@ impl Failure {
     pub fn error(self) -> StoreError {
         let source = || "told to fail".into();
         match self {
-            Self::NotFound => StoreError::NotFound,
-            Self::Conflict => StoreError::Conflict,
+            Self::NotFound => StoreError::not_found(),
+            Self::Conflict => StoreError::conflict(),
             Self::Throttled => StoreError::Throttled(source()),
             Self::Unavailable => StoreError::Unavailable(source()),
             Self::Refused => StoreError::Refused(source()),

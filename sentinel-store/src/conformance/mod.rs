@@ -1,28 +1,20 @@
-//! What every store must do, as a suite that any backend and any wrapper runs;
-//! and wrappers that make stores fail, wait and take turns, for tests of what is
-//! built on them.
+//! The contract of the stores as a test suite, and wrappers that make stores fail,
+//! wait and take turns, for tests of the code that uses them.
 //!
-//! The suite needs a tokio runtime with more than one thread, so that calls that
-//! it makes at once are made at once.
+//! Every backend and every wrapper runs the suite. A backend outside this repository
+//! runs it from one closure, which returns an empty store. `examples/sqlite-store`
+//! is such a backend.
+//!
+//! The suite needs a tokio runtime with more than one thread, so that its concurrent
+//! calls run in parallel.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! use std::sync::Arc;
+//! use sentinel_store::conformance::{self, FreshSessions};
+//! use sentinel_store::memory::MemorySessions;
 //!
-//! use async_trait::async_trait;
-//! use sentinel_store::{MemorySessions, SessionStore};
-//! use sentinel_store::conformance::{self, FreshSessions, SessionsUnderTest};
-//!
-//! struct Memory;
-//!
-//! #[async_trait]
-//! impl SessionsUnderTest for Memory {
-//!     async fn fresh(&self) -> FreshSessions {
-//!         FreshSessions { store: Arc::new(MemorySessions::new()), backdoor: None }
-//!     }
-//! }
-//!
-//! conformance::sessions(&Memory).await.verdict()
+//! let fresh = || async { FreshSessions::new(MemorySessions::new()) };
+//! conformance::sessions(&fresh).await.verdict()
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,17 +1,29 @@
 //! What every policy store must do.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use async_trait::async_trait;
 
 use super::report::{Checked, Report, Stop, ensure, ensure_eq, ensure_error, run};
-use crate::{Cursor, ListedPolicy, PolicyPath, PolicyStore, StoreError};
+use crate::{Cursor, ListedPolicy, Pages, PolicyPath, PolicyStore, StoreError};
 
-/// A kind of policy store, for the suite to try.
+/// A policy backend under test. A closure that returns an empty store is one.
 #[async_trait]
 pub trait PoliciesUnderTest: Send + Sync {
-    /// An empty store, which no other call gives.
+    /// An empty store, another one for each call.
     async fn fresh(&self) -> FreshPolicies;
+}
+
+/// A closure that returns an empty store.
+#[async_trait]
+impl<F, R> PoliciesUnderTest for F
+where
+    F: Fn() -> R + Send + Sync,
+    R: Future<Output = FreshPolicies> + Send,
+{
+    async fn fresh(&self) -> FreshPolicies {
+        self().await
+    }
 }
 
 /// An empty policy store.
@@ -19,10 +31,21 @@ pub trait PoliciesUnderTest: Send + Sync {
 pub struct FreshPolicies {
     /// The store.
     pub store: Arc<dyn PolicyStore>,
-    /// What its documents lie under.
+    /// The root of its documents.
     pub root: PolicyPath,
     /// How its documents change.
     pub editor: Box<dyn PolicyEditor>,
+}
+
+impl FreshPolicies {
+    /// An empty store of the documents under `root`, which `editor` changes.
+    pub fn new(
+        store: impl PolicyStore + 'static,
+        root: PolicyPath,
+        editor: impl PolicyEditor + 'static,
+    ) -> Self {
+        Self { store: Arc::new(store), root, editor: Box::new(editor) }
+    }
 }
 
 /// How the suite changes the documents of a store. A failure shows in the case
@@ -39,7 +62,7 @@ pub trait PolicyEditor: Send + Sync {
     async fn remove(&self, name: &str);
 }
 
-/// Tries the store in every case.
+/// Runs every case against the backend.
 pub async fn policies(subject: &dyn PoliciesUnderTest) -> Report {
     let mut report = Report::default();
     run!(report, subject,
@@ -61,21 +84,11 @@ pub async fn policies(subject: &dyn PoliciesUnderTest) -> Report {
     report
 }
 
-/// More pages than any list of the suite has.
-const MAX_PAGES: usize = 10_000;
-
 pub(super) async fn names(store: &dyn PolicyStore, root: &PolicyPath) -> Result<Vec<String>, Stop> {
-    let (mut found, mut cursor): (_, Option<Cursor>) = (Vec::new(), None);
-    for _ in 0..MAX_PAGES {
-        let page = store.list(root, cursor.as_ref()).await?;
-        found.extend(page.items.into_iter().map(|listed| listed.name));
-        cursor = page.next;
-        if cursor.is_none() {
-            found.sort_unstable();
-            return Ok(found);
-        }
-    }
-    Err(Stop::broken("the list does not end"))
+    let listed = Pages::policies(store, root).items().await?;
+    let mut names: Vec<_> = listed.into_iter().map(|listed| listed.name).collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Writes an ordinary text.
@@ -91,9 +104,9 @@ mod cases {
         subject: &dyn PoliciesUnderTest,
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
-        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
+        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound(_));
         put(&*editor, "staging", b"text").await?;
-        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
+        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound(_));
         Ok(())
     }
 
@@ -149,7 +162,7 @@ mod cases {
         put(&*editor, "production", b"text").await?;
         store.policy(&root.join("production")).await?;
         editor.remove("production").await;
-        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound);
+        ensure_error!(store.policy(&root.join("production")).await, StoreError::NotFound(_));
         Ok(())
     }
 
@@ -195,17 +208,12 @@ mod cases {
             for name in ["production", "staging"] {
                 put(&*editor, name, format!("{name}: {round}").as_bytes()).await?;
             }
-            let mut cursor: Option<Cursor> = None;
-            loop {
-                let page = store.list(&root, cursor.as_ref()).await?;
+            let mut pages = Pages::policies(&store, &root);
+            while let Some(page) = pages.next().await? {
                 for ListedPolicy { name, document } in page.items {
                     if let Some(document) = document {
                         ensure_eq!(document, store.policy(&root.join(&name)).await?);
                     }
-                }
-                cursor = page.next;
-                if cursor.is_none() {
-                    break;
                 }
             }
         }
@@ -248,10 +256,10 @@ mod cases {
             &long,
         ];
         for name in hostile {
-            ensure_error!(store.policy(&root.join(name)).await, StoreError::NotFound);
+            ensure_error!(store.policy(&root.join(name)).await, StoreError::NotFound(_));
         }
         for path in ["", "/", "production", "/elsewhere/production"] {
-            ensure_error!(store.policy(&PolicyPath::new(path)).await, StoreError::NotFound);
+            ensure_error!(store.policy(&PolicyPath::new(path)).await, StoreError::NotFound(_));
         }
         ensure_eq!(store.policy(&root.join("production")).await?.text, b"text");
         Ok(())
@@ -264,7 +272,7 @@ mod cases {
         put(&*editor, "production", b"text").await?;
         for cursor in ["", "../x", "/", "x/y"] {
             let cursor = Cursor(cursor.to_owned());
-            ensure_error!(store.list(&root, Some(&cursor)).await, StoreError::NotFound);
+            ensure_error!(store.list(&root, Some(&cursor)).await, StoreError::NotFound(_));
         }
         Ok(())
     }

@@ -1,19 +1,35 @@
 //! What every policy writer must do, besides being a store.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, future::Future, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::task::JoinSet;
 
 use super::policies::names;
 use super::report::{Checked, Report, Stop, ensure, ensure_eq, ensure_error, run};
-use crate::{Cursor, PolicyPath, PolicyRevision, PolicyStore, PolicyWriter, StoreError};
+use crate::{
+    Cursor, Pages, PolicyPath, PolicyRevision, PolicyStore, PolicyWriter, StoreError,
+    StoreResultExt,
+};
 
-/// A kind of policy writer, for the suite to try.
+/// A backend with a policy writer under test. A closure that returns a writer of an
+/// empty store is one.
 #[async_trait]
 pub trait WritersUnderTest: Send + Sync {
-    /// A writer of an empty store, which no other call gives.
+    /// A writer of an empty store, another one for each call.
     async fn fresh(&self) -> FreshWriter;
+}
+
+/// A closure that returns an empty store.
+#[async_trait]
+impl<F, R> WritersUnderTest for F
+where
+    F: Fn() -> R + Send + Sync,
+    R: Future<Output = FreshWriter> + Send,
+{
+    async fn fresh(&self) -> FreshWriter {
+        self().await
+    }
 }
 
 /// A writer of an empty store.
@@ -21,11 +37,18 @@ pub trait WritersUnderTest: Send + Sync {
 pub struct FreshWriter {
     /// The writer.
     pub writer: Arc<dyn PolicyWriter>,
-    /// What its documents lie under.
+    /// The root of its documents.
     pub root: PolicyPath,
 }
 
-/// Tries the writer in every case.
+impl FreshWriter {
+    /// A writer of an empty store of the documents under `root`.
+    pub fn new(writer: impl PolicyWriter + 'static, root: PolicyPath) -> Self {
+        Self { writer: Arc::new(writer), root }
+    }
+}
+
+/// Runs every case against the backend.
 pub async fn writers(subject: &dyn WritersUnderTest) -> Report {
     let mut report = Report::default();
     run!(report, subject,
@@ -53,23 +76,11 @@ pub async fn writers(subject: &dyn WritersUnderTest) -> Report {
 const TASKS: usize = 4;
 const ROUNDS: usize = 5;
 
-/// More pages than any history of the suite has.
-const MAX_PAGES: usize = 1_000;
-
 async fn history(
     writer: &dyn PolicyWriter,
     path: &PolicyPath,
 ) -> Result<Vec<PolicyRevision>, Stop> {
-    let (mut found, mut cursor): (_, Option<Cursor>) = (Vec::new(), None);
-    for _ in 0..MAX_PAGES {
-        let page = writer.history(path, cursor.as_ref()).await?;
-        found.extend(page.items);
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(found);
-        }
-    }
-    Err(Stop::broken("the history does not end"))
+    Ok(Pages::history(writer, path).items().await?)
 }
 
 /// Writes as many texts at once; gives the version and the text of each that was
@@ -84,11 +95,8 @@ async fn at_once(
         let (writer, path) = (Arc::clone(writer), path.clone());
         let (text, over) = (format!("task: {task}, over: {over:?}"), over.map(str::to_owned));
         tasks.spawn(async move {
-            match writer.put(&path, text.as_bytes(), over.as_deref()).await {
-                Ok(version) => Ok(Some((version, text))),
-                Err(StoreError::Conflict) => Ok(None),
-                Err(error) => Err(Stop::from(error)),
-            }
+            let put = writer.put(&path, text.as_bytes(), over.as_deref()).await;
+            Ok::<_, Stop>(put.unless_conflict()?.map(|version| (version, text)))
         });
     }
     let mut written = Vec::new();
@@ -126,7 +134,7 @@ mod cases {
         let FreshWriter { writer, root } = subject.fresh().await;
         let path = root.join("production");
         writer.put(&path, b"one", None).await?;
-        ensure_error!(writer.put(&path, b"two", None).await, StoreError::Conflict);
+        ensure_error!(writer.put(&path, b"two", None).await, StoreError::Conflict(_));
         ensure_eq!(writer.policy(&path).await?.text, b"one");
         Ok(())
     }
@@ -139,7 +147,7 @@ mod cases {
         let one = writer.put(&path, b"one", None).await?;
         let two = writer.put(&path, b"two", Some(&one)).await?;
         for over in [one.as_str(), "", "0", "-1", "1000000", "latest", &format!("{two} ")] {
-            ensure_error!(writer.put(&path, b"three", Some(over)).await, StoreError::Conflict);
+            ensure_error!(writer.put(&path, b"three", Some(over)).await, StoreError::Conflict(_));
         }
         let found = writer.policy(&path).await?;
         ensure_eq!((found.text, found.version), (b"two".to_vec(), two));
@@ -151,8 +159,8 @@ mod cases {
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
         let path = root.join("production");
-        ensure_error!(writer.put(&path, b"one", Some("1")).await, StoreError::Conflict);
-        ensure_error!(writer.policy(&path).await, StoreError::NotFound);
+        ensure_error!(writer.put(&path, b"one", Some("1")).await, StoreError::Conflict(_));
+        ensure_error!(writer.policy(&path).await, StoreError::NotFound(_));
         Ok(())
     }
 
@@ -233,8 +241,8 @@ mod cases {
         let path = root.join("production");
         let one = writer.put(&path, b"one", None).await?;
         let two = writer.put(&path, b"two", Some(&one)).await?;
-        ensure_error!(writer.put(&path, b"three", Some(&one)).await, StoreError::Conflict);
-        ensure_error!(writer.put(&path, b"three", None).await, StoreError::Conflict);
+        ensure_error!(writer.put(&path, b"three", Some(&one)).await, StoreError::Conflict(_));
+        ensure_error!(writer.put(&path, b"three", None).await, StoreError::Conflict(_));
         let three = writer.put(&path, b"three", Some(&two)).await?;
         let found = history(&*writer, &path).await?;
         let found: Vec<_> = found.into_iter().map(|revision| revision.version).collect();
@@ -265,9 +273,9 @@ mod cases {
         let path = root.join("production");
         writer.put(&path, b"one", None).await?;
         for version in ["", "0", "-1", "1000000", "01", "1 ", "latest", "18446744073709551616"] {
-            ensure_error!(writer.revision(&path, version).await, StoreError::NotFound);
+            ensure_error!(writer.revision(&path, version).await, StoreError::NotFound(_));
         }
-        ensure_error!(writer.revision(&root.join("staging"), "1").await, StoreError::NotFound);
+        ensure_error!(writer.revision(&root.join("staging"), "1").await, StoreError::NotFound(_));
         Ok(())
     }
 
@@ -276,11 +284,11 @@ mod cases {
         let path = root.join("production");
         let one = writer.put(&path, b"one", None).await?;
         writer.remove(&path).await?;
-        ensure_error!(writer.policy(&path).await, StoreError::NotFound);
-        ensure_error!(writer.history(&path, None).await, StoreError::NotFound);
-        ensure_error!(writer.revision(&path, &one).await, StoreError::NotFound);
-        ensure_error!(writer.put(&path, b"two", Some(&one)).await, StoreError::Conflict);
-        ensure_error!(writer.remove(&path).await, StoreError::NotFound);
+        ensure_error!(writer.policy(&path).await, StoreError::NotFound(_));
+        ensure_error!(writer.history(&path, None).await, StoreError::NotFound(_));
+        ensure_error!(writer.revision(&path, &one).await, StoreError::NotFound(_));
+        ensure_error!(writer.put(&path, b"two", Some(&one)).await, StoreError::Conflict(_));
+        ensure_error!(writer.remove(&path).await, StoreError::NotFound(_));
         ensure_eq!(names(&writer, &root).await?, Vec::<String>::new());
         Ok(())
     }
@@ -307,8 +315,8 @@ mod cases {
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
         for path in [root.join("production"), root.join("a:1"), PolicyPath::new("production")] {
-            ensure_error!(writer.remove(&path).await, StoreError::NotFound);
-            ensure_error!(writer.history(&path, None).await, StoreError::NotFound);
+            ensure_error!(writer.remove(&path).await, StoreError::NotFound(_));
+            ensure_error!(writer.history(&path, None).await, StoreError::NotFound(_));
         }
         Ok(())
     }
@@ -321,7 +329,7 @@ mod cases {
         writer.put(&path, b"one", None).await?;
         for cursor in ["", " ", "-1", "01", "x", "../..", "\u{1f511}"] {
             let cursor = Cursor(cursor.to_owned());
-            ensure_error!(writer.history(&path, Some(&cursor)).await, StoreError::NotFound);
+            ensure_error!(writer.history(&path, Some(&cursor)).await, StoreError::NotFound(_));
         }
         Ok(())
     }

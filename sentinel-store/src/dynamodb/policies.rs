@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Cursor, ListedPolicy, Page, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
-    StoreError,
+    StoreError, StoreResultExt,
     aws::{Timing, listable, storable},
 };
 
@@ -128,9 +128,9 @@ impl DynamoPolicies {
 
     /// The current version of a document that is there.
     async fn current(&self, path: &PolicyPath) -> Result<Version, StoreError> {
-        let item = self.version_of(pointer(path).ok_or(StoreError::NotFound)?).await?;
+        let item = self.version_of(pointer(path).ok_or_else(StoreError::not_found)?).await?;
         let current = item.map(|item| item.record).filter(|version| !version.removed);
-        current.ok_or(StoreError::NotFound)
+        current.ok_or_else(StoreError::not_found)
     }
 
     async fn text(&self, path: &PolicyPath, version: Version) -> Result<PolicyText, StoreError> {
@@ -152,16 +152,10 @@ impl DynamoPolicies {
         let partition = AttributeValue::S(texts::partition(path));
         let mut above = above;
         for _ in 0..ATTEMPTS {
-            match texts::write(&self.table, path, above.saturating_add(1), text, token).await {
-                Ok(()) => return Ok(above.saturating_add(1)),
-                Err(StoreError::Conflict) => {}
-                Err(
-                    error @ (StoreError::NotFound
-                    | StoreError::Throttled(_)
-                    | StoreError::Unavailable(_)
-                    | StoreError::Refused(_)
-                    | StoreError::Corrupt(_)),
-                ) => return Err(error),
+            let version = above.saturating_add(1);
+            let written = texts::write(&self.table, path, version, text, token).await;
+            if let Some(()) = written.unless_conflict()? {
+                return Ok(version);
             }
             // Left by a writer who came to nothing, or is at it.
             let last = self
@@ -176,7 +170,7 @@ impl DynamoPolicies {
             let last = Table::find(last).await?.items.first().and_then(version_at);
             above = last.unwrap_or(above).max(above);
         }
-        Err(StoreError::Conflict)
+        Err(StoreError::conflict())
     }
 
     /// Keeps what the pointer says as a revision, and moves the pointer on.
@@ -196,28 +190,17 @@ impl DynamoPolicies {
                     let key = revision(path, from.version);
                     let item = encode(&VersionItem::new(key, from, write))?;
                     // Whoever was faster wrote the same.
-                    match self.table.put(item, Condition::Absent).await {
-                        Ok(()) | Err(StoreError::Conflict) => {}
-                        Err(
-                            error @ (StoreError::NotFound
-                            | StoreError::Throttled(_)
-                            | StoreError::Unavailable(_)
-                            | StoreError::Refused(_)
-                            | StoreError::Corrupt(_)),
-                        ) => return Err(error),
-                    }
+                    self.table.put(item, Condition::Absent).await.unless_conflict()?;
                 }
                 Condition::Equal("revision", seen)
             }
         };
         let item = encode(&VersionItem::new(key.clone(), to.clone(), write))?;
-        let Err(error) = self.table.put(item, condition).await else { return Ok(()) };
-        if let StoreError::Conflict = error
-            && self.happened(path, key, &to, write).await?
-        {
-            return Ok(());
+        match self.table.put(item, condition).await.unless_conflict()? {
+            Some(()) => Ok(()),
+            None if self.happened(path, key, &to, write).await? => Ok(()),
+            None => Err(StoreError::conflict()),
         }
-        Err(error)
     }
 
     /// Whether a move happened, and only its answer was lost: the pointer is still
@@ -240,8 +223,12 @@ impl DynamoPolicies {
 #[async_trait]
 impl PolicyStore for DynamoPolicies {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
-        let current = self.current(path).await?;
-        self.text(path, current).await
+        let result: Result<PolicyText, StoreError> = async {
+            let current = self.current(path).await?;
+            self.text(path, current).await
+        }
+        .await;
+        result.at(|| self.table.location().policy(path))
     }
 
     /// Names alone: the texts are items of their own.
@@ -250,36 +237,40 @@ impl PolicyStore for DynamoPolicies {
         root: &PolicyPath,
         cursor: Option<&Cursor>,
     ) -> Result<Page<ListedPolicy>, StoreError> {
-        let root = listable(root);
-        let start = match cursor {
-            None => None,
-            Some(Cursor(name)) => {
-                let path = root.map(|root| PolicyPath::new(root).join(name));
-                let key = path.and_then(|path| pointer(&path)).filter(|key| key.sk == *name);
-                Some(key.ok_or(StoreError::NotFound)?.into_item())
-            }
-        };
-        let Some(root) = root else { return Ok(Page { items: Vec::new(), next: None }) };
-        let query = self
-            .table
-            .query()
-            .key_condition_expression("pk = :pk")
-            .filter_expression("removed = :no")
-            .projection_expression("sk")
-            .expression_attribute_values(":pk", AttributeValue::S(documents(root)))
-            .expression_attribute_values(":no", AttributeValue::Bool(false))
-            .consistent_read(true)
-            .limit(i32::try_from(self.page_size.get()).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(start);
-        let found = Table::find(query).await?;
-        let name = |item: &super::table::Item| {
-            let name = item.get("sk").and_then(|name| name.as_s().ok());
-            name.cloned().ok_or_else(|| StoreError::Corrupt("a document without a name".into()))
-        };
-        let listed = |item| Ok(ListedPolicy { name: name(item)?, document: None });
-        let items = found.items.iter().map(listed).collect::<Result<_, StoreError>>()?;
-        let next = found.last.as_ref().map(name).transpose()?.map(Cursor);
-        Ok(Page { items, next })
+        let result: Result<Page<ListedPolicy>, StoreError> = async {
+            let folder = listable(root);
+            let start = match cursor {
+                None => None,
+                Some(Cursor(name)) => {
+                    let path = folder.map(|folder| PolicyPath::new(folder).join(name));
+                    let key = path.and_then(|path| pointer(&path)).filter(|key| key.sk == *name);
+                    Some(key.ok_or_else(StoreError::not_found)?.into_item())
+                }
+            };
+            let Some(folder) = folder else { return Ok(Page { items: Vec::new(), next: None }) };
+            let query = self
+                .table
+                .query()
+                .key_condition_expression("pk = :pk")
+                .filter_expression("removed = :no")
+                .projection_expression("sk")
+                .expression_attribute_values(":pk", AttributeValue::S(documents(folder)))
+                .expression_attribute_values(":no", AttributeValue::Bool(false))
+                .consistent_read(true)
+                .limit(i32::try_from(self.page_size.get()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start);
+            let found = Table::find(query).await?;
+            let name = |item: &super::table::Item| {
+                let name = item.get("sk").and_then(|name| name.as_s().ok());
+                name.cloned().ok_or_else(|| StoreError::Corrupt("a document without a name".into()))
+            };
+            let listed = |item| Ok(ListedPolicy { name: name(item)?, document: None });
+            let items = found.items.iter().map(listed).collect::<Result<_, StoreError>>()?;
+            let next = found.last.as_ref().map(name).transpose()?.map(Cursor);
+            Ok(Page { items, next })
+        }
+        .await;
+        result.at(|| self.table.location().policies(root))
     }
 }
 
@@ -291,32 +282,40 @@ impl PolicyWriter for DynamoPolicies {
         text: &[u8],
         over: Option<&str>,
     ) -> Result<String, StoreError> {
-        let key = pointer(path).ok_or_else(|| StoreError::Refused(UNFIT_PATH.into()))?;
-        if text.len() > MAX_BYTES {
-            let bytes = text.len();
-            let cause = format!("{bytes} bytes are more than the {MAX_BYTES} of a document");
-            return Err(StoreError::Refused(cause.into()));
+        let result: Result<String, StoreError> = async {
+            let key = pointer(path).ok_or_else(|| StoreError::Refused(UNFIT_PATH.into()))?;
+            if text.len() > MAX_BYTES {
+                let bytes = text.len();
+                let cause = format!("{bytes} bytes are more than the {MAX_BYTES} of a document");
+                return Err(StoreError::Refused(cause.into()));
+            }
+            let from = self.version_of(key.clone()).await?.map(|item| item.record);
+            let there = from.as_ref().filter(|version| !version.removed);
+            if there.map(|version| version.version.to_string()).as_deref() != over {
+                return Err(StoreError::conflict());
+            }
+            let write = write_token()?;
+            let above = from.as_ref().map_or(0, |version| version.version);
+            let version = self.write_text(path, text, above, &write).await?;
+            let sha256 = HEXLOWER.encode(&Sha256::digest(text));
+            let to = Version { version, bytes: text.len(), sha256, at: now(), removed: false };
+            self.advance(path, key, from, to, &write).await?;
+            Ok(version.to_string())
         }
-        let from = self.version_of(key.clone()).await?.map(|item| item.record);
-        let there = from.as_ref().filter(|version| !version.removed);
-        if there.map(|version| version.version.to_string()).as_deref() != over {
-            return Err(StoreError::Conflict);
-        }
-        let write = write_token()?;
-        let above = from.as_ref().map_or(0, |version| version.version);
-        let version = self.write_text(path, text, above, &write).await?;
-        let sha256 = HEXLOWER.encode(&Sha256::digest(text));
-        let to = Version { version, bytes: text.len(), sha256, at: now(), removed: false };
-        self.advance(path, key, from, to, &write).await?;
-        Ok(version.to_string())
+        .await;
+        result.at(|| self.table.location().policy(path))
     }
 
     async fn remove(&self, path: &PolicyPath) -> Result<(), StoreError> {
-        let key = pointer(path).ok_or(StoreError::NotFound)?;
-        let from = self.current(path).await?;
-        let version = from.version.saturating_add(1);
-        let to = Version { version, at: now(), removed: true, ..from.clone() };
-        self.advance(path, key, Some(from), to, &write_token()?).await
+        let result: Result<(), StoreError> = async {
+            let key = pointer(path).ok_or_else(StoreError::not_found)?;
+            let from = self.current(path).await?;
+            let version = from.version.saturating_add(1);
+            let to = Version { version, at: now(), removed: true, ..from.clone() };
+            self.advance(path, key, Some(from), to, &write_token()?).await
+        }
+        .await;
+        result.at(|| self.table.location().policy(path))
     }
 
     async fn history(
@@ -324,54 +323,64 @@ impl PolicyWriter for DynamoPolicies {
         path: &PolicyPath,
         cursor: Option<&Cursor>,
     ) -> Result<Page<PolicyRevision>, StoreError> {
-        let start = match cursor {
-            None => None,
-            Some(Cursor(text)) => Some(revision(path, number(text).ok_or(StoreError::NotFound)?)),
-        };
-        let current = self.current(path).await?;
-        let Key { pk, .. } = revision(path, 0);
-        let query = self
-            .table
-            .query()
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(pk))
-            .consistent_read(true)
-            .limit(i32::try_from(self.page_size.get()).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(start.map(Key::into_item));
-        let found = Table::find(query).await?;
-        let versions = found.items.into_iter().map(decode::<VersionItem>);
-        let mut versions =
-            versions.map(|item| item.map(|item| item.record)).collect::<Result<Vec<_>, _>>()?;
-        // Somebody may be about to write over the current one.
-        versions.retain(|version| version.version < current.version);
-        let next = match found.last {
-            None => {
-                versions.push(current);
-                None
-            }
-            Some(last) => {
-                let last = last.get("sk").and_then(|sk| sk.as_s().ok()?.parse::<u64>().ok());
-                last.map(|last| Cursor(last.to_string()))
-            }
-        };
-        let items = versions.into_iter().map(|version| PolicyRevision {
-            version: version.version.to_string(),
-            at: Some(version.at),
-            by: None,
-            bytes: version.bytes,
-        });
-        Ok(Page { items: items.collect(), next })
+        let result: Result<Page<PolicyRevision>, StoreError> = async {
+            let start = match cursor {
+                None => None,
+                Some(Cursor(text)) => {
+                    Some(revision(path, number(text).ok_or_else(StoreError::not_found)?))
+                }
+            };
+            let current = self.current(path).await?;
+            let Key { pk, .. } = revision(path, 0);
+            let query = self
+                .table
+                .query()
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(pk))
+                .consistent_read(true)
+                .limit(i32::try_from(self.page_size.get()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start.map(Key::into_item));
+            let found = Table::find(query).await?;
+            let versions = found.items.into_iter().map(decode::<VersionItem>);
+            let mut versions =
+                versions.map(|item| item.map(|item| item.record)).collect::<Result<Vec<_>, _>>()?;
+            // Somebody may be about to write over the current one.
+            versions.retain(|version| version.version < current.version);
+            let next = match found.last {
+                None => {
+                    versions.push(current);
+                    None
+                }
+                Some(last) => {
+                    let last = last.get("sk").and_then(|sk| sk.as_s().ok()?.parse::<u64>().ok());
+                    last.map(|last| Cursor(last.to_string()))
+                }
+            };
+            let items = versions.into_iter().map(|version| PolicyRevision {
+                version: version.version.to_string(),
+                at: Some(version.at),
+                by: None,
+                bytes: version.bytes,
+            });
+            Ok(Page { items: items.collect(), next })
+        }
+        .await;
+        result.at(|| self.table.location().history(path))
     }
 
     async fn revision(&self, path: &PolicyPath, version: &str) -> Result<PolicyText, StoreError> {
-        let version = number(version).ok_or(StoreError::NotFound)?;
-        let current = self.current(path).await?;
-        if current.version == version {
-            return self.text(path, current).await;
+        let result: Result<PolicyText, StoreError> = async {
+            let version = number(version).ok_or_else(StoreError::not_found)?;
+            let current = self.current(path).await?;
+            if current.version == version {
+                return self.text(path, current).await;
+            }
+            let found = self.version_of(revision(path, version)).await?.map(|item| item.record);
+            let found = found.filter(|found| found.version == version && version < current.version);
+            self.text(path, found.ok_or_else(StoreError::not_found)?).await
         }
-        let found = self.version_of(revision(path, version)).await?.map(|item| item.record);
-        let found = found.filter(|found| found.version == version && version < current.version);
-        self.text(path, found.ok_or(StoreError::NotFound)?).await
+        .await;
+        result.at(|| self.table.location().policy(path))
     }
 }
 

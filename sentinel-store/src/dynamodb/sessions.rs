@@ -19,11 +19,10 @@ use super::{
     token::{pause, write_token},
 };
 use crate::{
-    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, Session, SessionHandle, SessionPage,
-    SessionStore, StoreError,
+    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, SeenCursors, Session, SessionHandle,
+    SessionPage, SessionStore, StoreError, StoreResultExt,
     aws::Timing,
-    cursor::after,
-    integrity::{fitting, gate_of, listed, session_of},
+    backend::{check_gate, check_listed, check_new_session, check_session, start_after},
 };
 
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
@@ -96,7 +95,7 @@ impl DynamoSessions {
 
     async fn session_item_of(&self, handle: &SessionHandle) -> Result<SessionItem, StoreError> {
         let item = self.table.get(session_key(handle)).await?;
-        decode(item.ok_or(StoreError::NotFound)?)
+        decode(item.ok_or_else(StoreError::not_found)?)
     }
 
     /// Adds the rows that a query finds to a page. Returns the key after which the
@@ -115,7 +114,7 @@ impl DynamoSessions {
             let handle = handle_at(&item);
             last = handle.as_ref().ok().copied();
             let session = handle.and_then(|handle| {
-                listed(listing, &handle, decode::<SessionItem>(item)?.into_record()?)
+                check_listed(listing, &handle, decode::<SessionItem>(item)?.into_record()?)
             });
             match session {
                 Ok(session) => page.items.push(session),
@@ -132,6 +131,7 @@ impl DynamoSessions {
     ) -> Result<SessionPage, StoreError> {
         let listing = Listing::Caller(caller.clone());
         let mut page = SessionPage::default();
+        let mut seen = SeenCursors::default();
         let mut start = after.map(|handle| session_key(&handle).into_item());
         loop {
             let query = self
@@ -151,7 +151,10 @@ impl DynamoSessions {
                         return Ok(page);
                     }
                     // A row that is stored at no handle cannot begin the next page.
-                    Err(_) => start = Some(further(start.as_ref(), key)?),
+                    Err(_) => {
+                        seen.visit(&key_text(&key))?;
+                        start = Some(key);
+                    }
                 },
             }
         }
@@ -160,6 +163,7 @@ impl DynamoSessions {
     /// The sessions of all callers, shard after shard, until the page is full.
     async fn of_all(&self, after: Option<SessionHandle>) -> Result<SessionPage, StoreError> {
         let mut page = SessionPage::default();
+        let mut seen = SeenCursors::default();
         let Some(index) = TableDefinition::SESSIONS.index else { return Ok(page) };
         let first = after.map(|handle| shard(&handle));
         let mut start = after.map(|handle| index_key(index, &handle));
@@ -178,7 +182,10 @@ impl DynamoSessions {
                     return Ok(page);
                 }
                 match rest {
-                    Some(key) => start = Some(further(start.as_ref(), key)?),
+                    Some(key) => {
+                        seen.visit(&key_text(&key))?;
+                        start = Some(key);
+                    }
                     None => break,
                 }
             }
@@ -207,8 +214,12 @@ impl DynamoSessions {
 #[async_trait]
 impl SessionStore for DynamoSessions {
     async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
-        let item = self.gate_item_of(caller).await?;
-        Ok(item.map_or_else(|| Gate::open(caller.clone()), GateItem::into_record))
+        let result: Result<Gate, StoreError> = async {
+            let item = self.gate_item_of(caller).await?;
+            Ok(item.map_or_else(|| Gate::open(caller.clone()), GateItem::into_record))
+        }
+        .await;
+        result.at(|| self.table.location().gate(caller))
     }
 
     async fn change_gate(
@@ -216,69 +227,77 @@ impl SessionStore for DynamoSessions {
         caller: &CallerKey,
         change: &GateChange,
     ) -> Result<Gate, StoreError> {
-        let write = write_token()?;
-        let mut stored = match change.action {
-            // A revocation begins with a write, as if there were no gate yet: if there
-            // is one, it comes back with the refusal. Nothing is read, so that a
-            // partition that is flooded with reads does not keep its caller from
-            // being revoked.
-            GateAction::Revoke(_) => None,
-            GateAction::Reinstate => self.gate_item_of(caller).await?,
-        };
-        let mut written: Option<Gate> = None;
-        for attempt in 0..ATTEMPTS {
-            if let Some(item) = &stored
-                && item.has_seen(&write)
-                && let Some(gate) = written
-            {
-                // The last write happened, and its answer was lost.
-                return Ok(gate);
-            }
-            let mut gate = match &stored {
-                Some(item) => item.record().clone(),
-                None => Gate::open(caller.clone()),
+        let result: Result<Gate, StoreError> = async {
+            let write = write_token()?;
+            let mut stored = match change.action {
+                // A revocation begins with a write, as if there were no gate yet: if there
+                // is one, it comes back with the refusal. Nothing is read, so that a
+                // partition that is flooded with reads does not keep its caller from
+                // being revoked.
+                GateAction::Revoke(_) => None,
+                GateAction::Reinstate => self.gate_item_of(caller).await?,
             };
-            if !gate.apply(change)? {
-                return Ok(gate);
-            }
-            let (next, condition) = match stored {
-                None => {
-                    let first = GateItem::first(caller.hash(), gate.clone(), write.clone());
-                    (first, Condition::Absent)
+            let mut written: Option<Gate> = None;
+            for attempt in 0..ATTEMPTS {
+                if let Some(item) = &stored
+                    && item.has_seen(&write)
+                    && let Some(gate) = written
+                {
+                    // The last write happened, and its answer was lost.
+                    return Ok(gate);
                 }
-                Some(item) => {
-                    let seen = encode_value(&item.revision)?;
-                    (item.next(gate.clone(), write.clone()), Condition::Equal("revision", seen))
+                let mut gate = match &stored {
+                    Some(item) => item.record().clone(),
+                    None => Gate::open(caller.clone()),
+                };
+                if !gate.apply(change)? {
+                    return Ok(gate);
                 }
-            };
-            stored = match self.table.put_or_return(encode(&next)?, condition).await? {
-                Put::Written => return Ok(gate),
-                Put::Refused(Some(item)) => Some(gate_item(caller, item)?),
-                // Not every service of this protocol returns the item. A read is older than
-                // such an answer: those who collide draw apart first.
-                Put::Refused(None) => {
-                    if attempt > 0 {
-                        tokio::time::sleep(pause(attempt - 1)?).await;
+                let (next, condition) = match stored {
+                    None => {
+                        let first = GateItem::first(caller.hash(), gate.clone(), write.clone());
+                        (first, Condition::Absent)
                     }
-                    self.gate_item_of(caller).await?
-                }
-            };
-            written = Some(gate);
+                    Some(item) => {
+                        let seen = encode_value(&item.revision)?;
+                        (item.next(gate.clone(), write.clone()), Condition::Equal("revision", seen))
+                    }
+                };
+                stored = match self.table.put_or_return(encode(&next)?, condition).await? {
+                    Put::Written => return Ok(gate),
+                    Put::Refused(Some(item)) => Some(gate_item(caller, item)?),
+                    // Not every service of this protocol returns the item. A read is older than
+                    // such an answer: those who collide draw apart first.
+                    Put::Refused(None) => {
+                        if attempt > 0 {
+                            tokio::time::sleep(pause(attempt - 1)?).await;
+                        }
+                        self.gate_item_of(caller).await?
+                    }
+                };
+                written = Some(gate);
+            }
+            Err(StoreError::Throttled("too many change this gate at the same time".into()))
         }
-        Err(StoreError::Throttled("too many change this gate at the same time".into()))
+        .await;
+        result.at(|| self.table.location().gate(caller))
     }
 
     async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
-        fitting(session)?;
-        let write = write_token()?;
-        let item = SessionItem::new(&session.handle, session.clone(), write.clone());
-        let stored = match self.table.put_or_return(encode(&item)?, Condition::Absent).await? {
-            Put::Written => return Ok(()),
-            Put::Refused(Some(stored)) => Some(stored),
-            Put::Refused(None) => self.table.get(session_key(&session.handle)).await?,
-        };
-        // The write may have happened before, and its answer been lost.
-        if is_of(stored.as_ref(), &write) { Ok(()) } else { Err(StoreError::Conflict) }
+        let result: Result<(), StoreError> = async {
+            check_new_session(session)?;
+            let write = write_token()?;
+            let item = SessionItem::new(&session.handle, session.clone(), write.clone());
+            let stored = match self.table.put_or_return(encode(&item)?, Condition::Absent).await? {
+                Put::Written => return Ok(()),
+                Put::Refused(Some(stored)) => Some(stored),
+                Put::Refused(None) => self.table.get(session_key(&session.handle)).await?,
+            };
+            // The write may have happened before, and its answer been lost.
+            if is_of(stored.as_ref(), &write) { Ok(()) } else { Err(StoreError::conflict()) }
+        }
+        .await;
+        result.at(|| self.table.location().session(&session.handle))
     }
 
     async fn end_session(
@@ -286,41 +305,42 @@ impl SessionStore for DynamoSessions {
         handle: &SessionHandle,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let write = write_token()?;
-        for _ in 0..ENDS {
-            let item = self.session_item_of(handle).await?;
-            let seen = item.write.clone();
-            let session = session_of(handle, item.into_record()?)?;
-            if session.ended.is_some() {
-                return Ok(());
+        let result: Result<(), StoreError> = async {
+            let write = write_token()?;
+            for _ in 0..ENDS {
+                let item = self.session_item_of(handle).await?;
+                let seen = item.write.clone();
+                let session = check_session(handle, item.into_record()?)?;
+                if session.ended.is_some() {
+                    return Ok(());
+                }
+                let ended = ("ended", encode_value(&at)?);
+                let written = self.table.set(session_key(handle), ended, &seen, &write).await;
+                if let Some(()) = written.unless_conflict()? {
+                    return Ok(());
+                }
             }
-            let ended = ("ended", encode_value(&at)?);
-            match self.table.set(session_key(handle), ended, &seen, &write).await {
-                Err(StoreError::Conflict) => {}
-                answer @ (Ok(())
-                | Err(
-                    StoreError::NotFound
-                    | StoreError::Throttled(_)
-                    | StoreError::Unavailable(_)
-                    | StoreError::Refused(_)
-                    | StoreError::Corrupt(_),
-                )) => return answer,
-            }
+            Err(StoreError::Throttled("the session keeps changing".into()))
         }
-        Err(StoreError::Throttled("the session keeps changing".into()))
+        .await;
+        result.at(|| self.table.location().session(handle))
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
-        let session = self.session_item_of(handle);
-        let gate = self.table.get(gate_key(handle.caller()));
-        let (session, gate) = join(session, gate).await;
-        let session = session_of(handle, session?.into_record()?)?;
-        let gate = match gate? {
-            Some(item) => GateItem::read(item, handle.caller())?.into_record(),
-            None => Gate::open(session.caller.clone()),
-        };
-        let gate = gate_of(&session.caller, gate)?;
-        Ok((session, gate))
+        let result: Result<(Session, Gate), StoreError> = async {
+            let session = self.session_item_of(handle);
+            let gate = self.table.get(gate_key(handle.caller()));
+            let (session, gate) = join(session, gate).await;
+            let session = check_session(handle, session?.into_record()?)?;
+            let gate = match gate? {
+                Some(item) => GateItem::read(item, handle.caller())?.into_record(),
+                None => Gate::open(session.caller.clone()),
+            };
+            let gate = check_gate(&session.caller, gate)?;
+            Ok((session, gate))
+        }
+        .await;
+        result.at(|| self.table.location().session(handle))
     }
 
     async fn sessions(
@@ -328,18 +348,22 @@ impl SessionStore for DynamoSessions {
         listing: &Listing,
         cursor: Option<&Cursor>,
     ) -> Result<SessionPage, StoreError> {
-        let after = after(listing, cursor)?;
-        match listing {
-            Listing::Caller(caller) => self.of_caller(caller, after).await,
-            Listing::All => self.of_all(after).await,
+        let result: Result<SessionPage, StoreError> = async {
+            let after = start_after(listing, cursor)?;
+            match listing {
+                Listing::Caller(caller) => self.of_caller(caller, after).await,
+                Listing::All => self.of_all(after).await,
+            }
         }
+        .await;
+        result.at(|| self.table.location().sessions(listing))
     }
 }
 
 /// The gate of `caller`, if the item can be it.
 fn gate_item(caller: &CallerKey, item: Item) -> Result<GateItem, StoreError> {
     let item = GateItem::read(item, caller.hash())?;
-    gate_of(caller, item.record().clone())?;
+    check_gate(caller, item.record().clone())?;
     Ok(item)
 }
 
@@ -350,13 +374,10 @@ fn index_key(index: IndexDefinition, handle: &SessionHandle) -> Item {
     key
 }
 
-/// Where a query goes on: a key that it has not begun at already.
-fn further(start: Option<&Item>, next: Item) -> Result<Item, StoreError> {
-    if start == Some(&next) {
-        Err(StoreError::Corrupt("a page is its own next page".into()))
-    } else {
-        Ok(next)
-    }
+/// A key after which a query goes on, as one text.
+fn key_text(key: &Item) -> String {
+    let part = |name| key.get(name).and_then(|value| value.as_s().ok());
+    ["pk", "sk", "shard"].map(|name| part(name).map_or("", String::as_str)).join("\n")
 }
 
 /// Whether it was that write that made the item.

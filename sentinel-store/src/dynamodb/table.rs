@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::{
 use aws_types::SdkConfig;
 
 use crate::{
-    StoreError,
+    Location, StoreError,
     aws::{Timing, store_error, unreadable},
 };
 
@@ -92,6 +92,11 @@ impl Table {
         Self { client: Client::from_conf(config), ..self }
     }
 
+    /// The table, for messages.
+    pub(super) fn location(&self) -> Location {
+        Location::new(format_args!("the DynamoDB table `{}`", self.name))
+    }
+
     /// The item of that key, as the last acknowledged write left it.
     pub(super) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
         let answer = self
@@ -112,7 +117,7 @@ impl Table {
     pub(super) async fn put(&self, item: Item, condition: Condition) -> Result<(), StoreError> {
         match self.put_or_return(item, condition).await? {
             Put::Written => Ok(()),
-            Put::Refused(_) => Err(StoreError::Conflict),
+            Put::Refused(_) => Err(StoreError::conflict()),
         }
     }
 

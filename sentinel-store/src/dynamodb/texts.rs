@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use futures_util::future::try_join_all;
 
 use super::table::{Condition, Item, Key, Table};
-use crate::{PolicyPath, StoreError};
+use crate::{PolicyPath, StoreError, StoreResultExt};
 
 /// Well under what an item may have, keys and all.
 const PART: NonZeroUsize = NonZeroUsize::new(300_000).expect("not zero");
@@ -56,12 +56,11 @@ pub(super) async fn write(
         let mut item = key.clone().into_item();
         item.insert(TEXT.to_owned(), AttributeValue::B(Blob::new(part)));
         item.insert("write".to_owned(), AttributeValue::S(token.to_owned()));
-        if let Err(error) = table.put(item, Condition::Absent).await {
-            let conflict = matches!(error, StoreError::Conflict);
-            let there = if conflict { table.get(key).await? } else { None };
-            let made = there.as_ref().and_then(|item| item.get("write")?.as_s().ok());
-            if made.is_none_or(|made| made != token) {
-                return Err(error);
+        if table.put(item, Condition::Absent).await.unless_conflict()?.is_none() {
+            let stored = table.get(key).await?;
+            let writer = stored.as_ref().and_then(|item| item.get("write")?.as_s().ok());
+            if writer.is_none_or(|writer| writer != token) {
+                return Err(StoreError::conflict());
             }
         }
     }

@@ -23,7 +23,8 @@ use async_trait::async_trait;
 use look::{Look, Present, folder_error};
 
 use crate::{
-    Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, ProfileName, StoreError,
+    Cursor, ListedPolicy, Location, Page, PolicyPath, PolicyStore, PolicyText, ProfileName,
+    StoreError, StoreResultExt,
 };
 
 const EXTENSION: &str = "yaml";
@@ -128,11 +129,17 @@ impl FolderPolicies {
     /// # Errors
     /// As those of a read, without `Unavailable` for a file that changes.
     pub fn peek(&self, name: &ProfileName) -> Result<PolicyText, StoreError> {
-        match Look::at(&self.folder, &self.file_of(name))? {
-            Look::Present(Present { document, .. }) => Ok(document),
-            Look::Absent { .. } => Err(StoreError::NotFound),
-            Look::Dangling => Err(StoreError::Unavailable(DANGLING.into())),
-        }
+        let found = match Look::at(&self.folder, &self.file_of(name)) {
+            Ok(Look::Present(Present { document, .. })) => Ok(document),
+            Ok(Look::Absent { .. }) => Err(StoreError::not_found()),
+            Ok(Look::Dangling) => Err(StoreError::Unavailable(DANGLING.into())),
+            Err(error) => Err(error),
+        };
+        found.at(|| self.location().policy(&self.root.join(name.as_str())))
+    }
+
+    fn location(&self) -> Location {
+        Location::new(format_args!("the folder `{}`", self.folder.display()))
     }
 
     /// The file that stands for a document; none when no file can. A profile
@@ -216,7 +223,7 @@ impl FolderPolicies {
             }
             Look::Absent { .. } => {
                 self.used().remove(file);
-                Err(StoreError::NotFound)
+                Err(StoreError::not_found())
             }
             Look::Dangling => Err(StoreError::Unavailable(DANGLING.into())),
         }
@@ -252,9 +259,14 @@ fn writer_of(look: &Look) -> Option<String> {
 #[async_trait]
 impl PolicyStore for FolderPolicies {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
-        let file = self.file(path).ok_or(StoreError::NotFound)?;
-        let store = self.clone();
-        waiting(move || store.read(&file)).await
+        let read = match self.file(path) {
+            Some(file) => {
+                let store = self.clone();
+                waiting(move || store.read(&file)).await
+            }
+            None => Err(StoreError::not_found()),
+        };
+        read.at(|| self.location().policy(path))
     }
 
     fn place(&self, path: &PolicyPath) -> String {
@@ -269,12 +281,13 @@ impl PolicyStore for FolderPolicies {
         cursor: Option<&Cursor>,
     ) -> Result<Page<ListedPolicy>, StoreError> {
         let after = cursor.map(|cursor| ProfileName::parse(&cursor.0)).transpose();
-        let after = after.map_err(|_| StoreError::NotFound)?;
+        let location = || self.location().policies(root);
+        let after = after.map_err(|_| StoreError::not_found().at(location))?;
         if root.join("") != self.root.join("") {
             return Ok(Page { items: Vec::new(), next: None });
         }
         let folder = self.folder.clone();
-        let mut names = waiting(move || names(&folder)).await?;
+        let mut names = waiting(move || names(&folder)).await.at(location)?;
         names.sort_unstable();
         let mut rest = names.into_iter().filter(|name| Some(name) > after.as_ref());
         let listed = |name| ListedPolicy { name: String::from(name), document: None };

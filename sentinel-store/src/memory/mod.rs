@@ -14,8 +14,15 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use crate::Location;
+
 /// Small, so that whoever reads a list in memory meets more than one page.
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
+
+/// How messages name these stores.
+fn location() -> Location {
+    Location::new("memory")
+}
 
 /// The value behind a lock, poisoned or not: every change made here under a
 /// lock is one operation on a map, so that no panic can leave it half done.

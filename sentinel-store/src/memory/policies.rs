@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{PAGE_SIZE, locked};
+use super::{PAGE_SIZE, location, locked};
 use crate::{Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, StoreError};
 
 /// Policy documents in memory. Versions are `1`, `2`, … in the order of all
@@ -61,7 +61,8 @@ impl Default for MemoryPolicies {
 #[async_trait]
 impl PolicyStore for MemoryPolicies {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
-        locked(&self.documents).get(path).cloned().ok_or(StoreError::NotFound)
+        let found = locked(&self.documents).get(path).cloned();
+        found.ok_or_else(|| StoreError::not_found().at(|| location().policy(path)))
     }
 
     async fn list(
@@ -72,7 +73,7 @@ impl PolicyStore for MemoryPolicies {
         let start = match cursor {
             None => Bound::Unbounded,
             Some(Cursor(name)) if name.is_empty() || name.contains('/') => {
-                return Err(StoreError::NotFound);
+                return Err(StoreError::not_found().at(|| location().policies(root)));
             }
             Some(Cursor(name)) => Bound::Excluded(root.join(name)),
         };

@@ -5,12 +5,11 @@ use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{PAGE_SIZE, locked};
+use super::{PAGE_SIZE, location, locked};
 use crate::{
     CallerHash, CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
-    SessionStore, StoreError,
-    integrity::{fitting, gate_of, listed, session_of},
-    range::{page, range},
+    SessionStore, StoreError, StoreResultExt,
+    backend::{check_gate, check_listed, check_new_session, check_session, page_of, range_of},
 };
 
 /// Sessions and gates in memory.
@@ -28,10 +27,11 @@ struct State {
 
 impl State {
     fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
-        match self.gates.get(&caller.hash()) {
-            Some(gate) => gate_of(caller, gate.clone()),
+        let gate = match self.gates.get(&caller.hash()) {
+            Some(gate) => check_gate(caller, gate.clone()),
             None => Ok(Gate::open(caller.clone())),
-        }
+        };
+        gate.at(|| location().gate(caller))
     }
 }
 
@@ -91,17 +91,17 @@ impl SessionStore for MemorySessions {
     ) -> Result<Gate, StoreError> {
         let mut state = locked(&self.state);
         let mut gate = state.gate(caller)?;
-        if gate.apply(change)? {
+        if gate.apply(change).at(|| location().gate(caller))? {
             state.gates.insert(caller.hash(), gate.clone());
         }
         Ok(gate)
     }
 
     async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
-        fitting(session)?;
+        check_new_session(session).at(|| location().session(&session.handle))?;
         let sessions = &mut locked(&self.state).sessions;
         if sessions.contains_key(&session.handle) {
-            return Err(StoreError::Conflict);
+            return Err(StoreError::conflict().at(|| location().session(&session.handle)));
         }
         sessions.insert(session.handle, session.clone());
         Ok(())
@@ -113,16 +113,18 @@ impl SessionStore for MemorySessions {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let sessions = &mut locked(&self.state).sessions;
-        let stored = sessions.get_mut(handle).ok_or(StoreError::NotFound)?;
-        session_of(handle, stored.clone())?;
+        let missing = || StoreError::not_found().at(|| location().session(handle));
+        let stored = sessions.get_mut(handle).ok_or_else(missing)?;
+        check_session(handle, stored.clone()).at(|| location().session(handle))?;
         stored.ended.get_or_insert(at);
         Ok(())
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
         let state = locked(&self.state);
-        let stored = state.sessions.get(handle).ok_or(StoreError::NotFound)?;
-        let session = session_of(handle, stored.clone())?;
+        let stored = state.sessions.get(handle).cloned().ok_or_else(StoreError::not_found);
+        let session = stored.and_then(|stored| check_session(handle, stored));
+        let session = session.at(|| location().session(handle))?;
         let gate = state.gate(&session.caller)?;
         Ok((session, gate))
     }
@@ -132,15 +134,15 @@ impl SessionStore for MemorySessions {
         listing: &Listing,
         cursor: Option<&Cursor>,
     ) -> Result<SessionPage, StoreError> {
-        let range = range(listing, cursor)?;
+        let range = range_of(listing, cursor).at(|| location().sessions(listing))?;
         let state = locked(&self.state);
         let mut found = state.sessions.range(range);
         let rows = found
             .by_ref()
             .take(self.page_size.get())
-            .map(|(handle, session)| (*handle, listed(listing, handle, session.clone())))
+            .map(|(handle, session)| (*handle, check_listed(listing, handle, session.clone())))
             .collect();
         let more = found.next().is_some();
-        Ok(page(rows, more))
+        Ok(page_of(rows, more))
     }
 }

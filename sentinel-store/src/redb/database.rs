@@ -27,6 +27,10 @@ impl OpenDatabase {
         Ok(Self { path: path.to_owned(), file, open: RwLock::new(Some(database)) })
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads or writes. The result of a write counts only if this returns it: a
     /// commit to a file that has been removed is not durable.
     pub(super) fn with<T>(

@@ -17,13 +17,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     database::{FileNumber, OpenDatabase},
     error::{open_error, store_error},
-    writer::{self, QUEUE, Write, waiting},
+    writer::{self, QUEUE, Transacted, Write, waiting},
 };
-use crate::StoreError;
-
-/// What a transaction gives: the outer error is the file's, and nothing of the
-/// transaction happens; the inner one is an answer like any other.
-pub(super) type Answer<T> = Result<Result<T, StoreError>, redb::Error>;
+use crate::{Location, StoreError, StoreResultExt};
 
 /// An open file. Clones share it; it is closed, and may be opened again, when
 /// the last one is dropped.
@@ -55,8 +51,9 @@ impl RedbFile {
     /// - [`StoreError::Corrupt`] when it is not a database
     /// - [`StoreError::Unavailable`] when it cannot be read or written
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        exists(path).map_err(open_error)?;
-        let database = Arc::new(OpenDatabase::open(path).map_err(open_error)?);
+        let failed = |error| open_error(error).at(|| location(path));
+        exists(path).map_err(failed)?;
+        let database = Arc::new(OpenDatabase::open(path).map_err(failed)?);
         let (writes, queue) = mpsc::channel(QUEUE);
         let writer = thread::Builder::new()
             .name("sentinel-redb".to_owned())
@@ -64,8 +61,13 @@ impl RedbFile {
                 let database = Arc::clone(&database);
                 move || writer::run(&database, queue)
             })
-            .map_err(|error| StoreError::Unavailable(error.into()))?;
+            .map_err(|error| StoreError::Unavailable(error.into()).at(|| location(path)))?;
         Ok(Self(Arc::new(Opened { database, writes: Some(writes), writer: Some(writer) })))
+    }
+
+    /// The file, for messages.
+    pub(super) fn location(&self) -> Location {
+        location(self.0.database.path())
     }
 
     /// Makes a change before any store is used, without a runtime.
@@ -80,13 +82,13 @@ impl RedbFile {
                 Ok(transaction.commit()?)
             })
         };
-        prepared().map_err(|error| store_error(&error))
+        prepared().map_err(|error| store_error(&error)).at(|| self.location())
     }
 
     /// Reads what there is at one instant.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&ReadTransaction) -> Answer<T> + Send + 'static,
+        look: impl FnOnce(&ReadTransaction) -> Transacted<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let database = Arc::clone(&self.0.database);
         let reading = tokio::task::spawn_blocking(move || {
@@ -102,7 +104,7 @@ impl RedbFile {
     /// waiting, the change happens all the same.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&WriteTransaction) -> Answer<T> + Send + 'static,
+        change: impl FnOnce(&WriteTransaction) -> Transacted<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let stopped = || StoreError::Unavailable("the writer of the file has stopped".into());
@@ -127,6 +129,10 @@ impl Drop for Opened {
             drop(writer.join());
         }
     }
+}
+
+fn location(path: &Path) -> Location {
+    Location::new(format_args!("the database `{}`", path.display()))
 }
 
 /// Makes the file if there is none, or if it is empty: that is what is left of a

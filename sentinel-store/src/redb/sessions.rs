@@ -13,9 +13,8 @@ use super::{
 };
 use crate::{
     CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
-    SessionStore, StoreError,
-    integrity::{fitting, gate_of, listed, session_of},
-    range::{page, range},
+    SessionStore, StoreError, StoreResultExt,
+    backend::{check_gate, check_listed, check_new_session, check_session, page_of, range_of},
 };
 
 /// Session by handle; the handles of a caller lie together.
@@ -167,6 +166,7 @@ impl RedbSessions {
                 Ok(Ok(seen))
             })
             .await
+            .at(|| self.file.location())
     }
 
     async fn remove(&self, handles: Vec<[u8; 26]>) -> Result<usize, StoreError> {
@@ -180,6 +180,7 @@ impl RedbSessions {
                 Ok(Ok(removed))
             })
             .await
+            .at(|| self.file.location())
     }
 }
 
@@ -198,7 +199,7 @@ fn gate(
 ) -> Result<Result<Gate, StoreError>, redb::StorageError> {
     let stored = gates.get(caller.hash().as_bytes())?;
     Ok(match stored {
-        Some(bytes) => decode(bytes.value()).and_then(|gate| gate_of(caller, gate)),
+        Some(bytes) => decode(bytes.value()).and_then(|gate| check_gate(caller, gate)),
         None => Ok(Gate::open(caller.clone())),
     })
 }
@@ -216,8 +217,11 @@ macro_rules! answered {
 #[async_trait]
 impl SessionStore for RedbSessions {
     async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
-        let caller = caller.clone();
-        self.file.read(move |transaction| Ok(gate(&transaction.open_table(GATES)?, &caller)?)).await
+        let key = caller.clone();
+        self.file
+            .read(move |transaction| Ok(gate(&transaction.open_table(GATES)?, &key)?))
+            .await
+            .at(|| self.file.location().gate(caller))
     }
 
     async fn change_gate(
@@ -225,34 +229,37 @@ impl SessionStore for RedbSessions {
         caller: &CallerKey,
         change: &GateChange,
     ) -> Result<Gate, StoreError> {
-        let (caller, change) = (caller.clone(), change.clone());
+        let (key, change) = (caller.clone(), change.clone());
         self.file
             .write(move |transaction| {
                 let mut gates = transaction.open_table(GATES)?;
-                let mut gate = answered!(gate(&gates, &caller)?);
+                let mut gate = answered!(gate(&gates, &key)?);
                 if answered!(gate.apply(&change)) {
                     let bytes = answered!(encode(&gate));
-                    gates.insert(caller.hash().as_bytes(), bytes.as_slice())?;
+                    gates.insert(key.hash().as_bytes(), bytes.as_slice())?;
                 }
                 Ok(Ok(gate))
             })
             .await
+            .at(|| self.file.location().gate(caller))
     }
 
     async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
-        fitting(session)?;
+        let location = || self.file.location().session(&session.handle);
+        check_new_session(session).at(location)?;
         let handle = session.handle.to_bytes();
-        let bytes = encode(session)?;
+        let bytes = encode(session).at(location)?;
         self.file
             .write(move |transaction| {
                 let mut sessions = transaction.open_table(SESSIONS)?;
                 if sessions.get(&handle)?.is_some() {
-                    return Ok(Err(StoreError::Conflict));
+                    return Ok(Err(StoreError::conflict()));
                 }
                 sessions.insert(&handle, bytes.as_slice())?;
                 Ok(Ok(()))
             })
             .await
+            .at(location)
     }
 
     async fn end_session(
@@ -260,13 +267,13 @@ impl SessionStore for RedbSessions {
         handle: &SessionHandle,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let handle = *handle;
+        let (location, handle) = (|| self.file.location().session(handle), *handle);
         self.file
             .write(move |transaction| {
                 let mut sessions = transaction.open_table(SESSIONS)?;
                 let found = sessions.get(&handle.to_bytes())?.map(|bytes| decode(bytes.value()));
-                let found = answered!(found.unwrap_or(Err(StoreError::NotFound)));
-                let mut session = answered!(session_of(&handle, found));
+                let found = answered!(found.unwrap_or(Err(StoreError::not_found())));
+                let mut session = answered!(check_session(&handle, found));
                 if session.ended.is_none() {
                     session.ended = Some(at);
                     let bytes = answered!(encode(&session));
@@ -275,20 +282,22 @@ impl SessionStore for RedbSessions {
                 Ok(Ok(()))
             })
             .await
+            .at(location)
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
-        let handle = *handle;
+        let (location, handle) = (|| self.file.location().session(handle), *handle);
         self.file
             .read(move |transaction| {
                 let sessions = transaction.open_table(SESSIONS)?;
                 let found = sessions.get(&handle.to_bytes())?.map(|bytes| decode(bytes.value()));
-                let found = answered!(found.unwrap_or(Err(StoreError::NotFound)));
-                let session = answered!(session_of(&handle, found));
+                let found = answered!(found.unwrap_or(Err(StoreError::not_found())));
+                let session = answered!(check_session(&handle, found));
                 let gate = gate(&transaction.open_table(GATES)?, &session.caller)?;
                 Ok(gate.map(|gate| (session, gate)))
             })
             .await
+            .at(location)
     }
 
     async fn sessions(
@@ -296,9 +305,10 @@ impl SessionStore for RedbSessions {
         listing: &Listing,
         cursor: Option<&Cursor>,
     ) -> Result<SessionPage, StoreError> {
-        let (start, end) = range(listing, cursor)?;
+        let location = || self.file.location().sessions(listing);
+        let (start, end) = range_of(listing, cursor).at(location)?;
         let bounds = (start.map(SessionHandle::to_bytes), end.map(SessionHandle::to_bytes));
-        let (listing, size) = (listing.clone(), self.page_size.get());
+        let (of, size) = (listing.clone(), self.page_size.get());
         self.file
             .read(move |transaction| {
                 let sessions = transaction.open_table(SESSIONS)?;
@@ -309,12 +319,13 @@ impl SessionStore for RedbSessions {
                     let (handle, value) = entry?;
                     let handle = SessionHandle::from_bytes(handle.value());
                     let session = decode(value.value());
-                    let session = session.and_then(|session| listed(&listing, &handle, session));
+                    let session = session.and_then(|session| check_listed(&of, &handle, session));
                     rows.push((handle, session));
                 }
                 let more = found.next().transpose()?.is_some();
-                Ok(Ok(page(rows, more)))
+                Ok(Ok(page_of(rows, more)))
             })
             .await
+            .at(location)
     }
 }

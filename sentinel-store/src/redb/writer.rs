@@ -5,7 +5,7 @@
 use redb::{Database, Durability, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{database::OpenDatabase, error::store_error, file::Answer};
+use super::{database::OpenDatabase, error::store_error};
 use crate::StoreError;
 
 /// How many changes wait at most; further callers wait to hand theirs over.
@@ -13,6 +13,10 @@ pub(super) const QUEUE: usize = 256;
 
 /// How many changes one transaction carries at most.
 const BATCH: usize = 256;
+
+/// The result of a transaction. The outer error is the file's, and the transaction
+/// has no effect. The inner result is the one of the operation.
+pub(super) type Transacted<T> = Result<Result<T, StoreError>, redb::Error>;
 
 /// A change that waits to be written, whatever it gives.
 pub(super) type Write = Box<dyn Change>;
@@ -33,7 +37,7 @@ struct Waiting<F, T> {
 
 impl<F, T> Change for Waiting<F, T>
 where
-    F: FnOnce(&WriteTransaction) -> Answer<T> + Send,
+    F: FnOnce(&WriteTransaction) -> Transacted<T> + Send,
     T: Send,
 {
     fn make(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
@@ -54,7 +58,7 @@ where
 
 /// A change, and the caller whom to tell what came of it.
 pub(super) fn waiting<T: Send + 'static>(
-    change: impl FnOnce(&WriteTransaction) -> Answer<T> + Send + 'static,
+    change: impl FnOnce(&WriteTransaction) -> Transacted<T> + Send + 'static,
     caller: oneshot::Sender<Result<T, StoreError>>,
 ) -> Write {
     Box::new(Waiting { change: Some(change), answer: None, caller })

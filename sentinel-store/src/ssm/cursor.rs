@@ -29,7 +29,7 @@ pub(super) fn token(list: &str, cursor: Option<&Cursor>) -> Result<Option<String
         Some((mark_of, token)) if !token.is_empty() && mark_of == mark(list, token) => {
             Ok(Some(token.to_owned()))
         }
-        Some(_) | None => Err(StoreError::NotFound),
+        Some(_) | None => Err(StoreError::not_found()),
     }
 }
 
@@ -46,14 +46,14 @@ mod tests {
             prop_assume!(list != other);
             let cursor = cursor(&list, Some(text.clone())).unwrap();
             prop_assert_eq!(token(&list, Some(&cursor)).unwrap(), Some(text));
-            prop_assert!(matches!(token(&other, Some(&cursor)), Err(StoreError::NotFound)));
+            prop_assert!(matches!(token(&other, Some(&cursor)), Err(StoreError::NotFound(_))));
         }
 
         /// Whatever else is given for a cursor is none.
         #[test]
         fn what_was_never_given_is_no_cursor(text in ".{0,64}") {
             let cursor = Cursor(text);
-            prop_assert!(matches!(token("/sentinel", Some(&cursor)), Err(StoreError::NotFound)));
+            prop_assert!(matches!(token("/sentinel", Some(&cursor)), Err(StoreError::NotFound(_))));
         }
     }
 }

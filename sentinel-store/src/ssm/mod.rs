@@ -5,3 +5,10 @@ mod policies;
 mod writer;
 
 pub use policies::SsmPolicies;
+
+use crate::Location;
+
+/// How messages name this store.
+fn location() -> Location {
+    Location::new("SSM")
+}

@@ -10,9 +10,12 @@ use aws_sdk_ssm::{
 };
 use aws_types::SdkConfig;
 
-use super::cursor::{cursor, token};
+use super::{
+    cursor::{cursor, token},
+    location,
+};
 use crate::{
-    Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, StoreError,
+    Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, StoreError, StoreResultExt,
     aws::{Timing, listable, storable, store_error, unreadable},
 };
 
@@ -94,10 +97,14 @@ pub(super) fn document(parameter: Parameter) -> Result<PolicyText, StoreError> {
 #[async_trait]
 impl PolicyStore for SsmPolicies {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
-        if !storable(path) {
-            return Err(StoreError::NotFound);
+        let result: Result<PolicyText, StoreError> = async {
+            if !storable(path) {
+                return Err(StoreError::not_found());
+            }
+            document(self.parameter(path.as_str().to_owned()).await?)
         }
-        document(self.parameter(path.as_str().to_owned()).await?)
+        .await;
+        result.at(|| location().policy(path))
     }
 
     /// With the texts of the parameters that are not encrypted. Decrypting here
@@ -107,40 +114,46 @@ impl PolicyStore for SsmPolicies {
         root: &PolicyPath,
         at: Option<&Cursor>,
     ) -> Result<Page<ListedPolicy>, StoreError> {
-        let token = token(root.as_str(), at)?;
-        let Some(folder) = listable(root) else {
-            return Ok(Page { items: Vec::new(), next: None });
-        };
-        let answer = self
-            .client
-            .get_parameters_by_path()
-            .path(if folder.is_empty() { "/" } else { folder })
-            .recursive(false)
-            .with_decryption(false)
-            .max_results(i32::from(self.page_size.get()))
-            .set_next_token(token)
-            .send()
-            .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error)
-                if error.as_service_error().is_some_and(|error| error.is_invalid_next_token()) =>
-            {
-                return Err(StoreError::NotFound);
-            }
-            Err(error) => return Err(store_error("GetParametersByPath", &error)),
-        };
-        let parameters = answer.parameters.ok_or_else(|| unreadable("GetParametersByPath"))?;
-        let listed = parameters.into_iter().map(|parameter| {
-            let name = parameter.name.as_deref().and_then(|name| name.strip_prefix(folder));
-            let name = name.and_then(|name| name.strip_prefix('/'));
-            let name = name.ok_or_else(|| unreadable("GetParametersByPath"))?.to_owned();
-            let readable = parameter.r#type == Some(ParameterType::String);
-            // What is no document is an error of its own read, not of the list.
-            let document = if readable { document(parameter).ok() } else { None };
-            Ok(ListedPolicy { name, document })
-        });
-        let items = listed.collect::<Result<_, StoreError>>()?;
-        Ok(Page { items, next: cursor(root.as_str(), answer.next_token) })
+        let result: Result<Page<ListedPolicy>, StoreError> = async {
+            let token = token(root.as_str(), at)?;
+            let Some(folder) = listable(root) else {
+                return Ok(Page { items: Vec::new(), next: None });
+            };
+            let answer = self
+                .client
+                .get_parameters_by_path()
+                .path(if folder.is_empty() { "/" } else { folder })
+                .recursive(false)
+                .with_decryption(false)
+                .max_results(i32::from(self.page_size.get()))
+                .set_next_token(token)
+                .send()
+                .await;
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(|error| error.is_invalid_next_token()) =>
+                {
+                    return Err(StoreError::not_found());
+                }
+                Err(error) => return Err(store_error("GetParametersByPath", &error)),
+            };
+            let parameters = answer.parameters.ok_or_else(|| unreadable("GetParametersByPath"))?;
+            let listed = parameters.into_iter().map(|parameter| {
+                let name = parameter.name.as_deref().and_then(|name| name.strip_prefix(folder));
+                let name = name.and_then(|name| name.strip_prefix('/'));
+                let name = name.ok_or_else(|| unreadable("GetParametersByPath"))?.to_owned();
+                let readable = parameter.r#type == Some(ParameterType::String);
+                // What is no document is an error of its own read, not of the list.
+                let document = if readable { document(parameter).ok() } else { None };
+                Ok(ListedPolicy { name, document })
+            });
+            let items = listed.collect::<Result<_, StoreError>>()?;
+            Ok(Page { items, next: cursor(root.as_str(), answer.next_token) })
+        }
+        .await;
+        result.at(|| location().policies(root))
     }
 }

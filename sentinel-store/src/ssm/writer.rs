@@ -15,18 +15,17 @@ use chrono::{DateTime, Utc};
 
 use super::{
     cursor::{cursor, token},
+    location,
     policies::{SsmPolicies, document},
 };
 use crate::{
-    Cursor, Page, PolicyPath, PolicyRevision, PolicyText, PolicyWriter, StoreError,
+    Cursor, Page, PolicyPath, PolicyRevision, PolicyText, PolicyWriter, SeenCursors, StoreError,
+    StoreResultExt,
     aws::{Timing, storable, store_error, unreadable},
 };
 
 const STANDARD_BYTES: usize = 4096;
 const ADVANCED_BYTES: usize = 8192;
-
-/// More pages than the hundred versions that SSM keeps can have.
-const PAGES: usize = 100;
 
 /// What a parameter is besides its text: kept when the text changes.
 struct Kind {
@@ -105,22 +104,14 @@ impl SsmPolicies {
     /// Writes where there is nothing yet.
     async fn create(&self, path: &PolicyPath, text: &str) -> Result<String, StoreError> {
         let kind = Kind { kind: ParameterType::String, key: None, tier: None };
-        match self.write(path, text, &kind, false).await {
-            Ok(written) => Ok(written.to_string()),
-            Err(StoreError::Conflict) => {
-                // Unless it is this very write, sent again when no answer came.
-                let there = document(self.parameter(path.as_str().to_owned()).await?)?;
-                let same = there.version == "1" && there.text == text.as_bytes();
-                if same { Ok(there.version) } else { Err(StoreError::Conflict) }
-            }
-            Err(
-                error @ (StoreError::NotFound
-                | StoreError::Throttled(_)
-                | StoreError::Unavailable(_)
-                | StoreError::Refused(_)
-                | StoreError::Corrupt(_)),
-            ) => Err(error),
+        if let Some(written) = self.write(path, text, &kind, false).await.unless_conflict()? {
+            return Ok(written.to_string());
         }
+        // The stored parameter may be this write, which the client sent again when it
+        // got no answer.
+        let stored = document(self.parameter(path.as_str().to_owned()).await?)?;
+        let same = stored.version == "1" && stored.text == text.as_bytes();
+        if same { Ok(stored.version) } else { Err(StoreError::conflict()) }
     }
 
     async fn delete(&self, path: &PolicyPath) -> Result<(), StoreError> {
@@ -156,16 +147,18 @@ impl SsmPolicies {
         path: &PolicyPath,
         version: i64,
     ) -> Result<Option<ParameterHistory>, StoreError> {
-        let mut token = None;
-        for _ in 0..PAGES {
+        let (mut seen, mut token) = (SeenCursors::default(), None);
+        loop {
             let (entries, next) = self.entries(path, token).await?;
             let found = entries.into_iter().find(|entry| entry.version == version);
-            token = next;
-            if found.is_some() || token.is_none() {
-                return Ok(found);
+            match next {
+                Some(next) if found.is_none() => {
+                    seen.visit(&next)?;
+                    token = Some(next);
+                }
+                Some(_) | None => return Ok(found),
             }
         }
-        Err(StoreError::Unavailable("the history does not end".into()))
     }
 
     /// Whether all that was written between two versions is that text: then it was
@@ -214,6 +207,7 @@ impl PolicyWriter for SsmPolicies {
         text: &[u8],
         over: Option<&str>,
     ) -> Result<String, StoreError> {
+        let result: Result<String, StoreError> = async {
         if !storable(path) {
             let cause = "no parameter can have this path: it is parts of `[A-Za-z0-9._-]` after \
                          slashes, and does not begin with `aws` or `ssm`";
@@ -223,28 +217,28 @@ impl PolicyWriter for SsmPolicies {
         let Some(over) = over else {
             return self.create(path, text).await;
         };
-        let there = match self.parameter(path.as_str().to_owned()).await {
-            Ok(there) if there.version.to_string() == over => there.version,
-            Ok(_) | Err(StoreError::NotFound) => return Err(StoreError::Conflict),
-            Err(
-                error @ (StoreError::Conflict
-                | StoreError::Throttled(_)
-                | StoreError::Unavailable(_)
-                | StoreError::Refused(_)
-                | StoreError::Corrupt(_)),
-            ) => return Err(error),
-        };
-        let entry = self.entry(path, there).await?.ok_or(StoreError::Conflict)?;
+        let stored = self.parameter(path.as_str().to_owned()).await.optional()?;
+        let stored = stored.map(|parameter| parameter.version);
+        let there = stored.filter(|version| version.to_string() == over);
+        let there = there.ok_or_else(StoreError::conflict)?;
+        let entry = self.entry(path, there).await?.ok_or_else(StoreError::conflict)?;
         let written = self.write(path, text, &Kind::of(&entry), true).await?;
         if self.is_one_write(path, text, (there, written)).await? {
             return Ok(written.to_string());
         }
         self.put_back(path, there, written).await?;
-        Err(StoreError::Conflict)
+        Err(StoreError::conflict())
+        }
+        .await;
+        result.at(|| location().policy(path))
     }
 
     async fn remove(&self, path: &PolicyPath) -> Result<(), StoreError> {
-        if storable(path) { self.delete(path).await } else { Err(StoreError::NotFound) }
+        let result: Result<(), StoreError> = async {
+            if storable(path) { self.delete(path).await } else { Err(StoreError::not_found()) }
+        }
+        .await;
+        result.at(|| location().policy(path))
     }
 
     async fn history(
@@ -252,28 +246,36 @@ impl PolicyWriter for SsmPolicies {
         path: &PolicyPath,
         at: Option<&Cursor>,
     ) -> Result<Page<PolicyRevision>, StoreError> {
-        let token = token(path.as_str(), at)?;
-        if !storable(path) {
-            return Err(StoreError::NotFound);
+        let result: Result<Page<PolicyRevision>, StoreError> = async {
+            let token = token(path.as_str(), at)?;
+            if !storable(path) {
+                return Err(StoreError::not_found());
+            }
+            let (entries, next) = self.entries(path, token).await?;
+            let items = entries.into_iter().map(|entry| PolicyRevision {
+                version: entry.version.to_string(),
+                at: entry.last_modified_date.and_then(|at| instant(&at)),
+                by: entry.last_modified_user,
+                bytes: entry.value.map_or(0, |text| text.len()),
+            });
+            Ok(Page { items: items.collect(), next: cursor(path.as_str(), next) })
         }
-        let (entries, next) = self.entries(path, token).await?;
-        let items = entries.into_iter().map(|entry| PolicyRevision {
-            version: entry.version.to_string(),
-            at: entry.last_modified_date.and_then(|at| instant(&at)),
-            by: entry.last_modified_user,
-            bytes: entry.value.map_or(0, |text| text.len()),
-        });
-        Ok(Page { items: items.collect(), next: cursor(path.as_str(), next) })
+        .await;
+        result.at(|| location().history(path))
     }
 
     async fn revision(&self, path: &PolicyPath, version: &str) -> Result<PolicyText, StoreError> {
-        let number = version.parse::<i64>().ok().filter(|number| number.to_string() == version);
-        match number {
-            Some(number) if storable(path) && number > 0 => {
-                document(self.parameter(format!("{path}:{number}")).await?)
+        let result: Result<PolicyText, StoreError> = async {
+            let number = version.parse::<i64>().ok().filter(|number| number.to_string() == version);
+            match number {
+                Some(number) if storable(path) && number > 0 => {
+                    document(self.parameter(format!("{path}:{number}")).await?)
+                }
+                Some(_) | None => Err(StoreError::not_found()),
             }
-            Some(_) | None => Err(StoreError::NotFound),
         }
+        .await;
+        result.at(|| location().policy(path))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use sentinel_store::{
     MemoryPolicies, MemorySessions, PolicyStore, SessionStore,
     conformance::{
@@ -13,60 +12,23 @@ use sentinel_store::{
 
 use crate::fixtures::{FolderEditor, MemoryBackdoor, MemoryEditor, RedbBackdoor, page_size, root};
 
-struct Memory<W>(W);
-struct Redb<W>(W);
-struct MemoryDocuments<W>(W);
-struct FolderDocuments<W>(W);
-
-#[async_trait]
-impl<W, S> SessionsUnderTest for Memory<W>
-where
-    W: Fn(Arc<MemorySessions>) -> S + Send + Sync,
-    S: SessionStore + 'static,
-{
-    async fn fresh(&self) -> FreshSessions {
+fn memory<S: SessionStore + 'static>(
+    wrap: impl Fn(Arc<MemorySessions>) -> S + Send + Sync,
+) -> impl SessionsUnderTest {
+    move || {
         let sessions = Arc::new(MemorySessions::with_page_size(page_size()));
-        let store = Arc::new((self.0)(Arc::clone(&sessions)));
-        FreshSessions { store, backdoor: Some(Box::new(MemoryBackdoor(sessions))) }
+        let store = wrap(Arc::clone(&sessions));
+        async { FreshSessions::new(store).with_backdoor(MemoryBackdoor(sessions)) }
     }
 }
 
-#[async_trait]
-impl<W, S> SessionsUnderTest for Redb<W>
-where
-    W: Fn(sentinel_store::RedbSessions) -> S + Send + Sync,
-    S: SessionStore + 'static,
-{
-    async fn fresh(&self) -> FreshSessions {
-        let backdoor = RedbBackdoor::new();
-        let store = Arc::new((self.0)(backdoor.sessions.clone()));
-        FreshSessions { store, backdoor: Some(Box::new(backdoor)) }
-    }
-}
-
-#[async_trait]
-impl<W, S> PoliciesUnderTest for MemoryDocuments<W>
-where
-    W: Fn(Arc<MemoryPolicies>) -> S + Send + Sync,
-    S: PolicyStore + 'static,
-{
-    async fn fresh(&self) -> FreshPolicies {
+fn memory_policies<S: PolicyStore + 'static>(
+    wrap: impl Fn(Arc<MemoryPolicies>) -> S + Send + Sync,
+) -> impl PoliciesUnderTest {
+    move || {
         let policies = Arc::new(MemoryPolicies::with_page_size(page_size()));
-        let store = Arc::new((self.0)(Arc::clone(&policies)));
-        FreshPolicies { store, root: root(), editor: Box::new(MemoryEditor(policies)) }
-    }
-}
-
-#[async_trait]
-impl<W, S> PoliciesUnderTest for FolderDocuments<W>
-where
-    W: Fn(sentinel_store::FolderPolicies) -> S + Send + Sync,
-    S: PolicyStore + 'static,
-{
-    async fn fresh(&self) -> FreshPolicies {
-        let (policies, editor) = FolderEditor::new();
-        let store = Arc::new((self.0)(policies));
-        FreshPolicies { store, root: root(), editor: Box::new(editor) }
+        let store = wrap(Arc::clone(&policies));
+        async { FreshPolicies::new(store, root(), MemoryEditor(policies)) }
     }
 }
 
@@ -83,50 +45,58 @@ const NOT_IN_MEMORY: [&str; 2] = ["what_is_no_gate_is_corrupt", "what_is_no_sess
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_in_memory_do_what_they_must() {
-    holds(conformance::sessions(&Memory(|store| store)).await, &NOT_IN_MEMORY);
+    holds(conformance::sessions(&memory(|store| store)).await, &NOT_IN_MEMORY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn boxed_sessions_do_what_they_must() {
     let boxed = |store| Box::new(store) as Box<dyn SessionStore>;
-    holds(conformance::sessions(&Memory(boxed)).await, &NOT_IN_MEMORY);
+    holds(conformance::sessions(&memory(boxed)).await, &NOT_IN_MEMORY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_sessions_do_what_they_must() {
     let shared = |store| Arc::new(store) as Arc<dyn SessionStore>;
-    holds(conformance::sessions(&Memory(shared)).await, &NOT_IN_MEMORY);
+    holds(conformance::sessions(&memory(shared)).await, &NOT_IN_MEMORY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_behind_a_hook_do_what_they_must() {
     let hooked = |store| HookedSessions::new(store, Faults::new());
-    holds(conformance::sessions(&Memory(hooked)).await, &NOT_IN_MEMORY);
+    holds(conformance::sessions(&memory(hooked)).await, &NOT_IN_MEMORY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_in_a_file_do_what_they_must() {
-    holds(conformance::sessions(&Redb(|store| store)).await, &[]);
+    let fresh = || async {
+        let backdoor = RedbBackdoor::new();
+        FreshSessions::new(backdoor.sessions.clone()).with_backdoor(backdoor)
+    };
+    holds(conformance::sessions(&fresh).await, &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_in_memory_do_what_they_must() {
-    holds(conformance::policies(&MemoryDocuments(|store| store)).await, &[]);
+    holds(conformance::policies(&memory_policies(|store| store)).await, &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn boxed_policies_do_what_they_must() {
     let boxed = |store| Box::new(store) as Box<dyn PolicyStore>;
-    holds(conformance::policies(&MemoryDocuments(boxed)).await, &[]);
+    holds(conformance::policies(&memory_policies(boxed)).await, &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_behind_a_hook_do_what_they_must() {
     let hooked = |store| HookedPolicies::new(store, Faults::new());
-    holds(conformance::policies(&MemoryDocuments(hooked)).await, &[]);
+    holds(conformance::policies(&memory_policies(hooked)).await, &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_in_a_folder_do_what_they_must() {
-    holds(conformance::policies(&FolderDocuments(|store| store)).await, &[]);
+    let fresh = || async {
+        let (policies, editor) = FolderEditor::new();
+        FreshPolicies::new(policies, root(), editor)
+    };
+    holds(conformance::policies(&fresh).await, &[]);
 }

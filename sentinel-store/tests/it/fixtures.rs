@@ -84,14 +84,14 @@ impl Backdoor for MemoryBackdoor {
 /// Sessions in a file of their own, which goes when they do.
 pub(crate) struct RedbBackdoor {
     pub(crate) sessions: RedbSessions,
-    pub(crate) _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl RedbBackdoor {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sessions = RedbSessions::open(&folder.path().join("sentinel.redb")).unwrap();
-        Self { sessions: sessions.with_page_size(page_size()), _folder: folder }
+        Self { sessions: sessions.with_page_size(page_size()), folder }
     }
 }
 

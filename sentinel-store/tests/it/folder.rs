@@ -73,7 +73,7 @@ async fn only_files_that_can_stand_for_a_profile_are_named() {
     write(&folder.path().join("team"), "nested.yaml", b"text");
     assert_eq!(names(&store).await, ["main", "production"]);
     for name in [".hidden", "with space", "x", "team/nested", "team", "README"] {
-        assert!(matches!(read(&store, name).await, Err(StoreError::NotFound)), "{name}");
+        assert!(matches!(read(&store, name).await, Err(StoreError::NotFound(_))), "{name}");
     }
 }
 
@@ -94,7 +94,7 @@ async fn a_file_outside_the_folder_is_not_read() {
         PolicyPath::new("/sentinel/secret"),
         PolicyPath::new("secret"),
     ] {
-        assert!(matches!(store.policy(&path).await, Err(StoreError::NotFound)), "{path}");
+        assert!(matches!(store.policy(&path).await, Err(StoreError::NotFound(_))), "{path}");
     }
 }
 
@@ -139,7 +139,7 @@ async fn a_link_to_a_file_is_followed_as_it_is_turned() {
         assert_eq!(read(&store, "production").await.unwrap().text, text.as_bytes());
     }
     fs::remove_file(&link).unwrap();
-    assert!(matches!(read(&store, "production").await, Err(StoreError::NotFound)));
+    assert!(matches!(read(&store, "production").await, Err(StoreError::NotFound(_))));
 }
 
 #[cfg(unix)]
@@ -241,7 +241,7 @@ async fn a_half_written_document_is_not_read() {
                 }
             }
             // Before it is there, and while it is being written.
-            Err(StoreError::NotFound | StoreError::Unavailable(_)) => {}
+            Err(StoreError::NotFound(_) | StoreError::Unavailable(_)) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -328,7 +328,7 @@ async fn a_document_that_comes_and_goes_is_not_absent() {
         // There again for good.
     });
     let result = read(&store, "production").await;
-    assert!(!matches!(result, Err(StoreError::NotFound)), "{result:?}");
+    assert!(!matches!(result, Err(StoreError::NotFound(_))), "{result:?}");
     editor.join().unwrap();
     assert_eq!(read(&store, "production").await.unwrap().text, b"text");
 }
@@ -395,7 +395,7 @@ async fn a_document_that_is_gone_for_a_moment_is_not_absent() {
     assert_eq!(read(&store, "production").await.unwrap().text, b"two");
     editor.join().unwrap();
     fs::remove_file(folder.path().join("production.yaml")).unwrap();
-    assert!(matches!(read(&store, "production").await, Err(StoreError::NotFound)));
+    assert!(matches!(read(&store, "production").await, Err(StoreError::NotFound(_))));
 }
 
 #[cfg(unix)]

@@ -187,7 +187,7 @@ fn a_full_gate_can_still_be_closed() {
     }
     let full = gate.clone();
     let one_more = gate.apply(&revoke(on(Gate::MAX_PROFILES), None));
-    assert!(matches!(one_more, Err(StoreError::Conflict)), "{one_more:?}");
+    assert!(matches!(one_more, Err(StoreError::Conflict(_))), "{one_more:?}");
     assert_eq!(gate, full);
     gate.apply(&revoke(on(0), None)).unwrap();
     gate.apply(&revoke(Scope::Caller, None)).unwrap();

@@ -9,11 +9,13 @@
 
 mod conformance;
 mod crash;
+mod errors;
 mod fixtures;
 mod folder;
 mod gates;
 mod ids;
 mod interleavings;
+mod pages;
 mod records;
 mod redb;
 mod suite;

@@ -70,7 +70,7 @@ impl SessionStore for Flawed {
         let before = self.before.lock().unwrap().clone();
         match (self.flaw, before) {
             (Flaw::MissingGate, _) if gate == Gate::open(caller.clone()) => {
-                Err(StoreError::NotFound)
+                Err(StoreError::not_found())
             }
             (Flaw::StaleGate, Some(before)) if before.caller == *caller => Ok(before),
             _ => Ok(gate),
@@ -141,7 +141,7 @@ impl SessionStore for Flawed {
         match self.flaw {
             Flaw::ListsOthers => self.inner.sessions(&Listing::All, cursor).await,
             Flaw::ForgivesCursors => match self.inner.sessions(listing, cursor).await {
-                Err(StoreError::NotFound) => self.inner.sessions(listing, None).await,
+                Err(StoreError::NotFound(_)) => self.inner.sessions(listing, None).await,
                 answer => answer,
             },
             Flaw::DropsLast => {

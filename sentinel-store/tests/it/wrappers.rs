@@ -21,8 +21,8 @@ fn record() -> Record {
 
 fn kind(error: &StoreError) -> Failure {
     match error {
-        StoreError::NotFound => Failure::NotFound,
-        StoreError::Conflict => Failure::Conflict,
+        StoreError::NotFound(_) => Failure::NotFound,
+        StoreError::Conflict(_) => Failure::Conflict,
         StoreError::Throttled(_) => Failure::Throttled,
         StoreError::Unavailable(_) => Failure::Unavailable,
         StoreError::Refused(_) => Failure::Refused,
@@ -139,7 +139,7 @@ async fn a_call_lasts_as_long_as_it_is_told_to() {
     faults.delay(Which::Number(0), Moment::After, hour);
     let begun = Instant::now();
     let unknown = id(&caller("alice"), 1).handle;
-    assert!(matches!(store.session(&unknown).await, Err(StoreError::NotFound)));
+    assert!(matches!(store.session(&unknown).await, Err(StoreError::NotFound(_))));
     assert_eq!(begun.elapsed(), 2 * hour);
 }
 

@@ -223,7 +223,7 @@ async fn an_error_says_what_to_mend_and_repeats_nothing_that_was_sent() {
     let error = store.gate(&caller("alice")).await.unwrap_err();
     assert_eq!(
         Causes(&error).to_string(),
-        "refused: `GetItem`: AccessDeniedException: \
+        "refused: gate of `alice` in the DynamoDB table `t`: `GetItem`: AccessDeniedException: \
          User: arn:x is not authorized to perform: dynamodb:GetItem"
     );
 }
@@ -295,7 +295,7 @@ async fn a_session_whose_answer_was_lost_is_written_and_another_ones_is_a_confli
     .await;
     let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
     let written = store.create_session(&any_session(&handle)).await;
-    assert!(matches!(written, Err(StoreError::Conflict)), "{written:?}");
+    assert!(matches!(written, Err(StoreError::Conflict(_))), "{written:?}");
 }
 
 /// SSM, with one parameter of two versions, of which the second came between.
@@ -322,7 +322,7 @@ async fn a_parameter_that_another_wrote_meanwhile_is_put_back() {
     let store = SsmPolicies::new(&server.config()).with_timing(HASTY);
     let path = PolicyPath::new("/sentinel/production");
     let written = store.put(&path, b"mine", Some("1")).await;
-    assert!(matches!(written, Err(StoreError::Conflict)), "{written:?}");
+    assert!(matches!(written, Err(StoreError::Conflict(_))), "{written:?}");
     let last = server.requests().pop().unwrap();
     assert_eq!(last.operation, "PutParameter");
     assert_eq!(last.body["Value"], "theirs");
@@ -354,5 +354,5 @@ async fn a_parameter_whose_answer_was_lost_is_no_conflict() {
     assert_eq!(store.put(&path, b"two", Some("1")).await.unwrap(), "3");
     assert_eq!(store.put(&path, b"one", None).await.unwrap(), "1");
     let other = store.put(&path, b"other", None).await;
-    assert!(matches!(other, Err(StoreError::Conflict)), "{other:?}");
+    assert!(matches!(other, Err(StoreError::Conflict(_))), "{other:?}");
 }

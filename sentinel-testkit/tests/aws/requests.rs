@@ -198,11 +198,11 @@ async fn a_path_that_ssm_would_refuse_is_not_sent() {
     let root = PolicyPath::new("/sentinel/policies");
     for name in ["", "a:1", "a b", "x/", "/x", "\u{1f511}", "x\0", "*"] {
         let found = store.policy(&root.join(name)).await;
-        assert!(matches!(found, Err(sentinel_store::StoreError::NotFound)), "{name}: {found:?}");
+        assert!(matches!(found, Err(sentinel_store::StoreError::NotFound(_))), "{name}: {found:?}");
     }
     let cursor = sentinel_store::Cursor("made up".to_owned());
     let found = store.list(&root, Some(&cursor)).await;
-    assert!(matches!(found, Err(sentinel_store::StoreError::NotFound)), "{found:?}");
+    assert!(matches!(found, Err(sentinel_store::StoreError::NotFound(_))), "{found:?}");
     assert_eq!(server.operations(), Vec::<String>::new());
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sentinel_store::{
-    Block, DynamoSessions, Epoch, Gate, GateAction, GateChange, Listing, Scope, SessionHandle,
-    SessionStore, StoreError,
+    Block, DynamoSessions, Epoch, Gate, GateAction, GateChange, Listing, Pages, Scope,
+    SessionHandle, SessionStore, StoreError,
     aws::Timing,
     conformance::{self, Report},
 };
@@ -147,14 +147,10 @@ async fn pages_of_all_sessions_are_full() {
         let handle = SessionHandle::new(caller("alice").hash(), [number.wrapping_mul(37); 10]);
         store.create_session(&any_session(&handle)).await.unwrap();
     }
-    let (mut sizes, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = store.sessions(&Listing::All, cursor.as_ref()).await.unwrap();
+    let mut sizes = Vec::new();
+    let mut pages = Pages::sessions(&store, &Listing::All);
+    while let Some(page) = pages.next().await.unwrap() {
         sizes.push(page.items.len());
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
-        }
     }
     assert_eq!(sizes, [7, 7, 7, 7, 7, 5]);
 }

@@ -16,7 +16,7 @@ use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
 use sentinel_store::{
     CallerKey, DynamoPolicies, DynamoSessions, Gate, PolicyPath, PolicyWriter, Session,
-    SessionHandle, SsmPolicies,
+    SessionHandle, SsmPolicies, StoreResultExt,
     aws::Timing,
     conformance::{
         Backdoor, FreshPolicies, FreshSessions, FreshWriter, PoliciesUnderTest, PolicyEditor,
@@ -251,11 +251,8 @@ pub(crate) struct WriterEditor {
 impl PolicyEditor for WriterEditor {
     async fn put(&self, name: &str, text: &[u8]) -> bool {
         let path = self.root.join(name);
-        let over = match self.writer.policy(&path).await {
-            Ok(found) => Some(found.version),
-            Err(sentinel_store::StoreError::NotFound) => None,
-            Err(error) => panic!("{error:?}"),
-        };
+        let over = self.writer.policy(&path).await.optional().unwrap();
+        let over = over.map(|found| found.version);
         match self.writer.put(&path, text, over.as_deref()).await {
             Ok(_) => true,
             Err(sentinel_store::StoreError::Refused(_)) => false,

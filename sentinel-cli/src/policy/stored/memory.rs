@@ -26,7 +26,7 @@ impl Memory {
 impl PolicyStore for Memory {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
         let versions = self.versions.lock().unwrap();
-        let texts = versions.get(path).ok_or(StoreError::NotFound)?;
+        let texts = versions.get(path).ok_or_else(StoreError::not_found)?;
         Ok(PolicyText { text: texts.last().unwrap().clone(), version: texts.len().to_string() })
     }
 
@@ -54,7 +54,7 @@ impl PolicyWriter for Memory {
         let mut versions = self.versions.lock().unwrap();
         let now = versions.get(path).map(|texts| texts.len().to_string());
         if now.as_deref() != over {
-            return Err(StoreError::Conflict);
+            return Err(StoreError::conflict());
         }
         let texts = versions.entry(path.clone()).or_default();
         texts.push(text.to_vec());
@@ -66,7 +66,7 @@ impl PolicyWriter for Memory {
             return Err(StoreError::Unavailable("as if there were no network".into()));
         }
         let removed = self.versions.lock().unwrap().remove(path);
-        removed.map(drop).ok_or(StoreError::NotFound)
+        removed.map(drop).ok_or_else(StoreError::not_found)
     }
 
     async fn history(
@@ -75,7 +75,7 @@ impl PolicyWriter for Memory {
         _: Option<&Cursor>,
     ) -> Result<Page<PolicyRevision>, StoreError> {
         let versions = self.versions.lock().unwrap();
-        let texts = versions.get(path).ok_or(StoreError::NotFound)?;
+        let texts = versions.get(path).ok_or_else(StoreError::not_found)?;
         let revisions = (1..).zip(texts).map(|(number, text)| PolicyRevision {
             version: i32::to_string(&number),
             at: None,
@@ -87,9 +87,9 @@ impl PolicyWriter for Memory {
 
     async fn revision(&self, path: &PolicyPath, version: &str) -> Result<PolicyText, StoreError> {
         let versions = self.versions.lock().unwrap();
-        let texts = versions.get(path).ok_or(StoreError::NotFound)?;
-        let number: usize = version.parse().map_err(|_| StoreError::NotFound)?;
-        let text = texts.get(number.wrapping_sub(1)).ok_or(StoreError::NotFound)?;
+        let texts = versions.get(path).ok_or_else(StoreError::not_found)?;
+        let number: usize = version.parse().map_err(|_| StoreError::not_found())?;
+        let text = texts.get(number.wrapping_sub(1)).ok_or_else(StoreError::not_found)?;
         Ok(PolicyText { text: text.clone(), version: version.to_owned() })
     }
 }

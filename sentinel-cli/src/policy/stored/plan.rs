@@ -1,7 +1,7 @@
 //! Where a document is to be written, and over what: decided from what lies
 //! where, before anything is written.
 
-use sentinel_store::{PolicyPath, StoreError};
+use sentinel_store::{PolicyPath, StoreError, StoreResultExt};
 
 use super::stores::Found;
 use super::{Place, Stores};
@@ -148,11 +148,10 @@ pub(super) async fn carry_out(
             let ssm = store(Place::Ssm)?;
             // Nothing removes a parameter on condition of its version: what was
             // written since the difference was shown is at least not lost unseen.
-            match ssm.policy(path).await {
-                Ok(now) if now.version == *parameter => ssm.remove(path).await.map_err(then)?,
-                Ok(_) => return Err(then(StoreError::Conflict)),
-                Err(StoreError::NotFound) => {}
-                Err(error) => return Err(then(error)),
+            match ssm.policy(path).await.optional().map_err(then)? {
+                Some(now) if now.version == *parameter => ssm.remove(path).await.map_err(then)?,
+                Some(_) => return Err(then(StoreError::conflict())),
+                None => {}
             }
             Ok(version)
         }
@@ -233,7 +232,7 @@ mod tests {
         ssm.fail_removals(false);
         let planned = plan(&large, &stores.find(&path).await.unwrap(), true, true).unwrap();
         assert_eq!(carry_out(&planned, &stores, &path, &large).await.unwrap(), "1");
-        assert!(matches!(ssm.policy(&path).await, Err(StoreError::NotFound)));
+        assert!(matches!(ssm.policy(&path).await, Err(StoreError::NotFound(_))));
     }
 
     #[tokio::test]
@@ -246,11 +245,11 @@ mod tests {
 
         let write = plan(b"ours", &found, true, false).unwrap();
         let failed = carry_out(&write, &stores, &path, b"ours").await.unwrap_err();
-        assert!(matches!(failed.error, StoreError::Conflict));
+        assert!(matches!(failed.error, StoreError::Conflict(_)));
         let large = text(SSM_HOLDS + 1);
         let moved = plan(&large, &found, true, true).unwrap();
         let failed = carry_out(&moved, &stores, &path, &large).await.unwrap_err();
-        assert!(matches!(failed.error, StoreError::Conflict));
+        assert!(matches!(failed.error, StoreError::Conflict(_)));
         assert_eq!(failed.written.as_deref(), Some("1"));
         assert_eq!(ssm.policy(&path).await.unwrap().text, b"theirs");
         assert_eq!(table.policy(&path).await.unwrap().text, large);

@@ -124,13 +124,13 @@ async fn read(
     };
     match (read, version) {
         (Ok(text), _) => Ok((place, text)),
-        (Err(StoreError::NotFound), Some(version)) => Err(Failure::undone(format!(
+        (Err(StoreError::NotFound(_)), Some(version)) => Err(Failure::undone(format!(
             "`{path}` has no version `{version}` in {}: `sentinel policy history {}` lists the \
              existing ones",
             place.as_str(),
             path.name()
         ))),
-        (Err(StoreError::NotFound), None) => Err(missing(path, stores)),
+        (Err(StoreError::NotFound(_)), None) => Err(missing(path, stores)),
         (Err(error), _) => Err(cannot("read", path, place, error)),
     }
 }

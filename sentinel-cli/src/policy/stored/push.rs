@@ -373,7 +373,7 @@ async fn push<'a>(
     }
     match carry_out(&plan, stores, path, text).await {
         Ok(version) => Ok(Pushed { version: Some(version), ..pushed(done) }),
-        Err(Failed { place, error: StoreError::Conflict, written }) => {
+        Err(Failed { place, error: StoreError::Conflict(_), written }) => {
             screen.warn(&conflict(stores, place, path, written.as_deref()).await?);
             Ok(Pushed { version: written, ..pushed(State::Conflict) })
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use sentinel_store::{
-    Cursor, Page, PolicyPath, PolicyRevision, PolicyText, PolicyWriter, StoreError,
+    Pages, PolicyPath, PolicyRevision, PolicyText, PolicyWriter, StoreError, StoreResultExt,
 };
 
 use super::Place;
@@ -67,11 +67,8 @@ impl Stores {
     pub(crate) async fn find(&self, path: &PolicyPath) -> Result<Found, Failure> {
         let mut found = Found::default();
         for (place, store) in self.places() {
-            let text = match store.policy(path).await {
-                Ok(text) => Some(text),
-                Err(StoreError::NotFound) => None,
-                Err(error) => return Err(cannot("read", path, place, error)),
-            };
+            let text = store.policy(path).await.optional();
+            let text = text.map_err(|error| cannot("read", path, place, error))?;
             match place {
                 Place::Ssm => found.ssm = text,
                 Place::Table => found.table = text,
@@ -86,15 +83,8 @@ impl Stores {
         for (place, store) in self.places() {
             let failed =
                 |error| because_store(format!("cannot list `{root}` in {}", place.as_str()), error);
-            let mut cursor = None;
-            loop {
-                let page = store.list(root, cursor.as_ref()).await.map_err(failed)?;
-                names.extend(page.items.into_iter().map(|listed| (listed.name, place)));
-                cursor = match following(page.next, cursor).map_err(failed)? {
-                    Some(next) => Some(next),
-                    None => break,
-                };
-            }
+            let listed = Pages::policies(store, root).items().await.map_err(failed)?;
+            names.extend(listed.into_iter().map(|listed| (listed.name, place)));
         }
         names.sort();
         Ok(names)
@@ -109,29 +99,12 @@ impl Stores {
     ) -> Result<Option<Vec<PolicyRevision>>, Failure> {
         let store = self.at(place)?;
         let failed = |error| cannot("read the history of", path, place, error);
-        let mut revisions = Vec::new();
-        let mut cursor = None;
-        loop {
-            let Page { items, next } = match store.history(path, cursor.as_ref()).await {
-                Ok(page) => page,
-                Err(StoreError::NotFound) if cursor.is_none() => return Ok(None),
-                Err(error) => return Err(failed(error)),
-            };
-            revisions.extend(items);
-            cursor = match following(next, cursor).map_err(failed)? {
-                Some(next) => Some(next),
-                None => return Ok(Some(revisions)),
-            };
-        }
+        let mut pages = Pages::history(store, path);
+        let Some(first) = pages.next().await.optional().map_err(failed)? else { return Ok(None) };
+        let mut revisions = first.map(|page| page.items).unwrap_or_default();
+        revisions.extend(pages.items().await.map_err(failed)?);
+        Ok(Some(revisions))
     }
-}
-
-/// The next page's cursor, which is never that of the page itself.
-fn following(next: Option<Cursor>, this: Option<Cursor>) -> Result<Option<Cursor>, StoreError> {
-    if next.is_some() && next == this {
-        return Err(StoreError::Corrupt("a page is its own next page".into()));
-    }
-    Ok(next)
 }
 
 /// Something could not be done with a document.

@@ -28,7 +28,7 @@ pub(super) async fn a_purge_takes_what_is_long_expired(subject: &dyn SessionsUnd
     let alice = caller("alice")?;
     for number in (0..SESSIONS).filter(|number| number % 10 != 0) {
         let handle = super::handle(&alice, number);
-        ensure_error!(fresh.store.session(&handle).await, StoreError::NotFound);
+        ensure_error!(fresh.store.session(&handle).await, StoreError::NotFound(_));
     }
     Ok(())
 }

@@ -111,7 +111,7 @@ pub(super) async fn a_full_gate_takes_no_profile_more_and_the_caller_as_a_whole(
     }
     let full = store.gate(&alice).await?;
     let one_more = revoke(on(Gate::MAX_PROFILES)?, None);
-    ensure_error!(store.change_gate(&alice, &one_more).await, StoreError::Conflict);
+    ensure_error!(store.change_gate(&alice, &one_more).await, StoreError::Conflict(_));
     ensure_eq!(store.gate(&alice).await?, full);
     store.change_gate(&alice, &revoke(on(0)?, None)).await?;
     store.change_gate(&alice, &revoke(Scope::Caller, None)).await?;

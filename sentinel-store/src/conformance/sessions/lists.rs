@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{FreshSessions, SessionsUnderTest, all, caller, fill, handle, handles, session};
 use crate::{
-    Cursor, Listing, SessionStore, StoreError,
+    Cursor, Listing, Pages, SessionStore, StoreError, StoreResultExt,
     conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
 };
 
@@ -113,7 +113,7 @@ pub(super) async fn a_cursor_that_is_none_is_not_found(subject: &dyn SessionsUnd
     .map(|text| Cursor(text.to_owned()));
     for listing in [Listing::Caller(alice), Listing::All] {
         for cursor in &cursors {
-            ensure_error!(store.sessions(&listing, Some(cursor)).await, StoreError::NotFound);
+            ensure_error!(store.sessions(&listing, Some(cursor)).await, StoreError::NotFound(_));
         }
     }
     Ok(())
@@ -133,10 +133,9 @@ pub(super) async fn a_cursor_does_not_lead_to_another_caller(
     // gives nothing of the others'.
     let mut cursors = Vec::new();
     for listing in [Listing::Caller(bob), Listing::All] {
-        let mut cursor = store.sessions(&listing, None).await?.next;
-        while let Some(next) = cursor {
-            cursor = store.sessions(&listing, Some(&next)).await?.next;
-            cursors.push(next);
+        let mut pages = Pages::sessions(&store, &listing);
+        while let Some(page) = pages.next().await? {
+            cursors.extend(page.next);
         }
     }
     // Where everything fits one page there is no cursor to try.
@@ -144,13 +143,10 @@ pub(super) async fn a_cursor_does_not_lead_to_another_caller(
         return Err(Stop::NotOffered);
     }
     for cursor in cursors {
-        match store.sessions(&Listing::Caller(alice.clone()), Some(&cursor)).await {
-            Ok(page) => ensure!(
-                page.items.iter().all(|session| session.caller == alice),
-                "the cursor led to another caller's sessions"
-            ),
-            Err(StoreError::NotFound) => {}
-            Err(error) => return Err(error.into()),
+        let listing = Listing::Caller(alice.clone());
+        if let Some(page) = store.sessions(&listing, Some(&cursor)).await.optional()? {
+            let own = page.items.iter().all(|session| session.caller == alice);
+            ensure!(own, "the cursor led to another caller's sessions");
         }
     }
     Ok(())
@@ -167,17 +163,15 @@ pub(super) async fn sessions_made_meanwhile_do_not_disturb_a_list(
     }
     fill(&store, sessions).await?;
     let listing = Listing::Caller(alice.clone());
-    let (mut found, mut cursor, mut next) = (Vec::new(), None, 1);
-    loop {
-        let page = store.sessions(&listing, cursor.as_ref()).await?;
+    let (mut found, mut next) = (Vec::new(), 1);
+    let mut pages = Pages::sessions(&store, &listing);
+    while let Some(page) = pages.next().await? {
         found.extend(page.items);
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
+        if page.next.is_some() {
+            store.create_session(&session(&alice, next)?).await?;
+            next += 2;
+            ensure!(next < 20_000, "the list does not end");
         }
-        store.create_session(&session(&alice, next)?).await?;
-        next += 2;
-        ensure!(next < 20_000, "the list does not end");
     }
     if next == 1 {
         return Err(Stop::NotOffered);

@@ -7,7 +7,7 @@ mod lists;
 mod races;
 mod records;
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -16,15 +16,28 @@ use tokio::task::JoinSet;
 
 use super::report::{Checked, Report, Stop, run};
 use crate::{
-    AccountId, Block, CallerKey, Cursor, Epochs, Gate, GateAction, GateChange, Generation, Listing,
+    AccountId, Block, CallerKey, Epochs, Gate, GateAction, GateChange, Generation, Listing, Pages,
     ProfileName, Scope, Session, SessionHandle, SessionPage, SessionSecret, SessionStore,
 };
 
-/// A kind of session store, for the suite to try.
+/// A session backend under test. A closure is one:
+/// `|| async { FreshSessions::new(MemorySessions::new()) }`.
 #[async_trait]
 pub trait SessionsUnderTest: Send + Sync {
-    /// An empty store, which no other call gives.
+    /// An empty store, another one for each call.
     async fn fresh(&self) -> FreshSessions;
+}
+
+/// A closure that returns an empty store.
+#[async_trait]
+impl<F, R> SessionsUnderTest for F
+where
+    F: Fn() -> R + Send + Sync,
+    R: Future<Output = FreshSessions> + Send,
+{
+    async fn fresh(&self) -> FreshSessions {
+        self().await
+    }
 }
 
 /// An empty session store.
@@ -32,11 +45,23 @@ pub trait SessionsUnderTest: Send + Sync {
 pub struct FreshSessions {
     /// The store.
     pub store: Arc<dyn SessionStore>,
-    /// What can be done to it otherwise than by its trait, if anything.
+    /// How the suite damages and purges its records. `None` if it cannot: the cases
+    /// that need it are reported as not offered.
     pub backdoor: Option<Box<dyn Backdoor>>,
 }
 
 impl FreshSessions {
+    /// An empty store without a backdoor.
+    pub fn new(store: impl SessionStore + 'static) -> Self {
+        Self { store: Arc::new(store), backdoor: None }
+    }
+
+    /// The same store, with a backdoor.
+    #[must_use]
+    pub fn with_backdoor(self, backdoor: impl Backdoor + 'static) -> Self {
+        Self { backdoor: Some(Box::new(backdoor)), ..self }
+    }
+
     fn backdoor(&self) -> Result<&dyn Backdoor, Stop> {
         self.backdoor.as_deref().ok_or(Stop::NotOffered)
     }
@@ -58,7 +83,7 @@ pub trait Backdoor: Send + Sync {
     async fn purge_expired(&self, before: DateTime<Utc>) -> bool;
 }
 
-/// Tries the store in every case.
+/// Runs every case against the backend.
 pub async fn sessions(subject: &dyn SessionsUnderTest) -> Report {
     let mut report = Report::default();
     run!(report, subject,
@@ -190,10 +215,6 @@ async fn fill(store: &Arc<dyn SessionStore>, sessions: Vec<Session>) -> Checked 
     Ok(())
 }
 
-/// More pages than any list of the suite has, so that one that never ends is
-/// seen to.
-const MAX_PAGES: usize = 10_000;
-
 /// Every session of a list without damaged rows.
 async fn all(store: &dyn SessionStore, listing: &Listing) -> Result<Vec<Session>, Stop> {
     let found = listed(store, listing).await?;
@@ -206,17 +227,13 @@ async fn all(store: &dyn SessionStore, listing: &Listing) -> Result<Vec<Session>
 
 /// All pages of a list in one.
 async fn listed(store: &dyn SessionStore, listing: &Listing) -> Result<SessionPage, Stop> {
-    let (mut found, mut cursor): (_, Option<Cursor>) = (SessionPage::default(), None);
-    for _ in 0..MAX_PAGES {
-        let page = store.sessions(listing, cursor.as_ref()).await?;
+    let mut found = SessionPage::default();
+    let mut pages = Pages::sessions(store, listing);
+    while let Some(page) = pages.next().await? {
         found.items.extend(page.items);
         found.unreadable.extend(page.unreadable);
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(found);
-        }
     }
-    Err(Stop::broken("the list does not end"))
+    Ok(found)
 }
 
 /// The handles of sessions, sorted: how lists are compared.

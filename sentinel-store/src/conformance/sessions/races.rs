@@ -84,7 +84,7 @@ pub(super) async fn of_many_sessions_of_one_handle_one_is_written(
                 session.request_id = format!("req-{task}");
                 match store.create_session(&session).await {
                     Ok(()) => Ok(Some(session.request_id)),
-                    Err(StoreError::Conflict) => Ok(None),
+                    Err(StoreError::Conflict(_)) => Ok(None),
                     Err(error) => Err(error.into()),
                 }
             }

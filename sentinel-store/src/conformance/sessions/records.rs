@@ -70,7 +70,7 @@ pub(super) async fn a_second_session_of_a_handle_is_a_conflict(
     let mut second = first.clone();
     second.secret_digest = [1; 32];
     for attempt in [&first, &second] {
-        ensure_error!(store.create_session(attempt).await, StoreError::Conflict);
+        ensure_error!(store.create_session(attempt).await, StoreError::Conflict(_));
         ensure!(store.session(&first.handle).await?.0 == first, "the first was overwritten");
     }
     Ok(())
@@ -82,10 +82,10 @@ pub(super) async fn an_unknown_session_is_not_found(subject: &dyn SessionsUnderT
     store.create_session(&session(&alice, 1)?).await?;
     store.change_gate(&bob, &revoke(Scope::Caller, None)).await?;
     for unknown in [handle(&alice, 2), handle(&bob, 1)] {
-        ensure_error!(store.session(&unknown).await, StoreError::NotFound);
-        ensure_error!(store.end_session(&unknown, at(1)).await, StoreError::NotFound);
+        ensure_error!(store.session(&unknown).await, StoreError::NotFound(_));
+        ensure_error!(store.end_session(&unknown, at(1)).await, StoreError::NotFound(_));
         // Marking what is not there as ended did not make it.
-        ensure_error!(store.session(&unknown).await, StoreError::NotFound);
+        ensure_error!(store.session(&unknown).await, StoreError::NotFound(_));
     }
     Ok(())
 }
@@ -111,7 +111,7 @@ pub(super) async fn a_session_whose_handle_is_not_of_its_caller_is_refused(
     let mut mixed = session(&alice, 1)?;
     mixed.caller = bob;
     ensure_error!(store.create_session(&mixed).await, StoreError::Refused(_));
-    ensure_error!(store.session(&mixed.handle).await, StoreError::NotFound);
+    ensure_error!(store.session(&mixed.handle).await, StoreError::NotFound(_));
     Ok(())
 }
 

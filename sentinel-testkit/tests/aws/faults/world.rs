@@ -17,7 +17,8 @@ use sentinel_broker::Home;
 use sentinel_store::dynamodb::TableDefinition;
 use sentinel_store::{
     AuditSink, Block, CallerKey, DynamoPolicies, DynamoSessions, GateAction, GateChange, Listing,
-    MemorySink, PolicyPath, PolicyWriter, ProfileName, Scope, Secret, Session, SessionStore, aws,
+    MemorySink, Pages, PolicyPath, PolicyWriter, ProfileName, Scope, Secret, Session, SessionStore,
+    aws,
 };
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use sentinel_testkit::proxy::{Proxy, Rule};
@@ -243,15 +244,12 @@ impl World {
     /// The caller's sessions, as they lie in the table.
     pub(crate) async fn sessions(&self, caller: &str) -> Vec<Session> {
         let listing = Listing::Caller(CallerKey::parse(caller).unwrap());
-        let (mut sessions, mut cursor) = (Vec::new(), None);
-        loop {
-            let page = self.direct.sessions(&listing, cursor.as_ref()).await.unwrap();
+        let mut sessions = Vec::new();
+        let mut pages = Pages::sessions(&self.direct, &listing);
+        while let Some(page) = pages.next().await.unwrap() {
             sessions.extend(page.items);
-            cursor = page.next;
-            if cursor.is_none() {
-                return sessions;
-            }
         }
+        sessions
     }
 
     /// How many of the caller's sessions have not ended.

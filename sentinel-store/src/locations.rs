@@ -1,0 +1,44 @@
+//! How messages name the records of each kind.
+
+use crate::{CallerKey, Listing, Location, PolicyPath, SessionHandle};
+
+impl Location {
+    /// The gate of a caller.
+    #[must_use]
+    pub fn gate(self, caller: &CallerKey) -> Self {
+        self.key(format_args!("gate of `{caller}`"))
+    }
+
+    /// A session, by its handle.
+    #[must_use]
+    pub fn session(self, handle: &SessionHandle) -> Self {
+        self.key(format_args!("session `{handle}`"))
+    }
+
+    /// A list of sessions.
+    #[must_use]
+    pub fn sessions(self, listing: &Listing) -> Self {
+        match listing {
+            Listing::Caller(caller) => self.key(format_args!("sessions of `{caller}`")),
+            Listing::All => self.key("all sessions"),
+        }
+    }
+
+    /// A policy document.
+    #[must_use]
+    pub fn policy(self, path: &PolicyPath) -> Self {
+        self.key(format_args!("policy `{path}`"))
+    }
+
+    /// The list of the documents under a root.
+    #[must_use]
+    pub fn policies(self, root: &PolicyPath) -> Self {
+        self.key(format_args!("policies under `{root}`"))
+    }
+
+    /// The history of a policy document.
+    #[must_use]
+    pub fn history(self, path: &PolicyPath) -> Self {
+        self.key(format_args!("history of `{path}`"))
+    }
+}
