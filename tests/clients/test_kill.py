@@ -64,7 +64,7 @@ class Pair:
     def vend(self, dev: Dev) -> None:
         answer = dev.vend(self.caller, self.profile)
         if answer.status == 200:
-            assert self.blocked is False, f"{self.name} is revoked, and was let in"
+            assert self.blocked is False, f"{self.name} is revoked but could vend"
             self.sessions[answer.session] = True
             self.acknowledged_vends += 1
         else:
