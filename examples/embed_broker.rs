@@ -1,6 +1,6 @@
-//! A service that vends: one broker, put together once, asked for each request.
+//! A service that vends: it creates one broker and uses it for every request.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+#![expect(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::{error::Error, io, sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let parts = Parts {
         policies: Arc::new(policies),
         sessions: Some(SessionTable { name: "sessions".to_owned(), store }),
-        // Its key is random, and secret, where its credentials open something.
+        // Use a random, secret key if the credentials grant access to anything.
         issuer: Arc::new(LocalIssuer::new([7; 32], clock.clone(), random.clone())),
         clock,
         random,
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let broker = Broker::new(Settings::new(path), parts);
 
     for user in ["alice", "bob", "mallory"] {
-        // What the front door has verified, never what a caller says of themselves.
+        // The identity that the front end has verified, never a claim of the caller.
         let (arn, account) = (format!("arn:aws:iam::111122223333:user/{user}"), "111122223333");
         let deadline = tokio::time::Instant::now() + Duration::from_secs(25);
         let (request_id, home) = (format!("of-{user}"), Home::from_arn(&arn).ok_or("no ARN")?);
