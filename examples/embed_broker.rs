@@ -1,4 +1,4 @@
-//! A service that vends: one broker, built once, and called for each request.
+//! A service that vends: it creates one broker and uses it for every request.
 
 #![expect(clippy::print_stdout, reason = "an example prints its result")]
 
@@ -21,7 +21,7 @@ use sentinel_store::{
 async fn main() -> Result<(), Box<dyn Error>> {
     let (path, policies) = (PolicyPath::new("/sentinel/policies/main"), MemoryPolicies::new());
     policies.put(&path, include_str!("policies/main.yaml"));
-    // Where its credentials give access to something, the key must be random and secret.
+    // Use a random, secret key if the credentials grant access to anything.
     let issuer = LocalIssuer::new([7; 32], Arc::new(SystemClock), Arc::new(OsRandom));
     let records = JsonLines::new(io::stderr());
     let sessions = SessionTable::new("sessions", Arc::new(MemorySessions::new()));
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let broker = Broker::new(Settings::new(path), parts);
 
     for user in ["alice", "bob", "mallory"] {
-        // What the service has verified, never what the caller claims.
+        // The identity that the front end has verified, never a claim of the caller.
         let (arn, account) = (format!("arn:aws:iam::111122223333:user/{user}"), "111122223333");
         let deadline = Instant::now() + Duration::from_secs(25);
         let home = Home::from_arn(&arn).ok_or("not an ARN")?;

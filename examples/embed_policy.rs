@@ -1,6 +1,6 @@
-//! A service that asks a policy: read once, shared, asked for each request.
+//! A service that decides by a policy: it reads the policy once and evaluates it for every request.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+#![expect(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use sentinel_policy::{Caller, Checked, Facts, Limits, Mode, Request, Verdict};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let source = include_bytes!("policies/main.yaml");
-    // Everything that is wrong with it is in the error, with its place.
+    // The error contains every problem of the document, with its location.
     let policy = Checked::parse(source, &Limits::default())?.compile();
 
     let mut request = Request::new(Caller::new("alice"), "production");
@@ -18,11 +18,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let decision = policy.decide(&request, &Facts::default(), now);
     match decision.verdict {
         Verdict::Allow => match policy.valid_until(&request, &Facts::default(), now) {
-            Some(end) => println!("alice may have production, until {end} at most"),
-            None => println!("alice may have production"),
+            Some(end) => println!("alice can get production, until {end} at most"),
+            None => println!("alice can get production"),
         },
-        Verdict::RequireApproval => println!("alice may have production once it is approved"),
-        Verdict::Deny => println!("alice may not have production, because:"),
+        Verdict::RequireApproval => println!("alice can get production after an approval"),
+        Verdict::Deny => println!("alice cannot get production, because:"),
     }
     for step in policy.explain(&request, &Facts::default(), now).steps {
         println!("  {step}");

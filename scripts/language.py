@@ -36,6 +36,10 @@ PHRASES: "dict[str, str]" = {
     r"\bat once\b": "immediately, concurrently",
     r"\bfor ever\b": "indefinitely",
     r"\bso many\b": "the number",
+    r"\bby (?:itself|themselves)\b": "automatically, separately",
+    r"\bwhat is there\b": "existing resources",
+    r"\bgo(?:es)? on (?:as|to|with|without|until|working)\b": "continues",
+    r"\blets? in\b|\blet through\b|\blets? (?:nobody|everybody|anybody)\b": "accepts, admits, refuses",
     r"\bbe had\b": "is available",
     r"\b(?:stands|lies) (?:at|behind|below|beside|here|in|on|there|under|where)\b": "is at, is stored in",
     r"\bmet by\b": "matches",
@@ -108,9 +112,8 @@ def phrases(file: Path) -> Iterator[str]:
 def problems(arguments: "list[str]") -> Iterator[str]:
     """Everything that is found, words before phrases."""
     yield from words(arguments)
-    own = {ROOT / "_typos.toml", Path(__file__).resolve()}
     for file in files(arguments):
-        if file.resolve() not in own and not file.is_symlink():
+        if not file.is_symlink():
             yield from phrases(file)
 
 

@@ -48,7 +48,7 @@ class Phrases(unittest.TestCase):
 
 
 class Typos(unittest.TestCase):
-    """With a typos that prints what the test tells it to."""
+    """With a replacement for typos that prints a given output."""
 
     def run_with(self, status: int, output: str) -> "tuple[int, str]":
         done = subprocess.CompletedProcess([], status, output)

@@ -21,8 +21,8 @@ mod locations;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod page;
-mod panics;
 mod pages;
+mod panics;
 mod policies;
 #[cfg(feature = "redb")]
 pub mod redb;
@@ -56,8 +56,8 @@ pub use layers::PolicyLayers;
 #[doc(no_inline)]
 pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
-pub use panics::{Panicked, catch_panic, catch_panic_of};
 pub use pages::{EndlessList, PageOf, PageRequest, Pages, SeenCursors};
+pub use panics::{Panicked, catch_panic, catch_panic_of};
 pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
 };

@@ -1,4 +1,4 @@
-"""What the test of the guide needs, all of it built before; and what it says at its end."""
+"""The fixtures of the test of the guide, which must be built before, and the report at its end."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DROPPED = pytest.StashKey[list]()
 
 
 def built(path: Path) -> Path:
-    """A file that is there, or the run ends at once."""
+    """A file that must exist; otherwise the run ends immediately."""
     if not path.exists():
-        pytest.exit(f"{path} is not there: `make test-aws` makes it", returncode=3)
+        pytest.exit(f"{path} does not exist: `make test-aws` builds it", returncode=3)
     return path
 
 
@@ -40,7 +40,7 @@ def proxy() -> Path:
 
 @pytest.fixture(scope="session")
 def packages() -> Path:
-    """The folder with the functions' zips."""
+    """The folder with the packages of the functions."""
     for name in PACKAGES:
         built(ROOT / "bin" / name)
     return ROOT / "bin"
@@ -48,7 +48,7 @@ def packages() -> Path:
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where to write down what the functions ask of AWS."""
+    """The folder for recordings of the functions' AWS calls."""
     named = os.environ.get("SENTINEL_RECORDINGS")
     folder = Path(named) if named else tmp_path_factory.mktemp("recordings")
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,6 +58,6 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Says in one place what this run did not do as AWS does it."""
+    """Lists the differences between this run and AWS."""
     for difference in config.stash.get(DROPPED, []):
         terminalreporter.write_line(f"dropped: {difference}")

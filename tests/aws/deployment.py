@@ -1,5 +1,5 @@
-"""An account in which the guide was followed: its commands, run as they are written, and what had to be
-done between them because the account is an emulator's.
+"""An account in which the guide is followed: runs its commands as they are written, and makes the changes between
+them that the emulator needs.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ AUTHORIZER_ROLE = "SentinelAuthorizerRole"
 
 
 class GuideFailed(Exception):
-    """A command of the guide did not do what the guide says."""
+    """A command of the guide did not have the documented result."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """An access key; a session's has a token."""
+    """An access key. The key of a session has a token."""
 
     id: str
     secret: str
@@ -45,7 +45,7 @@ class Key:
         return cls(answer["AccessKeyId"], answer["SecretAccessKey"], answer["Token"])
 
     def variables(self) -> dict[str, str]:
-        """As the environment that every tool of AWS reads."""
+        """The key as environment variables, which every AWS tool reads."""
         token = {"AWS_SESSION_TOKEN": self.token} if self.token else {}
         return {"AWS_ACCESS_KEY_ID": self.id, "AWS_SECRET_ACCESS_KEY": self.secret, **token}
 
@@ -55,7 +55,7 @@ ROOT_KEY = Key("test", "test")
 
 @dataclass(frozen=True)
 class Answer:
-    """What curl got."""
+    """A response that curl received."""
 
     status: int
     body: str
@@ -65,7 +65,7 @@ class Answer:
 
     @property
     def code(self) -> Optional[str]:
-        """Sentinel's error code, where the answer is Sentinel's."""
+        """Sentinel's error code, if the response comes from Sentinel."""
         try:
             return self.json().get("Code")
         except ValueError:
@@ -74,9 +74,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Invoked:
-    """What a function answered to one who called it around API Gateway."""
+    """The result of a function that was invoked directly, without API Gateway."""
 
-    # `Unhandled` where it answered an error.
+    # `Unhandled` if the function returned an error.
     error: Optional[str]
     payload: Any
 
@@ -90,7 +90,7 @@ class Invoked:
 
 
 class Deployment:
-    """The account, the shell in which the guide is followed, and the tools of those who use it."""
+    """The account, the shell in which the guide runs, and the tools of its users."""
 
     def __init__(
         self, folder: Path, ministack: Ministack, proxies: Mapping[str, Proxy], page: Page, tools: Mapping[str, Path]
@@ -118,9 +118,9 @@ class Deployment:
         self.ran: list[Command] = []
         self.unlike: list[str] = []
         self.dropped: list[Difference] = []
-        # What the guide prints where the emulator prints something else, by heading.
+        # The documented output that differs from that of the emulator, by heading.
         self.instead: dict[tuple[str, str], str] = {}
-        # How what was tried between the commands came out.
+        # Results of the tests between the commands.
         self.outcomes: dict[str, Optional[str]] = {}
         self.tvm_url = ""
         self.downstream = ""
@@ -130,9 +130,9 @@ class Deployment:
     # --- the guide
 
     def follow(self, document: Path, between: Mapping[str, Callable[["Deployment"], None]]) -> None:
-        """Runs a document's commands, and after the last one under a heading what is to be done there."""
+        """Runs a document's commands. After the last command under a heading, runs the function for that heading."""
         todo = guide.commands(document)
-        # Nothing is eventually consistent here.
+        # The emulator is strongly consistent, so no pause is needed.
         self.shell.run("sleep() { :; }")
         for index, command in enumerate(todo):
             self._run(document, command)
@@ -145,7 +145,7 @@ class Deployment:
         ran = self.shell.run(command.block.text)
         self.ran.append(command)
         if bool(ran.failed) != command.refused:
-            what = f"failed: {ran.failed[0]}" if ran.failed else "was to be refused and was not"
+            what = f"failed: {ran.failed[0]}" if ran.failed else "must be refused but succeeded"
             raise GuideFailed(f"{place}: {what}\n{ran.output}")
         if command.expected is None:
             return
@@ -154,10 +154,10 @@ class Deployment:
             if heading == command.block.heading:
                 expected = expected.replace(said, instead)
         if not guide.is_like(ran.output, expected):
-            self.unlike.append(f"{place}: printed\n{ran.output}\nand not\n{expected}")
+            self.unlike.append(f"{place}: printed\n{ran.output}\ninstead of\n{expected}")
 
     def drop(self, difference: Difference, measured: bool) -> bool:
-        """Notes a difference where it was measured; whether it was."""
+        """Records a difference if it was measured. Returns whether it was."""
         if measured:
             self.dropped.append(difference)
         return measured
@@ -178,7 +178,7 @@ class Deployment:
         )
 
     def ask(self, service: str, operation: str, key: Key = ROOT_KEY, **parameters: Any) -> Any:
-        """Asks AWS for something: as the aws command does it, without that command's second to start."""
+        """Calls AWS like the aws command, but without the startup time of that command."""
         if (service, key) not in self._clients:
             self._clients[service, key] = boto3.client(
                 service,
@@ -191,7 +191,7 @@ class Deployment:
         return getattr(self._clients[service, key], operation)(**parameters)
 
     def curl(self, url: str, *options: str, key: Optional[Key] = None) -> Answer:
-        """Sends a request, signed where there is a key."""
+        """Sends a request, signed if a key is given."""
         signed: list[str] = []
         if key is not None:
             signed = ["--aws-sigv4", f"aws:amz:{REGION}:execute-api", "--user", f"{key.id}:{key.secret}"]
@@ -206,12 +206,12 @@ class Deployment:
         return Answer(int(status), body)
 
     def invoke(self, function: str, event: Any) -> Invoked:
-        """Calls a function around API Gateway, as whoever has `lambda:InvokeFunction` can."""
+        """Invokes a function directly, as a principal with `lambda:InvokeFunction` can."""
         said = self.ask("lambda", "invoke", FunctionName=function, Payload=json.dumps(event))
         return Invoked(said.get("FunctionError"), json.loads(said["Payload"].read()))
 
     def event(self, user: str, origin: Optional[str], path: str = "/") -> dict:
-        """An event of a GET as API Gateway makes it, with somebody's name in it."""
+        """An event of a GET as API Gateway creates it, with the name of a user."""
         route = "ANY /" if path == "/" else "ANY /{proxy+}"
         event: dict[str, Any] = {
             "version": "2.0",
@@ -255,10 +255,10 @@ class Deployment:
             event["stageVariables"] = {"sentinelOrigin": origin}
         return event
 
-    # --- what is changed
+    # --- changes
 
     def configure(self, function: str, **changes: Optional[str]) -> None:
-        """Changes variables of a function, which starts it anew; None takes one away."""
+        """Changes variables of a function, which restarts it. None removes a variable."""
         said = self.ask("lambda", "get_function_configuration", FunctionName=function)
         wanted = {**said["Environment"]["Variables"], **changes}
         variables = {name: value for name, value in wanted.items() if value is not None}
@@ -268,7 +268,7 @@ class Deployment:
         )
 
     def restart(self, function: str) -> None:
-        """Starts a function anew: what it remembered of policies and rights is gone."""
+        """Restarts a function, which clears its cache of policies and permissions."""
         self.configure(function, RESTARTED=uuid.uuid4().hex)
 
     def document(self, name: str) -> dict:
@@ -284,7 +284,7 @@ class Deployment:
     def role_policy(
         self, role: str, document: Optional[Mapping], usual: Optional[Mapping], name: str = "Sentinel"
     ) -> Iterator[None]:
-        """Gives a role another policy for a while; None is that it has none."""
+        """Replaces the policy of a role temporarily. None means that it has no policy."""
         try:
             self._set_role_policy(role, document, name)
             yield
@@ -301,7 +301,7 @@ class Deployment:
         self.ask("iam", "update_assume_role_policy", RoleName=role, PolicyDocument=json.dumps(document))
 
     def key_of(self, user: str) -> Key:
-        """The key that the guide made for a user."""
+        """The key that the guide created for a user."""
         words = dict(
             word.split("=", 1)
             for word in (self.folder / "try" / f"{user}.env").read_text().split()
@@ -310,7 +310,7 @@ class Deployment:
         return Key(words["AWS_ACCESS_KEY_ID"], words["AWS_SECRET_ACCESS_KEY"])
 
     def new_user(self, name: str, policy: Mapping) -> Key:
-        """Somebody the guide does not know."""
+        """Creates a user that is not part of the guide."""
         self.ask("iam", "create_user", UserName=name)
         self.ask(
             "iam", "put_user_policy", UserName=name, PolicyName="own", PolicyDocument=json.dumps(policy)
@@ -319,7 +319,7 @@ class Deployment:
         return Key(made["AccessKeyId"], made["SecretAccessKey"])
 
     def log(self, function: str) -> list[str]:
-        """All that a function logged."""
+        """The log of a function."""
         group = f"/aws/lambda/{function}"
         pages: list[dict] = [self.ask("logs", "filter_log_events", logGroupName=group)]
         while token := pages[-1].get("nextToken"):
@@ -334,12 +334,12 @@ class Deployment:
 
 
 def as_list(value: Any) -> list:
-    """IAM takes one of something as that, and as a list of it."""
+    """IAM accepts a single value or a list; returns a list."""
     return value if isinstance(value, list) else [value]
 
 
 def statement(effect: str, action: str, resource: str) -> dict:
-    """A document of one statement."""
+    """A document with one statement."""
     return {
         "Version": "2012-10-17",
         "Statement": [{"Effect": effect, "Action": action, "Resource": resource}],
@@ -347,7 +347,7 @@ def statement(effect: str, action: str, resource: str) -> dict:
 
 
 def without_condition(document: Mapping, key: str) -> dict:
-    """The document with every condition on a key taken out."""
+    """The document with every condition on a key removed."""
     changed = json.loads(json.dumps(document))
     for each in changed["Statement"]:
         for operator, keys in list(each.get("Condition", {}).items()):
@@ -360,7 +360,7 @@ def without_condition(document: Mapping, key: str) -> dict:
 
 
 def without_action(document: Mapping, action: str) -> dict:
-    """The document with an action taken out."""
+    """The document with an action removed."""
     changed = json.loads(json.dumps(document))
     for each in changed["Statement"]:
         each["Action"] = [other for other in as_list(each["Action"]) if other != action]
@@ -374,7 +374,7 @@ def with_statement(document: Mapping, more: Mapping) -> dict:
 
 
 def without_statement(document: Mapping, sid: str) -> dict:
-    """The document with a statement taken out."""
+    """The document with a statement removed."""
     left = [each for each in document["Statement"] if each["Sid"] != sid]
     assert len(left) < len(document["Statement"]), f"no statement {sid}"
     return {**document, "Statement": left}

@@ -1,5 +1,5 @@
-"""What stands for AWS: ministack with IAM in force, a recording proxy before it for each function, and a
-page behind the downstream API.
+"""The replacement for AWS: ministack with IAM enforced, a recording proxy for each function, and a page behind the
+downstream API.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ START_SECONDS = 60.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """One in which no tool finds anybody's own configuration of AWS, or a proxy."""
+    """An environment in which no tool finds the current user's AWS configuration, or a proxy."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 class _Server:
-    """A process that serves, and ends with the block that started it."""
+    """A server process that ends with the block that started it."""
 
     def __init__(self, command: Sequence[object], folder: Path, name: str, env: Mapping[str, str]) -> None:
         self.log = folder / f"{name}.log"
@@ -73,12 +73,12 @@ class _Server:
 
 
 class Ministack(_Server):
-    """AWS, as far as it is known there. Its root keys are `test` and `test`."""
+    """ministack. Its root keys are `test` and `test`."""
 
     def __init__(self, program: Path, folder: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        # The functions inherit this environment, so nothing may stand in it that AWS would not give them.
+        # The functions inherit this environment, so it must not contain variables that AWS would not set.
         env = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -92,7 +92,7 @@ class Ministack(_Server):
         super().__init__([program], folder, "ministack", env)
 
     def __enter__(self) -> "Ministack":
-        # Its output is a pipe that nobody else reads: it must not fill.
+        # No other process reads its output, and the pipe must not fill up.
         threading.Thread(target=self._drain, daemon=True).start()
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -119,7 +119,7 @@ class Ministack(_Server):
 
 
 class Proxy(_Server):
-    """Stands before ministack for one function, and writes down what that function asks."""
+    """The proxy between one function and ministack. It records the function's calls."""
 
     def __init__(self, program: Path, upstream: str, record: Path, folder: Path) -> None:
         self.record = record
@@ -137,14 +137,14 @@ class Proxy(_Server):
         return self
 
     def calls(self) -> list[dict]:
-        """All that was asked so far."""
+        """All calls so far."""
         if not self.record.exists():
             return []
         return [json.loads(row) for row in self.record.read_text(encoding="utf-8").splitlines()]
 
 
 class Page:
-    """What a downstream API has behind it: a page that answers 200, and counts who got through."""
+    """The backend of a downstream API: a page that responds with 200 and counts its visits."""
 
     def __init__(self) -> None:
         page = self

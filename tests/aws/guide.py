@@ -1,8 +1,8 @@
-"""The commands of a document, in their order, and what each is said to print.
+"""The commands of a document, in their order, with the documented output.
 
-A `sh` block is run; the `text` block behind it is its whole output, with `…` for any run of characters.
-`sh refused` ends with a failure, `sh build` makes what the tests find made already, `sh by-hand` cannot be
-run on this machine.
+A `sh` block is run. The `text` block after it is its whole output, with `…` for any characters.
+`sh refused` ends with a failure. `sh build` builds what already exists for the tests. `sh by-hand` cannot be run
+on this machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HEADING = re.compile(r"^#+ (.*)$")
 
 @dataclass(frozen=True)
 class Block:
-    """What stands between two fences."""
+    """A fenced block."""
 
     heading: str
     line: int
@@ -29,7 +29,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A block to be run, and what it prints where the document says so."""
+    """A block to run, and its output if the document contains it."""
 
     block: Block
     expected: Optional[str]
@@ -60,7 +60,7 @@ def blocks(document: Path) -> Iterator[Block]:
 
 
 def commands(document: Path) -> list[Command]:
-    """The blocks that are run."""
+    """The blocks to run."""
     found: list[Command] = []
     last: Optional[Block] = None
     for block in blocks(document):
@@ -73,11 +73,11 @@ def commands(document: Path) -> list[Command]:
 
 
 def is_like(text: str, expected: str) -> bool:
-    """Whether a text is what was expected, `…` standing for anything."""
+    """Whether a text matches the expected text, in which `…` matches any text."""
     pattern = ".*".join(re.escape(part) for part in _plain(expected).split("…"))
     return re.fullmatch(pattern, _plain(text), re.DOTALL) is not None
 
 
 def _plain(text: str) -> str:
-    """Without what does not count: HTTP ends its lines with more, and JSON may have spaces."""
+    """The text without insignificant differences: carriage returns of HTTP, spaces in JSON."""
     return text.replace("\r", "").replace('": ', '":').strip()

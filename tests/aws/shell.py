@@ -1,4 +1,4 @@
-"""One shell for a whole document: what a block sets, the next one finds."""
+"""One shell for a whole document: each block sees the variables of earlier blocks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Mapping
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of a block."""
+    """The result of a block."""
 
     output: str
-    # The commands in it that failed, unless the block itself looked at that.
+    # The commands that failed, except those whose failure the block handled.
     failed: tuple[str, ...]
 
 
@@ -38,7 +38,7 @@ class Shell:
         )
 
     def run(self, text: str) -> Ran:
-        """Runs some lines in it."""
+        """Runs lines in this shell."""
         self._blocks += 1
         block = self._said / f"{self._blocks}.sh"
         output = self._said / f"{self._blocks}.out"
@@ -49,12 +49,12 @@ class Shell:
         self._write(f"{trap}\n. {shlex.quote(str(block))} >{shlex.quote(str(output))} 2>&1 </dev/null\n")
         self._write("trap - ERR\necho done\n")
         self._wait()
-        # The sourced file itself counts as a command that failed when its last one did.
+        # If the last command failed, the sourced file itself also counts as a failed command.
         commands = [row for row in failed.read_text().splitlines() if not row.startswith(". ")]
         return Ran(output.read_text(encoding="utf-8", errors="replace"), tuple(commands))
 
     def value(self, name: str) -> str:
-        """What a variable holds."""
+        """The value of a variable."""
         return self.run(f'printf "%s" "${name}"').output
 
     def _write(self, text: str) -> None:

@@ -1,8 +1,8 @@
-"""`docs/deployment.md`, followed from its first command to its last against ministack with IAM in force, with
-the real `aws` command and the real packages; then what it promises is tried.
+"""Runs `docs/deployment.md` from its first command to its last against ministack with IAM enforced, with the real
+`aws` command and the real packages; then tests the guarantees of the guide.
 
-What has to be done between its commands is in the functions `after_…`. Each of them does no more than give
-the functions their endpoint, and measure where ministack is not AWS, so that only that is dropped.
+The functions `after_…` run between its commands. They only set the functions' endpoint, and measure the differences
+between ministack and AWS, so that nothing else is dropped.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from emulator import ACCOUNT, REGION, Ministack, Page, Proxy
 GUIDE = ROOT / "docs" / "deployment.md"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 SOURCE_IDENTITY = "sts:SourceIdentity"
-# What the guide calls the policy that forbids a protected role to go on to another.
+# The guide's name of the policy that prevents a protected role from assuming another.
 GUARD = "SentinelNoOnwardRoles"
 
 
@@ -52,14 +52,14 @@ def after_the_function(deployed: Deployment) -> None:
 
 
 def after_the_api(deployed: Deployment) -> None:
-    """Names under `localhost` are known to curl alone, so the command gets the same API by its path."""
+    """Only curl resolves names under `localhost`, so the command uses the same API by its path."""
     api = deployed.shell.value("API_ID")
     path = f"{deployed.ministack.url}/_aws/execute-api/{api}"
     deployed.shell.run(f"export SENTINEL_TVM_URL={path}")
     deployed.tvm_url = deployed.shell.value("TVM_URL")
     everything = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/*"
     deployed.prober = deployed.new_user("prober", statement("Allow", "execute-api:Invoke", everything))
-    # AWS answers itself where it may not invoke the function; Sentinel's errors have a code.
+    # If AWS is not allowed to invoke the function, it responds itself. Sentinel's errors have a code.
     answer = deployed.curl(f"{deployed.tvm_url}/whoami", key=deployed.prober)
     deployed.drop(differences.INVOKE_PERMISSION, answer.code is not None)
 
@@ -70,7 +70,7 @@ def after_the_permission(deployed: Deployment) -> None:
 
 
 def after_the_roles(deployed: Deployment) -> None:
-    """Vends by events that carry the origin secret, which nothing else can make here yet."""
+    """Vends by events with the origin secret, which nothing else can create here yet."""
     origin = (deployed.folder / "try" / "origin-secret").read_text().strip()
 
     def vend() -> str:
@@ -110,7 +110,7 @@ def after_the_roles(deployed: Deployment) -> None:
         deployed.put_trust(PROTECTED_ROLE, without_statement(trust, sid))
         deployed.outcomes[f"trust without {sid}"] = vend()
     deployed.put_trust(PROTECTED_ROLE, trust)
-    # What the guide's documents are here, for what is tried after it.
+    # The guide's document in its form for ministack, for the tests after the guide.
     deployed.role = role
 
     if differences.STAGE_VARIABLES in deployed.dropped:
@@ -145,7 +145,7 @@ def deployed(
     tmp_path_factory: pytest.TempPathFactory,
     pytestconfig: pytest.Config,
 ) -> Iterator[Deployment]:
-    """An account in which the guide was followed."""
+    """An account in which all commands of the guide were run."""
     folder = tmp_path_factory.mktemp("guide")
     (folder / "bin").symlink_to(packages)
     tools = {"sentinel": sentinel, "aws": TOOLS / "venv" / "bin" / "aws"}
@@ -184,18 +184,18 @@ def vended(deployed: Deployment, key: Key) -> "tuple[Key, str]":
 
 
 def sensitive(deployed: Deployment, session: str) -> "tuple[int, int]":
-    """What the downstream API says to a session, given in its header and in its query."""
+    """The status of the downstream API for a session, sent in the header and in the query."""
     url = f"{deployed.downstream}/sensitive"
     by_header = deployed.curl(url, "--header", f"X-Sentinel-Session-ID: {session}")
     by_query = deployed.curl(f"{url}?sentinel_session_id={session}")
     return by_header.status, by_query.status
 
 
-# --- what it promises
+# --- guarantees
 
 
-def test_every_command_of_the_guide_does_and_prints_what_the_guide_says(deployed: Deployment) -> None:
-    assert len(deployed.ran) > 25, "the guide has lost its commands"
+def test_every_command_of_the_guide_has_the_documented_result_and_output(deployed: Deployment) -> None:
+    assert len(deployed.ran) > 25, "the guide has too few commands"
     if deployed.unlike:
         pytest.fail("\n\n".join(deployed.unlike), pytrace=False)
 
@@ -207,13 +207,13 @@ def test_with_the_documented_rights_the_function_vends_and_without_any_of_them_i
     assert deployed.outcomes["as documented"] == "vended"
     assert outcomes == {
         "role without AssumeProtectedRoles": "CREDENTIAL_ERROR",
-        # AWS asks for it: see the differences.
+        # AWS requires it: see the differences.
         "role without TagSessions": "vended",
         "role without ReadPolicies": "POLICY_ERROR",
         "role without SessionTracking": "STORE_UNAVAILABLE",
-        # Only lists of everybody's sessions need it: see below.
+        # Only lists of all sessions need it: see below.
         "role without SessionLists": "vended",
-        # What cannot be logged is lost, and the function does not know.
+        # Log lines are lost, and the function does not notice.
         "role without Logs": "vended",
         "trust without TokenVendingMachine": "CREDENTIAL_ERROR",
         "trust without TagSessions": "CREDENTIAL_ERROR",
@@ -238,7 +238,7 @@ def test_an_operator_lists_all_sessions_and_that_needs_the_right_to_their_index(
 def test_an_event_without_the_origin_secret_is_not_believed(deployed: Deployment) -> None:
     assert deployed.outcomes["no secret"] == "IAM_AUTH_REQUIRED"
     assert deployed.outcomes["a wrong secret"] == "IAM_AUTH_REQUIRED"
-    # The secret makes an event believed, not its caller allowed.
+    # The secret authenticates an event, but does not authorize its caller.
     assert deployed.outcomes["mallory with the secret"] == "POLICY_DENY"
 
 
@@ -252,7 +252,7 @@ def test_the_rest_api_vends_and_only_from_the_addresses_of_its_policy(deployed: 
     url, api = deployed.shell.value("REST_URL"), deployed.shell.value("REST_API_ID")
     answer = deployed.curl(f"{url}/?profile={PROFILE}", key=alice)
     assert (answer.status, answer.json()["AccessKeyId"][:4]) == (200, "ASIA"), answer
-    # Carol may invoke the other API only, and nobody signed this one.
+    # Carol may only invoke the other API, and the second request is unsigned.
     for key in (deployed.key_of("carol"), None):
         answer = deployed.curl(f"{url}/whoami", key=key)
         assert (answer.status, answer.code) == (403, None), answer
@@ -278,7 +278,7 @@ def test_the_rest_api_vends_and_only_from_the_addresses_of_its_policy(deployed: 
     assert answer.status == 200, answer
 
 
-def test_an_api_of_the_original_guide_vends_and_lacks_what_the_guide_says(deployed: Deployment, alice: Key) -> None:
+def test_an_api_of_the_original_guide_vends_and_lacks_the_documented_routes(deployed: Deployment, alice: Key) -> None:
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{TVM}"
     api = deployed.ask("apigatewayv2", "create_api", Name="original", ProtocolType="HTTP")
     integration = deployed.ask(
@@ -309,9 +309,9 @@ def test_an_api_of_the_original_guide_vends_and_lacks_what_the_guide_says(deploy
 
 
 def test_a_caller_without_rights_on_the_api_does_not_reach_the_function(deployed: Deployment) -> None:
-    nobody = deployed.new_user("nobody", statement("Allow", "s3:ListAllMyBuckets", "*"))
+    stranger = deployed.new_user("stranger", statement("Allow", "s3:ListAllMyBuckets", "*"))
     asked = len(deployed.proxies[TVM].calls())
-    answer = deployed.curl(f"{deployed.tvm_url}/?profile={PROFILE}", key=nobody)
+    answer = deployed.curl(f"{deployed.tvm_url}/?profile={PROFILE}", key=stranger)
     assert (answer.status, answer.code) == (403, None)
     alice = deployed.key_of("alice")
     forged = Key(alice.id, "x" * len(alice.secret))
@@ -349,12 +349,12 @@ def test_vended_credentials_cannot_go_on_to_another_role(deployed: Deployment, a
         return deployed.ask("sts", "assume_role", key=key, RoleArn=onward, RoleSessionName="onward")
 
     guard = deployed.document("protected-guard.json")
-    # Even where somebody adds the right to it.
+    # Even if the permission is added to the role.
     with deployed.role_policy(PROTECTED_ROLE, statement("Allow", "sts:AssumeRole", "*"), None, "Onward"):
         with pytest.raises(ClientError, match="AccessDenied"):
             go_on()
         with deployed.role_policy(PROTECTED_ROLE, None, guard, GUARD):
-            assert go_on()["Credentials"], "the guard is what stopped it"
+            assert go_on()["Credentials"], "the guard must be the reason"
 
 
 def test_a_revoked_session_is_refused_downstream_and_reinstating_does_not_revive_it(
@@ -379,7 +379,7 @@ def test_a_revoked_session_is_refused_downstream_and_reinstating_does_not_revive
     finally:
         sessions("reinstate", "--user", "alice", "--profile", PROFILE)
     assert sensitive(deployed, session) == (403, 403)
-    assert deployed.page.visits == visits, "what is refused does not reach the page"
+    assert deployed.page.visits == visits, "a refused request must not reach the page"
     _, another = vended(deployed, alice)
     assert sensitive(deployed, another) == (200, 200)
 
@@ -414,9 +414,9 @@ def request(headers: "dict[str, str]") -> dict:
     }
 
 
-def test_the_authorizer_says_unauthorized_where_there_is_no_id(deployed: Deployment, alice: Key) -> None:
+def test_the_authorizer_returns_unauthorized_without_an_id(deployed: Deployment, alice: Key) -> None:
     answer = deployed.invoke(AUTHORIZER, request({}))
-    # API Gateway makes this very message a 401.
+    # API Gateway turns exactly this message into a 401.
     assert (answer.error, answer.payload["errorMessage"]) == ("Unhandled", "Unauthorized")
     answer = deployed.invoke(AUTHORIZER, request({"x-sentinel-session-id": "session-xxx"}))
     assert (answer.error, answer.payload["isAuthorized"]) == (None, False)
@@ -425,7 +425,7 @@ def test_the_authorizer_says_unauthorized_where_there_is_no_id(deployed: Deploym
     assert (answer.error, answer.payload["isAuthorized"]) == (None, True)
 
 
-def test_an_authorizer_that_may_not_read_sessions_lets_nobody_through(deployed: Deployment, alice: Key) -> None:
+def test_an_authorizer_that_may_not_read_sessions_refuses_every_session(deployed: Deployment, alice: Key) -> None:
     _, session = vended(deployed, alice)
     document = deployed.document("authorizer-role.json")
     visits = deployed.page.visits
@@ -497,7 +497,7 @@ def test_every_decision_is_logged_and_no_secret_is(deployed: Deployment, alice: 
 
     origin = (deployed.folder / "try" / "origin-secret").read_text().strip()
     session_key = (deployed.folder / "try" / "session-key").read_text().strip()
-    # The handle, before the secret half of the id, may be known.
+    # The handle, before the secret half of the id, is not secret.
     secrets = [key.secret, str(key.token), session, origin, session_key]
     everything = "\n".join(row for function in (TVM, AUTHORIZER) for row in deployed.log(function))
     assert not [secret for secret in secrets if secret in everything]
@@ -526,7 +526,7 @@ def test_each_function_asks_for_what_its_role_may_and_for_nothing_else(deployed:
             action
             for each in deployed.document(name)["Statement"]
             for action in as_list(each["Action"])
-            # Lambda logs for them, and STS asks for these two with AssumeRole.
+            # Lambda writes the logs, and STS evaluates these two with AssumeRole.
             if not action.startswith("logs:") and action not in ("sts:SetSourceIdentity", "sts:TagSession")
         }
         assert calls == allowed, function
@@ -555,8 +555,8 @@ def test_the_emulator_differs_from_aws_where_it_is_known_to_and_another_test_cov
 
 
 def test_every_command_of_the_runbook_can_be_typed_as_it_stands(deployed: Deployment) -> None:
-    """The last test: it stops vending, raises generations and writes trust policies anew."""
-    # What `sentinel sessions` asks for, it asks for as the operator; the rest is done by whoever deploys.
+    """The last test: it stops vending, raises generations and rewrites trust policies."""
+    # `sentinel sessions` runs as the operator, everything else as the deployer.
     deployed.shell.run('sentinel() { case $1 in sessions) as carol command sentinel "$@";; *) command sentinel "$@";; esac; }')
     emergency = deployed.shell.run("sentinel iam emergency-operator").output
     deployed.ask(
@@ -564,7 +564,7 @@ def test_every_command_of_the_runbook_can_be_typed_as_it_stands(deployed: Deploy
     )
     before = len(deployed.ran)
     deployed.follow(RUNBOOK, {})
-    assert len(deployed.ran) - before > 15, "the runbook has lost its commands"
+    assert len(deployed.ran) - before > 15, "the runbook has too few commands"
 
     gate = deployed.shell.run("sentinel sessions list --user alice --table sentinel-sessions --format json")
     assert not gate.failed, gate.output

@@ -1,4 +1,4 @@
-"""Where the binary is, and one running `sentinel dev` for the tests that only ask it things."""
+"""The binary, and a running `sentinel dev` for tests that only send requests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dev import Dev
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Alice and bob may have production, builds may have staging, payroll needs an approval, mallory is
-# refused by a rule and dave by none; carol looks after sessions.
+# Alice and bob can get production, builds can get staging, payroll requires an approval. A rule denies mallory, and
+# no rule matches dave. Carol is an operator.
 MAIN = """\
 version: "1"
 groups:
@@ -49,7 +49,7 @@ def forbidden_to_skip() -> bool:
 
 
 def tool(name: str) -> str:
-    """A program of the system, or the test is skipped (where that is allowed)."""
+    """A program of the system. If it is missing, the test is skipped (if that is allowed)."""
     found = shutil.which(name)
     if found is None:
         (pytest.fail if forbidden_to_skip() else pytest.skip)(f"no `{name}` on the PATH")

@@ -1,6 +1,6 @@
-"""A running `sentinel dev`: started from the real binary, read, stopped, killed.
+"""A running `sentinel dev`: starts, reads, stops and kills the real binary.
 
-What it prints goes to files, so that nothing blocks on a full pipe and all of it can be searched.
+Its output goes to files, so that nothing blocks on a full pipe and all output can be searched.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from urllib.parse import urlsplit
 import signing
 from signing import Answer, Key
 
-# A debug build on a busy machine still starts well within this.
+# Startup timeout in seconds, sufficient for a debug build on a busy machine.
 START_SECONDS = 30.0
 
 
 class DidNotStart(Exception):
-    """The process ended, or said nothing, before it was ready."""
+    """The process ended, or printed nothing, before it was ready."""
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
-    """An environment in which no tool finds anybody's own AWS configuration."""
+    """An environment in which no tool finds the current user's AWS configuration."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -45,7 +45,7 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
 
 @dataclass
 class Run:
-    """One life of the process."""
+    """One run of the process."""
 
     process: subprocess.Popen
     stdout: Path
@@ -53,7 +53,7 @@ class Run:
 
 
 class Dev:
-    """`sentinel dev` on one data folder, through as many lives as a test gives it."""
+    """`sentinel dev` on one data folder, for any number of runs."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Dev:
         self.identities: dict[str, str] = {}
         self.keys: dict[str, Key] = {}
 
-    # --- its life
+    # --- start and stop
 
     def launch(self) -> Run:
         """Starts the process without waiting for it to be ready."""
@@ -125,7 +125,7 @@ class Dev:
         return self
 
     def stop(self) -> int:
-        """Asks it to stop, as a service manager would; its exit status."""
+        """Stops the process like a service manager. Returns its exit status."""
         process = self.runs[-1].process
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -136,7 +136,7 @@ class Dev:
             raise
 
     def kill(self) -> None:
-        """Ends it as a crash would: it can do nothing about it."""
+        """Kills the process, as a crash would."""
         if self.runs:
             process = self.runs[-1].process
             process.kill()
@@ -148,14 +148,14 @@ class Dev:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    # --- talking to it
+    # --- requests
 
     def sign(self, caller: str, method: str, path: str, body: bytes = b"", **more: Any) -> signing.Request:
-        """A request to it, signed by one of its identities."""
+        """A request, signed by one of the identities."""
         return signing.sign(self.keys[caller], method, self.url + path, body, **more)
 
     def ask(self, caller: str, method: str, path: str, body: Optional[dict] = None) -> Answer:
-        """Signs and sends one request; a body goes as JSON."""
+        """Signs and sends one request. A body is sent as JSON."""
         if body is None:
             return signing.send(self.sign(caller, method, path))
         text = json.dumps(body).encode()
@@ -163,7 +163,7 @@ class Dev:
         return signing.send(self.sign(caller, method, path, text, headers=headers))
 
     def vend(self, caller: str, profile: str, **more: str) -> Answer:
-        """Asks for credentials."""
+        """Requests credentials."""
         query = "&".join(f"{key}={value}" for key, value in sorted({"profile": profile, **more}.items()))
         return self.ask(caller, "GET", f"/?{query}")
 
@@ -173,11 +173,11 @@ class Dev:
         return signing.send(signing.Request("GET", self.url + path, headers, b""))
 
     def revoke(self, operator: str, **what: Any) -> Answer:
-        """Revokes a session, a caller on a profile, or a caller."""
+        """Revokes a session, a caller on a profile, or a caller on all profiles."""
         return self.ask(operator, "POST", "/sessions/revoke", {"reason": "a test", **what})
 
     def reinstate(self, operator: str, **what: Any) -> Answer:
-        """Lets a revoked caller vend again."""
+        """Reinstates a revoked caller."""
         return self.ask(operator, "POST", "/sessions/reinstate", {"reason": "a test", **what})
 
     def sessions(self, asker: str, **query: str) -> list[dict]:
@@ -196,21 +196,21 @@ class Dev:
                 return found
 
     def connection(self) -> http.client.HTTPConnection:
-        """A bare connection, for what no client would send."""
+        """A bare connection, for input that no client would send."""
         parts = urlsplit(self.url)
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
 
-    # --- what it said
+    # --- output
 
     def records(self) -> list[dict]:
-        """The decision records of this life, in order; the ready line and metrics are none."""
+        """The decision records of this run, in order, without the ready line and metrics."""
         lines = self.runs[-1].stdout.read_text().split("\n")
-        # What comes after the last line end is not whole yet, or was cut by a kill.
+        # Text after the last line end is incomplete, or was cut off by a kill.
         parsed = [json.loads(line) for line in lines[1:-1] if line]
         return [record for record in parsed if "effect" in record]
 
     def vended(self) -> list[dict]:
-        """The records of credentials that were let out."""
+        """The records of vended credentials."""
         return [
             record
             for record in self.records()

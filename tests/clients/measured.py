@@ -1,6 +1,6 @@
-"""Runs one command and says what it cost: `measured.py REPORT COMMAND…`.
+"""Runs one command and reports its cost: `measured.py REPORT COMMAND…`.
 
-In a process of its own, since the kernel counts to a child's peak memory what its parent held before the
+In a separate process, because the kernel counts the memory of the parent before the
 `exec`: a test run that has grown would make every command look large.
 """
 
@@ -15,7 +15,7 @@ def main() -> int:
     report, *command = sys.argv[1:]
     start = time.monotonic()
     process = subprocess.Popen(command)
-    # `wait4` tells of this one child; `getrusage` would tell of the largest so far.
+    # `wait4` reports this child; `getrusage` would report the largest child so far.
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - start
     process.returncode = os.waitstatus_to_exitcode(status)

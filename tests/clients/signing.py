@@ -1,4 +1,4 @@
-"""Requests signed by botocore, the signer behind the aws command and boto3, and sent as they are.
+"""Requests signed by botocore, the signer behind the aws command and boto3, and sent unchanged.
 
 A signed request is a value: tests change one thing about it and send that.
 """
@@ -22,7 +22,7 @@ SERVICE = "execute-api"
 
 
 def quote(text: str) -> str:
-    """A value as it stands in a query."""
+    """A value, encoded for a query."""
     return _quote(text, safe="-_.~")
 
 
@@ -37,7 +37,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Request:
-    """What goes over the wire."""
+    """A request in its form on the wire."""
 
     method: str
     url: str
@@ -58,7 +58,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -74,12 +74,12 @@ class Answer:
 
     @property
     def session(self) -> str:
-        """The session id that came with credentials."""
+        """The session id in a response with credentials."""
         return self.headers["x-sentinel-session-id"]
 
 
 class _SignedAt(SigV4Auth):
-    """Botocore's signer with the clock given."""
+    """Botocore's signer with a given clock."""
 
     def __init__(self, credentials: Credentials, service: str, region: str, moment: datetime.datetime) -> None:
         super().__init__(credentials, service, region)
@@ -109,7 +109,7 @@ def sign(
 
 
 def send(request: Request, timeout: float = 30.0) -> Answer:
-    """Sends a request to the byte; errors of the connection are the caller's to meet."""
+    """Sends a request byte for byte. Errors of the connection are raised to the caller."""
     parts = urlsplit(request.url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -1,4 +1,4 @@
-"""The `aws` command, which gets its credentials from `sentinel credentials` by `credential_process`."""
+"""The `aws` command, which gets its credentials from `sentinel credentials` through `credential_process`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Aws:
         self.config = home / "config"
         sections = []
         for caller, key in dev.keys.items():
-            # `env` gives each its own long-lived key, as a person's shell would.
+            # `env` sets a separate long-lived key for each, as a person's shell would.
             ambient = f"env AWS_ACCESS_KEY_ID={key.id} AWS_SECRET_ACCESS_KEY={key.secret}"
             for profile in ("production", "staging"):
                 sections.append(

@@ -55,13 +55,13 @@ def test_the_session_name_is_what_was_recorded(dev: Dev, vended: dict) -> None:
     ],
     ids=["secret", "key id", "token"],
 )
-def test_changed_credentials_are_nobody(dev: Dev, vended: dict, change: dict) -> None:
+def test_changed_credentials_have_no_identity(dev: Dev, vended: dict, change: dict) -> None:
     with pytest.raises(ClientError) as refused:
         sts(dev, {**vended, **change}).get_caller_identity()
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
-def test_credentials_without_their_token_are_nobody(dev: Dev, vended: dict) -> None:
+def test_credentials_without_their_token_have_no_identity(dev: Dev, vended: dict) -> None:
     with pytest.raises(ClientError) as refused:
         sts(dev, vended, token=None).get_caller_identity()
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403

@@ -1,4 +1,4 @@
-"""The routes, asked with botocore's signer."""
+"""Tests of the routes, with botocore's signer."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_role_session_is_its_role_and_its_session_name(dev: Dev) -> None:
         ("?profile=payroll", 403, "APPROVAL_REQUIRED"),
     ],
 )
-def test_what_cannot_be_granted_says_why(dev: Dev, query: str, status: int, code: "str | None") -> None:
+def test_a_refusal_contains_its_reason(dev: Dev, query: str, status: int, code: "str | None") -> None:
     already = len(dev.vended())
     answer = dev.ask("alice", "GET", "/" + query)
     assert answer.status == status, answer
@@ -85,14 +85,14 @@ def test_what_cannot_be_granted_says_why(dev: Dev, query: str, status: int, code
     assert len(dev.vended()) == already
 
 
-def test_wrong_paths_and_methods_are_told_apart(dev: Dev) -> None:
+def test_wrong_paths_and_methods_are_distinguished(dev: Dev) -> None:
     assert (dev.ask("alice", "GET", "/nowhere").code) == "NOT_FOUND"
     answer = dev.ask("alice", "DELETE", "/")
     assert (answer.status, answer.code) == (405, "METHOD_NOT_ALLOWED")
     assert "GET" in answer.headers["allow"]
 
 
-def test_a_profile_may_be_asked_for_in_a_json_or_a_form_body(dev: Dev) -> None:
+def test_a_profile_may_be_requested_in_a_json_or_a_form_body(dev: Dev) -> None:
     as_json = json.dumps({"profile": "production", "duration": 900}).encode()
     for body, kind in (
         (as_json, "application/json"),
@@ -156,7 +156,7 @@ def test_without_a_session_there_is_401_and_with_a_bad_one_403(dev: Dev) -> None
     assert [status for status, _ in refused] == [403], "and the client cannot tell which"
 
 
-def test_only_operators_revoke_and_nobody_lists_anothers_sessions(dev: Dev) -> None:
+def test_only_operators_revoke_and_callers_do_not_list_sessions_of_others(dev: Dev) -> None:
     session = dev.vend("alice", "production").session
     answer = dev.revoke("bob", user="alice", profile="production")
     assert (answer.status, answer.code) == (403, "FORBIDDEN")
@@ -165,7 +165,7 @@ def test_only_operators_revoke_and_nobody_lists_anothers_sessions(dev: Dev) -> N
     assert {each["user"] for each in dev.sessions("alice")} == {"alice"}
 
 
-def test_vended_credentials_cannot_ask_for_more(dev: Dev) -> None:
+def test_vended_credentials_cannot_request_more(dev: Dev) -> None:
     vended = dev.vend("alice", "production").json()
     key = signing.Key(vended["AccessKeyId"], vended["SecretAccessKey"], vended["Token"])
     already = len(dev.vended())
@@ -174,6 +174,6 @@ def test_vended_credentials_cannot_ask_for_more(dev: Dev) -> None:
     assert len(dev.vended()) == already
 
 
-def test_it_stops_cleanly_when_asked(binary: Path, tmp_path: Path) -> None:
+def test_it_stops_cleanly_on_sigterm(binary: Path, tmp_path: Path) -> None:
     running = Dev(binary, tmp_path, {}).start()
     assert running.stop() == 0

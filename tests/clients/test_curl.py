@@ -1,4 +1,4 @@
-"""`curl --aws-sigv4`. Before version 8 it signs the query as written, so parameters are given sorted."""
+"""`curl --aws-sigv4`. Before version 8 it signs the query as written, so parameters are sorted."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_posted_form_and_posted_json_get_credentials(curl: Curl, dev: Dev) -> 
     assert status == 200, body
 
 
-def test_a_refused_caller_is_told_the_code(curl: Curl, dev: Dev) -> None:
+def test_a_refused_caller_receives_the_code(curl: Curl, dev: Dev) -> None:
     already = len(dev.vended())
     status, body = curl(dev.keys["mallory"], "/?profile=production")
     assert (status, code(body)) == (403, "POLICY_DENY")

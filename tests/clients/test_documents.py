@@ -1,4 +1,4 @@
-"""The policies that the documents show are good policies."""
+"""The policies in the documents are valid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def policies() -> "list[tuple[str, str]]":
-    """Every YAML block that is a whole policy, with the place where it stands."""
+    """Every YAML block that is a whole policy, with its location."""
     found = []
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def policies() -> "list[tuple[str, str]]":
 
 
 @pytest.mark.parametrize(("place", "text"), policies(), ids=[place for place, _ in policies()])
-def test_a_policy_that_a_document_shows_is_good(
+def test_a_policy_in_a_document_is_valid(
     binary: Path, tmp_path: Path, place: str, text: str
 ) -> None:
     file = tmp_path / "policy.yaml"

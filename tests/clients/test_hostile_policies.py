@@ -1,4 +1,4 @@
-"""`sentinel policy check` on hostile input: an answer in under a second and in under 200 MB."""
+"""`sentinel policy check` on hostile input: a result in less than a second and with less than 200 MB."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 
 @dataclass
 class Checked:
-    """What a run of `policy check` said and cost."""
+    """The output and cost of a run of `policy check`."""
 
     status: int
     stdout: bytes
@@ -140,7 +140,7 @@ def test_hostile_input_is_refused_in_bounded_time_and_memory(
     assert done.status == 1, done.stderr[:2000]
     assert done.seconds < SECONDS
     assert done.peak_bytes < PEAK_BYTES
-    # What it says is bounded too: a long line is not printed whole for each of a hundred findings.
+    # The output is bounded too: a long line is not printed completely for each of a hundred diagnostics.
     assert len(done.stdout) + len(done.stderr) < MEBIBYTE
     if form == "json":
         found = json.loads(done.stdout)
@@ -152,7 +152,7 @@ def test_hostile_input_is_refused_in_bounded_time_and_memory(
 @pytest.mark.parametrize(
     "name", ["an error in each of 9,000 rules", "9,000 rules of one name", "90,000 unknown keys"]
 )
-def test_the_last_of_a_hundred_findings_says_how_many_more_there_are(
+def test_the_last_of_a_hundred_diagnostics_contains_the_number_of_the_rest(
     release_binary: Path, tmp_path: Path, name: str
 ) -> None:
     found = json.loads(check(release_binary, tmp_path, HOSTILE[name](), "json").stdout)
@@ -160,7 +160,7 @@ def test_the_last_of_a_hundred_findings_says_how_many_more_there_are(
     assert "more" in found[-1]["message"], found[-1]
 
 
-def test_the_largest_document_that_is_allowed_is_good(release_binary: Path, tmp_path: Path) -> None:
+def test_the_largest_allowed_document_is_valid(release_binary: Path, tmp_path: Path) -> None:
     done = check(release_binary, tmp_path, rules(10_000, good_rule), "json")
     assert (done.status, json.loads(done.stdout)) == (0, []), done
     assert done.seconds < SECONDS

@@ -1,11 +1,11 @@
 """`kill -9` at random moments, while several people vend and are revoked.
 
-Invariant 2, and guarantee 2 of SECURITY.md: what was acknowledged is durable. After each restart every
-acknowledged session is known and answers as it should, and every acknowledged revocation refuses. What
-was in flight may have happened or not, but as a whole: a revocation that blocks has also ended the
-sessions, and one that has not blocked has ended none.
+Invariant 2, and guarantee 2 of SECURITY.md: acknowledged changes are durable. After each restart every
+acknowledged session exists and has the correct state, and every acknowledged revocation refuses. A change
+in progress may or may not have taken effect, but only as a whole: a revocation that blocks has also ended
+the sessions, and one that has not blocked has ended none.
 
-The moments come from a seed, which is printed; SENTINEL_TEST_SEED repeats them.
+The kills are at random times from a seed, which is printed; SENTINEL_TEST_SEED repeats them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from typing import Optional
 from dev import Dev
 
 MOMENTS = 50
-# Beside those: killed while it starts, which is when a store recovers from the kill before.
+# Additional kills during startup, while the store recovers from the previous kill.
 MOMENTS_OF_STARTING = 10
 FIRST_STARTS = 40
 
 PROFILES = ("one", "two", "three")
 CALLERS = ("alice", "bob", "ci/build-7")
-# How the operators' routes name a caller: by user, or by account and role.
+# The names of callers in the operators' routes: user, or account and role.
 CALLER_KEYS = {"alice": "alice", "bob": "bob", "ci/build-7": "111122223333/ci"}
 
 POLICY = """\
@@ -38,7 +38,7 @@ profiles:
   two: { max_duration: 1h }
   three: { max_duration: 1h }
 rules:
-  - name: everybody
+  - name: all-callers
     effect: allow
     conditions: { users: [alice, bob, "ci/*"] }
 operators:
@@ -48,15 +48,15 @@ operators:
 
 @dataclass
 class Pair:
-    """One caller on one profile: what the client was told, and so what must be so.
+    """One caller on one profile: the responses that the client received, and the state that follows from them.
 
-    `None` stands for what a kill left open, until the next question settles it.
+    `None` is an unknown state after a kill, until the next request determines it.
     """
 
     caller: str
     profile: str
     blocked: Optional[bool] = False
-    # Session id → is it good? All sessions of an unblocked pair that are not known dead are good.
+    # Session id → whether it is valid. All sessions of an unblocked pair that are not known to be revoked are valid.
     sessions: dict[str, Optional[bool]] = field(default_factory=dict)
     acknowledged_vends: int = 0
     acknowledged_revocations: int = 0
@@ -64,7 +64,7 @@ class Pair:
     def vend(self, dev: Dev) -> None:
         answer = dev.vend(self.caller, self.profile)
         if answer.status == 200:
-            assert self.blocked is False, f"{self.name} is revoked, and was let in"
+            assert self.blocked is False, f"{self.name} is revoked but could vend"
             self.sessions[answer.session] = True
             self.acknowledged_vends += 1
         else:
@@ -95,7 +95,7 @@ class Pair:
         self.blocked = False
 
     def settle(self, dev: Dev) -> None:
-        """Asks about what a kill left open, and holds the answers to each other."""
+        """Determines unknown states after a kill, and checks that they are consistent."""
         open_sessions = [id for id, good in self.sessions.items() if good is None]
         if self.blocked is not None:
             assert not open_sessions
@@ -106,13 +106,13 @@ class Pair:
         self.blocked = answer.status != 200
         if open_sessions:
             expected = 403 if self.blocked else 200
-            assert set(answers.values()) == {expected}, f"{self.name}: a revocation is half done"
+            assert set(answers.values()) == {expected}, f"{self.name}: a revocation is incomplete"
             self.sessions.update(dict.fromkeys(open_sessions, not self.blocked))
         if answer.status == 200:
             self.sessions[answer.session] = True
 
     def forget(self, keep: int) -> None:
-        """Keeps the newest sessions, so that looking them all up stays quick."""
+        """Keeps only the newest sessions, so that checking all of them stays fast."""
         self.sessions = dict(list(self.sessions.items())[-keep:])
 
     @property
@@ -121,7 +121,7 @@ class Pair:
 
 
 class Worker(threading.Thread):
-    """One client, who does one thing after the other with one pair until the server is gone."""
+    """One client, which sends requests for one pair until the server is killed."""
 
     def __init__(self, dev: Dev, pair: Pair, seed: int) -> None:
         super().__init__(daemon=True)
@@ -135,8 +135,8 @@ class Worker(threading.Thread):
             while True:
                 self.step()
         except (ConnectionError, http.client.HTTPException):
-            pass  # killed: what was in flight stays open
-        except BaseException as fault:  # the test's thread says it
+            pass  # killed: the state of the last request is unknown
+        except BaseException as fault:  # The main thread of the test raises it.
             self.fault = fault
 
     def step(self) -> None:
@@ -153,7 +153,7 @@ class Worker(threading.Thread):
 
 
 def verify(dev: Dev, pairs: list[Pair]) -> None:
-    """Everything that was acknowledged, asked for again."""
+    """Checks everything that was acknowledged."""
     for pair in pairs:
         pair.settle(dev)
     listed = {
@@ -167,7 +167,7 @@ def verify(dev: Dev, pairs: list[Pair]) -> None:
             assert handles, f"{pair.name}: an acknowledged session is not listed"
             state = listed[pair.caller][handles[0]]["state"]
             assert state == ("active" if good else "revoked"), f"{pair.name}: {state}"
-        # And what may be vended now.
+        # Then check whether the pair can vend now.
         pair.vend(dev)
         pair.forget(keep=8)
 
@@ -205,10 +205,10 @@ def test_invariant_2_nothing_acknowledged_is_lost_when_it_is_killed(binary: Path
                 if worker.fault is not None:
                     raise worker.fault
 
-            told = recorded(dev)
+            handles = recorded(dev)
             for pair in pairs:
                 for session in set(pair.sessions) - acknowledged:
-                    assert any(session.startswith(f"session-{handle}") for handle in told), (
+                    assert any(session.startswith(f"session-{handle}") for handle in handles), (
                         f"{pair.name}: credentials left before their record"
                     )
         dev.start()
@@ -218,12 +218,12 @@ def test_invariant_2_nothing_acknowledged_is_lost_when_it_is_killed(binary: Path
 
     vends = sum(pair.acknowledged_vends for pair in pairs)
     revocations = sum(pair.acknowledged_revocations for pair in pairs)
-    print(f"{vends} vends and {revocations} revocations acknowledged in {len(dev.runs)} lives")
-    assert vends > MOMENTS and revocations > MOMENTS // 5, "too little was going on to prove anything"
+    print(f"{vends} vends and {revocations} revocations acknowledged in {len(dev.runs)} runs")
+    assert vends > MOMENTS and revocations > MOMENTS // 5, "too few operations for a meaningful result"
 
 
-def test_a_first_start_that_is_killed_spoils_nothing(binary: Path, tmp_path: Path) -> None:
-    """Keys and database are there whole or not at all, at whatever moment of the first start."""
+def test_a_first_start_that_is_killed_does_no_damage(binary: Path, tmp_path: Path) -> None:
+    """Keys and database exist completely or not at all, at any time of the first start."""
     rng = random.Random(4)
     for attempt in range(FIRST_STARTS):
         dev = Dev(binary, tmp_path / str(attempt), {"main": POLICY})

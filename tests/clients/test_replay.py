@@ -1,4 +1,4 @@
-"""`policy eval --requests` is quick enough to replay whole logs: 100,000 requests a second, file to file."""
+"""`policy eval --requests` is fast enough to replay whole logs: 100,000 requests a second, file to file."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def requests(number: int, seed: int) -> Iterator[str]:
 
 
 def replay(binary: Path, folder: Path) -> "tuple[float, Path]":
-    """Seconds from start to end, and the answers."""
+    """Returns the duration in seconds, and the decisions."""
     answers = folder / "answers.jsonl"
     with answers.open("wb") as out:
         start = time.monotonic()
@@ -80,7 +80,7 @@ def test_a_log_is_replayed_at_a_hundred_thousand_requests_a_second(release_binar
         best = max(best, REQUESTS / seconds)
         if best >= REQUESTS_A_SECOND:
             break
-    print(f"{best:,.0f} requests a second")
+    print(f"{best:,.0f} requests per second")
     with answers.open() as lines:
         effects = Counter(json.loads(line)["effect"] for line in lines)
     assert sum(effects.values()) == REQUESTS

@@ -1,8 +1,8 @@
 """Invariant 6: no secret reaches a log, an error or a file, however much is logged.
 
-`sentinel dev` runs with everything logged while people are let in, refused and malformed; then all that
-it printed and all plain files of its data folder are searched for every secret that there was, whole and
-in halves, as it is, in base64 and in hex.
+`sentinel dev` runs with all logging enabled while requests are allowed, refused and malformed. Then its output
+and all plain files of its data folder are searched for every secret, complete and in halves, in plain text,
+base64 and hex.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from dev import Dev
 from signing import Key, Request, send
 
 ORIGIN_SECRET = "origin-secret-0123456789-abcdefghijklmnop"
-# In what a caller may send there can be secrets too, of their own or somebody else's.
+# Input from a caller can also contain secrets, for example by mistake.
 TYPED_BY_MISTAKE = "hunter2-typed-into-the-wrong-field"
 
 
 def forms(secret: str) -> Iterator[bytes]:
-    """How a secret may look where it slipped through."""
+    """Encodings in which a secret may appear."""
     raw = secret.encode()
     yield raw
     yield raw.hex().encode()
     yield raw.hex().upper().encode()
-    # base64 depends on where in a longer text it stands: what is the same at each of three offsets.
+    # base64 depends on the position in a longer text: the unchanged part at each of three offsets.
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + raw)
         whole = encoded[(offset * 8 + 5) // 6 : (offset + len(raw)) * 8 // 6]
@@ -40,7 +40,7 @@ def forms(secret: str) -> Iterator[bytes]:
 
 
 def debug_bytes(secret: str) -> bytes:
-    """As a derived `Debug` of its bytes shows it."""
+    """The secret in the form of a derived `Debug` of its bytes."""
     return ", ".join(str(byte) for byte in secret.encode()).encode()
 
 
@@ -65,7 +65,7 @@ class Leaks:
 
 
 def raw(dev: Dev, text: bytes) -> None:
-    """What no client would send."""
+    """Sends input that no client would send."""
     parts = urlsplit(dev.url)
     with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
         connection.sendall(text)
@@ -78,7 +78,7 @@ def raw(dev: Dev, text: bytes) -> None:
 
 
 def exercise(dev: Dev, leaks: Leaks) -> None:
-    """Everything that handles a secret, going well and going wrong."""
+    """Every operation that handles a secret, successful and failing."""
     for name, key in dev.keys.items():
         leaks.add(f"the secret key of {name}", key.secret)
 
@@ -107,7 +107,7 @@ def exercise(dev: Dev, leaks: Leaks) -> None:
         assert dev.downstream(None, f"/downstream/x?sentinel_session_id={answer.session}").status == 200
         assert dev.downstream(answer.session + "x").status == 403
         assert dev.downstream(None, f"/downstream/x?sentinel_session_id={answer.session}%00").status == 403
-        # Where a person might put it by mistake.
+        # Positions in which a person might put it by mistake.
         dev.downstream(None, f"/downstream/{answer.session}")
         dev.ask(caller, "GET", f"/?profile={answer.session}")
         dev.ask(caller, "GET", f"/{answer.session}")
@@ -123,14 +123,14 @@ def exercise(dev: Dev, leaks: Leaks) -> None:
     assert dev.reinstate("carol", user="alice", profile="production").status == 200
     assert dev.vend("mallory", "production").code == "POLICY_DENY"
 
-    # Malformed: what is quoted back must not be a secret, nor anything after it.
+    # Malformed: the response must not quote a secret or anything after it.
     alice = dev.sign("alice", "GET", "/?profile=production")
     secret = dev.keys["alice"].secret
     for header in (secret, f"Basic {secret}", f"AWS4-HMAC-SHA256 Credential={secret}/x, Signature=y"):
         assert send(alice.with_header("Authorization", header)).status == 403
     assert send(alice.with_header("X-Amz-Security-Token", secret)).status == 403
     assert send(alice.with_header("X-Amz-Date", secret)).status == 403
-    # (Not a profile's name: what is one is recorded, as who asked for what must be.)
+    # (Not a valid profile name, because every requested profile is recorded.)
     dev.ask("alice", "GET", f"/?profile={signing.quote('/' + secret)}")
     json_kind = {"Content-Type": "application/json"}
     for body in (b"{", f'{{"profile":"{secret}"'.encode(), f'{{"secret":"{secret}"}}'.encode(),
@@ -178,8 +178,8 @@ def test_invariant_6_no_secret_is_printed_or_kept(ran: "tuple[Dev, Leaks]") -> N
     assert not leaks.search(kept), leaks.search(kept)
 
 
-def test_invariant_6_the_search_finds_what_is_there(ran: "tuple[Dev, Leaks]", tmp_path: Path) -> None:
-    """The credentials file holds the keys of the identities, and the search sees them."""
+def test_invariant_6_the_search_finds_existing_secrets(ran: "tuple[Dev, Leaks]", tmp_path: Path) -> None:
+    """The credentials file contains the keys of the identities, and the search finds them."""
     dev, leaks = ran
     found = leaks.search([dev.credentials_file])
     assert len(found) == len(dev.keys)
@@ -189,7 +189,7 @@ def test_invariant_6_the_search_finds_what_is_there(ran: "tuple[Dev, Leaks]", tm
         assert len(leaks.search([file])) == 1
 
 
-def test_invariant_6_a_forgotten_request_body_is_not_in_an_answer(dev: Dev) -> None:
+def test_invariant_6_a_request_body_is_not_in_the_response(dev: Dev) -> None:
     body = f'{{"profile":"production","password":"{TYPED_BY_MISTAKE}"'.encode()
     signed = dev.sign("alice", "POST", "/", body, headers={"Content-Type": "application/json"})
     answer = send(signed)

@@ -1,4 +1,4 @@
-"""A request that is not to the byte what its caller signed vends nothing."""
+"""A request that differs from the signed one in any byte vends nothing."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_request_that_was_not_signed_so_vends_nothing(dev: Dev, name: str) -> 
 
 
 def test_the_same_requests_untouched_vend(binary: Path, tmp_path: Path) -> None:
-    """What the cases above change is good before it is changed."""
+    """The unchanged requests of the cases above are valid."""
     with Dev(binary, tmp_path, {"main": MAIN}) as dev:
         untouched = [
             get(dev),
