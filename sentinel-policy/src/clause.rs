@@ -29,9 +29,9 @@ pub(crate) struct Circumstance {
 /// Names of one kind, one of which must be the request's.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
-    /// Whether any name will do.
+    /// Whether any name matches.
     pub(crate) anyone: bool,
-    /// The numbers of those written out, ascending, as a range of
+    /// The numbers of those without wildcards, ascending, as a range of
     /// [`Clauses::written`].
     pub(crate) written: Range<u32>,
     /// The numbers of the patterns, as a range of [`Clauses::patterns`].
@@ -62,7 +62,7 @@ pub(crate) struct Lowering {
 
 impl Lowering {
     /// Lowers the conditions of the rule with that index, and enters it in the
-    /// columns by the names it asks for. Rules come in order.
+    /// columns by its names. Rules are lowered in order.
     pub(crate) fn rule(&mut self, index: u32, conditions: &Conditions) -> Clause {
         let clause = self.clause(conditions);
         for (column, names) in self.columns.iter_mut().zip(&clause.names) {

@@ -1,14 +1,12 @@
-//! Deciding: the first rule that matches a request, and what it comes to.
-//! Nothing is allocated. A rule is looked at only when the names in the request
-//! leave it possible, and what its conditions share with other rules is judged
-//! once.
+//! The decision: the first rule that matches a request, and its effect. A decision
+//! does not allocate. It evaluates a rule only if the names in the request leave
+//! the rule possible, and a condition that several rules share only once.
 //!
-//! The memory of what was judged is a few entries at first. A decision that
-//! needs more starts over with two bits for each thing the policy can judge, in
-//! the least of three sizes that holds them all (256 bytes, 4 KB, 64 KB of
-//! stack). A policy with more than 262,144 distinct patterns, network lists,
-//! windows and devices, which no document within the default limits can hold,
-//! judges those beyond whenever it meets them.
+//! The memory of results is a few entries at first. A decision that needs more
+//! starts over with two bits for each compiled condition of the policy, in the
+//! least of three sizes that holds them all (256 bytes, 4 KB, 64 KB of stack). A
+//! policy with more than 262,144 compiled conditions, which no document within the
+//! default limits can have, evaluates the others each time.
 
 use chrono::{DateTime, Utc};
 
@@ -21,7 +19,7 @@ use crate::{
     ConditionKind, Decision, Effect, Facts, MatchedRule, Mode, Request, Requirements, Rule, Verdict,
 };
 
-/// A request beside what the policy knows of its names.
+/// A request, and the numbers that its names have in the policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Situation<'a> {
     pub(crate) request: &'a Request<'a>,
@@ -30,8 +28,7 @@ pub(crate) struct Situation<'a> {
 }
 
 impl Policy {
-    /// Decides a request at `now`, with the facts known beside it. Allocates
-    /// nothing.
+    /// Decides a request with these facts at `now`. Does not allocate.
     #[must_use]
     pub fn decide(&self, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> Decision<'_> {
         let situation = self.situation(request, now);
@@ -87,17 +84,17 @@ impl Policy {
         memory: &mut M,
     ) -> Result<Option<u32>, M::Error> {
         let mut candidates = self.index.candidates::<LANES>(&situation.given);
-        let mut judge = Judge { policy: self, situation, memory };
+        let mut evaluation = Evaluation { policy: self, situation, memory };
         while let Some((index, unsure)) = candidates.next() {
             let Some(rule) = self.rules.get(index as usize) else { continue };
-            if judge.unmet(&rule.conditions, unsure, TimeConditions::Evaluated)?.is_some() {
+            if evaluation.unmet(&rule.conditions, unsure, TimeConditions::Evaluated)?.is_some() {
                 continue;
             }
             let excluded = match &rule.unless {
                 None => false,
-                Some(unless) => {
-                    judge.unmet(unless, Unsure::EVERYTHING, TimeConditions::Evaluated)?.is_none()
-                }
+                Some(unless) => evaluation
+                    .unmet(unless, Unsure::EVERYTHING, TimeConditions::Evaluated)?
+                    .is_none(),
             };
             if !excluded {
                 return Ok(Some(index));
@@ -106,7 +103,7 @@ impl Policy {
         Ok(None)
     }
 
-    /// What the request comes to when that rule is the first to match.
+    /// The decision if that rule is the first that matches.
     pub(crate) fn decision(
         &self,
         rule: Option<u32>,
@@ -138,7 +135,7 @@ impl Policy {
     }
 }
 
-/// What a rule that matches comes to, and what is still missing.
+/// The effect of a rule that matches, and what is still missing.
 pub(crate) fn outcome(
     rule: &Rule,
     request: &Request<'_>,
@@ -182,18 +179,32 @@ pub(crate) enum TimeConditions {
     Assumed,
 }
 
-/// Judges the clauses of a policy against a request.
+/// Evaluates the clauses of a policy for a request.
 #[derive(Debug)]
-pub(crate) struct Judge<'a, M> {
+pub(crate) struct Evaluation<'a, M> {
     pub(crate) policy: &'a Policy,
     pub(crate) situation: &'a Situation<'a>,
     pub(crate) memory: &'a mut M,
 }
 
-impl<M: Memory> Judge<'_, M> {
+impl<M: Memory> Evaluation<'_, M> {
     /// The first condition of a clause that does not hold, in the order of
-    /// [`ConditionKind::ALL`]; names of which the index is sure hold.
+    /// [`ConditionKind::ALL`]. Names are evaluated only if the index is unsure.
+    #[inline]
     pub(crate) fn unmet(
+        &mut self,
+        clause: &Clause,
+        unsure: Unsure,
+        time: TimeConditions,
+    ) -> Result<Option<ConditionKind>, M::Error> {
+        // Most rules have only names without wildcards, which the index has decided.
+        if unsure == Unsure::NOTHING && clause.circumstances.is_empty() {
+            return Ok(None);
+        }
+        self.first_unmet(clause, unsure, time)
+    }
+
+    fn first_unmet(
         &mut self,
         clause: &Clause,
         unsure: Unsure,
@@ -201,10 +212,6 @@ impl<M: Memory> Judge<'_, M> {
     ) -> Result<Option<ConditionKind>, M::Error> {
         if let Some(name) = self.unmet_name(clause, unsure)? {
             return Ok(Some(name.condition()));
-        }
-        // Most rules have no condition but those on names.
-        if clause.circumstances.is_empty() {
-            return Ok(None);
         }
         let circumstances = &self.policy.clauses.circumstances;
         for circumstance in slice(circumstances, &clause.circumstances) {
@@ -224,7 +231,7 @@ impl<M: Memory> Judge<'_, M> {
         Ok(None)
     }
 
-    /// The first kind of name of which a clause asks for another.
+    /// The first kind of name that is not one of the clause's.
     pub(crate) fn unmet_name(
         &mut self,
         clause: &Clause,
@@ -292,10 +299,10 @@ mod tests {
     use crate::memory::Every;
     use crate::{Caller, Checked, Limits};
 
-    /// A memory that counts how often it is told the same.
+    /// A memory that counts how often it is given each result.
     struct Counting {
         every: Every,
-        judged: Vec<u32>,
+        noted: Vec<u32>,
     }
 
     impl Memory for Counting {
@@ -306,7 +313,7 @@ mod tests {
         }
 
         fn note(&mut self, number: u32, met: bool) -> Result<(), Self::Error> {
-            if let Some(times) = self.judged.get_mut(number as usize) {
+            if let Some(times) = self.noted.get_mut(number as usize) {
                 *times += 1;
             }
             self.every.note(number, met)
@@ -320,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_ask_for_the_same_are_judged_once_for_all() {
+    fn a_condition_that_rules_share_is_evaluated_once() {
         let mut rules = String::new();
         for i in 0..600 {
             let _ = writeln!(
@@ -341,16 +348,16 @@ mod tests {
         request.device.mdm_enrolled = Some(true);
         let monday = DateTime::from_timestamp(1_773_662_400, 0).unwrap();
         let situation = policy.situation(&request, monday);
-        let mut memory = Counting { every: Every::of(11), judged: vec![0; 11] };
+        let mut memory = Counting { every: Every::of(11), noted: vec![0; 11] };
         let Ok(found) = policy.search(&situation, &mut memory);
         assert_eq!(found, None);
-        assert_eq!(memory.judged, [1; 11]);
+        assert_eq!(memory.noted, [1; 11]);
     }
 
     /// Enough distinct things for the largest memory, and the last rule is the
     /// one that matches.
     #[test]
-    fn a_policy_may_have_more_to_judge_than_the_smaller_memories_hold() {
+    fn a_policy_may_have_more_conditions_than_the_smaller_memories_hold() {
         for rules in [10, 100, 2_000, 17_000] {
             let mut text = String::new();
             for i in 0..rules {

@@ -3,26 +3,27 @@
 
 use std::convert::Infallible;
 
-/// No room to remember another judgement.
+/// There is no room for another result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// What was judged already, by the numbers of the things judged.
+/// The results so far, by the numbers of the compiled conditions.
 pub(crate) trait Memory {
-    /// [`Full`] where there may be no room.
+    /// [`Full`] if there can be no room.
     type Error;
 
-    /// What that thing came to, when it was judged.
+    /// The result. `None` if the condition was not evaluated yet.
     fn recall(&self, number: u32) -> Option<bool>;
 
-    /// Remembers what it came to.
+    /// Remembers a result.
     ///
     /// # Errors
-    /// When there is no room; what was remembered stays.
+    /// If there is no room. Earlier results are kept.
     fn note(&mut self, number: u32, met: bool) -> Result<(), Self::Error>;
 }
 
-/// A few judgements in the order they were made: what most decisions need.
+/// A few results in the order in which they were found. Most decisions need no
+/// more.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Few {
     numbers: [u32; Self::ROOM],
@@ -54,21 +55,21 @@ impl Memory for Few {
     }
 }
 
-/// Two bits for each of `WORDS` × 64 things. What lies beyond is not
-/// remembered, and judged whenever it is met.
+/// Two bits for each of `WORDS` × 64 conditions. The others are not remembered,
+/// and are evaluated each time.
 #[derive(Clone, Debug)]
 pub(crate) struct Many<const WORDS: usize> {
-    judged: [u64; WORDS],
+    known: [u64; WORDS],
     met: [u64; WORDS],
 }
 
 impl<const WORDS: usize> Many<WORDS> {
-    /// How many things it can remember.
+    /// Number of conditions that it can remember.
     pub(crate) const ROOM: usize = WORDS * 64;
 
-    /// Room for many, with the few that were judged already.
+    /// Room for many, with the few results so far.
     pub(crate) fn after(few: &Few) -> Self {
-        let mut many = Self { judged: [0; WORDS], met: [0; WORDS] };
+        let mut many = Self { known: [0; WORDS], met: [0; WORDS] };
         for (at, number) in few.numbers() {
             many.put(number, few.met & (1 << at) != 0);
         }
@@ -77,10 +78,10 @@ impl<const WORDS: usize> Many<WORDS> {
 
     fn put(&mut self, number: u32, met: bool) {
         let (word, bit) = (number as usize / 64, 1 << (number % 64));
-        if let (Some(judged), Some(answers)) = (self.judged.get_mut(word), self.met.get_mut(word)) {
-            *judged |= bit;
+        if let (Some(known), Some(results)) = (self.known.get_mut(word), self.met.get_mut(word)) {
+            *known |= bit;
             if met {
-                *answers |= bit;
+                *results |= bit;
             }
         }
     }
@@ -91,8 +92,8 @@ impl<const WORDS: usize> Memory for Many<WORDS> {
 
     fn recall(&self, number: u32) -> Option<bool> {
         let (word, bit) = (number as usize / 64, 1 << (number % 64));
-        let judged = self.judged.get(word)? & bit != 0;
-        judged.then(|| self.met.get(word).is_some_and(|met| met & bit != 0))
+        let known = self.known.get(word)? & bit != 0;
+        known.then(|| self.met.get(word).is_some_and(|met| met & bit != 0))
     }
 
     fn note(&mut self, number: u32, met: bool) -> Result<(), Infallible> {
@@ -101,12 +102,12 @@ impl<const WORDS: usize> Memory for Many<WORDS> {
     }
 }
 
-/// Every judgement, on the heap: for questions that may allocate.
+/// Every result, on the heap, for questions that may allocate.
 #[derive(Clone, Debug)]
 pub(crate) struct Every(Vec<Option<bool>>);
 
 impl Every {
-    /// Room for so many things.
+    /// Room for a number of conditions.
     pub(crate) fn of(things: usize) -> Self {
         Self(vec![None; things])
     }
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_few_judgements_are_remembered_and_then_there_is_no_room() {
+    fn a_few_results_are_remembered_and_then_there_is_no_room() {
         let mut few = Few::default();
         for number in 0..16 {
             assert_eq!(few.recall(number * 1_000), None);
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn many_judgements_include_the_few_made_before() {
+    fn many_results_include_the_few_from_before() {
         let mut few = Few::default();
         few.note(7, true).unwrap();
         few.note(64, false).unwrap();

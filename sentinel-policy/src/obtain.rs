@@ -1,32 +1,30 @@
-//! Which profiles a caller can get under some circumstance. What they are is
-//! known: user, principal, account, organization, and the profile asked for.
-//! Time, device, mode and address are circumstances, which may be one way or
-//! the other.
+//! The profiles that a caller can get under some circumstances. The names are
+//! given: user, principal, account, organization, and the profile. All other
+//! conditions are on circumstances, which can be one way or the other.
 
 use crate::condition::NameKind;
-use crate::evaluate::Judge;
+use crate::evaluate::Evaluation;
 use crate::index::Unsure;
 use crate::memory::Every;
 use crate::policy::{Policy, is_one_of, names};
 use crate::{Caller, ConditionKind, Conditions, Effect, Mode, ModeSet, Request};
 
-/// Whether a rule matches, as far as who asks for what decides it.
+/// Whether a rule matches a caller and a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Matches {
-    /// Under no circumstance.
+    /// Under no circumstances.
     Never,
     /// Under some.
     Sometimes,
-    /// Under every.
+    /// Under all.
     Always,
 }
 
 impl Policy {
-    /// Whether that caller can get that profile under some circumstance: a rule
-    /// that they can meet comes to allow or to require an approval, and no deny
-    /// that always applies to them stands before it, or a break-glass rule names
-    /// them. Rules are taken one by one: whether a deny leaves a later rule any
-    /// time at all is not looked at.
+    /// Whether that caller can get that profile under some circumstances: a rule
+    /// that can match allows or requires an approval, and no deny before it always
+    /// applies to the caller, or a break-glass rule names the caller. Rules are
+    /// evaluated one by one: a deny may leave a later rule no time at all.
     #[must_use]
     pub fn may_obtain(&self, caller: &Caller<'_>, profile: &str) -> bool {
         self.rules_give(caller, profile)
@@ -41,17 +39,18 @@ impl Policy {
         let request = Request::new(*caller, profile);
         let situation = self.situation(&request, chrono::DateTime::UNIX_EPOCH);
         let mut memory = Every::of(self.clauses.compiled.len());
-        let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
+        let mut evaluation =
+            Evaluation { policy: self, situation: &situation, memory: &mut memory };
         let mut candidates = self.index.candidates::<{ NameKind::COUNT }>(&situation.given);
         while let Some((index, unsure)) = candidates.next() {
             let Some((compiled, rule)) = self.rule(index) else { continue };
-            let Ok(other) = judge.unmet_name(&compiled.conditions, unsure);
+            let Ok(other) = evaluation.unmet_name(&compiled.conditions, unsure);
             if other.is_some() {
                 continue;
             }
             let unless = match (&compiled.unless, &rule.unless) {
                 (Some(compiled), Some(checked)) => {
-                    let Ok(other) = judge.unmet_name(compiled, Unsure::EVERYTHING);
+                    let Ok(other) = evaluation.unmet_name(compiled, Unsure::EVERYTHING);
                     other.is_none().then_some(checked)
                 }
                 (Some(_), None) | (None, _) => None,
@@ -60,8 +59,8 @@ impl Policy {
                 Effect::Allow | Effect::RequireApproval => {
                     circumstances(&rule.conditions, unless, None) != Matches::Never
                 }
-                // They come to allow only when the mode is `server`, whichever
-                // mode the rule's conditions or its exception ask for.
+                // They allow only if the mode is `server`, whichever modes the
+                // rule's conditions or its exception name.
                 Effect::RequireServer | Effect::RequireServerSession => {
                     circumstances(&rule.conditions, unless, Some(Mode::Server)) != Matches::Never
                 }
@@ -78,8 +77,8 @@ impl Policy {
     }
 }
 
-/// Whether a rule matches whose conditions, and whose exception where one is
-/// given, are met by who asks for what.
+/// Whether a rule matches if the names in its conditions, and in its exception if
+/// one is given, do.
 fn circumstances(asked: &Conditions, unless: Option<&Conditions>, mode: Option<Mode>) -> Matches {
     if mode.is_some_and(|mode| !allows(asked.mode.as_ref().map(|it| it.value), mode)) {
         return Matches::Never;
@@ -90,7 +89,7 @@ fn circumstances(asked: &Conditions, unless: Option<&Conditions>, mode: Option<M
     if excludes(unless, asked, mode) { Matches::Never } else { Matches::Sometimes }
 }
 
-/// Whether the circumstances asked for hold whatever they are.
+/// Whether the conditions on circumstances always hold.
 fn is_certain(asked: &Conditions, mode: Option<Mode>) -> bool {
     excludes(asked, &Conditions::default(), mode)
 }
@@ -104,7 +103,7 @@ fn excludes(unless: &Conditions, asked: &Conditions, mode: Option<Mode>) -> bool
         && unless.circumstances_cover(asked, mode.map(|_| ConditionKind::Mode))
 }
 
-/// Whether a rule that asks for those modes can be met in that one.
+/// Whether a condition on those modes holds in that one.
 fn allows(modes: Option<ModeSet>, mode: Mode) -> bool {
     modes.is_none_or(|modes| modes.contains(mode))
 }

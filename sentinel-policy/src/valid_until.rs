@@ -1,30 +1,29 @@
-//! How long a decision stands. The time ahead is taken from the rules in their
-//! order: each rule decides the times at which it matches and no rule before it
-//! does. The first of those times at which another effect is met is the answer;
-//! what lies behind it need not be looked at any more.
+//! How long a decision is valid. Each rule, in order, decides the times ahead at
+//! which it matches and no earlier rule does. The result is the first of these
+//! times at which the effect is another. Times after it are not searched.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clause::{Clause, slice};
 use crate::condition::NameKind;
-use crate::evaluate::{Judge, TimeConditions, outcome};
+use crate::evaluate::{Evaluation, TimeConditions, outcome};
 use crate::index::Unsure;
 use crate::memory::Every;
 use crate::policy::Policy;
 use crate::{Facts, Request, Verdict};
 
-/// How far ahead is looked: a week and a day, so that every window is seen to
-/// open or close whatever a change of the clocks does to the week.
+/// How far ahead is searched: a week and a day, so that every window opens or
+/// closes in that time, also if the clocks change.
 const AHEAD: TimeDelta = TimeDelta::days(8);
 
 /// From one instant until before another.
 type Stretch = (DateTime<Utc>, DateTime<Utc>);
 
 impl Policy {
-    /// The first instant after `now`, looked for over the next eight days, at
-    /// which the same request with the same facts would meet another effect:
-    /// because a window opens or closes, in the rule that decides now or in any
-    /// other, or because a fact ends. None when there is none.
+    /// The first instant after `now`, within the next eight days, at which the same
+    /// request with the same facts would get another effect: because a window
+    /// opens or closes, in the rule that decides now or in any other, or because a
+    /// fact ends. `None` if there is no such instant.
     #[must_use]
     pub fn valid_until(
         &self,
@@ -35,9 +34,10 @@ impl Policy {
         let current = self.decide(request, facts, now).verdict;
         let situation = self.situation(request, now);
         let mut memory = Every::of(self.clauses.compiled.len());
-        let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
+        let mut evaluation =
+            Evaluation { policy: self, situation: &situation, memory: &mut memory };
         let mut candidates = self.index.candidates::<{ NameKind::COUNT }>(&situation.given);
-        // The eighth day's own last instant is looked at.
+        // The last instant of the eighth day is included.
         let end = now
             .checked_add_signed(AHEAD + TimeDelta::nanoseconds(1))
             .unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -47,13 +47,14 @@ impl Policy {
             && let Some((index, unsure)) = candidates.next()
         {
             let Some((compiled, rule)) = self.rule(index) else { continue };
-            let Ok(unmet) = judge.unmet(&compiled.conditions, unsure, TimeConditions::Assumed);
+            let Ok(unmet) = evaluation.unmet(&compiled.conditions, unsure, TimeConditions::Assumed);
             if unmet.is_some() {
                 continue;
             }
             let mut decided = self.open(&compiled.conditions, undecided.clone(), end);
             if let Some(unless) = &compiled.unless {
-                let Ok(unmet) = judge.unmet(unless, Unsure::EVERYTHING, TimeConditions::Assumed);
+                let Ok(unmet) =
+                    evaluation.unmet(unless, Unsure::EVERYTHING, TimeConditions::Assumed);
                 if unmet.is_none() {
                     decided = without(&decided, &self.open(unless, vec![(now, end)], end));
                 }
@@ -99,9 +100,8 @@ fn instant(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// The first of some times at which a rule comes to another effect than
-/// `current`: it may do so because a stretch begins, or because an approval ends
-/// within one.
+/// The first of some times at which the effect of a rule is not `current`: because
+/// a stretch begins, or because an approval ends within one.
 fn first_other(
     decided: &[Stretch],
     current: Verdict,
@@ -115,7 +115,7 @@ fn first_other(
     })
 }
 
-/// Drops what lies at or behind an instant.
+/// Drops everything from an instant on.
 fn cut(stretches: &mut Vec<Stretch>, at: DateTime<Utc>) {
     stretches.retain_mut(|(from, to)| {
         *to = at.min(*to);

@@ -32,7 +32,7 @@ impl Network {
     /// Reads `10.0.0.0/8`, `2001:db8::/32` or a bare address.
     ///
     /// # Errors
-    /// [`NetworkError`] when the text is no network, or has host bits set.
+    /// [`NetworkError`] if the text is not a network, or has host bits set.
     pub fn parse(text: &str) -> Result<Self, NetworkError> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -42,7 +42,7 @@ impl Network {
         let width: u8 = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
             None => width,
-            // `+8` and `08` are numbers to `parse`, and nobody's prefix length.
+            // `parse` accepts `+8` and `08`, which are not prefix lengths.
             Some(digits)
                 if !digits.bytes().all(|b| b.is_ascii_digit())
                     || (digits.len() > 1 && digits.starts_with('0')) =>
@@ -58,8 +58,8 @@ impl Network {
             (IpAddr::V4(mapped), IpAddr::V6(_)) if prefix >= 96 => {
                 (IpAddr::V4(mapped), prefix - 96)
             }
-            // `::ffff:10.0.0.0/8` counts the prefix as if it were IPv4: as it
-            // stands it would be a network far wider than all of IPv4.
+            // `::ffff:10.0.0.0/8` has the prefix of an IPv4 network. Read as IPv6,
+            // it would be a network far wider than all of IPv4.
             (IpAddr::V4(mapped), IpAddr::V6(_)) if prefix <= 32 => {
                 let (mapped, prefix) = (IpAddr::V4(mapped), prefix);
                 return Err(NetworkError::HostBits(Self { address: mask(mapped, prefix), prefix }));
@@ -82,7 +82,7 @@ impl Network {
         self.prefix
     }
 
-    /// Whether `address` lies in this network; an IPv4-mapped address counts as
+    /// Whether `address` is in this network. An IPv4-mapped address counts as
     /// the IPv4 one.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

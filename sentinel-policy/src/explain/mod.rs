@@ -1,27 +1,27 @@
-//! Why a decision is what it is: for each rule that was looked at, in order, the
-//! first condition that did not hold and what it saw.
+//! The reason for a decision: for each rule that was evaluated, in order, the first
+//! condition that did not hold and the value that it saw.
 
 mod display;
 
 use chrono::{DateTime, Utc};
 
 use crate::condition::Saw;
-use crate::evaluate::{Judge, TimeConditions};
+use crate::evaluate::{Evaluation, TimeConditions};
 use crate::index::Unsure;
 use crate::memory::Every;
 use crate::policy::Policy;
 use crate::{ConditionKind, Conditions, Decision, Facts, Request};
 
-/// A decision, and how each rule up to the one that matched came out.
+/// A decision, and the outcome of each rule up to the one that matched.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation<'p> {
-    /// The rules looked at, in order. The last one matched, unless none did.
+    /// The rules that were evaluated, in order. The last one matched, unless none did.
     pub steps: Vec<Step<'p>>,
-    /// The decision, as [`Policy::decide`] gives it.
+    /// The decision, as [`Policy::decide`] returns it.
     pub decision: Decision<'p>,
 }
 
-/// How one rule came out.
+/// The outcome of one rule.
 ///
 /// Its `Display` is one line: ``rule `business-hours` (#0): `users` did not
 /// hold: `mallory` is none of `alice`, `bob` ``.
@@ -31,7 +31,7 @@ pub struct Step<'p> {
     pub rule: &'p str,
     /// The rule's place in the document, from 0.
     pub index: usize,
-    /// How it came out.
+    /// Its outcome.
     pub outcome: Outcome<'p>,
 }
 
@@ -50,18 +50,18 @@ pub enum Outcome<'p> {
 /// A condition that did not hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unmet<'p> {
-    /// Which.
+    /// The kind of the condition.
     pub condition: ConditionKind,
-    /// The attribute of the request that it looked at: `user`, `source_ip`,
+    /// The attribute of the request that it read: `user`, `source_ip`,
     /// `os_version` …
     pub attribute: &'static str,
-    /// What it saw there; none when the request lacks the attribute.
+    /// The value of the attribute. `None` if the request does not have it.
     pub saw: Option<String>,
     asked: &'p Conditions,
 }
 
 impl Policy {
-    /// Decides, and says how each rule up to the one that matched came out.
+    /// Decides, and reports the outcome of each rule up to the one that matched.
     #[must_use]
     pub fn explain(
         &self,
@@ -71,15 +71,19 @@ impl Policy {
     ) -> Explanation<'_> {
         let situation = self.situation(request, now);
         let mut memory = Every::of(self.clauses.compiled.len());
-        let mut judge = Judge { policy: self, situation: &situation, memory: &mut memory };
+        let mut evaluation =
+            Evaluation { policy: self, situation: &situation, memory: &mut memory };
         let mut steps = Vec::new();
         for (index, (compiled, rule)) in self.rules.iter().zip(self.rules()).enumerate() {
-            let Ok(unmet) =
-                judge.unmet(&compiled.conditions, Unsure::EVERYTHING, TimeConditions::Evaluated);
+            let Ok(unmet) = evaluation.unmet(
+                &compiled.conditions,
+                Unsure::EVERYTHING,
+                TimeConditions::Evaluated,
+            );
             let excluded = match (unmet, &compiled.unless) {
                 (None, Some(unless)) => {
                     let Ok(unmet) =
-                        judge.unmet(unless, Unsure::EVERYTHING, TimeConditions::Evaluated);
+                        evaluation.unmet(unless, Unsure::EVERYTHING, TimeConditions::Evaluated);
                     unmet.is_none()
                 }
                 (None, None) | (Some(_), _) => false,
@@ -113,8 +117,8 @@ impl<'p> Unmet<'p> {
         Self { condition, attribute: saw.attribute, saw: saw.value, asked }
     }
 
-    /// What would have done, as it is written in the policy: one entry for each
-    /// value of a list, a window as days, hours and zone.
+    /// What would have met the condition, as written in the policy: one entry for
+    /// each value of a list, a window as days, hours and zone.
     #[must_use]
     pub fn wanted(&self) -> Vec<String> {
         self.asked.wanted(self.condition, self.attribute)

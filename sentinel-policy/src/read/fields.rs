@@ -106,7 +106,7 @@ impl<'n> Reader<'n> {
                         known: keys,
                         joined: joined.is_some(),
                     };
-                    // Once no more findings will be told there is nothing to save.
+                    // A key that is not reported need not be compared.
                     let look = !self.findings.is_full();
                     self.findings.report(entry.key_span, unknown);
                     if let Some((key, _)) = joined {
@@ -186,7 +186,7 @@ impl<'n> Reader<'n> {
         null
     }
 
-    /// Reports that a value is not what it should be, unless that was said.
+    /// Reports that a value is not what it should be, unless the parser did.
     pub(crate) fn wrong_type(
         &mut self,
         what: Subject<'_>,

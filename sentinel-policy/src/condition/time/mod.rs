@@ -195,7 +195,7 @@ fn meant_hour(text: &str) -> Option<String> {
     if let Some(noon) = noon {
         hour = if (1..=12).contains(&hour) { hour % 12 + noon } else { return None };
     }
-    // `24:00` comes here as a start, and is the beginning of a day then.
+    // `24:00` is refused only as a start, where the beginning of a day is meant.
     let hour = if (hour, minute) == (24, 0) { 0 } else { hour };
     let meant = format!("{hour:02}:{minute:02}");
     minutes(&meant).is_some_and(|minutes| minutes < MIDNIGHT).then_some(meant)

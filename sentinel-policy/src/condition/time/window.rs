@@ -64,7 +64,7 @@ pub struct Hours {
 }
 
 impl Hours {
-    /// Hours from two counts of minutes; none when they bound no window.
+    /// Hours from two counts of minutes. `None` if they are not those of a window.
     #[must_use]
     pub const fn new(start: u16, end: u16) -> Option<Self> {
         if start < 1440 && end <= 1440 && start != end { Some(Self { start, end }) } else { None }

@@ -89,7 +89,7 @@ impl Zone {
         now.saturating_add(offset.unwrap_or_else(|| library_offset(self.tz, now)).into())
     }
 
-    /// The span that begins at `from`, looked at up to `to`.
+    /// The span that begins at `from`, searched up to `to`.
     pub(crate) fn span(&self, from: i64, to: i64) -> Span {
         if !TABLE.contains(&from) {
             let to = if from < TABLE.start { to.min(TABLE.start) } else { to };
@@ -111,7 +111,7 @@ fn library_offset(tz: Tz, at: i64) -> i32 {
         .map_or(0, |at| tz.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc())
 }
 
-/// The span that begins at `from`, looked at up to `to`, by asking the library.
+/// The span that begins at `from`, searched up to `to`, from the library.
 fn library_span(tz: Tz, from: i64, to: i64) -> Span {
     let offset = library_offset(tz, from);
     let mut same = from;
@@ -121,7 +121,7 @@ fn library_span(tz: Tz, from: i64, to: i64) -> Span {
             same = probe;
             continue;
         }
-        // The change lies in (same, probe].
+        // The change is in (same, probe].
         let (mut before, mut after) = (same, probe);
         while after - before > 1 {
             let middle = before + (after - before) / 2;
