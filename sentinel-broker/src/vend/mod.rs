@@ -132,7 +132,7 @@ impl Broker {
         let (governing, gate) =
             tokio::join!(self.policies.governing(call, caller, &vend.profile), async {
                 match &self.sessions {
-                    Some(table) => call.ask(table.store.gate(&caller.key)).await.map(Some),
+                    Some(table) => call.bounded(table.store.gate(&caller.key)).await.map(Some),
                     None => Ok(None),
                 }
             });
