@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::answer::Shape;
+use crate::response::Shape;
 
 const HEADER: &str = "x-sentinel-session-id";
 const PARAMETER: &str = "sentinel_session_id";

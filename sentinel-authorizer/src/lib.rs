@@ -3,14 +3,14 @@
 // reason).
 #![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
-mod answer;
 mod authorizer;
 mod config;
 mod event;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+mod response;
 
-pub use answer::ResponseFormat;
 pub use authorizer::{Authorizer, Invocation, Unauthorized};
 pub use config::Config;
+pub use response::ResponseFormat;
 pub use sentinel_function::{ConfigError, ConfigWarning};
