@@ -1,5 +1,6 @@
 //! The lifetime of credentials, and the bound that determines it.
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -41,6 +42,13 @@ impl Cap {
             Self::Maximum => "maximum",
             Self::ValidUntil => "valid_until",
         }
+    }
+}
+
+/// The word in responses.
+impl fmt::Display for Cap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
