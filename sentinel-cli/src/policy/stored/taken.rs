@@ -120,7 +120,7 @@ impl Roles {
 /// Where the TVM is taken to be: in the account of whoever pushes.
 pub(super) async fn home(config: &aws_config::SdkConfig) -> Result<Home, Failure> {
     let caller = caller(config).await?;
-    Ok(Home::new(caller.partition(), caller.account))
+    Ok(Home::new(caller.partition(), caller.account.clone()))
 }
 
 #[cfg(test)]
