@@ -10,8 +10,8 @@ use sentinel_store::{
 };
 use serde_json::Value;
 
-use crate::answer::{ResponseFormat, answer};
 use crate::event::{Incoming, ShownId};
+use crate::response::{ResponseFormat, respond};
 
 /// The authorizer answers within this time, even if its store does not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
@@ -119,7 +119,7 @@ impl Authorizer {
             .min(invocation.deadline.checked_sub(ANSWER_BUDGET).unwrap_or(started));
         let Some(incoming) = Incoming::read(event) else {
             tracing::warn!(request_id = invocation.request_id, "not an authorizer's event");
-            return Ok(answer(self.format, None, None));
+            return Ok(respond(self.format, None, None));
         };
         let request_id = incoming.request_id.as_deref().unwrap_or(&invocation.request_id);
         let shown = match &incoming.id {
@@ -141,7 +141,7 @@ impl Authorizer {
             }
         };
         let format = incoming.shape.format(self.format);
-        Ok(answer(format, incoming.arn.as_deref(), session.as_ref()))
+        Ok(respond(format, incoming.arn.as_deref(), session.as_ref()))
     }
 
     async fn check(&self, id: Option<&str>, deadline: Instant) -> Result<Session, VerifyError> {

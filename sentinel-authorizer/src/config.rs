@@ -3,7 +3,7 @@
 use sentinel_function::{ConfigError, ConfigWarning, Function, Reader, unread};
 use sentinel_store::{Generation, SessionKeys};
 
-use crate::ResponseFormat;
+use crate::response::ResponseFormat;
 
 /// The configuration, from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]

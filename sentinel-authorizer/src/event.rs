@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::answer::Shape;
+use crate::response::Shape;
 
 const HEADER: &str = "x-sentinel-session-id";
 const PARAMETER: &str = "sentinel_session_id";
@@ -33,7 +33,7 @@ type Map<T> = HashMap<String, T>;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Event {
+struct AuthorizerEvent {
     version: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -56,7 +56,7 @@ struct RequestContext {
 impl Incoming {
     /// Reads an event. `None` if it is not an authorizer's event.
     pub(crate) fn read(event: &Value) -> Option<Self> {
-        let event = Event::deserialize(event).ok()?;
+        let event = AuthorizerEvent::deserialize(event).ok()?;
         let request_id = event.request_context.and_then(|context| context.request_id);
         // Records contain it, so it must be an id and nothing else.
         let request_id = request_id

@@ -8,7 +8,8 @@ use sentinel_function::lambda::{self as runtime, serve, set_variables, warn};
 use sentinel_store::{AuditSink, DynamoSessions, JsonLines, Metered, aws};
 use serde_json::Value;
 
-use crate::{Authorizer, Config, Invocation, Unauthorized, config};
+use crate::authorizer::{Authorizer, Invocation, Unauthorized};
+use crate::config::{self, Config};
 
 /// Serves events of Lambda's Runtime API. The environment of the process configures it.
 #[must_use]

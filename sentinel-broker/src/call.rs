@@ -57,8 +57,9 @@ impl Call {
         tokio::time::timeout_at(self.deadline.into(), future).await.map_err(|_| OutOfTime)
     }
 
-    /// The result of a store. A store that does not answer before the deadline is unavailable.
-    pub(crate) async fn ask<T>(
+    /// The result of a call of a store. A store that does not answer before the deadline is
+    /// unavailable.
+    pub(crate) async fn bounded<T>(
         &self,
         future: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {

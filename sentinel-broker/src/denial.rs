@@ -1,5 +1,7 @@
 //! Refusals: a code for programs, and a message that states what to do next.
 
+use std::fmt;
+
 use sentinel_store::StoreError;
 
 macro_rules! codes {
@@ -69,9 +71,16 @@ codes! {
     StoreUnavailable = 503 "STORE_UNAVAILABLE",
 }
 
+/// The word in responses and records.
+impl fmt::Display for DenialCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A refusal, as the client receives it. The log contains the cause.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", code.as_str())]
+#[error("{code}: {message}")]
 #[non_exhaustive]
 pub struct Denial {
     /// Why the request is refused.

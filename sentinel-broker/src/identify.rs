@@ -57,7 +57,7 @@ impl Broker {
     /// need it.
     pub(crate) async fn not_revoked(&self, call: &Call, caller: &Caller) -> Result<(), Denial> {
         let Some(SessionTable { store, .. }) = &self.sessions else { return Ok(()) };
-        let gate = call.ask(store.gate(&caller.key)).await;
+        let gate = call.bounded(store.gate(&caller.key)).await;
         let gate = gate.map_err(|error| call.store_failed(&error))?;
         match gate.blocked(self.now()) {
             Some(_) => Err(Denial::revoked()),

@@ -139,9 +139,9 @@ impl Issued {
     }
 }
 
-/// Why an issuer returned no credentials.
+/// Why an issuer returned no credentials, by what the caller can do.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "every kind of failure must be handled")]
 pub enum IssueError {
     /// Too many requests: try again later.
     #[error("throttled")]

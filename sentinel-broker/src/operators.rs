@@ -46,7 +46,7 @@ impl Broker {
     fn is_configured_operator(&self, caller: &Caller, operation: Operation) -> bool {
         match operation {
             Operation::ListSessions | Operation::Revoke => {
-                self.settings.operators.iter().any(|operator| operator.is(caller))
+                self.settings.operators.iter().any(|operator| operator.matches(caller))
             }
             Operation::Reinstate
             | Operation::ListRequests

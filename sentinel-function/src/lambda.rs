@@ -17,8 +17,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::ConfigWarning;
 use crate::diagnostics::{self, LevelFilter};
+use crate::variables::ConfigWarning;
 
 /// The variables that Lambda sets for every function, and that `lambda_runtime` requires.
 const SET_BY_LAMBDA: [&str; 4] = [

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ConfigWarning;
+use crate::variables::ConfigWarning;
 
 /// The prefix of all variables of Sentinel.
 const PREFIX: &str = "SENTINEL_";

@@ -15,7 +15,10 @@ use sentinel_store::{
 };
 use serde_json::Value;
 
-use crate::{Config, Invocation, Response, StsIssuer, Tvm};
+use crate::config::Config;
+use crate::response::Response;
+use crate::sts::StsIssuer;
+use crate::tvm::{Invocation, Tvm};
 
 /// Serves events of Lambda's Runtime API. The environment of the process configures it.
 #[must_use]

@@ -12,8 +12,9 @@ use sentinel_store::{
 use serde_json::Value;
 
 use crate::event::{Identity, Incoming};
+use crate::parameters;
+use crate::response::Response;
 use crate::route::{NoRoute, Route};
-use crate::{Response, parameters};
 
 /// The TVM answers within this time, even if its stores or STS do not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(25);

@@ -1,4 +1,4 @@
-//! Answers to the byte.
+//! Responses, byte for byte.
 
 use sentinel_authorizer::ResponseFormat::{Policy, Simple};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn context(session: &sentinel_store::Session) -> Value {
 async fn a_valid_session_is_allowed_in_simple_format_with_its_context() {
     let world = World::new(Simple);
     let (session, id) = world.session().await;
-    let answer = world.ask(&http(&json!({ "x-sentinel-session-id": id }), &Value::Null)).await;
+    let answer = world.send(&http(&json!({ "x-sentinel-session-id": id }), &Value::Null)).await;
     assert_eq!(answer, Ok(json!({ "isAuthorized": true, "context": context(&session) })));
     assert!(world.sink.records().is_empty());
 }
@@ -43,18 +43,18 @@ async fn a_valid_session_is_allowed_by_policy_on_the_requested_route() {
         })
     };
     let by_header = http(&json!({ "X-Sentinel-Session-ID": id }), &Value::Null);
-    assert_eq!(world.ask(&by_header).await, Ok(expected(HTTP_ARN)));
+    assert_eq!(world.send(&by_header).await, Ok(expected(HTTP_ARN)));
     let by_query = rest(&json!({}), &json!({ "sentinel_session_id": [id] }));
-    assert_eq!(world.ask(&by_query).await, Ok(expected(REST_ARN)));
+    assert_eq!(world.send(&by_query).await, Ok(expected(REST_ARN)));
     let token = json!({ "type": "TOKEN", "methodArn": REST_ARN, "authorizationToken": id });
-    assert_eq!(world.ask(&token).await, Ok(expected(REST_ARN)));
+    assert_eq!(world.send(&token).await, Ok(expected(REST_ARN)));
 }
 
 #[tokio::test]
 async fn a_rest_event_is_answered_by_policy_even_if_simple_is_configured() {
     let world = World::new(Simple);
     let (_, id) = world.session().await;
-    let answer = world.ask(&rest(&json!({ "X-Sentinel-Session-ID": [id] }), &json!({}))).await;
+    let answer = world.send(&rest(&json!({ "X-Sentinel-Session-ID": [id] }), &json!({}))).await;
     let answer = answer.unwrap();
     assert_eq!(answer["policyDocument"]["Statement"][0]["Effect"], "Allow");
     assert_eq!(answer.get("isAuthorized"), None);
@@ -64,7 +64,7 @@ async fn a_rest_event_is_answered_by_policy_even_if_simple_is_configured() {
 async fn every_context_value_is_a_string_as_rest_apis_require() {
     let world = World::new(Policy);
     let (_, id) = world.session().await;
-    let answer = world.ask(&rest(&json!({ "X-Sentinel-Session-ID": [id] }), &json!({}))).await;
+    let answer = world.send(&rest(&json!({ "X-Sentinel-Session-ID": [id] }), &json!({}))).await;
     let answer = answer.unwrap();
     assert!(answer["context"].as_object().unwrap().values().all(Value::is_string));
 }

@@ -1,4 +1,4 @@
-//! The environment, and an authorizer without a good one.
+//! The environment, and an authorizer with an invalid environment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,11 +107,11 @@ fn a_variable_that_has_no_effect_is_a_warning_without_its_value() {
     );
 }
 
-/// The TVM has to recognize the variables of the authorizer.
+/// The TVM must recognize the variables of the authorizer.
 #[test]
 fn every_variable_that_the_authorizer_reads_is_one_that_the_tvm_recognizes() {
     let names = sentinel_function::Function::Authorizer.variables();
-    // Read as soon as session ids have a key.
+    // Read once session ids have a key.
     assert!(warnings(names).iter().all(|it| it.starts_with("SENTINEL_SESSION_KEY: ")));
     let read = std::cell::RefCell::new(Vec::new());
     drop(Config::read(|name| {

@@ -1,4 +1,4 @@
-//! The authorizer from outside: events in, answers out.
+//! The authorizer through its public API: events in, responses out.
 
 #[cfg(test)]
 mod answers;

@@ -1,4 +1,4 @@
-//! Who is not let through, and what the client can tell from it.
+//! What is refused, and what the client can see of the reason.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ async fn without_an_id_the_error_is_exactly_the_text_that_api_gateway_turns_into
         rest(&json!({}), &json!({})),
         json!({ "type": "TOKEN", "methodArn": REST_ARN }),
     ] {
-        let error = world.ask(&event).await.unwrap_err();
+        let error = world.send(&event).await.unwrap_err();
         assert_eq!(error.to_string(), "Unauthorized");
     }
 }
@@ -45,7 +45,7 @@ async fn a_forged_id_is_refused_without_a_read_and_like_any_other() {
     let world = World::over(Policy, |sessions| Arc::new(HookedSessions::new(sessions, hook)))
         .with_keys(&key);
     let (session, plain) = world.session().await;
-    let forged = world.ask(&header(&plain)).await.unwrap();
+    let forged = world.send(&header(&plain)).await.unwrap();
     assert!(!allows(&forged));
     assert_eq!(faults.calls(), []);
     let record = world.sink.records().pop().unwrap();
@@ -54,9 +54,9 @@ async fn a_forged_id_is_refused_without_a_read_and_like_any_other() {
 
     let secret = SessionId::parse(&plain).unwrap().secret;
     let good = SessionKeys::parse(&key).unwrap().issue(session.handle, secret).reveal();
-    assert!(allows(&world.ask(&header(&good)).await.unwrap()));
+    assert!(allows(&world.send(&header(&good)).await.unwrap()));
     let other = World::new(Policy);
-    assert_eq!(other.ask(&header(&plain)).await.unwrap(), forged);
+    assert_eq!(other.send(&header(&plain)).await.unwrap(), forged);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn invariant_7_the_client_cannot_see_why_a_session_is_refused() {
         (&fresh, "session-x"),
         (&fresh, "anything"),
     ] {
-        let answer = world.ask(&header(id)).await.unwrap();
+        let answer = world.send(&header(id)).await.unwrap();
         assert!(!allows(&answer));
         answers.push(answer.to_string());
         match world.sink.take().pop().unwrap() {
@@ -112,14 +112,14 @@ async fn two_different_ids_are_refused_even_if_one_is_valid() {
     let both = |other: &str| {
         http(&json!({ "x-sentinel-session-id": id }), &json!({ "sentinel_session_id": other }))
     };
-    assert!(!allows(&world.ask(&both("session-other")).await.unwrap()));
-    assert!(allows(&world.ask(&both(&id)).await.unwrap()));
+    assert!(!allows(&world.send(&both("session-other")).await.unwrap()));
+    assert!(allows(&world.send(&both(&id)).await.unwrap()));
     let joined = header(&format!("{id},session-other"));
-    assert!(!allows(&world.ask(&joined).await.unwrap()));
-    assert!(allows(&world.ask(&header(&format!("{id},{id}"))).await.unwrap()));
-    assert!(!allows(&world.ask(&header(&format!(",{id}"))).await.unwrap()));
+    assert!(!allows(&world.send(&joined).await.unwrap()));
+    assert!(allows(&world.send(&header(&format!("{id},{id}"))).await.unwrap()));
+    assert!(!allows(&world.send(&header(&format!(",{id}"))).await.unwrap()));
     let twice = rest(&json!({ "X-Sentinel-Session-ID": [id, "session-other"] }), &json!({}));
-    assert!(!allows(&world.ask(&twice).await.unwrap()));
+    assert!(!allows(&world.send(&twice).await.unwrap()));
 }
 
 #[tokio::test]
@@ -132,9 +132,9 @@ async fn invariant_1_a_store_that_fails_allows_no_session() {
                 Arc::new(HookedSessions::new(sessions, faults.clone()))
             });
             let (_, id) = world.session().await;
-            assert!(!allows(&world.ask(&header(&id)).await.unwrap()), "{failure:?}");
+            assert!(!allows(&world.send(&header(&id)).await.unwrap()), "{failure:?}");
             faults.mend();
-            assert!(allows(&world.ask(&header(&id)).await.unwrap()), "{failure:?}");
+            assert!(allows(&world.send(&header(&id)).await.unwrap()), "{failure:?}");
         }
     }
 }
@@ -148,18 +148,18 @@ async fn a_store_that_never_answers_is_refused_in_four_seconds() {
         World::over(Simple, |sessions| Arc::new(HookedSessions::new(sessions, faults.clone())));
     let (_, id) = world.session().await;
     let started = tokio::time::Instant::now();
-    assert!(!allows(&world.ask(&header(&id)).await.unwrap()));
+    assert!(!allows(&world.send(&header(&id)).await.unwrap()));
     assert!(started.elapsed() <= Duration::from_secs(4));
 }
 
-/// Panics where it should answer.
+/// Panics instead of returning.
 #[derive(Debug)]
 struct Panicking;
 
 #[async_trait]
 impl Hook for Panicking {
     fn begin(&self, _: Operation) -> Call {
-        panic!("told to")
+        panic!("injected")
     }
 
     async fn at(&self, _: Call, _: Moment) -> Result<(), StoreError> {
@@ -173,7 +173,7 @@ async fn a_store_that_panics_is_refused_and_recorded() {
         Arc::new(HookedSessions::new(sessions, Arc::new(Panicking)))
     });
     let (_, id) = world.session().await;
-    assert!(!allows(&world.ask(&header(&id)).await.unwrap()));
+    assert!(!allows(&world.send(&header(&id)).await.unwrap()));
     let records = world.sink.take();
     let [Record::Event(event)] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(event.code.as_deref(), Some("internal_error"));
@@ -183,7 +183,7 @@ async fn a_store_that_panics_is_refused_and_recorded() {
 async fn a_sink_that_fails_changes_no_refusal() {
     let world = World::new(Simple);
     world.sink.set_failing(true);
-    assert!(!allows(&world.ask(&header("session-x")).await.unwrap()));
+    assert!(!allows(&world.send(&header("session-x")).await.unwrap()));
 }
 
 #[tokio::test]
@@ -197,14 +197,14 @@ async fn an_event_without_an_arn_allows_nothing() {
         json!([]),
         Value::Null,
     ] {
-        let answer = world.ask(&event).await;
+        let answer = world.send(&event).await;
         assert!(answer.is_err() || !allows(&answer.unwrap()), "{event}");
     }
 }
 
 proptest! {
-    /// No text but a good session's own id is let through, whatever it is and
-    /// wherever it stands.
+    /// No text other than the id of a valid session is allowed, in any
+    /// place of the event.
     #[test]
     fn invariant_7_only_the_id_itself_is_allowed(text in ".{0,120}", query in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -216,14 +216,14 @@ proptest! {
             } else {
                 header(&text)
             };
-            match world.ask(&event).await {
+            match world.send(&event).await {
                 Ok(answer) => assert!(!allows(&answer)),
                 Err(Unauthorized) => assert!(text.is_empty()),
             }
         });
     }
 
-    /// Any single change of a good id makes it a bad one.
+    /// Any single change of a valid id makes it invalid.
     #[test]
     fn invariant_7_a_changed_id_is_refused(place in any::<prop::sample::Index>(), byte in 0x21_u8..0x7f) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -234,7 +234,7 @@ proptest! {
             let place = place.index(bytes.len());
             let changed = std::mem::replace(&mut bytes[place], byte) != byte;
             let text = String::from_utf8(bytes).unwrap();
-            let answer = world.ask(&header(&text)).await.unwrap();
+            let answer = world.send(&header(&text)).await.unwrap();
             assert_eq!(allows(&answer), !changed, "{text} at {HTTP_ARN}");
         });
     }

@@ -1,4 +1,4 @@
-//! An authorizer over sessions in memory, and events to ask it with.
+//! An authorizer with sessions in memory, and events for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl World {
         Self::over(format, |sessions| sessions)
     }
 
-    /// The same with the store wrapped.
+    /// The same world with a wrapped store.
     pub(crate) fn over(
         format: ResponseFormat,
         wrap: impl FnOnce(Arc<MemorySessions>) -> Arc<dyn SessionStore>,
@@ -39,23 +39,23 @@ impl World {
         Self { sessions, sink, authorizer }
     }
 
-    /// The same, for ids with the check of those keys.
+    /// The same world, for ids with the check of those keys.
     pub(crate) fn with_keys(self, keys: &str) -> Self {
         let authorizer = self.authorizer.with_session_keys(SessionKeys::parse(keys));
         Self { authorizer, ..self }
     }
 
-    pub(crate) async fn ask(&self, event: &Value) -> Result<Value, Unauthorized> {
+    pub(crate) async fn send(&self, event: &Value) -> Result<Value, Unauthorized> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
         self.authorizer.handle(event, &Invocation::new("runtime-1", deadline.into())).await
     }
 
-    /// A good session of alice on production.
+    /// A valid session of alice on production.
     pub(crate) async fn session(&self) -> (Session, String) {
         self.session_until("2999-01-01T00:00:00Z").await
     }
 
-    /// One that ends then.
+    /// A session that expires at that time.
     pub(crate) async fn session_until(&self, expires: &str) -> (Session, String) {
         let caller = CallerKey::parse("alice").unwrap();
         let handle = SessionHandle::new(caller.hash(), [5; 10]);
@@ -113,7 +113,7 @@ pub(crate) fn rest(multi_headers: &Value, multi_query: &Value) -> Value {
     })
 }
 
-/// Whether an answer lets the request through, whatever its format.
+/// Whether a response in either format allows the request.
 pub(crate) fn allows(answer: &Value) -> bool {
     let simple = answer["isAuthorized"] == json!(true);
     let effect = &answer["policyDocument"]["Statement"][0]["Effect"];

@@ -114,7 +114,7 @@ impl Caller {
                 return Err(IdentityError::Vended);
             }
             (None, Some((role, session))) => {
-                let listed = session_name_roles.iter().any(|entry| entry.lists(&account, role));
+                let listed = session_name_roles.iter().any(|entry| entry.matches(&account, role));
                 let (user, key) = if listed {
                     (session.to_owned(), session.to_ascii_lowercase())
                 } else {

@@ -64,7 +64,7 @@ impl SessionNameRole {
     }
 
     /// Whether the entry matches that role.
-    pub(crate) fn lists(&self, account: &AccountId, role: &str) -> bool {
+    pub(crate) fn matches(&self, account: &AccountId, role: &str) -> bool {
         self.account.as_ref().is_none_or(|listed| listed == account) && self.pattern.matches(role)
     }
 
@@ -72,7 +72,7 @@ impl SessionNameRole {
     /// sets the session names of such a role, so Sentinel vends no credentials of it. An entry that
     /// begins with a wildcard, as `111122223333:*`, can also match roles that Sentinel vends.
     pub(crate) fn names(&self, account: &AccountId, role: &str) -> bool {
-        self.lists(account, role) && !self.pattern.as_str().starts_with(['*', '?'])
+        self.matches(account, role) && !self.pattern.as_str().starts_with(['*', '?'])
     }
 }
 

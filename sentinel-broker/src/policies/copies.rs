@@ -81,7 +81,7 @@ impl Freshness {
             Some((_, false)) => StoreError::Unavailable("a read for another request failed".into()),
             None => {
                 let last = state.copy.as_ref().map(|copy| &copy.value);
-                match call.ask(read(last)).await {
+                match call.bounded(read(last)).await {
                     Ok(value) => {
                         state.copy = Some(Copy { value: value.clone(), as_of: now });
                         state.failed = None;

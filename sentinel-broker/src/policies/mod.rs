@@ -66,7 +66,7 @@ pub(crate) enum Missing {
 
 /// A document's copy: compiled, or found absent or unusable.
 #[derive(Clone, Debug)]
-enum Document {
+enum CachedDocument {
     Usable { policy: Arc<Policy>, roles: Arc<GovernedRoles>, used: PolicyUsed },
     Unusable { digest: [u8; 32], rules: Option<Arc<Policy>> },
     Absent,
@@ -80,7 +80,7 @@ pub(crate) struct PolicyCache {
     root: PolicyPath,
     main_required: bool,
     template: RoleArnTemplate,
-    documents: Mutex<HashMap<PolicyPath, Arc<Slot<Document>>>>,
+    documents: Mutex<HashMap<PolicyPath, Arc<Slot<CachedDocument>>>>,
     names: Slot<Arc<BTreeSet<String>>>,
     /// The texts that the last list contained and that are not used yet.
     listed: Mutex<HashMap<PolicyPath, Copy<PolicyText>>>,
@@ -251,7 +251,7 @@ impl PolicyCache {
             let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(documents.entry(path.clone()).or_default())
         };
-        let listed = |last: Option<&Copy<Document>>| {
+        let listed = |last: Option<&Copy<CachedDocument>>| {
             let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner).remove(path)?;
             if last.is_some_and(|last| last.as_of >= listed.as_of) {
                 return None;
@@ -260,22 +260,27 @@ impl PolicyCache {
             let value = self.compile(path, &listed.value, last);
             Some(Copy { value, as_of: listed.as_of })
         };
-        let read = async |last: Option<&Document>| {
+        let read = async |last: Option<&CachedDocument>| {
             let text = self.store.policy(path).await.optional()?;
-            Ok(text.map_or(Document::Absent, |text| self.compile(path, &text, last)))
+            Ok(text.map_or(CachedDocument::Absent, |text| self.compile(path, &text, last)))
         };
         match self.freshness.copy(call, &slot, listed, read).await {
-            Ok((Document::Usable { policy, roles, used }, stale)) => {
+            Ok((CachedDocument::Usable { policy, roles, used }, stale)) => {
                 Ok(LoadedPolicy { policy, roles, used, stale })
             }
-            Ok((Document::Unusable { rules, .. }, _)) => Err(Missing::Unusable(rules)),
-            Ok((Document::Absent, _)) => Err(Missing::Absent),
+            Ok((CachedDocument::Unusable { rules, .. }, _)) => Err(Missing::Unusable(rules)),
+            Ok((CachedDocument::Absent, _)) => Err(Missing::Absent),
             Err(error) => Err(Missing::Store(error)),
         }
     }
 
     /// Compiles a document. Reuses the last result if the text is the same.
-    fn compile(&self, path: &PolicyPath, text: &PolicyText, last: Option<&Document>) -> Document {
+    fn compile(
+        &self,
+        path: &PolicyPath,
+        text: &PolicyText,
+        last: Option<&CachedDocument>,
+    ) -> CachedDocument {
         let digest = text.digest();
         let used = PolicyUsed {
             name: path.as_str().to_owned(),
@@ -283,21 +288,27 @@ impl PolicyCache {
             sha256: HEXLOWER.encode(&digest),
         };
         match last {
-            Some(Document::Usable { policy, roles, used: last }) if last.sha256 == used.sha256 => {
+            Some(CachedDocument::Usable { policy, roles, used: last })
+                if last.sha256 == used.sha256 =>
+            {
                 let (policy, roles) = (Arc::clone(policy), Arc::clone(roles));
-                return Document::Usable { policy, roles, used };
+                return CachedDocument::Usable { policy, roles, used };
             }
-            Some(Document::Unusable { digest: last, rules }) if *last == digest => {
-                return Document::Unusable { digest, rules: rules.clone() };
+            Some(CachedDocument::Unusable { digest: last, rules }) if *last == digest => {
+                return CachedDocument::Unusable { digest, rules: rules.clone() };
             }
-            Some(Document::Usable { .. } | Document::Unusable { .. } | Document::Absent) | None => {
-            }
+            Some(
+                CachedDocument::Usable { .. }
+                | CachedDocument::Unusable { .. }
+                | CachedDocument::Absent,
+            )
+            | None => {}
         }
         let is_main = *path == self.parameter;
         let refused = |diagnostics: sentinel_policy::Diagnostics, rules| {
             let findings = diagnostics.render(&self.store.place(path), &text.text, false);
             tracing::error!(%path, version = text.version, "a policy cannot be used\n{findings}");
-            Document::Unusable { digest, rules }
+            CachedDocument::Unusable { digest, rules }
         };
         let checked = match Checked::parse(&text.text, &Limits::default()) {
             Ok(checked) => checked,
@@ -320,7 +331,7 @@ impl PolicyCache {
         } else {
             GovernedRoles::default()
         };
-        Document::Usable { policy, roles: Arc::new(roles), used }
+        CachedDocument::Usable { policy, roles: Arc::new(roles), used }
     }
 }
 

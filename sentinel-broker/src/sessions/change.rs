@@ -80,7 +80,7 @@ impl Target {
             Self::OnProfile(caller, profile) => {
                 (caller.clone(), Scope::Profile(profile.clone()), None)
             }
-            Self::Session(handle) => match call.ask(store.session(handle)).await.optional() {
+            Self::Session(handle) => match call.bounded(store.session(handle)).await.optional() {
                 Ok(Some((session, _))) if session.handle == *handle => {
                     (session.caller, Scope::Profile(session.profile), Some(*handle))
                 }
@@ -125,7 +125,7 @@ impl Broker {
         }
         let Change { subject, action, .. } = change;
         let gate_change = GateChange { scope: subject.scope.clone(), action };
-        let gate = match call.ask(store.change_gate(&subject.caller, &gate_change)).await {
+        let gate = match call.bounded(store.change_gate(&subject.caller, &gate_change)).await {
             Ok(gate) => gate,
             Err(error) => {
                 let denial = match error {
@@ -183,7 +183,7 @@ async fn is_known(call: &Call, store: &dyn SessionStore, gate: &Gate) -> Option<
         return Some(true);
     }
     let listing = Listing::Caller(gate.caller.clone());
-    let page = call.ask(store.sessions(&listing, None));
+    let page = call.bounded(store.sessions(&listing, None));
     let page = tokio::time::timeout(WITHIN, page).await.ok()?.ok()?;
     if !page.items.is_empty() || !page.unreadable.is_empty() {
         Some(true)

@@ -134,7 +134,7 @@ impl Broker {
             _ => call.store_failed(&error),
         };
         let page =
-            call.ask(store.sessions(&listing, query.cursor.as_ref())).await.map_err(failed)?;
+            call.bounded(store.sessions(&listing, query.cursor.as_ref())).await.map_err(failed)?;
         for key in &page.unreadable {
             tracing::error!(request_id = call.request_id, key, "failed to read a session row");
         }
@@ -171,7 +171,7 @@ impl Broker {
         let callers: Vec<&CallerKey> = callers.into_iter().collect();
         let mut gates = HashMap::new();
         for some in callers.chunks(MAX_CONCURRENT_READS) {
-            let read = some.iter().map(|caller| call.ask(store.gate(caller)));
+            let read = some.iter().map(|caller| call.bounded(store.gate(caller)));
             for (caller, gate) in some.iter().zip(join_all(read).await) {
                 match gate {
                     Ok(gate) => {

@@ -27,13 +27,13 @@ impl OperatorArn {
         let session = Arn::parse(&self.0).and_then(|arn| Some((arn.account, arn.session()?.0)));
         let Some((account, role)) = session else { return true };
         AccountId::parse(account)
-            .is_ok_and(|account| session_name_roles.iter().any(|it| it.lists(&account, role)))
+            .is_ok_and(|account| session_name_roles.iter().any(|it| it.matches(&account, role)))
     }
 
     /// Whether the entry matches `caller`. The ARN of a session matches only if its session name is
     /// trusted. The ARN of a role matches every session of that role.
     #[must_use]
-    pub fn is(&self, caller: &Caller) -> bool {
+    pub fn matches(&self, caller: &Caller) -> bool {
         if caller.named && *self.0 == *caller.principal {
             return true;
         }

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use sentinel_policy::RoleArn;
 use sentinel_store::{Causes, Gate, Session, SessionHandle, SessionId, SessionSecret};
 
-use super::Vended;
 use super::lifetime::Lifetime;
 use super::record::{IssuedRecord, Progress};
+use super::request::Vended;
 use super::tracking::Tracked;
 use crate::broker::Broker;
 use crate::call::Call;

@@ -1,5 +1,6 @@
 //! The lifetime of credentials, and the bound that determines it.
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -19,7 +20,7 @@ const CLOCKS_AGREE: TimeDelta = TimeDelta::minutes(1);
 #[non_exhaustive]
 pub enum Cap {
     /// The requested lifetime.
-    Asked,
+    Requested,
     /// An hour, since the caller requested no lifetime.
     Default,
     /// The policy: the cap of the rule or of the profile.
@@ -35,12 +36,19 @@ impl Cap {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Asked => "asked",
+            Self::Requested => "asked",
             Self::Default => "default",
             Self::Policy => "policy",
             Self::Maximum => "maximum",
             Self::ValidUntil => "valid_until",
         }
+    }
+}
+
+/// The word in responses.
+impl fmt::Display for Cap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -74,7 +82,7 @@ pub(crate) struct Bounds {
 impl Lifetime {
     /// The lifetime that all bounds allow, from `now` on.
     pub(crate) fn new(bounds: &Bounds, now: DateTime<Utc>) -> Self {
-        let mut cap = if bounds.requested.is_some() { Cap::Asked } else { Cap::Default };
+        let mut cap = if bounds.requested.is_some() { Cap::Requested } else { Cap::Default };
         let mut length = bounds.requested.unwrap_or(DEFAULT);
         for (bound, reason) in [(bounds.policy, Cap::Policy), (Some(bounds.maximum), Cap::Maximum)]
         {

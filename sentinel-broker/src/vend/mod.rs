@@ -18,19 +18,20 @@
 //!            decide
 //!       V2   write the session, with epoch e   R1   write the gate: epoch e + 1, block
 //!              │     AssumeRole, in parallel        │
-//!       V3   read the gate again               R2   read the sessions (list, authorizer)
+//!       V3   read the gate again               R2   read the caller's sessions, or one of them
 //!       V4   return the credentials
 //! ```
 //!
-//! Writes are acknowledged before the next step begins, and the reads of a [`SessionStore`] are
-//! strongly consistent: a read that begins after a write was acknowledged sees it. So there are
-//! three cases, by when the gate is written (R1):
+//! Each step begins after the write before it was acknowledged. Reads of a gate, of one session and
+//! of one caller's sessions are strongly consistent (the contract of
+//! [`SessionStore`](sentinel_store::SessionStore)): a read that begins after a write was acknowledged
+//! sees it. So there are three cases, by the time at which R1 is acknowledged:
 //!
-//! | R1 is acknowledged       | what sees it                                                            |
-//! | ------------------------ | ----------------------------------------------------------------------- |
-//! | before V1 begins         | V1 sees the block. The vend is refused, and nothing is written.         |
-//! | before V3 begins         | V3 sees another epoch. The credentials are withheld: no caller gets them. |
-//! | after V3 began           | V2 was acknowledged before V3 began, and R2 begins after R1: R2 sees the session. |
+//! | R1 is acknowledged | result                                                                          |
+//! | ------------------ | ------------------------------------------------------------------------------- |
+//! | before V1 begins   | V1 sees the block. The vend is refused, and no session is written.              |
+//! | before V3 begins   | V3 sees another epoch. The credentials are withheld, and the session is ended.  |
+//! | after V3 began     | V2 was acknowledged before V3 began, and R2 begins after R1: R2 sees the session. |
 //!
 //! In the last case the credentials are returned, and the session is covered by the revocation: it
 //! contains epoch `e`, and the gate has epoch `e + 1`. Every reader of session and gate therefore
@@ -38,72 +39,35 @@
 //!
 //! The test `races` steps through the orders of these calls. A write whose acknowledgment is lost is
 //! the remaining case. If V2 may or may not have happened, the vend fails and marks the session as
-//! ended. If R1 may or may not have happened, the operator is told to repeat the revocation.
+//! ended. If R1 may or may not have happened, the response requests that the operator repeat the
+//! revocation.
 
 mod issue;
 mod lifetime;
 mod record;
+mod request;
 mod role;
 mod tracking;
 
 pub use lifetime::Cap;
-
-use std::time::Duration;
+pub use request::{Vend, Vended};
 
 use sentinel_policy::{Facts, Mode, Request, Verdict};
-use sentinel_store::{ProfileName, SessionId, catch_panic_of};
+use sentinel_store::catch_panic_of;
 
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
-use crate::issuer::Credentials;
 use lifetime::{Bounds, Lifetime};
 use record::Progress;
 use tracking::CLEANUP_BUDGET;
-
-/// A request for credentials.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Vend {
-    /// The profile.
-    pub profile: ProfileName,
-    /// The requested lifetime. `None` for the default, an hour. Policy and settings can shorten it.
-    pub duration: Option<Duration>,
-}
-
-impl Vend {
-    /// A request for credentials of that profile, with the default lifetime.
-    #[must_use]
-    pub const fn new(profile: ProfileName) -> Self {
-        Self { profile, duration: None }
-    }
-
-    /// The same request with a lifetime.
-    #[must_use]
-    pub fn with_duration(self, duration: impl Into<Option<Duration>>) -> Self {
-        Self { duration: duration.into(), ..self }
-    }
-}
-
-/// Credentials that may be returned to the caller: their session and the decision are recorded.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Vended {
-    /// The credentials. Their expiration is the time at which they stop working, also if STS alone
-    /// would accept them for longer.
-    pub credentials: Credentials,
-    /// The session id, which contains the session's secret. `None` if sessions are not tracked.
-    pub session: Option<SessionId>,
-    /// The bound that determined the lifetime.
-    pub cap: Cap,
-}
 
 impl Broker {
     /// Vends, or refuses. In either case exactly one decision record is written before this returns.
     ///
     /// # Errors
-    /// Every refusal: see [`Code`](crate::Code).
+    /// Every refusal: see [`DenialCode`](crate::DenialCode).
     pub async fn vend(&self, call: &Call, caller: &Caller, vend: &Vend) -> Result<Vended, Denial> {
         let deadline = call.deadline;
         let call = &Call {
@@ -132,7 +96,7 @@ impl Broker {
         let (governing, gate) =
             tokio::join!(self.policies.governing(call, caller, &vend.profile), async {
                 match &self.sessions {
-                    Some(table) => call.ask(table.store.gate(&caller.key)).await.map(Some),
+                    Some(table) => call.bounded(table.store.gate(&caller.key)).await.map(Some),
                     None => Ok(None),
                 }
             });

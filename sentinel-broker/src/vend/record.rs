@@ -5,8 +5,8 @@ use sentinel_policy::Mode;
 use sentinel_store::{self as store, DecisionRecord, PolicyUsed, Record};
 use tokio::time::Instant;
 
-use super::Vend;
 use super::lifetime::Lifetime;
+use super::request::Vend;
 use super::tracking::Tracked;
 use crate::call::Call;
 use crate::denial::DenialCode;

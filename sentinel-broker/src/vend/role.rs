@@ -3,7 +3,7 @@
 use sentinel_policy::RoleArn;
 use sentinel_store::AccountId;
 
-use super::Vend;
+use super::request::Vend;
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;

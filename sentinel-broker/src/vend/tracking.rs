@@ -28,8 +28,8 @@ impl Tracked {
     pub(super) async fn create(&self, call: &Call, clock: &dyn Clock) -> Result<bool, Denial> {
         let Self { store, session, .. } = self;
         let failed = |error| call.store_failed(&error);
-        call.ask(store.create_session(session)).await.map_err(failed)?;
-        let gate = call.ask(store.gate(&session.caller)).await.map_err(failed)?;
+        call.bounded(store.create_session(session)).await.map_err(failed)?;
+        let gate = call.bounded(store.gate(&session.caller)).await.map_err(failed)?;
         Ok(gate.epochs(&session.profile) == session.epochs
             && gate.blocked_on(&session.profile, clock.now()).is_none())
     }

@@ -46,10 +46,10 @@ async fn an_unusable_document_vends_none_of_its_profiles() {
     for unusable in [
         "rules: [",
         "version: \"2\"\nrules: []\n",
-        // In a profile's own document neither a role nor operators may stand.
+        // The document of a single profile may contain neither a role nor operators.
         "version: \"1\"\nprofiles: { own: { role_arn: \"arn:aws:iam::111122223333:role/x\" } }\nrules: [{ name: a, effect: allow }]\n",
         "version: \"1\"\nrules: [{ name: a, effect: allow }]\noperators: [{ name: o, users: [alice], may: [revoke] }]\n",
-        // Without device facts a deny on a device would let everybody pass.
+        // Without device facts a deny on a device would apply to no caller.
         "version: \"1\"\nrules: [{ name: a, effect: deny, conditions: { device: { require_mdm: true } } }, { name: b, effect: allow }]\n",
     ] {
         let world = World::new(ALICE);
@@ -62,7 +62,7 @@ async fn an_unusable_document_vends_none_of_its_profiles() {
     assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError));
 }
 
-/// What is logged on this thread.
+/// The log of this thread.
 #[derive(Clone, Debug, Default)]
 struct Logged(Arc<Mutex<Vec<u8>>>);
 
@@ -113,7 +113,7 @@ async fn without_a_main_document_no_credentials_are_vended_unless_none_is_requir
     }
 }
 
-/// A world with a warm cache, whose policy store then fails like that.
+/// A world with a warm cache, whose policy store then fails in that way.
 async fn failing(plan: Plan, faults: &Arc<Faults>, failure: Failure) -> World {
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..plan });
     world.vend("alice", "production").await.unwrap();
@@ -225,7 +225,7 @@ async fn a_decision_is_stale_when_the_choice_of_its_document_was_stale() {
     assert!(world.decisions().pop().unwrap().policy_stale);
 }
 
-/// Documents that cannot be used, and that give alice `own` and mallory nothing.
+/// Documents that cannot be used, and that allow `own` to alice and nothing to mallory.
 const UNUSABLE: [&str; 3] = [
     "version: \"1\"\nprofiles: { own: { role_arn: \"arn:aws:iam::111122223333:role/x\" } }\nrules: \
      [{ name: a, effect: allow, conditions: { users: [alice] } }]\n",
@@ -244,7 +244,7 @@ async fn an_unusable_document_does_not_reveal_that_it_exists() {
         assert_eq!(nowhere.code, DenialCode::PolicyDeny);
         assert_eq!(world.vend("mallory", "own").await.unwrap_err(), nowhere, "{unusable}");
         assert_eq!(world.decisions().pop().unwrap().code, "POLICY_DENY");
-        // A caller whom a rule could allow has to know that the document needs repair.
+        // A caller that a rule could allow must see that the document is invalid.
         assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError), "{unusable}");
     }
 }
@@ -263,7 +263,7 @@ async fn the_role_of_another_profile_does_not_reveal_that_a_document_exists() {
 
 #[tokio::test]
 async fn an_unusable_main_document_reveals_no_profiles_of_other_callers() {
-    // Conditions on devices, which the server knows nothing about.
+    // Conditions on devices, about which the server has no facts.
     let main = "version: \"1\"\nrules:\n  - { name: a, effect: require_approval, conditions: { \
                 profiles: [production], users: [alice], device: { require_mdm: true } } }\n";
     let world = World::new(main);

@@ -1,4 +1,4 @@
-//! Every call that a vend makes, made to fail in every way.
+//! Each call of a vend fails in each way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::world::{ALICE, ASSUME_ROLE, Plan, World};
 
 const STAGING: &str = "version: \"1\"\nrules: [{ name: all, effect: allow }]\n";
 
-/// A world with one profile in the main document and one in its own.
+/// A world with one profile in the main document and one with its own document.
 fn world(faults: &Arc<Faults>) -> World {
     let world = World::with(ALICE, Plan::faulty(faults));
     world.put("staging", STAGING);
     world
 }
 
-/// The calls of a vend on which nothing fails.
+/// The calls of a vend without failures.
 async fn calls(profile: &str) -> Vec<Operation> {
     let faults = Faults::new();
     world(&faults).vend("alice", profile).await.unwrap();
@@ -78,11 +78,11 @@ async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails()
                     let result = world.vend("alice", profile).await;
                     let what = format!("{profile}: {operation:?} {moment:?} {failure:?}");
                     assert!(result.is_err(), "{what}");
-                    // What was written for it is marked as ended.
+                    // Its session, if it was written, is marked as ended.
                     let states = states(&world).await;
                     assert!(!states.contains(&SessionState::Active), "{what}: {states:?}");
-                    // And nothing says that it was vended, unless it is the very
-                    // record whose acknowledgement was lost.
+                    // And no record states that it was vended, except the
+                    // record whose acknowledgment was lost.
                     let allowed = world.decisions().iter().any(|d| d.effect == Verdict::Allow);
                     let lost = (*operation, moment) == (Operation::Write, Moment::After);
                     assert_eq!(allowed, lost, "{what}");
@@ -106,7 +106,7 @@ async fn each_failure_has_its_code() {
         (Policy, Unavailable, unavailable),
         (Policy, Refused, policy),
         (Policy, Corrupt, policy),
-        // The main document must be there.
+        // The main document must exist.
         (Policy, NotFound, policy),
         (List, Throttled, limited),
         (List, Unavailable, unavailable),
@@ -135,7 +135,7 @@ async fn invariant_1_a_step_that_hangs_is_answered_in_time_without_credentials()
     let calls = calls("staging").await;
     for (number, operation) in calls.iter().enumerate() {
         if *operation == Operation::Write {
-            // A sink is synchronous: it cannot be waited for less long.
+            // A sink is synchronous: a wait for it cannot be cut short.
             continue;
         }
         for moment in Moment::ALL {
@@ -200,7 +200,7 @@ impl Hook for Panicking {
     }
 
     async fn at(&self, call: Call, moment: Moment) -> Result<(), StoreError> {
-        assert!(call.operation != self.0 || moment == Moment::Before, "told to");
+        assert!(call.operation != self.0 || moment == Moment::Before, "injected");
         Ok(())
     }
 }
@@ -219,13 +219,13 @@ async fn invariant_5_a_panic_is_recorded_like_any_refusal_and_ends_the_session()
     }
 }
 
-/// A log whose writer panics.
+/// A sink that panics.
 #[derive(Debug)]
 struct PanickingSink;
 
 impl AuditSink for PanickingSink {
     fn write(&self, _: &Record) -> Result<(), AuditError> {
-        panic!("told to")
+        panic!("injected")
     }
 }
 

@@ -1,4 +1,4 @@
-//! How long credentials last.
+//! The lifetime of credentials.
 
 use proptest::prelude::*;
 use sentinel_broker::{Cap, DenialCode};
@@ -30,9 +30,9 @@ async fn credentials_end_when_the_window_closes() {
     let vended = world.vend("alice", "production").await.unwrap();
     assert_eq!(vended.credentials.expiration.to_rfc3339(), "2026-03-02T16:00:00+00:00");
     assert_eq!(vended.cap, Cap::ValidUntil);
-    let asked = world.issuer.asked();
-    assert_eq!(asked[0].seconds, 1800);
-    let policy = asked[0].session_policy().unwrap();
+    let requests = world.issuer.requests();
+    assert_eq!(requests[0].seconds, 1800);
+    let policy = requests[0].session_policy().unwrap();
     assert!(policy.contains(r#""aws:CurrentTime":"2026-03-02T16:00:00Z""#), "{policy}");
     assert!(policy.contains("sts:AssumeRole"));
 }
@@ -41,7 +41,7 @@ async fn credentials_end_when_the_window_closes() {
 async fn credentials_with_an_end_cannot_get_others_that_outlive_it() {
     let world = at("2026-03-02T15:30:00Z");
     world.vend("alice", "production").await.unwrap();
-    let text = world.issuer.asked()[0].session_policy().unwrap();
+    let text = world.issuer.requests()[0].session_policy().unwrap();
     // The limit of AssumeRole.
     assert!(text.len() <= 2048, "{} characters", text.len());
     let policy: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -70,7 +70,7 @@ async fn a_window_that_closes_within_fifteen_minutes_is_enforced() {
     let world = at("2026-03-02T15:58:00Z");
     let vended = world.vend("alice", "production").await.unwrap();
     assert_eq!(vended.credentials.expiration.to_rfc3339(), "2026-03-02T16:00:00+00:00");
-    assert_eq!(world.issuer.asked()[0].seconds, 900);
+    assert_eq!(world.issuer.requests()[0].seconds, 900);
 }
 
 #[tokio::test]
@@ -93,14 +93,14 @@ async fn credentials_of_the_local_issuer_expire_at_their_expiration() {
 }
 
 proptest! {
-    /// Whenever and for however long credentials are asked for, they end no
-    /// later than each of: what was asked, the cap of the rule, the maximum, and
-    /// the instant at which the window closes; and what STS would keep alive
-    /// longer carries an inline policy that does not.
+    /// At any time and for any requested lifetime, credentials end no
+    /// later than each of: the requested lifetime, the cap of the rule, the maximum, and
+    /// the time at which the window closes. If STS would accept them
+    /// longer, they have an inline policy that does not.
     #[test]
     fn invariant_3_credentials_never_outlive_what_granted_them(
         minute in 0_i64..14 * 24 * 60,
-        asked in prop::option::of(900_u64..43_200),
+        requested in prop::option::of(900_u64..43_200),
         cap_minutes in 1_u64..600,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -111,19 +111,19 @@ proptest! {
         );
         world.clock.advance(minute * 60);
         let now = world.clock.now();
-        match runtime.block_on(world.vend_for("alice", "production", asked)) {
+        match runtime.block_on(world.vend_for("alice", "production", requested)) {
             Err(denial) => prop_assert_eq!(denial.code, DenialCode::PolicyDeny),
             Ok(vended) => {
                 let end = vended.credentials.expiration;
                 let length = (end - now).num_seconds();
                 prop_assert!(length > 0);
-                prop_assert!(length <= asked.unwrap_or(3600).min(cap_minutes * 60).min(3600) as i64);
+                prop_assert!(length <= requested.unwrap_or(3600).min(cap_minutes * 60).min(3600) as i64);
                 // The window is open at the last second before the end.
                 let before = end - chrono::TimeDelta::seconds(1);
                 let berlin = before.with_timezone(&chrono_tz::Europe::Berlin);
                 let hour = chrono::Timelike::hour(&berlin);
                 prop_assert!((9..17).contains(&hour), "{berlin}");
-                let assume = &world.issuer.asked()[0];
+                let assume = &world.issuer.requests()[0];
                 prop_assert!(
                     assume.end.is_some() || i64::from(assume.seconds) <= length,
                     "{assume:?}"

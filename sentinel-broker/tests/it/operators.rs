@@ -186,7 +186,7 @@ async fn configured_operators_revoke_when_the_policy_is_invalid_and_never_reinst
             .unwrap_err();
         assert_eq!(denial.code, DenialCode::PolicyError);
     }
-    // Anybody who can assume `ci` may call themselves `build-7`.
+    // Every caller that can assume `ci` can choose the session name `build-7`.
     let denial = world
         .broker
         .revoke(&call(), &world.caller("ci/build-7"), &Revoke::new(target.clone(), "r"))
@@ -348,7 +348,7 @@ async fn a_revocation_reports_whether_the_caller_is_known() {
         world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap().known
     };
     assert_eq!(known("alicce").await, Some(false));
-    // It was revoked before, whoever that is.
+    // The caller key was revoked before.
     assert_eq!(known("alicce").await, Some(true));
     world.vend("alice", "production").await.unwrap();
     assert_eq!(known("ALICE").await, Some(true));
@@ -361,14 +361,14 @@ async fn a_revocation_by_user_reads_nothing_of_the_caller_before_it_is_done() {
     let carol = world.caller("carol");
     world.vend("alice", "production").await.unwrap();
     let before = faults.calls().len();
-    // The partition is flooded: lists and reads of sessions fail.
+    // The partition is overloaded: lists and reads of sessions fail.
     faults.fail(Which::Operation(Operation::Sessions), Moment::Before, Failure::Throttled);
     let target = Target::Caller(key("alice"));
     let revoked =
         world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     assert_eq!((revoked.epoch, revoked.known), (1, None));
     let calls = faults.calls().split_off(before);
-    // Of the operator: the gate, and the policy. Of the caller: the write, and only
+    // For the operator: the gate, and the policy. For the caller: the write, and only
     // then the list.
     let change = calls.iter().position(|call| *call == Operation::ChangeGate).unwrap();
     assert_eq!(calls[..change].iter().filter(|call| **call == Operation::Gate).count(), 1);
@@ -376,7 +376,7 @@ async fn a_revocation_by_user_reads_nothing_of_the_caller_before_it_is_done() {
     assert!(!calls[..change].contains(&Operation::Session));
 }
 
-/// A step that an operator may take.
+/// One call of an operator.
 #[derive(Clone, Debug)]
 enum Step {
     Revoke(Option<u16>, Option<u64>),
@@ -391,7 +391,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => profile().prop_map(Step::Reinstate),
         1 => (1..200_i64).prop_map(Step::Wait),
     ];
-    // Runs of the same step fill a gate.
+    // Repetitions of a step fill a gate.
     let run = (step, 1..80_u16).prop_map(|(step, times)| {
         (0..times)
             .map(move |number| match &step {
@@ -407,7 +407,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever operators do before, a caller can be revoked as a whole, and gets
+    /// After any calls of operators, a caller can be revoked as a whole, and gets
     /// no credentials then.
     #[test]
     fn no_sequence_of_operator_calls_makes_revoking_a_caller_impossible(steps in steps()) {

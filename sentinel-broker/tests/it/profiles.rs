@@ -1,4 +1,4 @@
-//! Which profiles a caller is told of.
+//! The profiles that a caller sees.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn a_caller_sees_the_profiles_available_under_some_circumstance() {
 
 const OPEN: &str = "version: \"1\"\nrules: [{ name: all, effect: allow }]\n";
 
-/// How often documents were read one by one, and how often they were listed.
+/// The number of single reads of documents, and the number of lists.
 fn reads(faults: &Faults) -> (usize, usize) {
     let calls = faults.calls();
     let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
@@ -59,7 +59,7 @@ async fn a_list_of_profiles_reads_no_document_that_was_listed_with_its_text() {
     assert_eq!(names(&world, "mallory").await.len(), 30);
     // The main document alone.
     assert_eq!(reads(&faults), (1, 1));
-    // Within the TTL nothing is read, and after it the same again.
+    // Within the TTL nothing is read. After it, the same calls are made.
     world.clock.advance(29);
     assert_eq!(names(&world, "alice").await.len(), 32);
     assert_eq!(reads(&faults), (1, 1));

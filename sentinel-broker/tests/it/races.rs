@@ -1,4 +1,4 @@
-//! Vends that race revocations, call by call.
+//! Vends and revocations at the same time, call by call.
 
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use crate::world::{ALICE, Plan, World, call};
 
 type Task<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// What became of one interleaving.
+/// The results of one interleaving.
 #[derive(Default)]
 struct Outcome {
     vended: Mutex<Vec<SessionId>>,
@@ -20,7 +20,7 @@ struct Outcome {
     revoked: Mutex<Option<GateView>>,
 }
 
-/// Lets two vends of alice race an operator, who revokes her and then lists her
+/// Runs two vends of alice in parallel with an operator who revokes her and then lists her
 /// sessions, and checks what must hold in every order.
 async fn race(schedule: &mut dyn Schedule, whole: bool, reinstate: bool) -> (usize, usize) {
     let steps = Steps::new();
@@ -47,7 +47,7 @@ async fn race(schedule: &mut dyn Schedule, whole: bool, reinstate: bool) -> (usi
             world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
         let query = ListSessions::default().with_user(alice.clone());
         let list = world.broker.list_sessions(&call(), &carol, &query).await.unwrap();
-        // After an acknowledged revocation no session that the list shows is good.
+        // After an acknowledged revocation no listed session is valid.
         assert!(list.sessions.iter().all(|session| session.state != SessionState::Active));
         let handles = list.sessions.iter().map(|session| session.session);
         outcome.listed.lock().unwrap().extend(handles);
@@ -72,8 +72,8 @@ async fn race(schedule: &mut dyn Schedule, whole: bool, reinstate: bool) -> (usi
         let check =
             verify_session(&*world.sessions, &id.reveal(), None, Generation(0), clock).await;
         match check {
-            // Good only where it was made under the new epoch: after the
-            // reinstatement, on purpose.
+            // Valid only if it was created under the new epoch: after the
+            // reinstatement, as intended.
             Ok(session) => {
                 let epochs = session.epochs;
                 let epoch = if whole { epochs.caller } else { epochs.profile };
@@ -87,7 +87,7 @@ async fn race(schedule: &mut dyn Schedule, whole: bool, reinstate: bool) -> (usi
 }
 
 /// Either a vend sees the revocation, or the list that follows it sees the
-/// session; and no session of before is good after. In every one of thousands
+/// session, and no earlier session is valid afterwards. This holds in each of thousands
 /// of orders in which the calls can take effect and be acknowledged.
 #[tokio::test]
 async fn invariant_2_no_interleaving_lets_a_vend_escape_a_revocation() {
@@ -98,6 +98,6 @@ async fn invariant_2_no_interleaving_lets_a_vend_escape_a_revocation() {
         vended += counts.0;
         refused += counts.1;
     }
-    // The schedules reach both ends, or the test would prove nothing.
+    // Both results must occur, or the test would prove nothing.
     assert!(vended > 500 && refused > 500, "{vended} vended, {refused} refused");
 }

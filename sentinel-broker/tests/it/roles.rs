@@ -1,5 +1,5 @@
-//! One role belongs to one profile: a profile's own document cannot reach the role of a profile
-//! that the main document governs.
+//! One role belongs to one profile: a profile with its own document cannot get the role of a
+//! profile that the main document governs.
 
 use sentinel_broker::{DenialCode, RoleArnTemplate};
 
@@ -7,7 +7,7 @@ use crate::world::{ACCOUNT, Plan, World, call};
 
 const OPEN: &str = "version: \"1\"\nrules: [{ name: all, effect: allow }]\n";
 
-/// A main document with those profiles, in which alice may have each of them.
+/// A main document with those profiles, all of which alice may get.
 fn main_with(profiles: &[(&str, Option<&str>)]) -> String {
     let mut text = "version: \"1\"\nprofiles:\n".to_owned();
     for (name, role) in profiles {
@@ -33,28 +33,28 @@ async fn a_profiles_own_document_cannot_take_the_role_of_a_profile_of_the_main_d
     let default = RoleArnTemplate::DEFAULT;
     let named = |role: &str| format!("arn:aws:iam::{ACCOUNT}:role/{role}");
     for (role, template, taker) in [
-        // The main document names the role that the template gives another profile.
+        // The main document names the role that results from the template for another profile.
         (Some(named("SentinelProtected-b")), default, "b"),
         (Some(named("Admin")), "arn:aws:iam::{account}:role/{profile}", "Admin"),
-        // The template names the account itself.
+        // The template contains the account.
         (Some(named("Admin")), "arn:aws:iam::111122223333:role/{profile}", "Admin"),
-        // IAM does not tell names apart by their case.
+        // IAM does not distinguish names by case.
         (Some(named("sentinelprotected-B")), default, "b"),
         (Some(named("Admin")), "arn:aws:iam::{account}:role/{profile}", "ADMIN"),
-        // A name belongs to one role in an account, whatever its path.
+        // A name belongs to one role in an account, regardless of its path.
         (Some(named("teams/x/SentinelProtected-b")), default, "b"),
         (Some(named("Admin")), "arn:aws:iam::{account}:role/protected/{profile}", "Admin"),
         // An account is in one partition.
         (Some(format!("arn:aws-cn:iam::{ACCOUNT}:role/SentinelProtected-b")), default, "b"),
-        // The template gives both profiles their role.
+        // The roles of both profiles result from the template.
         (None, default, "A"),
         (None, "arn:aws:iam::{account}:role/{profile}/x-{profile}-y", "A"),
     ] {
         let world = world(&main_with(&[("a", role.as_deref())]), template);
         world.put(taker, OPEN);
         assert_eq!(code(&world, taker).await, Some(DenialCode::PolicyError), "{role:?} {template}");
-        assert!(world.issuer.asked().is_empty(), "{role:?} {template}");
-        // The profile that the role belongs to has it, and the taker is not listed.
+        assert!(world.issuer.requests().is_empty(), "{role:?} {template}");
+        // The profile that the role belongs to gets it, and the other profile is not listed.
         assert_eq!(code(&world, "a").await, None, "{role:?} {template}");
         let list = world.broker.profiles(&call(), &world.caller("alice")).await.unwrap();
         assert!(list.profiles.iter().all(|profile| profile.name != taker), "{list:?}");
@@ -88,7 +88,7 @@ async fn similar_role_names_are_different_roles() {
     let shared = "arn:aws:iam::111122223333:role/Shared";
     let world = World::new(&main_with(&[("a", Some(shared)), ("b", Some(shared))]));
     assert_eq!((code(&world, "a").await, code(&world, "b").await), (None, None));
-    // A profile that the main document gives another role leaves the template's free.
+    // If the main document names another role for a profile, the role of the template is free.
     let world = World::new(&main_with(&[("A", Some(shared))]));
     world.put("a", OPEN);
     assert_eq!(code(&world, "a").await, None);
@@ -110,6 +110,6 @@ async fn a_role_whose_session_names_are_users_is_not_vended() {
     let people = format!("arn:aws:iam::{ACCOUNT}:role/dev/AWSReservedSSO_x_0123456789abcdef");
     let world = World::new(&main_with(&[("a", Some(&people)), ("b", None)]));
     assert_eq!(code(&world, "a").await, Some(DenialCode::CredentialError));
-    assert!(world.issuer.asked().is_empty());
+    assert!(world.issuer.requests().is_empty());
     assert_eq!(code(&world, "b").await, None);
 }

@@ -1,4 +1,4 @@
-//! What a vend gives, writes and records.
+//! What a vend returns, writes and records.
 
 use chrono::TimeDelta;
 use sentinel_broker::{Cap, DenialCode};
@@ -37,8 +37,8 @@ async fn an_allowed_caller_gets_credentials_and_a_session_that_covers_them() {
     assert_eq!(vended.credentials.expiration, now + TimeDelta::hours(1));
     assert_eq!(vended.cap, Cap::Default);
 
-    let asked = world.issuer.asked();
-    let [assume] = asked.as_slice() else { panic!("{asked:?}") };
+    let requests = world.issuer.requests();
+    let [assume] = requests.as_slice() else { panic!("{requests:?}") };
     assert_eq!(
         assume.role.as_str(),
         format!("arn:aws:iam::{ACCOUNT}:role/SentinelProtected-production")
@@ -86,7 +86,7 @@ rules:
         let world = World::new(policy);
         let denial = world.vend(user, profile).await.unwrap_err();
         assert_eq!(denial.code, code, "{user} on {profile}");
-        assert!(world.issuer.asked().is_empty());
+        assert!(world.issuer.requests().is_empty());
         let all = world.sessions.sessions(&Listing::All, None).await.unwrap();
         assert!(all.items.is_empty());
         let decisions = world.decisions();
@@ -123,9 +123,9 @@ rules:
 "#;
     let world = World::new(policy);
     let vended = world.vend("alice", "production").await.unwrap();
-    let asked = world.issuer.asked();
-    assert_eq!(asked[0].role.as_str(), "arn:aws:iam::444455556666:role/path/Prod");
-    assert_eq!((asked[0].seconds, vended.cap), (1200, Cap::Policy));
+    let requests = world.issuer.requests();
+    assert_eq!(requests[0].role.as_str(), "arn:aws:iam::444455556666:role/path/Prod");
+    assert_eq!((requests[0].seconds, vended.cap), (1200, Cap::Policy));
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ rules:
     let world = World::with(policy, plan);
     let vended = world.vend("alice", "production").await.unwrap();
     assert!(vended.session.is_none());
-    assert_eq!(world.issuer.asked()[0].session_tag, "request-1");
+    assert_eq!(world.issuer.requests()[0].session_tag, "request-1");
     assert_eq!(world.decisions()[0].session.as_deref(), Some("untracked"));
     let denial = world.vend("alice", "tracked").await.unwrap_err();
     assert_eq!(denial.code, DenialCode::PolicyDeny);
@@ -152,5 +152,5 @@ async fn no_session_is_created_without_randomness() {
     world.random.dry.store(true, std::sync::atomic::Ordering::SeqCst);
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, DenialCode::StoreUnavailable);
-    assert!(world.issuer.asked().is_empty());
+    assert!(world.issuer.requests().is_empty());
 }

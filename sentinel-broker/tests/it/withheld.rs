@@ -1,4 +1,4 @@
-//! Credentials that were made and may not leave.
+//! Credentials that are issued and must not be returned.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sentinel_store::{Listing, SessionStore, Verdict};
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World, call};
 
-/// That there is one record, which says which credentials were withheld.
+/// Checks that there is one record, and that it names the withheld credentials.
 fn is_recorded(world: &World, code: DenialCode) {
     let decisions = world.decisions();
     assert_eq!(decisions.len(), 1);

@@ -1,4 +1,4 @@
-//! A broker with everything around it in memory, and hands on every part.
+//! A broker with all of its parts in memory, and access to each part.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use sentinel_store::{
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const ROOT: &str = "/sentinel/policies";
 
-/// A clock that stands still until it is moved.
+/// A clock that changes only when a test changes it.
 #[derive(Debug)]
 pub(crate) struct StillClock(Mutex<DateTime<Utc>>);
 
@@ -42,21 +42,21 @@ impl Clock for StillClock {
     }
 }
 
-/// A local issuer that remembers what it was asked for, and whose calls pass a
-/// hook as those of stores do.
+/// A local issuer that keeps its requests, and whose calls pass through a
+/// hook, like those of stores.
 #[derive(Debug)]
 pub(crate) struct WatchedIssuer {
     inner: LocalIssuer,
-    asked: Mutex<Vec<AssumeRole>>,
+    requests: Mutex<Vec<AssumeRole>>,
     hook: Arc<dyn Hook>,
 }
 
-/// What hooks know a call of the issuer by.
+/// The operation by which hooks identify a call of the issuer.
 pub(crate) const ASSUME_ROLE: Operation = Operation::Other("assume_role");
 
 impl WatchedIssuer {
-    pub(crate) fn asked(&self) -> Vec<AssumeRole> {
-        self.asked.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<AssumeRole> {
+        self.requests.lock().unwrap().clone()
     }
 
     pub(crate) fn identify(&self, credentials: &Credentials) -> Option<LocalIdentity> {
@@ -73,9 +73,9 @@ impl Issuer for WatchedIssuer {
             StoreError::NotFound(_)
             | StoreError::Conflict(_)
             | StoreError::Refused(_)
-            | StoreError::Corrupt(_) => IssueError::Refused("told to".into()),
+            | StoreError::Corrupt(_) => IssueError::Refused("injected".into()),
         };
-        self.asked.lock().unwrap().push(request.clone());
+        self.requests.lock().unwrap().push(request.clone());
         let call = self.hook.begin(ASSUME_ROLE);
         self.hook.at(call, Moment::Before).await.map_err(failed)?;
         let issued = self.inner.assume_role(request).await;
@@ -84,7 +84,7 @@ impl Issuer for WatchedIssuer {
     }
 }
 
-/// Randomness that can run dry.
+/// Randomness that can fail.
 #[derive(Debug, Default)]
 pub(crate) struct FaultyRandom {
     pub(crate) dry: AtomicBool,
@@ -100,7 +100,7 @@ impl Random for FaultyRandom {
     }
 }
 
-/// A broker and the parts that it was put together from.
+/// A broker and its parts.
 pub(crate) struct World {
     pub(crate) broker: Broker,
     pub(crate) policies: Arc<MemoryPolicies>,
@@ -111,21 +111,21 @@ pub(crate) struct World {
     pub(crate) sink: Arc<MemorySink>,
 }
 
-/// What differs from an ordinary world.
+/// What differs from the default world.
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) tracked: bool,
-    /// What every call of the stores and of the issuer passes.
+    /// The hook that every call of the stores and of the issuer passes through.
     pub(crate) hook: Arc<dyn Hook>,
-    /// What every write of the sink passes.
+    /// The faults that every write of the sink passes through.
     pub(crate) sink_faults: Arc<Faults>,
-    /// Another sink than the one in memory.
+    /// A sink in place of the one in memory.
     pub(crate) sink: Option<Arc<dyn AuditSink>>,
 }
 
 impl Plan {
-    /// One in which every call of every part passes these faults.
+    /// A plan in which every call of every part passes through these faults.
     pub(crate) fn faulty(faults: &Arc<Faults>) -> Self {
         Self { hook: faults.clone(), sink_faults: faults.clone(), ..Self::default() }
     }
@@ -147,7 +147,7 @@ impl Default for Plan {
 }
 
 impl World {
-    /// A world whose main document is that.
+    /// A world with that main document.
     pub(crate) fn new(main: &str) -> Self {
         Self::with(main, Plan::default())
     }
@@ -161,7 +161,7 @@ impl World {
         let clock = plan.clock;
         let issuer = Arc::new(WatchedIssuer {
             inner: LocalIssuer::new([7; 32], clock.clone(), Arc::new(OsRandom)),
-            asked: Mutex::default(),
+            requests: Mutex::default(),
             hook: plan.hook.clone(),
         });
         let parts = Parts::new(
@@ -179,7 +179,7 @@ impl World {
         Self { broker, policies, sessions, issuer, clock, random, sink }
     }
 
-    /// Puts the document of one profile.
+    /// Stores the document of one profile.
     pub(crate) fn put(&self, name: &str, text: &str) {
         self.policies.put(&PolicyPath::new(ROOT).join(name), text);
     }
@@ -239,7 +239,7 @@ pub(crate) fn call() -> Call {
     Call::new("request-1", home, deadline.into()).with_source_ip(source_ip)
 }
 
-/// A main document in which alice may have production.
+/// A main document that allows production to alice.
 pub(crate) const ALICE: &str = r#"
 version: "1"
 rules:

@@ -1,4 +1,4 @@
-//! Answers to the byte.
+//! Responses, byte for byte.
 
 use sentinel_store::Record;
 use serde_json::json;
@@ -8,14 +8,14 @@ use crate::world::{World, body, code, http};
 #[tokio::test]
 async fn credentials_have_the_form_of_the_guide() {
     let world = World::new();
-    let response = world.ask(&http("alice", "GET", "/", "profile=production")).await;
+    let response = world.send(&http("alice", "GET", "/", "profile=production")).await;
     assert_eq!(response.status_code, 200);
     assert_eq!(response.headers["content-type"], "application/json");
     assert_eq!(response.headers["cache-control"], "no-store");
     assert!(response.headers["x-sentinel-session-id"].starts_with("session-"));
     let body = body(&response);
     let value = |key: &str| body[key].as_str().unwrap().to_owned();
-    // The order of the keys, and nothing beside them.
+    // The order of the keys, and no other keys.
     assert_eq!(
         response.body,
         format!(
@@ -34,7 +34,7 @@ async fn credentials_have_the_form_of_the_guide() {
 #[tokio::test]
 async fn a_refusal_has_code_message_and_request_id_and_nothing_else() {
     let world = World::new();
-    let response = world.ask(&http("mallory", "GET", "/", "profile=production")).await;
+    let response = world.send(&http("mallory", "GET", "/", "profile=production")).await;
     assert_eq!(response.status_code, 403);
     let body = body(&response);
     let keys: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
@@ -64,7 +64,7 @@ async fn invalid_parameters_are_refused_with_their_code() {
         ("profile=production&duration=43200", 200, "OK"),
         ("profile=production&duration=900", 200, "OK"),
     ] {
-        let response = world.ask(&http("alice", "GET", "/", query)).await;
+        let response = world.send(&http("alice", "GET", "/", query)).await;
         assert_eq!((response.status_code, code(&response).as_str()), (status, expected), "{query}");
     }
 }
@@ -102,7 +102,7 @@ async fn a_body_may_be_json_or_a_form_and_must_agree_with_the_query() {
         let mut event = http("alice", "POST", "/", query);
         event["headers"]["Content-Type"] = json!(content_type);
         event["body"] = json!(body);
-        let response = world.ask(&event).await;
+        let response = world.send(&event).await;
         assert_eq!(code(&response), expected, "{content_type} {body} {query}");
     }
 }
@@ -113,18 +113,18 @@ async fn a_body_may_be_base64() {
     let mut event = http("alice", "POST", "/", "");
     event["isBase64Encoded"] = json!(true);
     event["body"] = json!("eyJwcm9maWxlIjoicHJvZHVjdGlvbiJ9");
-    assert_eq!(code(&world.ask(&event).await), "OK");
+    assert_eq!(code(&world.send(&event).await), "OK");
     event["body"] = json!("*not base64*");
-    assert_eq!(code(&world.ask(&event).await), "INVALID_REQUEST");
+    assert_eq!(code(&world.send(&event).await), "INVALID_REQUEST");
 }
 
 #[tokio::test]
 async fn an_unknown_path_is_404_and_an_unknown_method_405_with_allow() {
     let world = World::new();
-    let response = world.ask(&http("alice", "GET", "/nothing", "")).await;
+    let response = world.send(&http("alice", "GET", "/nothing", "")).await;
     assert_eq!((response.status_code, code(&response).as_str()), (404, "NOT_FOUND"));
     for (path, allow) in [("/", "GET, POST"), ("/profiles", "GET"), ("/sessions/revoke", "POST")] {
-        let response = world.ask(&http("alice", "DELETE", path, "")).await;
+        let response = world.send(&http("alice", "DELETE", path, "")).await;
         assert_eq!((response.status_code, code(&response).as_str()), (405, "METHOD_NOT_ALLOWED"));
         assert_eq!(response.headers["allow"], allow);
     }
@@ -133,8 +133,8 @@ async fn an_unknown_path_is_404_and_an_unknown_method_405_with_allow() {
 #[tokio::test]
 async fn an_operator_lists_revokes_and_reinstates() {
     let world = World::new();
-    world.ask(&http("alice", "GET", "/", "profile=production")).await;
-    let listed = world.ask(&http("carol", "GET", "/sessions", "user=alice&state=active")).await;
+    world.send(&http("alice", "GET", "/", "profile=production")).await;
+    let listed = world.send(&http("carol", "GET", "/sessions", "user=alice&state=active")).await;
     let sessions = body(&listed);
     let session = &sessions["sessions"][0];
     let mut keys: Vec<_> = session.as_object().unwrap().keys().map(String::as_str).collect();
@@ -156,19 +156,19 @@ async fn an_operator_lists_revokes_and_reinstates() {
     let mut revoke = http("carol", "POST", "/sessions/revoke", "");
     revoke["body"] =
         json!(json!({ "session": session["session"], "reason": "lost", "for_s": 600 }).to_string());
-    let revoked = body(&world.ask(&revoke).await);
+    let revoked = body(&world.send(&revoke).await);
     assert_eq!(
         (&revoked["user"], &revoked["profile"], &revoked["epoch"]),
         (&json!("alice"), &json!("production"), &json!(1))
     );
     assert!(revoked["blocked_until"].is_string());
-    let refused = world.ask(&http("alice", "GET", "/", "profile=production")).await;
+    let refused = world.send(&http("alice", "GET", "/", "profile=production")).await;
     assert_eq!(code(&refused), "SESSION_REVOKED");
     let mut reinstate = http("carol", "POST", "/sessions/reinstate", "");
     reinstate["body"] = json!(r#"{"user":"alice","profile":"production","reason":"found"}"#);
-    let back = world.ask(&reinstate).await;
+    let back = world.send(&reinstate).await;
     assert_eq!(back.body, r#"{"user":"alice","profile":"production","epoch":1}"#);
-    assert_eq!(code(&world.ask(&http("alice", "GET", "/", "profile=production")).await), "OK");
+    assert_eq!(code(&world.send(&http("alice", "GET", "/", "profile=production")).await), "OK");
 }
 
 #[tokio::test]
@@ -191,18 +191,18 @@ async fn a_revocation_names_exactly_one_target_and_a_reason() {
     ] {
         let mut event = http("carol", "POST", "/sessions/revoke", "");
         event["body"] = json!(body);
-        assert_eq!(code(&world.ask(&event).await), "INVALID_REQUEST", "{body}");
+        assert_eq!(code(&world.send(&event).await), "INVALID_REQUEST", "{body}");
     }
-    // A profile in the query must not be overlooked: it would be all of alice.
+    // A profile in the query must not be ignored: alice would be revoked as a whole.
     let mut event = http("carol", "POST", "/sessions/revoke", "profile=production");
     event["body"] = json!(r#"{"user":"alice","reason":"r"}"#);
-    assert_eq!(code(&world.ask(&event).await), "INVALID_REQUEST");
+    assert_eq!(code(&world.send(&event).await), "INVALID_REQUEST");
 }
 
 #[tokio::test]
 async fn whoami_reports_how_the_caller_is_identified() {
     let world = World::new();
-    let response = world.ask(&http("Carol", "GET", "/whoami", "")).await;
+    let response = world.send(&http("Carol", "GET", "/whoami", "")).await;
     assert_eq!(
         body(&response),
         json!({
@@ -219,8 +219,8 @@ async fn whoami_reports_how_the_caller_is_identified() {
 #[tokio::test]
 async fn every_request_is_counted_without_its_user_and_a_lost_count_changes_nothing() {
     let (world, sink) = World::metered();
-    world.ask(&http("alice", "GET", "/", "profile=production")).await;
-    world.ask(&http("alice", "GET", "/nothing", "")).await;
+    world.send(&http("alice", "GET", "/", "profile=production")).await;
+    world.send(&http("alice", "GET", "/nothing", "")).await;
     let lines: Vec<String> =
         sink.take().iter().map(|r| serde_json::to_string(r).unwrap()).collect();
     assert_eq!(lines.len(), 2);
@@ -229,7 +229,7 @@ async fn every_request_is_counted_without_its_user_and_a_lost_count_changes_noth
         assert!(line.contains(r#""Namespace":"Sentinel""#) && !line.contains("alice"), "{line}");
     }
     sink.set_failing(true);
-    let response = world.ask(&http("alice", "GET", "/", "profile=production")).await;
+    let response = world.send(&http("alice", "GET", "/", "profile=production")).await;
     assert_eq!(code(&response), "OK");
     assert!(sink.records().iter().all(|record| matches!(record, Record::Metrics(_))));
 }

@@ -1,4 +1,4 @@
-//! The environment, and a TVM without a good one.
+//! The environment, and a TVM with an invalid environment.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -162,13 +162,13 @@ fn a_variable_that_has_no_effect_is_a_warning_without_its_value() {
     assert!(!found.concat().contains("secret"));
 }
 
-/// The authorizer has to recognize the variables of the TVM.
+/// The authorizer must recognize the variables of the TVM.
 #[test]
 fn every_variable_that_the_tvm_reads_is_one_that_the_authorizer_recognizes() {
     let names = sentinel_function::Function::Tvm.variables();
     let set = names.iter().map(|name| (*name).to_owned());
     let unread: Vec<_> = Config::warnings(|_| None, set).into_iter().skip(1).collect();
-    // Read as soon as session ids have a key.
+    // Read once session ids have a key.
     assert!(unread.iter().all(|it| it.variable == "SENTINEL_SESSION_KEY"), "{unread:?}");
     let read = std::cell::RefCell::new(Vec::new());
     drop(Config::read(|name| {

@@ -1,4 +1,4 @@
-//! The kinds of event that are understood, and what is believed of them.
+//! The kinds of events, and what is trusted in them.
 
 use serde_json::{Value, json};
 
@@ -8,13 +8,14 @@ use crate::world::{ORIGIN, World, code, http, rest};
 async fn a_rest_api_event_is_understood_with_its_parameters_in_two_maps() {
     let world = World::new();
     let event = rest("alice", "GET", "/", &json!({ "profile": ["production"] }));
-    assert_eq!(code(&world.ask(&event).await), "OK");
+    assert_eq!(code(&world.send(&event).await), "OK");
     let event = rest("alice", "GET", "/", &json!({ "profile": ["production", "staging"] }));
-    assert_eq!(code(&world.ask(&event).await), "INVALID_REQUEST");
+    assert_eq!(code(&world.send(&event).await), "INVALID_REQUEST");
     let mut event = rest("alice", "GET", "/", &Value::Null);
     event["queryStringParameters"] = json!({ "profile": "production" });
-    assert_eq!(code(&world.ask(&event).await), "OK");
-    let response = world.ask(&rest("bob", "GET", "/", &json!({ "profile": ["production"] }))).await;
+    assert_eq!(code(&world.send(&event).await), "OK");
+    let response =
+        world.send(&rest("bob", "GET", "/", &json!({ "profile": ["production"] }))).await;
     assert!(response.body.contains("c6af9ac6-7b61-11e6-9a41-93e8deadbeef"));
 }
 
@@ -30,7 +31,7 @@ async fn a_function_url_event_is_understood() {
         "userArn": "arn:aws:iam::111122223333:user/alice",
         "userId": "AIDAEXAMPLE",
     });
-    assert_eq!(code(&world.ask(&event).await), "OK");
+    assert_eq!(code(&world.send(&event).await), "OK");
 }
 
 #[tokio::test]
@@ -38,9 +39,9 @@ async fn joined_parameters_are_separated_if_the_raw_query_is_missing() {
     let world = World::new();
     let mut event = http("alice", "GET", "/", "");
     event["queryStringParameters"] = json!({ "profile": "production,production" });
-    assert_eq!(code(&world.ask(&event).await), "OK");
+    assert_eq!(code(&world.send(&event).await), "OK");
     event["queryStringParameters"] = json!({ "profile": "production,staging" });
-    assert_eq!(code(&world.ask(&event).await), "INVALID_REQUEST");
+    assert_eq!(code(&world.send(&event).await), "INVALID_REQUEST");
 }
 
 #[tokio::test]
@@ -69,14 +70,14 @@ async fn stage_and_mapping_prefixes_are_not_part_of_the_path() {
         if let Some(proxy) = proxy {
             event["pathParameters"] = json!({ "proxy": proxy });
         }
-        assert_eq!(code(&world.ask(&event).await), expected, "{route_key} {raw_path} {stage}");
+        assert_eq!(code(&world.send(&event).await), expected, "{route_key} {raw_path} {stage}");
     }
     let mut event = rest("alice", "GET", "/mapped/profiles", &Value::Null);
     event["pathParameters"] = json!({ "proxy": "profiles" });
-    assert_eq!(code(&world.ask(&event).await), "OK");
+    assert_eq!(code(&world.send(&event).await), "OK");
     let mut event = rest("alice", "GET", "/mapped", &Value::Null);
     event["resource"] = json!("/");
-    assert_eq!(code(&world.ask(&event).await), "MISSING_PROFILE");
+    assert_eq!(code(&world.send(&event).await), "MISSING_PROFILE");
 }
 
 /// An event of each kind, with the path in the form in which AWS sends it.
@@ -115,7 +116,7 @@ async fn an_encoded_path_is_the_same_request_in_every_kind_of_event() {
         ("/profiles/", "/profiles/", "NOT_FOUND"),
     ] {
         for (kind, event) in events(sent, decoded) {
-            assert_eq!(code(&world.ask(&event).await), expected, "{kind}: {sent}");
+            assert_eq!(code(&world.send(&event).await), expected, "{kind}: {sent}");
         }
     }
 }
@@ -124,9 +125,9 @@ async fn an_encoded_path_is_the_same_request_in_every_kind_of_event() {
 async fn a_path_that_cannot_be_decoded_matches_no_route() {
     let world = World::new();
     for path in ["/profiles%", "/profiles%2", "/profiles%zz", "/%FF", "/sessions%252Frevoke"] {
-        assert_eq!(code(&world.ask(&http("alice", "GET", path, "")).await), "NOT_FOUND", "{path}");
+        assert_eq!(code(&world.send(&http("alice", "GET", path, "")).await), "NOT_FOUND", "{path}");
         let event = rest("alice", "GET", path, &Value::Null);
-        assert_eq!(code(&world.ask(&event).await), "NOT_FOUND", "{path}");
+        assert_eq!(code(&world.send(&event).await), "NOT_FOUND", "{path}");
     }
 }
 
@@ -168,7 +169,7 @@ async fn events_that_iam_did_not_verify_are_refused() {
         unverified.push(other);
     }
     for event in unverified {
-        let response = world.ask(&event).await;
+        let response = world.send(&event).await;
         assert_eq!(
             (response.status_code, code(&response).as_str()),
             (403, "IAM_AUTH_REQUIRED"),
@@ -184,16 +185,16 @@ async fn an_account_that_is_not_trusted_is_forbidden() {
     let iam = &mut event["requestContext"]["authorizer"]["iam"];
     iam["accountId"] = json!("444455556666");
     iam["userArn"] = json!("arn:aws:iam::444455556666:user/alice");
-    assert_eq!(code(&world.ask(&event).await), "FORBIDDEN");
+    assert_eq!(code(&world.send(&event).await), "FORBIDDEN");
 }
 
 #[tokio::test]
 async fn with_an_origin_secret_only_events_with_the_secret_are_served() {
     let world = World::with_origin(Some(ORIGIN));
     let mut event = http("alice", "GET", "/", "profile=production");
-    assert_eq!(code(&world.ask(&event).await), "IAM_AUTH_REQUIRED");
+    assert_eq!(code(&world.send(&event).await), "IAM_AUTH_REQUIRED");
     event["stageVariables"] = json!({ "sentinelOrigin": ORIGIN.replace('0', "1") });
-    assert_eq!(code(&world.ask(&event).await), "IAM_AUTH_REQUIRED");
+    assert_eq!(code(&world.send(&event).await), "IAM_AUTH_REQUIRED");
     event["stageVariables"] = json!({ "sentinelOrigin": ORIGIN });
-    assert_eq!(code(&world.ask(&event).await), "OK");
+    assert_eq!(code(&world.send(&event).await), "OK");
 }

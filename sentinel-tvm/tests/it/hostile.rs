@@ -1,4 +1,4 @@
-//! Whatever is sent is answered.
+//! Every event is answered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ async fn an_unusual_host_header_has_no_effect() {
     for host in ["x.127.0.0.1", "a b", "[::1", "", "\u{0}", "é"] {
         let mut event = http("alice", "GET", "/", "profile=production");
         event["headers"]["host"] = json!(host);
-        assert_eq!(code(&world.ask(&event).await), "OK", "{host:?}");
+        assert_eq!(code(&world.send(&event).await), "OK", "{host:?}");
     }
 }
 
@@ -24,17 +24,17 @@ async fn oversized_requests_are_refused() {
     let world = World::new();
     let mut event = http("alice", "POST", "/", "profile=production");
     event["body"] = json!("x".repeat(65 * 1024));
-    let response = world.ask(&event).await;
+    let response = world.send(&event).await;
     assert_eq!((response.status_code, code(&response).as_str()), (413, "REQUEST_TOO_LARGE"));
 }
 
-/// A clock that panics when it is asked for the first time.
+/// A clock that panics at its first call.
 #[derive(Debug, Default)]
 struct Broken(AtomicBool);
 
 impl Clock for Broken {
     fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        assert!(self.0.swap(true, Ordering::SeqCst), "told to");
+        assert!(self.0.swap(true, Ordering::SeqCst), "injected");
         SystemClock.now()
     }
 }
@@ -43,10 +43,10 @@ impl Clock for Broken {
 async fn a_panic_is_answered_and_the_next_request_is_served() {
     let world = World::with_clock(Arc::new(Broken::default()));
     let event = http("alice", "GET", "/", "profile=production");
-    let response = world.ask(&event).await;
+    let response = world.send(&event).await;
     assert_eq!((response.status_code, code(&response).as_str()), (500, "INTERNAL_ERROR"));
-    assert!(!response.body.contains("told to"), "{}", response.body);
-    assert_eq!(code(&world.ask(&event).await), "OK");
+    assert!(!response.body.contains("injected"), "{}", response.body);
+    assert_eq!(code(&world.send(&event).await), "OK");
 }
 
 fn anything() -> impl Strategy<Value = Value> {
@@ -76,9 +76,9 @@ fn pointers(value: &Value, at: &str, into: &mut Vec<String>) {
 }
 
 proptest! {
-    /// Whatever stands anywhere in an event, the answer is an answer: a known
-    /// status with a JSON body, never credentials for anybody but alice, and no
-    /// panic (which would be an INTERNAL_ERROR).
+    /// For any value anywhere in an event, the response has a known status and a JSON body. It never
+    /// contains credentials of a caller other than alice. There is no panic, which would be an
+    /// INTERNAL_ERROR.
     #[test]
     fn invariant_9_no_event_causes_a_panic_or_changes_the_caller(
         rest_event in any::<bool>(),
@@ -96,7 +96,7 @@ proptest! {
         let place = place.get(&places).clone();
         *event.pointer_mut(&place).unwrap() = value;
         let world = World::new();
-        let response = runtime.block_on(world.ask(&event));
+        let response = runtime.block_on(world.send(&event));
         let code = code(&response);
         prop_assert_ne!(code.as_str(), "INTERNAL_ERROR");
         prop_assert!(code != "OK" || !response.body.contains("SecretAccessKey"), "{event}");

@@ -1,4 +1,4 @@
-//! The TVM from outside: events in, answers out.
+//! The TVM through its public API: events in, responses out.
 
 #[cfg(test)]
 mod answers;

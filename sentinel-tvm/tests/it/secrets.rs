@@ -1,4 +1,4 @@
-//! What a run leaves behind, searched for every secret in it.
+//! Everything that a run writes is searched for every secret in it.
 
 use std::fmt::Write as _;
 use std::io;
@@ -24,7 +24,7 @@ use crate::world::{ORIGIN, body, http};
 
 const KEY: [u8; 32] = *b"the-local-issuers-signing-key-32";
 
-/// Everything that is printed, by anybody.
+/// Everything that is printed.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<u8>>>);
 
@@ -39,7 +39,7 @@ impl io::Write for Heard {
     }
 }
 
-/// The same bytes each time, so that the secrets of a run are known beforehand.
+/// The same bytes each time, so that the secrets of a run are known in advance.
 #[derive(Debug)]
 struct Known;
 
@@ -52,7 +52,7 @@ impl Random for Known {
     }
 }
 
-/// Panics, or fails with a text of its own, at one operation.
+/// Panics or fails at one operation.
 #[derive(Debug)]
 struct Breaking {
     operation: Option<Operation>,
@@ -69,13 +69,13 @@ impl Hook for Breaking {
         if self.operation != Some(call.operation) || moment == Moment::Before {
             return Ok(());
         }
-        assert!(!self.panics, "told to");
-        Err(StoreError::Unavailable("told to".into()))
+        assert!(!self.panics, "injected");
+        Err(StoreError::Unavailable("injected".into()))
     }
 }
 
-/// One run: its answers, and all that it leaves behind (records, and how the
-/// parts show themselves).
+/// One run: its responses, and everything that it writes (records, and the `Debug` of
+/// the parts).
 async fn run(
     events: &[Value],
     operation: Option<Operation>,
@@ -127,7 +127,7 @@ fn good(query: &str) -> Value {
     event
 }
 
-/// The forms in which a secret might be found.
+/// The forms in which a secret can appear.
 fn forms(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
     vec![
@@ -141,9 +141,9 @@ fn forms(secret: &str) -> Vec<String> {
 }
 
 /// A run whose secrets are all known (the issuer's key, the origin secret, and
-/// what a vend gives: secret key, token, session id and its secret half), with
-/// each call of the session store and of the log failing and panicking in turn,
-/// and everything that it prints at the finest level, answers other than the
+/// what a vend returns: secret key, token, session id and its secret half), with
+/// each call of the session store and of the sink failing and panicking in turn,
+/// and everything that it prints at the finest level, responses other than the
 /// credentials, records, `Debug` and panic messages searched.
 #[test]
 fn invariant_6_no_secret_is_left_behind_panics_included() {
@@ -156,7 +156,7 @@ fn invariant_6_no_secret_is_left_behind_panics_included() {
         let heard = heard.clone();
         move |info| {
             let trace = std::backtrace::Backtrace::force_capture();
-            // A hook that cannot write has nobody to tell.
+            // A hook that cannot write has no way to report it.
             writeln!(heard.clone(), "{info}\n{trace}").ok();
         }
     }));
@@ -181,7 +181,7 @@ fn invariant_6_no_secret_is_left_behind_panics_included() {
             let id = answers[0].headers["x-sentinel-session-id"].clone();
             secrets.push(id.split_at(50).1.to_owned());
             secrets.push(id.clone());
-            // The client may send any of them where they do not belong.
+            // The client may send any of them in the wrong place.
             let mut astray = good("profile=production");
             astray["body"] = json!(format!("{{\"profile\":\"{id}\""));
             astray["headers"]["x-sentinel-session-id"] = json!(id);
@@ -209,8 +209,8 @@ fn invariant_6_no_secret_is_left_behind_panics_included() {
     assert!(outcome.is_ok(), "{heard}");
     left.push_str(&heard);
 
-    // The search would find them: panics and logs are in what is searched.
-    assert!(left.contains("told to") && left.contains("a panic was caught"));
+    // The search would find them: it covers panics and logs.
+    assert!(left.contains("injected") && left.contains("a panic was caught"));
     assert!(answered.contains(&500) && answered.contains(&503) && answered.contains(&403));
     for (number, secret) in secrets.iter().enumerate() {
         for form in forms(secret) {

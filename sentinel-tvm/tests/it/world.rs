@@ -1,4 +1,4 @@
-//! A TVM with everything around it in memory, and events to ask it with.
+//! A TVM with all of its parts in memory, and events for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ impl World {
         Self::with(origin, Arc::new(SystemClock))
     }
 
-    /// One whose time is that.
+    /// A world with that clock.
     pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self::with(None, clock)
     }
@@ -52,14 +52,14 @@ impl World {
         Self { tvm: Tvm::new(Broker::new(settings, parts), origin.map(Secret::new)) }
     }
 
-    /// The same with a line of metrics for every request, in that sink.
+    /// The same world, with a line of metrics in that sink for every request.
     pub(crate) fn metered() -> (Self, Arc<MemorySink>) {
         let sink = Arc::new(MemorySink::new());
         let Self { tvm } = Self::new();
         (Self { tvm: tvm.with_metrics(sink.clone()) }, sink)
     }
 
-    pub(crate) async fn ask(&self, event: &Value) -> Response {
+    pub(crate) async fn send(&self, event: &Value) -> Response {
         let home = Home::new("aws", AccountId::parse("111122223333").unwrap());
         let deadline = Instant::now() + Duration::from_secs(30);
         self.tvm.handle(event, &Invocation::new("runtime-1", home, deadline)).await

@@ -62,7 +62,7 @@ struct SessionContext<'a> {
 
 /// The response: allows access to `arn` if there is a valid session. Without an ARN nothing can be
 /// allowed.
-pub(crate) fn answer(
+pub(crate) fn respond(
     format: ResponseFormat,
     arn: Option<&str>,
     session: Option<&Session>,
