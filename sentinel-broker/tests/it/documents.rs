@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sentinel_broker::Code;
 use sentinel_store::PolicyPath;
-use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
+use sentinel_store::conformance::{Failure, Faults, Phase, Operation, Which};
 
 use crate::world::{ALICE, Plan, ROOT, World};
 
@@ -117,7 +117,7 @@ async fn no_main_document_no_credentials_unless_none_is_required() {
 async fn failing(plan: Plan, faults: &Arc<Faults>, failure: Failure) -> World {
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..plan });
     world.vend("alice", "production").await.unwrap();
-    faults.fail(Which::Operation(Operation::Policy), Moment::Before, failure);
+    faults.fail(Which::Operation(Operation::Policy), Phase::Before, failure);
     world
 }
 
@@ -182,7 +182,7 @@ async fn a_change_is_in_force_after_the_ttl() {
 #[tokio::test]
 async fn many_at_once_share_one_flight_for_each_document() {
     let faults = Faults::new();
-    faults.delay(Which::Operation(Operation::Policy), Moment::Before, Duration::from_millis(20));
+    faults.delay(Which::Operation(Operation::Policy), Phase::Before, Duration::from_millis(20));
     let plan = Plan { hook: faults.clone(), ..Plan::default() };
     let world = World::with(ALICE, plan);
     world.put("staging", OPEN);
@@ -216,7 +216,7 @@ async fn a_decision_is_stale_when_what_made_its_document_govern_was() {
     world.put("own", OPEN);
     world.vend("alice", "own").await.unwrap();
     world.clock.advance(31);
-    faults.fail(Which::Operation(Operation::List), Moment::Before, Failure::Throttled);
+    faults.fail(Which::Operation(Operation::List), Phase::Before, Failure::Throttled);
     world.vend("alice", "own").await.unwrap();
     assert!(world.decisions().pop().unwrap().policy_stale);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sentinel_broker::{Code, ListSessions, OperatorArn, Target, parse_user};
-use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
+use sentinel_store::conformance::{Failure, Faults, Phase, Operation, Which};
 use sentinel_store::{
     CallerKey, Clock, EventKind, Gate, Generation, ProfileName, SessionState, SessionStore,
     Verdict, VerifyError, verify_session,
@@ -180,10 +180,10 @@ async fn nobody_is_let_in_again_without_a_record_of_it() {
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
     world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
-    faults.fail(Which::Operation(Operation::Write), Moment::Before, Failure::Unavailable);
+    faults.fail(Which::Operation(Operation::Write), Phase::Before, Failure::Unavailable);
     let denial = world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap_err();
     assert_eq!(denial.code, Code::StoreUnavailable);
-    faults.mend();
+    faults.clear();
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, Code::SessionRevoked);
 }
@@ -194,10 +194,10 @@ async fn a_revocation_stands_even_when_its_record_fails_and_says_to_do_it_again(
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
-    faults.fail(Which::Operation(Operation::Write), Moment::Before, Failure::Unavailable);
+    faults.fail(Which::Operation(Operation::Write), Phase::Before, Failure::Unavailable);
     let denial = world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap_err();
     assert!(denial.message.contains("do it again"), "{}", denial.message);
-    faults.mend();
+    faults.clear();
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, Code::SessionRevoked);
 }
@@ -208,7 +208,7 @@ async fn a_change_that_fails_is_recorded_as_failed() {
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
-    faults.fail(Which::Operation(Operation::ChangeGate), Moment::Before, Failure::Unavailable);
+    faults.fail(Which::Operation(Operation::ChangeGate), Phase::Before, Failure::Unavailable);
     world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap_err();
     let event = world.events().pop().unwrap();
     assert_eq!(
@@ -226,7 +226,7 @@ async fn who_was_an_operator_as_of_a_stale_copy_may_revoke_and_not_reinstate() {
     let target = Target::Caller(key("alice"));
     world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
     world.clock.advance(60);
-    faults.fail(Which::Operation(Operation::Policy), Moment::Before, Failure::Unavailable);
+    faults.fail(Which::Operation(Operation::Policy), Phase::Before, Failure::Unavailable);
     world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
     let denial = world.broker.reinstate(&call(), &carol, &target, "r").await.unwrap_err();
     assert_eq!(denial.code, Code::StoreUnavailable);
@@ -299,7 +299,7 @@ async fn a_revocation_by_user_reads_nothing_of_the_caller_before_it_is_done() {
     world.vend("alice", "production").await.unwrap();
     let before = faults.calls().len();
     // The partition is flooded: lists and reads of sessions fail.
-    faults.fail(Which::Operation(Operation::Sessions), Moment::Before, Failure::Throttled);
+    faults.fail(Which::Operation(Operation::Sessions), Phase::Before, Failure::Throttled);
     let target = Target::Caller(key("alice"));
     let revoked = world.broker.revoke(&call(), &carol, &target, "r", None).await.unwrap();
     assert_eq!((revoked.epoch, revoked.known), (1, None));
