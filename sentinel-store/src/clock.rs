@@ -1,17 +1,16 @@
-//! The time of day, as an argument.
+//! The current time, as an argument.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-/// Tells the time. Inside Sentinel `now` is always an argument; this is where
-/// it enters.
+/// Reads the current time. Inside Sentinel, `now` is an argument. It comes from here.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The instant at which it is asked.
+    /// The current time.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// A clock that stands still.
+/// A clock that is stopped.
 impl Clock for DateTime<Utc> {
     fn now(&self) -> DateTime<Utc> {
         *self

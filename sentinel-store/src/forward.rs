@@ -1,4 +1,4 @@
-//! Whatever holds a store or a sink is one.
+//! `Arc` and `Box` of a store or a sink are one as well.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Gates: what revocation writes and what every vend and every check reads.
+//! Gates. A revocation writes a gate, and every vend and every session check reads it.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CallerKey, Epoch, Epochs, ProfileName, StoreError};
 
-/// The gate of one caller. A missing gate is one at epoch 0, open. Gates are
-/// never deleted.
+/// The gate of one caller. If no gate is stored, the gate is open and its epoch is 0.
+/// Gates are never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// Whose.
+    /// The caller key.
     pub caller: CallerKey,
-    /// For the caller as a whole.
+    /// The state for the caller on all profiles.
     pub whole: GateState,
-    /// For the caller on single profiles.
+    /// The states for the caller on single profiles.
     pub profiles: BTreeMap<ProfileName, GateState>,
 }
 
-/// A gate, for the caller as a whole or for one profile.
+/// The state of a gate, for the caller on all profiles or on one profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateState {
-    /// How often it was revoked; sessions made under another epoch are refused.
+    /// Number of revocations. Sessions created under another epoch are refused.
     pub epoch: Epoch,
-    /// While revoked: the block on new sessions. Written even when there is
-    /// none: a gate without the key is no open one.
+    /// The block on new sessions, while revoked. `None` is written as well: a record
+    /// without this key is corrupt, and not an open gate.
     #[serde(deserialize_with = "Option::deserialize")]
     pub block: Option<Block>,
 }
@@ -36,53 +36,53 @@ pub struct GateState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
-    /// Until when; none until an operator reinstates.
+    /// When the block ends. `None` if it lasts until an operator reinstates the caller.
     #[serde(deserialize_with = "Option::deserialize")]
     pub until: Option<DateTime<Utc>>,
-    /// Who revoked: the caller key.
+    /// The caller key of the operator who revoked.
     pub by: String,
-    /// Why.
+    /// The reason that the operator entered.
     pub reason: String,
-    /// When.
+    /// When the operator revoked.
     pub at: DateTime<Utc>,
 }
 
-/// What a change of a gate is about.
+/// The part of a gate that a change affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The caller as a whole.
+    /// The caller on all profiles.
     Caller,
     /// The caller on one profile.
     Profile(ProfileName),
 }
 
-/// What is done to a gate.
+/// How a gate changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GateAction {
-    /// Raises the epoch and blocks. A block that is in force and lasts longer
+    /// Raises the epoch and blocks new sessions. A block in force that lasts longer
     /// stays: a short revocation does not shorten a long one.
     Revoke(Block),
-    /// Lifts the block. The epoch stays, so old sessions are not revived.
+    /// Lifts the block. The epoch stays, so that sessions revoked earlier remain invalid.
     Reinstate,
 }
 
 /// A change of a gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateChange {
-    /// What it is about.
+    /// The part of the gate that changes.
     pub scope: Scope,
-    /// What is done.
+    /// How it changes.
     pub action: GateAction,
 }
 
 impl Gate {
-    /// The gate of a caller of whom none is stored.
+    /// The gate of a caller without a stored gate.
     #[must_use]
     pub fn open(caller: CallerKey) -> Self {
         Self { caller, whole: GateState::default(), profiles: BTreeMap::new() }
     }
 
-    /// The epochs that a session on `profile` made now would hold.
+    /// The epochs of a new session on `profile`.
     #[must_use]
     pub fn epochs(&self, profile: &ProfileName) -> Epochs {
         Epochs {
@@ -91,19 +91,19 @@ impl Gate {
         }
     }
 
-    /// The block that stands at `now` in the way of this caller as a whole.
+    /// The block on the caller on all profiles that is in force at `now`.
     #[must_use]
     pub fn blocked(&self, now: DateTime<Utc>) -> Option<&Block> {
         self.whole.blocked(now)
     }
 
-    /// The block that stands at `now` in the way of a new session on `profile`.
+    /// The block on a new session on `profile` that is in force at `now`.
     #[must_use]
     pub fn blocked_on(&self, profile: &ProfileName, now: DateTime<Utc>) -> Option<&Block> {
         self.blocked(now).or_else(|| self.profiles.get(profile)?.blocked(now))
     }
 
-    /// The state that `scope` is about.
+    /// The state of the part `scope`.
     #[must_use]
     pub fn state(&self, scope: &Scope) -> GateState {
         match scope {
@@ -112,17 +112,16 @@ impl Gate {
         }
     }
 
-    /// On how many profiles a caller can be revoked one by one: a gate is one
-    /// record, and must never grow too large to be changed.
+    /// Maximum number of profiles on which a caller can be revoked separately. A gate is
+    /// one record, and must not become too large to be changed.
     pub const MAX_PROFILES: usize = 200;
 
-    /// Applies the change, and returns whether the gate is another one after it.
-    /// If it is not, there is nothing to write. Stores call it inside whatever
-    /// makes their write atomic.
+    /// Applies the change, and returns whether the gate changed. If it did not, there is
+    /// nothing to write. A store calls this inside its transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] for the revocation of one profile more than
-    /// [`Self::MAX_PROFILES`]. The caller as a whole can always be revoked.
+    /// [`StoreError::Conflict`] if there would be more than [`Self::MAX_PROFILES`]
+    /// profiles. A revocation on all profiles is always possible.
     pub fn apply(&mut self, change: &GateChange) -> Result<bool, StoreError> {
         match &change.action {
             GateAction::Revoke(block) => {
@@ -135,11 +134,11 @@ impl Gate {
                     Scope::Profile(profile) => self.profiles.entry(profile.clone()).or_default(),
                 };
                 state.epoch = state.epoch.next();
-                let longer = state.blocked(block.at).is_some_and(|standing| {
-                    match (standing.until, block.until) {
+                let longer = state.blocked(block.at).is_some_and(|current| {
+                    match (current.until, block.until) {
                         (None, _) => true,
                         (Some(_), None) => false,
-                        (Some(standing), Some(new)) => standing > new,
+                        (Some(current), Some(new)) => current > new,
                     }
                 });
                 if !longer {
@@ -147,8 +146,8 @@ impl Gate {
                 }
                 Ok(true)
             }
-            // What was never revoked gets no entry: entries are never removed, and
-            // must not fill the gate.
+            // A profile that was never revoked gets no entry. Entries are never removed,
+            // and must not fill the gate.
             GateAction::Reinstate => {
                 let state = match &change.scope {
                     Scope::Caller => Some(&mut self.whole),

@@ -1,5 +1,5 @@
-//! Names and identifiers. Parsing is the only way in: a value that exists is
-//! valid.
+//! Names and identifiers. Parsing is the only way to construct one, so a value that
+//! exists is valid.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use crate::session_key::SessionCheck;
 
-/// A text is not of the form that its type asks for. It does not quote the
+/// A text does not have the form that its type requires. The error does not quote the
 /// text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid {what}")]
@@ -26,10 +26,10 @@ macro_rules! text_newtype {
         pub struct $name(Box<str>);
 
         impl $name {
-            /// Reads one.
+            /// Parses a text.
             ///
             /// # Errors
-            #[doc = concat!("When the text is not a valid ", $what, ".")]
+            #[doc = concat!("If the text is not a valid ", $what, ".")]
             pub fn parse(text: &str) -> Result<Self, ParseIdError> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(text) { Ok(Self(text.into())) } else { Err(ParseIdError { what: $what }) }
@@ -81,15 +81,15 @@ text_newtype!(
 );
 
 text_newtype!(
-    /// Who is one person: a name in lower case, or `account/RoleName`. Gates,
-    /// quotas and "not one's own" go by it; it is stored and compared whole.
+    /// The key of a caller: a name in lower case, or `account/RoleName`. Gates, quotas
+    /// and checks for the caller's own records use it. It is stored and compared whole.
     CallerKey, "caller key", |text| {
         !text.is_empty() && text.len() <= 512 && !text.chars().any(char::is_control)
     }
 );
 
 impl CallerKey {
-    /// The part of the key space that is this caller's.
+    /// The hash under which the records of this caller are stored.
     #[must_use]
     pub fn hash(&self) -> CallerHash {
         let digest = Sha256::digest(self.as_str().as_bytes());
@@ -101,8 +101,8 @@ impl CallerKey {
     }
 }
 
-/// The first 128 bits of the SHA-256 of a caller key: what records of one
-/// caller are stored under.
+/// The first 128 bits of the SHA-256 of a caller key. The records of a caller are stored
+/// under it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallerHash([u8; 16]);
 
@@ -129,8 +129,8 @@ impl fmt::Debug for CallerHash {
 const HANDLE_HASH_CHARS: usize = 26;
 const HANDLE_RANDOM_CHARS: usize = 16;
 
-/// The public name of a session: 128 bits of its caller's key and 80 random
-/// ones, in 42 characters of lower-case base32. Shown, logged and tagged.
+/// The public name of a session: 128 bits of the hash of its caller key and 80 random
+/// bits, in 42 characters of lower-case base32. It may be shown and logged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SessionHandle {
@@ -139,16 +139,16 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
-    /// The handle of a new session of that caller.
+    /// The handle of a new session of a caller.
     #[must_use]
     pub const fn new(caller: CallerHash, random: [u8; 10]) -> Self {
         Self { caller, random }
     }
 
-    /// Reads one.
+    /// Parses a text.
     ///
     /// # Errors
-    /// When the text is not the one spelling of a handle.
+    /// If the text is not a handle in its only spelling.
     pub fn parse(text: &str) -> Result<Self, ParseIdError> {
         let error = ParseIdError { what: "session handle" };
         let (hash, random) = text.split_at_checked(HANDLE_HASH_CHARS).ok_or(error)?;
@@ -156,7 +156,7 @@ impl SessionHandle {
         Ok(Self { caller, random: unbase32(random).ok_or(error)? })
     }
 
-    /// The handle of which those are the [bytes](Self::to_bytes).
+    /// The handle with these [bytes](Self::to_bytes).
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 26]) -> Self {
         let mut handle = Self { caller: CallerHash([0; 16]), random: [0; 10] };
@@ -166,8 +166,8 @@ impl SessionHandle {
         handle
     }
 
-    /// The bytes: those of the caller's hash, then the random ones. They sort as
-    /// handles do.
+    /// The bytes: the hash of the caller, then the random bytes. They have the order of
+    /// the handles.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 26] {
         let mut bytes = [0; 26];
@@ -177,7 +177,7 @@ impl SessionHandle {
         bytes
     }
 
-    /// Whose session it is.
+    /// The hash of the caller.
     #[must_use]
     pub const fn caller(&self) -> CallerHash {
         self.caller
@@ -189,8 +189,8 @@ impl SessionHandle {
         self.random
     }
 
-    /// The last eight characters: random, so that they tell the sessions of one
-    /// caller apart, which the first ones do not.
+    /// The last eight characters. They are random and distinguish the sessions of one
+    /// caller. The first characters do not.
     #[must_use]
     pub fn short(&self) -> String {
         let random = base32(&self.random);
@@ -224,19 +224,19 @@ impl From<SessionHandle> for String {
     }
 }
 
-/// The secret half of a session id: 128 random bits. Never stored, never shown;
-/// its SHA-256 is what is stored.
+/// The secret half of a session id: 128 random bits. It is never stored and never shown.
+/// Its SHA-256 is stored.
 #[derive(Clone)]
 pub struct SessionSecret([u8; 16]);
 
 impl SessionSecret {
-    /// The secret of those bits.
+    /// The secret with these bits.
     #[must_use]
     pub const fn new(random: [u8; 16]) -> Self {
         Self(random)
     }
 
-    /// What is stored of it.
+    /// The SHA-256, which is stored.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.0).into()
@@ -247,7 +247,7 @@ impl SessionSecret {
         &self.0
     }
 
-    /// Whether it is the secret of which `digest` is stored, in constant time.
+    /// Whether `digest` is the digest of this secret. Takes constant time.
     #[must_use]
     pub fn matches(&self, digest: &[u8; 32]) -> bool {
         self.digest().ct_eq(digest).into()
@@ -262,9 +262,9 @@ impl fmt::Debug for SessionSecret {
 
 const SECRET_CHARS: usize = 26;
 
-/// What the client holds: `session-<handle><secret>`, and behind them the keyed
-/// check if the TVM has a [key](crate::SessionKeys). A bearer secret with one
-/// spelling only.
+/// The session id that a client sends: `session-<handle><secret>`, followed by the keyed
+/// check if the TVM has a [key](crate::SessionKeys). It is a bearer secret with one
+/// spelling.
 #[derive(Clone, Debug)]
 pub struct SessionId {
     /// The public half.
@@ -281,20 +281,20 @@ impl SessionId {
         Self { handle, secret, check: None }
     }
 
-    /// The same id with that check.
+    /// The same id, with a check.
     pub(crate) fn with_check(self, check: Option<SessionCheck>) -> Self {
         Self { check, ..self }
     }
 
-    /// The keyed check, `None` if the id carries none.
+    /// The keyed check. `None` if the id has none.
     pub(crate) const fn check(&self) -> Option<&SessionCheck> {
         self.check.as_ref()
     }
 
-    /// Reads one. Whether its check is right is not looked at.
+    /// Parses a text. The check is not verified.
     ///
     /// # Errors
-    /// When the text is not the one spelling of a session id.
+    /// If the text is not a session id in its only spelling.
     pub fn parse(text: &str) -> Result<Self, ParseIdError> {
         let error = ParseIdError { what: "session id" };
         let text = text.strip_prefix("session-").ok_or(error)?;
@@ -309,8 +309,8 @@ impl SessionId {
         Ok(Self { handle, secret: SessionSecret(unbase32(secret).ok_or(error)?), check })
     }
 
-    /// The text that goes to the client, and nowhere else: hence a method with
-    /// a name, and no `Display`.
+    /// The text that is sent to the client, and to nothing else. It is a named method and
+    /// not `Display`, so that it is not logged by mistake.
     #[must_use]
     pub fn reveal(&self) -> String {
         let check = self.check.as_ref().map(|check| base32(&check.0)).unwrap_or_default();
@@ -326,14 +326,14 @@ impl SessionId {
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// The one after.
+    /// The next epoch.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }
 
-/// `SENTINEL_GENERATION`: raised by hand to refuse every older session.
+/// `SENTINEL_GENERATION`. An administrator raises it to refuse every older session.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
@@ -345,8 +345,8 @@ fn base32(bytes: &[u8]) -> String {
     BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
-/// Exactly `N` bytes from their one spelling: lower case, right length, no
-/// stray bits at the end (which `BASE32_NOPAD` checks).
+/// Decodes exactly `N` bytes from their only spelling: lower case, the right length, and
+/// zero padding bits (which `BASE32_NOPAD` checks).
 fn unbase32<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.bytes().any(|b| b.is_ascii_uppercase()) {
         return None;

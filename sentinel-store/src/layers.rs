@@ -1,5 +1,5 @@
-//! Documents in two places: those that fit SSM there, and the others in the
-//! policy table.
+//! Documents in two stores: those that fit in SSM there, and the others in the policy
+//! table.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,9 +11,9 @@ use crate::{
     StoreResultExt,
 };
 
-/// Documents of two stores. One that is in both is `Corrupt`: whoever wrote it
-/// twice meant one of them, and nobody can tell which. A store that fails makes
-/// the whole fail, since what it holds is not known.
+/// The documents of two stores. A document that is in both is `Corrupt`, because its
+/// author meant one of them, and Sentinel cannot determine which. If one store fails, the
+/// read fails, because the other document is unknown.
 #[derive(Clone, Debug)]
 pub struct PolicyLayers {
     first: Arc<dyn PolicyStore>,
@@ -21,7 +21,7 @@ pub struct PolicyLayers {
 }
 
 impl PolicyLayers {
-    /// The documents of both.
+    /// The documents of both stores.
     #[must_use]
     pub fn new(first: Arc<dyn PolicyStore>, second: Arc<dyn PolicyStore>) -> Self {
         Self { first, second }
@@ -47,10 +47,10 @@ impl PolicyStore for PolicyLayers {
         found.at(|| self.location().policy(path))
     }
 
-    /// All documents in one page. A name that is in both must be listed once, so
-    /// that every page would need all names of one store; and each of their pages
-    /// is requested once this way. A document that is in both is listed without a
-    /// text: its own read reports that.
+    /// All documents in one page. A document that is in both stores must be listed once,
+    /// so that every page would need all names of one store. This way, each page of the
+    /// stores is requested once. A document that is in both is listed without a text: its
+    /// own read reports the error.
     async fn list(
         &self,
         root: &PolicyPath,

@@ -1,5 +1,5 @@
-//! Policy documents, as text. Compiling and caching is the broker's; changing
-//! them is an administrator's.
+//! Policy documents, as text. The broker compiles and caches them. Administrators
+//! change them.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{Cursor, Page, StoreError};
 
-/// Where a policy document lies, as in `/sentinel/policies/production`.
+/// The path of a policy document, such as `/sentinel/policies/production`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PolicyPath(Box<str>);
 
 impl PolicyPath {
-    /// A path; parts are separated by `/`.
+    /// A path. Its parts are separated by `/`.
     #[must_use]
     pub fn new(path: &str) -> Self {
         Self(path.into())
@@ -26,13 +26,13 @@ impl PolicyPath {
         &self.0
     }
 
-    /// The last part: the profile that the document describes.
+    /// The last part: the name of the profile that the document is for.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// What the last part stands under; none when the path has one part only.
+    /// The path without its last part. `None` if it has one part only.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         self.0.rsplit_once('/').map(|(parent, _)| Self::new(parent))
@@ -57,12 +57,12 @@ impl fmt::Debug for PolicyPath {
     }
 }
 
-/// A policy document as it is stored.
+/// A stored policy document.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PolicyText {
     /// The document.
     pub text: Vec<u8>,
-    /// What the store calls this version of it.
+    /// The version of the document, as the store names it.
     pub version: String,
 }
 
@@ -83,10 +83,10 @@ impl fmt::Debug for PolicyText {
     }
 }
 
-/// One document of a list.
+/// A document in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedPolicy {
-    /// The last part of its path.
+    /// The last part of the path.
     pub name: String,
     /// The document as it was stored when it was listed, if the list contained it. `None` if it
     /// has to be read by itself.
@@ -96,25 +96,25 @@ pub struct ListedPolicy {
 /// Reads policy documents.
 ///
 /// # Contract
-/// - A document that was written is seen by the next read.
-/// - From [`policy`](Self::policy), [`StoreError::NotFound`] says that there is no such document, and nothing
-///   else does: a store that cannot tell says `Unavailable`.
-/// - [`list`](Self::list) lists the documents right under `root`, each once, in any order. A text
+/// - A read returns the document that was written last.
+/// - [`policy`](Self::policy) returns [`StoreError::NotFound`] if and only if there is no such
+///   document. A store that cannot determine this returns `Unavailable`.
+/// - [`list`](Self::list) lists the documents directly under `root`, each once, in any order. A text
 ///   that it contains is the one that [`policy`](Self::policy) would have returned at that time. A
 ///   store that would need another read for a text lists the document without it.
 #[async_trait]
 pub trait PolicyStore: fmt::Debug + Send + Sync {
-    /// The document at `path`.
+    /// Reads the document at `path`.
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError>;
 
-    /// Where the author of a document finds it, for messages about it.
+    /// Where the author of a document finds it, for messages. For example a file name.
     fn place(&self, path: &PolicyPath) -> String {
         path.to_string()
     }
 
-    /// The documents right under `root`, a page at a time: from the start, or
-    /// from where a page of the same list said that the next one begins.
-    /// [`StoreError::NotFound`] when the cursor cannot be one of it.
+    /// Reads a page of the documents directly under `root`: the first page, or the one
+    /// that begins at a cursor of the same list. [`Pages`](crate::Pages) reads the whole
+    /// list. [`StoreError::NotFound`] if the cursor cannot be one of this list.
     async fn list(
         &self,
         root: &PolicyPath,
@@ -122,31 +122,31 @@ pub trait PolicyStore: fmt::Debug + Send + Sync {
     ) -> Result<Page<ListedPolicy>, StoreError>;
 }
 
-/// One version of a document, as its history tells of it.
+/// A version of a document, in its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyRevision {
-    /// What the store calls it.
+    /// The version, as the store names it.
     pub version: String,
-    /// When it was written.
+    /// When the version was written. `None` if the store does not record it.
     pub at: Option<DateTime<Utc>>,
-    /// Who wrote it, as far as the store knows.
+    /// Who wrote the version. `None` if the store does not record it.
     pub by: Option<String>,
-    /// How long the document is, in bytes.
+    /// Length of the document, in bytes.
     pub bytes: usize,
 }
 
-/// Changes policy documents and tells how they came to be: for those who
-/// administer them, never for the broker.
+/// Changes policy documents and reads their history. For administrators, never for the
+/// broker.
 ///
 /// # Contract
-/// - A document is only written over the version that the writer saw: another
-///   one is [`StoreError::Conflict`], and is what the store holds afterwards.
-/// - What a store cannot hold (too long, not text) is [`StoreError::Refused`],
-///   and the cause says what it can.
+/// - A document is only written over the version that the writer has read. Otherwise the
+///   result is [`StoreError::Conflict`], and the store keeps the other version.
+/// - A text that the store does not support (too long, not UTF-8) is
+///   [`StoreError::Refused`], and the cause states what it supports.
 #[async_trait]
 pub trait PolicyWriter: PolicyStore {
-    /// Writes the document over the version `over`, or where there is none yet,
-    /// and gives its version.
+    /// Writes the document over the version `over`, or a new document if `over` is
+    /// `None`. Returns the new version.
     async fn put(
         &self,
         path: &PolicyPath,
@@ -154,17 +154,18 @@ pub trait PolicyWriter: PolicyStore {
         over: Option<&str>,
     ) -> Result<String, StoreError>;
 
-    /// Removes the document. [`StoreError::NotFound`] when there is none.
+    /// Removes the document. [`StoreError::NotFound`] if there is none.
     async fn remove(&self, path: &PolicyPath) -> Result<(), StoreError>;
 
-    /// Its versions, the oldest first, a page at a time. [`StoreError::NotFound`]
-    /// when there is no such document, or the cursor is none of this list's.
+    /// Reads a page of the versions of a document, the oldest first.
+    /// [`StoreError::NotFound`] if there is no such document, or the cursor cannot be one
+    /// of this list.
     async fn history(
         &self,
         path: &PolicyPath,
         cursor: Option<&Cursor>,
     ) -> Result<Page<PolicyRevision>, StoreError>;
 
-    /// The document as it was in that version.
+    /// Reads a version of the document.
     async fn revision(&self, path: &PolicyPath, version: &str) -> Result<PolicyText, StoreError>;
 }

@@ -1,22 +1,22 @@
-//! Texts that must not be shown.
+//! Text that must not be shown.
 
 use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-/// A text that no log, error, panic message or `Debug` shows. Two are compared in
-/// constant time.
+/// Text that no log line, error, panic message or `Debug` output shows. Secrets are
+/// compared in constant time.
 #[derive(Clone)]
 pub struct Secret(Box<str>);
 
 impl Secret {
-    /// Keeps a text from being shown.
+    /// Wraps a text.
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The text, for the one place it must go to.
+    /// The text, for the one place that needs it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

@@ -1,8 +1,8 @@
 //! `SENTINEL_SESSION_KEY`: a keyed check in every session id.
 //!
-//! The partition of a session is a hash of its caller's key, so that any client
-//! can compute it and make ids whose check would cost two reads in that caller's
-//! partition. With a key, an id whose check fails is refused before any read.
+//! The partition of a session is a hash of its caller key. Any client can compute it,
+//! and can then send forged ids that each cost two reads in the caller's partition.
+//! With a session key, an id with a wrong check is refused before any read.
 
 use std::fmt;
 
@@ -23,8 +23,8 @@ impl fmt::Debug for SessionCheck {
     }
 }
 
-/// The keys of the check in session ids. The first one issues, and any of them
-/// verifies, so that a key can be rotated without ending live sessions.
+/// The keys of the check in session ids. The first key issues ids, and every key
+/// verifies them, so that a key can be rotated without ending active sessions.
 ///
 /// ```
 /// use sentinel_store::{CallerKey, SessionHandle, SessionKeys, SessionSecret};
@@ -44,14 +44,14 @@ pub struct SessionKeys {
 }
 
 impl SessionKeys {
-    /// What a key must be, for the message of an error.
+    /// The form of a key, for error messages.
     pub const FORM: &'static str = "a key of at least 32 characters of `A-Z`, `a-z`, `0-9`, `.`, \
         `_`, `~` and `-`, or two of them separated by a comma during a rotation";
 
     const MIN_CHARACTERS: usize = 32;
 
-    /// Reads one key, or two different ones separated by a comma. `None` if the
-    /// text has another form.
+    /// Reads one key, or two different keys separated by a comma. `None` if the text has
+    /// another form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let key = |text: &str| {
@@ -73,8 +73,8 @@ impl SessionKeys {
         SessionId::new(handle, secret).with_check(check)
     }
 
-    /// Whether the id carries the check of one of the keys. Takes the same time
-    /// for every id that has a check.
+    /// Whether the id has the check of one of the keys. Takes the same time for every id
+    /// that has a check.
     #[must_use]
     pub fn accept(&self, id: &SessionId) -> bool {
         let Some(shown) = id.check() else { return false };
@@ -87,8 +87,8 @@ impl SessionKeys {
     }
 }
 
-/// HMAC takes keys of any length (RFC 2104, section 3), so that there always is
-/// one. If there were none, ids would be issued without a check, and refused.
+/// HMAC accepts keys of any length (RFC 2104, section 3), so this never returns `None`.
+/// If it did, ids would be issued without a check, and refused.
 fn check(key: &Secret, handle: &SessionHandle, secret: &SessionSecret) -> Option<SessionCheck> {
     let mac = Hmac::<Sha256>::new_from_slice(key.reveal().as_bytes()).ok()?;
     let mac = mac.chain_update(handle.to_bytes()).chain_update(secret.bytes()).finalize();

@@ -1,5 +1,5 @@
-//! Sessions: one for every vend, from before the credentials leave until they
-//! expire.
+//! Sessions. Each vend has one, which exists before the credentials are returned and
+//! until they expire.
 
 use std::fmt;
 
@@ -12,48 +12,51 @@ use crate::{
     StoreError,
 };
 
-/// The epochs of a caller's gate, as a whole and on one profile.
+/// The epochs of a caller's gate, on all profiles and on one profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Epochs {
-    /// Of the caller as a whole.
+    /// The epoch of the caller on all profiles.
     pub caller: Epoch,
-    /// Of the caller on the profile.
+    /// The epoch of the caller on the profile.
     pub profile: Epoch,
 }
 
-/// A session as it is stored. Its secret is not: only the digest is.
+/// A stored session. Its secret is not stored, only the digest of the secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Session {
-    /// Its public name.
+    /// The public name of the session.
     pub handle: SessionHandle,
-    /// The SHA-256 of its secret.
+    /// The SHA-256 of the secret.
     #[serde(with = "hex")]
     pub secret_digest: [u8; 32],
-    /// Whose it is.
+    /// The caller key of the caller.
     pub caller: CallerKey,
-    /// The user as policies see them.
+    /// The user name that policies match.
     pub user: String,
-    /// What it is for.
+    /// The profile of the credentials.
     pub profile: ProfileName,
-    /// The caller's account.
+    /// The AWS account of the caller.
     pub account: AccountId,
-    /// The caller's principal ARN.
+    /// The ARN of the caller's principal.
     pub principal: String,
-    /// The SourceIdentity of its credentials.
+    /// The SourceIdentity of the credentials.
     pub source_identity: String,
-    /// The request that made it.
+    /// The id of the request that created the session.
     pub request_id: String,
-    /// When it was made.
+    /// When the session was created.
     pub created: DateTime<Utc>,
-    /// When it ends.
+    /// When the session expires.
     pub expires: DateTime<Utc>,
-    /// The epochs it was made under: they must equal the gate's.
+    /// The epochs of the gate when the session was created. They must equal the current
+    /// epochs.
     pub epochs: Epochs,
-    /// The generation it was made under: it must equal the reader's.
+    /// The generation of the deployment that created the session. It must equal the
+    /// reader's.
     pub generation: Generation,
-    /// Since when it is marked as ended: its vend failed after it was written.
+    /// When the session was marked as ended, because its vend failed after it was
+    /// written. `None` if it was not.
     #[serde(deserialize_with = "Option::deserialize")]
     pub ended: Option<DateTime<Utc>>,
 }
@@ -68,25 +71,29 @@ impl fmt::Debug for Session {
     }
 }
 
-/// What a session is at some instant.
+/// The state of a session at a point in time.
+///
+/// The enum is exhaustive on purpose: a reader that shows or filters states must handle
+/// each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SessionState {
-    /// It is good.
+    /// The session is valid.
     Active,
-    /// Its vend failed after it was written.
+    /// The vend of the session failed after the session was written.
     Ended,
-    /// Its time is over.
+    /// The session has expired.
     Expired,
-    /// It was revoked, alone or with all others.
+    /// The session was revoked, with the caller's others on the profile or on all
+    /// profiles, or with all sessions of a generation.
     Revoked,
 }
 
 impl SessionState {
-    /// All of them.
+    /// Every state.
     pub const ALL: [Self; 4] = [Self::Active, Self::Ended, Self::Expired, Self::Revoked];
 
-    /// The word for it.
+    /// The word for the state.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -97,7 +104,7 @@ impl SessionState {
         }
     }
 
-    /// The state of that word, if it is one.
+    /// The state with this word. `None` if there is none.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
@@ -105,9 +112,8 @@ impl SessionState {
 }
 
 impl Session {
-    /// What the session is at `now`, under that gate and generation. Of several
-    /// reasons to refuse it the most telling one is given: revoked, ended,
-    /// expired.
+    /// The state of the session at `now`, under this gate and generation. If there are
+    /// several reasons to refuse it, the first of revoked, ended and expired is returned.
     #[must_use]
     pub fn state(&self, gate: &Gate, generation: Generation, now: DateTime<Utc>) -> SessionState {
         if self.generation != generation
@@ -125,84 +131,83 @@ impl Session {
     }
 }
 
-/// Whose sessions are listed.
+/// The sessions that are listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listing {
-    /// One caller's: a strongly consistent read of the caller's own partition,
-    /// so that it sees every session whose write was acknowledged.
+    /// The sessions of one caller. The read is strongly consistent: it contains every
+    /// session whose write was acknowledged.
     Caller(CallerKey),
-    /// Everybody's, for people to look at; may lag behind.
+    /// The sessions of all callers, for operators. The newest may be missing.
     All,
 }
 
-/// Some of a list of sessions. A page may be empty and still have a next one.
+/// A part of a list of sessions. A page may be empty and still have a next page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionPage {
     /// The sessions.
     pub items: Vec<Session>,
-    /// The keys of the rows that cannot be read, for the log. They are no
-    /// sessions: every session check refuses them.
+    /// The keys of the rows that cannot be read, for the log. Every session check refuses
+    /// them.
     pub unreadable: Vec<String>,
-    /// Where the next page begins, `None` on the last one.
+    /// Where the next page begins. `None` on the last page.
     pub next: Option<Cursor>,
 }
 
-/// Keeps sessions and gates.
+/// Stores sessions and gates.
 ///
 /// # Contract
-/// - Every read is strongly consistent: what a write was acknowledged for, every
-///   later read sees ([`Listing::All`] excepted).
-/// - A write that was acknowledged is durable, as durable as the backend claims
-///   to be.
-/// - [`change_gate`](Self::change_gate) is atomic: of two changes at once, both
-///   happen, in some order.
-/// - A missing gate is [`Gate::open`], never an error. A stored gate whose
-///   caller is not the one asked for is `Corrupt`.
-/// - A stored session whose handle is not the one it was found by, or whose
-///   caller is not the handle's, is `Corrupt`.
-/// - A list leaves out rows that cannot be read and names their keys: one damaged
-///   row must not hide the others.
-/// - A session that is long expired may be removed; a gate never.
-/// - A write that failed, otherwise than with `NotFound` or `Conflict`, may have
-///   happened all the same.
+/// - Every read is strongly consistent: it includes every write that was acknowledged
+///   before, except in [`Listing::All`].
+/// - A write that was acknowledged is durable, to the degree that the backend documents.
+/// - [`change_gate`](Self::change_gate) is atomic: two concurrent changes both take effect,
+///   in some order.
+/// - A missing gate is [`Gate::open`], never an error. A stored gate of another caller than
+///   the requested one is `Corrupt`.
+/// - A stored session with another handle than the requested one, or with a caller whose
+///   hash is not in the handle, is `Corrupt`.
+/// - A list omits rows that cannot be read and reports their keys, so that one damaged row
+///   does not hide the others.
+/// - A session may be removed some time after it has expired. A gate is never removed.
+/// - A write that failed with another error than `NotFound` or `Conflict` may have taken
+///   effect.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync {
-    /// The gate of a caller.
+    /// Reads the gate of a caller.
     async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError>;
 
-    /// Changes a caller's gate and returns it as it is after. A change that
-    /// changes nothing writes nothing. [`StoreError::Conflict`] for the
-    /// revocation of one profile more than [`Gate::MAX_PROFILES`].
+    /// Changes the gate of a caller and returns the changed gate. A change without effect
+    /// writes nothing. [`StoreError::Conflict`] if there would be more than
+    /// [`Gate::MAX_PROFILES`] profiles.
     ///
-    /// A revocation should not depend on a read: whoever floods a caller's
-    /// partition with reads must not keep that caller from being revoked.
+    /// A revocation should not depend on a read: an attacker who floods a caller's
+    /// partition with reads must not prevent the revocation of that caller.
     async fn change_gate(
         &self,
         caller: &CallerKey,
         change: &GateChange,
     ) -> Result<Gate, StoreError>;
 
-    /// Writes a new session; [`StoreError::Conflict`] when there is one of that
-    /// handle. [`StoreError::Refused`] when its handle is not of its caller:
-    /// revoking the caller would not find it.
+    /// Writes a new session. [`StoreError::Conflict`] if there is one with this handle.
+    /// [`StoreError::Refused`] if the handle does not contain the hash of the caller,
+    /// because revoking the caller would not revoke the session.
     async fn create_session(&self, session: &Session) -> Result<(), StoreError>;
 
-    /// Marks a session as ended; once ended it stays as it is.
-    /// [`StoreError::NotFound`] when there is none of that handle.
+    /// Marks a session as ended. The time of the first call stays.
+    /// [`StoreError::NotFound`] if there is no session with this handle.
     async fn end_session(
         &self,
         handle: &SessionHandle,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError>;
 
-    /// A session and the gate stored for its caller, read at the same time.
-    /// [`StoreError::NotFound`] when there is no such session; the gate is
-    /// [`Gate::open`] of the session's caller when none is stored.
+    /// Reads a session and the gate of its caller, concurrently or in one transaction.
+    /// [`StoreError::NotFound`] if there is no such session. The gate is [`Gate::open`] if
+    /// none is stored.
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError>;
 
-    /// Sessions in any order, each once, a page at a time: from the start, or
-    /// from where a page of the same listing said that the next one begins.
-    /// [`StoreError::NotFound`] when the cursor cannot be one of this listing's.
+    /// Reads a page of sessions, in any order, each once: the first page, or the one that
+    /// begins at a cursor of the same listing. [`Pages`](crate::Pages) reads the whole
+    /// list. [`StoreError::NotFound`] if the cursor cannot be one of this listing.
     async fn sessions(
         &self,
         listing: &Listing,
@@ -210,7 +215,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     ) -> Result<SessionPage, StoreError>;
 }
 
-/// A digest as text.
+/// A digest as hexadecimal text.
 mod hex {
     use data_encoding::HEXLOWER;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

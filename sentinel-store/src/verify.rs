@@ -1,31 +1,31 @@
-//! The one session check: whether a session id that a client shows is good.
+//! The one session check: whether the session id that a client sends is valid.
 
 use crate::{
     Clock, Generation, Session, SessionId, SessionKeys, SessionState, SessionStore, StoreError,
     StoreResultExt,
 };
 
-/// Why a session id is not good. For the log: the client is never told which.
+/// Why a session id is refused. For the log only: the client does not get the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// It does not parse; nothing was read.
+    /// The id does not parse. Nothing was read.
     Malformed,
-    /// Its keyed check is missing, wrong, or not expected; nothing was read.
+    /// The keyed check is missing, wrong, or not expected. Nothing was read.
     BadCheck,
     /// There is no such session.
     Unknown,
-    /// The session is there, and this is not its secret.
+    /// The session exists, and its secret is another one.
     WrongSecret,
-    /// Its vend failed.
+    /// The vend of the session failed.
     Ended,
-    /// Its time is over.
+    /// The session has expired.
     Expired,
-    /// It was revoked.
+    /// The session was revoked.
     Revoked,
 }
 
 impl Refusal {
-    /// The word for it in records.
+    /// The word for the reason in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,19 +40,19 @@ impl Refusal {
     }
 }
 
-/// A session was not let through.
+/// A session was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// It is not good.
+    /// The session is not valid.
     #[error("refused: {}", .0.as_str())]
     Refused(Refusal),
-    /// Whether it is good cannot be told, so it is refused.
+    /// The store failed, so that the session cannot be checked. It is refused.
     #[error("the session store failed")]
     Store(#[source] StoreError),
 }
 
 impl VerifyError {
-    /// The word for it in records.
+    /// The word for the reason in records.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -62,16 +62,16 @@ impl VerifyError {
     }
 }
 
-/// Returns the session of `id` if it is good. It costs one read, of session and
-/// gate together, and none if the id does not parse or its keyed check fails.
-/// The clock is read after the store, so that a slow store gives no session a
-/// longer life.
+/// Returns the session of `id` if it is valid. It costs one read, of the session and
+/// its gate together, and no read if the id does not parse or its keyed check fails.
+/// The clock is read after the store, so that a slow store does not extend a session.
 ///
-/// With `keys`, the id must carry the check of one of them. Without, it must
-/// carry no check: an id has one spelling, whatever the configuration.
+/// With `keys`, the id must have the check of one of them. Without, it must have no
+/// check, so that an id has one spelling in every configuration.
 ///
 /// # Errors
-/// Whatever is not a good session, a failing store too.
+/// - [`VerifyError::Refused`] if the session is not valid
+/// - [`VerifyError::Store`] if the store fails
 pub async fn verify_session(
     store: &dyn SessionStore,
     id: &str,
@@ -90,7 +90,7 @@ pub async fn verify_session(
     }
     let found = store.session(&id.handle).await.optional().map_err(VerifyError::Store)?;
     let Some((session, gate)) = found else { return refused(Refusal::Unknown) };
-    // A store that answers about another session must not let this one through.
+    // A record of another session must not make this one valid.
     if session.handle != id.handle || session.caller.hash() != id.handle.caller() {
         return refused(Refusal::Unknown);
     }

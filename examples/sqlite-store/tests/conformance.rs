@@ -63,7 +63,7 @@ async fn every_case_of_the_conformance_suite_passes() {
     })
     .await;
     assert_eq!(report.not_offered().count(), 0);
-    report.verdict().unwrap();
+    report.result().unwrap();
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use sentinel_authorizer::ResponseFormat::{Policy, Simple};
 use sentinel_authorizer::Unauthorized;
 use sentinel_store::conformance::{
-    Call, Failure, Faults, Hook, HookedSessions, Moment, Operation, Which,
+    Call, Failure, Faults, Hook, HookedSessions, Operation, Phase, Which,
 };
 use sentinel_store::{
     Block, CallerKey, Clock, EventKind, GateAction, GateChange, Record, Scope, SessionId,
@@ -125,7 +125,7 @@ async fn two_different_ids_are_refused_even_if_one_is_valid() {
 #[tokio::test]
 async fn invariant_1_a_store_that_fails_allows_no_session() {
     for failure in Failure::ALL {
-        for (format, moment) in [(Simple, Moment::Before), (Policy, Moment::After)] {
+        for (format, moment) in [(Simple, Phase::Before), (Policy, Phase::After)] {
             let faults = Faults::new();
             faults.fail(Which::Operation(Operation::Session), moment, failure);
             let world = World::over(format, |sessions| {
@@ -133,7 +133,7 @@ async fn invariant_1_a_store_that_fails_allows_no_session() {
             });
             let (_, id) = world.session().await;
             assert!(!allows(&world.send(&header(&id)).await.unwrap()), "{failure:?}");
-            faults.mend();
+            faults.clear();
             assert!(allows(&world.send(&header(&id)).await.unwrap()), "{failure:?}");
         }
     }
@@ -143,7 +143,7 @@ async fn invariant_1_a_store_that_fails_allows_no_session() {
 async fn a_store_that_never_answers_is_refused_in_four_seconds() {
     let faults = Faults::new();
     let never = Duration::from_secs(3600);
-    faults.delay(Which::Operation(Operation::Session), Moment::Before, never);
+    faults.delay(Which::Operation(Operation::Session), Phase::Before, never);
     let world =
         World::over(Simple, |sessions| Arc::new(HookedSessions::new(sessions, faults.clone())));
     let (_, id) = world.session().await;
@@ -162,7 +162,7 @@ impl Hook for Panicking {
         panic!("injected")
     }
 
-    async fn at(&self, _: Call, _: Moment) -> Result<(), StoreError> {
+    async fn at(&self, _: Call, _: Phase) -> Result<(), StoreError> {
         Ok(())
     }
 }

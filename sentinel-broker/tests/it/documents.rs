@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sentinel_broker::DenialCode;
 use sentinel_store::PolicyPath;
-use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
+use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
 
 use crate::world::{ALICE, Plan, ROOT, World};
 
@@ -117,7 +117,7 @@ async fn without_a_main_document_no_credentials_are_vended_unless_none_is_requir
 async fn failing(plan: Plan, faults: &Arc<Faults>, failure: Failure) -> World {
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..plan });
     world.vend("alice", "production").await.unwrap();
-    faults.fail(Which::Operation(Operation::Policy), Moment::Before, failure);
+    faults.fail(Which::Operation(Operation::Policy), Phase::Before, failure);
     world
 }
 
@@ -183,7 +183,7 @@ async fn a_change_is_in_force_after_the_ttl() {
 #[tokio::test]
 async fn concurrent_requests_share_one_read_of_each_document() {
     let faults = Faults::new();
-    faults.delay(Which::Operation(Operation::Policy), Moment::Before, Duration::from_millis(20));
+    faults.delay(Which::Operation(Operation::Policy), Phase::Before, Duration::from_millis(20));
     let plan = Plan { hook: faults.clone(), ..Plan::default() };
     let world = World::with(ALICE, plan);
     world.put("staging", OPEN);
@@ -220,7 +220,7 @@ async fn a_decision_is_stale_when_the_choice_of_its_document_was_stale() {
     world.put("own", OPEN);
     world.vend("alice", "own").await.unwrap();
     world.clock.advance(31);
-    faults.fail(Which::Operation(Operation::List), Moment::Before, Failure::Throttled);
+    faults.fail(Which::Operation(Operation::List), Phase::Before, Failure::Throttled);
     world.vend("alice", "own").await.unwrap();
     assert!(world.decisions().pop().unwrap().policy_stale);
 }

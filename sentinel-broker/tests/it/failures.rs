@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sentinel_broker::{Denial, DenialCode, Revoke, Target, Vended, parse_user};
-use sentinel_store::conformance::{Call, Failure, Faults, Hook, Moment, Operation, Which};
+use sentinel_store::conformance::{Call, Failure, Faults, Hook, Operation, Phase, Which};
 use sentinel_store::{
     AuditError, AuditSink, Clock, Generation, Listing, Record, SessionState, SessionStore,
     StoreError, Verdict,
@@ -70,7 +70,7 @@ async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails()
     for profile in ["production", "staging"] {
         let calls = calls(profile).await;
         for (number, operation) in calls.iter().enumerate() {
-            for moment in Moment::ALL {
+            for moment in Phase::ALL {
                 for failure in Failure::ALL {
                     let faults = Faults::new();
                     faults.fail(Which::Number(number), moment, failure);
@@ -84,7 +84,7 @@ async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails()
                     // And no record states that it was vended, except the
                     // record whose acknowledgment was lost.
                     let allowed = world.decisions().iter().any(|d| d.effect == Verdict::Allow);
-                    let lost = (*operation, moment) == (Operation::Write, Moment::After);
+                    let lost = (*operation, moment) == (Operation::Write, Phase::After);
                     assert_eq!(allowed, lost, "{what}");
                     if *operation != Operation::Write {
                         assert_eq!(world.decisions().len(), 1, "{what}");
@@ -124,7 +124,7 @@ async fn each_failure_has_its_code() {
         (Write, Unavailable, unavailable),
     ] {
         let faults = Faults::new();
-        faults.fail(Which::Operation(operation), Moment::Before, failure);
+        faults.fail(Which::Operation(operation), Phase::Before, failure);
         let result = world(&faults).vend("alice", "staging").await;
         assert_eq!(code(&result), Some(expected), "{operation:?} {failure:?}");
     }
@@ -138,7 +138,7 @@ async fn invariant_1_a_step_that_hangs_is_answered_in_time_without_credentials()
             // A sink is synchronous: a wait for it cannot be cut short.
             continue;
         }
-        for moment in Moment::ALL {
+        for moment in Phase::ALL {
             let faults = Faults::new();
             faults.delay(Which::Number(number), moment, Duration::from_secs(3600));
             let world = world(&faults);
@@ -154,12 +154,8 @@ async fn invariant_1_a_step_that_hangs_is_answered_in_time_without_credentials()
 #[tokio::test(start_paused = true)]
 async fn a_store_that_also_fails_to_end_sessions_vends_nothing() {
     let faults = Faults::new();
-    faults.fail(Which::Operation(ASSUME_ROLE), Moment::Before, Failure::Refused);
-    faults.delay(
-        Which::Operation(Operation::EndSession),
-        Moment::Before,
-        Duration::from_secs(3600),
-    );
+    faults.fail(Which::Operation(ASSUME_ROLE), Phase::Before, Failure::Refused);
+    faults.delay(Which::Operation(Operation::EndSession), Phase::Before, Duration::from_secs(3600));
     let started = tokio::time::Instant::now();
     let result = world(&faults).vend("alice", "production").await;
     assert_eq!(code(&result), Some(DenialCode::CredentialError));
@@ -177,14 +173,14 @@ async fn invariant_1_a_revoked_caller_is_refused_when_other_steps_fail_too() {
     world.broker.revoke(&call, &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     for operation in [Operation::Policy, Operation::List, Operation::CreateSession, ASSUME_ROLE] {
         for failure in Failure::ALL {
-            faults.fail(Which::Operation(operation), Moment::Before, failure);
+            faults.fail(Which::Operation(operation), Phase::Before, failure);
             let result = world.vend("alice", "production").await;
             assert_eq!(
                 code(&result),
                 Some(DenialCode::SessionRevoked),
                 "{operation:?} {failure:?}"
             );
-            faults.mend();
+            faults.clear();
         }
     }
 }
@@ -199,8 +195,8 @@ impl Hook for Panicking {
         Call { operation, number: 0 }
     }
 
-    async fn at(&self, call: Call, moment: Moment) -> Result<(), StoreError> {
-        assert!(call.operation != self.0 || moment == Moment::Before, "injected");
+    async fn at(&self, call: Call, moment: Phase) -> Result<(), StoreError> {
+        assert!(call.operation != self.0 || moment == Phase::Before, "injected");
         Ok(())
     }
 }
@@ -240,7 +236,7 @@ async fn invariant_1_a_sink_that_panics_withholds_credentials_and_ends_the_sessi
 #[tokio::test]
 async fn whoami_reads_the_policy_once_when_it_cannot_be_read() {
     let faults = Faults::new();
-    faults.fail(Which::Operation(Operation::Policy), Moment::Before, Failure::Throttled);
+    faults.fail(Which::Operation(Operation::Policy), Phase::Before, Failure::Throttled);
     let world = world(&faults);
     let alice = world.caller("alice");
     let before = faults.calls().len();

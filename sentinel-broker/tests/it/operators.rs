@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sentinel_broker::{
     DenialCode, ListSessions, OperatorArn, Reinstate, Revoke, Target, parse_user,
 };
-use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
+use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
 use sentinel_store::{
     CallerKey, Clock, EventKind, Gate, Generation, ProfileName, SessionState, SessionStore,
     Verdict, VerifyError, verify_session,
@@ -220,14 +220,14 @@ async fn no_caller_is_reinstated_without_a_record() {
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
     world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
-    faults.fail(Which::Operation(Operation::Write), Moment::Before, Failure::Unavailable);
+    faults.fail(Which::Operation(Operation::Write), Phase::Before, Failure::Unavailable);
     let denial = world
         .broker
         .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
         .await
         .unwrap_err();
     assert_eq!(denial.code, DenialCode::StoreUnavailable);
-    faults.mend();
+    faults.clear();
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, DenialCode::SessionRevoked);
 }
@@ -238,11 +238,11 @@ async fn a_revocation_is_in_force_even_if_its_record_fails_and_the_refusal_reque
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
-    faults.fail(Which::Operation(Operation::Write), Moment::Before, Failure::Unavailable);
+    faults.fail(Which::Operation(Operation::Write), Phase::Before, Failure::Unavailable);
     let denial =
         world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap_err();
     assert!(denial.message.contains("repeat it"), "{}", denial.message);
-    faults.mend();
+    faults.clear();
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, DenialCode::SessionRevoked);
 }
@@ -253,7 +253,7 @@ async fn a_change_that_fails_is_recorded_as_failed() {
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
-    faults.fail(Which::Operation(Operation::ChangeGate), Moment::Before, Failure::Unavailable);
+    faults.fail(Which::Operation(Operation::ChangeGate), Phase::Before, Failure::Unavailable);
     world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap_err();
     let event = world.events().pop().unwrap();
     assert_eq!(
@@ -271,7 +271,7 @@ async fn an_operator_of_a_stale_copy_can_revoke_but_not_reinstate() {
     let target = Target::Caller(key("alice"));
     world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     world.clock.advance(60);
-    faults.fail(Which::Operation(Operation::Policy), Moment::Before, Failure::Unavailable);
+    faults.fail(Which::Operation(Operation::Policy), Phase::Before, Failure::Unavailable);
     world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     let denial = world
         .broker
@@ -362,7 +362,7 @@ async fn a_revocation_by_user_reads_nothing_of_the_caller_before_it_is_done() {
     world.vend("alice", "production").await.unwrap();
     let before = faults.calls().len();
     // The partition is overloaded: lists and reads of sessions fail.
-    faults.fail(Which::Operation(Operation::Sessions), Moment::Before, Failure::Throttled);
+    faults.fail(Which::Operation(Operation::Sessions), Phase::Before, Failure::Throttled);
     let target = Target::Caller(key("alice"));
     let revoked =
         world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_broker::DenialCode;
-use sentinel_store::conformance::{Failure, Faults, Moment, Operation, Which};
+use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
 
 use crate::world::{Plan, World, call};
 
@@ -88,7 +88,7 @@ async fn a_listed_document_is_as_old_as_the_list() {
 #[tokio::test(start_paused = true)]
 async fn a_listed_text_replaces_no_copy_that_was_read_after_the_list_began() {
     let faults = Faults::new();
-    faults.delay(Which::Operation(Operation::List), Moment::After, Duration::from_secs(1));
+    faults.delay(Which::Operation(Operation::List), Phase::After, Duration::from_secs(1));
     let mut plan = Plan { hook: faults.clone(), ..Plan::default() };
     plan.settings.policy_cache_ttl = Duration::from_secs(1);
     let world = World::with(MAIN, plan);
@@ -105,7 +105,7 @@ async fn a_listed_text_replaces_no_copy_that_was_read_after_the_list_began() {
     // The list contains the main document as it was before it was changed.
     let (list, ()) = tokio::join!(world.broker.profiles(&call, &alice), meanwhile);
     list.unwrap();
-    faults.fail(Which::Operation(Operation::Policy), Moment::Before, Failure::Unavailable);
+    faults.fail(Which::Operation(Operation::Policy), Phase::Before, Failure::Unavailable);
     world.clock.advance(2);
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, DenialCode::PolicyDeny);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_broker::{DenialCode, Revoke, Target, parse_user};
-use sentinel_store::conformance::{Faults, Moment, Operation, Which};
+use sentinel_store::conformance::{Faults, Operation, Phase, Which};
 use sentinel_store::{Listing, SessionStore, Verdict};
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World, call};
@@ -22,7 +22,7 @@ fn is_recorded(world: &World, code: DenialCode) {
 async fn credentials_issued_while_their_caller_is_revoked_are_withheld() {
     let faults = Faults::new();
     let written = Which::Operation(Operation::CreateSession);
-    faults.delay(written, Moment::After, Duration::from_secs(2));
+    faults.delay(written, Phase::After, Duration::from_secs(2));
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
     let (carol, alice) = (world.caller("carol"), Target::Caller(parse_user("alice").unwrap()));
     let (vended, ()) = tokio::join!(world.vend("alice", "production"), async {
@@ -36,7 +36,7 @@ async fn credentials_issued_while_their_caller_is_revoked_are_withheld() {
 #[tokio::test(start_paused = true)]
 async fn credentials_issued_after_their_end_are_withheld() {
     let faults = Faults::new();
-    faults.delay(Which::Operation(ASSUME_ROLE), Moment::After, Duration::from_secs(2));
+    faults.delay(Which::Operation(ASSUME_ROLE), Phase::After, Duration::from_secs(2));
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
     let (vended, ()) = tokio::join!(world.vend("alice", "production"), async {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -12,7 +12,7 @@ use sentinel_broker::{
     Vended, VerifiedIdentity,
 };
 use sentinel_store::conformance::{
-    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Moment, Operation,
+    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Operation, Phase,
 };
 use sentinel_store::{
     AccountId, AuditSink, Clock, DecisionRecord, Event, MemoryPolicies, MemorySessions, MemorySink,
@@ -77,9 +77,9 @@ impl Issuer for WatchedIssuer {
         };
         self.requests.lock().unwrap().push(request.clone());
         let call = self.hook.begin(ASSUME_ROLE);
-        self.hook.at(call, Moment::Before).await.map_err(failed)?;
+        self.hook.at(call, Phase::Before).await.map_err(failed)?;
         let issued = self.inner.assume_role(request).await;
-        self.hook.at(call, Moment::After).await.map_err(failed)?;
+        self.hook.at(call, Phase::After).await.map_err(failed)?;
         issued
     }
 }

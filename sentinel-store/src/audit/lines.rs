@@ -8,12 +8,12 @@ use std::{
 
 use super::{AuditError, AuditSink, Record};
 
-/// Writes each record as one line of JSON: with one call of the writer where it
-/// takes a line at once, never mixed with another record, and flushed before it
-/// counts as written.
+/// Writes each record as one line of JSON. A line is one call of the writer if the writer
+/// accepts it whole, is never mixed with another record, and is flushed before the write
+/// is reported as successful.
 ///
-/// After a write that stopped in the middle of a line, the next record begins a
-/// line of its own. After a panic of the writer, nothing is written any more.
+/// After a write that stopped in the middle of a line, the next record starts a new line.
+/// After a panic of the writer, every write is an error.
 ///
 /// ```
 /// use chrono::DateTime;
@@ -28,12 +28,12 @@ pub struct JsonLines<W>(Mutex<Out<W>>);
 
 struct Out<W> {
     writer: W,
-    /// Whether the last thing written is a part of a line.
+    /// Whether the last write ended in the middle of a line.
     torn: bool,
 }
 
 impl<W: Write + Send> JsonLines<W> {
-    /// Writes to that writer.
+    /// Writes to a writer.
     pub const fn new(writer: W) -> Self {
         Self(Mutex::new(Out { writer, torn: false }))
     }
@@ -41,7 +41,7 @@ impl<W: Write + Send> JsonLines<W> {
     /// The writer.
     ///
     /// # Errors
-    /// When it has panicked.
+    /// If it has panicked.
     pub fn into_inner(self) -> Result<W, AuditError> {
         let out = self.0.into_inner().map_err(|_| AuditError("the writer has panicked".into()))?;
         Ok(out.writer)
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::Metrics;
 
-    /// What a writer is to do with one call.
+    /// What the writer does in one call.
     #[derive(Clone, Copy)]
     enum Step {
         Take(usize),
@@ -105,7 +105,7 @@ mod tests {
 
     #[derive(Default)]
     struct Script {
-        /// Taken from the end; after the last, everything is taken.
+        /// In reverse order. After the last step, the writer accepts everything.
         steps: Vec<Step>,
         calls: usize,
         flushes: usize,
@@ -124,7 +124,7 @@ mod tests {
                 None => bytes.len(),
                 Some(Step::Take(count)) => count,
                 Some(Step::Fail(kind)) => return Err(kind.into()),
-                Some(Step::Panic) => panic!("told to"),
+                Some(Step::Panic) => panic!("injected"),
             };
             script.out.extend_from_slice(&bytes[..count]);
             Ok(count)
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_takes_little_at_a_time_gets_the_whole_line() {
+    fn a_writer_that_accepts_few_bytes_gets_the_whole_line() {
         let (sink, writer) =
             sink(&[Step::Take(1), Step::Fail(io::ErrorKind::Interrupted), Step::Take(7)]);
         sink.write(&record(1)).unwrap();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_panic_of_the_writer_nothing_counts_as_written() {
+    fn a_write_after_a_panic_of_the_writer_is_an_error() {
         let (sink, writer) = sink(&[Step::Panic]);
         assert!(catch_unwind(AssertUnwindSafe(|| sink.write(&record(1)))).is_err());
         assert!(sink.write(&record(2)).is_err());
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn records_written_at_once_do_not_mix() {
+    fn concurrent_records_do_not_mix() {
         let (sink, writer) = sink(&[]);
         std::thread::scope(|scope| {
             for thread in 0..8 {

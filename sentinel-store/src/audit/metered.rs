@@ -1,12 +1,12 @@
-//! Counts of what was recorded, beside the records.
+//! Metrics next to the records that they count.
 
 use super::{AuditError, AuditSink, EventKind, Metrics, Record, Verdict};
 
-/// A sink that follows each record of another one with a line of metrics, in
-/// CloudWatch's embedded metric format, without user or profile.
+/// A sink that writes a line of metrics after each record, in CloudWatch's embedded
+/// metric format, without user or profile.
 ///
-/// The record comes first, and only its failure counts: what was decided is
-/// written by then, and a count that is missing lets nobody in.
+/// The record is written first, and only its failure is an error: a missing metric does
+/// not grant access.
 ///
 /// ```
 /// use sentinel_store::{JsonLines, Metered};
@@ -18,7 +18,7 @@ use super::{AuditError, AuditSink, EventKind, Metrics, Record, Verdict};
 pub struct Metered<S>(S);
 
 impl<S: AuditSink> Metered<S> {
-    /// Counts what that sink records.
+    /// Counts the records of a sink.
     pub const fn new(inner: S) -> Self {
         Self(inner)
     }
@@ -34,7 +34,7 @@ impl<S: AuditSink> AuditSink for Metered<S> {
     }
 }
 
-/// What a record counts as; none for what is not counted.
+/// The metrics of a record. `None` if it is not counted.
 fn counts(record: &Record) -> Option<Metrics> {
     let (timestamp, values) = match record {
         Record::Decision(decision) => {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_fails_fails_and_is_not_counted() {
+    fn a_failed_record_is_an_error_and_not_counted() {
         let inner = Arc::new(MemorySink::new());
         inner.set_failing(true);
         let sink = Metered::new(Arc::clone(&inner));

@@ -1,4 +1,4 @@
-//! Records of what was decided and done, and where they go.
+//! The records of decisions and events, and the sinks that write them.
 
 mod lines;
 mod metered;
@@ -12,17 +12,17 @@ pub use record::{
 
 use std::fmt;
 
-/// A record could not be written. Whatever it was about must not happen.
+/// A record could not be written. The recorded action must not happen.
 #[derive(Debug, thiserror::Error)]
 #[error("the record could not be written")]
 pub struct AuditError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Takes records. Synchronous on purpose: when it returns, the record is out,
-/// and the answer may leave.
+/// Writes records. It is synchronous on purpose: when it returns, the record is written,
+/// and the response may be sent.
 pub trait AuditSink: fmt::Debug + Send + Sync {
-    /// Writes one record, whole, as one line.
+    /// Writes one record as one complete line.
     ///
     /// # Errors
-    /// When it could not be written.
+    /// If it could not be written.
     fn write(&self, record: &Record) -> Result<(), AuditError>;
 }

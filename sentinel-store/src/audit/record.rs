@@ -1,5 +1,5 @@
-//! What is written about every decision: an allow-list of fields, so that no
-//! secret can slip in. One record is one line of JSON.
+//! The records of decisions and events. The fields are an allow-list, so that no secret
+//! is written by mistake. One record is one line of JSON.
 
 use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
@@ -10,13 +10,13 @@ use serde::{Serialize, Serializer};
 pub enum Record {
     /// A decision on a request for credentials.
     Decision(Box<DecisionRecord>),
-    /// Something else that happened.
+    /// Another event.
     Event(Box<Event>),
-    /// Counts, in CloudWatch's embedded metric format.
+    /// Metrics, in CloudWatch's embedded metric format.
     Metrics(Metrics),
 }
 
-/// The effect as the caller met it.
+/// The effect of a decision for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say all")]
@@ -26,20 +26,23 @@ pub enum Verdict {
     RequireApproval,
 }
 
-/// The document that decided.
+/// The policy document that was used for a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PolicyUsed {
-    /// Its path.
+    /// Path of the document.
     pub name: String,
-    /// Its version in the store.
+    /// Version of the document in the store.
     pub version: String,
-    /// The SHA-256 of its text, in hexadecimal.
+    /// SHA-256 of the text, in hexadecimal.
     pub sha256: String,
 }
 
 /// A decision record.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "named as in the log; what each holds is in docs/records.md")]
+#[expect(
+    missing_docs,
+    reason = "the names are those in the log; docs/records.md describes each field"
+)]
 pub struct DecisionRecord {
     #[serde(serialize_with = "rfc3339")]
     pub timestamp: DateTime<Utc>,
@@ -72,10 +75,13 @@ pub struct DecisionRecord {
     pub latency_ms: u64,
 }
 
-/// A record of something else than a decision on credentials: a revocation, a
-/// reinstatement, a refusal by the authorizer.
+/// A record of an event that is not a decision on credentials, such as a revocation, a
+/// reinstatement, or a refusal by the authorizer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "named as in the log; what each holds is in docs/records.md")]
+#[expect(
+    missing_docs,
+    reason = "the names are those in the log; docs/records.md describes each field"
+)]
 pub struct Event {
     #[serde(serialize_with = "rfc3339")]
     pub timestamp: DateTime<Utc>,
@@ -102,24 +108,24 @@ pub struct Event {
     pub request_id: Option<String>,
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// An operator revoked.
     Revocation,
-    /// An operator let somebody in again.
+    /// An operator reinstated a caller.
     Reinstatement,
-    /// Somebody tried what only operators may.
+    /// A caller who is not an operator requested an operation that only operators may use.
     OperationRefused,
-    /// What was verified of a caller is not served.
+    /// The identity of a caller was verified, and Sentinel does not serve it.
     IdentityRefused,
     /// The authorizer refused a session id.
     AuthorizerRefusal,
 }
 
 impl EventKind {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 5] = [
         Self::Revocation,
         Self::Reinstatement,
@@ -130,7 +136,7 @@ impl EventKind {
 }
 
 impl Event {
-    /// An event of that kind of which nothing more is known.
+    /// An event without any optional field.
     #[must_use]
     pub const fn new(event: EventKind, timestamp: DateTime<Utc>) -> Self {
         Self {
@@ -153,9 +159,9 @@ impl Event {
 /// Counts of one request, without user or profile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metrics {
-    /// When.
+    /// When the request was handled.
     pub timestamp: DateTime<Utc>,
-    /// The names and values.
+    /// Name and value of each metric.
     pub values: Vec<(&'static str, u64)>,
 }
 
@@ -189,20 +195,20 @@ impl Serialize for Metrics {
     }
 }
 
-/// Serialises an instant as the wire has it: RFC 3339 in UTC, with `Z`, to the
-/// millisecond, which every client's date type can hold.
+/// Serializes a time as RFC 3339 in UTC, with `Z`, to the millisecond, which the date
+/// type of every client supports.
 ///
 /// # Errors
-/// The serializer's.
+/// As those of the serializer.
 pub fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     let at = at.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(*at);
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-/// The same for one that may be absent, which is null.
+/// Serializes an optional time like [`rfc3339`]. `None` is null.
 ///
 /// # Errors
-/// The serializer's.
+/// As those of the serializer.
 pub fn rfc3339_option<S: Serializer>(
     at: &Option<DateTime<Utc>>,
     serializer: S,

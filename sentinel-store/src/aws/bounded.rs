@@ -1,5 +1,5 @@
-//! Answers of bounded length: the SDK reads an answer whole before it looks at
-//! it, however long it is.
+//! A limit for the length of responses. The SDK reads a whole response, of any length,
+//! before it parses it.
 
 use std::mem;
 
@@ -13,11 +13,11 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-/// The most that is read of an answer, in bytes. The longest true one is a page
-/// of DynamoDB, 1 MB of items, of which JSON can make some six times as much.
-const LONGEST: usize = 8 * 1024 * 1024;
+/// Maximum length of a response, in bytes. The longest valid response is a page of
+/// DynamoDB with 1 MB of items, which can be about six times as long in JSON.
+const MAX_LENGTH: usize = 8 * 1024 * 1024;
 
-/// A client whose answers fail when they go on beyond [`LONGEST`].
+/// A client whose responses fail if they are longer than [`MAX_LENGTH`].
 #[derive(Debug)]
 pub(super) struct Bounded<C>(pub(super) C);
 
@@ -33,12 +33,12 @@ impl<C: HttpClient> HttpClient for Bounded<C> {
 
 impl HttpConnector for Bounded<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let answering = self.0.call(request);
+        let response = self.0.call(request);
         HttpConnectorFuture::new(async move {
-            let mut answer = answering.await?;
-            let body = mem::replace(answer.body_mut(), SdkBody::taken());
-            *answer.body_mut() = SdkBody::from_body_1_x(Limited::new(body, LONGEST));
-            Ok(answer)
+            let mut response = response.await?;
+            let body = mem::replace(response.body_mut(), SdkBody::taken());
+            *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, MAX_LENGTH));
+            Ok(response)
         })
     }
 }

@@ -1,11 +1,10 @@
-//! The configuration that the AWS clients share, read from the environment as
-//! Lambda sets it: region, credentials, end points. Without `aws-config`, whose
-//! other sources of credentials (profiles, SSO, STS) a function neither has nor
-//! may carry.
+//! The configuration that the AWS clients share, read from the environment that Lambda
+//! sets: region, credentials and endpoints. It does not use `aws-config`: a function does
+//! not have the other sources of credentials (profiles, SSO, STS), and must not contain
+//! them.
 //!
-//! Not here: what a client does with its time (each backend sets its own
-//! time-outs and retries), nor the commands' credentials, which come from
-//! `aws-config`.
+//! Not here: timeouts and retries, which each backend sets itself, and the credentials of
+//! the command, which come from `aws-config`.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -27,25 +26,25 @@ use aws_types::{
 
 use super::bounded::Bounded;
 
-/// A variable that an AWS client cannot do without.
+/// A variable that AWS clients require is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}: must be set: Lambda sets it, or the SDK's usual environment")]
+#[error("{0}: must be set, by Lambda or in the environment as for any AWS SDK")]
 pub struct MissingVariable(pub &'static str);
 
-/// The one HTTP client of a process: rustls with ring, and the system's roots,
-/// which are read when the first connection is made. An answer of more than
-/// 8 MiB is an error.
+/// The HTTP client of a process, which all AWS clients share: rustls with ring, and the
+/// root certificates of the system, which are read for the first connection. A response of
+/// more than 8 MiB is an error.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     SharedHttpClient::new(Bounded(client))
 }
 
-/// The configuration that the environment gives: `AWS_REGION` (or
+/// Reads the configuration from the environment: `AWS_REGION` (or
 /// `AWS_DEFAULT_REGION`), `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
 /// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`,
-/// `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, with the meaning that
-/// the SDKs give them.
+/// `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, with the same meaning as
+/// in the SDKs.
 ///
 /// # Errors
 /// Every variable that is missing.
@@ -76,19 +75,19 @@ pub fn config(
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(http_client)
         .sleep_impl(TokioSleep::new())
-        // Answers here are small: a slow one is dealt with by time-outs.
+        // Responses are small. The timeouts end a slow one.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .use_fips(on("AWS_USE_FIPS_ENDPOINT"))
         .use_dual_stack(on("AWS_USE_DUALSTACK_ENDPOINT"))
-        .service_config(EndPoints::read(&set));
+        .service_config(Endpoints::read(&set));
     builder.set_endpoint_url(set("AWS_ENDPOINT_URL"));
     Ok(builder.build())
 }
 
-/// `AWS_ENDPOINT_URL_<SERVICE>` of the services that Sentinel asks.
-struct EndPoints(BTreeMap<String, String>);
+/// `AWS_ENDPOINT_URL_<SERVICE>` of the services that Sentinel calls.
+struct Endpoints(BTreeMap<String, String>);
 
-impl EndPoints {
+impl Endpoints {
     fn read(set: &dyn Fn(&str) -> Option<String>) -> Self {
         let named = ["DYNAMODB", "SSM", "STS"].into_iter().filter_map(|service| {
             let value = set(&format!("AWS_ENDPOINT_URL_{service}"))?;
@@ -98,7 +97,7 @@ impl EndPoints {
     }
 }
 
-impl LoadServiceConfig for EndPoints {
+impl LoadServiceConfig for Endpoints {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         if key.env() != "AWS_ENDPOINT_URL" {
             return None;
@@ -107,7 +106,7 @@ impl LoadServiceConfig for EndPoints {
     }
 }
 
-impl fmt::Debug for EndPoints {
+impl fmt::Debug for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
@@ -125,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_missing_is_told_at_once() {
+    fn every_missing_variable_is_reported() {
         let missing = read(&[("AWS_SECRET_ACCESS_KEY", "")]).unwrap_err();
         let names: Vec<_> = missing.into_iter().map(|missing| missing.0).collect();
         assert_eq!(names, ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
     }
 
     #[test]
-    fn an_end_point_of_one_service_is_before_that_of_all() {
+    fn the_endpoint_of_a_service_overrides_the_general_one() {
         let config = read(&[
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),

@@ -1,7 +1,7 @@
-//! What a failed call to AWS means, in one place.
+//! The mapping of failed AWS calls to store errors.
 //!
-//! What comes back is text made here, and not the SDK's error: that one holds the
-//! whole answer, and shows it in its `Debug`.
+//! The cause of a store error is a text from here, and not the SDK's error, which contains
+//! the whole response and shows it in its `Debug` output.
 
 use std::{error::Error, fmt::Debug};
 
@@ -11,7 +11,7 @@ use aws_types::request_id::RequestId;
 
 use crate::{Causes, StoreError};
 
-/// Why a call failed, as it may be logged.
+/// Why a call failed, in a form that may be logged.
 #[derive(Debug, thiserror::Error)]
 #[error("`{operation}`: {what}")]
 struct Failure {
@@ -19,7 +19,7 @@ struct Failure {
     what: String,
 }
 
-/// What the service says when there is too much of everything.
+/// Error codes for too many requests.
 const THROTTLED: [&str; 9] = [
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -32,21 +32,21 @@ const THROTTLED: [&str; 9] = [
     "SlowDown",
 ];
 
-/// What it says when the record is not in the state that was asked for.
+/// Error codes for a record that is not in the required state.
 const CONFLICTS: [&str; 2] = ["ConditionalCheckFailedException", "ParameterAlreadyExists"];
 
-/// What it says when there is no such record. That there is no such table is not
-/// among them: that says nothing about records.
+/// Error codes for a missing record. A missing table is not one of them, because records
+/// of it may exist elsewhere.
 const MISSING: [&str; 2] = ["ParameterNotFound", "ParameterVersionNotFound"];
 
-/// What it says when it fails itself.
+/// Error codes for a failure of the service.
 const FAILING: [&str; 4] =
     ["InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable"];
 
-/// Of whose messages the first line is kept, since they name what to mend, and
-/// nothing of what was sent. Others may quote a document or a record; and that of
-/// a wrong signature repeats the headers, the session token among them.
-const TELLING: [&str; 8] = [
+/// Error codes whose messages are kept, because they name what to fix and nothing of the
+/// request. Only the first line is kept. Other messages may quote a document or a record,
+/// and the message of a wrong signature contains the headers with the session token.
+const WITH_MESSAGE: [&str; 8] = [
     "AccessDeniedException",
     "AccessDenied",
     "ResourceNotFoundException",
@@ -57,9 +57,10 @@ const TELLING: [&str; 8] = [
     "OptInRequired",
 ];
 
-const LONGEST: usize = 300;
+/// Maximum length of a part of a message, in characters.
+const MAX_PART: usize = 300;
 
-/// What that failure of `operation` means to the caller of a store.
+/// The store error for a failure of `operation`.
 pub(crate) fn store_error<E>(
     operation: &'static str,
     error: &SdkError<E, HttpResponse>,
@@ -72,7 +73,7 @@ where
         let code = answered.err().code();
         let mut what = code.map_or_else(|| format!("status {status}"), line);
         if let Some(message) = answered.err().message()
-            && code.is_some_and(|code| TELLING.contains(&code))
+            && code.is_some_and(|code| WITH_MESSAGE.contains(&code))
         {
             what = format!("{what}: {}", line(message));
         }
@@ -83,11 +84,11 @@ where
     }
     let failure = Failure { operation, what: line(&Causes(error).to_string()) };
     if let SdkError::ConstructionFailure(_) = error {
-        // Nothing was sent: no region, no credentials, or a bad end point.
+        // Nothing was sent: no region, no credentials, or an invalid endpoint.
         return StoreError::Refused(failure.into());
     }
-    // No connection, no answer in time, or none that can be read: of that one, the
-    // status may still tell.
+    // No connection, no response in time, or an unreadable response, which still has a
+    // status.
     let status = error.raw_response().map_or(0, |answer| answer.status().as_u16());
     kind("", status, failure)
 }
@@ -106,14 +107,14 @@ fn kind(code: &str, status: u16, failure: Failure) -> StoreError {
     }
 }
 
-/// An answer that came, and is none.
+/// A response without the expected content.
 pub(crate) fn unreadable(operation: &'static str) -> StoreError {
-    let what = "the answer lacks what was asked for".to_owned();
+    let what = "the response lacks the requested data".to_owned();
     StoreError::Unavailable(Failure { operation, what }.into())
 }
 
-/// The beginning of a text, on one line.
+/// The beginning of the first line of a text.
 fn line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.chars().filter(|char| !char.is_control()).take(LONGEST).collect()
+    line.chars().filter(|char| !char.is_control()).take(MAX_PART).collect()
 }

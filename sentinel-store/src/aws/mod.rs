@@ -1,5 +1,5 @@
-//! What the AWS backends share: the configuration of their clients, how long
-//! they wait, how they tell failures apart, and which paths can be documents.
+//! What the AWS backends share: the configuration of their clients, their timeouts and
+//! retries, the mapping of failures, and which paths can be documents.
 
 mod bounded;
 mod config;

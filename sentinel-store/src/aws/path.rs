@@ -1,20 +1,19 @@
-//! Which paths can be those of documents. Anything else is known to be no
-//! document without asking: SSM would refuse the name as invalid, or take what
-//! follows a colon for a version.
+//! Which paths a document can have. Other paths are not requested: SSM would refuse the
+//! name as invalid, or read the part after a colon as a version.
 
 use crate::PolicyPath;
 
-/// What SSM allows: 15 levels, and 1,011 characters in all.
+/// The limits of SSM: 15 levels and 1,011 characters.
 const LEVELS: usize = 15;
 const CHARACTERS: usize = 1011;
 
-/// Whether a document can lie there.
+/// Whether a document can have this path.
 pub(crate) fn storable(path: &PolicyPath) -> bool {
     path.as_str().strip_prefix('/').is_some_and(parts)
 }
 
-/// The folder of which the documents right under `root` can be listed, with no
-/// slash at its end; none when no documents can lie there.
+/// The folder whose documents are directly under `root`, without a slash at its end.
+/// `None` if no document can be there.
 pub(crate) fn listable(root: &PolicyPath) -> Option<&str> {
     let root = root.as_str().trim_end_matches('/');
     (root.is_empty() || root.strip_prefix('/').is_some_and(parts)).then_some(root)
@@ -29,7 +28,7 @@ fn parts(path: &str) -> bool {
             .any(|reserved| path.get(..3).is_some_and(|first| first.eq_ignore_ascii_case(reserved)))
 }
 
-/// Whether documents can have that name.
+/// Whether a document can have this name.
 fn part(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
@@ -39,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_ssm_would_refuse_is_no_document() {
+    fn a_path_that_ssm_would_refuse_is_not_a_document() {
         let deep = "/x".repeat(16);
         let long = format!("/{}", "x".repeat(1011));
         for path in [

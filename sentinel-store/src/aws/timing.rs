@@ -1,27 +1,27 @@
-//! How long an AWS client waits, and how often it tries: set on purpose, since
-//! the SDK's own defaults wait for ever on a service that does not answer.
+//! The timeouts and retries of an AWS client. They are always set, because the SDK's
+//! defaults wait forever for a service that does not respond.
 
 use std::time::Duration;
 
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 
-/// The times of one client.
+/// The timeouts and retries of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// For a connection, TLS included.
+    /// Timeout of a connection, including TLS.
     pub connect: Duration,
-    /// For one attempt, from its start to the end of its answer.
+    /// Timeout of one attempt, from its start to the end of the response.
     pub attempt: Duration,
-    /// For all attempts of one call and the pauses between them.
+    /// Timeout of all attempts of one call and the pauses between them.
     pub operation: Duration,
-    /// How many attempts at most.
+    /// Maximum number of attempts.
     pub attempts: u32,
 }
 
 impl Timing {
-    /// For DynamoDB, which answers in a few milliseconds. The authorizer answers
-    /// within 4 s and makes two calls at the same time: the whole call fits into
-    /// that, and so does a second attempt after one that hung.
+    /// For DynamoDB, which responds in a few milliseconds. The authorizer responds within
+    /// 4 s and makes two concurrent calls. A whole call fits into that time, with a second
+    /// attempt after one that timed out.
     pub const DYNAMODB: Self = Self {
         connect: Duration::from_secs(1),
         attempt: Duration::from_millis(1500),
@@ -29,7 +29,7 @@ impl Timing {
         attempts: 3,
     };
 
-    /// For SSM, which may ask KMS, and is asked once per document and minute.
+    /// For SSM, which may call KMS, and is called once per document and minute.
     pub const SSM: Self = Self {
         connect: Duration::from_secs(1),
         attempt: Duration::from_secs(2),
@@ -45,9 +45,9 @@ impl Timing {
             .build()
     }
 
-    /// Throttling, 5xx, time-outs and broken connections are tried again; what
-    /// the service says no to is not. The SDK's first pause, up to a second,
-    /// would be most of the time there is.
+    /// Throttling, 5xx, timeouts and broken connections are retried. Requests that the
+    /// service refused are not. The SDK's default first pause of up to a second would use
+    /// most of the available time.
     pub(crate) fn retries(self) -> RetryConfig {
         RetryConfig::standard()
             .with_max_attempts(self.attempts)

@@ -1,4 +1,4 @@
-//! A hook that makes calls fail or last.
+//! A hook that makes calls fail or take longer.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -7,12 +7,12 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Call, Hook, Moment, Operation};
+use super::{Call, Hook, Operation, Phase};
 use crate::StoreError;
 
-/// The ways in which a store can fail.
+/// The kinds of failure that can be injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "named as those of `StoreError`")]
+#[expect(missing_docs, reason = "the names are those of `StoreError`")]
 pub enum Failure {
     NotFound,
     Conflict,
@@ -23,7 +23,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 6] = [
         Self::NotFound,
         Self::Conflict,
@@ -36,7 +36,7 @@ impl Failure {
     /// An error of that kind.
     #[must_use]
     pub fn error(self) -> StoreError {
-        let source = || "told to fail".into();
+        let source = || "injected".into();
         match self {
             Self::NotFound => StoreError::not_found(),
             Self::Conflict => StoreError::conflict(),
@@ -48,19 +48,19 @@ impl Failure {
     }
 }
 
-/// Which calls something happens to.
+/// The calls that a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// Every one.
+    /// Every call.
     All,
-    /// Those of one operation.
+    /// The calls of one operation.
     Operation(Operation),
-    /// The one with that [number](Call::number).
+    /// The call with this [number](Call::number).
     Number(usize),
 }
 
 impl Which {
-    fn is(self, call: Call) -> bool {
+    fn selects(self, call: Call) -> bool {
         match self {
             Self::All => true,
             Self::Operation(operation) => operation == call.operation,
@@ -69,15 +69,15 @@ impl Which {
     }
 }
 
-/// Makes calls fail or last, and remembers them. To make every call of some
-/// undertaking fail in turn, let it run once without faults, and then once for
-/// each of its [`calls`](Self::calls).
+/// Makes calls fail or take longer, and records them. To make each call of a task
+/// fail in turn, run the task once without faults, and then once for each of its
+/// [`calls`](Self::calls).
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use sentinel_store::conformance::{Failure, Faults, HookedSessions, Moment, Which};
+/// use sentinel_store::conformance::{Failure, Faults, HookedSessions, Phase, Which};
 /// use sentinel_store::{CallerKey, MemorySessions, SessionStore, StoreError};
 ///
 /// let faults = Faults::new();
@@ -85,7 +85,7 @@ impl Which {
 /// let alice = CallerKey::parse("alice").unwrap();
 /// store.gate(&alice).await.unwrap();
 ///
-/// faults.fail(Which::Number(1), Moment::Before, Failure::Throttled);
+/// faults.fail(Which::Number(1), Phase::Before, Failure::Throttled);
 /// assert!(matches!(store.gate(&alice).await, Err(StoreError::Throttled(_))));
 /// assert_eq!(faults.calls().len(), 2);
 /// # });
@@ -99,8 +99,8 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct State {
     calls: Vec<Operation>,
-    failures: Vec<(Which, Moment, Failure)>,
-    delays: Vec<(Which, Moment, Duration)>,
+    failures: Vec<(Which, Phase, Failure)>,
+    delays: Vec<(Which, Phase, Duration)>,
 }
 
 impl Faults {
@@ -110,47 +110,46 @@ impl Faults {
         Arc::default()
     }
 
-    /// Makes calls fail. Of several failures that meet a call at one moment, the
-    /// last that was asked for counts.
-    pub fn fail(&self, which: Which, moment: Moment, failure: Failure) {
-        self.state().failures.push((which, moment, failure));
+    /// Makes calls fail. If several failures apply to a call in one phase, the last
+    /// one that was added is injected.
+    pub fn fail(&self, which: Which, phase: Phase, failure: Failure) {
+        self.state().failures.push((which, phase, failure));
     }
 
-    /// Makes calls last: under tokio's paused clock, for as long as one likes.
-    /// All delays that meet a call at one moment add up, and come before its
-    /// failure.
-    pub fn delay(&self, which: Which, moment: Moment, delay: Duration) {
-        self.state().delays.push((which, moment, delay));
+    /// Delays calls. Under tokio's paused clock, a delay takes no real time. All
+    /// delays that apply to a call in one phase add up, and are before its failure.
+    pub fn delay(&self, which: Which, phase: Phase, delay: Duration) {
+        self.state().delays.push((which, phase, delay));
     }
 
-    /// Forgets all failures and delays; the calls are remembered.
-    pub fn mend(&self) {
+    /// Removes all failures and delays. The recorded calls stay.
+    pub fn clear(&self) {
         let mut state = self.state();
         state.failures.clear();
         state.delays.clear();
     }
 
-    /// What was called so far; a call's number is its place here.
+    /// The calls so far. The index of a call is its number.
     #[must_use]
     pub fn calls(&self) -> Vec<Operation> {
         self.state().calls.clone()
     }
 
-    /// How the call is to fail at that moment, if it is.
+    /// The failure to inject into a call in a phase, if any.
     #[must_use]
-    pub fn failure(&self, call: Call, moment: Moment) -> Option<Failure> {
+    pub fn failure(&self, call: Call, phase: Phase) -> Option<Failure> {
         let state = self.state();
         let mut failures = state.failures.iter().rev();
         failures
-            .find(|(which, at, _)| which.is(call) && *at == moment)
+            .find(|(which, at, _)| which.selects(call) && *at == phase)
             .map(|(.., failure)| *failure)
     }
 
-    fn delay_of(&self, call: Call, moment: Moment) -> Duration {
+    fn delay_of(&self, call: Call, phase: Phase) -> Duration {
         let state = self.state();
         let delays = state.delays.iter();
         delays
-            .filter(|(which, at, _)| which.is(call) && *at == moment)
+            .filter(|(which, at, _)| which.selects(call) && *at == phase)
             .map(|(.., time)| *time)
             .sum()
     }
@@ -168,12 +167,12 @@ impl Hook for Faults {
         Call { operation, number: calls.len() - 1 }
     }
 
-    async fn at(&self, call: Call, moment: Moment) -> Result<(), StoreError> {
-        let delay = self.delay_of(call, moment);
+    async fn at(&self, call: Call, phase: Phase) -> Result<(), StoreError> {
+        let delay = self.delay_of(call, phase);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        match self.failure(call, moment) {
+        match self.failure(call, phase) {
             Some(failure) => Err(failure.error()),
             None => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! Wrappers that let a test do something before and after each call.
+//! Wrappers that run a hook before and after each call, for tests.
 
 use std::{fmt, future::Future, sync::Arc};
 
@@ -12,9 +12,9 @@ use crate::{
     StoreError,
 };
 
-/// What a wrapped store or sink is asked to do.
+/// A method of a wrapped store or sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "named as the methods of the traits")]
+#[expect(missing_docs, reason = "the names are those of the methods")]
 pub enum Operation {
     Gate,
     ChangeGate,
@@ -25,44 +25,44 @@ pub enum Operation {
     Policy,
     List,
     Write,
-    /// Something that is not a store's or a sink's: an issuer's call, say.
+    /// A call to something else, such as an issuer.
     Other(&'static str),
 }
 
-/// When something happens to a call.
+/// When a hook runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Moment {
-    /// Before it had any effect.
+pub enum Phase {
+    /// Before the call has any effect.
     Before,
-    /// After it had its effect, whatever that was, and before the caller knows.
+    /// After the call had its effect, and before the caller gets the result.
     After,
 }
 
-impl Moment {
-    /// Both.
+impl Phase {
+    /// Both phases.
     pub const ALL: [Self; 2] = [Self::Before, Self::After];
 }
 
 /// One call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Call {
-    /// What is asked.
+    /// The method.
     pub operation: Operation,
-    /// How many calls the hook saw before this one.
+    /// Number of calls that the hook received before this one.
     pub number: usize,
 }
 
-/// What a test does with the calls of wrapped stores. One hook can be shared by
-/// several wrappers: its calls are numbered together.
+/// What a test does with the calls of wrapped stores. Several wrappers can share one
+/// hook, which numbers the calls of all of them.
 #[async_trait]
 pub trait Hook: fmt::Debug + Send + Sync {
-    /// A call begins: gives it its number.
+    /// Called when a call begins. Returns the call with its number.
     fn begin(&self, operation: Operation) -> Call;
 
-    /// Called before and after the wrapped store is. An error takes the place of
-    /// the call, or of its answer: what the call did stays done, and only the
-    /// acknowledgement is lost.
-    async fn at(&self, call: Call, moment: Moment) -> Result<(), StoreError>;
+    /// Called before and after the wrapped store. An error before replaces the call.
+    /// An error after replaces its result: the effect of the call stays, and only the
+    /// acknowledgment is lost.
+    async fn at(&self, call: Call, phase: Phase) -> Result<(), StoreError>;
 }
 
 async fn around<T>(
@@ -71,13 +71,13 @@ async fn around<T>(
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, StoreError> {
     let this = hook.begin(operation);
-    hook.at(this, Moment::Before).await?;
+    hook.at(this, Phase::Before).await?;
     let answer = call.await;
-    hook.at(this, Moment::After).await?;
+    hook.at(this, Phase::After).await?;
     answer
 }
 
-/// A session store whose every call passes a hook.
+/// A session store that runs a hook around every call.
 #[derive(Debug)]
 pub struct HookedSessions<S> {
     inner: S,
@@ -90,7 +90,7 @@ impl<S: SessionStore> HookedSessions<S> {
         Self { inner, hook }
     }
 
-    /// The wrapped store: its calls do not pass the hook.
+    /// The wrapped store, without the hook.
     pub const fn inner(&self) -> &S {
         &self.inner
     }
@@ -138,7 +138,7 @@ impl<S: SessionStore> SessionStore for HookedSessions<S> {
     }
 }
 
-/// A policy store whose every call passes a hook.
+/// A policy store that runs a hook around every call.
 #[derive(Debug)]
 pub struct HookedPolicies<S> {
     inner: S,
@@ -151,7 +151,7 @@ impl<S: PolicyStore> HookedPolicies<S> {
         Self { inner, hook }
     }
 
-    /// The wrapped store: its calls do not pass the hook.
+    /// The wrapped store, without the hook.
     pub const fn inner(&self) -> &S {
         &self.inner
     }
@@ -177,8 +177,8 @@ impl<S: PolicyStore> PolicyStore for HookedPolicies<S> {
     }
 }
 
-/// A sink that fails when it is told to. Sinks cannot wait, so that only
-/// [`Faults`] can be told: its delays do not apply.
+/// A sink with injected failures. A sink cannot wait, so the delays of [`Faults`] do
+/// not apply.
 #[derive(Debug)]
 pub struct FaultySink<S> {
     inner: S,
@@ -191,7 +191,7 @@ impl<S: AuditSink> FaultySink<S> {
         Self { inner, faults }
     }
 
-    /// The wrapped sink: its calls do not fail.
+    /// The wrapped sink, without injected failures.
     pub const fn inner(&self) -> &S {
         &self.inner
     }
@@ -201,13 +201,13 @@ impl<S: AuditSink> FaultySink<S> {
 impl<S: AuditSink> AuditSink for FaultySink<S> {
     fn write(&self, record: &Record) -> Result<(), AuditError> {
         let call = self.faults.begin(Operation::Write);
-        let strike = |moment| match self.faults.failure(call, moment) {
+        let inject = |phase| match self.faults.failure(call, phase) {
             Some(failure) => Err(AuditError(failure.error().into())),
             None => Ok(()),
         };
-        strike(Moment::Before)?;
+        inject(Phase::Before)?;
         let answer = self.inner.write(record);
-        strike(Moment::After)?;
+        inject(Phase::After)?;
         answer
     }
 }

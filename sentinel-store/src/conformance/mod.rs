@@ -14,7 +14,7 @@
 //! use sentinel_store::memory::MemorySessions;
 //!
 //! let fresh = || async { FreshSessions::new(MemorySessions::new()) };
-//! conformance::sessions(&fresh).await.verdict()
+//! conformance::sessions(&fresh).await.result()
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -28,9 +28,9 @@ mod steps;
 mod writers;
 
 pub use faults::{Failure, Faults, Which};
-pub use hook::{Call, FaultySink, Hook, HookedPolicies, HookedSessions, Moment, Operation};
+pub use hook::{Call, FaultySink, Hook, HookedPolicies, HookedSessions, Operation, Phase};
 pub use policies::{FreshPolicies, PoliciesUnderTest, PolicyEditor, policies};
-pub use report::{Broken, Outcome, Report, Verdict};
+pub use report::{CaseOutcome, CaseResult, FailedCases, Report};
 pub use sessions::{Backdoor, FreshSessions, SessionsUnderTest, sessions};
 pub use steps::{Exhaustive, Schedule, Seeded, Steps, Stuck, interleave};
 pub use writers::{FreshWriter, WritersUnderTest, writers};

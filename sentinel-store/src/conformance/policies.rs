@@ -1,4 +1,4 @@
-//! What every policy store must do.
+//! The cases for policy stores.
 
 use std::{future::Future, sync::Arc};
 
@@ -27,7 +27,7 @@ where
 }
 
 /// An empty policy store.
-#[expect(missing_debug_implementations, reason = "an editor has nothing to show")]
+#[expect(missing_debug_implementations, reason = "an editor has no state to show")]
 pub struct FreshPolicies {
     /// The store.
     pub store: Arc<dyn PolicyStore>,
@@ -48,14 +48,12 @@ impl FreshPolicies {
     }
 }
 
-/// How the suite changes the documents of a store. A failure shows in the case
-/// that asked for the change.
+/// How the suite changes the documents of a store. A failed change fails the case.
 #[async_trait]
 pub trait PolicyEditor: Send + Sync {
-    /// Writes the document of that name right under the root; gives whether the
-    /// backend can hold that text. Any backend can hold some hundred bytes of
-    /// printable UTF-8 and ends of lines; what one claims to hold, it must hold
-    /// byte for byte.
+    /// Writes the document of that name directly under the root. Returns whether the
+    /// backend supports the text. Every backend must support a few hundred bytes of
+    /// printable UTF-8 with line ends. A supported text must be stored byte for byte.
     async fn put(&self, name: &str, text: &[u8]) -> bool;
 
     /// Removes the document of that name.
@@ -70,15 +68,15 @@ pub async fn policies(subject: &dyn PoliciesUnderTest) -> Report {
             a_missing_document_is_not_found,
             a_document_is_read_back_byte_for_byte,
             a_change_is_seen_by_the_next_read,
-            a_version_stands_for_one_text,
+            two_texts_have_two_versions,
             a_removed_document_is_not_found,
             an_empty_root_has_no_names,
-            each_document_is_named_once,
-            a_removed_document_is_not_named,
-            a_listed_text_is_the_documents,
+            each_document_is_listed_once,
+            a_removed_document_is_not_listed,
+            a_listed_text_equals_the_document,
             another_root_has_no_names,
-            a_path_that_is_none_is_not_found,
-            a_cursor_that_is_none_is_not_found,
+            an_invalid_path_is_not_found,
+            an_invalid_cursor_is_not_found,
         }
     );
     report
@@ -91,9 +89,9 @@ pub(super) async fn names(store: &dyn PolicyStore, root: &PolicyPath) -> Result<
     Ok(names)
 }
 
-/// Writes an ordinary text.
+/// Writes a text that every backend must support.
 async fn put(editor: &dyn PolicyEditor, name: &str, text: &[u8]) -> Checked {
-    ensure!(editor.put(name, text).await, "an ordinary text cannot be held: {text:?}");
+    ensure!(editor.put(name, text).await, "an ordinary text is not supported: {text:?}");
     Ok(())
 }
 
@@ -122,7 +120,10 @@ mod cases {
         let texts = ordinary.iter().map(|text| text.as_bytes()).chain(large).chain(odd);
         for (number, text) in texts.enumerate() {
             let held = editor.put("production", text).await;
-            ensure!(held || number >= ordinary.len(), "an ordinary text cannot be held: {text:?}");
+            ensure!(
+                held || number >= ordinary.len(),
+                "an ordinary text is not supported: {text:?}"
+            );
             if held {
                 let found = store.policy(&root.join("production")).await?;
                 ensure!(found.text == text, "found {} bytes, not {}", found.text.len(), text.len());
@@ -136,7 +137,7 @@ mod cases {
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
         for round in 0..10 {
-            // Of the same length each time, and right after each other.
+            // The same length each time, without a pause.
             let text = format!("round: {round}").into_bytes();
             put(&*editor, "production", &text).await?;
             ensure_eq!(store.policy(&root.join("production")).await?.text, text);
@@ -144,14 +145,14 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn a_version_stands_for_one_text(subject: &dyn PoliciesUnderTest) -> Checked {
+    pub(super) async fn two_texts_have_two_versions(subject: &dyn PoliciesUnderTest) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
         put(&*editor, "production", b"one").await?;
         let one = store.policy(&root.join("production")).await?;
         ensure_eq!(store.policy(&root.join("production")).await?.version, one.version);
         put(&*editor, "production", b"two").await?;
         let two = store.policy(&root.join("production")).await?;
-        ensure!(one.version != two.version, "two texts of the version {:?}", one.version);
+        ensure!(one.version != two.version, "two texts have the version {:?}", one.version);
         Ok(())
     }
 
@@ -172,7 +173,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn each_document_is_named_once(subject: &dyn PoliciesUnderTest) -> Checked {
+    pub(super) async fn each_document_is_listed_once(subject: &dyn PoliciesUnderTest) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
         let longest = "x".repeat(64);
         let mut expected: Vec<_> = (0..23).map(|number| format!("p{number}")).collect();
@@ -190,7 +191,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn a_removed_document_is_not_named(
+    pub(super) async fn a_removed_document_is_not_listed(
         subject: &dyn PoliciesUnderTest,
     ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
@@ -202,7 +203,9 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn a_listed_text_is_the_documents(subject: &dyn PoliciesUnderTest) -> Checked {
+    pub(super) async fn a_listed_text_equals_the_document(
+        subject: &dyn PoliciesUnderTest,
+    ) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
         for round in 0..2 {
             for name in ["production", "staging"] {
@@ -229,9 +232,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn a_path_that_is_none_is_not_found(
-        subject: &dyn PoliciesUnderTest,
-    ) -> Checked {
+    pub(super) async fn an_invalid_path_is_not_found(subject: &dyn PoliciesUnderTest) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
         put(&*editor, "production", b"text").await?;
         let long = "x".repeat(100_000);
@@ -265,9 +266,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn a_cursor_that_is_none_is_not_found(
-        subject: &dyn PoliciesUnderTest,
-    ) -> Checked {
+    pub(super) async fn an_invalid_cursor_is_not_found(subject: &dyn PoliciesUnderTest) -> Checked {
         let FreshPolicies { store, root, editor } = subject.fresh().await;
         put(&*editor, "production", b"text").await?;
         for cursor in ["", "../x", "/", "x/y"] {

@@ -1,83 +1,83 @@
-//! What became of each case of the suite.
+//! The results of the cases of the suite.
 
 use std::{fmt, panic::Location};
 
 use crate::StoreError;
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The store does what it must.
-    Held,
-    /// The backend offers no way to bring this case about.
+pub enum CaseResult {
+    /// The store conforms.
+    Passed,
+    /// The case did not run, because the backend has no means to set it up.
     NotOffered,
-    /// The store does something else: where the suite saw it, and what.
-    Broken(String),
+    /// The store does not conform. What the suite found, and where.
+    Failed(String),
 }
 
-/// A case and what became of it.
+/// A case and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The case: a sentence on what a store must do.
+pub struct CaseOutcome {
+    /// The case: a sentence about what a store must do.
     pub case: &'static str,
-    /// What became of it.
-    pub verdict: Verdict,
+    /// Its result.
+    pub result: CaseResult,
 }
 
-/// What became of all cases.
+/// The results of all cases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Report {
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<CaseOutcome>,
 }
 
 impl Report {
     /// Every case, in the order in which they ran.
     #[must_use]
-    pub fn outcomes(&self) -> &[Outcome] {
+    pub fn outcomes(&self) -> &[CaseOutcome] {
         &self.outcomes
     }
 
-    /// The cases that the backend offers no way to bring about.
+    /// The cases that did not run, because the backend has no means to set them up.
     pub fn not_offered(&self) -> impl Iterator<Item = &'static str> {
         let outcomes = self.outcomes.iter();
         outcomes
-            .filter(|outcome| outcome.verdict == Verdict::NotOffered)
+            .filter(|outcome| outcome.result == CaseResult::NotOffered)
             .map(|outcome| outcome.case)
     }
 
-    /// Whether the store does all that it must.
+    /// Whether the store conforms.
     ///
     /// # Errors
-    /// All cases in which it does not.
-    pub fn verdict(self) -> Result<(), Broken> {
-        let broken: Vec<_> = self
+    /// All cases that failed.
+    pub fn result(self) -> Result<(), FailedCases> {
+        let failed: Vec<_> = self
             .outcomes
             .into_iter()
-            .filter(|outcome| matches!(outcome.verdict, Verdict::Broken(_)))
+            .filter(|outcome| matches!(outcome.result, CaseResult::Failed(_)))
             .collect();
-        if broken.is_empty() { Ok(()) } else { Err(Broken(broken)) }
+        if failed.is_empty() { Ok(()) } else { Err(FailedCases(failed)) }
     }
 
     pub(super) fn add(&mut self, case: &'static str, checked: Checked) {
-        let verdict = match checked {
-            Ok(()) => Verdict::Held,
-            Err(Stop::NotOffered) => Verdict::NotOffered,
-            Err(Stop::Broken(what)) => Verdict::Broken(what),
+        let result = match checked {
+            Ok(()) => CaseResult::Passed,
+            Err(Stop::NotOffered) => CaseResult::NotOffered,
+            Err(Stop::Failed(what)) => CaseResult::Failed(what),
         };
-        self.outcomes.push(Outcome { case, verdict });
+        self.outcomes.push(CaseOutcome { case, result });
     }
 }
 
-/// The cases in which a store does not do what it must.
+/// The cases that failed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Broken(pub Vec<Outcome>);
+pub struct FailedCases(pub Vec<CaseOutcome>);
 
-impl fmt::Display for Broken {
+impl fmt::Display for FailedCases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of the suite's cases do not hold", self.0.len())?;
-        for Outcome { case, verdict } in &self.0 {
-            if let Verdict::Broken(what) = verdict {
+        write!(f, "{} cases of the conformance suite failed", self.0.len())?;
+        for CaseOutcome { case, result } in &self.0 {
+            if let CaseResult::Failed(what) = result {
                 write!(f, "\n- {case}: {what}")?;
             }
         }
@@ -85,45 +85,45 @@ impl fmt::Display for Broken {
     }
 }
 
-impl fmt::Debug for Broken {
+impl fmt::Debug for FailedCases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl std::error::Error for Broken {}
+impl std::error::Error for FailedCases {}
 
 pub(super) type Checked = Result<(), Stop>;
 
-/// Why a case ended before its end.
+/// Why a case stopped early.
 pub(super) enum Stop {
-    Broken(String),
+    Failed(String),
     NotOffered,
 }
 
 impl Stop {
     #[track_caller]
-    pub(super) fn broken(what: impl fmt::Display) -> Self {
+    pub(super) fn failed(what: impl fmt::Display) -> Self {
         let place = Location::caller();
-        Self::Broken(format!("{what} ({}:{})", place.file(), place.line()))
+        Self::Failed(format!("{what} ({}:{})", place.file(), place.line()))
     }
 }
 
 impl From<StoreError> for Stop {
     #[track_caller]
     fn from(error: StoreError) -> Self {
-        Self::broken(format_args!("unexpected error {error:?}"))
+        Self::failed(format_args!("unexpected error {error:?}"))
     }
 }
 
 impl From<tokio::task::JoinError> for Stop {
     #[track_caller]
     fn from(error: tokio::task::JoinError) -> Self {
-        Self::broken(format_args!("a call did not end: {error}"))
+        Self::failed(format_args!("a call did not return: {error}"))
     }
 }
 
-/// Runs cases one after another; each is named as its function.
+/// Runs cases one after another. The name of a case is the name of its function.
 macro_rules! run {
     ($report:ident, $subject:expr, $($module:ident :: { $($case:ident),+ $(,)? })+) => {
         $($( $report.add(stringify!($case), $module::$case($subject).await); )+)+
@@ -131,37 +131,37 @@ macro_rules! run {
 }
 pub(super) use run;
 
-/// Goes on only when something holds.
+/// Continues only if a condition is true.
 macro_rules! ensure {
     ($holds:expr, $($what:tt)+) => {
         if !$holds {
-            return Err($crate::conformance::report::Stop::broken(format_args!($($what)+)));
+            return Err($crate::conformance::report::Stop::failed(format_args!($($what)+)));
         }
     };
 }
 pub(super) use ensure;
 
-/// Goes on only when two values are equal.
+/// Continues only if two values are equal.
 macro_rules! ensure_eq {
     ($found:expr, $expected:expr) => {
         match (&$found, &$expected) {
             (found, expected) => $crate::conformance::report::ensure!(
                 found == expected,
-                "found {found:?} where {expected:?} should be"
+                "found {found:?}, expected {expected:?}"
             ),
         }
     };
 }
 pub(super) use ensure_eq;
 
-/// Goes on only when something fails in one particular way.
+/// Continues only if a call returns one kind of error.
 macro_rules! ensure_error {
     ($found:expr, $expected:pat) => {
         match $found {
             Err($expected) => {}
             found => {
-                return Err($crate::conformance::report::Stop::broken(format_args!(
-                    "found {found:?} where `{}` should be",
+                return Err($crate::conformance::report::Stop::failed(format_args!(
+                    "found {found:?}, expected `{}`",
                     stringify!($expected)
                 )));
             }

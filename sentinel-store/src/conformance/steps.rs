@@ -1,5 +1,5 @@
-//! A hook that makes calls take turns, so that a test can try every order in
-//! which the calls of several tasks can have their effects and be acknowledged.
+//! A hook that makes calls take turns. A test can then run every order in which the
+//! calls of several tasks can have their effects and be acknowledged.
 
 use std::{
     future::{Future, poll_fn},
@@ -11,11 +11,11 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::{Call, Hook, Moment, Operation};
+use super::{Call, Hook, Operation, Phase};
 use crate::StoreError;
 
-/// Makes each call wait twice: before it has its effect, and again before its
-/// caller learns of it. [`interleave`] decides whose turn it is.
+/// Makes each call wait twice: before its effect, and before its caller gets the
+/// result. [`interleave`] decides which call continues.
 #[derive(Debug, Default)]
 pub struct Steps {
     state: Mutex<State>,
@@ -24,7 +24,7 @@ pub struct Steps {
 #[derive(Debug, Default)]
 struct State {
     calls: usize,
-    /// Counts what happened, to see when nothing happens any more.
+    /// Counts the phases that calls reached, to detect when all tasks wait.
     events: usize,
     waiting: Vec<Waiting>,
 }
@@ -32,7 +32,7 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     call: Call,
-    moment: Moment,
+    phase: Phase,
     turn: oneshot::Sender<()>,
 }
 
@@ -43,21 +43,21 @@ impl Steps {
         Arc::default()
     }
 
-    /// The calls that wait, in the order in which they came.
+    /// The waiting calls, in order of arrival.
     #[must_use]
-    pub fn waiting(&self) -> Vec<(Call, Moment)> {
+    pub fn waiting(&self) -> Vec<(Call, Phase)> {
         let mut state = self.state();
-        // Whoever gave a call up does not wait for it.
+        // The caller of a closed turn was cancelled.
         state.waiting.retain(|waiting| !waiting.turn.is_closed());
-        state.waiting.iter().map(|waiting| (waiting.call, waiting.moment)).collect()
+        state.waiting.iter().map(|waiting| (waiting.call, waiting.phase)).collect()
     }
 
-    /// Lets the call go on that is at that place among the waiting ones.
-    fn give_turn(&self, place: usize) {
+    /// Lets the waiting call at that index continue.
+    fn resume(&self, place: usize) {
         let mut state = self.state();
         if place < state.waiting.len() {
             let waiting = state.waiting.remove(place);
-            // Whoever gave the call up does not mind.
+            // It fails if the caller was cancelled.
             waiting.turn.send(()).ok();
         }
     }
@@ -80,29 +80,29 @@ impl Hook for Steps {
         Call { operation, number }
     }
 
-    async fn at(&self, call: Call, moment: Moment) -> Result<(), StoreError> {
+    async fn at(&self, call: Call, phase: Phase) -> Result<(), StoreError> {
         let (turn, mine) = oneshot::channel();
         {
             let mut state = self.state();
             state.events += 1;
-            state.waiting.push(Waiting { call, moment, turn });
+            state.waiting.push(Waiting { call, phase, turn });
         }
         mine.await.map_err(|gone| StoreError::Unavailable(gone.into()))
     }
 }
 
-/// Decides whose turn it is.
+/// Decides which waiting call continues.
 pub trait Schedule {
-    /// One of `0..width`; `width` is not zero.
+    /// Returns one of `0..width`. `width` is not zero.
     fn choose(&mut self, width: usize) -> usize;
 }
 
-/// Chooses at random, and for the same seed always the same.
+/// Chooses at random. The same seed makes the same choices.
 #[derive(Clone, Debug)]
 pub struct Seeded(u64);
 
 impl Seeded {
-    /// A schedule for every seed.
+    /// The schedule of a seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
@@ -122,29 +122,29 @@ impl Schedule for Seeded {
     }
 }
 
-/// Chooses every way there is, one after another: depth first.
+/// Makes every possible sequence of choices, one after another, depth first.
 ///
 /// ```
 /// use sentinel_store::conformance::{Exhaustive, Schedule};
 ///
 /// let (mut schedule, mut seen) = (Exhaustive::default(), Vec::new());
-/// while schedule.next_way() {
+/// while schedule.next_sequence() {
 ///     seen.push((schedule.choose(2), schedule.choose(2)));
 /// }
 /// assert_eq!(seen, [(0, 0), (0, 1), (1, 0), (1, 1)]);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Exhaustive {
-    /// The choices of this way, and of how many each is one.
+    /// The choices of this sequence, each with the number of alternatives.
     path: Vec<(usize, usize)>,
-    /// How many of them were made.
+    /// Number of choices made so far.
     made: usize,
     begun: bool,
 }
 
 impl Exhaustive {
-    /// Goes on to the next way; false when there is none left.
-    pub fn next_way(&mut self) -> bool {
+    /// Starts the next sequence. Returns false if there are no more.
+    pub fn next_sequence(&mut self) -> bool {
         self.made = 0;
         if !self.begun {
             self.begun = true;
@@ -171,27 +171,27 @@ impl Schedule for Exhaustive {
     }
 }
 
-/// Tasks are left, and none of them waits for a turn.
+/// There are unfinished tasks, and none of them waits for a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{tasks} tasks are left, and none of them waits for a turn")]
+#[error("{tasks} tasks are unfinished, and none of them waits for a turn")]
 pub struct Stuck {
-    /// How many.
+    /// Number of unfinished tasks.
     pub tasks: usize,
 }
 
-/// How many rounds nothing must happen in before a turn is given. More than one,
-/// since what wakes in one round may go on in the next.
+/// Number of rounds without an event before a call continues. More than one, because
+/// a task that wakes in one round may continue in the next.
 const QUIET_ROUNDS: usize = 3;
 
-/// Runs tasks to their end. Whenever all of them wait for a turn, the schedule
-/// chooses one of the waiting calls, and that goes on.
+/// Runs tasks to their end. When all of them wait for a turn, the schedule chooses the
+/// call that continues.
 ///
-/// The same schedule gives the same order each time when the tasks do nothing
-/// but call stores that pass `steps`. What they spawn runs along in a tokio
-/// runtime of one thread.
+/// The same schedule results in the same order, if the tasks only call stores that run
+/// the hook `steps`. Tasks that they spawn run in the same tokio runtime, which must
+/// have one thread.
 ///
 /// # Errors
-/// When tasks wait for something else.
+/// If tasks wait for something else.
 pub async fn interleave<'a>(
     steps: &Steps,
     tasks: Vec<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
@@ -215,7 +215,7 @@ pub async fn interleave<'a>(
         }
         match steps.waiting().len() {
             0 => return Err(Stuck { tasks: tasks.len() }),
-            width => steps.give_turn(schedule.choose(width)),
+            width => steps.resume(schedule.choose(width)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What every policy writer must do, besides being a store.
+//! The cases for policy writers, in addition to those for policy stores.
 
 use std::{collections::BTreeSet, future::Future, sync::Arc};
 
@@ -53,21 +53,21 @@ pub async fn writers(subject: &dyn WritersUnderTest) -> Report {
     let mut report = Report::default();
     run!(report, subject,
         cases::{
-            what_is_written_is_read_and_named,
-            a_document_is_not_written_over_unseen,
-            a_document_is_not_written_over_another_version,
-            what_is_not_there_is_not_written_over,
-            what_cannot_be_held_is_refused_and_changes_nothing,
-            of_many_first_writes_at_once_one_is_kept,
-            of_many_writes_over_one_version_at_once_one_is_kept,
-            a_history_tells_each_version_once_and_the_oldest_first,
-            a_write_that_failed_is_not_in_the_history,
-            every_version_is_read_back,
-            a_revision_that_is_none_is_not_found,
-            a_removed_document_is_gone,
+            a_written_document_is_read_and_listed,
+            a_document_is_not_overwritten_without_its_version,
+            a_document_is_not_overwritten_with_another_version,
+            a_missing_document_is_not_overwritten,
+            an_unsupported_text_is_refused_and_changes_nothing,
+            one_of_many_concurrent_first_writes_is_kept,
+            one_of_many_concurrent_writes_over_one_version_is_kept,
+            a_history_lists_each_version_once_and_the_oldest_first,
+            a_failed_write_is_not_in_the_history,
+            every_version_can_be_read,
+            an_invalid_revision_is_not_found,
+            a_removed_document_has_no_text_and_no_history,
             a_removed_document_can_be_written_again,
-            what_is_not_there_is_not_removed,
-            a_cursor_that_is_none_is_not_found,
+            removing_a_missing_document_is_not_found,
+            an_invalid_cursor_is_not_found,
         }
     );
     report
@@ -83,9 +83,9 @@ async fn history(
     Ok(Pages::history(writer, path).items().await?)
 }
 
-/// Writes as many texts at once; gives the version and the text of each that was
-/// acknowledged.
-async fn at_once(
+/// Writes several texts concurrently. Returns the version and the text of each
+/// acknowledged write.
+async fn concurrent_puts(
     writer: &Arc<dyn PolicyWriter>,
     path: &PolicyPath,
     over: Option<&str>,
@@ -109,7 +109,7 @@ async fn at_once(
 mod cases {
     use super::*;
 
-    pub(super) async fn what_is_written_is_read_and_named(
+    pub(super) async fn a_written_document_is_read_and_listed(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -121,14 +121,14 @@ mod cases {
             let found = writer.policy(&path).await?;
             ensure_eq!(found.text, text);
             ensure_eq!(found.version, version);
-            ensure!(versions.insert(version.clone()), "the version {version:?} came twice");
+            ensure!(versions.insert(version.clone()), "the version {version:?} was returned twice");
             over = Some(version);
         }
         ensure_eq!(names(&writer, &root).await?, ["production"]);
         Ok(())
     }
 
-    pub(super) async fn a_document_is_not_written_over_unseen(
+    pub(super) async fn a_document_is_not_overwritten_without_its_version(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -139,7 +139,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn a_document_is_not_written_over_another_version(
+    pub(super) async fn a_document_is_not_overwritten_with_another_version(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -154,7 +154,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn what_is_not_there_is_not_written_over(
+    pub(super) async fn a_missing_document_is_not_overwritten(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -164,7 +164,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn what_cannot_be_held_is_refused_and_changes_nothing(
+    pub(super) async fn an_unsupported_text_is_refused_and_changes_nothing(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -182,13 +182,13 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn of_many_first_writes_at_once_one_is_kept(
+    pub(super) async fn one_of_many_concurrent_first_writes_is_kept(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
         for round in 0..ROUNDS {
             let path = root.join(&format!("p{round}"));
-            let written = at_once(&writer, &path, None).await?;
+            let written = concurrent_puts(&writer, &path, None).await?;
             let found = writer.policy(&path).await?;
             let found = (found.version, String::from_utf8_lossy(&found.text).into_owned());
             ensure_eq!(written, [found]);
@@ -196,7 +196,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn of_many_writes_over_one_version_at_once_one_is_kept(
+    pub(super) async fn one_of_many_concurrent_writes_over_one_version_is_kept(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -204,16 +204,16 @@ mod cases {
         writer.put(&path, b"one", None).await?;
         for _ in 0..ROUNDS {
             let over = writer.policy(&path).await?.version;
-            let written = at_once(&writer, &path, Some(&over)).await?;
+            let written = concurrent_puts(&writer, &path, Some(&over)).await?;
             let found = String::from_utf8_lossy(&writer.policy(&path).await?.text).into_owned();
-            // Putting back what another wrote makes a version of its own.
+            // Restoring another writer's text creates another version.
             let texts: Vec<_> = written.into_iter().map(|(_, text)| text).collect();
             ensure_eq!(texts, [found]);
         }
         Ok(())
     }
 
-    pub(super) async fn a_history_tells_each_version_once_and_the_oldest_first(
+    pub(super) async fn a_history_lists_each_version_once_and_the_oldest_first(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -229,12 +229,12 @@ mod cases {
         ensure_eq!(found, versions);
         let bytes: Vec<_> = history.iter().map(|revision| revision.bytes).collect();
         ensure_eq!(bytes, (1..=23).collect::<Vec<_>>());
-        ensure!(history.iter().all(|revision| revision.at.is_some()), "a version without a time");
-        ensure!(history.is_sorted_by_key(|revision| revision.at), "not in the order of time");
+        ensure!(history.iter().all(|revision| revision.at.is_some()), "a version has no time");
+        ensure!(history.is_sorted_by_key(|revision| revision.at), "not in order of time");
         Ok(())
     }
 
-    pub(super) async fn a_write_that_failed_is_not_in_the_history(
+    pub(super) async fn a_failed_write_is_not_in_the_history(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -250,7 +250,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn every_version_is_read_back(subject: &dyn WritersUnderTest) -> Checked {
+    pub(super) async fn every_version_can_be_read(subject: &dyn WritersUnderTest) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
         let path = root.join("production");
         let mut versions: Vec<String> = Vec::new();
@@ -266,7 +266,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn a_revision_that_is_none_is_not_found(
+    pub(super) async fn an_invalid_revision_is_not_found(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -279,7 +279,9 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn a_removed_document_is_gone(subject: &dyn WritersUnderTest) -> Checked {
+    pub(super) async fn a_removed_document_has_no_text_and_no_history(
+        subject: &dyn WritersUnderTest,
+    ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
         let path = root.join("production");
         let one = writer.put(&path, b"one", None).await?;
@@ -310,7 +312,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn what_is_not_there_is_not_removed(
+    pub(super) async fn removing_a_missing_document_is_not_found(
         subject: &dyn WritersUnderTest,
     ) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
@@ -321,9 +323,7 @@ mod cases {
         Ok(())
     }
 
-    pub(super) async fn a_cursor_that_is_none_is_not_found(
-        subject: &dyn WritersUnderTest,
-    ) -> Checked {
+    pub(super) async fn an_invalid_cursor_is_not_found(subject: &dyn WritersUnderTest) -> Checked {
         let FreshWriter { writer, root } = subject.fresh().await;
         let path = root.join("production");
         writer.put(&path, b"one", None).await?;

@@ -1,4 +1,4 @@
-//! What the tables look like: for those who create them, and for tests.
+//! The definitions of the tables, for creating them and for tests.
 
 use aws_sdk_dynamodb::{
     Client,
@@ -10,23 +10,23 @@ use aws_sdk_dynamodb::{
     },
 };
 
-/// The keys of a table. All of them are texts.
+/// The keys of a table. All of them are strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableDefinition {
     /// The partition key.
     pub partition_key: &'static str,
     /// The sort key.
     pub sort_key: &'static str,
-    /// The attribute that says when an item may be removed, if items may.
+    /// The attribute with the time to live. `None` if items are never removed.
     pub ttl: Option<&'static str>,
-    /// The index, if there is one.
+    /// The index. `None` if the table has none.
     pub index: Option<IndexDefinition>,
 }
 
-/// The keys of a global secondary index, into which items are projected whole.
+/// The keys of a global secondary index. It contains all attributes of the items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexDefinition {
-    /// Its name.
+    /// The name of the index.
     pub name: &'static str,
     /// The partition key.
     pub partition_key: &'static str,
@@ -35,7 +35,7 @@ pub struct IndexDefinition {
 }
 
 impl TableDefinition {
-    /// Sessions and gates. The time to live is on sessions only.
+    /// Sessions and gates. Only sessions have a time to live.
     pub const SESSIONS: Self = Self {
         partition_key: "pk",
         sort_key: "sk",
@@ -43,7 +43,7 @@ impl TableDefinition {
         index: Some(IndexDefinition { name: "by-shard", partition_key: "shard", sort_key: "sk" }),
     };
 
-    /// Policy documents: nothing in it may go by itself.
+    /// Policy documents. They have no time to live.
     pub const POLICIES: Self = Self { partition_key: "pk", sort_key: "sk", ttl: None, index: None };
 
     /// Approval requests.
@@ -53,7 +53,7 @@ impl TableDefinition {
     /// Break-glass grants.
     pub const GRANTS: Self = Self::REQUESTS;
 
-    /// Each attribute that is a key of the table or of its index.
+    /// Every attribute that is a key of the table or of its index.
     #[must_use]
     pub fn key_attributes(&self) -> Vec<&'static str> {
         let mut attributes = vec![self.partition_key, self.sort_key];
@@ -65,12 +65,12 @@ impl TableDefinition {
         attributes
     }
 
-    /// The request that creates the table: paid by request, keys and index as
-    /// defined. Time to live, recovery and encryption are switched on by other
-    /// requests, or by whoever sends this one.
+    /// The request that creates the table with the defined keys and index, billed per
+    /// request. The caller enables time to live, recovery and encryption, with other
+    /// requests or by changing this one.
     ///
     /// # Errors
-    /// None that the definitions here meet.
+    /// Not for the definitions in this file.
     pub fn create(
         &self,
         client: &Client,

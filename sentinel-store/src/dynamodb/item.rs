@@ -1,9 +1,8 @@
-//! How sessions and gates lie in their items.
+//! The items of sessions and gates.
 //!
-//! A record is only read in the format that wrote it. Whatever changes the
-//! meaning or the attributes of an item raises [`FORMAT`], so that an older
-//! version of the program refuses what it does not understand instead of
-//! overlooking it.
+//! A record is only read in the format in which it was written. A change of the meaning or
+//! the attributes of an item raises [`FORMAT`], so that an older version of the program
+//! refuses the item and does not ignore a part of it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -13,18 +12,18 @@ use crate::{CallerHash, Gate, Session, SessionHandle, StoreError};
 
 pub(super) const FORMAT: u32 = 1;
 
-/// How many seconds a session stays after its end: for those who ask what it was.
-const KEPT: i64 = 24 * 60 * 60;
+/// Time in seconds that a session is kept after its expiration, for investigations.
+const KEPT_AFTER_EXPIRATION: i64 = 24 * 60 * 60;
 
-/// How many writes before the last one are remembered by name: more than can
-/// happen while one of them is tried again.
+/// Number of former writes whose names are kept: more than can happen while one of them is
+/// retried.
 const REMEMBERED: usize = 32;
 
 const GATE: &str = "gate";
 pub(super) const SESSION: &str = "session#";
 
-/// Lists of all sessions go shard by shard, so that no partition of the index
-/// meets all writes.
+/// Lists of all sessions read shard after shard, so that the writes are distributed over
+/// the partitions of the index.
 pub(super) const SHARDS: &str = "0123456789abcdef";
 
 #[derive(Serialize, Deserialize)]
@@ -35,7 +34,7 @@ pub(super) struct SessionItem {
     shard: String,
     ttl: i64,
     format: u32,
-    /// The name of the write that made it what it is.
+    /// The name of the last write.
     pub(super) write: String,
     record: Session,
 }
@@ -46,20 +45,20 @@ pub(super) struct GateItem {
     pk: String,
     sk: String,
     format: u32,
-    /// Counts the changes: each is conditional on the one that it saw.
+    /// Number of changes. Each change is conditional on the number that its writer read.
     pub(super) revision: u64,
     write: String,
-    /// The names of the writes before, the latest first.
+    /// The names of the former writes, the latest first.
     before: Vec<String>,
     record: Gate,
 }
 
-/// Where the gate of a caller lies.
+/// The key of a caller's gate.
 pub(super) fn gate_key(caller: CallerHash) -> Key {
     Key::new(caller.to_string(), GATE)
 }
 
-/// Where a session lies.
+/// The key of a session.
 pub(super) fn session_key(handle: &SessionHandle) -> Key {
     let text = handle.to_string();
     let pk = handle.caller().to_string();
@@ -67,47 +66,47 @@ pub(super) fn session_key(handle: &SessionHandle) -> Key {
     Key::new(pk, format!("{SESSION}{random}"))
 }
 
-/// The session that lies there, if one can.
+/// The handle of the session with this key, if the key is one of a session.
 pub(super) fn handle_at(key: &Item) -> Result<SessionHandle, StoreError> {
     let text = |name| key.get(name).and_then(|value| value.as_s().ok());
     let random = text("sk").and_then(|sk| sk.strip_prefix(SESSION));
     text("pk")
         .zip(random)
         .and_then(|(pk, random)| SessionHandle::parse(&format!("{pk}{random}")).ok())
-        .ok_or_else(|| StoreError::Corrupt("a session is stored at no handle".into()))
+        .ok_or_else(|| StoreError::Corrupt("the key is not one of a session".into()))
 }
 
-/// The name of a row in the log: its handle, or the beginning of its key if that
-/// is no session's.
+/// The name of a row in the log: its handle, or the beginning of its key if the key is not
+/// one of a session.
 pub(super) fn row_name(item: &Item) -> String {
-    const LONGEST: usize = 100;
+    const MAX_LENGTH: usize = 100;
     match handle_at(item) {
         Ok(handle) => handle.to_string(),
         Err(_) => {
             let part = |name| item.get(name).and_then(|value| value.as_s().ok());
             let parts = ["pk", "sk"].map(|name| part(name).map_or("", String::as_str));
             let text = parts.join(" ");
-            text.chars().filter(|char| !char.is_control()).take(LONGEST).collect()
+            text.chars().filter(|char| !char.is_control()).take(MAX_LENGTH).collect()
         }
     }
 }
 
-/// The shard of a session: the first four of its random bits.
+/// The shard of a session: the first four of the random bits.
 pub(super) fn shard(handle: &SessionHandle) -> String {
     let [first, ..] = handle.random();
     format!("{:x}", first >> 4)
 }
 
 impl SessionItem {
-    /// The item of `record`, at the place of `handle`: its own, unless something
-    /// is planted.
+    /// The item of `record` with the key of `handle`, which is the record's own handle
+    /// except for planted records.
     pub(super) fn new(handle: &SessionHandle, record: Session, write: String) -> Self {
         let Key { pk, sk } = session_key(handle);
-        let ttl = record.expires.timestamp().saturating_add(KEPT);
+        let ttl = record.expires.timestamp().saturating_add(KEPT_AFTER_EXPIRATION);
         Self { pk, sk, shard: shard(handle), ttl, format: FORMAT, write, record }
     }
 
-    /// The session, if it is stored where and as it was written.
+    /// The session, if the item is complete and has the session's own key.
     pub(super) fn into_record(self) -> Result<Session, StoreError> {
         let Self { pk, sk, shard, ttl, format: _, write: _, record } = self;
         let handle = record.handle;
@@ -127,7 +126,7 @@ impl GateItem {
         Self { pk, sk, format: FORMAT, revision: 1, write, before: Vec::new(), record }
     }
 
-    /// The item that comes after this one.
+    /// The item that replaces this one.
     pub(super) fn next(self, record: Gate, write: String) -> Self {
         let mut before = self.before;
         before.insert(0, self.write);
@@ -135,12 +134,12 @@ impl GateItem {
         Self { revision: self.revision.saturating_add(1), write, before, record, ..self }
     }
 
-    /// Whether that write happened, lately.
+    /// Whether a write is the last one or one of the kept former ones.
     pub(super) fn has_seen(&self, write: &str) -> bool {
         self.write == write || self.before.iter().any(|before| before == write)
     }
 
-    /// Reads the gate that was found there.
+    /// Decodes the gate that was found for a caller.
     pub(super) fn read(item: Item, place: CallerHash) -> Result<Self, StoreError> {
         let item: Self = decode(item)?;
         let Key { pk, sk } = gate_key(place);
@@ -160,7 +159,7 @@ impl GateItem {
     }
 }
 
-/// The item's attributes.
+/// The attributes of an item.
 pub(super) fn encode(item: &impl Serialize) -> Result<Item, StoreError> {
     serde_dynamo::aws_sdk_dynamodb_1::to_item(item)
         .map_err(|_| StoreError::Refused("the record cannot be written as an item".into()))
@@ -172,13 +171,13 @@ pub(super) fn encode_value(value: &impl Serialize) -> Result<AttributeValue, Sto
         .map_err(|_| StoreError::Refused("the value cannot be written as an attribute".into()))
 }
 
-/// What the attributes are an item of. The cause quotes nothing of what is there.
+/// Decodes an item. The cause of an error does not quote the item.
 pub(super) fn decode<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     let corrupt = |cause: &str| StoreError::Corrupt(cause.into());
     let format = item.get("format").and_then(|format| format.as_n().ok());
     match format.map(|format| *format == FORMAT.to_string()) {
         Some(true) => serde_dynamo::aws_sdk_dynamodb_1::from_item(item)
-            .map_err(|_| corrupt("not the record that is kept here")),
+            .map_err(|_| corrupt("not a record of this kind")),
         Some(false) => Err(corrupt("a record of an unknown format")),
         None => Err(corrupt("not a record")),
     }
@@ -201,15 +200,15 @@ mod tests {
         }
     }
 
-    /// The item without each of its attributes in turn, nested ones too; without
-    /// the members of those that hold things by name (`named`).
+    /// The item without each of its attributes in turn, including nested ones. The members
+    /// of attributes for which `named` is true are not removed.
     fn lacking(item: &Item, named: &dyn Fn(&[&str]) -> bool) -> Vec<Item> {
         fn walk(item: &Item, path: &mut Vec<String>, named: &dyn Fn(&[&str]) -> bool) -> Vec<Item> {
             let mut all = Vec::new();
             let here: Vec<&str> = path.iter().map(String::as_str).collect();
-            let members_may_go = named(&here);
+            let is_map = named(&here);
             for (name, value) in item {
-                if !members_may_go {
+                if !is_map {
                     let mut less = item.clone();
                     less.remove(name);
                     all.push(less);
@@ -287,10 +286,10 @@ mod tests {
     }
 
     proptest! {
-        /// A session comes back whole from its item, at the place that its key
-        /// says, and from no item that lacks anything.
+        /// A session is read unchanged from its item, its key contains its handle, and an
+        /// item that lacks an attribute is an error.
         #[test]
-        fn a_session_comes_back_from_its_item(session in session()) {
+        fn a_session_is_read_from_its_item(session in session()) {
             let item = SessionItem::new(&session.handle, session.clone(), "w".to_owned());
             let item = encode(&item).unwrap();
             prop_assert_eq!(handle_at(&item).unwrap(), session.handle);
@@ -303,10 +302,10 @@ mod tests {
             }
         }
 
-        /// A gate comes back whole from its item, however often it is replaced;
-        /// the writes before are remembered, and not without bound.
+        /// A gate is read unchanged from its item after any number of changes. A limited
+        /// number of former writes is kept.
         #[test]
-        fn a_gate_comes_back_from_its_item(gate in gate(), writes in 0..80_usize) {
+        fn a_gate_is_read_from_its_item(gate in gate(), writes in 0..80_usize) {
             let mut item = GateItem::first(gate.caller.hash(), gate.clone(), "0".to_owned());
             for write in 1..=writes {
                 item = item.next(gate.clone(), write.to_string());
@@ -321,27 +320,26 @@ mod tests {
             prop_assert_eq!(found.into_record(), gate);
         }
 
-        /// Whatever is taken out of a gate's item, however deep it lies, what is
-        /// left is no gate. (But a profile that goes as a whole leaves a gate of one
-        /// profile less, and the writes before are a list.)
+        /// A gate's item that lacks an attribute at any depth is an error. Exceptions are a
+        /// whole profile and the list of former writes.
         #[test]
-        fn a_gate_that_lacks_anything_is_none(gate in gate()) {
+        fn a_gate_that_lacks_an_attribute_is_invalid(gate in gate()) {
             let item = encode(&GateItem::first(gate.caller.hash(), gate, "w".to_owned())).unwrap();
             for less in lacking(&item, &|path| path == ["record", "profiles"]) {
                 prop_assert!(decode::<GateItem>(less).is_err());
             }
         }
 
-        /// And likewise for a session.
+        /// A session's item that lacks an attribute at any depth is an error.
         #[test]
-        fn a_session_that_lacks_anything_is_none(session in session()) {
+        fn a_session_that_lacks_an_attribute_is_invalid(session in session()) {
             let item = SessionItem::new(&session.handle, session.clone(), "w".to_owned());
             for less in lacking(&encode(&item).unwrap(), &|_| false) {
                 prop_assert!(decode::<SessionItem>(less).is_err());
             }
         }
 
-        /// A session lies in a shard that lists know of.
+        /// The shard of every session is read by lists.
         #[test]
         fn every_shard_is_listed(random: [u8; 10]) {
             let caller = CallerKey::parse("alice").unwrap();

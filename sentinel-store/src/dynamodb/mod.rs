@@ -1,5 +1,5 @@
 //! Records in DynamoDB: sessions and gates in one table, policy documents that
-//! SSM cannot hold in another.
+//! are too large for SSM in another.
 
 mod definition;
 mod item;

@@ -1,9 +1,9 @@
-//! Policy documents in a table: for those that SSM cannot hold.
+//! Policy documents in a table, for those that are too large for SSM.
 //!
-//! A document is a _pointer_, which says what its current version is, and texts,
-//! one for each version. A reader who met the pointer finds the text as it was
-//! written, whoever writes meanwhile. What was current once, and only that, has
-//! a _revision_: it is written from the pointer before the pointer moves on.
+//! A document consists of a _pointer_, which contains the current version, and a text for
+//! each version. A reader that has read the pointer finds its text unchanged, whatever is
+//! written concurrently. Each version that was current, and no other, has a _revision_. It
+//! is a copy of the pointer, written before the pointer changes.
 
 use std::num::NonZeroUsize;
 
@@ -29,20 +29,20 @@ use crate::{
 
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
-/// How often a number is looked for that no other writer's text has taken.
+/// Maximum number of attempts to find a version number that no other writer uses.
 const ATTEMPTS: usize = 8;
 
 /// Policy documents in a table as
 /// [`TableDefinition::POLICIES`](super::TableDefinition::POLICIES) defines it,
-/// of up to 2 MiB each. Versions are numbers; one that was removed and is
-/// written again does not begin anew.
+/// of up to 2 MiB each. Versions are numbers. A document that is removed and written again
+/// continues with the next number.
 #[derive(Clone, Debug)]
 pub struct DynamoPolicies {
     table: Table,
     page_size: NonZeroUsize,
 }
 
-/// A version of a document: the current one, or one that was.
+/// A version of a document, current or former.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Version {
@@ -50,7 +50,7 @@ struct Version {
     bytes: usize,
     sha256: String,
     at: DateTime<Utc>,
-    /// The document was removed: kept so that numbers go on.
+    /// Whether the document was removed. The item is kept, so that the numbers continue.
     removed: bool,
 }
 
@@ -61,9 +61,9 @@ struct VersionItem {
     sk: String,
     format: u32,
     write: String,
-    /// The number of the version again, for conditions.
+    /// The version number again, for conditions.
     revision: u64,
-    /// Whether names are listed from it: beside the record, for a filter.
+    /// Whether the document was removed, again, for a filter in lists.
     removed: bool,
     record: Version,
 }
@@ -80,7 +80,7 @@ fn documents(root: &str) -> String {
     format!("documents#{root}")
 }
 
-/// Where the pointer of a document lies; none when no document can.
+/// The key of the pointer of a document. `None` if no document can have this path.
 fn pointer(path: &PolicyPath) -> Option<Key> {
     let root = path.parent().filter(|_| storable(path))?;
     Some(Key::new(documents(root.as_str()), path.name()))
@@ -90,13 +90,13 @@ fn revision(path: &PolicyPath, version: u64) -> Key {
     Key::new(format!("revisions#{path}"), format!("{version:010}"))
 }
 
-/// The number that a text says, in its one spelling.
+/// The number in a text. `None` if it is not spelled without leading zeros or signs.
 fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
 impl DynamoPolicies {
-    /// The documents in that table, with the time-outs and retries of
+    /// The documents in a table, with the timeouts and retries of
     /// [`Timing::DYNAMODB`].
     #[must_use]
     pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
@@ -104,13 +104,13 @@ impl DynamoPolicies {
         Self { table, page_size: PAGE_SIZE }
     }
 
-    /// The same, asked with other patience.
+    /// The same store, with other timeouts and retries.
     #[must_use]
     pub fn with_timing(self, timing: Timing) -> Self {
         Self { table: self.table.with_timing(timing), ..self }
     }
 
-    /// The same, with lists in pages of that size.
+    /// The same store, with this number of documents in a page.
     #[must_use]
     pub fn with_page_size(self, page_size: NonZeroUsize) -> Self {
         Self { page_size, ..self }
@@ -126,7 +126,7 @@ impl DynamoPolicies {
         if fits { Ok(Some(item)) } else { Err(corrupt()) }
     }
 
-    /// The current version of a document that is there.
+    /// The current version of a document. `NotFound` if there is none.
     async fn current(&self, path: &PolicyPath) -> Result<Version, StoreError> {
         let item = self.version_of(pointer(path).ok_or_else(StoreError::not_found)?).await?;
         let current = item.map(|item| item.record).filter(|version| !version.removed);
@@ -136,12 +136,12 @@ impl DynamoPolicies {
     async fn text(&self, path: &PolicyPath, version: Version) -> Result<PolicyText, StoreError> {
         let text = texts::read(&self.table, path, version.version, version.bytes).await?;
         if HEXLOWER.encode(&Sha256::digest(&text)) != version.sha256 {
-            return Err(StoreError::Corrupt("the document is not the one that was written".into()));
+            return Err(StoreError::Corrupt("the text is not the one that was written".into()));
         }
         Ok(PolicyText { text, version: version.version.to_string() })
     }
 
-    /// Writes a text under a number above `above` that no other writer's has.
+    /// Writes a text under a version number above `above` that no other writer uses.
     async fn write_text(
         &self,
         path: &PolicyPath,
@@ -157,7 +157,7 @@ impl DynamoPolicies {
             if let Some(()) = written.unless_conflict()? {
                 return Ok(version);
             }
-            // Left by a writer who came to nothing, or is at it.
+            // The text of a writer that failed or has not finished.
             let last = self
                 .table
                 .query()
@@ -173,7 +173,7 @@ impl DynamoPolicies {
         Err(StoreError::conflict())
     }
 
-    /// Keeps what the pointer says as a revision, and moves the pointer on.
+    /// Writes a revision of the current version, and then the pointer with the new one.
     async fn advance(
         &self,
         path: &PolicyPath,
@@ -189,7 +189,7 @@ impl DynamoPolicies {
                 if !from.removed {
                     let key = revision(path, from.version);
                     let item = encode(&VersionItem::new(key, from, write))?;
-                    // Whoever was faster wrote the same.
+                    // A concurrent writer writes the same revision.
                     self.table.put(item, Condition::Absent).await.unless_conflict()?;
                 }
                 Condition::Equal("revision", seen)
@@ -203,8 +203,8 @@ impl DynamoPolicies {
         }
     }
 
-    /// Whether a move happened, and only its answer was lost: the pointer is still
-    /// where it went, or has moved on from there.
+    /// Whether the write of the pointer took effect, and only its response was lost: the
+    /// pointer has the new version, or had it before a later one.
     async fn happened(
         &self,
         path: &PolicyPath,
@@ -215,7 +215,7 @@ impl DynamoPolicies {
         if self.version_of(key).await?.is_some_and(|item| item.write == write) {
             return Ok(true);
         }
-        // The number is that of this writer's text alone; a removal has none.
+        // Only this writer has a text with this number. A removal has no text.
         Ok(!to.removed && self.version_of(revision(path, to.version)).await?.is_some())
     }
 }
@@ -231,7 +231,7 @@ impl PolicyStore for DynamoPolicies {
         result.at(|| self.table.location().policy(path))
     }
 
-    /// Names alone: the texts are items of their own.
+    /// Names without texts, which are separate items.
     async fn list(
         &self,
         root: &PolicyPath,
@@ -283,15 +283,15 @@ impl PolicyWriter for DynamoPolicies {
         over: Option<&str>,
     ) -> Result<String, StoreError> {
         let result: Result<String, StoreError> = async {
-            let key = pointer(path).ok_or_else(|| StoreError::Refused(UNFIT_PATH.into()))?;
+            let key = pointer(path).ok_or_else(|| StoreError::Refused(INVALID_PATH.into()))?;
             if text.len() > MAX_BYTES {
                 let bytes = text.len();
                 let cause = format!("{bytes} bytes are more than the {MAX_BYTES} of a document");
                 return Err(StoreError::Refused(cause.into()));
             }
             let from = self.version_of(key.clone()).await?.map(|item| item.record);
-            let there = from.as_ref().filter(|version| !version.removed);
-            if there.map(|version| version.version.to_string()).as_deref() != over {
+            let current = from.as_ref().filter(|version| !version.removed);
+            if current.map(|version| version.version.to_string()).as_deref() != over {
                 return Err(StoreError::conflict());
             }
             let write = write_token()?;
@@ -344,7 +344,7 @@ impl PolicyWriter for DynamoPolicies {
             let versions = found.items.into_iter().map(decode::<VersionItem>);
             let mut versions =
                 versions.map(|item| item.map(|item| item.record)).collect::<Result<Vec<_>, _>>()?;
-            // Somebody may be about to write over the current one.
+            // A writer may have written the revision of the current version already.
             versions.retain(|version| version.version < current.version);
             let next = match found.last {
                 None => {
@@ -384,10 +384,10 @@ impl PolicyWriter for DynamoPolicies {
     }
 }
 
-const UNFIT_PATH: &str = "no document can lie at this path: it is parts of `[A-Za-z0-9._-]` \
-                          after slashes, and does not begin with `aws` or `ssm`";
+const INVALID_PATH: &str = "a document cannot have this path: it must consist of parts of \
+                            `[A-Za-z0-9._-]` after slashes, and not begin with `aws` or `ssm`";
 
-/// For history alone: nothing is decided by it.
+/// The time of a version, for the history only. Nothing is decided by it.
 fn now() -> DateTime<Utc> {
     crate::Clock::now(&crate::SystemClock)
 }

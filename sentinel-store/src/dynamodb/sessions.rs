@@ -1,5 +1,4 @@
-//! Sessions and gates. A caller's lie in one partition: the gate, and the
-//! sessions beside it.
+//! Sessions and gates. The gate and the sessions of a caller are in one partition.
 
 use std::num::NonZeroUsize;
 
@@ -27,20 +26,19 @@ use crate::{
 
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
-/// How often a gate that others change at the same time is written again. Of those
-/// who write concurrently one succeeds each time, so that this many are sure to
-/// come through.
-const ATTEMPTS: u32 = 64;
+/// Maximum number of attempts to write a gate that is changed concurrently. One of the
+/// concurrent writers succeeds each time, so that up to this many writers all succeed.
+const GATE_ATTEMPTS: u32 = 64;
 
-/// How often a session that changes meanwhile is looked at again when it is to
-/// end: it changes when it ends, and at no other time.
-const ENDS: usize = 3;
+/// Maximum number of attempts to end a session that is changed concurrently. A session
+/// only changes when it ends.
+const END_ATTEMPTS: usize = 3;
 
 /// Sessions and gates in a table as [`TableDefinition::SESSIONS`] defines it.
 ///
-/// Every read but [`Listing::All`] is one by primary key and strongly consistent;
-/// every write is conditional. Expired sessions are refused by whoever reads
-/// them, and removed by the table's time to live; gates have none.
+/// Every read except [`Listing::All`] is strongly consistent and by primary key. Every
+/// write is conditional. Readers refuse expired sessions, and the table's time to live
+/// removes them. Gates have no time to live.
 #[derive(Clone, Debug)]
 pub struct DynamoSessions {
     table: Table,
@@ -48,7 +46,7 @@ pub struct DynamoSessions {
 }
 
 impl DynamoSessions {
-    /// The sessions and gates in that table, with the time-outs and retries of
+    /// The sessions and gates in a table, with the timeouts and retries of
     /// [`Timing::DYNAMODB`].
     #[must_use]
     pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
@@ -56,33 +54,33 @@ impl DynamoSessions {
         Self { table, page_size: PAGE_SIZE }
     }
 
-    /// The same, asked with other patience.
+    /// The same store, with other timeouts and retries.
     #[must_use]
     pub fn with_timing(self, timing: Timing) -> Self {
         Self { table: self.table.with_timing(timing), ..self }
     }
 
-    /// The same, with lists in pages of that size.
+    /// The same store, with this number of sessions in a page.
     #[must_use]
     pub fn with_page_size(self, page_size: NonZeroUsize) -> Self {
         Self { page_size, ..self }
     }
 
-    /// Gives the item of a gate where the gate of `caller` is stored, whoever's it
-    /// is: for the conformance suite to plant.
+    /// The item of a gate with the key of the gate of `caller`, whose gate it may not be. The
+    /// conformance suite plants invalid records with it.
     ///
     /// # Errors
-    /// When the gate cannot be written as an item.
+    /// If the gate cannot be encoded as an item.
     #[cfg(feature = "conformance")]
     pub fn gate_item(caller: &CallerKey, gate: &Gate) -> Result<Item, StoreError> {
         encode(&GateItem::first(caller.hash(), gate.clone(), "planted".to_owned()))
     }
 
-    /// Gives the item of a session where the one of `handle` is stored, whichever
-    /// it is: for the conformance suite to plant.
+    /// The item of a session with the key of the session `handle`, which it may not be. The
+    /// conformance suite plants invalid records with it.
     ///
     /// # Errors
-    /// When the session cannot be written as an item.
+    /// If the session cannot be encoded as an item.
     #[cfg(feature = "conformance")]
     pub fn session_item(handle: &SessionHandle, session: &Session) -> Result<Item, StoreError> {
         encode(&SessionItem::new(handle, session.clone(), "planted".to_owned()))
@@ -98,8 +96,8 @@ impl DynamoSessions {
         decode(item.ok_or_else(StoreError::not_found)?)
     }
 
-    /// Adds the rows that a query finds to a page. Returns the key after which the
-    /// rest begins, and the handle of the last row, if it has one.
+    /// Adds the rows of a query to a page. Returns the key after which the next rows begin,
+    /// and the handle of the last row, if it has one.
     async fn find(
         page: &mut SessionPage,
         listing: &Listing,
@@ -150,7 +148,7 @@ impl DynamoSessions {
                         page.next = Some(Cursor(handle.to_string()));
                         return Ok(page);
                     }
-                    // A row that is stored at no handle cannot begin the next page.
+                    // The next page cannot begin after a row whose key is not one of a session.
                     Err(_) => {
                         seen.visit(&key_text(&key))?;
                         start = Some(key);
@@ -230,20 +228,20 @@ impl SessionStore for DynamoSessions {
         let result: Result<Gate, StoreError> = async {
             let write = write_token()?;
             let mut stored = match change.action {
-                // A revocation begins with a write, as if there were no gate yet: if there
-                // is one, it comes back with the refusal. Nothing is read, so that a
-                // partition that is flooded with reads does not keep its caller from
-                // being revoked.
+                // A revocation begins with a write on the condition that there is no gate. If
+                // there is one, the failed write returns it. Nothing is read, so that an
+                // attacker who floods a partition with reads does not prevent the revocation
+                // of its caller.
                 GateAction::Revoke(_) => None,
                 GateAction::Reinstate => self.gate_item_of(caller).await?,
             };
             let mut written: Option<Gate> = None;
-            for attempt in 0..ATTEMPTS {
+            for attempt in 0..GATE_ATTEMPTS {
                 if let Some(item) = &stored
                     && item.has_seen(&write)
                     && let Some(gate) = written
                 {
-                    // The last write happened, and its answer was lost.
+                    // The last write took effect, and its response was lost.
                     return Ok(gate);
                 }
                 let mut gate = match &stored {
@@ -266,8 +264,8 @@ impl SessionStore for DynamoSessions {
                 stored = match self.table.put_or_return(encode(&next)?, condition).await? {
                     Put::Written => return Ok(gate),
                     Put::Refused(Some(item)) => Some(gate_item(caller, item)?),
-                    // Not every service of this protocol returns the item. A read is older than
-                    // such an answer: those who collide draw apart first.
+                    // Not every service of this protocol returns the item. A read may be older
+                    // than the failed write, so that concurrent writers pause first.
                     Put::Refused(None) => {
                         if attempt > 0 {
                             tokio::time::sleep(pause(attempt - 1)?).await;
@@ -277,7 +275,7 @@ impl SessionStore for DynamoSessions {
                 };
                 written = Some(gate);
             }
-            Err(StoreError::Throttled("too many change this gate at the same time".into()))
+            Err(StoreError::Throttled("too many callers change this gate concurrently".into()))
         }
         .await;
         result.at(|| self.table.location().gate(caller))
@@ -293,7 +291,7 @@ impl SessionStore for DynamoSessions {
                 Put::Refused(Some(stored)) => Some(stored),
                 Put::Refused(None) => self.table.get(session_key(&session.handle)).await?,
             };
-            // The write may have happened before, and its answer been lost.
+            // An earlier attempt may have taken effect, and its response been lost.
             if is_of(stored.as_ref(), &write) { Ok(()) } else { Err(StoreError::conflict()) }
         }
         .await;
@@ -307,7 +305,7 @@ impl SessionStore for DynamoSessions {
     ) -> Result<(), StoreError> {
         let result: Result<(), StoreError> = async {
             let write = write_token()?;
-            for _ in 0..ENDS {
+            for _ in 0..END_ATTEMPTS {
                 let item = self.session_item_of(handle).await?;
                 let seen = item.write.clone();
                 let session = check_session(handle, item.into_record()?)?;
@@ -320,7 +318,7 @@ impl SessionStore for DynamoSessions {
                     return Ok(());
                 }
             }
-            Err(StoreError::Throttled("the session keeps changing".into()))
+            Err(StoreError::Throttled("the session is changed repeatedly".into()))
         }
         .await;
         result.at(|| self.table.location().session(handle))
@@ -380,7 +378,7 @@ fn key_text(key: &Item) -> String {
     ["pk", "sk", "shard"].map(|name| part(name).map_or("", String::as_str)).join("\n")
 }
 
-/// Whether it was that write that made the item.
+/// Whether this write made the item.
 fn is_of(item: Option<&Item>, write: &str) -> bool {
     let made = item.and_then(|item| item.get("write")).and_then(|write| write.as_s().ok());
     made.is_some_and(|made| made == write)

@@ -1,5 +1,5 @@
-//! One table, as it is asked: by primary key and strongly consistently, and
-//! written on a condition.
+//! The requests to a table: strongly consistent reads by primary key, conditional writes,
+//! and queries.
 
 use std::collections::HashMap;
 
@@ -42,24 +42,24 @@ impl Key {
     }
 }
 
-/// What must hold for a write to happen.
+/// The condition of a write.
 pub(super) enum Condition {
-    /// There is no item of that key.
+    /// There is no item with the key.
     Absent,
-    /// There is one, with that value.
+    /// There is an item with the key, and its attribute has this value.
     Equal(&'static str, AttributeValue),
 }
 
-/// What became of a conditional write.
+/// The result of a conditional write.
 pub(super) enum Put {
-    /// The condition held, and the item is written.
+    /// The condition was true, and the item is written.
     Written,
-    /// The condition did not hold. With it comes the item that is stored, unless
-    /// there is none or the service does not return it.
+    /// The condition was false. Contains the stored item, if there is one and the service
+    /// returns it.
     Refused(Option<Item>),
 }
 
-/// Items of a query, and after which one the rest begins.
+/// Items of a query, and the key after which the next ones begin.
 pub(super) struct Found {
     pub(super) items: Vec<Item>,
     pub(super) last: Option<Item>,
@@ -80,7 +80,7 @@ impl Table {
         Self { client: Client::from_conf(config), name }
     }
 
-    /// The same, asked with other patience.
+    /// The same table, with other timeouts and retries.
     pub(super) fn with_timing(self, timing: Timing) -> Self {
         let config = self
             .client
@@ -97,7 +97,7 @@ impl Table {
         Location::new(format_args!("the DynamoDB table `{}`", self.name))
     }
 
-    /// The item of that key, as the last acknowledged write left it.
+    /// Reads an item, strongly consistent.
     pub(super) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
@@ -109,11 +109,11 @@ impl Table {
             .send()
             .await
             .map_err(|error| store_error("GetItem", &error))?;
-        answered("GetItem", answer.consumed_capacity)?;
+        check_response("GetItem", answer.consumed_capacity)?;
         Ok(answer.item)
     }
 
-    /// Writes the item if the condition holds; `Conflict` if it does not.
+    /// Writes an item if the condition is true. `Conflict` if it is false.
     pub(super) async fn put(&self, item: Item, condition: Condition) -> Result<(), StoreError> {
         match self.put_or_return(item, condition).await? {
             Put::Written => Ok(()),
@@ -121,8 +121,8 @@ impl Table {
         }
     }
 
-    /// Writes the item if the condition holds. If it does not, the stored item
-    /// comes back with the refusal, which costs no read capacity
+    /// Writes an item if the condition is true. If it is false, the response contains the
+    /// stored item, which costs no read capacity
     /// (`ReturnValuesOnConditionCheckFailure` in the API reference of DynamoDB).
     pub(super) async fn put_or_return(
         &self,
@@ -147,7 +147,7 @@ impl Table {
         };
         match request.send().await {
             Ok(answer) => {
-                answered("PutItem", answer.consumed_capacity)?;
+                check_response("PutItem", answer.consumed_capacity)?;
                 Ok(Put::Written)
             }
             Err(SdkError::ServiceError(answer)) => {
@@ -160,8 +160,8 @@ impl Table {
         }
     }
 
-    /// Sets `record.<field>` and the name of the write, if the last write is
-    /// still the one that was seen; `Conflict` otherwise.
+    /// Sets `record.<field>` and the name of the write, if the last write is still `seen`.
+    /// `Conflict` otherwise.
     pub(super) async fn set(
         &self,
         key: Key,
@@ -187,29 +187,32 @@ impl Table {
             .send()
             .await
             .map_err(|error| store_error("UpdateItem", &error))?;
-        answered("UpdateItem", answer.consumed_capacity)
+        check_response("UpdateItem", answer.consumed_capacity)
     }
 
-    /// A query of this table, to be asked by [`find`](Self::find).
+    /// A query of this table, for [`find`](Self::find).
     pub(super) fn query(&self) -> QueryFluentBuilder {
         self.client.query().table_name(&self.name)
     }
 
-    /// One page of what a query finds.
+    /// Sends a query and returns one page.
     pub(super) async fn find(query: QueryFluentBuilder) -> Result<Found, StoreError> {
         let answer = query
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
             .map_err(|error| store_error("Query", &error))?;
-        answered("Query", answer.consumed_capacity)?;
+        check_response("Query", answer.consumed_capacity)?;
         Ok(Found { items: answer.items.unwrap_or_default(), last: answer.last_evaluated_key })
     }
 }
 
-/// DynamoDB says what each call consumed when it is asked to. To the SDK an empty
-/// answer is one without an item: a missing gate, which would be an open one. So
-/// an answer that does not say what it consumed is none.
-fn answered(operation: &'static str, consumed: Option<ConsumedCapacity>) -> Result<(), StoreError> {
+/// Checks that a response is complete. For the SDK, an empty response is one without an
+/// item: a missing gate, which is an open one. DynamoDB returns the consumed capacity if
+/// requested, so a response without it is not one of DynamoDB.
+fn check_response(
+    operation: &'static str,
+    consumed: Option<ConsumedCapacity>,
+) -> Result<(), StoreError> {
     consumed.map(|_| ()).ok_or_else(|| unreadable(operation))
 }

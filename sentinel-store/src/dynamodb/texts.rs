@@ -1,5 +1,5 @@
-//! The texts of policy documents, in parts: an item holds 400 KB at most. A text
-//! is written once, and never changed or removed.
+//! The texts of policy documents, in parts, because an item has at most 400 KB. A text is
+//! written once, and never changed or removed.
 
 use std::num::NonZeroUsize;
 
@@ -9,17 +9,16 @@ use futures_util::future::try_join_all;
 use super::table::{Condition, Item, Key, Table};
 use crate::{PolicyPath, StoreError, StoreResultExt};
 
-/// Well under what an item may have, keys and all.
+/// Maximum length of a part, in bytes: less than an item with its keys may have.
 const PART: NonZeroUsize = NonZeroUsize::new(300_000).expect("not zero");
 
-/// The most a document may have here: more than any policy, as the folder of
-/// files has it.
+/// Maximum length of a document, in bytes: more than any policy, as in the folder of files.
 pub(super) const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 const TEXT: &str = "text";
 
-/// How many parts a text of that many bytes has. An empty one has one too, so
-/// that its version is taken.
+/// Number of parts of a text with this length in bytes. An empty text has one part, so that
+/// its version number is used.
 pub(super) const fn parts(bytes: usize) -> usize {
     if bytes == 0 { 1 } else { bytes.div_ceil(PART.get()) }
 }
@@ -36,13 +35,13 @@ fn key(path: &PolicyPath, version: u64, part: usize) -> Key {
     Key::new(partition(path), format!("{version:010}#{part:02}"))
 }
 
-/// The version that a text's item belongs to.
+/// The version in the key of a text's item.
 pub(super) fn version_at(key: &Item) -> Option<u64> {
     let sk = key.get("sk")?.as_s().ok()?;
     sk.split_once('#')?.0.parse().ok()
 }
 
-/// Writes a text; `Conflict` when there is one of that version.
+/// Writes a text. `Conflict` if there is one with this version.
 pub(super) async fn write(
     table: &Table,
     path: &PolicyPath,
@@ -50,7 +49,7 @@ pub(super) async fn write(
     text: &[u8],
     token: &str,
 ) -> Result<(), StoreError> {
-    // The first part takes the version: nobody else writes one of the others.
+    // The first part reserves the version. No other writer writes a further part.
     for (number, part) in split(text).into_iter().enumerate() {
         let key = key(path, version, number);
         let mut item = key.clone().into_item();
@@ -67,14 +66,14 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// The text of a version, of which that many bytes were written.
+/// Reads the text of a version, which has this length in bytes.
 pub(super) async fn read(
     table: &Table,
     path: &PolicyPath,
     version: u64,
     bytes: usize,
 ) -> Result<Vec<u8>, StoreError> {
-    let corrupt = || StoreError::Corrupt("a part of the document is not there".into());
+    let corrupt = || StoreError::Corrupt("a part of the document is missing".into());
     if bytes > MAX_BYTES {
         return Err(corrupt());
     }
@@ -94,10 +93,10 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// A text comes back from its parts, each of which fits an item, and they
-        /// are as many as its length says.
+        /// The parts of a text join to the text, each fits in an item, and their number
+        /// follows from the length.
         #[test]
-        fn the_parts_of_a_text_make_it_again(
+        fn the_parts_of_a_text_join_to_the_text(
             bytes in prop_oneof![0..3_usize, 299_999..300_002_usize, 0..MAX_BYTES],
         ) {
             let text: Vec<_> = (0..=u8::MAX).cycle().take(bytes).collect();

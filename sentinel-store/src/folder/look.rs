@@ -1,5 +1,5 @@
-//! What the folder holds for a document at one instant. How long that must have
-//! been so before it counts is not decided here.
+//! The state of a document's file at one point in time. Not here: how long that state
+//! must last before it is used.
 
 use std::{
     fs::{self, File, Metadata},
@@ -12,24 +12,24 @@ use data_encoding::HEXLOWER;
 
 use crate::{PolicyText, StoreError};
 
-/// More than any document may have. The broker refuses one that is too large.
+/// Maximum size of a file. The broker's limit for a policy is lower.
 const MAX_BYTES: u64 = 2 * 1024 * 1024;
 
-/// What was found where the file of a document is or would be.
+/// The state of the file of a document.
 #[derive(Debug)]
 pub(super) enum Look {
     Present(Present),
-    /// There is no such file. The instant is the last change of the folder, which
-    /// adding, removing and renaming files are.
+    /// There is no such file. `changed` is the last change of the folder: adding, removing
+    /// and renaming a file changes it.
     Absent {
         changed: SystemTime,
     },
-    /// A link to a file that does not exist. Its target may be about to be written,
-    /// and no time is known that dates this, so that it never counts as absent.
+    /// A link to a file that does not exist. Its target may be written soon, and no time
+    /// shows since when it is missing, so that it is never absent.
     Dangling,
 }
 
-/// A file as it was read.
+/// A file that was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Present {
     pub(super) document: PolicyText,
@@ -38,7 +38,7 @@ pub(super) struct Present {
     pub(super) changed: SystemTime,
 }
 
-/// A file, whatever its name is.
+/// What identifies a file under any name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     /// The path without links.
@@ -46,13 +46,13 @@ pub(super) struct Identity {
     /// Device and inode.
     #[cfg(unix)]
     pub(super) number: (u64, u64),
-    /// How many names it has.
+    /// Number of names (hard links).
     #[cfg(unix)]
     pub(super) links: u64,
 }
 
 impl Look {
-    /// Looks once.
+    /// Reads the state once.
     pub(super) fn at(folder: &Path, file: &Path) -> Result<Self, StoreError> {
         match read(folder, file) {
             Ok(present) => Ok(Self::Present(present)),
@@ -67,7 +67,7 @@ impl Look {
         }
     }
 
-    /// Whether nothing happened between the two.
+    /// Whether the file is in the same state as earlier.
     pub(super) fn is_as(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::Present(now), Self::Present(then)) => now == then,
@@ -80,12 +80,14 @@ impl Look {
 }
 
 fn read(folder: &Path, file: &Path) -> io::Result<Present> {
-    // Without links: what is checked is what is opened.
+    // Without links, so that the checked file is the opened one.
     let path = file.canonicalize()?;
     if !path.starts_with(folder.canonicalize()?) {
-        return Err(refusal("a link that leads out of the policies folder: copy the file into it"));
+        return Err(refusal(
+            "a link that leads out of the policies folder: copy the file into the folder",
+        ));
     }
-    // Before it is opened, because opening a pipe would wait for its writer, and
+    // Before it is opened, because opening a pipe would wait for its writer. Again
     // after, because it may have been replaced.
     regular(&fs::metadata(&path)?)?;
     let mut open = File::open(&path)?;
@@ -113,33 +115,33 @@ impl Identity {
     }
 }
 
-/// A text, whose version is its digest.
+/// A document whose version is the digest of its text.
 pub(super) fn document(text: Vec<u8>) -> PolicyText {
     let mut document = PolicyText { text, version: String::new() };
     document.version = HEXLOWER.encode(&document.digest());
     document
 }
 
-/// The time since a change. Zero if that is in the future.
+/// The time since a change. Zero if the change is in the future.
 pub(super) fn age(changed: SystemTime) -> Duration {
     SystemTime::now().duration_since(changed).unwrap_or_default()
 }
 
-/// That a file is missing is only certain of a folder that exists.
+/// The state of a missing file, which is only known if the folder exists.
 fn absent(folder: &Path) -> Result<Look, StoreError> {
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => {
             let changed = changed(&found).map_err(folder_error)?;
             Ok(Look::Absent { changed })
         }
-        Ok(_) => Err(StoreError::Unavailable("the folder is not a folder".into())),
+        Ok(_) => Err(StoreError::Unavailable("the path is not a folder".into())),
         Err(error) => Err(folder_error(error)),
     }
 }
 
-/// The last change. The time of the content may be set to any value, and a file
-/// that is renamed keeps it. The time of the status may not, and is that of the
-/// renaming. A time in the future is not evidence.
+/// The last change. The time of modification can be set to any value, and a renamed file
+/// keeps it. The time of status change cannot be set, and renaming updates it. A time in
+/// the future is ignored.
 fn changed(metadata: &Metadata) -> io::Result<SystemTime> {
     let modified = metadata.modified()?;
     let (now, status) = (SystemTime::now(), status_changed(metadata).unwrap_or(modified));
@@ -167,7 +169,7 @@ fn refusal(cause: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, cause.into())
 }
 
-/// Why a folder could not be listed. A missing folder says nothing about which
+/// The error of a folder that could not be listed. A missing folder does not show which
 /// documents exist.
 pub(super) fn folder_error(error: io::Error) -> StoreError {
     if error.kind() == io::ErrorKind::PermissionDenied {

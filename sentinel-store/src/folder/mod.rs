@@ -1,8 +1,8 @@
-//! Policies in a folder of files, followed as they change.
+//! Policies in a folder of files.
 //!
-//! Each read reads the file again. How often is decided by the broker's cache.
-//! Watching the folder would be a second way to learn of changes, which can be
-//! late, overflow or miss a mount, and the first would be needed all the same.
+//! Each read reads the file again, as often as the broker's cache requests it. A watch on
+//! the folder could be late, overflow or miss a mount, so that reading again would be
+//! needed in addition.
 
 mod look;
 #[cfg(target_os = "linux")]
@@ -29,38 +29,35 @@ use crate::{
 
 const EXTENSION: &str = "yaml";
 
-/// The age at which a new text is used. A writer that pauses for less than this
-/// is never mistaken for one that has finished.
+/// Minimum age of a new text before it is used. A writer that pauses for less time is
+/// never treated as finished.
 const SETTLED: Duration = Duration::from_secs(1);
 
 const DANGLING: &str = "a link to a file that does not exist";
 
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
-/// Policies in a folder: `DIR/P.yaml` stands for `ROOT/P`, where `P` is a
-/// profile name. Nothing else in the folder is looked at.
+/// Policies in a folder. The file `DIR/P.yaml` is the document `ROOT/P`, where `P` is a
+/// profile name. Other files in the folder are ignored.
 ///
-/// A version is the digest of the text, so a file that is only touched has no
-/// new one. Files are read on threads made for waiting, so the store must be
-/// used inside a tokio runtime.
+/// A version is the digest of the text, so that touching a file does not change it. Files
+/// are read on tokio's blocking threads, so the store needs a tokio runtime.
 ///
 /// # Files that change
-/// A half-written document may allow what the whole one denies. Unless a file is
-/// unchanged since it was last used, it is therefore used only if all of these
-/// hold:
-/// - The file has not changed for a second, by its times of modification and of
-///   status change, or was seen unchanged for that long.
-/// - A second look a tenth of a second later finds the same file and text.
-/// - On Linux: no process is seen to have the file open for writing.
+/// A partly written document may allow what the complete one denies. Unless a file is
+/// unchanged since it was last used, it is therefore used only if all of these are true:
+/// - The file has not changed for a second, by its times of modification and of status
+///   change, or has been observed unchanged for that long.
+/// - A second read a tenth of a second later finds the same file and text.
+/// - On Linux: no process visible to this user has the file open for writing.
 ///
-/// A missing file counts as absent once the folder has not changed for a second.
-/// A link whose target is missing never counts as absent. A read waits for all
-/// that, for two seconds at most, and is then
-/// [`StoreError::Unavailable`]; it does not return the old text. To change a
-/// document without such a wait being too short, write it next to its place
-/// under another name, and rename it.
+/// A missing file is absent once the folder has not changed for a second. A link whose
+/// target is missing is never absent. A read waits for these conditions for at most two
+/// seconds, and then returns [`StoreError::Unavailable`]. It does not return the old text.
+/// To change a document safely even if its writer pauses for longer, write it under
+/// another name in the same folder, and rename it.
 ///
-/// | what is found                                  | error         |
+/// | found                                          | error         |
 /// | ---------------------------------------------- | ------------- |
 /// | no file, or a path not under the root          | `NotFound`    |
 /// | no folder, or an I/O error                     | `Unavailable` |
@@ -75,21 +72,21 @@ pub struct FolderPolicies {
     root: PolicyPath,
     page_size: NonZeroUsize,
     settled: Duration,
-    /// The texts that were last used, by file.
+    /// The text that was last used, for each file.
     used: Arc<Mutex<HashMap<PathBuf, Used>>>,
 }
 
-/// A text that was used, and may be used again while its file is unchanged.
+/// A text that was used. It may be used again while its file is unchanged.
 #[derive(Debug)]
 struct Used {
     version: String,
-    /// The last change of the file. `None` if the program wrote the text itself and
-    /// the file was not read yet.
+    /// When the file last changed. `None` if the program wrote the text itself and has
+    /// not read the file yet.
     changed: Option<SystemTime>,
 }
 
 impl FolderPolicies {
-    /// The policies in `folder`, as documents right under `root`.
+    /// The policies in `folder`, as documents directly under `root`.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, root: PolicyPath) -> Self {
         Self {
@@ -101,21 +98,21 @@ impl FolderPolicies {
         }
     }
 
-    /// The same, with lists in pages of that size.
+    /// The same store, with this number of documents in a page.
     #[must_use]
     pub fn with_page_size(self, page_size: NonZeroUsize) -> Self {
         Self { page_size, ..self }
     }
 
-    /// The same, where a new text is used at that age. For tests: below a second,
-    /// writers that pause are met half-way.
+    /// The same store, with this minimum age of a new text. For tests: below a second, the
+    /// text of a writer that pauses may be used.
     #[must_use]
     pub fn with_settled(self, settled: Duration) -> Self {
         Self { settled, ..self }
     }
 
-    /// The same, where that text of a document is used without waiting: for a
-    /// program that has just written the file itself.
+    /// The same store, which uses this text of a document without waiting. For a program
+    /// that has just written the file itself.
     #[must_use]
     pub fn with_known(self, name: &ProfileName, text: &[u8]) -> Self {
         let version = look::document(text.to_vec()).version;
@@ -123,11 +120,11 @@ impl FolderPolicies {
         self
     }
 
-    /// The document as its file is now, settled or not: to report on it, and never
-    /// to decide by it. Blocks.
+    /// Reads the document without waiting until its file is unchanged. For reports, never
+    /// for a decision. Blocks.
     ///
     /// # Errors
-    /// As those of a read, without `Unavailable` for a file that changes.
+    /// As those of a read, except `Unavailable` for a file that changes.
     pub fn peek(&self, name: &ProfileName) -> Result<PolicyText, StoreError> {
         let found = match Look::at(&self.folder, &self.file_of(name)) {
             Ok(Look::Present(Present { document, .. })) => Ok(document),
@@ -142,9 +139,8 @@ impl FolderPolicies {
         Location::new(format_args!("the folder `{}`", self.folder.display()))
     }
 
-    /// The file that stands for a document; none when no file can. A profile
-    /// name has no separators and does not begin with a dot, so that it names a
-    /// file in the folder and none elsewhere.
+    /// The file of a document. `None` if no file can have this path. A profile name has no
+    /// separators and does not begin with a dot, so that the file is in the folder.
     fn file(&self, path: &PolicyPath) -> Option<PathBuf> {
         let name = ProfileName::parse(path.name()).ok()?;
         (*path == self.root.join(name.as_str())).then(|| self.file_of(&name))
@@ -154,7 +150,7 @@ impl FolderPolicies {
         self.folder.join(format!("{name}.{EXTENSION}"))
     }
 
-    /// The document in a file that no program is writing.
+    /// Reads a document once its file is unchanged.
     fn read(&self, file: &Path) -> Result<PolicyText, StoreError> {
         let begun = Instant::now();
         let mut look = Look::at(&self.folder, file)?;
@@ -164,8 +160,8 @@ impl FolderPolicies {
                 return self.use_from_now(file, look);
             }
             let wait = self.settles_in(&look, seen_since.elapsed());
-            // Before the next look: what a writer writes until it ends is then
-            // seen there.
+            // Before the next read, which then contains everything that the writer wrote
+            // until it closed the file.
             let writer = if wait.is_zero() { writer_of(&look) } else { None };
             let settled = wait.is_zero() && writer.is_none();
             if !settled {
@@ -184,25 +180,25 @@ impl FolderPolicies {
         }
     }
 
-    /// How long it takes at least until a look that was first had that long ago
-    /// counts. Either the times of the system decide, or, where they are in the
-    /// future, what was seen.
+    /// Minimum time until a file with this state is unchanged for long enough. The state
+    /// was first `seen` that long ago. The times of the file decide, or the observation if
+    /// the times are in the future.
     fn settles_in(&self, look: &Look, seen: Duration) -> Duration {
         let by_age = |changed| self.settled.saturating_sub(look::age(changed));
-        let by_sight = self.settled.saturating_sub(seen);
+        let by_observation = self.settled.saturating_sub(seen);
         match look {
-            // ext4 shows the new size of a file some milliseconds before the
-            // new times.
+            // ext4 reports the new size of a file some milliseconds before the new
+            // times.
             Look::Present(Present { changed, .. }) => {
-                by_age(*changed).max(self.second_look().saturating_sub(seen)).min(by_sight)
+                by_age(*changed).max(self.second_look().saturating_sub(seen)).min(by_observation)
             }
-            Look::Absent { changed } => by_age(*changed).min(by_sight),
+            Look::Absent { changed } => by_age(*changed).min(by_observation),
             Look::Dangling => self.second_look(),
         }
     }
 
-    /// Whether it is the text last used, in a file that is unchanged since. A file
-    /// that changed and holds the same text may hold the first half of another.
+    /// Whether this is the text that was last used, in a file that is unchanged since. A
+    /// changed file with the same text may contain the first part of another text.
     fn was_used(&self, file: &Path, look: &Look) -> bool {
         let Look::Present(Present { document, changed, .. }) = look else { return false };
         self.used().get(file).is_some_and(|used| {
@@ -230,7 +226,7 @@ impl FolderPolicies {
     }
 
     fn used(&self) -> MutexGuard<'_, HashMap<PathBuf, Used>> {
-        // Each change is one insertion or removal: no panic can leave it half done.
+        // Each change is one insertion or removal, which no panic can interrupt.
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -245,7 +241,7 @@ fn unsettled(look: &Look, writer: Option<String>) -> String {
     }
 }
 
-/// The id of a process that is seen to have the file open for writing.
+/// The id of a process that has the file open for writing, if one is found.
 fn writer_of(look: &Look) -> Option<String> {
     match look {
         #[cfg(target_os = "linux")]
@@ -262,7 +258,7 @@ impl PolicyStore for FolderPolicies {
         let read = match self.file(path) {
             Some(file) => {
                 let store = self.clone();
-                waiting(move || store.read(&file)).await
+                blocking(move || store.read(&file)).await
             }
             None => Err(StoreError::not_found()),
         };
@@ -274,7 +270,7 @@ impl PolicyStore for FolderPolicies {
         file.map_or_else(|| path.to_string(), |file| file.display().to_string())
     }
 
-    /// Names alone: a text counts only once it has settled.
+    /// Names without texts: a text is used only once its file is unchanged.
     async fn list(
         &self,
         root: &PolicyPath,
@@ -287,7 +283,7 @@ impl PolicyStore for FolderPolicies {
             return Ok(Page { items: Vec::new(), next: None });
         }
         let folder = self.folder.clone();
-        let mut names = waiting(move || names(&folder)).await.at(location)?;
+        let mut names = blocking(move || names(&folder)).await.at(location)?;
         names.sort_unstable();
         let mut rest = names.into_iter().filter(|name| Some(name) > after.as_ref());
         let listed = |name| ListedPolicy { name: String::from(name), document: None };
@@ -297,8 +293,8 @@ impl PolicyStore for FolderPolicies {
     }
 }
 
-/// Does what may wait for a disk elsewhere.
-async fn waiting<T: Send + 'static>(
+/// Runs a read that may block on a thread for that.
+async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     match tokio::task::spawn_blocking(read).await {
@@ -307,7 +303,7 @@ async fn waiting<T: Send + 'static>(
     }
 }
 
-/// The profile names that files in the folder stand for.
+/// The profile names of the files in the folder.
 fn names(folder: &Path) -> Result<Vec<ProfileName>, StoreError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(folder_error)? {

@@ -1,5 +1,5 @@
-//! Which process has a file open for writing. Only what the system shows to this
-//! user can be found, so that finding none proves nothing.
+//! Finds a process that has a file open for writing. Only processes that are visible to
+//! this user are found, so that finding none is not proof.
 
 use std::{
     fs::{self, DirEntry},
@@ -9,7 +9,7 @@ use std::{
 
 use super::look::Identity;
 
-/// The access mode in the flags of an open file, where 0 is for reading only.
+/// The access mode in the flags of an open file. 0 is read-only.
 const ACCESS_MODE: u32 = 0o3;
 
 /// The id of a process that has the file open for writing, if one is found.
@@ -30,8 +30,8 @@ fn has_open(process: &Path, file: &Identity) -> bool {
     entries(&process.join("fd")).any(|descriptor| {
         let number = descriptor.file_name();
         let path = descriptor.path();
-        // The name first: following a descriptor may wait for a remote server. A file
-        // with several names may have been opened by any of them.
+        // The name first, because following a descriptor may wait for a remote server. A
+        // file with several names may have been opened under any of them.
         (file.links > 1 || fs::read_link(&path).is_ok_and(|target| same_name(&target, &file.path)))
             && fs::metadata(&path).is_ok_and(|found| (found.dev(), found.ino()) == file.number)
             && fs::read_to_string(process.join("fdinfo").join(number))
@@ -43,8 +43,8 @@ fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok)
 }
 
-/// Only the last part: another process may see the folder under another path. A
-/// file whose name at opening was removed since may be this one under its new name.
+/// Compares the last part only: another process may have the folder under another path. A
+/// file whose name at opening was removed may be this one under its new name.
 fn same_name(target: &Path, path: &Path) -> bool {
     target.file_name() == path.file_name()
         || target.as_os_str().as_encoded_bytes().ends_with(b" (deleted)")

@@ -1,5 +1,6 @@
-//! Stores in memory: whole and correct, gone with the process. For tests, for
-//! trying, and for services that want no session to outlive them.
+//! Stores in memory. They conform to the contracts, and their records are lost when the
+//! process ends. For tests, for trials, and for services whose sessions need not outlive
+//! them.
 
 mod policies;
 mod sessions;
@@ -16,7 +17,7 @@ use std::{
 
 use crate::Location;
 
-/// Small, so that whoever reads a list in memory meets more than one page.
+/// Small, so that a list in memory often has more than one page.
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
 /// How messages name these stores.
@@ -24,8 +25,8 @@ fn location() -> Location {
     Location::new("memory")
 }
 
-/// The value behind a lock, poisoned or not: every change made here under a
-/// lock is one operation on a map, so that no panic can leave it half done.
+/// The value behind a lock, poisoned or not. Every change here under a lock is one
+/// operation on a map, which no panic can interrupt.
 fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }

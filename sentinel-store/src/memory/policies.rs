@@ -16,7 +16,7 @@ use super::{PAGE_SIZE, location, locked};
 use crate::{Cursor, ListedPolicy, Page, PolicyPath, PolicyStore, PolicyText, StoreError};
 
 /// Policy documents in memory. Versions are `1`, `2`, … in the order of all
-/// writes, so that no document comes back to an old one.
+/// writes, so that no version is used twice.
 #[derive(Debug)]
 pub struct MemoryPolicies {
     documents: Mutex<BTreeMap<PolicyPath, PolicyText>>,
@@ -31,13 +31,13 @@ impl MemoryPolicies {
         Self::with_page_size(PAGE_SIZE)
     }
 
-    /// An empty store whose lists come in pages of that size.
+    /// An empty store with this number of documents in a page.
     #[must_use]
     pub fn with_page_size(page_size: NonZeroUsize) -> Self {
         Self { documents: Mutex::default(), writes: AtomicU64::new(0), page_size }
     }
 
-    /// Writes the document at `path` and gives its version.
+    /// Writes the document at `path` and returns its version.
     pub fn put(&self, path: &PolicyPath, text: impl Into<Vec<u8>>) -> String {
         let mut documents = locked(&self.documents);
         let version = (self.writes.fetch_add(1, Ordering::Relaxed) + 1).to_string();
@@ -46,7 +46,7 @@ impl MemoryPolicies {
         version
     }
 
-    /// Removes the document at `path`; gives whether there was one.
+    /// Removes the document at `path`. Returns whether there was one.
     pub fn remove(&self, path: &PolicyPath) -> bool {
         locked(&self.documents).remove(path).is_some()
     }

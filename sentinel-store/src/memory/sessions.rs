@@ -42,14 +42,14 @@ impl MemorySessions {
         Self::with_page_size(PAGE_SIZE)
     }
 
-    /// An empty store whose lists come in pages of that size.
+    /// An empty store with this number of sessions in a page.
     #[must_use]
     pub fn with_page_size(page_size: NonZeroUsize) -> Self {
         Self { state: Mutex::default(), page_size }
     }
 
-    /// Removes the sessions that expired before `before`, and gives how many.
-    /// Gates stay.
+    /// Removes the sessions that expired before `before`, and returns their number. Gates
+    /// stay.
     pub fn purge_expired(&self, before: DateTime<Utc>) -> usize {
         let sessions = &mut locked(&self.state).sessions;
         let count = sessions.len();
@@ -57,15 +57,15 @@ impl MemorySessions {
         count - sessions.len()
     }
 
-    /// Puts a gate where the gate of `caller` is stored, whoever's it is: how
-    /// the conformance suite plants a record that cannot be.
+    /// Stores a gate in the place of the gate of `caller`, whose gate it may not be. The
+    /// conformance suite plants invalid records with it.
     #[cfg(feature = "conformance")]
     pub fn plant_gate(&self, caller: &CallerKey, gate: Gate) {
         locked(&self.state).gates.insert(caller.hash(), gate);
     }
 
-    /// Puts a session where the one of `handle` is stored, whichever it is: how
-    /// the conformance suite plants a record that cannot be.
+    /// Stores a session in the place of the session `handle`, which it may not be. The
+    /// conformance suite plants invalid records with it.
     #[cfg(feature = "conformance")]
     pub fn plant_session(&self, handle: SessionHandle, session: Session) {
         locked(&self.state).sessions.insert(handle, session);

@@ -8,7 +8,7 @@ use std::sync::{
 use super::locked;
 use crate::{AuditError, AuditSink, Record};
 
-/// Collects records, without bound, so that a test can look at them.
+/// Collects records without a limit, for tests.
 #[derive(Debug, Default)]
 pub struct MemorySink {
     records: Mutex<Vec<Record>>,
@@ -22,19 +22,19 @@ impl MemorySink {
         Self::default()
     }
 
-    /// The records so far, in the order in which they were written.
+    /// The records so far, in the order of their writes.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
         locked(&self.records).clone()
     }
 
-    /// Takes the records so far out.
+    /// Removes and returns the records so far.
     #[must_use]
     pub fn take(&self) -> Vec<Record> {
         std::mem::take(&mut locked(&self.records))
     }
 
-    /// From now on, whether every write fails.
+    /// Makes every write fail from now on, or succeed again.
     pub fn set_failing(&self, failing: bool) {
         self.failing.store(failing, Ordering::SeqCst);
     }
@@ -43,7 +43,7 @@ impl MemorySink {
 impl AuditSink for MemorySink {
     fn write(&self, record: &Record) -> Result<(), AuditError> {
         if self.failing.load(Ordering::SeqCst) {
-            return Err(AuditError("the sink was told to fail".into()));
+            return Err(AuditError("injected".into()));
         }
         locked(&self.records).push(record.clone());
         Ok(())

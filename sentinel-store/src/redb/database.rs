@@ -1,5 +1,5 @@
-//! The open database. It is opened again after an I/O error, which redb answers
-//! with errors from then on, and used only as long as the file has its name.
+//! The open database. It is opened again after an I/O error, because redb returns errors
+//! from then on. It is used only while its path leads to the same file.
 
 use std::{
     fs::{self, Metadata},
@@ -10,7 +10,7 @@ use std::{
 
 use redb::{Builder, Database};
 
-/// A database, and the file that it is in.
+/// A database and its file.
 pub(super) struct OpenDatabase {
     path: PathBuf,
     file: FileNumber,
@@ -19,8 +19,7 @@ pub(super) struct OpenDatabase {
 }
 
 impl OpenDatabase {
-    /// Opens the file. All of it is read: damage must not pass for what was
-    /// written.
+    /// Opens the file and reads all of it, so that damage is detected.
     pub(super) fn open(path: &Path) -> Result<Self, redb::Error> {
         let database = open(path)?;
         let file = FileNumber::of(&fs::metadata(path)?);
@@ -31,8 +30,8 @@ impl OpenDatabase {
         &self.path
     }
 
-    /// Reads or writes. The result of a write counts only if this returns it: a
-    /// commit to a file that has been removed is not durable.
+    /// Reads or writes. A write has succeeded only if this returns `Ok`: a commit to a
+    /// file that was removed is not durable.
     pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
@@ -40,9 +39,9 @@ impl OpenDatabase {
         self.check_in_place()?;
         let result = self.with_open(work);
         if let Err(error) = &result
-            && is_of_the_file(error)
+            && is_file_failure(error)
         {
-            // Once every other use has ended. The next one opens it again.
+            // After every other use has ended. The next use opens it again.
             drop(self.open.write().unwrap_or_else(PoisonError::into_inner).take());
         }
         let value = result?;
@@ -67,8 +66,8 @@ impl OpenDatabase {
         }
     }
 
-    /// Whether the path still leads to the file. Another file in its place may be
-    /// an older copy, in which revocations are missing.
+    /// Checks that the path still leads to the file. Another file in its place may be an
+    /// older copy without the newest revocations.
     fn check_in_place(&self) -> Result<(), redb::Error> {
         let what = match fs::metadata(&self.path) {
             Ok(found) if FileNumber::of(&found) == self.file => return Ok(()),
@@ -88,12 +87,12 @@ fn open(path: &Path) -> Result<Database, redb::Error> {
     Ok(Builder::new().set_check_integrity_on_open(true).open(path)?)
 }
 
-/// Whether the file failed, and not what was asked of it.
-fn is_of_the_file(error: &redb::Error) -> bool {
+/// Whether the file failed, and not the operation.
+fn is_file_failure(error: &redb::Error) -> bool {
     matches!(error, redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::DatabaseClosed)
 }
 
-/// What identifies a file, whatever its name is.
+/// What identifies a file under any name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileNumber {
     #[cfg(unix)]
@@ -109,7 +108,7 @@ impl FileNumber {
         }
         #[cfg(not(unix))]
         {
-            // Only that the path exists is checked there.
+            // On these systems, only the existence of the path is checked.
             drop(metadata.len());
             Self {}
         }

@@ -1,9 +1,8 @@
-//! How records lie in the file: JSON that says in which format it is, behind a
-//! digest of it.
+//! The encoding of records in the file: a digest, and then JSON with a format number.
 //!
-//! A record is only read in the format that wrote it. Whatever changes the
-//! meaning or the fields of a record raises [`FORMAT`], so that an older version
-//! of the program refuses what it does not understand instead of overlooking it.
+//! A record is only read in the format in which it was written. A change of the meaning or
+//! the fields of a record raises [`FORMAT`], so that an older version of the program
+//! refuses the record and does not ignore a part of it.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
@@ -12,9 +11,8 @@ use crate::StoreError;
 
 const FORMAT: u32 = 1;
 
-/// How much of the SHA-256 of a record comes before it. redb has checksums of
-/// its own, but looks at them only after a crash; and one bit that flips on the
-/// disk must not turn an epoch back.
+/// Number of bytes of the SHA-256 before a record. redb has its own checksums, but
+/// verifies them only after a crash. A flipped bit on the disk must not lower an epoch.
 const DIGEST: usize = 8;
 
 #[derive(Serialize, Deserialize)]
@@ -50,17 +48,17 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError>
         Ok(stored.record)
     } else {
         let format = stored.format;
-        Err(StoreError::Corrupt(format!("record of the unknown format {format}").into()))
+        Err(StoreError::Corrupt(format!("a record of the unknown format {format}").into()))
     }
 }
 
-/// Where and how reading failed, without quoting what was read.
+/// Where and how decoding failed, without a quotation of the record.
 fn position(error: &serde_json::Error) -> String {
     let kind = match error.classify() {
         serde_json::error::Category::Io => "unreadable",
         serde_json::error::Category::Syntax => "not JSON",
-        serde_json::error::Category::Data => "not the record that is kept here",
-        serde_json::error::Category::Eof => "cut off",
+        serde_json::error::Category::Data => "not a record of this kind",
+        serde_json::error::Category::Eof => "truncated",
     };
     format!("{kind} at byte {}", error.column())
 }
@@ -78,16 +76,16 @@ mod tests {
         match result {
             Err(StoreError::Corrupt(cause)) => cause.to_string(),
             Err(error) => panic!("{error:?}"),
-            Ok(_) => panic!("it was read"),
+            Ok(_) => panic!("the record was read"),
         }
     }
 
     #[test]
-    fn a_record_comes_back_as_it_was_written() {
+    fn a_record_is_read_as_it_was_written() {
         assert_eq!(decode::<Gate>(&encode(&gate()).unwrap()).unwrap(), gate());
     }
 
-    /// A record whose JSON was changed by somebody who knows of the digest.
+    /// A record whose JSON was changed, with a matching digest.
     fn changed(old: &str, new: &str) -> Vec<u8> {
         let bytes = encode(&gate()).unwrap();
         let text = String::from_utf8(bytes[DIGEST..].to_vec()).unwrap();
@@ -99,22 +97,24 @@ mod tests {
     #[test]
     fn a_record_of_another_format_is_not_read() {
         let later = changed(r#""format":1"#, r#""format":2"#);
-        assert_eq!(cause(decode::<Gate>(&later)), "record of the unknown format 2");
+        assert_eq!(cause(decode::<Gate>(&later)), "a record of the unknown format 2");
     }
 
     #[test]
-    fn a_field_that_is_not_known_is_not_overlooked() {
+    fn an_unknown_field_is_corrupt() {
         for (old, new) in [
             (r#""whole""#, r#""frozen":true,"whole""#),
             (r#""epoch""#, r#""frozen":true,"epoch""#),
             (r#""format""#, r#""frozen":true,"format""#),
         ] {
-            assert!(cause(decode::<Gate>(&changed(old, new))).starts_with("not the record"));
+            assert!(
+                cause(decode::<Gate>(&changed(old, new))).starts_with("not a record of this kind")
+            );
         }
     }
 
     #[test]
-    fn no_flipped_bit_and_no_missing_byte_goes_unnoticed() {
+    fn a_flipped_bit_or_a_missing_byte_is_corrupt() {
         let bytes = encode(&gate()).unwrap();
         for at in 0..bytes.len() {
             cause(decode::<Gate>(&bytes[..at]));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn invariant_6_what_cannot_be_read_is_not_quoted() {
+    fn invariant_6_an_unreadable_record_is_not_quoted() {
         for (old, new) in [
             (r#""alice""#, r#"["hunter2"]"#),
             (r#""epoch":0"#, r#""epoch":"hunter2""#),

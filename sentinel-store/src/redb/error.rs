@@ -1,4 +1,4 @@
-//! What redb's errors mean to a caller.
+//! The mapping of redb's errors to those of a store.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use crate::StoreError;
 
 /// The error of a read or write of an open file.
 pub(super) fn store_error(error: &redb::Error) -> StoreError {
-    // As text, since one error may have to be told to many.
+    // As text, because one error may be the result of several calls.
     let cause = error.to_string().into();
     if is_corrupt(error) { StoreError::Corrupt(cause) } else { StoreError::Unavailable(cause) }
 }
@@ -15,8 +15,8 @@ pub(super) fn store_error(error: &redb::Error) -> StoreError {
 pub(super) fn open_error(error: redb::Error) -> StoreError {
     if let redb::Error::DatabaseAlreadyOpen = error {
         return StoreError::Refused(
-            "it is in use by another process, such as another `sentinel dev`: end that one, or use \
-             another file".into(),
+            "it is in use by another process, such as another `sentinel dev`: stop that process, or \
+             use another file".into(),
         );
     }
     if let redb::Error::UpgradeRequired(_) = error {
@@ -26,17 +26,17 @@ pub(super) fn open_error(error: redb::Error) -> StoreError {
         && cause.kind() == io::ErrorKind::PermissionDenied
     {
         return StoreError::Refused(
-            format!("{cause}: it must belong to the user who runs this program").into(),
+            format!("{cause}: the file must belong to the user who runs this program").into(),
         );
     }
     store_error(&error)
 }
 
-// redb's enum may grow, so that it cannot be matched whole: what is not known
-// to be corruption counts as unavailable, which refuses as well.
+// redb's enum may grow, so that it cannot be matched exhaustively. An error that is not
+// known to be corruption is unavailable, which refuses access as well.
 fn is_corrupt(error: &redb::Error) -> bool {
     if let redb::Error::Io(cause) = error {
-        // How redb says that a file is not one of its own, or is cut off.
+        // redb's error for a file that is not a database, or is truncated.
         matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
     } else {
         matches!(

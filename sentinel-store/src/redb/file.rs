@@ -1,4 +1,4 @@
-//! The file: opening, reading, and handing writes to its writer.
+//! The file: opening and reading it, and sending writes to its writer.
 
 use std::{
     collections::hash_map::RandomState,
@@ -21,38 +21,36 @@ use super::{
 };
 use crate::{Location, StoreError, StoreResultExt};
 
-/// An open file. Clones share it; it is closed, and may be opened again, when
-/// the last one is dropped.
+/// An open file. Clones share it. It is closed, and can be opened again, when the last
+/// clone is dropped.
 ///
-/// After an I/O error, such as a full disk, the file is opened again for the next
-/// read or write. When it is removed or replaced, every read and write is
+/// After an I/O error, such as a full disk, the file is opened again for the next read or
+/// write. If it is removed or replaced, every read and write is
 /// [`StoreError::Unavailable`] until it is moved back.
 ///
-/// Reading and writing happen on threads made for waiting, so its stores must be
-/// used inside a tokio runtime.
+/// Reads run on tokio's blocking threads, so its stores need a tokio runtime.
 #[derive(Clone)]
 pub struct RedbFile(Arc<Opened>);
 
 struct Opened {
     database: Arc<OpenDatabase>,
-    /// Present until dropped: closing it is what ends the writer.
+    /// `Some` until dropped. Closing it ends the writer.
     writes: Option<mpsc::Sender<Write>>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl RedbFile {
-    /// Opens the file at `path`, which is created if there is none or if it is
-    /// empty, readable by its owner only. Blocks: all of the file is read and
-    /// looked at for damage.
+    /// Opens the file at `path`. If it does not exist or is empty, it is created, readable
+    /// by its owner only. Blocks: the whole file is read and checked for damage.
     ///
     /// # Errors
-    /// - [`StoreError::Refused`] when another process has it open, when it may
-    ///   not be opened, and when an older version of redb wrote it
-    /// - [`StoreError::Corrupt`] when it is not a database
-    /// - [`StoreError::Unavailable`] when it cannot be read or written
+    /// - [`StoreError::Refused`] if another process has it open, permission is missing, or
+    ///   an older version of redb wrote it
+    /// - [`StoreError::Corrupt`] if it is not a database
+    /// - [`StoreError::Unavailable`] if it cannot be read or written
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let failed = |error| open_error(error).at(|| location(path));
-        exists(path).map_err(failed)?;
+        create_if_empty(path).map_err(failed)?;
         let database = Arc::new(OpenDatabase::open(path).map_err(failed)?);
         let (writes, queue) = mpsc::channel(QUEUE);
         let writer = thread::Builder::new()
@@ -70,7 +68,7 @@ impl RedbFile {
         location(self.0.database.path())
     }
 
-    /// Makes a change before any store is used, without a runtime.
+    /// Changes the file before any store is used, without a runtime.
     pub(super) fn prepare(
         &self,
         change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
@@ -85,14 +83,14 @@ impl RedbFile {
         prepared().map_err(|error| store_error(&error)).at(|| self.location())
     }
 
-    /// Reads what there is at one instant.
+    /// Reads in one transaction.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&ReadTransaction) -> Transacted<T> + Send + 'static,
+        work: impl FnOnce(&ReadTransaction) -> Transacted<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let database = Arc::clone(&self.0.database);
         let reading = tokio::task::spawn_blocking(move || {
-            database.with(|database| look(&database.begin_read()?))
+            database.with(|database| work(&database.begin_read()?))
         });
         match reading.await {
             Ok(answer) => answer.map_err(|error| store_error(&error))?,
@@ -100,8 +98,8 @@ impl RedbFile {
         }
     }
 
-    /// Changes something; returns when it is on disk. When the caller stops
-    /// waiting, the change happens all the same.
+    /// Writes in a transaction, and returns when it is on disk. If the caller is cancelled,
+    /// the write still happens.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         change: impl FnOnce(&WriteTransaction) -> Transacted<T> + Send + 'static,
@@ -123,8 +121,8 @@ impl fmt::Debug for RedbFile {
 impl Drop for Opened {
     fn drop(&mut self) {
         drop(self.writes.take());
-        // The file stays locked until the writer has let go of it. Should it
-        // have panicked, whoever waited for it has already been told.
+        // The file is locked until the writer has ended. If the writer panicked, its
+        // callers already have an error.
         if let Some(writer) = self.writer.take() {
             drop(writer.join());
         }
@@ -135,13 +133,13 @@ fn location(path: &Path) -> Location {
     Location::new(format_args!("the database `{}`", path.display()))
 }
 
-/// Makes the file if there is none, or if it is empty: that is what is left of a
-/// file that somebody only touched, and nothing is lost with it.
-fn exists(path: &Path) -> Result<(), redb::Error> {
+/// Creates the file if it does not exist or is empty. An empty file was only touched, and
+/// nothing is lost with it.
+fn create_if_empty(path: &Path) -> Result<(), redb::Error> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path, |new| {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, |new| {
             match fs::hard_link(new, path) {
-                // Another process was faster. Its file is whole, as this one is.
+                // Another process created it first, and its file is as complete as this one.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                 linked => linked,
             }
@@ -149,31 +147,31 @@ fn exists(path: &Path) -> Result<(), redb::Error> {
         Err(error) => Err(error.into()),
         Ok(found) if found.is_file() && found.len() == 0 => {
             let empty = OpenOptions::new().read(true).write(true).open(path)?;
-            // Of several processes that start at once, one replaces it. The others
-            // then find another file.
+            // One of several processes that start concurrently replaces it. The others then
+            // find another file.
             empty.lock()?;
             let (mine, found) = (empty.metadata()?, fs::metadata(path)?);
             if FileNumber::of(&mine) != FileNumber::of(&found) || found.len() != 0 {
                 return Ok(());
             }
-            make(path, |new| fs::rename(new, path))
+            create(path, |new| fs::rename(new, path))
         }
         Ok(_) => Ok(()),
     }
 }
 
-/// Makes the file. It gets its name only when it is a whole database: one that
-/// was half made when the program was killed could not be told from one that was
-/// damaged since, which must never be replaced by an empty one.
-fn make(path: &Path, put: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), redb::Error> {
+/// Creates the file. It gets its name only once it is a complete database. An incomplete
+/// file of a program that was killed could not be distinguished from a damaged one, which
+/// must never be replaced by an empty database.
+fn create(path: &Path, put: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), redb::Error> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:016x}.new", RandomState::new().hash_one(path)));
     let new = path.with_file_name(name);
-    let made = fill(&new).and_then(|()| Ok(put(&new)?));
+    let created = fill(&new).and_then(|()| Ok(put(&new)?));
     match fs::remove_file(&new) {
         // It was renamed.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && made.is_ok() => {}
-        removed => made.and(removed.map_err(redb::Error::from))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && created.is_ok() => {}
+        removed => created.and(removed.map_err(redb::Error::from))?,
     }
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
@@ -183,7 +181,7 @@ fn make(path: &Path, put: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), re
     Ok(())
 }
 
-/// Makes an empty database, its owner's alone.
+/// Creates an empty database that only its owner can read.
 fn fill(path: &Path) -> Result<(), redb::Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);

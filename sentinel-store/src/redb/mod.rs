@@ -1,5 +1,5 @@
-//! Stores in one file on this machine, durable: what was acknowledged is there
-//! after `kill -9`, and after a power cut as far as the disk keeps its word.
+//! Stores in one file on this machine. Acknowledged writes are durable after `kill -9`, and
+//! after a power failure if the disk honors flushes.
 
 mod database;
 mod encoding;

@@ -1,5 +1,5 @@
-//! Sessions and gates in the file. They lie in tables of their own, so that
-//! what removes sessions cannot touch a gate.
+//! Sessions and gates in the file, in two tables, so that a purge of sessions cannot
+//! affect a gate.
 
 use std::{num::NonZeroUsize, ops::Bound, path::Path};
 
@@ -17,36 +17,36 @@ use crate::{
     backend::{check_gate, check_listed, check_new_session, check_session, page_of, range_of},
 };
 
-/// Session by handle; the handles of a caller lie together.
+/// Sessions by handle. The sessions of a caller follow one another.
 const SESSIONS: TableDefinition<'_, &[u8; 26], &[u8]> = TableDefinition::new("sentinel-sessions");
-/// Gate by the hash of its caller's key.
+/// Gates by the hash of their caller key.
 const GATES: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("sentinel-gates");
 
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
-/// How many sessions are looked at, and how many removed, in one transaction.
+/// Number of sessions that are read, and removed, in one transaction.
 const PURGE_BATCH: usize = 256;
 
 /// Sessions and gates in a file.
 ///
-/// Expired sessions stay until [`purge_expired`](Self::purge_expired) is called.
+/// Expired sessions are kept until [`purge_expired`](Self::purge_expired) is called.
 #[derive(Clone, Debug)]
 pub struct RedbSessions {
     file: RedbFile,
     page_size: NonZeroUsize,
 }
 
-/// What a purge did.
+/// The result of a purge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// The sessions that were removed.
+    /// Number of removed sessions.
     pub removed: usize,
-    /// The sessions that cannot be read, and were left for somebody to look at.
+    /// Number of sessions that cannot be read. They are kept for examination.
     pub unreadable: usize,
 }
 
 impl RedbSessions {
-    /// The sessions and gates in the file at `path`, which holds nothing else.
+    /// The sessions and gates in the file at `path`, which contains nothing else.
     ///
     /// # Errors
     /// As those of [`RedbFile::open`].
@@ -57,7 +57,7 @@ impl RedbSessions {
     /// The sessions and gates in an open file.
     ///
     /// # Errors
-    /// When the file cannot be written, or its tables are not of this kind.
+    /// If the file cannot be written, or its tables have other types.
     pub fn new(file: RedbFile) -> Result<Self, StoreError> {
         file.prepare(|transaction| {
             transaction.open_table(SESSIONS)?;
@@ -67,18 +67,17 @@ impl RedbSessions {
         Ok(Self { file, page_size: PAGE_SIZE })
     }
 
-    /// The same, with lists in pages of that size.
+    /// The same store, with this number of sessions in a page.
     #[must_use]
     pub fn with_page_size(self, page_size: NonZeroUsize) -> Self {
         Self { page_size, ..self }
     }
 
-    /// Removes the sessions that expired before `before`, a batch at a time, so
-    /// that no other caller waits long. Gates stay.
+    /// Removes the sessions that expired before `before`, in batches, so that no other
+    /// caller waits long. Gates stay.
     ///
     /// # Errors
-    /// When the file cannot be read or written; what was removed till then stays
-    /// removed.
+    /// If the file cannot be read or written. Batches before the error stay removed.
     pub async fn purge_expired(&self, before: DateTime<Utc>) -> Result<Purged, StoreError> {
         let mut purged = Purged::default();
         let mut start = Bound::Unbounded;
@@ -95,12 +94,11 @@ impl RedbSessions {
         }
     }
 
-    /// Puts a gate where the gate of `caller` is stored, whoever's it is; without
-    /// one, something that is no gate: how the conformance suite plants a record
-    /// that cannot be.
+    /// Stores a gate in the place of the gate of `caller`, whose gate it may not be. `None`
+    /// stores data that is not a gate. The conformance suite plants invalid records with it.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     #[cfg(feature = "conformance")]
     pub async fn plant_gate(
         &self,
@@ -118,12 +116,12 @@ impl RedbSessions {
             .await
     }
 
-    /// Puts a session where the one of `handle` is stored, whichever it is;
-    /// without one, something that is no session: how the conformance suite
-    /// plants a record that cannot be.
+    /// Stores a session in the place of the session `handle`, which it may not be. `None`
+    /// stores data that is not a session. The conformance suite plants invalid records with
+    /// it.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     #[cfg(feature = "conformance")]
     pub async fn plant_session(
         &self,
@@ -141,7 +139,7 @@ impl RedbSessions {
             .await
     }
 
-    /// Looks at the next batch of sessions.
+    /// Reads the next batch of sessions.
     async fn expired(
         &self,
         before: DateTime<Utc>,
@@ -184,7 +182,7 @@ impl RedbSessions {
     }
 }
 
-/// What was seen of the sessions in one batch.
+/// The sessions of one batch.
 #[derive(Default)]
 struct Seen {
     expired: Vec<[u8; 26]>,
@@ -192,7 +190,7 @@ struct Seen {
     last: Option<[u8; 26]>,
 }
 
-/// The gate of a caller, as it is stored or open.
+/// The gate of a caller, open if none is stored.
 fn gate(
     gates: &impl ReadableTable<&'static [u8; 16], &'static [u8]>,
     caller: &CallerKey,
@@ -204,10 +202,10 @@ fn gate(
     })
 }
 
-/// Leaves a transaction with an answer when that is an error.
-macro_rules! answered {
-    ($answer:expr) => {
-        match $answer {
+/// Returns from a transaction if a result is an error.
+macro_rules! try_inner {
+    ($result:expr) => {
+        match $result {
             Ok(value) => value,
             Err(error) => return Ok(Err(error)),
         }
@@ -233,9 +231,9 @@ impl SessionStore for RedbSessions {
         self.file
             .write(move |transaction| {
                 let mut gates = transaction.open_table(GATES)?;
-                let mut gate = answered!(gate(&gates, &key)?);
-                if answered!(gate.apply(&change)) {
-                    let bytes = answered!(encode(&gate));
+                let mut gate = try_inner!(gate(&gates, &key)?);
+                if try_inner!(gate.apply(&change)) {
+                    let bytes = try_inner!(encode(&gate));
                     gates.insert(key.hash().as_bytes(), bytes.as_slice())?;
                 }
                 Ok(Ok(gate))
@@ -272,11 +270,11 @@ impl SessionStore for RedbSessions {
             .write(move |transaction| {
                 let mut sessions = transaction.open_table(SESSIONS)?;
                 let found = sessions.get(&handle.to_bytes())?.map(|bytes| decode(bytes.value()));
-                let found = answered!(found.unwrap_or(Err(StoreError::not_found())));
-                let mut session = answered!(check_session(&handle, found));
+                let found = try_inner!(found.unwrap_or(Err(StoreError::not_found())));
+                let mut session = try_inner!(check_session(&handle, found));
                 if session.ended.is_none() {
                     session.ended = Some(at);
-                    let bytes = answered!(encode(&session));
+                    let bytes = try_inner!(encode(&session));
                     sessions.insert(&handle.to_bytes(), bytes.as_slice())?;
                 }
                 Ok(Ok(()))
@@ -291,8 +289,8 @@ impl SessionStore for RedbSessions {
             .read(move |transaction| {
                 let sessions = transaction.open_table(SESSIONS)?;
                 let found = sessions.get(&handle.to_bytes())?.map(|bytes| decode(bytes.value()));
-                let found = answered!(found.unwrap_or(Err(StoreError::not_found())));
-                let session = answered!(check_session(&handle, found));
+                let found = try_inner!(found.unwrap_or(Err(StoreError::not_found())));
+                let session = try_inner!(check_session(&handle, found));
                 let gate = gate(&transaction.open_table(GATES)?, &session.caller)?;
                 Ok(gate.map(|gate| (session, gate)))
             })

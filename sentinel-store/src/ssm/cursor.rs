@@ -1,5 +1,5 @@
-//! Cursors around SSM's own tokens: each says which list it is of, so that one
-//! that cannot be of a list is known without asking.
+//! Cursors that contain SSM's tokens. Each identifies its list, so that a cursor of another
+//! list is refused without a request.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -16,13 +16,13 @@ fn mark(list: &str, token: &str) -> String {
     HEXLOWER.encode(&digest.finalize()).chars().take(MARK).collect()
 }
 
-/// The cursor that leads on to what SSM calls `token` in that list.
+/// The cursor for SSM's `token` in a list.
 pub(super) fn cursor(list: &str, token: Option<String>) -> Option<Cursor> {
     let token = token.filter(|token| !token.is_empty())?;
     Some(Cursor(format!("{}{token}", mark(list, &token))))
 }
 
-/// SSM's token; `NotFound` when the cursor is none of that list's.
+/// SSM's token. `NotFound` if the cursor is not one of this list.
 pub(super) fn token(list: &str, cursor: Option<&Cursor>) -> Result<Option<String>, StoreError> {
     let Some(Cursor(cursor)) = cursor else { return Ok(None) };
     match cursor.split_at_checked(MARK) {
@@ -40,18 +40,18 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// A cursor gives its token back to its own list, and to no other.
+        /// A cursor contains its token, and is valid for its own list only.
         #[test]
-        fn a_cursor_is_good_for_its_list_alone(list in ".*", other in ".*", text in ".+") {
+        fn a_cursor_is_valid_for_its_own_list_only(list in ".*", other in ".*", text in ".+") {
             prop_assume!(list != other);
             let cursor = cursor(&list, Some(text.clone())).unwrap();
             prop_assert_eq!(token(&list, Some(&cursor)).unwrap(), Some(text));
             prop_assert!(matches!(token(&other, Some(&cursor)), Err(StoreError::NotFound(_))));
         }
 
-        /// Whatever else is given for a cursor is none.
+        /// Any other text is not a cursor.
         #[test]
-        fn what_was_never_given_is_no_cursor(text in ".{0,64}") {
+        fn any_other_text_is_an_invalid_cursor(text in ".{0,64}") {
             let cursor = Cursor(text);
             prop_assert!(matches!(token("/sentinel", Some(&cursor)), Err(StoreError::NotFound(_))));
         }

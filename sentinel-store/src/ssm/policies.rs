@@ -1,4 +1,4 @@
-//! Reading documents from parameters.
+//! Reads documents from parameters.
 
 use std::num::NonZeroU8;
 
@@ -19,17 +19,17 @@ use crate::{
     aws::{Timing, listable, storable, store_error, unreadable},
 };
 
-/// The most that SSM gives in one page.
+/// SSM's maximum number of parameters in a page.
 const PAGE_SIZE: NonZeroU8 = NonZeroU8::new(10).expect("not zero");
 
-/// Policy documents in SSM parameters, each at the path of its name; encrypted
-/// ones are decrypted. Versions are SSM's.
+/// Policy documents in SSM parameters. The path of a document is the name of its
+/// parameter. Encrypted parameters are decrypted. Versions are SSM's.
 ///
-/// | what is found                                 | error      |
+/// | found                                         | error      |
 /// | --------------------------------------------- | ---------- |
-/// | no parameter, or a path that none can have    | `NotFound` |
+/// | no parameter, or an invalid path              | `NotFound` |
 /// | a list of texts, or an empty text             | `Corrupt`  |
-/// | a key that may not be used                    | `Refused`  |
+/// | no permission to use the key                  | `Refused`  |
 #[derive(Clone, Debug)]
 pub struct SsmPolicies {
     pub(super) client: Client,
@@ -37,7 +37,7 @@ pub struct SsmPolicies {
 }
 
 impl SsmPolicies {
-    /// The documents in SSM, with the time-outs and retries of [`Timing::SSM`].
+    /// The documents in SSM, with the timeouts and retries of [`Timing::SSM`].
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let config = Builder::from(config)
@@ -47,7 +47,7 @@ impl SsmPolicies {
         Self { client: Client::from_conf(config), page_size: PAGE_SIZE }
     }
 
-    /// The same, asked with other patience.
+    /// The same store, with other timeouts and retries.
     #[must_use]
     pub fn with_timing(self, timing: Timing) -> Self {
         let config = self
@@ -60,13 +60,13 @@ impl SsmPolicies {
         Self { client: Client::from_conf(config), ..self }
     }
 
-    /// The same, with lists of names in pages of that size, up to 10.
+    /// The same store, with this number of documents in a page, at most 10.
     #[must_use]
     pub fn with_page_size(self, page_size: NonZeroU8) -> Self {
         Self { page_size: page_size.min(PAGE_SIZE), ..self }
     }
 
-    /// The parameter of that name, which may end with `:` and a version.
+    /// Reads a parameter. Its name may end with `:` and a version.
     pub(super) async fn parameter(&self, name: String) -> Result<Parameter, StoreError> {
         let answer = self
             .client
@@ -76,18 +76,18 @@ impl SsmPolicies {
             .send()
             .await
             .map_err(|error| store_error("GetParameter", &error))?;
-        // An answer about another parameter would make that one decide.
-        let asked = name.split(':').next();
-        let parameter = answer.parameter.filter(|found| found.name.as_deref() == asked);
+        // A response with another parameter must not be used for a decision.
+        let requested = name.split(':').next();
+        let parameter = answer.parameter.filter(|found| found.name.as_deref() == requested);
         parameter.ok_or_else(|| unreadable("GetParameter"))
     }
 }
 
-/// The document that a parameter is.
+/// The document in a parameter.
 pub(super) fn document(parameter: Parameter) -> Result<PolicyText, StoreError> {
     let kept = [ParameterType::String, ParameterType::SecureString];
     if !parameter.r#type.as_ref().is_some_and(|kind| kept.contains(kind)) {
-        return Err(StoreError::Corrupt("the parameter is no text".into()));
+        return Err(StoreError::Corrupt("the parameter is not a text".into()));
     }
     let text = parameter.value.filter(|text| !text.is_empty());
     let text = text.ok_or_else(|| StoreError::Corrupt("the parameter is empty".into()))?;
@@ -107,8 +107,8 @@ impl PolicyStore for SsmPolicies {
         result.at(|| location().policy(path))
     }
 
-    /// With the texts of the parameters that are not encrypted. Decrypting here
-    /// would make the whole page fail on one key that may not be used.
+    /// Contains the texts of the parameters that are not encrypted. Decrypting here would
+    /// make the whole page fail if permission for one key is missing.
     async fn list(
         &self,
         root: &PolicyPath,
@@ -146,7 +146,8 @@ impl PolicyStore for SsmPolicies {
                 let name = name.and_then(|name| name.strip_prefix('/'));
                 let name = name.ok_or_else(|| unreadable("GetParametersByPath"))?.to_owned();
                 let readable = parameter.r#type == Some(ParameterType::String);
-                // What is no document is an error of its own read, not of the list.
+                // A parameter that is not a document is an error when it is read, not when it is
+                // listed.
                 let document = if readable { document(parameter).ok() } else { None };
                 Ok(ListedPolicy { name, document })
             });

@@ -1,10 +1,9 @@
-//! Writing documents to parameters: for administrators.
+//! Writes documents to parameters, for administrators.
 //!
-//! SSM cannot be told to write over one version only. So a writer looks first,
-//! writes, and looks at the version that came of it: when somebody else's lies
-//! between, theirs is put back. Whoever reads in between meets the text of the
-//! one who was late, for two calls' time; and what is written over that text in
-//! this time is lost from sight, and kept in the history.
+//! SSM cannot write on condition of a version. A writer therefore reads the version, writes,
+//! and compares the new version. If another writer's version is in between, that version is
+//! restored. For the duration of two calls, readers get the text of the later writer. A text
+//! that is written over it in this time is no longer current, and is kept in the history.
 
 use async_trait::async_trait;
 use aws_sdk_ssm::{
@@ -27,7 +26,7 @@ use crate::{
 const STANDARD_BYTES: usize = 4096;
 const ADVANCED_BYTES: usize = 8192;
 
-/// What a parameter is besides its text: kept when the text changes.
+/// The properties of a parameter that stay the same when its text changes.
 struct Kind {
     kind: ParameterType,
     key: Option<String>,
@@ -41,8 +40,8 @@ impl Kind {
         Self { kind, key, tier: entry.tier.clone() }
     }
 
-    /// The tier for a text of that many bytes. SSM refuses to make an advanced
-    /// parameter a standard one.
+    /// The tier for a text of this length. SSM refuses to change an advanced parameter to a
+    /// standard one.
     fn tier(&self, bytes: usize) -> ParameterTier {
         if bytes > STANDARD_BYTES || self.tier == Some(ParameterTier::Advanced) {
             ParameterTier::Advanced
@@ -52,14 +51,14 @@ impl Kind {
     }
 }
 
-/// What SSM keeps as it is given.
-fn fitting(text: &[u8]) -> Result<&str, StoreError> {
+/// Checks that SSM can store a text unchanged.
+fn check_text(text: &[u8]) -> Result<&str, StoreError> {
     let refused = |cause: String| StoreError::Refused(cause.into());
     let bytes = text.len();
     if bytes > ADVANCED_BYTES {
         return Err(refused(format!(
             "{bytes} bytes are more than the {ADVANCED_BYTES} of an SSM parameter: \
-             keep it in the policy table (SENTINEL_POLICY_TABLE)"
+             store the document in the policy table (SENTINEL_POLICY_TABLE)"
         )));
     }
     let text = str::from_utf8(text).map_err(|_| refused("the document is not UTF-8".to_owned()))?;
@@ -67,17 +66,17 @@ fn fitting(text: &[u8]) -> Result<&str, StoreError> {
         return Err(refused("an SSM parameter cannot be empty".to_owned()));
     }
     if text.contains(|char: char| char.is_control() && !"\t\r\n".contains(char)) {
-        return Err(refused("an SSM parameter cannot hold control characters".to_owned()));
+        return Err(refused("an SSM parameter cannot contain control characters".to_owned()));
     }
-    // SSM puts the value of a parameter in the place of its name.
+    // SSM replaces the name of a parameter in braces by its value.
     if text.contains("{{") && text.contains("}}") {
-        return Err(refused("an SSM parameter cannot hold `{{…}}`".to_owned()));
+        return Err(refused("an SSM parameter cannot contain `{{…}}`".to_owned()));
     }
     Ok(text)
 }
 
 impl SsmPolicies {
-    /// Writes, and gives the version that came of it.
+    /// Writes, and returns the new version.
     async fn write(
         &self,
         path: &PolicyPath,
@@ -97,11 +96,11 @@ impl SsmPolicies {
             .send()
             .await
             .map_err(|error| store_error("PutParameter", &error))?;
-        // To the SDK an empty answer is version 0.
+        // For the SDK, an empty response is version 0.
         if answer.version > 0 { Ok(answer.version) } else { Err(unreadable("PutParameter")) }
     }
 
-    /// Writes where there is nothing yet.
+    /// Writes a parameter that must not exist.
     async fn create(&self, path: &PolicyPath, text: &str) -> Result<String, StoreError> {
         let kind = Kind { kind: ParameterType::String, key: None, tier: None };
         if let Some(written) = self.write(path, text, &kind, false).await.unless_conflict()? {
@@ -140,8 +139,8 @@ impl SsmPolicies {
         Ok((entries, answer.next_token))
     }
 
-    /// The version of a parameter in its history, with the key and the tier that
-    /// it has. SSM keeps a hundred versions.
+    /// A version of a parameter in its history, with its key and tier. SSM keeps a hundred
+    /// versions.
     async fn entry(
         &self,
         path: &PolicyPath,
@@ -161,8 +160,8 @@ impl SsmPolicies {
         }
     }
 
-    /// Whether all that was written between two versions is that text: then it was
-    /// one write, which the client sent again when no answer came.
+    /// Whether every version between two versions has this text. Then they are one write,
+    /// which the client sent again when it got no response.
     async fn is_one_write(
         &self,
         path: &PolicyPath,
@@ -182,12 +181,12 @@ impl SsmPolicies {
         Ok(true)
     }
 
-    /// Undoes a write that was meant to be over version `seen` and turned out to be
-    /// version `written`. Of all who wrote over the version that they saw, the
-    /// first stays, so that however many they are, all put the same text back.
-    async fn put_back(&self, path: &PolicyPath, seen: i64, written: i64) -> Result<(), StoreError> {
+    /// Undoes a write that was meant to replace version `seen` and became version
+    /// `written`. The first write over the version that its writer saw stays. All later
+    /// writers restore the same text, however many they are.
+    async fn restore(&self, path: &PolicyPath, seen: i64, written: i64) -> Result<(), StoreError> {
         if written == 1 {
-            // It had been removed meanwhile.
+            // It was removed in the meantime.
             return self.delete(path).await;
         }
         let first = if written > seen { seen + 1 } else { written - 1 };
@@ -208,26 +207,26 @@ impl PolicyWriter for SsmPolicies {
         over: Option<&str>,
     ) -> Result<String, StoreError> {
         let result: Result<String, StoreError> = async {
-        if !storable(path) {
-            let cause = "no parameter can have this path: it is parts of `[A-Za-z0-9._-]` after \
-                         slashes, and does not begin with `aws` or `ssm`";
-            return Err(StoreError::Refused(cause.into()));
-        }
-        let text = fitting(text)?;
-        let Some(over) = over else {
-            return self.create(path, text).await;
-        };
-        let stored = self.parameter(path.as_str().to_owned()).await.optional()?;
-        let stored = stored.map(|parameter| parameter.version);
-        let there = stored.filter(|version| version.to_string() == over);
-        let there = there.ok_or_else(StoreError::conflict)?;
-        let entry = self.entry(path, there).await?.ok_or_else(StoreError::conflict)?;
-        let written = self.write(path, text, &Kind::of(&entry), true).await?;
-        if self.is_one_write(path, text, (there, written)).await? {
-            return Ok(written.to_string());
-        }
-        self.put_back(path, there, written).await?;
-        Err(StoreError::conflict())
+            if !storable(path) {
+                let cause = "a parameter cannot have this path: it must consist of parts of \
+                         `[A-Za-z0-9._-]` after slashes, and not begin with `aws` or `ssm`";
+                return Err(StoreError::Refused(cause.into()));
+            }
+            let text = check_text(text)?;
+            let Some(over) = over else {
+                return self.create(path, text).await;
+            };
+            let stored = self.parameter(path.as_str().to_owned()).await.optional()?;
+            let stored = stored.map(|parameter| parameter.version);
+            let there = stored.filter(|version| version.to_string() == over);
+            let there = there.ok_or_else(StoreError::conflict)?;
+            let entry = self.entry(path, there).await?.ok_or_else(StoreError::conflict)?;
+            let written = self.write(path, text, &Kind::of(&entry), true).await?;
+            if self.is_one_write(path, text, (there, written)).await? {
+                return Ok(written.to_string());
+            }
+            self.restore(path, there, written).await?;
+            Err(StoreError::conflict())
         }
         .await;
         result.at(|| location().policy(path))

@@ -1,4 +1,4 @@
-//! Every backend, every wrapper and everything that holds one runs the suite.
+//! Every backend, every wrapper, `Box` and `Arc` run the suite.
 
 use std::sync::Arc;
 
@@ -32,71 +32,71 @@ fn memory_policies<S: PolicyStore + 'static>(
     }
 }
 
-/// Every case holds; those alone were left out that the backend cannot bring
-/// about.
-fn holds(report: Report, not_offered: &[&str]) {
-    assert!(report.outcomes().len() > 10, "the suite has lost its cases");
+/// Every case passed, except the ones that the backend cannot set up.
+fn passes(report: Report, not_offered: &[&str]) {
+    assert!(report.outcomes().len() > 10, "cases are missing from the suite");
     assert_eq!(report.not_offered().collect::<Vec<_>>(), not_offered);
-    report.verdict().unwrap();
+    report.result().unwrap();
 }
 
-/// Memory holds records and no bytes: what is no record cannot be put there.
-const NOT_IN_MEMORY: [&str; 2] = ["what_is_no_gate_is_corrupt", "what_is_no_session_is_corrupt"];
+/// A store in memory contains records, not bytes, so that unreadable ones cannot be planted.
+const NOT_IN_MEMORY: [&str; 2] =
+    ["an_unreadable_gate_is_corrupt", "an_unreadable_session_is_corrupt"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_in_memory_do_what_they_must() {
-    holds(conformance::sessions(&memory(|store| store)).await, &NOT_IN_MEMORY);
+async fn sessions_in_memory_conform() {
+    passes(conformance::sessions(&memory(|store| store)).await, &NOT_IN_MEMORY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn boxed_sessions_do_what_they_must() {
+async fn boxed_sessions_conform() {
     let boxed = |store| Box::new(store) as Box<dyn SessionStore>;
-    holds(conformance::sessions(&memory(boxed)).await, &NOT_IN_MEMORY);
+    passes(conformance::sessions(&memory(boxed)).await, &NOT_IN_MEMORY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shared_sessions_do_what_they_must() {
+async fn shared_sessions_conform() {
     let shared = |store| Arc::new(store) as Arc<dyn SessionStore>;
-    holds(conformance::sessions(&memory(shared)).await, &NOT_IN_MEMORY);
+    passes(conformance::sessions(&memory(shared)).await, &NOT_IN_MEMORY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_behind_a_hook_do_what_they_must() {
+async fn sessions_behind_a_hook_conform() {
     let hooked = |store| HookedSessions::new(store, Faults::new());
-    holds(conformance::sessions(&memory(hooked)).await, &NOT_IN_MEMORY);
+    passes(conformance::sessions(&memory(hooked)).await, &NOT_IN_MEMORY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_in_a_file_do_what_they_must() {
+async fn sessions_in_a_file_conform() {
     let fresh = || async {
         let backdoor = RedbBackdoor::new();
         FreshSessions::new(backdoor.sessions.clone()).with_backdoor(backdoor)
     };
-    holds(conformance::sessions(&fresh).await, &[]);
+    passes(conformance::sessions(&fresh).await, &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn policies_in_memory_do_what_they_must() {
-    holds(conformance::policies(&memory_policies(|store| store)).await, &[]);
+async fn policies_in_memory_conform() {
+    passes(conformance::policies(&memory_policies(|store| store)).await, &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn boxed_policies_do_what_they_must() {
+async fn boxed_policies_conform() {
     let boxed = |store| Box::new(store) as Box<dyn PolicyStore>;
-    holds(conformance::policies(&memory_policies(boxed)).await, &[]);
+    passes(conformance::policies(&memory_policies(boxed)).await, &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn policies_behind_a_hook_do_what_they_must() {
+async fn policies_behind_a_hook_conform() {
     let hooked = |store| HookedPolicies::new(store, Faults::new());
-    holds(conformance::policies(&memory_policies(hooked)).await, &[]);
+    passes(conformance::policies(&memory_policies(hooked)).await, &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn policies_in_a_folder_do_what_they_must() {
+async fn policies_in_a_folder_conform() {
     let fresh = || async {
         let (policies, editor) = FolderEditor::new();
         FreshPolicies::new(policies, root(), editor)
     };
-    holds(conformance::policies(&fresh).await, &[]);
+    passes(conformance::policies(&fresh).await, &[]);
 }

@@ -1,4 +1,4 @@
-//! `kill -9` at random moments: what was acknowledged is there.
+//! `kill -9` at random times: acknowledged writes are durable.
 
 use std::{
     collections::BTreeMap,
@@ -18,13 +18,13 @@ use sentinel_store::{
 
 use crate::fixtures::{caller, id, revoke, session};
 
-const NAME: &str = "crash::kill_9_at_any_moment_loses_nothing_that_was_acknowledged";
+const NAME: &str = "crash::kill_9_at_any_time_loses_no_acknowledged_write";
 const FILE: &str = "SENTINEL_TEST_CRASH_FILE";
 const ROUND: &str = "SENTINEL_TEST_CRASH_ROUND";
 const KILLS: u32 = 50;
 const WRITERS: u32 = 4;
 
-/// What was acknowledged: sessions by writer and number, epochs by writer.
+/// The acknowledged writes: sessions by writer and number, epochs by writer.
 #[derive(Default)]
 struct Acknowledged {
     sessions: Vec<(u32, u32)>,
@@ -32,7 +32,7 @@ struct Acknowledged {
 }
 
 #[test]
-fn kill_9_at_any_moment_loses_nothing_that_was_acknowledged() {
+fn kill_9_at_any_time_loses_no_acknowledged_write() {
     // This test is also the program that it kills.
     if let Ok(file) = env::var(FILE) {
         return write(Path::new(&file), env::var(ROUND).unwrap().parse().unwrap());
@@ -44,8 +44,8 @@ fn kill_9_at_any_moment_loses_nothing_that_was_acknowledged() {
     let mut all = Acknowledged::default();
     let mut killed_early = 0;
     for round in 0..KILLS {
-        // Now and then before the first acknowledgement, while the file is made
-        // or mended.
+        // Sometimes before the first acknowledgment, while the file is created or
+        // repaired.
         let early = round % 5 == 0;
         let wait = random.choose(if early { 30_000 } else { 60_000 });
         let new = run_and_kill(&file, round, early, Duration::from_micros(wait as u64));
@@ -62,7 +62,7 @@ fn kill_9_at_any_moment_loses_nothing_that_was_acknowledged() {
     assert!(killed_early < KILLS / 2, "{killed_early} were killed before they began");
 }
 
-/// Lets a program write for a while, kills it, and gives what it acknowledged.
+/// Runs a program that writes, kills it, and returns what it acknowledged.
 fn run_and_kill(file: &Path, round: u32, early: bool, wait: Duration) -> Acknowledged {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", NAME, "--nocapture"])
@@ -76,11 +76,11 @@ fn run_and_kill(file: &Path, round: u32, early: bool, wait: Duration) -> Acknowl
     let mut acknowledged = Vec::new();
     if !early {
         acknowledged.extend(lines.by_ref().find(|line| line.starts_with("ack ")));
-        // While it runs, nobody else has the file.
+        // While it runs, no other process can open the file.
         assert!(matches!(RedbSessions::open(file), Err(StoreError::Refused(_))));
     }
     thread::sleep(wait);
-    // SIGKILL, where there are signals.
+    // SIGKILL on Unix.
     child.kill().unwrap();
     let status = child.wait().unwrap();
     assert!(!status.success(), "it ended before it was killed");
@@ -91,8 +91,8 @@ fn run_and_kill(file: &Path, round: u32, early: bool, wait: Duration) -> Acknowl
 fn parse(lines: &[String]) -> Acknowledged {
     let mut acknowledged = Acknowledged::default();
     for line in lines {
-        // A line ends in a period, so that one that was cut off is not taken for
-        // one of a lesser number.
+        // A line ends in a period, so that a truncated line is not read as a smaller
+        // number.
         let Some(line) = line.strip_prefix("ack ").and_then(|line| line.strip_suffix('.')) else {
             continue;
         };
@@ -119,25 +119,25 @@ async fn check(store: &RedbSessions, sessions: &[(u32, u32)], epochs: &BTreeMap<
     }
     for (&writer, &epoch) in epochs {
         let gate = store.gate(&caller(&format!("writer-{writer}"))).await.unwrap();
-        // The last one may have been written and its acknowledgement cut off.
+        // The last write may have taken effect without its acknowledgment.
         assert!(gate.whole.epoch >= Epoch(epoch), "{writer}: {:?} < {epoch}", gate.whole.epoch);
         assert!(gate.whole.block.is_some());
     }
 }
 
-/// The program that is killed: sessions and revocations, several at once, each
-/// acknowledged as soon as the store has.
+/// The program that is killed. It writes sessions and revocations concurrently, and
+/// prints each one that the store acknowledged.
 fn write(file: &Path, round: u32) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let store = RedbSessions::open(file).unwrap();
-    // The harness has begun a line.
+    // The test harness has begun a line.
     let out = Mutex::new(std::io::stdout());
     let say = |line: String| out.lock().unwrap().write_all(line.as_bytes()).unwrap();
     say("\n".to_owned());
     runtime.block_on(async {
         let writer = async |writer: u32| {
             let caller = caller(&format!("writer-{writer}"));
-            // Not for ever, should nobody be left to kill it.
+            // Limited, in case the test that kills it has ended.
             for number in 0..20_000 {
                 let number = round * 100_000 + number;
                 store.create_session(&session(&caller, number)).await.unwrap();

@@ -1,4 +1,4 @@
-//! What errors tell their readers: which record, in which store, and no secret.
+//! Errors name the record and the store, and never a secret.
 
 use sentinel_store::{
     Causes, Cursor, FolderPolicies, Listing, Location, MemoryPolicies, MemorySessions, PolicyStore,

@@ -1,4 +1,4 @@
-//! Stores to try, and records to put into them.
+//! Stores and records for tests.
 
 use std::{num::NonZeroUsize, sync::Arc};
 
@@ -12,7 +12,7 @@ use sentinel_store::{
 };
 use tempfile::TempDir;
 
-/// Small, and no divisor of what the suite writes, so that pages end anywhere.
+/// Small, and not a divisor of the numbers in the suite, so that pages end anywhere.
 pub(crate) fn page_size() -> NonZeroUsize {
     NonZeroUsize::new(7).unwrap()
 }
@@ -29,7 +29,7 @@ pub(crate) fn profile(name: &str) -> ProfileName {
     ProfileName::parse(name).unwrap()
 }
 
-/// The id of a caller's session of that number.
+/// The id of a caller's session with this number.
 pub(crate) fn id(caller: &CallerKey, number: u32) -> SessionId {
     let mut random = [0; 10];
     random[6..].copy_from_slice(&number.to_be_bytes());
@@ -37,7 +37,7 @@ pub(crate) fn id(caller: &CallerKey, number: u32) -> SessionId {
     SessionId::new(SessionHandle::new(caller.hash(), random), secret)
 }
 
-/// The session of [`id`], on `production`, made under the gate `open`.
+/// The session of [`id`], on `production`, created under an open gate.
 pub(crate) fn session(caller: &CallerKey, number: u32) -> Session {
     let id = id(caller, number);
     Session {
@@ -81,7 +81,7 @@ impl Backdoor for MemoryBackdoor {
     }
 }
 
-/// Sessions in a file of their own, which goes when they do.
+/// Sessions in a file that is deleted with them.
 pub(crate) struct RedbBackdoor {
     pub(crate) sessions: RedbSessions,
     pub(crate) folder: TempDir,

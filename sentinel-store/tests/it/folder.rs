@@ -14,7 +14,7 @@ use crate::fixtures::root;
 
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// Shorter than the default.
+/// Shorter than the default of a second, which the tests of the command use.
 const SETTLED: Duration = Duration::from_millis(100);
 
 /// The default.
@@ -49,7 +49,7 @@ fn write(folder: &Path, file: &str, text: &[u8]) {
 }
 
 #[tokio::test]
-async fn only_files_that_can_stand_for_a_profile_are_named() {
+async fn only_files_named_after_a_valid_profile_are_listed() {
     let (folder, store) = folder();
     for file in [
         "production.yaml",
@@ -99,7 +99,7 @@ async fn a_file_outside_the_folder_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_missing_folder_is_no_empty_one() {
+async fn a_missing_folder_is_unavailable_and_not_empty() {
     let (folder, _) = folder();
     write(folder.path(), "file", b"text");
     for missing in ["missing", "file"] {
@@ -113,7 +113,7 @@ async fn a_missing_folder_is_no_empty_one() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+async fn a_file_that_is_not_regular_is_refused_without_waiting() {
     let (folder, store) = folder();
     fs::create_dir(folder.path().join("directory.yaml")).unwrap();
     std::os::unix::fs::symlink("/dev/zero", folder.path().join("device.yaml")).unwrap();
@@ -127,8 +127,8 @@ async fn what_is_no_regular_file_is_refused_and_not_waited_for() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_to_a_file_is_followed_as_it_is_turned() {
-    // How a mounted ConfigMap changes.
+async fn a_link_to_a_file_is_followed_after_it_changes() {
+    // A mounted ConfigMap changes like this.
     let (folder, store) = folder();
     let link = folder.path().join("production.yaml");
     for text in ["one", "two"] {
@@ -152,7 +152,7 @@ async fn a_link_whose_target_is_missing_is_not_an_absent_document() {
     std::os::unix::fs::symlink(&target, folder.path().join("production.yaml")).unwrap();
     std::thread::sleep(SLOWLY * 3);
     let StoreError::Unavailable(cause) = read(&store, "production").await.unwrap_err() else {
-        panic!("it counted as absent")
+        panic!("the document is absent")
     };
     assert_eq!(cause.to_string(), "a link to a file that does not exist");
     // The target is written while the read waits.
@@ -165,7 +165,7 @@ async fn a_link_whose_target_is_missing_is_not_an_absent_document() {
 }
 
 #[tokio::test]
-async fn a_file_is_read_up_to_its_limit_and_no_further() {
+async fn a_file_is_read_up_to_the_size_limit() {
     let (folder, store) = folder();
     write(folder.path(), "large.yaml", &vec![b'#'; MAX_BYTES]);
     assert_eq!(read(&store, "large").await.unwrap().text.len(), MAX_BYTES);
@@ -182,7 +182,7 @@ async fn a_file_is_read_up_to_its_limit_and_no_further() {
 }
 
 #[tokio::test]
-async fn a_version_is_that_of_the_text_and_not_of_the_file() {
+async fn a_version_depends_on_the_text_and_not_on_the_file() {
     let (folder, store) = folder();
     write(folder.path(), "production.yaml", b"one");
     let one = read(&store, "production").await.unwrap();
@@ -193,7 +193,7 @@ async fn a_version_is_that_of_the_text_and_not_of_the_file() {
 }
 
 #[tokio::test]
-async fn a_text_that_was_taken_is_read_again_without_waiting() {
+async fn an_unchanged_text_is_read_again_without_waiting() {
     let (folder, store) = folder();
     write(folder.path(), "production.yaml", b"text");
     read(&store, "production").await.unwrap();
@@ -209,7 +209,7 @@ async fn a_half_written_document_is_not_read() {
     use std::io::Write;
     let (folder, store) = folder();
     let path = folder.path().join("production.yaml");
-    // Without its second half, the rule lets everybody in.
+    // Without its second half, the rule allows every caller.
     let document = |round: u32| {
         let head = format!("# {round}\nrules:\n  - name: a\n    effect: allow\n");
         (head, "    conditions:\n      users: [alice]\n".to_owned())
@@ -240,19 +240,19 @@ async fn a_half_written_document_is_not_read() {
                     halves.insert(text);
                 }
             }
-            // Before it is there, and while it is being written.
+            // Before the file exists, and while it is written.
             Err(StoreError::NotFound(_) | StoreError::Unavailable(_)) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
-    // On a machine that did not let the writer go on for so long, a half is one
-    // that was left alone.
+    // If the machine paused the writer for longer than the settling time, a partial text
+    // is used.
     let slowest = writer.join().unwrap();
     assert!(halves.is_empty() || slowest >= Duration::from_millis(100), "{slowest:?} {halves:?}");
-    assert!(whole.len() > 3, "only {} documents were seen", whole.len());
+    assert!(whole.len() > 3, "only {} documents were read", whole.len());
 }
 
-/// A text of which every beginning is a text, too.
+/// A text whose every prefix is a text as well.
 fn half_and_whole(folder: &Path) -> (std::path::PathBuf, File) {
     use std::io::Write;
     let path = folder.join("production.yaml");
@@ -263,15 +263,15 @@ fn half_and_whole(folder: &Path) -> (std::path::PathBuf, File) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_file_that_is_open_for_writing_is_not_used_however_old_it_is() {
+async fn an_old_file_that_is_open_for_writing_is_not_used() {
     use std::io::Write;
     let (folder, store) = folder();
     let (path, mut file) = half_and_whole(folder.path());
     std::thread::sleep(SETTLED * 3);
-    // One that only reads is in nobody's way.
+    // A process that only reads does not matter.
     let _reader = File::open(&path).unwrap();
     let StoreError::Unavailable(cause) = read(&store, "production").await.unwrap_err() else {
-        panic!("it was used, or refused")
+        panic!("the file was used or refused")
     };
     let expected = format!("process {} has the file open for writing", std::process::id());
     assert_eq!(cause.to_string(), expected);
@@ -282,7 +282,7 @@ async fn a_file_that_is_open_for_writing_is_not_used_however_old_it_is() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_writer_that_opened_the_file_by_another_hard_link_is_found() {
+async fn a_writer_of_another_hard_link_is_found() {
     let (folder, store) = folder();
     let (path, file) = half_and_whole(folder.path());
     fs::hard_link(&path, folder.path().join("another")).unwrap();
@@ -334,11 +334,11 @@ async fn a_document_that_comes_and_goes_is_not_absent() {
 }
 
 #[tokio::test]
-async fn a_half_that_equals_the_text_last_used_is_not_used_before_it_settles() {
+async fn a_partial_text_that_equals_the_last_one_settles_before_it_is_used() {
     let (folder, store) = slow_folder();
     write(folder.path(), "production.yaml", b"wide");
     assert_eq!(read(&store, "production").await.unwrap().text, b"wide");
-    // No request reads this one.
+    // No request reads this text.
     write(folder.path(), "production.yaml", b"narrow");
     std::thread::sleep(SLOWLY * 2);
     let path = folder.path().join("production.yaml");
@@ -352,9 +352,9 @@ async fn a_half_that_equals_the_text_last_used_is_not_used_before_it_settles() {
 }
 
 #[tokio::test]
-async fn a_half_that_was_left_alone_for_longer_than_a_text_takes_to_settle_is_used() {
-    // The limit of what can be known: a writer that closes the file, or that runs
-    // on another machine, and then pauses for longer.
+async fn a_partial_text_unchanged_for_the_settling_time_is_used() {
+    // The limit of detection: a writer that closes the file, or runs on another machine,
+    // and then pauses for longer.
     let (folder, store) = folder();
     drop(half_and_whole(folder.path()));
     std::thread::sleep(SETTLED * 3);
@@ -362,7 +362,7 @@ async fn a_half_that_was_left_alone_for_longer_than_a_text_takes_to_settle_is_us
 }
 
 #[tokio::test]
-async fn a_file_that_is_renamed_into_place_is_used_once_settled_whatever_its_times() {
+async fn a_renamed_file_is_used_once_settled_whatever_its_times() {
     let (folder, store) = folder();
     let now = std::time::SystemTime::now();
     let day = Duration::from_secs(86_400);
@@ -374,15 +374,15 @@ async fn a_file_that_is_renamed_into_place_is_used_once_settled_whatever_its_tim
         fs::rename(&new, folder.path().join("production.yaml")).unwrap();
         assert_eq!(read(&store, "production").await.unwrap().text, text.as_bytes());
         let took = begun.elapsed();
-        // Less a tick of the clock that files are dated by.
+        // Minus the resolution of file times.
         assert!(took > SETTLED - Duration::from_millis(20), "{text}: {took:?}");
         assert!(took < SETTLED * 10, "{text}: {took:?}");
     }
 }
 
 #[tokio::test]
-async fn a_document_that_is_gone_for_a_moment_is_not_absent() {
-    // As editors save: the old file is moved away and a new one is made.
+async fn a_briefly_missing_document_is_not_absent() {
+    // Editors save like this: the old file is moved away and a new one is created.
     let (folder, store) = slow_folder();
     write(folder.path(), "production.yaml", b"one");
     read(&store, "production").await.unwrap();
@@ -423,7 +423,7 @@ async fn a_link_that_leads_out_of_the_folder_is_refused() {
 }
 
 #[tokio::test]
-async fn a_text_that_the_program_wrote_itself_is_used_without_waiting() {
+async fn a_known_text_is_used_without_waiting() {
     let (folder, _) = folder();
     write(folder.path(), "production.yaml", b"known");
     let name = sentinel_store::ProfileName::parse("production").unwrap();

@@ -1,4 +1,4 @@
-//! What gates do and what that makes of sessions.
+//! Gates, and the states of sessions that follow from them.
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -36,16 +36,16 @@ fn gates() -> impl Strategy<Value = Gate> {
     })
 }
 
-/// Until when new sessions are blocked at `now`: none when they are not, the
-/// last instant there is when it is open-ended.
+/// The end of the block that is in force at `now`. `None` without a block, and the latest
+/// possible time for a block without an end.
 fn blocked_until(gate: &Gate, scope: &Scope, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let state = gate.state(scope);
     state.blocked(now).map(|block| block.until.unwrap_or(DateTime::<Utc>::MAX_UTC))
 }
 
 proptest! {
-    /// A revocation raises the epoch of what it is about by one, and nothing
-    /// lowers any: a session that was revoked once is never revived.
+    /// A revocation raises the epoch of its scope by one, and no change lowers an epoch: a
+    /// revoked session remains invalid.
     #[test]
     fn epochs_only_rise(gate in gates(), change in changes()) {
         let mut after = gate.clone();
@@ -59,8 +59,8 @@ proptest! {
         }
     }
 
-    /// A revocation leaves what it is about blocked for at least as long as it
-    /// was, and at least as long as it says.
+    /// After a revocation, its scope is blocked at least as long as before, and at least as
+    /// long as requested.
     #[test]
     fn a_revocation_never_shortens_a_block(gate in gates(), change in changes()) {
         let GateAction::Revoke(block) = &change.action else { return Ok(()) };
@@ -69,11 +69,11 @@ proptest! {
         let now = block.at;
         let until = blocked_until(&after, &change.scope, now);
         prop_assert!(until >= blocked_until(&gate, &change.scope, now));
-        let asked = block.until.unwrap_or(DateTime::<Utc>::MAX_UTC);
-        prop_assert!(asked <= now || until >= Some(asked));
+        let requested = block.until.unwrap_or(DateTime::<Utc>::MAX_UTC);
+        prop_assert!(requested <= now || until >= Some(requested));
     }
 
-    /// Reinstating lifts the block of what it is about, and that alone.
+    /// Reinstating lifts the block of its scope and no other.
     #[test]
     fn reinstating_lifts_one_block(gate in gates(), scope in scopes()) {
         let mut after = gate.clone();
@@ -86,23 +86,23 @@ proptest! {
         }
     }
 
-    /// A change of one profile concerns no other, and a change of the caller
-    /// concerns all.
+    /// A change of one profile affects no other profile. A change of the caller affects
+    /// all.
     #[test]
-    fn a_change_concerns_its_scope(gate in gates(), change in changes()) {
+    fn a_change_affects_only_its_scope(gate in gates(), change in changes()) {
         let mut after = gate.clone();
         after.apply(&change).unwrap();
         for name in ["a", "b", "c"] {
             let profile = profile(name);
-            let concerned = matches!(change.action, GateAction::Revoke(_))
+            let affected = matches!(change.action, GateAction::Revoke(_))
                 && (change.scope == Scope::Caller || change.scope == Scope::Profile(profile.clone()));
-            prop_assert_eq!(after.epochs(&profile) != gate.epochs(&profile), concerned);
+            prop_assert_eq!(after.epochs(&profile) != gate.epochs(&profile), affected);
         }
     }
 
-    /// A gate comes back from its stored form as it was.
+    /// A gate is read from JSON as it was written.
     #[test]
-    fn a_gate_survives_its_stored_form(gate in gates()) {
+    fn a_gate_is_read_from_json_as_it_was_written(gate in gates()) {
         let text = serde_json::to_string(&gate).unwrap();
         prop_assert_eq!(serde_json::from_str::<Gate>(&text).unwrap(), gate);
     }
@@ -118,7 +118,7 @@ fn a_block_ends_at_the_instant_it_names() {
 }
 
 #[test]
-fn a_session_is_what_its_times_and_its_gate_make_of_it() {
+fn the_state_of_a_session_follows_from_its_times_and_its_gate() {
     use SessionState::{Active, Ended, Expired, Revoked};
     let alice = caller("alice");
     let open = Gate::open(alice.clone());
@@ -130,12 +130,12 @@ fn a_session_is_what_its_times_and_its_gate_make_of_it() {
     let whole = revoked(Scope::Caller);
     let production = revoked(Scope::Profile(profile("production")));
     let staging = revoked(Scope::Profile(profile("staging")));
-    let someone_elses = Gate::open(caller("bob"));
+    let other_callers = Gate::open(caller("bob"));
 
     let plain = session(&alice, 1);
     let mut ended = plain.clone();
     ended.ended = Some(at(1));
-    // Made under a gate of another history: as after a restore of the table.
+    // Created under a gate with another history, as after a restore of the table.
     let mut ahead = plain.clone();
     ahead.epochs = Epochs { caller: Epoch(1), profile: Epoch(0) };
 
@@ -145,14 +145,14 @@ fn a_session_is_what_its_times_and_its_gate_make_of_it() {
         (&plain, &open, zero, at(3599), Active),
         (&plain, &open, zero, at(3600), Expired),
         (&plain, &open, zero, at(9999), Expired),
-        // Created later than now, by a clock that is ahead: clocks do not decide.
+        // Created later than now, by a clock that is ahead. The creation time is not used.
         (&plain, &open, zero, at(-60), Active),
         (&plain, &staging, zero, at(0), Active),
         (&plain, &production, zero, at(0), Revoked),
         (&plain, &whole, zero, at(0), Revoked),
-        // The block is over, the epoch stays.
+        // The block has ended, the epoch stays.
         (&plain, &whole, zero, at(2), Revoked),
-        (&plain, &someone_elses, zero, at(0), Revoked),
+        (&plain, &other_callers, zero, at(0), Revoked),
         (&plain, &open, one, at(0), Revoked),
         (&plain, &open, one, at(9999), Revoked),
         (&ended, &open, zero, at(0), Ended),
@@ -167,7 +167,7 @@ fn a_session_is_what_its_times_and_its_gate_make_of_it() {
 }
 
 #[test]
-fn an_older_generation_is_refused_by_a_newer_reader_and_the_other_way_round() {
+fn a_session_of_an_older_or_newer_generation_is_revoked() {
     let alice = caller("alice");
     let gate = Gate::open(alice.clone());
     for (made, read) in [(0, 1), (1, 0), (u64::MAX, 0)] {
@@ -179,7 +179,7 @@ fn an_older_generation_is_refused_by_a_newer_reader_and_the_other_way_round() {
 }
 
 #[test]
-fn a_full_gate_can_still_be_closed() {
+fn a_full_gate_can_still_be_revoked() {
     let mut gate = Gate::open(caller("alice"));
     let on = |number: usize| Scope::Profile(profile(&format!("p{number}")));
     for number in 0..Gate::MAX_PROFILES {
@@ -195,7 +195,7 @@ fn a_full_gate_can_still_be_closed() {
 }
 
 #[test]
-fn reinstating_what_was_never_revoked_leaves_the_gate_as_it_is() {
+fn reinstating_an_open_gate_changes_nothing() {
     let mut gate = Gate::open(caller("alice"));
     let open = gate.clone();
     for number in 0..=Gate::MAX_PROFILES {
@@ -207,8 +207,8 @@ fn reinstating_what_was_never_revoked_leaves_the_gate_as_it_is() {
     gate.apply(&revoke(Scope::Profile(profile("production")), None)).unwrap();
 }
 
-/// The largest gate that operators can make is a record that every backend takes:
-/// DynamoDB's items have 400 KB at most.
+/// Every backend can store the largest possible gate. An item of DynamoDB has at most 400
+/// KB.
 #[test]
 fn the_largest_gate_is_smaller_than_an_item_of_dynamodb() {
     let block = Block {

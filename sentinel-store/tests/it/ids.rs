@@ -1,4 +1,4 @@
-//! Names and identifiers: one spelling each, and nothing else is one.
+//! Names and identifiers have one spelling.
 
 use proptest::prelude::*;
 use sentinel_store::{
@@ -7,7 +7,7 @@ use sentinel_store::{
 };
 
 fn hash(bytes: [u8; 16]) -> CallerHash {
-    // The way from bytes to a hash leads through a handle.
+    // A hash is made from bytes through a handle.
     let mut whole = [0; 26];
     whole[..16].copy_from_slice(&bytes);
     SessionHandle::from_bytes(&whole).caller()
@@ -24,19 +24,18 @@ fn same(one: &SessionId, other: &SessionId) -> bool {
 }
 
 proptest! {
-    /// What was shown to a client is read as the same id.
+    /// The text that a client receives is parsed as the same id.
     #[test]
-    fn an_id_is_read_as_what_it_was(id in ids()) {
+    fn an_id_is_read_as_it_was_revealed(id in ids()) {
         let text = id.reveal();
         prop_assert!(same(&SessionId::parse(&text).unwrap(), &id));
         prop_assert_eq!(text.len(), "session-".len() + 42 + 26);
         prop_assert!(text["session-".len()..].bytes().all(|b| b"abcdefghijklmnopqrstuvwxyz234567".contains(&b)));
     }
 
-    /// A text that is read as an id is the text that this id is shown as: there
-    /// is no second spelling.
+    /// A text that is parsed as an id is the text of this id: there is no second spelling.
     #[test]
-    fn what_parses_is_the_one_spelling(text in "session-[a-z2-7]{67,69}|session-[a-zA-Z0-9]{68}|.{0,80}") {
+    fn an_id_has_one_spelling(text in "session-[a-z2-7]{67,69}|session-[a-zA-Z0-9]{68}|.{0,80}") {
         if let Ok(id) = SessionId::parse(&text) {
             prop_assert_eq!(id.reveal(), text);
         }
@@ -59,7 +58,7 @@ proptest! {
         prop_assert!(same(&read, &id));
         prop_assert_eq!(read.reveal(), text.clone());
         prop_assert!(one.accept(&read) && both.accept(&read) && !other.accept(&read));
-        // The first key issues.
+        // The first key issues ids.
         prop_assert_eq!(both.issue(id.handle, id.secret.clone()).reveal(), text);
         prop_assert!(!one.accept(&id), "an id without a check was accepted");
     }
@@ -74,7 +73,7 @@ proptest! {
         prop_assert!(SessionId::parse(&text).map_or(true, |changed| !keys.accept(&changed)));
     }
 
-    /// Another character in any place makes it no id, or another one.
+    /// Another character in any place makes the id invalid, or another id.
     #[test]
     fn a_changed_character_is_never_the_same_id(id in ids(), place in 0_usize..76, to in any::<char>()) {
         let text = id.reveal();
@@ -87,9 +86,9 @@ proptest! {
         }
     }
 
-    /// More, less, other case and padding make it no id.
+    /// A longer, shorter, uppercase or padded text is invalid.
     #[test]
-    fn a_longer_shorter_or_shouted_id_is_none(id in ids(), place in 0_usize..=76, more in any::<char>()) {
+    fn a_longer_shorter_or_uppercase_id_is_invalid(id in ids(), place in 0_usize..=76, more in any::<char>()) {
         let text = id.reveal();
         let (before, after) = text.split_at(place);
         let added = format!("{before}{more}{after}");
@@ -102,10 +101,10 @@ proptest! {
         }
     }
 
-    /// One character in upper case makes it no id: base32 is read without regard
-    /// to case in many places.
+    /// One character in upper case makes the id invalid. Many decoders of base32 ignore
+    /// case.
     #[test]
-    fn case_matters_in_every_place(id in ids(), place in 8_usize..76) {
+    fn every_character_of_an_id_is_case_sensitive(id in ids(), place in 8_usize..76) {
         let text = id.reveal();
         let shouted: String =
             text.chars().enumerate().map(|(at, c)| if at == place { c.to_ascii_uppercase() } else { c }).collect();
@@ -113,10 +112,10 @@ proptest! {
         prop_assert!(SessionId::parse(&shouted).is_err());
     }
 
-    /// Handles come back from text and from bytes, and sort in both as they are:
-    /// backends list by them.
+    /// Handles are read from their text and their bytes, and both have the order of the
+    /// handles. Backends list in this order.
     #[test]
-    fn handles_come_back_and_sort_alike(one in ids(), other in ids()) {
+    fn handles_sort_alike_as_text_and_as_bytes(one in ids(), other in ids()) {
         let (one, other) = (one.handle, other.handle);
         prop_assert_eq!(SessionHandle::parse(&one.to_string()).unwrap(), one);
         prop_assert_eq!(SessionHandle::from_bytes(&one.to_bytes()), one);
@@ -126,10 +125,10 @@ proptest! {
         prop_assert_eq!(one.cmp(&other), one.to_bytes().cmp(&other.to_bytes()));
     }
 
-    /// The bits that the last character of a base32 text has too many must be
-    /// zero: otherwise several texts would be one handle.
+    /// The unused bits of the last character of a base32 text must be zero. Otherwise
+    /// several texts would be the same handle.
     #[test]
-    fn stray_bits_at_an_end_make_it_no_id(id in ids(), end in prop::sample::select(vec![33_usize, 75])) {
+    fn nonzero_padding_bits_make_an_id_invalid(id in ids(), end in prop::sample::select(vec![33_usize, 75])) {
         let text = id.reveal();
         let alphabet = "abcdefghijklmnopqrstuvwxyz234567";
         let read = alphabet
@@ -139,13 +138,13 @@ proptest! {
                 SessionId::parse(&changed).is_ok()
             })
             .count();
-        // 128 bits in 26 characters of 5: the last carries three of them.
+        // 128 bits in 26 characters of 5 bits: the last one contains three bits.
         prop_assert_eq!(read, 8);
     }
 
-    /// Nothing that is not a handle passes for one through serde either.
+    /// Serde accepts the same texts as `parse`.
     #[test]
-    fn serde_reads_what_parse_reads(text in "[a-z2-7]{41,43}|.{0,50}") {
+    fn serde_accepts_what_parse_accepts(text in "[a-z2-7]{41,43}|.{0,50}") {
         let json = serde_json::to_string(&text).unwrap();
         prop_assert_eq!(serde_json::from_str::<SessionHandle>(&json).is_ok(), SessionHandle::parse(&text).is_ok());
         prop_assert_eq!(serde_json::from_str::<CallerKey>(&json).is_ok(), CallerKey::parse(&text).is_ok());
@@ -155,7 +154,7 @@ proptest! {
 }
 
 #[test]
-fn a_profile_name_is_what_the_interface_says() {
+fn a_profile_name_has_the_documented_form() {
     for good in ["a", "A", "0", "a.b_c-d", &"x".repeat(64)] {
         assert_eq!(ProfileName::parse(good).unwrap().as_str(), good);
     }
@@ -176,7 +175,7 @@ fn an_account_is_twelve_digits() {
 }
 
 #[test]
-fn a_caller_key_is_kept_whole() {
+fn a_caller_key_is_kept_unchanged() {
     for good in ["alice", "111122223333/CI", "\u{1f511}", " ", &"x".repeat(512)] {
         assert_eq!(CallerKey::parse(good).unwrap().as_str(), good);
     }
@@ -205,7 +204,7 @@ fn invariant_6_an_id_is_not_shown_by_debug_or_by_its_errors() {
 }
 
 #[test]
-fn a_session_key_has_32_characters_at_least_and_a_rotation_two_keys() {
+fn a_session_key_has_at_least_32_characters_and_a_rotation_two_keys() {
     let (one, other) = ("a".repeat(32), "b".repeat(32));
     for good in [one.clone(), format!("{one},{other}"), "A0._~-".repeat(6)] {
         assert!(SessionKeys::parse(&good).is_some(), "{good}");

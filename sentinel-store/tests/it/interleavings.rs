@@ -1,4 +1,4 @@
-//! Every order in which the calls of a vend and of a revocation can happen.
+//! Every order of the calls of a vend and of a revocation.
 
 use std::{
     future::Future,
@@ -22,7 +22,7 @@ fn stepped() -> (Arc<Steps>, Store) {
     (steps, Arc::new(store))
 }
 
-/// Session, then gate again; whether it saw a revocation.
+/// Writes a session and reads the gate again. Returns whether it saw a revocation.
 async fn vend(store: &Store) -> bool {
     let alice = caller("alice");
     let mut session = session(&alice, 1);
@@ -36,7 +36,7 @@ async fn vend(store: &Store) -> bool {
     again.blocked(at(1)).is_some() || again.epochs(&session.profile) != session.epochs
 }
 
-/// Gate, then list; whether it saw the session.
+/// Changes the gate and lists the sessions. Returns whether it saw the session.
 async fn revocation(store: &Store) -> bool {
     let alice = caller("alice");
     store.change_gate(&alice, &revoke(Scope::Caller, None)).await.unwrap();
@@ -44,7 +44,7 @@ async fn revocation(store: &Store) -> bool {
     !page.items.is_empty()
 }
 
-/// What both saw in one order.
+/// What both calls saw in one order.
 async fn run(schedule: &mut dyn Schedule) -> (bool, bool) {
     let (steps, store) = stepped();
     let seen = Mutex::new((false, false));
@@ -66,16 +66,16 @@ async fn run(schedule: &mut dyn Schedule) -> (bool, bool) {
 async fn invariant_2_in_every_order_a_vend_and_a_revocation_see_each_other() {
     let mut schedule = Exhaustive::default();
     let (mut ways, mut outcomes) = (0, std::collections::BTreeSet::new());
-    while schedule.next_way() {
+    while schedule.next_sequence() {
         let seen = run(&mut schedule).await;
         assert_ne!(seen, (false, false), "way {ways}");
         outcomes.insert(seen);
         ways += 1;
     }
     // Three calls and two, each with two steps: at most ten over four, and fewer
-    // where the vend stops at its first look.
+    // if the vend stops at its first read.
     assert!((100..=210).contains(&ways), "{ways} ways");
-    // Each of the three ways to end well did happen.
+    // Each of the three valid results occurred.
     assert_eq!(outcomes.len(), 3);
 }
 
@@ -105,7 +105,7 @@ async fn order(seed: u64) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn tasks_that_wait_for_something_else_are_told_of() {
+async fn tasks_that_wait_for_something_else_are_reported() {
     let steps = Steps::new();
     let tasks: Vec<Task<'_>> = vec![Box::pin(std::future::pending()), Box::pin(async {})];
     let stuck = interleave(&steps, tasks, &mut Seeded::new(0)).await;
@@ -113,7 +113,7 @@ async fn tasks_that_wait_for_something_else_are_told_of() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_given_up_does_not_wait_for_its_turn() {
+async fn a_cancelled_call_does_not_wait_for_its_turn() {
     let (steps, store) = stepped();
     let tasks: Vec<Task<'_>> = vec![Box::pin(async {
         let alice = caller("alice");
@@ -128,10 +128,10 @@ async fn a_call_that_was_given_up_does_not_wait_for_its_turn() {
 }
 
 #[tokio::test]
-async fn calls_that_one_task_makes_at_once_take_turns_too() {
+async fn concurrent_calls_of_one_task_take_turns_too() {
     let mut schedule = Exhaustive::default();
     let mut ways = 0;
-    while schedule.next_way() {
+    while schedule.next_sequence() {
         let (steps, store) = stepped();
         let tasks: Vec<Task<'_>> = vec![Box::pin(async {
             let (alice, bob) = (caller("alice"), caller("bob"));

@@ -1,4 +1,4 @@
-//! Reading lists to their end, and giving up on those that have none.
+//! Reading lists to their end, and detecting lists without an end.
 
 use std::num::NonZeroUsize;
 
@@ -83,5 +83,5 @@ async fn a_list_with_too_many_pages_is_corrupt() {
         Causes(&error).to_string().ends_with("the list has more than 10000 pages"),
         "{error:?}"
     );
-    assert!(pages.next().await.unwrap().is_none(), "it goes on after an error");
+    assert!(pages.next().await.unwrap().is_none(), "there is a page after an error");
 }

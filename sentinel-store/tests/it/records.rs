@@ -1,4 +1,4 @@
-//! Records, to the letter: they are read by other programs.
+//! The exact form of records, which other programs read.
 
 use sentinel_store::{
     AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metrics, PolicyUsed, Record, Verdict,
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fixtures::at;
 
-/// What nothing is known of yet.
+/// A decision without optional fields.
 fn refused() -> DecisionRecord {
     DecisionRecord {
         timestamp: at(0),
@@ -80,7 +80,7 @@ fn line(record: &Record) -> String {
 
 /// The keys of an object, in their order.
 fn keys(line: &str) -> Vec<String> {
-    // serde_json sorts the keys of a `Value`, so they are looked up in the text.
+    // serde_json sorts the keys of a `Value`, so their order is read from the text.
     let object: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
     let mut keys: Vec<_> = object.keys().cloned().collect();
     keys.sort_by_key(|key| line.find(&format!("\"{key}\":")));
@@ -88,7 +88,7 @@ fn keys(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_decision_record_has_the_fields_of_the_interface_in_its_order() {
+fn a_decision_record_has_the_documented_fields_in_order() {
     let expected = "timestamp user profile effect source_identity code rule rule_index reason \
         request_id session account principal caller source_ip mode duration_s expiration \
         access_key_id sts_request_id approval break_glass policy policy_stale withheld \
@@ -100,7 +100,7 @@ fn a_decision_record_has_the_fields_of_the_interface_in_its_order() {
 }
 
 #[test]
-fn records_read_as_they_do() {
+fn records_have_the_documented_form() {
     let effects = [Verdict::Allow, Verdict::Deny, Verdict::RequireApproval];
     let decisions = effects
         .map(|effect| line(&Record::Decision(Box::new(DecisionRecord { effect, ..refused() }))));
@@ -131,7 +131,7 @@ fn records_read_as_they_do() {
 }
 
 #[test]
-fn times_are_utc_with_a_z() {
+fn times_are_utc_and_end_in_z() {
     let text = line(&Record::Decision(Box::new(vended())));
     let record: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(record["timestamp"], "2026-01-25T12:00:00.050Z");
@@ -139,7 +139,7 @@ fn times_are_utc_with_a_z() {
 }
 
 #[test]
-fn what_callers_choose_cannot_begin_a_line_or_a_field() {
+fn text_from_callers_cannot_start_a_line_or_a_field() {
     let hostile = "alice\"}\n{\"user\":\"root\r\u{2028}\u{0}\u{1b}[31m";
     let decision = DecisionRecord { user: hostile.to_owned(), ..refused() };
     let text = line(&Record::Decision(Box::new(decision)));

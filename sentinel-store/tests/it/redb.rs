@@ -27,7 +27,7 @@ fn refusal(path: &Path) -> StoreError {
 }
 
 #[tokio::test]
-async fn what_was_written_is_there_when_the_file_is_opened_again() {
+async fn records_are_kept_when_the_file_is_opened_again() {
     let (_folder, path) = file();
     let alice = caller("alice");
     for round in 1..=10 {
@@ -43,19 +43,19 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_open_is_refused_until_it_is_closed() {
+async fn an_open_file_is_refused_until_it_is_closed() {
     let (_folder, path) = file();
     let store = open(&path);
     let clone = store.clone();
     drop(store);
-    let StoreError::Refused(cause) = refusal(&path) else { panic!("it was opened twice") };
+    let StoreError::Refused(cause) = refusal(&path) else { panic!("the file was opened twice") };
     assert!(cause.to_string().starts_with("it is in use by another process"), "{cause}");
     drop(clone);
     open(&path);
 }
 
 #[test]
-fn what_is_no_database_is_corrupt_and_left_as_it_is() {
+fn a_file_that_is_not_a_database_is_corrupt_and_left_unchanged() {
     let (_folder, path) = file();
     for bytes in [&b"version: \"1\"\nrules: []\n"[..], &[0; 4096], &[0xff; 100_000]] {
         fs::write(&path, bytes).unwrap();
@@ -66,7 +66,7 @@ fn what_is_no_database_is_corrupt_and_left_as_it_is() {
 }
 
 #[test]
-fn an_empty_file_is_made_anew_by_one_of_several() {
+fn an_empty_file_is_created_by_one_of_several_processes() {
     for _ in 0..5 {
         let (folder, path) = file();
         fs::write(&path, b"").unwrap();
@@ -88,7 +88,7 @@ fn an_empty_file_is_made_anew_by_one_of_several() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_removed_or_replaced_is_no_longer_used() {
+async fn a_removed_or_replaced_file_is_no_longer_used() {
     let (folder, path) = file();
     let store = open(&path);
     let alice = caller("alice");
@@ -113,7 +113,7 @@ async fn a_file_that_is_removed_or_replaced_is_no_longer_used() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_cut_off_is_corrupt() {
+async fn a_truncated_file_is_corrupt() {
     let (_folder, path) = file();
     let store = open(&path);
     store.create_session(&session(&caller("alice"), 1)).await.unwrap();
@@ -127,7 +127,7 @@ async fn a_file_that_was_cut_off_is_corrupt() {
 }
 
 #[test]
-fn a_file_that_cannot_be_made_is_unavailable() {
+fn a_file_that_cannot_be_created_is_unavailable() {
     let (folder, _) = file();
     let error = refusal(&folder.path().join("missing").join("sentinel.redb"));
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
@@ -136,7 +136,7 @@ fn a_file_that_cannot_be_made_is_unavailable() {
 }
 
 #[test]
-fn making_a_file_leaves_nothing_beside_it() {
+fn creating_a_file_leaves_no_other_file() {
     let (folder, path) = file();
     drop(open(&path));
     let found: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -144,7 +144,7 @@ fn making_a_file_leaves_nothing_beside_it() {
 }
 
 #[test]
-fn of_several_who_make_a_file_at_once_one_has_it() {
+fn one_of_several_concurrent_creators_opens_the_file() {
     let (_folder, path) = file();
     let barrier = std::sync::Barrier::new(8);
     let opened: Vec<_> = std::thread::scope(|scope| {
@@ -164,7 +164,7 @@ fn of_several_who_make_a_file_at_once_one_has_it() {
 
 #[cfg(unix)]
 #[test]
-fn the_file_is_its_owners_alone() {
+fn only_the_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
     let (_folder, path) = file();
     let _store = open(&path);
@@ -199,31 +199,31 @@ async fn stores_of_one_file_share_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_whose_caller_gave_up_waiting_happens_all_the_same() {
+async fn a_write_whose_caller_was_cancelled_still_happens() {
     let (_folder, path) = file();
     let store = open(&path);
     let alice = caller("alice");
-    // Polled once, so that the change is handed over, and dropped.
+    // Polled once, so that the change is sent, and dropped.
     let change = revoke(Scope::Caller, None);
     tokio::select! {
         biased;
         gate = store.change_gate(&alice, &change) => panic!("{gate:?} without waiting"),
         () = std::future::ready(()) => {}
     }
-    // Writes are made in the order in which they were handed over.
+    // Writes happen in the order in which they were sent.
     store.create_session(&session(&alice, 1)).await.unwrap();
     assert_eq!(store.gate(&alice).await.unwrap().whole.epoch, Epoch(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_callers_share_transactions_and_each_gets_its_own_answer() {
+async fn many_callers_share_transactions_and_each_gets_its_own_result() {
     let (_folder, path) = file();
     let store = open(&path);
     let alice = caller("alice");
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..1000_u32 {
         let (store, alice) = (store.clone(), alice.clone());
-        // Each session twice: of every two, one is a conflict.
+        // Each session is written twice, and one of the two is a conflict.
         tasks.spawn(async move { store.create_session(&session(&alice, task / 2)).await.is_ok() });
     }
     let written = tasks.join_all().await.into_iter().filter(|written| *written).count();
@@ -231,7 +231,7 @@ async fn many_callers_share_transactions_and_each_gets_its_own_answer() {
 }
 
 #[tokio::test]
-async fn a_purge_counts_what_it_removes_and_what_it_cannot_read() {
+async fn a_purge_counts_removed_and_unreadable_sessions() {
     let (_folder, path) = file();
     let store = open(&path);
     let alice = caller("alice");
@@ -250,7 +250,7 @@ async fn a_purge_counts_what_it_removes_and_what_it_cannot_read() {
 }
 
 #[tokio::test]
-async fn no_damage_to_the_file_turns_a_record_into_another() {
+async fn damage_to_the_file_does_not_change_a_record_into_another() {
     use sentinel_store::conformance::{Schedule, Seeded};
     let (_folder, path) = file();
     let alice = caller("alice");
@@ -269,7 +269,7 @@ async fn no_damage_to_the_file_turns_a_record_into_another() {
         if random.choose(2) == 0 {
             damaged[at] ^= 1 << random.choose(8);
         } else {
-            // A sector that was never written.
+            // A sector that was not written.
             damaged[at / 512 * 512..][..512].fill(0);
         }
         fs::write(&path, &damaged).unwrap();

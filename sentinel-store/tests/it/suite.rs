@@ -1,8 +1,5 @@
-//! The suite itself: it notices stores that do not do what they must.
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a flaw shows in one method and not in the others"
-)]
+//! Tests of the suite: it detects stores that do not conform.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a flaw affects one method only")]
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sentinel_store::{
     CallerKey, Cursor, Gate, GateAction, GateChange, Listing, MemorySessions, Session,
     SessionHandle, SessionPage, SessionStore, StoreError,
-    conformance::{self, FreshSessions, SessionsUnderTest, Verdict},
+    conformance::{self, CaseResult, FreshSessions, SessionsUnderTest},
 };
 
 use crate::fixtures::{MemoryBackdoor, page_size};
@@ -21,27 +18,27 @@ use crate::fixtures::{MemoryBackdoor, page_size};
 enum Flaw {
     /// A missing gate is an error.
     MissingGate,
-    /// The gate is read, changed and written, and others may do so meanwhile.
+    /// A gate is read, changed and written without a transaction.
     LostUpdate,
-    /// Reinstating makes the gate as good as new.
+    /// Reinstating resets the epoch.
     ForgetsEpoch,
-    /// A gate is read as it was before the last change.
+    /// A read returns the gate before the last change.
     StaleGate,
-    /// Case does not matter in a caller's key.
+    /// The case of a caller key is ignored.
     FoldsCase,
-    /// A session is written over another one.
+    /// A session overwrites another one.
     Overwrites,
-    /// A session is acknowledged, and written with the next one.
+    /// A session is acknowledged before it is written, with the next one.
     Defers,
-    /// A session may end again.
+    /// A session can end again.
     EndsAgain,
-    /// Every list is one of everybody.
+    /// Every list contains the sessions of all callers.
     ListsOthers,
-    /// A cursor that cannot be read begins a list anew.
+    /// An invalid cursor starts the list again.
     ForgivesCursors,
-    /// The last page ends one session early.
+    /// The last page omits a session.
     DropsLast,
-    /// A page begins with the last session of the one before.
+    /// A page repeats the last session of the previous one.
     Repeats,
 }
 
@@ -176,20 +173,20 @@ impl SessionsUnderTest for Flaw {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_flaw_is_noticed_by_the_case_that_looks_for_it() {
+async fn each_flaw_fails_the_case_for_it() {
     let flaws = [
         (Flaw::MissingGate, "a_missing_gate_is_open"),
-        (Flaw::LostUpdate, "many_changes_at_once_all_count"),
+        (Flaw::LostUpdate, "many_concurrent_changes_all_count"),
         (Flaw::ForgetsEpoch, "reinstating_lifts_the_block_and_keeps_the_epoch"),
         (Flaw::StaleGate, "revoking_raises_the_epoch_and_blocks"),
-        (Flaw::FoldsCase, "callers_are_told_apart"),
-        (Flaw::Overwrites, "a_second_session_of_a_handle_is_a_conflict"),
-        (Flaw::Defers, "a_list_of_a_caller_holds_what_was_acknowledged"),
+        (Flaw::FoldsCase, "similar_caller_keys_are_distinguished"),
+        (Flaw::Overwrites, "a_second_session_with_the_same_handle_is_a_conflict"),
+        (Flaw::Defers, "a_list_of_a_caller_contains_every_acknowledged_session"),
         (Flaw::EndsAgain, "a_session_ends_once"),
-        (Flaw::ListsOthers, "a_list_of_a_caller_holds_each_of_its_sessions_once"),
-        (Flaw::ForgivesCursors, "a_cursor_that_is_none_is_not_found"),
-        (Flaw::DropsLast, "a_list_of_a_caller_holds_each_of_its_sessions_once"),
-        (Flaw::Repeats, "sessions_made_meanwhile_do_not_disturb_a_list"),
+        (Flaw::ListsOthers, "a_list_of_a_caller_contains_each_session_once"),
+        (Flaw::ForgivesCursors, "an_invalid_cursor_is_not_found"),
+        (Flaw::DropsLast, "a_list_of_a_caller_contains_each_session_once"),
+        (Flaw::Repeats, "concurrent_sessions_do_not_disturb_a_list"),
     ];
     let mut tasks = tokio::task::JoinSet::new();
     for (flaw, case) in flaws {
@@ -198,8 +195,8 @@ async fn each_flaw_is_noticed_by_the_case_that_looks_for_it() {
     while let Some(tried) = tasks.join_next().await {
         let (flaw, case, report) = tried.unwrap();
         let outcome = report.outcomes().iter().find(|outcome| outcome.case == case).unwrap();
-        assert!(matches!(outcome.verdict, Verdict::Broken(_)), "{flaw:?}: {outcome:?}");
-        let broken = report.verdict().unwrap_err().to_string();
+        assert!(matches!(outcome.result, CaseResult::Failed(_)), "{flaw:?}: {outcome:?}");
+        let broken = report.result().unwrap_err().to_string();
         assert!(broken.contains(&format!("\n- {case}: ")), "{broken}");
     }
 }

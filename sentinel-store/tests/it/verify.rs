@@ -1,4 +1,4 @@
-//! The session check, as somebody who wants to get past it would try.
+//! The session check against forged, revoked and expired ids.
 
 use std::sync::{
     Arc,
@@ -12,7 +12,7 @@ use sentinel_store::{
     CallerKey, Cursor, Gate, GateChange, Generation, Listing, MemorySessions, Refusal, Scope,
     Session, SessionHandle, SessionId, SessionKeys, SessionPage, SessionSecret, SessionStore,
     StoreError, VerifyError,
-    conformance::{Failure, Faults, HookedSessions, Moment, Which},
+    conformance::{Failure, Faults, HookedSessions, Phase, Which},
     verify_session,
 };
 
@@ -32,7 +32,7 @@ fn refusal(result: Result<Session, VerifyError>) -> Refusal {
     }
 }
 
-/// Alice's session 1 is there and good.
+/// A store with Alice's session 1, which is valid, and its id.
 async fn store() -> (MemorySessions, String) {
     let (store, alice) = (MemorySessions::new(), caller("alice"));
     store.create_session(&session(&alice, 1)).await.unwrap();
@@ -41,7 +41,7 @@ async fn store() -> (MemorySessions, String) {
 }
 
 #[tokio::test]
-async fn a_good_session_is_given() {
+async fn a_valid_session_is_returned() {
     let (store, id) = store().await;
     let found = check(&store, &id).await.unwrap();
     assert!(found == session(&caller("alice"), 1));
@@ -57,7 +57,7 @@ async fn invariant_7_an_unknown_session_is_refused() {
 }
 
 #[tokio::test]
-async fn invariant_7_a_malformed_id_is_refused_and_nothing_is_read() {
+async fn invariant_7_a_malformed_id_is_refused_without_a_read() {
     let (store, id) = store().await;
     let faults = Faults::new();
     let store = HookedSessions::new(store, Arc::clone(&faults) as _);
@@ -92,7 +92,7 @@ async fn a_forged_id_costs_no_read_with_a_session_key() {
     let store = HookedSessions::new(store, Arc::clone(&faults) as _);
     let [keys, others] = ["k", "o"].map(|key| SessionKeys::parse(&key.repeat(32)).unwrap());
     let good = id(&caller("alice"), 1);
-    // Anyone can compute the partition of a caller, and nobody the check.
+    // Any client can compute the partition of a caller, but not the check.
     let forged = others.issue(good.handle, good.secret.clone()).reveal();
     let guessed = format!("{plain}{}", "a".repeat(16));
     for id in [&plain, &forged, &guessed] {
@@ -123,7 +123,7 @@ async fn a_session_key_is_rotated_without_ending_a_session() {
 }
 
 #[tokio::test]
-async fn an_id_has_one_spelling_without_a_session_key_too() {
+async fn an_id_with_a_check_is_refused_without_a_session_key() {
     let (store, plain) = store().await;
     let good = id(&caller("alice"), 1);
     let keys = SessionKeys::parse(&"k".repeat(32)).unwrap();
@@ -150,7 +150,7 @@ fn store_session_secret(number: u32) -> SessionSecret {
 
 #[tokio::test]
 async fn invariant_7_the_stored_digest_is_not_the_secret() {
-    // Whoever can read the table holds no session.
+    // A reader of the table cannot use a session.
     let (store, _) = store().await;
     let stored = session(&caller("alice"), 1);
     let digest: [u8; 16] = stored.secret_digest[..16].try_into().unwrap();
@@ -159,7 +159,7 @@ async fn invariant_7_the_stored_digest_is_not_the_secret() {
 }
 
 #[tokio::test]
-async fn invariant_7_an_expired_session_is_refused_from_its_last_instant_on() {
+async fn invariant_7_a_session_is_refused_from_its_expiration_on() {
     let (store, id) = store().await;
     let check = async |now| verify_session(&store, &id, None, GENERATION, &now).await;
     assert!(check(at(3600) - chrono::TimeDelta::nanoseconds(1)).await.is_ok());
@@ -175,7 +175,7 @@ async fn invariant_7_an_ended_session_is_refused() {
 }
 
 #[tokio::test]
-async fn invariant_7_a_revoked_session_is_refused_for_good() {
+async fn invariant_7_a_revoked_session_is_refused_after_reinstatement() {
     let alice = caller("alice");
     for scope in [Scope::Caller, Scope::Profile(session(&alice, 1).profile)] {
         let (store, id) = store().await;
@@ -197,7 +197,7 @@ async fn invariant_7_a_session_of_another_generation_is_refused() {
 }
 
 #[tokio::test]
-async fn invariant_7_a_session_is_not_refused_for_what_concerns_others() {
+async fn invariant_7_a_session_is_not_refused_for_the_revocation_of_another() {
     let (store, id) = store().await;
     store.change_gate(&caller("bob"), &revoke(Scope::Caller, None)).await.unwrap();
     let staging = Scope::Profile(crate::fixtures::profile("staging"));
@@ -206,12 +206,12 @@ async fn invariant_7_a_session_is_not_refused_for_what_concerns_others() {
 }
 
 #[tokio::test]
-async fn invariant_1_no_failure_of_the_store_lets_a_session_through() {
+async fn invariant_1_a_failing_store_refuses_every_session() {
     for failure in Failure::ALL {
-        for moment in Moment::ALL {
+        for phase in Phase::ALL {
             let (store, id) = store().await;
             let faults = Faults::new();
-            faults.fail(Which::All, moment, failure);
+            faults.fail(Which::All, phase, failure);
             let store = HookedSessions::new(store, Arc::clone(&faults) as _);
             match (failure, check(&store, &id).await) {
                 (Failure::NotFound, Err(VerifyError::Refused(Refusal::Unknown))) => {}
@@ -219,12 +219,12 @@ async fn invariant_1_no_failure_of_the_store_lets_a_session_through() {
                 (_, Err(VerifyError::Store(_))) => {}
                 (_, other) => panic!("{failure:?}: {other:?}"),
             }
-            assert_eq!(faults.calls().len(), 1, "one read, whatever comes of it");
+            assert_eq!(faults.calls().len(), 1, "one read, whatever the result");
         }
     }
 }
 
-/// A store that answers whatever it was told to.
+/// A store that returns a fixed record.
 #[derive(Debug)]
 struct Liar {
     session: Session,
@@ -235,19 +235,19 @@ struct Liar {
 #[async_trait]
 impl SessionStore for Liar {
     async fn gate(&self, _: &CallerKey) -> Result<Gate, StoreError> {
-        panic!("the check reads session and gate together")
+        panic!("the check must read session and gate together")
     }
 
     async fn change_gate(&self, _: &CallerKey, _: &GateChange) -> Result<Gate, StoreError> {
-        panic!("the check writes nothing")
+        panic!("the check must not write")
     }
 
     async fn create_session(&self, _: &Session) -> Result<(), StoreError> {
-        panic!("the check writes nothing")
+        panic!("the check must not write")
     }
 
     async fn end_session(&self, _: &SessionHandle, _: DateTime<Utc>) -> Result<(), StoreError> {
-        panic!("the check writes nothing")
+        panic!("the check must not write")
     }
 
     async fn session(&self, _: &SessionHandle) -> Result<(Session, Gate), StoreError> {
@@ -256,12 +256,12 @@ impl SessionStore for Liar {
     }
 
     async fn sessions(&self, _: &Listing, _: Option<&Cursor>) -> Result<SessionPage, StoreError> {
-        panic!("the check lists nothing")
+        panic!("the check must not list")
     }
 }
 
 #[tokio::test]
-async fn invariant_9_a_store_that_answers_about_another_session_lets_nobody_through() {
+async fn invariant_9_a_record_of_another_session_is_refused() {
     let (alice, mallory) = (caller("alice"), caller("mallory"));
     let shown = id(&alice, 1).reveal();
     let good = session(&alice, 1);
@@ -270,7 +270,7 @@ async fn invariant_9_a_store_that_answers_about_another_session_lets_nobody_thro
         change(&mut session);
         session
     };
-    // Each has Alice's digest, so that the secret alone would let it through.
+    // Each has Alice's digest, so that a check of the secret alone would accept it.
     let lies = [
         (with(&|session| session.handle = id(&alice, 2).handle), Gate::open(alice.clone())),
         (with(&|session| session.handle = id(&mallory, 1).handle), Gate::open(alice.clone())),
@@ -307,9 +307,9 @@ async fn invariant_6_a_refusal_does_not_show_the_id() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever is shown instead of the id, the session is not given for it.
+    /// No other text than the id is accepted.
     #[test]
-    fn invariant_7_only_the_id_itself_is_let_through(
+    fn invariant_7_only_the_exact_id_is_accepted(
         place in 0_usize..76,
         to in "[a-z2-7]|.",
     ) {

@@ -1,5 +1,4 @@
-//! The wrappers that make stores and sinks fail: tests of what is built on
-//! stores are as good as they are.
+//! The wrappers that inject failures into stores and sinks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +6,7 @@ use sentinel_store::{
     AuditSink, Epoch, MemoryPolicies, MemorySessions, MemorySink, Metrics, PolicyStore, Record,
     Scope, SessionStore, StoreError,
     conformance::{
-        Call, Failure, Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Moment, Operation,
+        Call, Failure, Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Operation, Phase,
         Which,
     },
 };
@@ -31,7 +30,7 @@ fn kind(error: &StoreError) -> Failure {
 }
 
 #[tokio::test]
-async fn every_call_is_numbered_together_across_stores_and_sinks() {
+async fn calls_are_numbered_across_stores_and_sinks() {
     let faults = Faults::new();
     let sessions = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
     let policies = HookedPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
@@ -67,13 +66,13 @@ async fn every_call_is_numbered_together_across_stores_and_sinks() {
 }
 
 #[tokio::test]
-async fn a_call_fails_in_every_way_and_only_the_one_that_was_meant() {
+async fn each_kind_of_failure_is_injected_into_the_selected_call_only() {
     let alice = caller("alice");
     for failure in Failure::ALL {
-        for moment in Moment::ALL {
+        for phase in Phase::ALL {
             let faults = Faults::new();
             let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
-            faults.fail(Which::Number(1), moment, failure);
+            faults.fail(Which::Number(1), phase, failure);
             store.gate(&alice).await.unwrap();
             let error = store.gate(&alice).await.unwrap_err();
             assert_eq!(kind(&error), failure);
@@ -85,10 +84,10 @@ async fn a_call_fails_in_every_way_and_only_the_one_that_was_meant() {
 #[tokio::test]
 async fn a_failure_before_leaves_no_effect_and_one_after_loses_the_acknowledgement() {
     let alice = caller("alice");
-    for (moment, epoch) in [(Moment::Before, Epoch(0)), (Moment::After, Epoch(1))] {
+    for (phase, epoch) in [(Phase::Before, Epoch(0)), (Phase::After, Epoch(1))] {
         let faults = Faults::new();
         let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
-        faults.fail(Which::Operation(Operation::ChangeGate), moment, Failure::Unavailable);
+        faults.fail(Which::Operation(Operation::ChangeGate), phase, Failure::Unavailable);
         assert!(store.change_gate(&alice, &revoke(Scope::Caller, None)).await.is_err());
         assert_eq!(store.gate(&alice).await.unwrap().whole.epoch, epoch);
         assert_eq!(store.inner().gate(&alice).await.unwrap().whole.epoch, epoch);
@@ -96,30 +95,30 @@ async fn a_failure_before_leaves_no_effect_and_one_after_loses_the_acknowledgeme
 }
 
 #[tokio::test]
-async fn mending_forgets_failures_and_keeps_the_calls() {
+async fn clearing_removes_the_faults_and_keeps_the_calls() {
     let faults = Faults::new();
     let policies = HookedPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
-    faults.fail(Which::All, Moment::Before, Failure::Throttled);
+    faults.fail(Which::All, Phase::Before, Failure::Throttled);
     assert!(policies.list(&root(), None).await.is_err());
-    faults.mend();
+    faults.clear();
     assert!(policies.list(&root(), None).await.is_ok());
     assert_eq!(faults.calls(), [Operation::List; 2]);
     assert_eq!(policies.inner().list(&root(), None).await.unwrap().items, []);
 }
 
 #[test]
-fn a_sink_fails_before_and_after_it_wrote() {
-    for (moment, written) in [(Moment::Before, 0), (Moment::After, 1)] {
+fn a_sink_fails_before_and_after_its_write() {
+    for (phase, written) in [(Phase::Before, 0), (Phase::After, 1)] {
         let faults = Faults::new();
         let sink = FaultySink::new(MemorySink::new(), Arc::clone(&faults));
-        faults.fail(Which::Operation(Operation::Write), moment, Failure::Unavailable);
+        faults.fail(Which::Operation(Operation::Write), phase, Failure::Unavailable);
         assert!(sink.write(&record()).is_err());
         assert_eq!(sink.inner().records().len(), written);
     }
 }
 
 #[test]
-fn a_sink_in_memory_fails_when_it_is_told_to() {
+fn a_sink_in_memory_fails_on_request() {
     let sink = MemorySink::new();
     sink.write(&record()).unwrap();
     sink.set_failing(true);
@@ -131,12 +130,12 @@ fn a_sink_in_memory_fails_when_it_is_told_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_lasts_as_long_as_it_is_told_to() {
+async fn a_call_takes_the_injected_delay() {
     let faults = Faults::new();
     let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
     let hour = Duration::from_secs(3600);
-    faults.delay(Which::Operation(Operation::Session), Moment::Before, hour);
-    faults.delay(Which::Number(0), Moment::After, hour);
+    faults.delay(Which::Operation(Operation::Session), Phase::Before, hour);
+    faults.delay(Which::Number(0), Phase::After, hour);
     let begun = Instant::now();
     let unknown = id(&caller("alice"), 1).handle;
     assert!(matches!(store.session(&unknown).await, Err(StoreError::NotFound(_))));
@@ -148,7 +147,7 @@ async fn an_issuer_can_share_the_hook() {
     let faults = Faults::new();
     let call = faults.begin(Operation::Other("issue"));
     assert_eq!(call, Call { operation: Operation::Other("issue"), number: 0 });
-    faults.fail(Which::Operation(Operation::Other("issue")), Moment::After, Failure::Refused);
-    faults.at(call, Moment::Before).await.unwrap();
-    assert_eq!(kind(&faults.at(call, Moment::After).await.unwrap_err()), Failure::Refused);
+    faults.fail(Which::Operation(Operation::Other("issue")), Phase::After, Failure::Refused);
+    faults.at(call, Phase::Before).await.unwrap();
+    assert_eq!(kind(&faults.at(call, Phase::After).await.unwrap_err()), Failure::Refused);
 }

@@ -7,7 +7,7 @@ use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 use sentinel_store::{
     ListedPolicy, MemoryPolicies, PolicyLayers, PolicyPath, PolicyStore, PolicyWriter, StoreError,
     conformance::{
-        self, Failure, Faults, FreshPolicies, HookedPolicies, Moment, PoliciesUnderTest,
+        self, Failure, Faults, FreshPolicies, HookedPolicies, Phase, PoliciesUnderTest,
         PolicyEditor, Report, Which,
     },
 };
@@ -18,7 +18,7 @@ use crate::stores::{Documents, Keeper, WriterEditor, root, ssm};
 fn holds(report: Report) {
     assert!(report.outcomes().len() > 10, "the suite has lost its cases");
     assert_eq!(report.not_offered().count(), 0);
-    report.verdict().unwrap();
+    report.result().unwrap();
 }
 
 async fn all_hold(kind: Kind, keeper: Keeper) {
@@ -142,7 +142,7 @@ async fn a_place_that_fails_makes_both_fail() {
     for failure in failures {
         for failing in [0, 1] {
             let faults = Faults::new();
-            faults.fail(Which::All, Moment::Before, failure);
+            faults.fail(Which::All, Phase::Before, failure);
             let [good, bad] = [(); 2].map(|()| Arc::new(MemoryPolicies::new()));
             good.put(&path, "one");
             let bad = Arc::new(HookedPolicies::new(bad, faults));

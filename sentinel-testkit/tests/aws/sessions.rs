@@ -17,7 +17,7 @@ use crate::stores::{Sessions, TableBackdoor, any_session, caller};
 fn holds(report: Report) {
     assert!(report.outcomes().len() > 30, "the suite has lost its cases");
     assert_eq!(report.not_offered().count(), 0);
-    report.verdict().unwrap();
+    report.result().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

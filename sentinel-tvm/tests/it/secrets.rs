@@ -13,7 +13,7 @@ use sentinel_broker::{
     Broker, Home, LocalIssuer, Parts, Random, RandomError, SessionTable, Settings,
 };
 use sentinel_store::conformance::{
-    Call, Faults, FaultySink, Hook, HookedSessions, Moment, Operation,
+    Call, Faults, FaultySink, Hook, HookedSessions, Operation, Phase,
 };
 use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, StoreError};
 use sentinel_tvm::{Invocation, Response, Tvm};
@@ -65,8 +65,8 @@ impl Hook for Breaking {
         Call { operation, number: 0 }
     }
 
-    async fn at(&self, call: Call, moment: Moment) -> Result<(), StoreError> {
-        if self.operation != Some(call.operation) || moment == Moment::Before {
+    async fn at(&self, call: Call, moment: Phase) -> Result<(), StoreError> {
+        if self.operation != Some(call.operation) || moment == Phase::Before {
             return Ok(());
         }
         assert!(!self.panics, "injected");
@@ -90,7 +90,7 @@ async fn run(
     let faults = Faults::new();
     if operation == Some(Operation::Write) {
         let every = sentinel_store::conformance::Which::All;
-        faults.fail(every, Moment::Before, sentinel_store::conformance::Failure::Unavailable);
+        faults.fail(every, Phase::Before, sentinel_store::conformance::Failure::Unavailable);
     }
     let store = Arc::new(HookedSessions::new(MemorySessions::new(), hook));
     let issuer = LocalIssuer::new(KEY, clock.clone(), Arc::new(Known));

@@ -1,5 +1,5 @@
-//! Records that cannot be: nothing may be decided by them, and they must not
-//! pass for missing ones.
+//! Records that cannot have been written: nothing may be decided by them, and they
+//! must not be reported as missing.
 
 use super::{
     FreshSessions, SessionsUnderTest, all, at, caller, handle, handles, listed, revoke, session,
@@ -26,7 +26,7 @@ async fn plant_session(
     if planted { Ok(()) } else { Err(Stop::NotOffered) }
 }
 
-/// Alice's gate does not pass for one, however it is asked for.
+/// The planted gate of Alice is corrupt for every operation.
 async fn ensure_gate_is_corrupt(fresh: &FreshSessions, planted: Option<&Gate>) -> Checked {
     let (alice, bob) = (caller("alice")?, caller("bob")?);
     let session = session(&alice, 1)?;
@@ -36,14 +36,13 @@ async fn ensure_gate_is_corrupt(fresh: &FreshSessions, planted: Option<&Gate>) -
     ensure_error!(fresh.store.gate(&alice).await, StoreError::Corrupt(_));
     ensure_error!(fresh.store.change_gate(&alice, &change).await, StoreError::Corrupt(_));
     ensure_error!(fresh.store.session(&session.handle).await, StoreError::Corrupt(_));
-    // It was not overwritten, and the others are not concerned.
+    // It was not overwritten, and other gates are not affected.
     ensure_error!(fresh.store.gate(&alice).await, StoreError::Corrupt(_));
     ensure_eq!(fresh.store.gate(&bob).await?, Gate::open(bob));
     Ok(())
 }
 
-/// What is stored as Alice's session does not pass for one, however it is asked
-/// for.
+/// The planted session of Alice is corrupt for every operation.
 async fn ensure_session_is_corrupt(fresh: &FreshSessions, planted: Option<&Session>) -> Checked {
     let (alice, bob) = (caller("alice")?, caller("bob")?);
     let (hers, his) = (handle(&alice, 1), session(&bob, 1)?);
@@ -51,7 +50,7 @@ async fn ensure_session_is_corrupt(fresh: &FreshSessions, planted: Option<&Sessi
     plant_session(fresh, &hers, planted).await?;
     ensure_error!(fresh.store.session(&hers).await, StoreError::Corrupt(_));
     ensure_error!(fresh.store.end_session(&hers, at(1)).await, StoreError::Corrupt(_));
-    // Lists leave it out, name its key, and go on.
+    // Lists omit it and report its key.
     let other = session(&alice, 3)?;
     fresh.store.create_session(&other).await?;
     for (listing, expected) in [
@@ -64,7 +63,7 @@ async fn ensure_session_is_corrupt(fresh: &FreshSessions, planted: Option<&Sessi
         ensure_eq!(handles(&found.items), expected);
         ensure_eq!(found.unreadable, vec![hers.to_string()]);
     }
-    // It was not overwritten, and the others are not concerned.
+    // It was not overwritten, and other sessions are not affected.
     ensure_error!(fresh.store.session(&hers).await, StoreError::Corrupt(_));
     ensure!(fresh.store.session(&his.handle).await?.0 == his, "another session changed");
     ensure_eq!(all(&fresh.store, &Listing::Caller(bob)).await?.len(), 1);
@@ -79,7 +78,7 @@ pub(super) async fn a_gate_of_another_caller_is_corrupt(
     ensure_gate_is_corrupt(&fresh, Some(&mallory)).await
 }
 
-pub(super) async fn what_is_no_gate_is_corrupt(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn an_unreadable_gate_is_corrupt(subject: &dyn SessionsUnderTest) -> Checked {
     ensure_gate_is_corrupt(&subject.fresh().await, None).await
 }
 
@@ -100,6 +99,6 @@ pub(super) async fn a_session_of_another_caller_is_corrupt(
     ensure_session_is_corrupt(&fresh, Some(&other)).await
 }
 
-pub(super) async fn what_is_no_session_is_corrupt(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn an_unreadable_session_is_corrupt(subject: &dyn SessionsUnderTest) -> Checked {
     ensure_session_is_corrupt(&subject.fresh().await, None).await
 }

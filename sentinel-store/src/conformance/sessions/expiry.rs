@@ -1,4 +1,4 @@
-//! Removing what is long expired.
+//! Purging expired sessions.
 
 use super::{FreshSessions, SessionsUnderTest, all, at, caller, fill, revoke, session};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
 };
 
-/// More than the batches of any backend, most of them expired.
+/// More than a batch of any backend. Most of them are expired.
 const SESSIONS: u16 = 300;
 
 async fn purged(subject: &dyn SessionsUnderTest) -> Result<FreshSessions, Stop> {
@@ -23,7 +23,7 @@ async fn purged(subject: &dyn SessionsUnderTest) -> Result<FreshSessions, Stop> 
     if fresh.backdoor()?.purge_expired(at(0)).await { Ok(fresh) } else { Err(Stop::NotOffered) }
 }
 
-pub(super) async fn a_purge_takes_what_is_long_expired(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn a_purge_removes_expired_sessions(subject: &dyn SessionsUnderTest) -> Checked {
     let fresh = purged(subject).await?;
     let alice = caller("alice")?;
     for number in (0..SESSIONS).filter(|number| number % 10 != 0) {
@@ -33,7 +33,7 @@ pub(super) async fn a_purge_takes_what_is_long_expired(subject: &dyn SessionsUnd
     Ok(())
 }
 
-pub(super) async fn a_purge_leaves_gates_and_live_sessions(
+pub(super) async fn a_purge_keeps_gates_and_unexpired_sessions(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let fresh = purged(subject).await?;
@@ -41,6 +41,6 @@ pub(super) async fn a_purge_leaves_gates_and_live_sessions(
     ensure_eq!(fresh.store.gate(&alice).await?.whole.epoch.0, 1);
     let left = all(&fresh.store, &Listing::Caller(alice)).await?;
     ensure_eq!(left.len(), usize::from(SESSIONS / 10));
-    ensure!(left.iter().all(|session| session.expires == at(0)), "another session is left");
+    ensure!(left.iter().all(|session| session.expires == at(0)), "an expired session is left");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Gates: what revoking and reinstating does to them.
+//! Gates, and what a revocation and a reinstatement change.
 
 use super::{FreshSessions, SessionsUnderTest, at, caller, profile, reinstate, revoke};
 use crate::{
@@ -26,11 +26,13 @@ pub(super) async fn revoking_raises_the_epoch_and_blocks(
         ensure_eq!(store.gate(&alice).await?, expected);
     }
     ensure_eq!(expected.whole.epoch, Epoch(2));
-    ensure!(expected.blocked(at(1_000_000)).is_some(), "the block does not last");
+    ensure!(expected.blocked(at(1_000_000)).is_some(), "the block has an end");
     Ok(())
 }
 
-pub(super) async fn a_profile_is_revoked_alone(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn a_profile_is_revoked_without_the_others(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let (alice, production, staging) =
         (caller("alice")?, profile("production")?, profile("staging")?);
@@ -49,7 +51,7 @@ pub(super) async fn a_longer_block_stays_and_replaces_a_shorter_one(
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let alice = caller("alice")?;
-    // Each until when, and until when the block is to last then.
+    // The end of each revocation, and the expected end of the block.
     let steps = [
         (Some(at(100)), Some(at(100))),
         (Some(at(50)), Some(at(100))),
@@ -83,7 +85,7 @@ pub(super) async fn reinstating_lifts_the_block_and_keeps_the_epoch(
     Ok(())
 }
 
-pub(super) async fn reinstating_what_was_not_revoked_writes_nothing(
+pub(super) async fn reinstating_an_open_gate_writes_nothing(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
@@ -100,7 +102,7 @@ pub(super) async fn reinstating_what_was_not_revoked_writes_nothing(
     Ok(())
 }
 
-pub(super) async fn a_full_gate_takes_no_profile_more_and_the_caller_as_a_whole(
+pub(super) async fn a_full_gate_refuses_another_profile_and_accepts_the_caller(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
@@ -119,12 +121,14 @@ pub(super) async fn a_full_gate_takes_no_profile_more_and_the_caller_as_a_whole(
     Ok(())
 }
 
-pub(super) async fn callers_are_told_apart(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn similar_caller_keys_are_distinguished(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let long = "x".repeat(512);
     let longer = "x".repeat(511) + "y";
-    // Each is one that a store might take for another: by cutting, folding,
-    // normalising or escaping, or by taking a separator for its own.
+    // A store might confuse each of these with another one by truncating, case folding,
+    // normalizing or escaping it, or by reading a separator in it.
     let keys = [
         "alice",
         "Alice",

@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Lists and their pages.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::{
     conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
 };
 
-/// How long a list of all may lag behind.
+/// Maximum time until a new session is in the list of all.
 const LAG: Duration = Duration::from_secs(5);
 
 pub(super) async fn an_empty_list_is_one_empty_page(subject: &dyn SessionsUnderTest) -> Checked {
@@ -20,12 +20,12 @@ pub(super) async fn an_empty_list_is_one_empty_page(subject: &dyn SessionsUnderT
     Ok(())
 }
 
-pub(super) async fn a_list_of_a_caller_holds_each_of_its_sessions_once(
+pub(super) async fn a_list_of_a_caller_contains_each_session_once(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let names = ["alice", "Alice", "alice/x", "bob"];
-    // Not in the order of handles, and more than a page.
+    // More than a page, and not in the order of the handles.
     let mut sessions = Vec::new();
     for number in (0..150).rev() {
         for name in names {
@@ -44,13 +44,16 @@ pub(super) async fn a_list_of_a_caller_holds_each_of_its_sessions_once(
         expected.sort_unstable();
         ensure_eq!(handles(&found), expected);
         for found in found {
-            ensure!(store.session(&found.handle).await?.0 == found, "not as it is read alone");
+            ensure!(
+                store.session(&found.handle).await?.0 == found,
+                "a listed session differs from the one that is read"
+            );
         }
     }
     Ok(())
 }
 
-pub(super) async fn a_list_of_a_caller_holds_what_was_acknowledged(
+pub(super) async fn a_list_of_a_caller_contains_every_acknowledged_session(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
@@ -60,13 +63,13 @@ pub(super) async fn a_list_of_a_caller_holds_what_was_acknowledged(
         let found = all(&store, &Listing::Caller(alice.clone())).await?;
         ensure!(
             handles(&found).contains(&handle(&alice, number)),
-            "session {number} was acknowledged and is not in the list"
+            "session {number} was acknowledged, but is not in the list"
         );
     }
     Ok(())
 }
 
-pub(super) async fn a_list_of_all_holds_every_session_once(
+pub(super) async fn a_list_of_all_contains_every_session_once(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
@@ -89,7 +92,7 @@ pub(super) async fn a_list_of_all_holds_every_session_once(
     }
 }
 
-pub(super) async fn a_cursor_that_is_none_is_not_found(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn an_invalid_cursor_is_not_found(subject: &dyn SessionsUnderTest) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let alice = caller("alice")?;
     for number in 0..5 {
@@ -119,7 +122,7 @@ pub(super) async fn a_cursor_that_is_none_is_not_found(subject: &dyn SessionsUnd
     Ok(())
 }
 
-pub(super) async fn a_cursor_does_not_lead_to_another_caller(
+pub(super) async fn a_cursor_does_not_list_another_caller(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
@@ -129,8 +132,8 @@ pub(super) async fn a_cursor_does_not_lead_to_another_caller(
         sessions.extend([session(&alice, number)?, session(&bob, number)?]);
     }
     fill(&store, sessions).await?;
-    // Whatever cursors there are for others, with them the list of one caller
-    // gives nothing of the others'.
+    // A cursor of another list must not make the list of a caller contain the sessions
+    // of others.
     let mut cursors = Vec::new();
     for listing in [Listing::Caller(bob), Listing::All] {
         let mut pages = Pages::sessions(&store, &listing);
@@ -138,7 +141,7 @@ pub(super) async fn a_cursor_does_not_lead_to_another_caller(
             cursors.extend(page.next);
         }
     }
-    // Where everything fits one page there is no cursor to try.
+    // If everything fits in one page, there is no cursor.
     if cursors.is_empty() {
         return Err(Stop::NotOffered);
     }
@@ -146,13 +149,13 @@ pub(super) async fn a_cursor_does_not_lead_to_another_caller(
         let listing = Listing::Caller(alice.clone());
         if let Some(page) = store.sessions(&listing, Some(&cursor)).await.optional()? {
             let own = page.items.iter().all(|session| session.caller == alice);
-            ensure!(own, "the cursor led to another caller's sessions");
+            ensure!(own, "the list contains another caller's sessions");
         }
     }
     Ok(())
 }
 
-pub(super) async fn sessions_made_meanwhile_do_not_disturb_a_list(
+pub(super) async fn concurrent_sessions_do_not_disturb_a_list(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;

@@ -1,4 +1,4 @@
-//! What every session store must do.
+//! The cases for session stores.
 
 mod damage;
 mod expiry;
@@ -41,7 +41,7 @@ where
 }
 
 /// An empty session store.
-#[expect(missing_debug_implementations, reason = "a backdoor has nothing to show")]
+#[expect(missing_debug_implementations, reason = "a backdoor has no state to show")]
 pub struct FreshSessions {
     /// The store.
     pub store: Arc<dyn SessionStore>,
@@ -67,19 +67,19 @@ impl FreshSessions {
     }
 }
 
-/// What the suite does to a store otherwise than by its trait. Each gives whether
-/// the backend can do it, and did.
+/// What the suite does to a store outside its trait. Each method returns whether the
+/// backend could do it.
 #[async_trait]
 pub trait Backdoor: Send + Sync {
-    /// Puts a gate where the gate of `caller` is stored, whoever's it is; without
-    /// one, something that is no gate.
+    /// Stores a gate in the place of the gate of `caller`, whose gate it may not be.
+    /// `None` stores data that is not a gate.
     async fn plant_gate(&self, caller: &CallerKey, gate: Option<&Gate>) -> bool;
 
-    /// Puts a session where the one of `handle` is stored, whichever it is;
-    /// without one, something that is no session.
+    /// Stores a session in the place of the session `handle`, which it may not be.
+    /// `None` stores data that is not a session.
     async fn plant_session(&self, handle: &SessionHandle, session: Option<&Session>) -> bool;
 
-    /// Removes the sessions that expired before `before`.
+    /// Deletes the sessions that expired before `before`.
     async fn purge_expired(&self, before: DateTime<Utc>) -> bool;
 }
 
@@ -90,71 +90,71 @@ pub async fn sessions(subject: &dyn SessionsUnderTest) -> Report {
         gates::{
             a_missing_gate_is_open,
             revoking_raises_the_epoch_and_blocks,
-            a_profile_is_revoked_alone,
+            a_profile_is_revoked_without_the_others,
             a_longer_block_stays_and_replaces_a_shorter_one,
             reinstating_lifts_the_block_and_keeps_the_epoch,
-            reinstating_what_was_not_revoked_writes_nothing,
-            a_full_gate_takes_no_profile_more_and_the_caller_as_a_whole,
-            callers_are_told_apart,
+            reinstating_an_open_gate_writes_nothing,
+            a_full_gate_refuses_another_profile_and_accepts_the_caller,
+            similar_caller_keys_are_distinguished,
         }
         records::{
-            a_session_is_read_back_whole,
-            hostile_texts_are_kept_as_they_are,
-            a_session_comes_with_the_gate_of_its_caller,
-            a_second_session_of_a_handle_is_a_conflict,
+            a_session_is_read_as_it_was_written,
+            hostile_texts_are_stored_unchanged,
+            a_session_is_read_with_the_gate_of_its_caller,
+            a_second_session_with_the_same_handle_is_a_conflict,
             an_unknown_session_is_not_found,
             a_session_ends_once,
-            a_session_whose_handle_is_not_of_its_caller_is_refused,
+            a_session_with_the_handle_of_another_caller_is_refused,
             the_session_check_follows_the_store,
         }
         lists::{
             an_empty_list_is_one_empty_page,
-            a_list_of_a_caller_holds_each_of_its_sessions_once,
-            a_list_of_a_caller_holds_what_was_acknowledged,
-            a_list_of_all_holds_every_session_once,
-            a_cursor_that_is_none_is_not_found,
-            a_cursor_does_not_lead_to_another_caller,
-            sessions_made_meanwhile_do_not_disturb_a_list,
+            a_list_of_a_caller_contains_each_session_once,
+            a_list_of_a_caller_contains_every_acknowledged_session,
+            a_list_of_all_contains_every_session_once,
+            an_invalid_cursor_is_not_found,
+            a_cursor_does_not_list_another_caller,
+            concurrent_sessions_do_not_disturb_a_list,
         }
         races::{
-            two_revocations_at_once_both_count,
-            many_changes_at_once_all_count,
-            changes_on_different_profiles_at_once_all_count,
-            of_many_sessions_of_one_handle_one_is_written,
-            ends_at_once_leave_one_end,
-            a_vend_and_a_revocation_at_once_do_not_miss_each_other,
+            two_concurrent_revocations_both_count,
+            many_concurrent_changes_all_count,
+            concurrent_changes_on_different_profiles_all_count,
+            one_of_many_concurrent_sessions_with_one_handle_is_written,
+            concurrent_ends_leave_one_end,
+            a_concurrent_vend_and_revocation_see_each_other,
         }
         expiry::{
-            a_purge_takes_what_is_long_expired,
-            a_purge_leaves_gates_and_live_sessions,
+            a_purge_removes_expired_sessions,
+            a_purge_keeps_gates_and_unexpired_sessions,
         }
         damage::{
             a_gate_of_another_caller_is_corrupt,
-            what_is_no_gate_is_corrupt,
+            an_unreadable_gate_is_corrupt,
             a_session_of_another_handle_is_corrupt,
             a_session_of_another_caller_is_corrupt,
-            what_is_no_session_is_corrupt,
+            an_unreadable_session_is_corrupt,
         }
     );
     report
 }
 
-/// A time for the suite's records: with nanoseconds, which stores must keep.
+/// A time for records, with nanoseconds, which stores must keep.
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_769_342_400 + seconds, 123_456_789).unwrap_or_default()
 }
 
 fn caller(key: &str) -> Result<CallerKey, Stop> {
-    CallerKey::parse(key).map_err(Stop::broken)
+    CallerKey::parse(key).map_err(Stop::failed)
 }
 
 fn profile(name: &str) -> Result<ProfileName, Stop> {
-    ProfileName::parse(name).map_err(Stop::broken)
+    ProfileName::parse(name).map_err(Stop::failed)
 }
 
 fn handle(caller: &CallerKey, number: u16) -> SessionHandle {
     let mut random = [0; 10];
-    // The number where it makes neighbours, and a mixture of it elsewhere.
+    // The number at the end, for neighboring handles, and a hash of it before.
     let [high, low] = number.to_be_bytes();
     let [mixed, ..] = number.wrapping_mul(40_503).to_be_bytes();
     for (to, from) in random.iter_mut().zip([mixed, high, low]) {
@@ -163,7 +163,7 @@ fn handle(caller: &CallerKey, number: u16) -> SessionHandle {
     SessionHandle::new(caller.hash(), random)
 }
 
-/// A session of a caller on `production`, made under the gate `open`.
+/// A session of a caller on `production`, created under an open gate.
 fn session(caller: &CallerKey, number: u16) -> Result<Session, Stop> {
     Ok(Session {
         handle: handle(caller, number),
@@ -171,7 +171,7 @@ fn session(caller: &CallerKey, number: u16) -> Result<Session, Stop> {
         caller: caller.clone(),
         user: "Alice".to_owned(),
         profile: profile("production")?,
-        account: AccountId::parse("111122223333").map_err(Stop::broken)?,
+        account: AccountId::parse("111122223333").map_err(Stop::failed)?,
         principal: "arn:aws:iam::111122223333:user/Alice".to_owned(),
         source_identity: "sentinel-alice-abcdefgh".to_owned(),
         request_id: "req-1".to_owned(),
@@ -193,15 +193,15 @@ const fn reinstate(scope: Scope) -> GateChange {
     GateChange { scope, action: GateAction::Reinstate }
 }
 
-/// How many writes of [`fill`] are under way at the same time: more at once would
-/// only wait, until the backend's time-outs end them.
-const AT_ONCE: usize = 32;
+/// Maximum number of concurrent writes of [`fill`]. More would wait until the timeouts
+/// of the backend end them.
+const CONCURRENT_WRITES: usize = 32;
 
-/// Writes sessions, many at once.
+/// Writes sessions concurrently.
 async fn fill(store: &Arc<dyn SessionStore>, sessions: Vec<Session>) -> Checked {
     let mut writes = JoinSet::new();
     for session in sessions {
-        if writes.len() >= AT_ONCE
+        if writes.len() >= CONCURRENT_WRITES
             && let Some(written) = writes.join_next().await
         {
             written??;
@@ -215,17 +215,17 @@ async fn fill(store: &Arc<dyn SessionStore>, sessions: Vec<Session>) -> Checked 
     Ok(())
 }
 
-/// Every session of a list without damaged rows.
+/// Every session of a list that has no unreadable rows.
 async fn all(store: &dyn SessionStore, listing: &Listing) -> Result<Vec<Session>, Stop> {
     let found = listed(store, listing).await?;
     if found.unreadable.is_empty() {
         Ok(found.items)
     } else {
-        Err(Stop::broken("a row cannot be read"))
+        Err(Stop::failed("a row cannot be read"))
     }
 }
 
-/// All pages of a list in one.
+/// All pages of a list as one page.
 async fn listed(store: &dyn SessionStore, listing: &Listing) -> Result<SessionPage, Stop> {
     let mut found = SessionPage::default();
     let mut pages = Pages::sessions(store, listing);
@@ -236,7 +236,7 @@ async fn listed(store: &dyn SessionStore, listing: &Listing) -> Result<SessionPa
     Ok(found)
 }
 
-/// The handles of sessions, sorted: how lists are compared.
+/// The sorted handles of sessions, for comparing lists.
 fn handles(sessions: &[Session]) -> Vec<SessionHandle> {
     let mut handles: Vec<_> = sessions.iter().map(|session| session.handle).collect();
     handles.sort_unstable();

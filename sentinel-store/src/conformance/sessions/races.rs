@@ -1,4 +1,4 @@
-//! Calls at once. Each case is tried many times, since once proves little.
+//! Concurrent calls. Each case runs many times, because one run proves little.
 
 use std::sync::Arc;
 
@@ -8,19 +8,21 @@ use super::{
     FreshSessions, SessionsUnderTest, all, at, caller, handle, handles, profile, revoke, session,
 };
 use crate::{
-    Epoch, Listing, Scope, SessionStore, StoreError,
+    Epoch, Listing, Scope, SessionStore, StoreResultExt,
     conformance::report::{Checked, Stop, ensure, ensure_eq},
 };
 
 const ROUNDS: u16 = 25;
 const TASKS: u16 = 16;
 
-pub(super) async fn two_revocations_at_once_both_count(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn two_concurrent_revocations_both_count(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     for round in 0..ROUNDS {
         let alice = caller(&format!("alice-{round}"))?;
         let epochs =
-            at_once(2, |_| {
+            concurrently(2, |_| {
                 let (store, alice) = (Arc::clone(&store), alice.clone());
                 async move {
                     Ok(store.change_gate(&alice, &revoke(Scope::Caller, None)).await?.whole.epoch)
@@ -33,27 +35,27 @@ pub(super) async fn two_revocations_at_once_both_count(subject: &dyn SessionsUnd
     Ok(())
 }
 
-pub(super) async fn many_changes_at_once_all_count(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn many_concurrent_changes_all_count(subject: &dyn SessionsUnderTest) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let alice = caller("alice")?;
-    let epochs = at_once(TASKS, |_| {
+    let epochs = concurrently(TASKS, |_| {
         let (store, alice) = (Arc::clone(&store), alice.clone());
         async move { Ok(store.change_gate(&alice, &revoke(Scope::Caller, None)).await?.whole.epoch) }
     })
     .await?;
-    // Each saw the gate as it was right after its own change.
+    // Each call returned the gate after its own change.
     let expected: Vec<_> = (1..=u64::from(TASKS)).map(Epoch).collect();
     ensure_eq!(epochs, expected);
     ensure_eq!(store.gate(&alice).await?.whole.epoch, Epoch(u64::from(TASKS)));
     Ok(())
 }
 
-pub(super) async fn changes_on_different_profiles_at_once_all_count(
+pub(super) async fn concurrent_changes_on_different_profiles_all_count(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let alice = caller("alice")?;
-    at_once(TASKS, |task| {
+    concurrently(TASKS, |task| {
         let (store, alice) = (Arc::clone(&store), alice.clone());
         async move {
             let scope = Scope::Profile(profile(&format!("p{task}"))?);
@@ -71,22 +73,19 @@ pub(super) async fn changes_on_different_profiles_at_once_all_count(
     Ok(())
 }
 
-pub(super) async fn of_many_sessions_of_one_handle_one_is_written(
+pub(super) async fn one_of_many_concurrent_sessions_with_one_handle_is_written(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     for round in 0..ROUNDS {
         let alice = caller("alice")?;
-        let written = at_once(TASKS, |task| {
+        let written = concurrently(TASKS, |task| {
             let (store, alice) = (Arc::clone(&store), alice.clone());
             async move {
                 let mut session = session(&alice, round)?;
                 session.request_id = format!("req-{task}");
-                match store.create_session(&session).await {
-                    Ok(()) => Ok(Some(session.request_id)),
-                    Err(StoreError::Conflict(_)) => Ok(None),
-                    Err(error) => Err(error.into()),
-                }
+                let created = store.create_session(&session).await.unless_conflict()?;
+                Ok(created.map(|()| session.request_id))
             }
         })
         .await?;
@@ -96,12 +95,12 @@ pub(super) async fn of_many_sessions_of_one_handle_one_is_written(
     Ok(())
 }
 
-pub(super) async fn ends_at_once_leave_one_end(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn concurrent_ends_leave_one_end(subject: &dyn SessionsUnderTest) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let alice = caller("alice")?;
     for round in 0..ROUNDS {
         store.create_session(&session(&alice, round)?).await?;
-        let seen = at_once(4, |task| {
+        let seen = concurrently(4, |task| {
             let (store, alice) = (Arc::clone(&store), alice.clone());
             async move {
                 let handle = handle(&alice, round);
@@ -112,20 +111,23 @@ pub(super) async fn ends_at_once_leave_one_end(subject: &dyn SessionsUnderTest) 
         .await?;
         let end = store.session(&handle(&alice, round)).await?.0.ended;
         ensure!(end.is_some(), "the session has not ended");
-        ensure!(seen.iter().all(|seen| *seen == end), "the end {end:?} was {seen:?} before");
+        ensure!(
+            seen.iter().all(|seen| *seen == end),
+            "the end is {end:?}, and was {seen:?} before"
+        );
     }
     Ok(())
 }
 
-/// A vend writes its session and reads the gate again; a revocation writes the
-/// gate and lists the sessions: one of them sees the other.
-pub(super) async fn a_vend_and_a_revocation_at_once_do_not_miss_each_other(
+/// A vend writes its session and reads the gate again. A revocation writes the gate
+/// and lists the sessions. At least one of them must see the other.
+pub(super) async fn a_concurrent_vend_and_revocation_see_each_other(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     for round in 0..4 * ROUNDS {
         let alice = caller(&format!("alice-{round}"))?;
-        let seen = at_once(2, |task| {
+        let seen = concurrently(2, |task| {
             let (store, alice) = (Arc::clone(&store), alice.clone());
             async move {
                 if task == 0 {
@@ -143,13 +145,13 @@ pub(super) async fn a_vend_and_a_revocation_at_once_do_not_miss_each_other(
             }
         })
         .await?;
-        ensure!(seen.contains(&true), "neither saw the other in round {round}");
+        ensure!(seen.contains(&true), "neither call saw the other in round {round}");
     }
     Ok(())
 }
 
-/// Lets that many tasks begin at the same time; gives what they gave, sorted.
-async fn at_once<T, F>(count: u16, task: impl Fn(u16) -> F) -> Result<Vec<T>, Stop>
+/// Starts tasks at the same time. Returns their results, sorted.
+async fn concurrently<T, F>(count: u16, task: impl Fn(u16) -> F) -> Result<Vec<T>, Stop>
 where
     T: Ord + Send + 'static,
     F: Future<Output = Result<T, Stop>> + Send + 'static,
@@ -163,10 +165,10 @@ where
             task.await
         });
     }
-    let mut given = Vec::new();
+    let mut results = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        given.push(done??);
+        results.push(done??);
     }
-    given.sort();
-    Ok(given)
+    results.sort();
+    Ok(results)
 }

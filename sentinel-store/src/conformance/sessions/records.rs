@@ -1,4 +1,4 @@
-//! Sessions as records: written, read, ended.
+//! Session records: writing, reading and ending them.
 
 use super::{
     FreshSessions, SessionsUnderTest, at, caller, handle, profile, reinstate, revoke, session,
@@ -10,7 +10,9 @@ use crate::{
     verify_session,
 };
 
-pub(super) async fn a_session_is_read_back_whole(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn a_session_is_read_as_it_was_written(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let alice = caller("alice")?;
     let plain = session(&alice, 1)?;
@@ -22,14 +24,14 @@ pub(super) async fn a_session_is_read_back_whole(subject: &dyn SessionsUnderTest
     for session in [plain, extreme] {
         store.create_session(&session).await?;
         let (found, gate) = store.session(&session.handle).await?;
-        // Not by `Debug`, which does not show all of a session.
+        // Not `ensure_eq`: the `Debug` output of a session omits fields.
         ensure!(found == session, "the session is not the one that was written");
         ensure_eq!(gate, Gate::open(alice.clone()));
     }
     Ok(())
 }
 
-pub(super) async fn hostile_texts_are_kept_as_they_are(subject: &dyn SessionsUnderTest) -> Checked {
+pub(super) async fn hostile_texts_are_stored_unchanged(subject: &dyn SessionsUnderTest) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
     let long = "\u{1f511}".repeat(1000);
     let texts = ["", "\0", "\"\\\n\r\t", "\u{202e}\u{feff}", "</script>", "e\u{301}", &long];
@@ -47,7 +49,7 @@ pub(super) async fn hostile_texts_are_kept_as_they_are(subject: &dyn SessionsUnd
     Ok(())
 }
 
-pub(super) async fn a_session_comes_with_the_gate_of_its_caller(
+pub(super) async fn a_session_is_read_with_the_gate_of_its_caller(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
@@ -61,7 +63,7 @@ pub(super) async fn a_session_comes_with_the_gate_of_its_caller(
     Ok(())
 }
 
-pub(super) async fn a_second_session_of_a_handle_is_a_conflict(
+pub(super) async fn a_second_session_with_the_same_handle_is_a_conflict(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
@@ -84,7 +86,7 @@ pub(super) async fn an_unknown_session_is_not_found(subject: &dyn SessionsUnderT
     for unknown in [handle(&alice, 2), handle(&bob, 1)] {
         ensure_error!(store.session(&unknown).await, StoreError::NotFound(_));
         ensure_error!(store.end_session(&unknown, at(1)).await, StoreError::NotFound(_));
-        // Marking what is not there as ended did not make it.
+        // Ending a missing session did not create it.
         ensure_error!(store.session(&unknown).await, StoreError::NotFound(_));
     }
     Ok(())
@@ -103,7 +105,7 @@ pub(super) async fn a_session_ends_once(subject: &dyn SessionsUnderTest) -> Chec
     Ok(())
 }
 
-pub(super) async fn a_session_whose_handle_is_not_of_its_caller_is_refused(
+pub(super) async fn a_session_with_the_handle_of_another_caller_is_refused(
     subject: &dyn SessionsUnderTest,
 ) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
@@ -127,7 +129,7 @@ pub(super) async fn the_session_check_follows_the_store(
     ensure_error!(check(1).await, VerifyError::Refused(Refusal::Unknown));
     for number in [1, 2] {
         store.create_session(&session(&alice, number)?).await?;
-        ensure!(check(number).await.is_ok(), "a good session is refused");
+        ensure!(check(number).await.is_ok(), "a valid session is refused");
     }
     store.end_session(&handle(&alice, 2), at(1)).await?;
     ensure_error!(check(2).await, VerifyError::Refused(Refusal::Ended));
@@ -141,11 +143,11 @@ pub(super) async fn the_session_check_follows_the_store(
     let mut later = session(&alice, 3)?;
     later.epochs = gate.epochs(&later.profile);
     store.create_session(&later).await?;
-    ensure!(check(3).await.is_ok(), "a session made after a revocation is refused");
+    ensure!(check(3).await.is_ok(), "a session created after a revocation is refused");
     Ok(())
 }
 
-/// The id of which [`session`] holds the digest.
+/// The id whose secret has the digest that is in [`session`].
 fn id(caller: &CallerKey, number: u16) -> SessionId {
     SessionId::new(handle(caller, number), SessionSecret::new([7; 16]))
 }
