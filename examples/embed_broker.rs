@@ -34,7 +34,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (arn, account) = (format!("arn:aws:iam::111122223333:user/{user}"), "111122223333");
         let deadline = tokio::time::Instant::now() + Duration::from_secs(25);
         let (request_id, home) = (format!("of-{user}"), Home::from_arn(&arn).ok_or("no ARN")?);
-        let call = Call { request_id, home, deadline, source_ip: None, function_version: None };
+        let call = Call {
+            request_id,
+            home,
+            deadline,
+            source_ip: None,
+            source_vpc: None,
+            source_vpce: None,
+            function_version: None,
+        };
         let verified = VerifiedIdentity { user_arn: &arn, account, organization: None };
         let caller = broker.identify(&call, &verified)?;
         let vend = Vend { profile: ProfileName::parse("production")?, duration: None };

@@ -92,6 +92,12 @@ pub struct Call {
     pub home: Home,
     /// The address that it came from, as API Gateway saw it.
     pub source_ip: Option<std::net::IpAddr>,
+    /// The id of the VPC that it was sent from. API Gateway reports it for private
+    /// REST APIs.
+    pub source_vpc: Option<String>,
+    /// The id of the VPC endpoint that it was sent through. API Gateway reports it
+    /// for private REST APIs.
+    pub source_vpce: Option<String>,
     /// When it must be answered at the latest.
     pub deadline: Instant,
     /// The version of the function that serves it.

@@ -82,6 +82,8 @@ impl Tvm {
             request_id,
             home: context.home.clone(),
             source_ip: request.as_ref().and_then(|request| request.source_ip),
+            source_vpc: request.as_ref().and_then(|request| request.source_vpc.clone()),
+            source_vpce: request.as_ref().and_then(|request| request.source_vpce.clone()),
             deadline,
             function_version: context.function_version.clone(),
         };

@@ -1,12 +1,12 @@
 //! What a vend gives, writes and records.
 
 use chrono::TimeDelta;
-use sentinel_broker::{Cap, Code};
+use sentinel_broker::{Call, Cap, Code, Vend};
 use sentinel_store::{
-    Clock, Generation, Listing, SessionKeys, SessionStore, Verdict, verify_session,
+    Clock, Generation, Listing, ProfileName, SessionKeys, SessionStore, Verdict, verify_session,
 };
 
-use crate::world::{ACCOUNT, ALICE, Plan, World};
+use crate::world::{ACCOUNT, ALICE, Plan, World, call};
 
 #[tokio::test]
 async fn a_session_id_carries_the_check_of_the_first_session_key() {
@@ -66,6 +66,31 @@ async fn the_record_says_all_of_a_vend_and_comes_exactly_once() {
     assert_eq!(record.policy.as_ref().unwrap().name, "/sentinel/policies/main");
     assert_eq!(record.source_ip.as_deref(), Some("192.0.2.7"));
     assert!(!record.withheld && !record.policy_stale);
+}
+
+#[tokio::test]
+async fn the_policy_evaluates_the_vpc_and_the_endpoint_of_the_call() {
+    let world = World::new(
+        r#"
+version: "1"
+rules:
+  - name: internal
+    effect: allow
+    conditions: { profiles: [production], source_vpc: [vpc-1a2b3c4d], source_vpce: [vpce-1a2b3c4d] }
+"#,
+    );
+    let vend = Vend { profile: ProfileName::parse("production").unwrap(), duration: None };
+    let through = |vpc: Option<&str>, vpce: Option<&str>| Call {
+        source_vpc: vpc.map(str::to_owned),
+        source_vpce: vpce.map(str::to_owned),
+        ..call()
+    };
+    let vpc = Some("vpc-1a2b3c4d");
+    assert!(world.vend_call(&through(vpc, Some("vpce-1a2b3c4d")), "alice", &vend).await.is_ok());
+    for call in [through(vpc, None), through(vpc, Some("vpce-0")), call()] {
+        let denial = world.vend_call(&call, "alice", &vend).await.unwrap_err();
+        assert_eq!(denial.code, Code::PolicyDeny);
+    }
 }
 
 #[tokio::test]

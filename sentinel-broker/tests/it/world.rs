@@ -200,7 +200,17 @@ impl World {
             profile: ProfileName::parse(profile).unwrap(),
             duration: seconds.map(Duration::from_secs),
         };
-        self.broker.vend(&call(), &self.caller(user), &vend).await
+        self.vend_call(&call(), user, &vend).await
+    }
+
+    /// Vends for a call that the test describes.
+    pub(crate) async fn vend_call(
+        &self,
+        call: &Call,
+        user: &str,
+        vend: &Vend,
+    ) -> Result<Vended, Denial> {
+        self.broker.vend(call, &self.caller(user), vend).await
     }
 
     /// The caller of an IAM user's name, or of `role/session`.
@@ -241,6 +251,8 @@ pub(crate) fn call() -> Call {
         request_id: "request-1".to_owned(),
         home: Home { partition: "aws".to_owned(), account: AccountId::parse(ACCOUNT).unwrap() },
         source_ip: Some("192.0.2.7".parse().unwrap()),
+        source_vpc: None,
+        source_vpce: None,
         deadline: tokio::time::Instant::now() + Duration::from_secs(25),
         function_version: None,
     }
