@@ -21,6 +21,12 @@ pub struct Call {
     /// The address that the request came from, as the service has verified it. `None` if unknown:
     /// then no rule with a network condition matches.
     pub source_ip: Option<IpAddr>,
+    /// The id of the VPC that the request was sent from. API Gateway reports it for private REST
+    /// APIs.
+    pub source_vpc: Option<String>,
+    /// The id of the VPC endpoint that the request was sent through. API Gateway reports it for
+    /// private REST APIs.
+    pub source_vpce: Option<String>,
     /// When the call must be answered at the latest.
     pub deadline: Instant,
     /// The version of the service. Decision records contain it as `function_version`. `None` if the
@@ -37,13 +43,33 @@ impl Call {
     #[must_use]
     pub fn new(request_id: impl Into<String>, home: Home, deadline: Instant) -> Self {
         let request_id = request_id.into();
-        Self { request_id, home, source_ip: None, deadline, service_version: None }
+        Self {
+            request_id,
+            home,
+            source_ip: None,
+            source_vpc: None,
+            source_vpce: None,
+            deadline,
+            service_version: None,
+        }
     }
 
     /// The same call from that address.
     #[must_use]
     pub fn with_source_ip(self, source_ip: impl Into<Option<IpAddr>>) -> Self {
         Self { source_ip: source_ip.into(), ..self }
+    }
+
+    /// The same call from that VPC.
+    #[must_use]
+    pub fn with_source_vpc(self, vpc: impl Into<Option<String>>) -> Self {
+        Self { source_vpc: vpc.into(), ..self }
+    }
+
+    /// The same call through that VPC endpoint.
+    #[must_use]
+    pub fn with_source_vpce(self, endpoint: impl Into<Option<String>>) -> Self {
+        Self { source_vpce: endpoint.into(), ..self }
     }
 
     /// The same call by that version of the service.

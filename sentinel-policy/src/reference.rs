@@ -185,6 +185,14 @@ fn holds(
             let networks = asked.source_ip.as_ref()?;
             request.source_ip.is_some_and(|address| any(networks, |it| it.contains(address)))
         }
+        ConditionKind::SourceVpc => {
+            let ids = asked.source_vpc.as_ref()?;
+            request.source_vpc.is_some_and(|mine| any(ids, |it| it == mine))
+        }
+        ConditionKind::SourceVpce => {
+            let ids = asked.source_vpce.as_ref()?;
+            request.source_vpce.is_some_and(|mine| any(ids, |it| it == mine))
+        }
         ConditionKind::Mode => {
             let modes = asked.mode.as_ref()?.value;
             request.mode.is_some_and(|mode| modes.contains(mode))

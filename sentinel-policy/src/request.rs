@@ -66,6 +66,10 @@ pub struct Request<'a> {
     pub profile: &'a str,
     /// The address that the request was sent from.
     pub source_ip: Option<IpAddr>,
+    /// The id of the VPC that the request was sent from.
+    pub source_vpc: Option<&'a str>,
+    /// The id of the VPC endpoint that the request was sent through.
+    pub source_vpce: Option<&'a str>,
     /// The way in which it was sent.
     pub mode: Option<Mode>,
     /// The session table in use, if sessions are tracked.
@@ -82,6 +86,8 @@ impl<'a> Request<'a> {
             caller,
             profile,
             source_ip: None,
+            source_vpc: None,
+            source_vpce: None,
             mode: None,
             session_table: None,
             device: DeviceFacts::default(),

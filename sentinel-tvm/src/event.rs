@@ -24,6 +24,10 @@ pub(crate) struct Incoming {
     pub(crate) body: Body,
     pub(crate) identity: Option<Identity>,
     pub(crate) source_ip: Option<std::net::IpAddr>,
+    /// The id of the VPC, for a private REST API.
+    pub(crate) source_vpc: Option<String>,
+    /// The id of the VPC endpoint, for a private REST API.
+    pub(crate) source_vpce: Option<String>,
     pub(crate) request_id: Option<String>,
     /// The stage variable `sentinelOrigin`.
     pub(crate) origin: Option<Secret>,
@@ -127,6 +131,9 @@ struct RestIdentity {
     account_id: Option<String>,
     principal_org_id: Option<String>,
     source_ip: Option<String>,
+    /// For private APIs only, like the next.
+    vpc_id: Option<String>,
+    vpce_id: Option<String>,
     cognito_identity_id: Option<Value>,
     cognito_identity_pool_id: Option<Value>,
     cognito_authentication_type: Option<Value>,
@@ -173,6 +180,9 @@ impl Incoming {
                 identity(iam.user_arn, iam.account_id, iam.principal_org_id)
             }),
             source_ip: context.http.source_ip.and_then(|address| address.parse().ok()),
+            // HTTP APIs and function URLs have no private endpoints.
+            source_vpc: None,
+            source_vpce: None,
             request_id: context.request_id,
             origin: event
                 .stage_variables
@@ -215,6 +225,8 @@ impl Incoming {
                 .then(|| identity(who.user_arn, who.account_id, who.principal_org_id))
                 .flatten(),
             source_ip: who.source_ip.and_then(|address| address.parse().ok()),
+            source_vpc: who.vpc_id,
+            source_vpce: who.vpce_id,
             request_id: context.request_id,
             origin: event
                 .stage_variables

@@ -98,6 +98,8 @@ impl Tvm {
             .min(invocation.deadline.checked_sub(ANSWER_BUDGET).unwrap_or(now));
         let call = Call::new(request_id, invocation.home.clone(), deadline)
             .with_source_ip(request.as_ref().and_then(|request| request.source_ip))
+            .with_source_vpc(request.as_ref().and_then(|request| request.source_vpc.clone()))
+            .with_source_vpce(request.as_ref().and_then(|request| request.source_vpce.clone()))
             .with_service_version(invocation.function_version.clone());
         let response = catch_panic_of(self.answer(request.as_ref(), &call)).await;
         let response = response.unwrap_or_else(|panicked| {

@@ -134,9 +134,11 @@ impl Broker {
         self.issue(progress, gate, role, lifetime).await
     }
 
-    fn request<'a>(&'a self, call: &Call, caller: &'a Caller, vend: &'a Vend) -> Request<'a> {
+    fn request<'a>(&'a self, call: &'a Call, caller: &'a Caller, vend: &'a Vend) -> Request<'a> {
         Request {
             source_ip: call.source_ip,
+            source_vpc: call.source_vpc.as_deref(),
+            source_vpce: call.source_vpce.as_deref(),
             mode: Some(Mode::Server),
             session_table: self.sessions.as_ref().map(|table| table.name.as_str()),
             ..Request::new(caller.in_policy(), vend.profile.as_str())

@@ -1,12 +1,12 @@
 //! What a vend returns, writes and records.
 
 use chrono::TimeDelta;
-use sentinel_broker::{Cap, DenialCode};
+use sentinel_broker::{Call, Cap, DenialCode, Vend};
 use sentinel_store::{
-    Clock, Generation, Listing, SessionKeys, SessionStore, Verdict, verify_session,
+    Clock, Generation, Listing, ProfileName, SessionKeys, SessionStore, Verdict, verify_session,
 };
 
-use crate::world::{ACCOUNT, ALICE, Plan, World};
+use crate::world::{ACCOUNT, ALICE, Plan, World, call};
 
 #[tokio::test]
 async fn a_session_id_contains_the_check_of_the_first_session_key() {
@@ -66,6 +66,29 @@ async fn a_vend_writes_exactly_one_complete_record() {
     assert_eq!(record.policy.as_ref().unwrap().name, "/sentinel/policies/main");
     assert_eq!(record.source_ip.as_deref(), Some("192.0.2.7"));
     assert!(!record.withheld && !record.policy_stale);
+}
+
+#[tokio::test]
+async fn the_policy_evaluates_the_vpc_and_the_endpoint_of_the_call() {
+    let world = World::new(
+        r#"
+version: "1"
+rules:
+  - name: internal
+    effect: allow
+    conditions: { profiles: [production], source_vpc: [vpc-1a2b3c4d], source_vpce: [vpce-1a2b3c4d] }
+"#,
+    );
+    let vend = Vend::new(ProfileName::parse("production").unwrap());
+    let through = |vpc: Option<&str>, vpce: Option<&str>| -> Call {
+        call().with_source_vpc(vpc.map(str::to_owned)).with_source_vpce(vpce.map(str::to_owned))
+    };
+    let vpc = Some("vpc-1a2b3c4d");
+    assert!(world.vend_call(&through(vpc, Some("vpce-1a2b3c4d")), "alice", &vend).await.is_ok());
+    for call in [through(vpc, None), through(vpc, Some("vpce-0")), call()] {
+        let denial = world.vend_call(&call, "alice", &vend).await.unwrap_err();
+        assert_eq!(denial.code, DenialCode::PolicyDeny);
+    }
 }
 
 #[tokio::test]

@@ -196,7 +196,17 @@ impl World {
     ) -> Result<Vended, Denial> {
         let vend = Vend::new(ProfileName::parse(profile).unwrap())
             .with_duration(seconds.map(Duration::from_secs));
-        self.broker.vend(&call(), &self.caller(user), &vend).await
+        self.vend_call(&call(), user, &vend).await
+    }
+
+    /// Vends for a call that the test describes.
+    pub(crate) async fn vend_call(
+        &self,
+        call: &Call,
+        user: &str,
+        vend: &Vend,
+    ) -> Result<Vended, Denial> {
+        self.broker.vend(call, &self.caller(user), vend).await
     }
 
     /// The caller of an IAM user's name, or of `role/session`.

@@ -33,11 +33,13 @@ impl Kind {
 }
 
 const REQUIRED: [&str; 2] = ["user", "profile"];
-const FIELDS: [(&str, Kind); 11] = [
+const FIELDS: [(&str, Kind); 13] = [
     ("user", Kind::Text),
     ("profile", Kind::Text),
     ("at", Kind::Text),
     ("source_ip", Kind::Text),
+    ("source_vpc", Kind::Text),
+    ("source_vpce", Kind::Text),
     ("account", Kind::Text),
     ("principal", Kind::Text),
     ("organization", Kind::Text),

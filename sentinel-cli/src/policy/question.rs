@@ -33,6 +33,12 @@ pub(super) struct Question {
     /// Source IP address
     #[arg(long, value_name = "ADDRESS")]
     source_ip: Option<IpAddr>,
+    /// Id of the VPC that the request is sent from
+    #[arg(long, value_name = "ID", value_parser = owned(value::vpc))]
+    source_vpc: Option<String>,
+    /// Id of the VPC endpoint that the request is sent through
+    #[arg(long, value_name = "ID", value_parser = owned(value::vpce))]
+    source_vpce: Option<String>,
     /// AWS account of the caller
     #[arg(long, value_name = "ID", value_parser = owned(value::account))]
     account: Option<String>,
@@ -63,8 +69,8 @@ pub(super) struct Question {
         long,
         value_name = "FILE.jsonl",
         conflicts_with_all = [
-            "user", "profile", "at", "source_ip", "account", "principal", "organization", "mode",
-            "session_table", "device", "approved", "expect",
+            "user", "profile", "at", "source_ip", "source_vpc", "source_vpce", "account",
+            "principal", "organization", "mode", "session_table", "device", "approved", "expect",
         ]
     )]
     requests: Option<PathBuf>,
@@ -188,6 +194,8 @@ impl Question {
             caller: self.caller(),
             profile: self.profile.as_deref().unwrap_or_default(),
             source_ip: self.source_ip,
+            source_vpc: self.source_vpc.as_deref(),
+            source_vpce: self.source_vpce.as_deref(),
             mode: Some(self.mode),
             session_table: self.session_table.as_deref(),
             device,

@@ -44,6 +44,10 @@ struct Line<'a> {
     #[serde(default, borrow)]
     source_ip: Option<Text<'a>>,
     #[serde(default, borrow)]
+    source_vpc: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    source_vpce: Option<Text<'a>>,
+    #[serde(default, borrow)]
     account: Option<Text<'a>>,
     #[serde(default, borrow)]
     principal: Option<Text<'a>>,
@@ -190,6 +194,8 @@ fn answer<A>(
     checked("principal", asked.principal.as_ref(), value::principal)?;
     let at = checked("at", asked.at.as_ref(), value::time)?;
     let source_ip = checked("source_ip", asked.source_ip.as_ref(), value::address)?;
+    let source_vpc = checked("source_vpc", asked.source_vpc.as_ref(), value::vpc)?;
+    let source_vpce = checked("source_vpce", asked.source_vpce.as_ref(), value::vpce)?;
     let mode = checked("mode", asked.mode.as_ref(), value::mode)?;
     if let Some(device) = &asked.device {
         checked("device.os_version", device.os_version.as_ref(), value::os_version)?;
@@ -210,6 +216,8 @@ fn answer<A>(
         caller,
         profile: &asked.profile.0,
         source_ip,
+        source_vpc,
+        source_vpce,
         mode: Some(mode.unwrap_or(Mode::Server)),
         session_table: given(asked.session_table.as_ref()),
         device: DeviceFacts {

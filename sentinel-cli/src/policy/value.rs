@@ -94,6 +94,26 @@ pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     })
 }
 
+pub(super) fn vpc(text: &str) -> Result<&str, String> {
+    valid(is_id(text, "vpc-"), text, "not the id of a VPC, such as vpc-0123456789abcdef0")
+}
+
+pub(super) fn vpce(text: &str) -> Result<&str, String> {
+    valid(
+        is_id(text, "vpce-"),
+        text,
+        "not the id of a VPC endpoint, such as vpce-0123456789abcdef0",
+    )
+}
+
+/// Whether a text is an id of EC2: the prefix and 8 or 17 hexadecimal digits.
+fn is_id(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17)
+            && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
 pub(super) fn mode(text: &str) -> Result<Mode, String> {
     Mode::parse(text).ok_or_else(|| {
         let words: Vec<&str> = Mode::ALL.into_iter().map(Mode::as_str).collect();

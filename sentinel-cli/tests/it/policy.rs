@@ -96,6 +96,35 @@ fn findings_have_places_in_every_format_and_are_exit_1() {
 }
 
 #[test]
+fn the_vpc_and_the_endpoint_are_options_and_fields_of_a_request() {
+    const INTERNAL: &str = "version: \"1\"\nrules:\n  - { name: r, effect: allow, conditions: \
+        { source_vpc: [vpc-1a2b3c4d], source_vpce: [vpce-0123456789abcdef0] } }\n";
+    let folder = Folder::new();
+    std::fs::write(folder.path("policy.yaml"), INTERNAL).unwrap();
+    let caller = "--user alice --profile production";
+    let through = "--source-vpc vpc-1a2b3c4d --source-vpce vpce-0123456789abcdef0";
+    assert_eq!(folder.eval(&format!("{caller} {through}")).json()["effect"], "allow");
+    assert_eq!(folder.eval(caller).json()["effect"], "deny");
+    let said = folder.eval(&format!("{caller} --source-vpc vpce-1a2b3c4d"));
+    assert_eq!(said.status, 2);
+    assert!(said.err.contains("not the id of a VPC, such as"), "{}", said.err);
+    let requests = r#"{"user":"alice","profile":"p","source_vpc":"vpc-1a2b3c4d","source_vpce":"vpce-0123456789abcdef0"}"#;
+    std::fs::write(folder.path("requests.jsonl"), requests).unwrap();
+    assert_eq!(folder.eval("--requests requests.jsonl").json()["effect"], "allow");
+    let mut words = vec!["explain", "policy.yaml"];
+    words.extend(caller.split(' '));
+    words.extend(["--source-vpc", "vpc-0123456789abcdef0"]);
+    let said = folder.run(&words);
+    assert!(
+        said.out.contains(
+            "`source_vpc` did not hold: `vpc-0123456789abcdef0` is none of `vpc-1a2b3c4d`"
+        ),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
 fn errors_beyond_those_that_are_shown_are_counted() {
     let folder = Folder::new();
     let accounts = vec!["x"; 250].join(", ");

@@ -159,7 +159,7 @@ fn a_byte_order_mark_is_accepted() {
 
 #[test]
 fn different_faults_of_a_line_are_different_messages_that_name_the_field() {
-    let cases: [(&[u8], &str); 25] = [
+    let cases: [(&[u8], &str); 27] = [
         (b"{\"user\":\"\xff\",\"profile\":\"p\"}", "not UTF-8 (byte 10)"),
         (b"\xff\xfe{\0", "not UTF-8 (byte 1)"),
         (b"nonsense", "not JSON: "),
@@ -180,6 +180,11 @@ fn different_faults_of_a_line_are_different_messages_that_name_the_field() {
         (br#"{"user":"a","user":"b","profile":"p"}"#, "duplicate field `user`"),
         (br#"{"user":"a","profile":"p","at":"2026-01-31"}"#, "`at`: the time of day is missing"),
         (br#"{"user":"a","profile":"p","source_ip":"10.0.0.0/8"}"#, "`source_ip`: not one address"),
+        (br#"{"user":"a","profile":"p","source_vpc":"prod"}"#, "`source_vpc`: not the id of a VPC,"),
+        (
+            br#"{"user":"a","profile":"p","source_vpce":"vpc-1a2b3c4d"}"#,
+            "`source_vpce`: not the id of a VPC endpoint,",
+        ),
         (br#"{"user":"a","profile":"p","mode":"Server"}"#, "`mode`: not one of server"),
         (br#"{"user":"a b","profile":"p"}"#, "`user`: not a user"),
         (br#"{"user":"a","profile":"p q"}"#, "`profile`: not a profile"),

@@ -12,20 +12,23 @@
 //! The table at the end of this file lists the kinds. It generates
 //! [`Conditions`], [`ConditionKind`], the list of keys, and for each stage one
 //! function over all kinds ([`table`]). No stage names a kind, except where the
-//! language itself singles one out: profiles govern documents, the mode of the
-//! TVM is always `server`, and the TVM has no device facts.
+//! language itself singles one out: profiles govern documents, users of a deny are
+//! compared with sessions of roles, the mode of the TVM is always `server`, and the
+//! TVM has no device facts.
 //!
 //! # How to add a kind
 //!
 //! 1. Write `condition/KEY.rs` with a unit struct that implements [`Condition`]
-//!    and [`Circumstance`]. [`organizations`] is a short example of a list,
-//!    [`mode`] of a circumstance.
+//!    and [`Circumstance`]. [`source_vpc`] is an example of a list, [`mode`] of a
+//!    set.
 //! 2. Add the `mod` line and a row of the table below. Rows are in the order in
 //!    which conditions are evaluated and explained.
 //! 3. If the condition reads an attribute that requests do not have yet, add it to
 //!    [`Request`].
 //! 4. Add the kind to [`reference`](crate::reference). That list is written by
 //!    hand, so that the agreement of the two evaluators proves something.
+//!
+//! `CONTRIBUTING.md` lists what to change outside of this crate.
 //!
 //! Comparing conditions with each other (whether one rule shadows another) also
 //! belongs to the kind, next to [`Circumstance::covers`].
@@ -37,6 +40,7 @@ mod organizations;
 mod principals;
 mod profiles;
 mod source_ip;
+mod source_vpc;
 mod table;
 mod time;
 mod users;
@@ -231,6 +235,10 @@ table::conditions! {
     circumstances {
         /// Networks that contain the address of the request.
         SourceIp(source_ip: AnyOf<Network>) = source_ip::SourceIp;
+        /// Ids of VPCs that the request was sent from, compared whole.
+        SourceVpc(source_vpc: AnyOf<String>) = source_vpc::SourceVpc;
+        /// Ids of VPC endpoints that the request was sent through, compared whole.
+        SourceVpce(source_vpce: AnyOf<String>) = source_vpc::SourceVpce;
         /// The ways to request credentials.
         Mode(mode: Spanned<ModeSet>) = mode::Modes;
         /// The days and hours.

@@ -51,6 +51,19 @@ pub(super) fn probable(kind: &ErrorKind, text: &str, reached: Reached) -> Option
     }
 }
 
+/// A quote that is not closed.
+pub(super) fn unclosed_quote() -> Finding<'static> {
+    Finding::Syntax { problem: "the quote that begins here is not closed".to_owned(), advice: None }
+}
+
+/// A tab in the indentation.
+pub(super) fn tab_in_indentation() -> Finding<'static> {
+    Finding::Syntax {
+        problem: "a tab cannot indent YAML".to_owned(),
+        advice: Some("indent with spaces".to_owned()),
+    }
+}
+
 /// The first line of the text that a merge left its marks on. They begin in the
 /// first column, where no line of a policy can be like them.
 pub(super) fn conflict_marker(text: &str) -> Option<Mistake> {
@@ -93,7 +106,7 @@ fn tab(text: &str, from: u32) -> Option<Mistake> {
         let (spaces, tabs) = indent.split_at_checked(indent.find('\t')?)?;
         let run = tabs.trim_end_matches(' ');
         let column = u32::try_from(spaces.len()).unwrap_or(u32::MAX).saturating_add(1);
-        Some((across(line, column, run), super::syntax::tab()))
+        Some((across(line, column, run), tab_in_indentation()))
     })
 }
 
@@ -285,13 +298,13 @@ impl<'t> Tokens<'t> {
         let before_a_value = |c: char| matches!(c, ',' | ':' | '[' | '{' | '-');
         let cut = inner.ends_with(|c: char| c.is_whitespace() || before_a_value(c));
         let on = inner.contains(['\n', '\r']) || inner.trim_end().ends_with(before_a_value);
-        (cut && on).then(|| (self.place(start), super::syntax::unclosed_quote()))
+        (cut && on).then(|| (self.place(start), unclosed_quote()))
     }
 
     /// A quote that is not closed before the text breaks off.
     fn open_quote(&self) -> Option<Mistake> {
         let (start, end) = self.quoted?;
-        end.is_none().then(|| (self.place(start), super::syntax::unclosed_quote()))
+        end.is_none().then(|| (self.place(start), unclosed_quote()))
     }
 
     /// A comma that is missing behind a text in quotes.

@@ -20,19 +20,6 @@ pub(super) fn stop(
     })
 }
 
-/// A quote that is not closed, at its place.
-pub(super) fn unclosed_quote() -> Finding<'static> {
-    Finding::Syntax { problem: "the quote that begins here is not closed".to_owned(), advice: None }
-}
-
-/// A tab in the indentation, at its place.
-pub(super) fn tab() -> Finding<'static> {
-    Finding::Syntax {
-        problem: "a tab cannot indent YAML".to_owned(),
-        advice: Some("indent with spaces".to_owned()),
-    }
-}
-
 /// The character at a place, and whether nothing follows there. The parser may
 /// point behind the end of a line or of the text.
 fn character_at(text: &str, start: Position) -> (Span, bool) {
@@ -64,7 +51,7 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         ErrorKind::RecursionLimitExceeded => return Finding::TooDeep { limit: limits.max_depth },
         ErrorKind::UnclosedQuotedScalar
         | ErrorKind::InvalidQuotedScalarIndent
-        | ErrorKind::DocumentIndicatorInQuotedScalar => return unclosed_quote(),
+        | ErrorKind::DocumentIndicatorInQuotedScalar => return mistake::unclosed_quote(),
         ErrorKind::UnclosedFlowCollection { .. } => {
             ("a bracket is not closed", Some("each `[` needs a `]` and each `{` a `}`"))
         }
@@ -99,7 +86,7 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabInPlainScalar
-        | ErrorKind::TabAtBlockScalarStart => return tab(),
+        | ErrorKind::TabAtBlockScalarStart => return mistake::tab_in_indentation(),
         ErrorKind::MissingAnchorOrAliasName => {
             ("a text cannot begin with this character", Some("quote the text"))
         }

@@ -25,6 +25,8 @@ fn answer(policy: &Policy, line: &str) -> String {
         },
         profile: text("profile").unwrap(),
         source_ip: text("source_ip").map(|address| address.parse().unwrap()),
+        source_vpc: text("source_vpc"),
+        source_vpce: text("source_vpce"),
         mode: Some(text("mode").map_or(Mode::Server, |mode| Mode::parse(mode).unwrap())),
         session_table: text("session_table"),
         device: DeviceFacts {

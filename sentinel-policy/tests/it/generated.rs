@@ -40,6 +40,8 @@ const ACCOUNTS: &[&str] = &["111122223333", "444455556666"];
 const ORGANIZATIONS: &[&str] = &["o-abc123", "o-other"];
 const NETWORKS: &[&str] =
     &["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::ffff:10.1.0.0/112", "::/0"];
+const VPCS: &[&str] = &["vpc-1a2b3c4d", "vpc-0123456789abcdef0"];
+const ENDPOINTS: &[&str] = &["vpce-1a2b3c4d", "vpce-0123456789abcdef0"];
 const ADDRESSES: &[&str] =
     &["10.1.2.3", "::ffff:10.1.2.3", "192.0.2.7", "2001:db8::1", "198.51.100.1", "::1"];
 const DAYS: &[&str] =
@@ -138,12 +140,16 @@ fn conditions(often: f64) -> impl Strategy<Value = Vec<String>> {
         weighted(0.1, list(ACCOUNTS).prop_map(key("accounts"))),
         weighted(0.1, list(ORGANIZATIONS).prop_map(key("organizations"))),
         weighted(0.1, list(NETWORKS).prop_map(key("source_ip"))),
+        (
+            weighted(0.1, list(VPCS).prop_map(key("source_vpc"))),
+            weighted(0.1, list(ENDPOINTS).prop_map(key("source_vpce"))),
+        ),
         weighted(0.1, list(&["server", "cli", "credential_process"]).prop_map(key("mode"))),
         weighted(0.5, time().prop_map(key("time"))),
         weighted(0.1, device().prop_map(key("device"))),
     )
-        .prop_map(|(a, b, c, d, e, f, g, h, i)| {
-            [a, b, c, d, e, f, g, h, i].into_iter().flatten().collect()
+        .prop_map(|(a, b, c, d, e, f, (g, h), i, j, k)| {
+            [a, b, c, d, e, f, g, h, i, j, k].into_iter().flatten().collect()
         })
 }
 
@@ -217,6 +223,8 @@ pub(crate) struct Asked {
     principal: Option<&'static str>,
     organization: Option<&'static str>,
     source_ip: Option<IpAddr>,
+    source_vpc: Option<&'static str>,
+    source_vpce: Option<&'static str>,
     mode: Option<Mode>,
     session_table: Option<&'static str>,
     device: DeviceFacts<'static>,
@@ -235,6 +243,8 @@ impl Asked {
             },
             profile: self.profile,
             source_ip: self.source_ip,
+            source_vpc: self.source_vpc,
+            source_vpce: self.source_vpce,
             mode: self.mode,
             session_table: self.session_table,
             device: self.device,
@@ -285,14 +295,18 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
             weighted(0.8, select(PRINCIPALS)),
             weighted(0.8, select(ORGANIZATIONS)),
         ),
-        weighted(0.8, select(ADDRESSES)),
+        (
+            weighted(0.8, select(ADDRESSES)),
+            weighted(0.8, select(VPCS)),
+            weighted(0.8, select(ENDPOINTS)),
+        ),
         weighted(0.9, select(Mode::ALL.to_vec())),
         weighted(0.6, select(TABLES)),
         device,
         approval,
         moment(),
     )
-        .prop_map(|(who, from, address, mode, session_table, device, approval, now)| {
+        .prop_map(|(who, from, through, mode, session_table, device, approval, now)| {
             let until = |milliseconds| now + TimeDelta::milliseconds(milliseconds);
             Asked {
                 user: who.0,
@@ -300,7 +314,9 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
                 account: from.0,
                 principal: from.1,
                 organization: from.2,
-                source_ip: address.map(|address| address.parse().unwrap()),
+                source_ip: through.0.map(|address| address.parse().unwrap()),
+                source_vpc: through.1,
+                source_vpce: through.2,
                 mode,
                 session_table,
                 device,

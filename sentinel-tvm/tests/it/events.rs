@@ -19,6 +19,47 @@ async fn a_rest_api_event_is_understood_with_its_parameters_in_two_maps() {
     assert!(response.body.contains("c6af9ac6-7b61-11e6-9a41-93e8deadbeef"));
 }
 
+const INTERNAL: &str = r#"
+version: "1"
+rules:
+  - { name: vpc, effect: allow, conditions: { profiles: [internal], source_vpc: [vpc-1a2b3c4d] } }
+  - { name: endpoint, effect: allow, conditions: { profiles: [internal], source_vpce: [vpce-1a2b3c4d] } }
+"#;
+
+#[tokio::test]
+async fn the_vpc_and_the_endpoint_of_a_private_rest_api_are_evaluated() {
+    let world = World::with_policy(INTERNAL);
+    let query = json!({ "profile": ["internal"] });
+    let identity = |key: &str, id: Value| {
+        let mut event = rest("alice", "GET", "/", &query);
+        event["requestContext"]["identity"][key] = id;
+        event
+    };
+    for (event, expected) in [
+        (identity("vpcId", json!("vpc-1a2b3c4d")), "OK"),
+        (identity("vpceId", json!("vpce-1a2b3c4d")), "OK"),
+        (identity("vpcId", json!("vpc-1a2b3c4e")), "POLICY_DENY"),
+        (identity("vpceId", json!("vpc-1a2b3c4d")), "POLICY_DENY"),
+        (identity("vpcId", Value::Null), "POLICY_DENY"),
+        (rest("alice", "GET", "/", &query), "POLICY_DENY"),
+    ] {
+        assert_eq!(code(&world.ask(&event).await), expected, "{event}");
+    }
+}
+
+#[tokio::test]
+async fn a_vpc_is_read_only_where_api_gateway_writes_it() {
+    let world = World::with_policy(INTERNAL);
+    let mut event = http("alice", "GET", "/", "profile=internal");
+    event["requestContext"]["identity"] = json!({ "vpcId": "vpc-1a2b3c4d" });
+    event["requestContext"]["http"]["vpcId"] = json!("vpc-1a2b3c4d");
+    event["headers"]["x-amzn-vpc-id"] = json!("vpc-1a2b3c4d");
+    assert_eq!(code(&world.ask(&event).await), "POLICY_DENY");
+    let mut event = rest("alice", "GET", "/", &json!({ "profile": ["internal"] }));
+    event["headers"]["x-amzn-vpc-id"] = json!("vpc-1a2b3c4d");
+    assert_eq!(code(&world.ask(&event).await), "POLICY_DENY");
+}
+
 #[tokio::test]
 async fn a_function_url_event_is_understood() {
     let world = World::new();

@@ -30,18 +30,23 @@ impl World {
     }
 
     pub(crate) fn with_origin(origin: Option<&str>) -> Self {
-        Self::with(origin, Arc::new(SystemClock))
+        Self::with(POLICY, origin, Arc::new(SystemClock))
     }
 
     /// A world with that clock.
     pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self::with(None, clock)
+        Self::with(POLICY, None, clock)
     }
 
-    fn with(origin: Option<&str>, clock: Arc<dyn Clock>) -> Self {
+    /// One with this main document.
+    pub(crate) fn with_policy(policy: &str) -> Self {
+        Self::with(policy, None, Arc::new(SystemClock))
+    }
+
+    fn with(policy: &str, origin: Option<&str>, clock: Arc<dyn Clock>) -> Self {
         let parameter = PolicyPath::new("/sentinel/policies/main");
         let policies = MemoryPolicies::new();
-        policies.put(&parameter, POLICY);
+        policies.put(&parameter, policy);
         let settings = Settings::new(parameter);
         let issuer = LocalIssuer::new([1; 32], clock.clone(), Arc::new(OsRandom));
         let sessions = SessionTable::new("sentinel-sessions", Arc::new(MemorySessions::new()));
