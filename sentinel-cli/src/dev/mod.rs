@@ -83,7 +83,7 @@ pub(crate) struct Arguments {
     allow_remote: bool,
     #[cfg(feature = "aws")]
     #[command(flatten)]
-    issuer: real::Arguments,
+    issuer: real::IssuerOptions,
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {

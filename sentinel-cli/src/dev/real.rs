@@ -24,7 +24,7 @@ pub(super) struct Real {
 /// Where credentials come from.
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct IssuerOptions {
     /// Issuer of credentials
     #[arg(long, value_enum, default_value_t)]
     issuer: Kind,
@@ -44,7 +44,7 @@ enum Kind {
 }
 
 #[cfg(feature = "aws")]
-impl Arguments {
+impl IssuerOptions {
     /// The issuer, if it is not this process.
     pub(super) async fn open(&self) -> Result<Option<Real>, Failure> {
         match self.issuer {

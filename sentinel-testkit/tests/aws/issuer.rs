@@ -61,7 +61,6 @@ fn told(result: Result<Issued, IssueError>) -> (&'static str, String) {
         IssueError::Throttled(_) => "throttled",
         IssueError::Refused(_) => "refused",
         IssueError::Unavailable(_) => "unavailable",
-        _ => "another kind",
     };
     let text = format!("{} {error:?}", Causes(&error));
     for secret in [SECRET, TOKEN] {
