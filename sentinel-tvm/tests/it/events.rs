@@ -43,7 +43,7 @@ async fn the_vpc_and_the_endpoint_of_a_private_rest_api_are_evaluated() {
         (identity("vpcId", Value::Null), "POLICY_DENY"),
         (rest("alice", "GET", "/", &query), "POLICY_DENY"),
     ] {
-        assert_eq!(code(&world.ask(&event).await), expected, "{event}");
+        assert_eq!(code(&world.send(&event).await), expected, "{event}");
     }
 }
 
@@ -54,10 +54,10 @@ async fn a_vpc_is_read_only_where_api_gateway_writes_it() {
     event["requestContext"]["identity"] = json!({ "vpcId": "vpc-1a2b3c4d" });
     event["requestContext"]["http"]["vpcId"] = json!("vpc-1a2b3c4d");
     event["headers"]["x-amzn-vpc-id"] = json!("vpc-1a2b3c4d");
-    assert_eq!(code(&world.ask(&event).await), "POLICY_DENY");
+    assert_eq!(code(&world.send(&event).await), "POLICY_DENY");
     let mut event = rest("alice", "GET", "/", &json!({ "profile": ["internal"] }));
     event["headers"]["x-amzn-vpc-id"] = json!("vpc-1a2b3c4d");
-    assert_eq!(code(&world.ask(&event).await), "POLICY_DENY");
+    assert_eq!(code(&world.send(&event).await), "POLICY_DENY");
 }
 
 #[tokio::test]
