@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use sentinel_authorizer::ResponseFormat::{Policy, Simple};
 use sentinel_authorizer::Unauthorized;
 use sentinel_store::conformance::{
-    Call, Failure, Faults, Hook, HookedSessions, Phase, Operation, Which,
+    Call, Failure, Faults, Hook, HookedSessions, Operation, Phase, Which,
 };
 use sentinel_store::{
     Block, CallerKey, Clock, EventKind, GateAction, GateChange, Record, Scope, SessionId,

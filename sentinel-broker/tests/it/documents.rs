@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sentinel_broker::Code;
 use sentinel_store::PolicyPath;
-use sentinel_store::conformance::{Failure, Faults, Phase, Operation, Which};
+use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
 
 use crate::world::{ALICE, Plan, ROOT, World};
 

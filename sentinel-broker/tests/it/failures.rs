@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sentinel_broker::{Code, Denial, Vended};
-use sentinel_store::conformance::{Call, Failure, Faults, Hook, Phase, Operation, Which};
+use sentinel_store::conformance::{Call, Failure, Faults, Hook, Operation, Phase, Which};
 use sentinel_store::{
     AuditError, AuditSink, Clock, Generation, Listing, Record, SessionState, SessionStore,
     StoreError, Verdict,
@@ -155,11 +155,7 @@ async fn invariant_1_whatever_hangs_is_answered_in_time_without_credentials() {
 async fn a_store_in_which_nothing_can_be_ended_either_still_vends_nothing() {
     let faults = Faults::new();
     faults.fail(Which::Operation(ASSUME_ROLE), Phase::Before, Failure::Refused);
-    faults.delay(
-        Which::Operation(Operation::EndSession),
-        Phase::Before,
-        Duration::from_secs(3600),
-    );
+    faults.delay(Which::Operation(Operation::EndSession), Phase::Before, Duration::from_secs(3600));
     let started = tokio::time::Instant::now();
     let result = world(&faults).vend("alice", "production").await;
     assert_eq!(code(&result), Some(Code::CredentialError));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sentinel_broker::{Code, ListSessions, OperatorArn, Target, parse_user};
-use sentinel_store::conformance::{Failure, Faults, Phase, Operation, Which};
+use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
 use sentinel_store::{
     CallerKey, Clock, EventKind, Gate, Generation, ProfileName, SessionState, SessionStore,
     Verdict, VerifyError, verify_session,

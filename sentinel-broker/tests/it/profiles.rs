@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_broker::Code;
-use sentinel_store::conformance::{Failure, Faults, Phase, Operation, Which};
+use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
 
 use crate::world::{Plan, World, call};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_broker::{Code, Target, parse_user};
-use sentinel_store::conformance::{Faults, Phase, Operation, Which};
+use sentinel_store::conformance::{Faults, Operation, Phase, Which};
 use sentinel_store::{Listing, SessionStore, Verdict};
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World, call};

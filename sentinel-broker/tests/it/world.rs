@@ -12,7 +12,7 @@ use sentinel_broker::{
     Vended, VerifiedIdentity,
 };
 use sentinel_store::conformance::{
-    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Phase, Operation,
+    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Operation, Phase,
 };
 use sentinel_store::{
     AccountId, AuditSink, Clock, DecisionRecord, Event, MemoryPolicies, MemorySessions, MemorySink,

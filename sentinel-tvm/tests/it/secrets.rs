@@ -13,7 +13,7 @@ use sentinel_broker::{
     Broker, Home, LocalIssuer, Parts, Random, RandomError, SessionTable, Settings,
 };
 use sentinel_store::conformance::{
-    Call, Faults, FaultySink, Hook, HookedSessions, Phase, Operation,
+    Call, Faults, FaultySink, Hook, HookedSessions, Operation, Phase,
 };
 use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, StoreError};
 use sentinel_tvm::{Context, Response, Tvm};
