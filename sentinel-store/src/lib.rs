@@ -33,6 +33,9 @@ mod sessions;
 pub mod ssm;
 mod verify;
 
+// A backend's own place is its module. The root has its names too, because most programs
+// use one backend of each kind.
+
 pub use audit::{
     AuditError, AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metered, Metrics,
     PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,

@@ -55,8 +55,8 @@ impl SessionKeys {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let key = |text: &str| {
-            let good = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
-            (text.len() >= Self::MIN_CHARACTERS && text.bytes().all(good))
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
+            (text.len() >= Self::MIN_CHARACTERS && text.bytes().all(allowed))
                 .then(|| Secret::new(text))
         };
         let (issuing, former) = match text.split_once(',') {

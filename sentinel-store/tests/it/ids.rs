@@ -155,13 +155,13 @@ proptest! {
 
 #[test]
 fn a_profile_name_has_the_documented_form() {
-    for good in ["a", "A", "0", "a.b_c-d", &"x".repeat(64)] {
-        assert_eq!(ProfileName::parse(good).unwrap().as_str(), good);
+    for valid in ["a", "A", "0", "a.b_c-d", &"x".repeat(64)] {
+        assert_eq!(ProfileName::parse(valid).unwrap().as_str(), valid);
     }
-    for bad in
+    for invalid in
         ["", ".", "..", ".a", "-a", "_a", "a/b", "a b", "a\n", "\u{e9}", "a\0", &"x".repeat(65)]
     {
-        assert!(ProfileName::parse(bad).is_err(), "{bad:?}");
+        assert!(ProfileName::parse(invalid).is_err(), "{invalid:?}");
     }
 }
 
@@ -169,18 +169,18 @@ fn a_profile_name_has_the_documented_form() {
 fn an_account_is_twelve_digits() {
     assert!(AccountId::parse("111122223333").is_ok());
     let arabic = "\u{661}".repeat(12);
-    for bad in ["", "11112222333", "1111222233334", "11112222333a", "111122223333 ", &arabic] {
-        assert!(AccountId::parse(bad).is_err(), "{bad:?}");
+    for invalid in ["", "11112222333", "1111222233334", "11112222333a", "111122223333 ", &arabic] {
+        assert!(AccountId::parse(invalid).is_err(), "{invalid:?}");
     }
 }
 
 #[test]
 fn a_caller_key_is_kept_unchanged() {
-    for good in ["alice", "111122223333/CI", "\u{1f511}", " ", &"x".repeat(512)] {
-        assert_eq!(CallerKey::parse(good).unwrap().as_str(), good);
+    for valid in ["alice", "111122223333/CI", "\u{1f511}", " ", &"x".repeat(512)] {
+        assert_eq!(CallerKey::parse(valid).unwrap().as_str(), valid);
     }
-    for bad in ["", "a\nb", "\0", "\u{85}", &"x".repeat(513)] {
-        assert!(CallerKey::parse(bad).is_err(), "{bad:?}");
+    for invalid in ["", "a\nb", "\0", "\u{85}", &"x".repeat(513)] {
+        assert!(CallerKey::parse(invalid).is_err(), "{invalid:?}");
     }
     let (one, other) = (CallerKey::parse("alice").unwrap(), CallerKey::parse("Alice").unwrap());
     assert_ne!(one.hash(), other.hash());
@@ -206,10 +206,10 @@ fn invariant_6_an_id_is_not_shown_by_debug_or_by_its_errors() {
 #[test]
 fn a_session_key_has_at_least_32_characters_and_a_rotation_two_keys() {
     let (one, other) = ("a".repeat(32), "b".repeat(32));
-    for good in [one.clone(), format!("{one},{other}"), "A0._~-".repeat(6)] {
-        assert!(SessionKeys::parse(&good).is_some(), "{good}");
+    for valid in [one.clone(), format!("{one},{other}"), "A0._~-".repeat(6)] {
+        assert!(SessionKeys::parse(&valid).is_some(), "{valid}");
     }
-    for bad in [
+    for invalid in [
         String::new(),
         "a".repeat(31),
         format!("{one},"),
@@ -220,7 +220,7 @@ fn a_session_key_has_at_least_32_characters_and_a_rotation_two_keys() {
         format!("{one} "),
         "\u{e4}".repeat(32),
     ] {
-        assert!(SessionKeys::parse(&bad).is_none(), "{bad}");
+        assert!(SessionKeys::parse(&invalid).is_none(), "{invalid}");
     }
 }
 

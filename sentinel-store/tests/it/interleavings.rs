@@ -119,7 +119,7 @@ async fn a_cancelled_call_does_not_wait_for_its_turn() {
         let alice = caller("alice");
         tokio::select! {
             biased;
-            _ = store.gate(&alice) => panic!("nobody gave it a turn"),
+            _ = store.gate(&alice) => panic!("it had no turn"),
             () = std::future::ready(()) => {}
         }
     })];

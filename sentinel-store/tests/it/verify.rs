@@ -91,9 +91,9 @@ async fn a_forged_id_costs_no_read_with_a_session_key() {
     let faults = Faults::new();
     let store = HookedSessions::new(store, Arc::clone(&faults) as _);
     let [keys, others] = ["k", "o"].map(|key| SessionKeys::parse(&key.repeat(32)).unwrap());
-    let good = id(&caller("alice"), 1);
+    let valid = id(&caller("alice"), 1);
     // Any client can compute the partition of a caller, but not the check.
-    let forged = others.issue(good.handle, good.secret.clone()).reveal();
+    let forged = others.issue(valid.handle, valid.secret.clone()).reveal();
     let guessed = format!("{plain}{}", "a".repeat(16));
     for id in [&plain, &forged, &guessed] {
         let check = verify_session(&store, id, Some(&keys), GENERATION, &at(10)).await;
@@ -101,7 +101,7 @@ async fn a_forged_id_costs_no_read_with_a_session_key() {
     }
     assert_eq!(faults.calls(), []);
 
-    let issued = keys.issue(good.handle, good.secret).reveal();
+    let issued = keys.issue(valid.handle, valid.secret).reveal();
     verify_session(&store, &issued, Some(&keys), GENERATION, &at(10)).await.unwrap();
     assert_eq!(faults.calls().len(), 1);
 }
@@ -109,10 +109,10 @@ async fn a_forged_id_costs_no_read_with_a_session_key() {
 #[tokio::test]
 async fn a_session_key_is_rotated_without_ending_a_session() {
     let (store, _) = store().await;
-    let good = id(&caller("alice"), 1);
+    let valid = id(&caller("alice"), 1);
     let (old, new) = ("o".repeat(32), "n".repeat(32));
     let keys = |text: &str| SessionKeys::parse(text).unwrap();
-    let issued = keys(&old).issue(good.handle, good.secret).reveal();
+    let issued = keys(&old).issue(valid.handle, valid.secret).reveal();
     let check = async |key: &str| {
         verify_session(&store, &issued, Some(&keys(key)), GENERATION, &at(10)).await
     };
@@ -125,9 +125,9 @@ async fn a_session_key_is_rotated_without_ending_a_session() {
 #[tokio::test]
 async fn an_id_with_a_check_is_refused_without_a_session_key() {
     let (store, plain) = store().await;
-    let good = id(&caller("alice"), 1);
+    let valid = id(&caller("alice"), 1);
     let keys = SessionKeys::parse(&"k".repeat(32)).unwrap();
-    let issued = keys.issue(good.handle, good.secret).reveal();
+    let issued = keys.issue(valid.handle, valid.secret).reveal();
     assert_eq!(refusal(check(&store, &issued).await), Refusal::BadCheck);
     check(&store, &plain).await.unwrap();
 }
@@ -226,14 +226,14 @@ async fn invariant_1_a_failing_store_refuses_every_session() {
 
 /// A store that returns a fixed record.
 #[derive(Debug)]
-struct Liar {
+struct FixedRecord {
     session: Session,
     gate: Gate,
     reads: AtomicUsize,
 }
 
 #[async_trait]
-impl SessionStore for Liar {
+impl SessionStore for FixedRecord {
     async fn gate(&self, _: &CallerKey) -> Result<Gate, StoreError> {
         panic!("the check must read session and gate together")
     }
@@ -264,42 +264,43 @@ impl SessionStore for Liar {
 async fn invariant_9_a_record_of_another_session_is_refused() {
     let (alice, mallory) = (caller("alice"), caller("mallory"));
     let shown = id(&alice, 1).reveal();
-    let good = session(&alice, 1);
+    let valid = session(&alice, 1);
     let with = |change: &dyn Fn(&mut Session)| {
-        let mut session = good.clone();
+        let mut session = valid.clone();
         change(&mut session);
         session
     };
     // Each has Alice's digest, so that a check of the secret alone would accept it.
-    let lies = [
+    let wrong = [
         (with(&|session| session.handle = id(&alice, 2).handle), Gate::open(alice.clone())),
         (with(&|session| session.handle = id(&mallory, 1).handle), Gate::open(alice.clone())),
         (with(&|session| session.caller = mallory.clone()), Gate::open(mallory.clone())),
         (with(&|session| session.caller = caller("Alice")), Gate::open(caller("Alice"))),
-        (good.clone(), Gate::open(mallory)),
+        (valid.clone(), Gate::open(mallory)),
     ];
-    for (session, gate) in lies {
-        let liar = Liar { session, gate, reads: AtomicUsize::new(0) };
+    for (session, gate) in wrong {
+        let liar = FixedRecord { session, gate, reads: AtomicUsize::new(0) };
         refusal(check(&liar, &shown).await);
         assert_eq!(liar.reads.into_inner(), 1);
     }
-    let honest = Liar { session: good, gate: Gate::open(alice), reads: AtomicUsize::new(0) };
-    assert!(check(&honest, &shown).await.is_ok());
+    let correct =
+        FixedRecord { session: valid, gate: Gate::open(alice), reads: AtomicUsize::new(0) };
+    assert!(check(&correct, &shown).await.is_ok());
 }
 
 #[tokio::test]
 async fn invariant_6_a_refusal_does_not_show_the_id() {
-    let (store, good) = store().await;
+    let (store, valid) = store().await;
     let mut forged = id(&caller("alice"), 1);
     forged.secret = SessionSecret::new([9; 16]);
     let unknown = id(&caller("bob"), 1);
-    for id in [forged.reveal(), unknown.reveal(), format!("{good}!")] {
+    for id in [forged.reveal(), unknown.reveal(), format!("{valid}!")] {
         let error = check(&store, &id).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         let secret: String = id.chars().skip("session-".len() + 42).take(26).collect();
         assert!(!shown.contains(&secret), "{shown}");
     }
-    let found = check(&store, &good).await.unwrap();
+    let found = check(&store, &valid).await.unwrap();
     let digest = format!("{:?}", &found.secret_digest[..4]);
     assert!(!format!("{found:?}").contains(digest.trim_matches(['[', ']'])));
 }

@@ -82,7 +82,7 @@ async fn each_kind_of_failure_is_injected_into_the_selected_call_only() {
 }
 
 #[tokio::test]
-async fn a_failure_before_leaves_no_effect_and_one_after_loses_the_acknowledgement() {
+async fn a_failure_before_leaves_no_effect_and_one_after_loses_the_acknowledgment() {
     let alice = caller("alice");
     for (phase, epoch) in [(Phase::Before, Epoch(0)), (Phase::After, Epoch(1))] {
         let faults = Faults::new();

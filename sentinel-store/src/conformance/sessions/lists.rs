@@ -99,7 +99,7 @@ pub(super) async fn an_invalid_cursor_is_not_found(subject: &dyn SessionsUnderTe
         store.create_session(&session(&alice, number)?).await?;
     }
     let long = "a".repeat(100_000);
-    let good = handle(&alice, 1).to_string();
+    let valid = handle(&alice, 1).to_string();
     let cursors = [
         "",
         " ",
@@ -109,8 +109,8 @@ pub(super) async fn an_invalid_cursor_is_not_found(subject: &dyn SessionsUnderTe
         "\0",
         "\u{1f511}",
         "../..",
-        &good.to_uppercase(),
-        &format!("{good} "),
+        &valid.to_uppercase(),
+        &format!("{valid} "),
         &long,
     ]
     .map(|text| Cursor(text.to_owned()));
