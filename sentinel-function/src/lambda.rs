@@ -128,7 +128,7 @@ pub fn set_variables() -> impl Iterator<Item = String> {
 /// Logs warnings for the administrator.
 pub fn warn(warnings: &[ConfigWarning]) {
     for warning in warnings {
-        tracing::warn!(%warning, "the configuration has a warning");
+        tracing::warn!(%warning, "questionable configuration");
     }
 }
 
