@@ -1,4 +1,4 @@
-//! The broker and its parts. Each operation has a module of its own: `vend`, `sessions`,
+//! The broker and its parts. Each operation has a module: `vend`, `sessions`,
 //! `profiles`, `whoami`.
 
 use std::sync::Arc;

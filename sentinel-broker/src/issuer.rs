@@ -35,7 +35,7 @@ pub struct AssumeRole {
     pub end: Option<DateTime<Utc>>,
 }
 
-/// The operations of STS that return credentials or tokens with a lifetime of their own.
+/// The operations of STS that return credentials or tokens with a separate lifetime.
 /// `GetSessionToken` returns none to a session.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html>
 const NEW_CREDENTIALS: [&str; 6] = [

@@ -36,8 +36,8 @@ impl Function {
         }
     }
 
-    /// The variables that the function reads. The other function uses the list, since it does not
-    /// contain this one's code.
+    /// The variables that the function reads. The list is here for the other function, which does not
+    /// contain the code that reads them.
     #[must_use]
     pub const fn variables(self) -> &'static [&'static str] {
         match self {
@@ -90,7 +90,8 @@ const GO_PROJECT: [(&str, &str); 8] = [
     ("SENTINEL_REQUIRE_DEVICE", NO_DEVICES),
 ];
 
-const UNSIGNED: &str = "signatures of policies are not checked: IAM decides who may write a policy";
+const UNSIGNED: &str =
+    "signatures of policies are not checked: IAM controls who can write a policy";
 const NO_DEVICES: &str = "devices are not checked: the TVM has no facts about them";
 
 /// Returns a warning for each variable of Sentinel that is set and that `function` does not read.

@@ -185,8 +185,8 @@ impl Tvm {
         broker.identify(call, &verified)
     }
 
-    /// Writes the metrics. Best effort: the decision is recorded already, and a missing count gives
-    /// no caller access.
+    /// Writes the metrics. Best effort: the decision is recorded already, and a missing count does
+    /// not change the response.
     fn count(&self, response: &Response, latency_ms: u64) {
         let Some(sink) = &self.metrics else { return };
         let errors = u64::from(response.status_code >= 500);

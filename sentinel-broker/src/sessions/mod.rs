@@ -34,7 +34,7 @@ impl Broker {
         })
     }
 
-    /// The session store, for a caller who may do this as an operator. A refusal is recorded.
+    /// The session store, for an operator with that permission. A refusal is recorded.
     async fn operator(
         &self,
         call: &Call,

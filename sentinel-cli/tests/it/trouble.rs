@@ -132,7 +132,7 @@ fn every_problem_of_the_policies_folder_is_reported_at_the_start_and_at_each_cha
     };
     assert_eq!((vend("shared"), vend("staging")), ("POLICY_ERROR".into(), "POLICY_ERROR".into()));
     // The message about the request names the file as well.
-    assert!(!dev.log_with("unusable policy").contains("--> /sentinel/policies"));
+    assert!(!dev.log_with("a policy cannot be used").contains("--> /sentinel/policies"));
     for name in ["staging.yaml", "production.yaml", "broken.yml", "bad name.yaml", "shared.yaml"] {
         fs::remove_file(policies.join(name)).unwrap();
     }

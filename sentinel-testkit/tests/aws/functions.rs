@@ -113,7 +113,7 @@ async fn a_faulty_configuration_is_named_whole_and_every_request_is_answered_con
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     ] {
-        assert_eq!(stderr.matches(&format!("fault={variable}: ")).count(), 1, "{stderr}");
+        assert_eq!(stderr.matches(&format!("error={variable}: ")).count(), 1, "{stderr}");
     }
     assert!(!stderr.contains("too-short") && !stderr.contains('\u{1b}'), "{stderr}");
     let errors: Vec<_> = records(&tvm).iter().map(|line| line["Errors"].clone()).collect();
@@ -132,7 +132,7 @@ async fn a_faulty_authorizer_refuses_in_the_format_that_is_configured() {
     assert_eq!(outcome.error_message(), Some("Unauthorized"));
     let stderr = authorizer.stderr().unwrap();
     for variable in ["SENTINEL_SESSION_TABLE", "SENTINEL_GENERATION", "AWS_REGION"] {
-        assert_eq!(stderr.matches(&format!("fault={variable}: ")).count(), 1, "{stderr}");
+        assert_eq!(stderr.matches(&format!("error={variable}: ")).count(), 1, "{stderr}");
     }
     let records = records(&authorizer);
     assert_eq!(records[0]["event"], "authorizer_refusal");

@@ -181,7 +181,7 @@ async fn a_revocation_names_exactly_one_target_and_a_reason() {
         r#"{"reason":"r"}"#,
         r#"{"profile":"production","reason":"r"}"#,
         r#"{"user":"alice","session":"x","reason":"r"}"#,
-        r#"{"session":"session-of-nobody","reason":"r"}"#,
+        r#"{"session":"session-unknown","reason":"r"}"#,
         r#"{"user":"alice","reason":"r","for_s":0}"#,
         r#"{"user":"alice","reason":"r","for_s":"60"}"#,
         r#"{"user":"alice","profil":"production","reason":"r"}"#,
