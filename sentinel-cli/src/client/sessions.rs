@@ -408,7 +408,7 @@ impl Revoke {
                 changed.epoch
             ))?;
             screen.note(
-                "live AWS credentials go on working until they expire; \
+                "AWS credentials that were already vended remain valid until they expire; \
                  `sentinel sessions deny-policy` prints the policy that stops them",
             );
         }

@@ -217,7 +217,7 @@ fn a_refusal_is_exit_1_and_verbose_explains_it() {
     assert!(said.err.contains("you are `bob` of account 111122223333"), "{}", said.err);
     assert!(said.err.contains("profiles that you can get: maintenance, production, staging"));
     let said = dev.run("bob", "credentials --profile production --verbose");
-    assert!(said.err.contains("under other circumstances"), "{}", said.err);
+    assert!(said.err.contains("under other conditions"), "{}", said.err);
 
     let said = dev.run("bob", "credentials --profile billing --format json");
     let refused: serde_json::Value = serde_json::from_str(&said.err).unwrap();

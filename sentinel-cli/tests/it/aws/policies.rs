@@ -71,7 +71,7 @@ fn a_large_document_goes_to_the_table_and_one_that_outgrows_ssm_moves_there() {
         account.put("production", "an older text", ParameterType::String);
         let said = account.run("policy list");
         assert!(
-            said.err.contains("`production` lies in SSM and in the policy table"),
+            said.err.contains("`production` is in SSM and in the policy table"),
             "{}",
             said.err
         );
@@ -242,7 +242,7 @@ fn on_a_terminal_it_asks_and_does_not_overwrite_what_changed_meanwhile() {
         account.put("production", &policy("production"), ParameterType::String);
         account.write("production", &policy("production").replace("alice", "bob"));
         let (status, said) = asked(&account, "n\n", || {});
-        assert!(status == 1 && said.contains("you said no"), "{said}");
+        assert!(status == 1 && said.contains("declined"), "{said}");
         assert_eq!(account.parameter("production").unwrap().1, 1);
 
         let theirs = || account.put("production", "theirs", ParameterType::String);
