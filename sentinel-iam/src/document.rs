@@ -1,5 +1,5 @@
-//! An IAM policy document, with its members in the order in which IAM's own
-//! documents have them. What the documents say is in the files beside this one.
+//! An IAM policy document, with its members in the order of IAM's own documents. The
+//! other files of the crate have the contents.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,42 +14,42 @@ pub struct Document {
     statement: Vec<Statement>,
 }
 
-/// A statement of one.
+/// A statement of a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Statement {
-    /// What it is called, in letters and digits.
+    /// Name of the statement, in letters and digits.
     pub sid: &'static str,
-    /// What it does.
+    /// Effect on the actions.
     pub effect: Effect,
-    /// Whom it is about; none in the policies of identities, which are about
-    /// whoever has them.
+    /// The principal. `None` in identity policies, which apply to the identity that has
+    /// them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
     /// The actions.
     #[serde(serialize_with = "one_or_many")]
     pub action: Vec<&'static str>,
-    /// The ARNs; none in trust policies, which are about the role they belong to.
+    /// The ARNs. Empty in trust policies, which apply to their own role.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "one_or_many")]
     pub resource: Vec<String>,
-    /// Operator, then key, then what it compares with.
+    /// Value to compare with, by key, by operator.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub condition: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
 }
 
-/// What a statement does.
+/// The effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Effect {
     /// Allows.
     Allow,
-    /// Denies, whatever allows it.
+    /// Denies, also what another statement allows.
     Deny,
 }
 
-/// Whom a statement is about.
+/// The principal of a statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Principal {
-    /// A service of AWS.
+    /// An AWS service.
     Service(&'static str),
     /// A role, by its ARN.
     #[serde(rename = "AWS")]
@@ -69,7 +69,7 @@ impl Document {
 }
 
 impl fmt::Display for Document {
-    /// JSON, indented, without a line end behind it.
+    /// Indented JSON, without a trailing newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?)
     }
@@ -114,8 +114,7 @@ impl Statement {
     }
 }
 
-/// IAM takes a text where a list would have one item, and its own documents have
-/// it so.
+/// Writes a list of one item as a text, as IAM's own documents do.
 fn one_or_many<S: Serializer, T: Serialize>(items: &[T], serializer: S) -> Result<S::Ok, S::Error> {
     match items {
         [one] => one.serialize(serializer),

@@ -1,4 +1,4 @@
-//! What the two functions may do, and who may be them.
+//! Permissions and trust policies of the two functions.
 //!
 //! Actions and resources: the service authorization reference,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/>.
@@ -18,8 +18,8 @@ impl Deployment {
                 protected(),
             )
             .when("StringLike", "sts:SourceIdentity", self.source_identities()),
-            // Of its own: sts:SourceIdentity is no key of sts:TagSession, and a
-            // condition on a key that is not there is not met.
+            // A separate statement: sts:SourceIdentity is not a key of sts:TagSession, and a
+            // condition on an absent key does not match.
             Statement::allow("TagSessions", ["sts:TagSession"], protected()).when(
                 "ForAllValues:StringEquals",
                 "aws:TagKeys",
@@ -83,8 +83,8 @@ impl Deployment {
         ])
     }
 
-    /// Whoever reads or writes a table under a key of the customer's own needs
-    /// that key, by way of DynamoDB.
+    /// A principal that reads or writes a table with a customer managed key needs that
+    /// key, through DynamoDB.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html>
     pub(super) fn decrypt_tables(&self) -> Option<Statement> {
         let key = self.table_key.clone()?;
@@ -92,8 +92,8 @@ impl Deployment {
         Some(statement.when("StringEquals", "kms:ViaService", self.via("dynamodb")))
     }
 
-    /// The log group is there before the function, with its retention: no
-    /// logs:CreateLogGroup.
+    /// The log group exists before the function, with its retention, so that
+    /// logs:CreateLogGroup is not needed.
     fn logs(&self, function: &str) -> Statement {
         Statement::allow(
             "Logs",

@@ -12,7 +12,7 @@ use sentinel_store::{AccountId, PolicyPath};
 pub use document::{Document, Effect, Principal, Statement};
 pub use revoked::{Comparison, deny_revoked};
 
-/// Where Sentinel is deployed, and what its parts are called there.
+/// The location of a deployment, and the names of its parts.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Deployment {
@@ -24,7 +24,7 @@ pub struct Deployment {
     pub region: String,
     /// `SENTINEL_POLICY_PARAMETER`: the main document.
     pub policy_parameter: PolicyPath,
-    /// `SENTINEL_POLICY_ROOT`: what the documents of profiles lie under.
+    /// `SENTINEL_POLICY_ROOT`: the root of the documents of profiles.
     pub policy_root: PolicyPath,
     /// `SENTINEL_SESSION_TABLE`.
     pub session_table: String,
@@ -34,14 +34,13 @@ pub struct Deployment {
     pub breakglass_table: String,
     /// `SENTINEL_POLICY_TABLE`, for documents too large for SSM.
     pub policy_table: Option<String>,
-    /// The KMS key that encrypts SecureString parameters, by its ARN; none where
-    /// they are plain, or under the key `aws/ssm`, whose own policy admits
-    /// everybody in the account who may read the parameter.
+    /// ARN of the KMS key that encrypts SecureString parameters. `None` if they are
+    /// plain, or encrypted with the key `aws/ssm`, whose policy allows every principal of
+    /// the account that can read the parameter.
     pub policy_key: Option<String>,
-    /// The KMS key that encrypts the tables, by its ARN; none for the keys that
-    /// DynamoDB brings along.
+    /// ARN of the KMS key that encrypts the tables. `None` for keys that DynamoDB owns.
     pub table_key: Option<String>,
-    /// What the names of protected roles begin with.
+    /// Prefix of the names of protected roles.
     pub role_prefix: String,
     /// `SENTINEL_SOURCE_IDENTITY_SEPARATOR`.
     pub source_identity: SourceIdentityFormat,
@@ -53,8 +52,7 @@ pub struct Deployment {
     pub tvm_role: String,
     /// The name of the authorizer's execution role.
     pub authorizer_role: String,
-    /// The id of the API in front of the TVM; until there is one, documents say
-    /// `API_ID`.
+    /// The id of the API in front of the TVM. If `None`, documents contain `API_ID`.
     pub api_id: Option<String>,
 }
 
@@ -120,7 +118,7 @@ impl DocumentName {
 }
 
 impl Deployment {
-    /// A deployment whose parts are called as in the guide.
+    /// A deployment whose parts have the names of the guide.
     #[must_use]
     pub fn new(
         partition: impl Into<String>,
@@ -167,7 +165,7 @@ impl Deployment {
         }
     }
 
-    /// The ARN of something in the account and region.
+    /// The ARN of a resource in the account and region.
     fn arn(&self, service: &str, rest: &str) -> String {
         let Self { partition, account, region, .. } = self;
         format!("arn:{partition}:{service}:{region}:{account}:{rest}")
@@ -196,8 +194,8 @@ impl Deployment {
         self.arn("execute-api", &format!("{id}/*"))
     }
 
-    /// The parameters that hold policies. GetParametersByPath is asked for the
-    /// root's own ARN, without `/*`.
+    /// The parameters that contain policies. GetParametersByPath is authorized on the ARN
+    /// of the root itself, without `/*`.
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html>
     fn parameters(&self) -> Vec<String> {
         let Self { policy_root: root, policy_parameter: main, .. } = self;
@@ -215,7 +213,7 @@ impl Deployment {
         self.source_identity.of_all_callers()
     }
 
-    /// By way of which service a KMS key may be used.
+    /// The service through which a KMS key can be used.
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn via(&self, service: &str) -> String {
         format!("{service}.{}.amazonaws.com", self.region)
@@ -232,7 +230,7 @@ mod tests {
         Deployment::new("aws", AccountId::parse("111122223333").unwrap(), "eu-central-1")
     }
 
-    /// With everything that is optional.
+    /// A deployment with every optional part.
     fn full() -> Deployment {
         let key = |id: &str| Some(format!("arn:aws:kms:eu-central-1:111122223333:key/{id}"));
         Deployment {

@@ -1,18 +1,18 @@
-//! What people may do: ask for credentials, operate, administer; and what the
-//! credentials that they are given may not.
+//! Permissions of callers, operators and administrators, and what vended credentials
+//! are denied.
 
 use super::Deployment;
 use super::document::{Document, Statement};
 
 impl Deployment {
-    /// The policy of those who ask the TVM for credentials.
+    /// The policy of callers that request credentials from the TVM.
     #[must_use]
     pub fn client(&self) -> Document {
         Document::new(vec![self.invoke()])
     }
 
-    /// A service control policy (or a deny in the protected roles): whoever holds
-    /// vended credentials does not get others by them.
+    /// A service control policy (or a deny in the protected roles): vended credentials
+    /// cannot be used to get others.
     #[must_use]
     pub fn vended_credentials_guard(&self) -> Document {
         let [function, qualified] = self.function(&self.tvm_function);
@@ -31,8 +31,8 @@ impl Deployment {
         ])
     }
 
-    /// The policy of those who run `sentinel bootstrap` and `sentinel policy
-    /// list|pull|push|history`: what these call, and nothing else.
+    /// The policy of administrators, who run `sentinel bootstrap` and `sentinel policy
+    /// list|pull|push|history`: the actions that these call, and no others.
     /// sts:GetCallerIdentity, which they call too, needs no permission.
     #[must_use]
     pub fn administrator(&self) -> Document {
@@ -84,7 +84,7 @@ impl Deployment {
                 .when("StringEquals", "kms:ViaService", self.via("ssm")),
             );
         }
-        // What DynamoDB asks of whoever gives a table a key:
+        // The permissions that DynamoDB requires to set the key of a table:
         // https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html
         if let Some(key) = &self.table_key {
             statements.push(
@@ -106,9 +106,9 @@ impl Deployment {
         Document::new(statements)
     }
 
-    /// The policy of those who operate. Over whom they have a say is in the
-    /// policy's `operators` and in `SENTINEL_OPERATORS`; beside that they can stop
-    /// the function, by a reserved concurrency of 0, and start it again.
+    /// The policy of operators. The policy's `operators` and `SENTINEL_OPERATORS` define
+    /// what they can revoke. In addition, they can stop the function, by a reserved
+    /// concurrency of 0, and start it again.
     #[must_use]
     pub fn operator(&self) -> Document {
         let [function, _] = self.function(&self.tvm_function);
@@ -122,9 +122,9 @@ impl Deployment {
         ])
     }
 
-    /// The policy of those who may `sentinel sessions revoke --table`, with the TVM
-    /// out of reach. Who can write to that table can also forge a session, or open
-    /// a gate: for a role that nobody is on other nights.
+    /// The policy of operators who run `sentinel sessions revoke --table` when the TVM is
+    /// not reachable. A principal that can write to that table can also forge a session
+    /// or open a gate: use it for a role that is assumed in emergencies only.
     #[must_use]
     pub fn emergency_operator(&self) -> Document {
         let sessions = self.table(&self.session_table);

@@ -1,12 +1,12 @@
-//! What protected roles say: only the TVM may be them, and nobody goes on from
-//! them to another role.
+//! Policies of protected roles: only the TVM can assume them, and their sessions
+//! cannot assume another role.
 
 use super::Deployment;
 use super::document::{Document, Principal, Statement};
 
 impl Deployment {
-    /// The trust policy of every protected role: the TVM's role and nobody else,
-    /// and only with a source identity of Sentinel's.
+    /// The trust policy of every protected role: only the TVM's role can assume it, and
+    /// only with one of Sentinel's source identities.
     #[must_use]
     pub fn protected_role_trust(&self) -> Document {
         let tvm = || Principal::Aws(self.role(&self.tvm_role));
@@ -18,7 +18,7 @@ impl Deployment {
             )
             .to(tvm())
             .when("StringLike", "sts:SourceIdentity", self.source_identities()),
-            // sts:SourceIdentity is no key of sts:TagSession.
+            // sts:SourceIdentity is not a key of sts:TagSession.
             Statement::allow("TagSessions", ["sts:TagSession"], []).to(tvm()),
         ])
     }

@@ -4,7 +4,7 @@
 
 use super::{Refusal, Scope};
 
-/// The header, read. What it says is not yet known to be true.
+/// The parsed header, before it is verified.
 #[derive(Clone, Copy)]
 pub(super) struct Authorization<'a> {
     pub(super) access_key_id: &'a str,

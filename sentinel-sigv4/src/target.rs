@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_that_the_signer_would_normalise_are_refused() {
+    fn targets_that_the_signer_would_normalize_are_refused() {
         for (path, query) in [
             ("", ""),
             ("*", ""),

@@ -80,12 +80,12 @@ rules:
 "#,
     );
     let vend = Vend::new(ProfileName::parse("production").unwrap());
-    let through = |vpc: Option<&str>, vpce: Option<&str>| -> Call {
+    let from = |vpc: Option<&str>, vpce: Option<&str>| -> Call {
         call().with_source_vpc(vpc.map(str::to_owned)).with_source_vpce(vpce.map(str::to_owned))
     };
     let vpc = Some("vpc-1a2b3c4d");
-    assert!(world.vend_call(&through(vpc, Some("vpce-1a2b3c4d")), "alice", &vend).await.is_ok());
-    for call in [through(vpc, None), through(vpc, Some("vpce-0")), call()] {
+    assert!(world.vend_call(&from(vpc, Some("vpce-1a2b3c4d")), "alice", &vend).await.is_ok());
+    for call in [from(vpc, None), from(vpc, Some("vpce-0")), call()] {
         let denial = world.vend_call(&call, "alice", &vend).await.unwrap_err();
         assert_eq!(denial.code, DenialCode::PolicyDeny);
     }

@@ -240,7 +240,7 @@ fn a_repeated_signed_header_counts_with_all_its_values() {
 }
 
 #[test]
-fn the_body_is_hashed_whatever_the_request_says() {
+fn the_body_is_hashed_regardless_of_the_headers() {
     assert_eq!(
         post().signed().set("x-amz-content-sha256", "UNSIGNED-PAYLOAD").verify().err(),
         Some(Refusal::UnsignedHeader("x-amz-content-sha256".to_owned()))
