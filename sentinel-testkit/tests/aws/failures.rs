@@ -34,8 +34,10 @@ fn consumed() -> Value {
 }
 
 /// The kind of an error, as one word.
+/// The kind of failure, without the record and the store.
 fn word(error: &StoreError) -> String {
-    error.to_string()
+    let text = error.to_string();
+    text.split_once(": ").map_or(text.clone(), |(word, _)| word.to_owned())
 }
 
 fn error(status: u16, code: &str) -> Answer {
