@@ -7,12 +7,12 @@
 use std::fmt;
 use std::future::Future;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
-use sentinel_store::catch_panic;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -86,8 +86,9 @@ where
     diagnostics::install(io::stderr, false, LevelFilter::INFO);
     let (sender, built) = watch::channel(None);
     let builder = std::thread::Builder::new().name("build".to_owned()).spawn(move || {
-        let function = catch_panic(build).unwrap_or_else(|panicked| {
-            tracing::error!(cause = %panicked, "failed to build the function");
+        // The panic hook has written the message, which must not be repeated: it can quote a value.
+        let function = catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|_| {
+            tracing::error!(cause = "a panic was caught", "failed to build the function");
             fallback()
         });
         // This fails only if the runtime has ended.

@@ -79,9 +79,11 @@ impl Home {
 
 /// A script that runs the blocks one after the other in the same shell.
 fn script(blocks: &[&Block], address: &str) -> String {
-    // The recipe of `make demo` builds the command and does this.
+    // The recipe of `make demo` builds the command and does this. The whole command was built
+    // with the tests.
     let mut script = "set -o pipefail\n\
-                      make() { test \"$*\" = demo && target/release/sentinel demo; }\n"
+                      make() { test \"$*\" = demo && target/release/sentinel demo; }\n\
+                      cargo() { test \"$*\" = 'build --release --package sentinel-cli'; }\n"
         .to_owned();
     for block in blocks {
         let line = block.line;
@@ -226,7 +228,9 @@ fn every_command_of_getting_started_does_what_it_says() {
 fn make_demo_does_what_the_test_does_in_its_place() {
     let makefile = text("Makefile");
     let recipe = makefile.split_once("\ndemo:").unwrap().1.lines().nth(1).unwrap();
-    assert!(recipe.contains("--release") && recipe.ends_with("--bin sentinel -- demo"), "{recipe}");
+    let built = ["--release", "--package sentinel-cli", "--no-default-features"];
+    assert!(built.iter().all(|part| recipe.contains(part)), "{recipe}");
+    assert!(recipe.ends_with("--bin sentinel -- demo"), "{recipe}");
 }
 
 #[test]
