@@ -168,6 +168,7 @@ def table() -> list[Step]:
         Step("documents", [sys.executable, "scripts/documents.py"],
              needs=[program("git", "it lists the files of the repository")]),
         Step("language", [sys.executable, "scripts/language.py"], needs=[venv]),
+        Step("circles of modules", [sys.executable, "scripts/circles.py"]),
         Step("the checks themselves",
              [sys.executable, "-m", "unittest", "discover", "-s", "scripts/tests"]),
         *(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{CallerKey, Epoch, Epochs, ProfileName, StoreError};
+use crate::{CallerKey, Epoch, ProfileName, StoreError};
 
 /// The gate of one caller. If no gate is stored, the gate is open and its epoch is 0.
 /// Gates are never deleted.
@@ -73,6 +73,16 @@ pub struct GateChange {
     pub scope: Scope,
     /// How it changes.
     pub action: GateAction,
+}
+
+/// The epochs of a caller's gate, on all profiles and on one profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Epochs {
+    /// The epoch of the caller on all profiles.
+    pub caller: Epoch,
+    /// The epoch of the caller on the profile.
+    pub profile: Epoch,
 }
 
 impl Gate {

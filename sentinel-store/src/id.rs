@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::session_key::SessionCheck;
-
 /// A text does not have the form that its type requires. The error does not quote the
 /// text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -261,6 +259,17 @@ impl fmt::Debug for SessionSecret {
 }
 
 const SECRET_CHARS: usize = 26;
+
+/// The keyed check of a session id: the first 80 bits of the HMAC-SHA-256 of its
+/// handle and secret.
+#[derive(Clone)]
+pub(crate) struct SessionCheck(pub(crate) [u8; 10]);
+
+impl fmt::Debug for SessionCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionCheck(..)")
+    }
+}
 
 /// The session id that a client sends: `session-<handle><secret>`, followed by the keyed
 /// check if the TVM has a [key](crate::SessionKeys). It is a bearer secret with one

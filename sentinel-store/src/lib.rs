@@ -48,7 +48,7 @@ pub use error::{Causes, ErrorDetails, Location, StoreError, StoreResultExt};
 #[cfg(feature = "folder")]
 #[doc(no_inline)]
 pub use folder::FolderPolicies;
-pub use gate::{Block, Gate, GateAction, GateChange, GateState, Scope};
+pub use gate::{Block, Epochs, Gate, GateAction, GateChange, GateState, Scope};
 pub use id::{
     AccountId, CallerHash, CallerKey, Epoch, Generation, ParseIdError, ProfileName, SessionHandle,
     SessionId, SessionSecret,
@@ -69,7 +69,7 @@ pub use policies::{
 pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;
 pub use session_key::SessionKeys;
-pub use sessions::{Epochs, Listing, Session, SessionPage, SessionState, SessionStore};
+pub use sessions::{Listing, Session, SessionPage, SessionState, SessionStore};
 #[cfg(feature = "ssm")]
 #[doc(no_inline)]
 pub use ssm::SsmPolicies;

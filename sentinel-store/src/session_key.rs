@@ -4,24 +4,12 @@
 //! and can then send forged ids that each cost two reads in the caller's partition.
 //! With a session key, an id with a wrong check is refused before any read.
 
-use std::fmt;
-
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::id::SessionCheck;
 use crate::{Secret, SessionHandle, SessionId, SessionSecret};
-
-/// The keyed check of a session id: the first 80 bits of the HMAC-SHA-256 of its
-/// handle and secret.
-#[derive(Clone)]
-pub(crate) struct SessionCheck(pub(crate) [u8; 10]);
-
-impl fmt::Debug for SessionCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionCheck(..)")
-    }
-}
 
 /// The keys of the check in session ids. The first key issues ids, and every key
 /// verifies them, so that a key can be rotated without ending active sessions.

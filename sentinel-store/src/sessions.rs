@@ -8,19 +8,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, CallerKey, Cursor, Epoch, Gate, GateChange, Generation, ProfileName, SessionHandle,
+    AccountId, CallerKey, Cursor, Epochs, Gate, GateChange, Generation, ProfileName, SessionHandle,
     StoreError,
 };
-
-/// The epochs of a caller's gate, on all profiles and on one profile.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Epochs {
-    /// The epoch of the caller on all profiles.
-    pub caller: Epoch,
-    /// The epoch of the caller on the profile.
-    pub profile: Epoch,
-}
 
 /// A stored session. Its secret is not stored, only the digest of the secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
