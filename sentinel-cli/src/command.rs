@@ -1,4 +1,4 @@
-//! The words of the command line. What each command does is elsewhere.
+//! The syntax of the command line. Other modules implement the commands.
 
 use std::sync::LazyLock;
 
