@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::Failure;
 use crate::command::Global;
 
-/// How results are written.
+/// Format of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Text for people.

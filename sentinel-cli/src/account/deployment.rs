@@ -8,7 +8,7 @@ use sentinel_store::{AccountId, PolicyPath};
 
 const DEFAULT_ROOT: &str = "/sentinel/policies";
 
-/// Where policy documents lie.
+/// The paths and the table of policy documents.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Policies {
     /// Main document: its name under the root or its whole path
@@ -60,7 +60,7 @@ impl Policies {
     }
 }
 
-/// What the other parts are called; the defaults are the guide's.
+/// Names of the other parts. The defaults are the names in the guide.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Parts {
     /// Table of sessions and gates

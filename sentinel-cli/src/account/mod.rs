@@ -25,7 +25,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(40);
 const ATTEMPTS: u32 = 5;
 
-/// Whose credentials, and where.
+/// The AWS credentials to use, and the region.
 #[derive(Debug, Args)]
 pub(crate) struct Ambience {
     /// Profile of the AWS configuration to use (default: the usual AWS credentials)

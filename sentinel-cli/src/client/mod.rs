@@ -36,7 +36,7 @@ pub use refused::Refused;
 #[cfg(feature = "aws")]
 pub(crate) use tvm::Tvm;
 
-/// Which TVM, and who asks.
+/// The TVM, and the AWS credentials that sign requests to it.
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 pub(crate) struct Connection {

@@ -65,7 +65,7 @@ struct List {
     connection: Connection,
 }
 
-/// The way past a TVM that cannot be reached.
+/// Direct use of the session table, for when the TVM is not reachable.
 #[derive(Debug, Args)]
 struct Table {
     /// Use the session table directly, with your own AWS credentials, when the TVM
@@ -176,7 +176,7 @@ struct Reinstate {
     connection: Connection,
 }
 
-/// Who or what is meant.
+/// The caller or the session to select.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).args(["session", "user"]))]
 struct Target {

@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     deny: Option<Deny>,
 }
 
-/// What counts as a failure besides errors.
+/// Severities that count as failures in addition to errors.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Deny {
     /// Warnings

@@ -16,7 +16,8 @@ use super::{source, value};
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
 
-/// What is asked. Attributes that are not given are absent; nothing is derived.
+/// The request to evaluate. Attributes that are not given are absent. No attribute is
+/// derived.
 #[derive(Debug, Args)]
 pub(super) struct Question {
     /// User: a name or RoleName/session

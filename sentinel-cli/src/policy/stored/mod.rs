@@ -22,7 +22,7 @@ use crate::screen::Screen;
 use crate::{Failure, Outcome};
 pub(crate) use stores::{Found, Stores};
 
-/// The commands that ask AWS.
+/// The commands that send requests to AWS.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     List(list::Arguments),
@@ -40,7 +40,7 @@ pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome, Failure
     }
 }
 
-/// Which documents, and whose account.
+/// The documents, and the account that stores them.
 #[derive(Debug, Args)]
 struct Library {
     #[command(flatten)]
@@ -56,7 +56,7 @@ impl Library {
     }
 }
 
-/// Where a document lies.
+/// The place where a document is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Place {
