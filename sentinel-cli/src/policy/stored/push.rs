@@ -433,7 +433,7 @@ async fn conflict(
     ))
 }
 
-/// Asks for confirmation on the terminal.
+/// Requests confirmation on the terminal.
 fn asked(question: &str) -> Result<bool, Failure> {
     let mut err = io::stderr().lock();
     write!(err, "{question} [y/N] ").and_then(|()| err.flush()).map_err(Failure::output)?;
