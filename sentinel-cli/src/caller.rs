@@ -16,8 +16,8 @@ impl Caller {
         self.arn.split(':').nth(1).unwrap_or("aws")
     }
 
-    /// The ARN that stands for it among operators: a user's own, and for a
-    /// session of a role that of the role.
+    /// The ARN that identifies the caller as an operator: the ARN of a user, or the
+    /// ARN of the role if the caller is a role session.
     pub(crate) fn operator(&self) -> String {
         match self.arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split_once('/')) {
             Some((role, _)) => {
@@ -27,8 +27,8 @@ impl Caller {
         }
     }
 
-    /// Whether it is a session of a role, so that what it assumes lasts an hour
-    /// at most.
+    /// Whether the caller is a role session. A role that a role session assumes has
+    /// sessions of at most one hour.
     pub(crate) fn is_role_session(&self) -> bool {
         self.arn.split(':').nth(5).is_some_and(|rest| rest.starts_with("assumed-role/"))
     }

@@ -1,4 +1,4 @@
-//! The words of the command line. What each command does is elsewhere.
+//! The syntax of the command line. Other modules implement the commands.
 
 use std::sync::LazyLock;
 
@@ -36,7 +36,7 @@ pub struct Cli {
     command: Command,
 }
 
-/// What every command understands.
+/// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Format of results

@@ -1,5 +1,5 @@
-//! Diagnostics of the server, on stderr, as the functions write theirs. What
-//! nobody reads is dropped rather than waited for without end.
+//! Diagnostics of the server, on stderr, in the format of the functions. Output
+//! that is not read is dropped instead of blocking without end.
 
 use std::io;
 
@@ -8,8 +8,8 @@ use sentinel_function::diagnostics::{LevelFilter, install};
 use crate::outlet::Outlet;
 use crate::screen::Screen;
 
-/// Writes what the crates say from now on. Once a process; a second time does
-/// nothing.
+/// Writes the log lines of the crates from now on. Takes effect once per process; a
+/// second call has no effect.
 pub(crate) fn to_stderr(screen: &Screen) -> io::Result<()> {
     let stderr = Outlet::stderr()?;
     let ours = if screen.verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };

@@ -1,4 +1,4 @@
-//! `sentinel iam`: prints the documents.
+//! `sentinel iam`: prints the IAM documents.
 
 use std::fmt::Write;
 
@@ -75,7 +75,7 @@ fn names_the_api(name: DocumentName) -> bool {
     )
 }
 
-/// All documents, by name.
+/// All documents by name.
 pub(crate) fn for_programs(deployment: &Deployment) -> Result<Map<String, Value>, Failure> {
     let json = |document: Document| {
         serde_json::to_value(document)
@@ -87,7 +87,7 @@ pub(crate) fn for_programs(deployment: &Deployment) -> Result<Map<String, Value>
         .collect()
 }
 
-/// All documents, each under what it is for.
+/// All documents, each under its purpose.
 pub(crate) fn for_people(deployment: &Deployment, color: bool) -> String {
     let mut text = String::new();
     for name in DocumentName::ALL {

@@ -43,13 +43,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Runs the command with those arguments, the program's name first, and gives
-/// the status to exit with.
+/// Runs the command with those arguments, of which the first is the program's name,
+/// and returns the exit status.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers (0), anything else is usage (2).
+            // Help and version are results (exit 0). Everything else is a usage
+            // error (exit 2).
             let printed = error.print();
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
             return ExitCode::from(if printed.is_ok() { code } else { 3 });

@@ -1,4 +1,4 @@
-//! The `sentinel` command; everything it does is in the library beside it.
+//! The `sentinel` command. The library in this package implements it.
 
 use std::process::ExitCode;
 

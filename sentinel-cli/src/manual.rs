@@ -1,4 +1,4 @@
-//! Completions and manual pages, made from the command itself.
+//! Completions and manual pages, generated from the command definition.
 
 use std::path::PathBuf;
 

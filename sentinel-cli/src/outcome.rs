@@ -1,4 +1,4 @@
-//! How a command can end, and the exit status of each end.
+//! The outcomes of a command, and the exit status of each.
 
 use std::error::Error;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::process::ExitCode;
 
 use sentinel_store::Causes;
 
-/// A command did what it was asked, and its answer is yes or no.
+/// The outcome of a command that completed: yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
-    /// Done; exit 0.
+    /// The command succeeded; exit 0.
     Done,
-    /// The answer is no: findings, denied, different; exit 1.
+    /// The result is negative: findings, denied, different; exit 1.
     No,
 }
 
@@ -26,32 +26,32 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// A command could not give its answer.
+/// The reason why a command did not complete.
 #[derive(Debug)]
 pub enum Failure {
     /// The TVM refused; exit 1.
     Refused(crate::client::Refused),
-    /// The command was given wrongly in a way that the parser of arguments
-    /// cannot see; exit 2.
+    /// The arguments are invalid in a way that the argument parser cannot detect;
+    /// exit 2.
     Usage(String),
-    /// It could not be done; exit 3.
+    /// The operation failed; exit 3.
     Undone {
-        /// What could not be done.
+        /// The operation that failed.
         what: String,
-        /// Why.
+        /// The cause.
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// Whoever read the output has gone; nothing is said about it; exit 3.
+    /// The reader closed the output. No message is written; exit 3.
     Closed,
 }
 
 impl Failure {
-    /// It could not be done, and the text says all that there is to say.
+    /// The operation failed, and the text is the complete message.
     pub(crate) fn undone(what: impl Into<String>) -> Self {
         Self::Undone { what: what.into(), source: None }
     }
 
-    /// It could not be done, because of `source`.
+    /// The operation failed because of `source`.
     pub(crate) fn because(
         what: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,

@@ -1,10 +1,9 @@
-//! The output streams of a server, whose readers may stop reading: a thread for
-//! each writes, and whoever has something to write waits for it for a bounded
-//! time only.
+//! The output streams of a server, whose readers may stop reading. A thread for
+//! each stream writes, and a caller waits for it for a limited time only.
 //!
-//! A pipe that nobody drains takes some 64 KiB, and then holds whoever writes to
-//! it for as long as it likes. Records must be out before answers leave, so the
-//! answers then become errors; they must not become a server that hangs.
+//! A pipe that no process drains accepts about 64 KiB, and then blocks its writer
+//! indefinitely. Records must be written before responses are sent, so these
+//! responses then become errors. The server itself must not hang.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -14,22 +13,24 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// The longest that a write may take. An answer that waits for it still leaves
+/// Maximum time that a write may take. A response that waits for it is still sent
 /// within the deadline of its request.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// An output stream. Clones share it, and write one after another.
+/// An output stream. Clones share it, and their writes are serialized.
 #[derive(Clone, Debug)]
 pub(crate) struct Outlet(Arc<Mutex<Line>>);
 
-/// The way to the thread that writes.
+/// The channel to the thread that writes.
 #[derive(Debug)]
 struct Line {
-    /// Holds one text at most: nothing is handed over before the last is out.
+    /// Contains one text at most: the next text is accepted only after the previous
+    /// one was written.
     texts: SyncSender<Vec<u8>>,
     written: Receiver<io::Result<()>>,
     within: Duration,
-    /// Whether somebody has stopped waiting for the text that was handed over.
+    /// Whether a caller has stopped waiting for the text that was sent to the
+    /// thread.
     stuck: bool,
 }
 
@@ -44,9 +45,8 @@ impl Outlet {
         Self::of(io::stderr())
     }
 
-    /// Starts the thread. It has a descriptor of its own, so that neither the
-    /// buffer of the standard library nor its lock is in the way of the process's
-    /// end.
+    /// Starts the thread. It has a separate descriptor, so that neither the buffer
+    /// of the standard library nor its lock delays the end of the process.
     fn of(stream: impl AsFd) -> io::Result<Self> {
         Self::over(File::from(stream.as_fd().try_clone_to_owned()?), WITHIN)
     }
@@ -70,8 +70,8 @@ impl Line {
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
         if self.stuck {
             match self.written.try_recv() {
-                // What nobody waited for is out after all, or has failed; either
-                // way its answer has left as an error.
+                // The text that the caller stopped waiting for was written after
+                // all, or has failed. In both cases its response was an error.
                 Ok(_) => self.stuck = false,
                 Err(TryRecvError::Empty) => return Err(not_read()),
                 Err(TryRecvError::Disconnected) => return Err(ended()),
@@ -98,14 +98,14 @@ fn ended() -> io::Error {
 }
 
 impl Write for Outlet {
-    /// Writes all of it or fails; after a failure for want of time, a text may
-    /// still come out whole.
+    /// Writes the complete text or fails. After a timeout, the text may still be
+    /// written completely.
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.0.lock().map_err(|_| ended())?.write(text)?;
         Ok(text.len())
     }
 
-    /// Whatever was written is out.
+    /// Everything written so far is already on the stream.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -136,7 +136,7 @@ mod tests {
         assert!(started.elapsed() < Duration::from_millis(150), "{:?}", started.elapsed());
 
         let mut lines = BufReader::new(reader).lines();
-        // The one that was given up was already on its way.
+        // The text whose wait timed out was already being written.
         for n in 0..=acknowledged {
             assert_eq!(lines.next().unwrap().unwrap().parse::<usize>().unwrap(), n);
         }

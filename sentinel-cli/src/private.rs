@@ -1,6 +1,6 @@
-//! Folders and files that hold secrets or decide who gets in: they must belong
-//! to whoever runs this program, and nobody else may change them. What somebody
-//! else has planted there, or could, is refused and never mended in silence.
+//! Folders and files that contain secrets or control access. They must belong to
+//! the user who runs this program, and no other user may change them. A file that
+//! another user planted or could have planted is refused, and never fixed silently.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -10,28 +10,28 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use tempfile::TempDir;
 
-/// Write for the group and for all others.
+/// Write permission for the group and for others.
 const WRITABLE: u32 = 0o022;
-/// Anything at all for the group and for all others.
+/// Any permission for the group and for others.
 const OPEN: u32 = 0o077;
 
-/// Makes a folder of mode 0700, or makes sure that the one that is there is
-/// ours and that nobody else may write to it.
+/// Creates a folder of mode 0700, or checks that the existing one belongs to the
+/// current user and that no other user can write to it.
 pub(crate) fn folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     check_folder(path)
 }
 
-/// Makes a folder of mode 0700 and of a new name in `parent`; it goes when it is
-/// dropped.
+/// Creates a folder of mode 0700 with a new name in `parent`. It is removed when it
+/// is dropped.
 pub(crate) fn temporary(parent: &Path, prefix: &str) -> io::Result<TempDir> {
-    // Otherwise it would be as open as the umask lets it be.
+    // Otherwise the umask would determine its mode.
     let mode = fs::Permissions::from_mode(0o700);
     tempfile::Builder::new().prefix(prefix).permissions(mode).tempdir_in(parent)
 }
 
-/// Makes sure that it is a folder, no symbolic link, ours, and that nobody else
-/// may write to it.
+/// Checks that the path is a folder, not a symbolic link, that it belongs to the
+/// current user, and that no other user can write to it.
 pub(crate) fn check_folder(path: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(path)?;
     if !found.is_dir() {
@@ -48,8 +48,9 @@ pub(crate) fn check_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file to read it, never through a symbolic link: one that is ours, and
-/// that nobody else may read or write. None when there is none.
+/// Opens a file for reading, never through a symbolic link. The file must belong to
+/// the current user, and no other user may read or write it. `None` if it does not
+/// exist.
 pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     let Some(file) = existing(options.read(true), path)? else { return Ok(None) };
@@ -64,8 +65,8 @@ pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
     Ok(Some(file))
 }
 
-/// Sees to it that a file, if there is one, is ours and that nobody else may
-/// read it from now on. One that others could write to is refused.
+/// Ensures that a file, if it exists, belongs to the current user and that no other
+/// user can read it from now on. A file that others could write to is refused.
 pub(crate) fn tighten(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let Some(file) = existing(options.read(true), path)? else { return Ok(()) };
@@ -83,8 +84,8 @@ pub(crate) fn tighten(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes or opens a file of mode 0600 to lock, read and write it, never through
-/// a symbolic link; one that is there must be ours.
+/// Creates or opens a file of mode 0600 for locking, reading and writing, never
+/// through a symbolic link. An existing file must belong to the current user.
 pub(crate) fn lockable(path: &Path) -> io::Result<File> {
     let file = without_links(
         OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600),
@@ -94,7 +95,8 @@ pub(crate) fn lockable(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Neither a link's target, nor a pipe that keeps whoever opens it waiting.
+/// Opens neither the target of a link, nor a pipe that blocks the process that
+/// opens it.
 fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     options.custom_flags(flags.bits().cast_signed())
@@ -205,7 +207,8 @@ mod tests {
     #[test]
     fn what_belongs_to_somebody_else_is_refused() {
         let home = tempfile::tempdir().unwrap();
-        // Only root can give a folder away; to all others `/` is somebody else's.
+        // Only root can change the owner of a folder; for other users `/` belongs
+        // to another user.
         let theirs = if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(home.path(), Some(12_345), None).unwrap();
             home.path()

@@ -1,5 +1,5 @@
-//! Where words go: results to stdout, everything else to stderr, in the format
-//! and the colours that were asked for.
+//! Where output is written: results to stdout, everything else to stderr, in the
+//! requested format and with the requested use of color.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::Failure;
 use crate::command::Global;
 
-/// How results are written.
+/// Format of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Text for people.
@@ -24,7 +24,7 @@ pub(crate) enum Format {
     Sarif,
 }
 
-/// When colours are used.
+/// When output has color.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
     /// On a terminal, unless NO_COLOR is set or TERM is `dumb`.
@@ -36,7 +36,7 @@ pub(crate) enum Color {
     Never,
 }
 
-/// The two streams, and how to write to them.
+/// The two streams, and their format and color.
 #[derive(Debug)]
 pub(crate) struct Screen {
     pub(crate) format: Format,
@@ -56,7 +56,7 @@ impl Screen {
         }
     }
 
-    /// Whether results are read by programs.
+    /// Whether programs read the results.
     pub(crate) fn is_json(&self) -> bool {
         match self.format {
             Format::Json => true,
@@ -64,12 +64,12 @@ impl Screen {
         }
     }
 
-    /// Whether stdout takes colours.
+    /// Whether stdout has color.
     pub(crate) const fn colors_out(&self) -> bool {
         self.out
     }
 
-    /// Whether stderr takes colours.
+    /// Whether stderr has color.
     pub(crate) const fn colors_err(&self) -> bool {
         self.err
     }
@@ -88,17 +88,17 @@ impl Screen {
         self.print(&text)
     }
 
-    /// Says something beside the result.
+    /// Writes a message in addition to the result.
     pub(crate) fn note(&self, text: &str) {
         self.say(Style::new(), "", text);
     }
 
-    /// Says something that should be looked at.
+    /// Writes a warning.
     pub(crate) fn warn(&self, text: &str) {
         self.say(AnsiColor::Yellow.on_default().bold(), "warning: ", text);
     }
 
-    /// Says why there is no result.
+    /// Writes why there is no result.
     pub(crate) fn failure(&self, failure: &Failure) {
         let label = match failure {
             Failure::Closed => return,
@@ -113,7 +113,7 @@ impl Screen {
 
     fn say(&self, style: Style, label: &str, text: &str) {
         let mut err = io::stderr().lock();
-        // There is nowhere left to complain to when stderr cannot be written.
+        // If stderr cannot be written, there is nowhere to report it.
         let written = if self.err && !label.is_empty() {
             writeln!(err, "{style}{label}{style:#}{text}")
         } else {
@@ -123,7 +123,7 @@ impl Screen {
     }
 }
 
-/// Whether a stream has colors. NO_COLOR counts when it is set and not empty:
+/// Whether a stream has color. NO_COLOR is effective if it is set and not empty:
 /// <https://no-color.org>
 fn is_colored(
     color: Color,
@@ -141,7 +141,7 @@ fn is_colored(
     }
 }
 
-/// Text in a colour where `colors` are taken.
+/// Text in a color if `colors` is true.
 pub(crate) fn paint(colors: bool, color: AnsiColor, text: &str) -> String {
     if colors {
         let style = color.on_default();
@@ -151,8 +151,8 @@ pub(crate) fn paint(colors: bool, color: AnsiColor, text: &str) -> String {
     }
 }
 
-/// Text of somebody else on its way to a terminal: no escape sequences, and
-/// nothing that reorders or hides what stands beside it.
+/// Third-party text for a terminal: without escape sequences, and without
+/// characters that reorder or hide adjacent text.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }

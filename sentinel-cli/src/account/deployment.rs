@@ -1,5 +1,5 @@
-//! What the parts of a deployment are called, from options and the variables of
-//! the functions.
+//! Names of the parts of a deployment, from options and the environment variables
+//! of the functions.
 
 use clap::Args;
 use sentinel_broker::SourceIdentityFormat;
@@ -8,7 +8,7 @@ use sentinel_store::{AccountId, PolicyPath};
 
 const DEFAULT_ROOT: &str = "/sentinel/policies";
 
-/// Where policy documents lie.
+/// The paths and the table of policy documents.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Policies {
     /// Main document: its name under the root or its whole path
@@ -42,25 +42,25 @@ pub(crate) struct Policies {
 }
 
 impl Policies {
-    /// What the documents of profiles lie under.
+    /// The path under which the documents of profiles are stored.
     pub(crate) fn root(&self) -> PolicyPath {
         let of_main = || path(&self.main).ok().and_then(|main| main.parent());
         self.policy_root.clone().or_else(of_main).unwrap_or_else(|| PolicyPath::new(DEFAULT_ROOT))
     }
 
-    /// Where the main document lies.
+    /// The path of the main document.
     pub(crate) fn main(&self) -> PolicyPath {
         path(&self.main).unwrap_or_else(|_| self.root().join(&self.main))
     }
 
-    /// Where a document of that name lies.
+    /// The path of the document with that name.
     pub(crate) fn path(&self, name: &str) -> PolicyPath {
         let main = self.main();
         if name == main.name() { main } else { self.root().join(name) }
     }
 }
 
-/// What the other parts are called; the defaults are the guide's.
+/// Names of the other parts. The defaults are the names in the guide.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Parts {
     /// Table of sessions and gates
@@ -203,7 +203,8 @@ pub(crate) fn partition_of(region: &str) -> &'static str {
     }
 }
 
-/// A text of some length, of letters, digits and these.
+/// Checks that the length of a text is in `lengths` and that it consists of
+/// letters, digits and the bytes in `also`.
 fn word(text: &str, lengths: std::ops::RangeInclusive<usize>, also: &[u8]) -> bool {
     lengths.contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || also.contains(&b))

@@ -1,5 +1,5 @@
-//! The AWS account that administrators work on: whose credentials, which region,
-//! what is deployed there. What is done with it is elsewhere.
+//! The AWS account that administrators work on: credentials, region and deployed
+//! resources. Other modules change the account.
 
 mod deployment;
 mod refused;
@@ -18,14 +18,14 @@ pub(crate) use deployment::{Parts, Policies, partition_of};
 pub(crate) use refused::{because_aws, because_store};
 use sentinel_store::AccountId;
 
-/// People wait for these answers, and no request hangs on them: longer than in
-/// the functions.
+/// A person waits for these responses, and no request depends on them, so the
+/// timeouts are longer than in the functions.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(40);
 const ATTEMPTS: u32 = 5;
 
-/// Whose credentials, and where.
+/// The AWS credentials to use, and the region.
 #[derive(Debug, Args)]
 pub(crate) struct Ambience {
     /// Profile of the AWS configuration to use (default: the usual AWS credentials)
@@ -37,13 +37,14 @@ pub(crate) struct Ambience {
 }
 
 impl Ambience {
-    /// The given ones, else the ambient ones.
+    /// The given profile and region, or the ambient ones if they are `None`.
     pub(crate) const fn new(aws_profile: Option<String>, region: Option<String>) -> Self {
         Self { aws_profile, region }
     }
 
-    /// The configuration of AWS clients: credentials as the AWS SDKs find them
-    /// (but never the metadata service's), end points and all else as they do.
+    /// The configuration of AWS clients. Credentials, endpoints and all other
+    /// settings are found as the AWS SDKs find them, except that the metadata
+    /// service is never used.
     pub(crate) async fn open(&self) -> Result<SdkConfig, Failure> {
         let profile = self.aws_profile.as_deref();
         ambient::refuse_own_profile(profile).await?;
@@ -64,7 +65,7 @@ impl Ambience {
                     .operation_timeout(OPERATION_TIMEOUT)
                     .build(),
             )
-            // Answers are small: a slow one is dealt with by time-outs.
+            // Responses are small: timeouts handle a slow one.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(name) = profile {
             loader = loader.profile_name(name);
@@ -72,7 +73,7 @@ impl Ambience {
         Ok(loader.load().await)
     }
 
-    /// The region that is given, or configured.
+    /// The region that is given or configured.
     pub(crate) async fn configured_region(&self) -> Result<String, Failure> {
         if let Some(region) = &self.region {
             return Ok(region.clone());
@@ -83,7 +84,7 @@ impl Ambience {
     }
 }
 
-/// Asks AWS who asks. That needs no permission.
+/// Requests the caller's identity from AWS. The request needs no permission.
 pub(crate) async fn caller(config: &SdkConfig) -> Result<Caller, Failure> {
     let asked = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
     let said = asked.map_err(|error| {

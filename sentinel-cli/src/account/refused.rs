@@ -1,4 +1,4 @@
-//! What to do next when AWS, or a store there, says no.
+//! The next step to take if AWS, or a store in AWS, refuses a request.
 
 use std::error::Error;
 
@@ -15,7 +15,8 @@ const REACH: &str = "check the network, HTTPS_PROXY, the region and AWS_ENDPOINT
 const LOG_IN: &str = "the AWS credentials are invalid or have expired: log in again \
                       (`aws sso login`), or select others with `--aws-profile NAME`";
 
-/// A call to AWS failed: what could not be done, and the action that it needs.
+/// A call to AWS failed. `what` describes the operation that failed, and `action`
+/// is the permission that it needs.
 pub(crate) fn because_aws<E>(what: &str, action: &str, error: SdkError<E>) -> Failure
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -36,7 +37,7 @@ where
     }
 }
 
-/// Why a service of AWS gave no answer that can be read, and what to do next.
+/// Why an AWS service did not return a readable response, and what to do next.
 fn unanswered<E: Error + 'static>(service: &str, error: &SdkError<E>) -> String {
     let why = root_cause(error);
     match error {
@@ -59,8 +60,8 @@ fn unanswered<E: Error + 'static>(service: &str, error: &SdkError<E>) -> String 
     }
 }
 
-/// The last of the causes of an error: those above it name the layers of the
-/// HTTP client.
+/// The last cause of an error. The causes above it name the layers of the HTTP
+/// client.
 fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
@@ -69,7 +70,7 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
     printable(&cause.to_string())
 }
 
-/// A store failed: what could not be done. `what` names the record and its store.
+/// A store failed. `what` describes the operation, the record and its store.
 pub(crate) fn because_store(what: impl Into<String>, error: StoreError) -> Failure {
     let (what, error) = (what.into(), error.without_location());
     let text = Causes(&error).to_string();

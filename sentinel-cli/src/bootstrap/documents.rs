@@ -1,5 +1,5 @@
-//! Policies from files: all of them checked before anything is written, and none
-//! written over what is there.
+//! Policies from files. All of them are checked before anything is written, and no
+//! existing document is overwritten.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::account::{Policies, because_store};
 use crate::policy::{Found, Place, Source, Stores, usable};
 use crate::screen::Screen;
 
-/// A document that checks.
+/// A valid document.
 #[derive(Debug)]
 pub(super) struct Document {
     source: Source,
@@ -20,8 +20,8 @@ pub(super) struct Document {
     place: Place,
 }
 
-/// Reads and checks the documents of a folder; none when one does not check,
-/// which is said then.
+/// Reads and checks the documents of a folder. `None` if a document is invalid; its
+/// errors are reported.
 pub(super) fn read(
     folder: &Path,
     profiles: &[ProfileName],
@@ -68,7 +68,7 @@ pub(super) fn read(
     Ok(Some(documents))
 }
 
-/// The names of the documents, and their files.
+/// The names of the documents and their files.
 fn files(
     folder: &Path,
     profiles: &[ProfileName],
@@ -98,7 +98,7 @@ fn files(
             continue;
         }
         let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        // Its suites lie beside a policy.
+        // Test suites are stored next to a policy.
         if stem.ends_with(".test") {
             continue;
         }
@@ -119,7 +119,7 @@ fn files(
 }
 
 impl Document {
-    /// Sees to it that the document is there.
+    /// Ensures that the document is stored.
     pub(super) async fn ensure(&self, stores: &Stores, dry_run: bool) -> Result<Step, Failure> {
         let Self { source, path, place } = self;
         match stores.find(path).await? {

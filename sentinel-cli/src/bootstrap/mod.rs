@@ -1,6 +1,6 @@
-//! `sentinel bootstrap`: what the guide needs before there are functions. Each
-//! step looks before it does, so that a second run changes nothing, and one after
-//! a failure goes on where the first stopped.
+//! `sentinel bootstrap`: creates what the guide needs before the functions exist.
+//! Each step reads the current state first, so a second run changes nothing, and a
+//! run after a failure continues where the first one stopped.
 
 mod documents;
 mod report;
@@ -103,7 +103,7 @@ async fn bootstrap(
         step(&format!("table `{}`", table.name));
         tables.push(client.ensure(table).await.map_err(resume)?);
     }
-    // A table that would be created cannot be asked yet.
+    // A table that would be created cannot be read yet.
     let policy_table = policies.policy_table.as_deref().filter(|name| {
         let absent = |step: &Step| step.name == *name && step.state == report::State::WouldCreate;
         !tables.iter().any(absent)
@@ -126,7 +126,7 @@ async fn bootstrap(
     })
 }
 
-/// What to do after a failure half-way.
+/// Adds what to do after a failure that left some steps undone.
 fn resume(failure: Failure) -> Failure {
     match failure {
         Failure::Undone { what, source } => Failure::Undone {

@@ -1,4 +1,4 @@
-//! What was done, for people and for programs.
+//! The report of the steps, for people and for programs.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::policy::Place;
 use crate::screen::paint;
 
-/// How far a step came.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum State {
@@ -19,7 +19,7 @@ pub(super) enum State {
     Unchanged,
     WouldCreate,
     WouldRepair,
-    /// It is there otherwise than wanted, and stays so.
+    /// The resource differs from the requested one and is left unchanged.
     Differs,
 }
 
@@ -44,7 +44,7 @@ impl State {
     }
 }
 
-/// A table or a policy, and what became of it.
+/// A table or a policy, and the result of its step.
 #[derive(Debug, Serialize)]
 pub(super) struct Step {
     pub(super) name: String,
@@ -55,7 +55,7 @@ pub(super) struct Step {
     pub(super) place: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<String>,
-    /// What was repaired, what differs, what to do.
+    /// What was repaired, what differs, and what to do.
     pub(super) details: Vec<String>,
 }
 
@@ -68,13 +68,13 @@ pub(super) struct Report {
     pub(super) tables: Vec<Step>,
     pub(super) policies: Vec<Step>,
     pub(super) iam: Map<String, Value>,
-    /// The IAM documents as people read them.
+    /// The IAM documents in the form for people.
     #[serde(skip)]
     pub(super) people: String,
 }
 
 impl Report {
-    /// Whether something is otherwise than wanted.
+    /// Whether a resource differs from the requested one.
     pub(super) fn differs(&self) -> bool {
         self.tables.iter().chain(&self.policies).any(|step| step.state == State::Differs)
     }

@@ -1,5 +1,5 @@
-//! What a table is to be, what it is, and what lies between. Nothing is asked or
-//! done here.
+//! The requested state of a table, its actual state, and the difference. This
+//! module sends no requests.
 
 use aws_sdk_dynamodb::types::{
     BillingMode, KeySchemaElement, KeyType, PointInTimeRecoveryDescription,
@@ -9,14 +9,14 @@ use sentinel_store::dynamodb::TableDefinition;
 
 use sentinel_iam::Deployment;
 
-/// A table that is to be there.
+/// A table that must exist.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) name: String,
-    /// What it is for.
+    /// The purpose of the table.
     pub(super) purpose: &'static str,
     pub(super) definition: TableDefinition,
-    /// The KMS key that encrypts it, by its ARN; none for any.
+    /// ARN of the KMS key that encrypts the table. `None` accepts any key.
     pub(super) key: Option<String>,
 }
 
@@ -42,24 +42,25 @@ pub(super) fn wanted(deployment: &Deployment) -> Vec<Wanted> {
         .collect()
 }
 
-/// A table as it is.
+/// The actual state of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Actual {
     /// Partition key and sort key.
     keys: Keys,
-    /// The indexes, by name.
+    /// The indexes by name.
     indexes: Vec<(String, Keys)>,
     on_demand: bool,
     protected: bool,
-    /// The KMS key that encrypts it; none for the one that AWS owns.
+    /// The KMS key that encrypts the table. `None` if AWS owns the key.
     key: Option<String>,
-    /// The attribute that says when an item may go; none when none may.
+    /// The attribute with the time at which an item expires. `None` if items do not
+    /// expire.
     ttl: Option<String>,
     recoverable: bool,
 }
 
-/// The names of a partition key and of a sort key, and their types where these
-/// are not texts.
+/// The names of a partition key and of a sort key, with their types if these are
+/// not strings.
 type Keys = (String, Option<String>);
 
 impl Actual {
@@ -114,18 +115,18 @@ impl Actual {
     }
 }
 
-/// Something that AWS can change in a table that is in use.
+/// A change that AWS can make to a table in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Repair {
     /// The index is added.
     Index,
-    /// Deletion protection is switched on.
+    /// Deletion protection is enabled.
     Protection,
-    /// It is encrypted under that key.
+    /// The table is encrypted with that key.
     Encryption(String),
-    /// Time to live is switched on, on that attribute.
+    /// Time to live is enabled on that attribute.
     TimeToLive(&'static str),
-    /// Point-in-time recovery is switched on.
+    /// Point-in-time recovery is enabled.
     Recovery,
 }
 
@@ -141,13 +142,13 @@ impl Repair {
     }
 }
 
-/// What lies between a table that is there and one that is wanted.
+/// The difference between an existing table and the requested one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
     pub(super) repairs: Vec<Repair>,
     /// What AWS cannot change, and what to do about it.
     pub(super) refusals: Vec<String>,
-    /// What may stay as it is.
+    /// Differences that need no change.
     pub(super) remarks: Vec<String>,
 }
 
@@ -165,7 +166,7 @@ pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
             definition.partition_key,
             definition.sort_key
         ));
-        // It is somebody else's table.
+        // The table has another owner.
         return difference;
     }
     if let Some(index) = definition.index {
@@ -253,7 +254,7 @@ mod tests {
     #[test]
     fn a_table_as_it_is_wanted_is_left() {
         assert_eq!(compare(&sessions(), &good()), Difference::default());
-        // Any key is good where none is asked for.
+        // Any key is accepted if no key is requested.
         let actual = Actual { key: Some("arn:key".to_owned()), ..good() };
         assert_eq!(compare(&sessions(), &actual), Difference::default());
     }
@@ -299,7 +300,7 @@ mod tests {
         let other_index = vec![("by-shard".to_owned(), keys("user", None))];
         let told = compare(&sessions(), &Actual { indexes: other_index, ..good() }).refusals;
         assert!(told.join("").contains("`user` alone"), "{told:?}");
-        // No document may go by itself.
+        // A document must never expire.
         let policies = Wanted { definition: TableDefinition::POLICIES, ..sessions() };
         assert_eq!(compare(&policies, &good()).refusals.len(), 1);
         let remarks = compare(&sessions(), &Actual { on_demand: false, ..good() }).remarks;

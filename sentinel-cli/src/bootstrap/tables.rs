@@ -1,4 +1,4 @@
-//! Tables: looked at, created, repaired, waited for.
+//! Reads, creates and repairs tables, and waits for them.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ use crate::Failure;
 use crate::account::because_aws;
 use crate::screen::Screen;
 
-/// How long a table may take to become what it was told to be. A new one takes
-/// some ten seconds, an index over many items longer.
+/// How long a table may take to reach its requested state. A new table takes about
+/// ten seconds, an index over many items longer.
 const WAIT: Duration = Duration::from_secs(300);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const FIRST_LOOK: Duration = Duration::from_millis(100);
-/// How often it is said that something takes time.
+/// Interval between the notes that the wait continues.
 const SAY_EVERY: Duration = Duration::from_secs(20);
 
 /// The tables of an account.
@@ -41,7 +41,7 @@ impl<'a> Tables<'a> {
         Self { client: Client::new(config), dry_run, screen }
     }
 
-    /// Sees to it that a table is there as wanted.
+    /// Ensures that a table exists as requested.
     pub(super) async fn ensure(&self, wanted: &Wanted) -> Result<Step, Failure> {
         let there = self.describe(&wanted.name).await?;
         let step = |state, details| Step {
@@ -63,7 +63,8 @@ impl<'a> Tables<'a> {
         };
         let actual = self.look(&wanted.name, &described).await?;
         let Difference { repairs, refusals, remarks } = compare(wanted, &actual);
-        // What a new table is given one by one is part of creating it.
+        // The settings that a new table gets one at a time are part of its
+        // creation.
         let told = repairs.iter().filter(|_| !created);
         let mut details: Vec<String> = told.map(Repair::describe).collect();
         for repair in &repairs {
@@ -84,7 +85,7 @@ impl<'a> Tables<'a> {
         Ok(step(state, details))
     }
 
-    /// The table, if there is one.
+    /// The table, or `None` if it does not exist.
     async fn describe(&self, name: &str) -> Result<Option<TableDescription>, Failure> {
         match self.client.describe_table().table_name(name).send().await {
             Ok(found) => Ok(found.table),
@@ -118,7 +119,7 @@ impl<'a> Tables<'a> {
         Ok(Actual::new(table, ttl.time_to_live_description(), recovery))
     }
 
-    /// Creates it with all that a new table can be given at once.
+    /// Creates the table with all settings that a single request can set.
     async fn create(&self, wanted: &Wanted) -> Result<(), Failure> {
         let Wanted { name, definition, key, .. } = wanted;
         self.screen.note("  creating it");
@@ -130,7 +131,7 @@ impl<'a> Tables<'a> {
             .await;
         match created {
             Ok(_) => Ok(()),
-            // Somebody else was faster: it is looked at next.
+            // Another administrator created the table first. It is read next.
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) =>
             {
@@ -188,8 +189,8 @@ impl<'a> Tables<'a> {
         self.active(name).await.map(drop)
     }
 
-    /// A new table cannot be recovered at once: AWS says that backups are being
-    /// enabled.
+    /// Point-in-time recovery cannot be enabled immediately on a new table: AWS
+    /// reports that backups are being enabled.
     async fn recover(&self, name: &str, what: &str) -> Result<(), Failure> {
         let started = Instant::now();
         loop {
@@ -210,7 +211,7 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// Waits until the table and its indexes can be used, and changed.
+    /// Waits until the table and its indexes can be used and changed.
     async fn active(&self, name: &str) -> Result<TableDescription, Failure> {
         let started = Instant::now();
         let mut said = started;
@@ -238,7 +239,7 @@ impl<'a> Tables<'a> {
 
 fn is_active(table: &TableDescription) -> bool {
     let index_is_active = |status: Option<&IndexStatus>| {
-        // Some emulators say nothing of an index.
+        // Some emulators do not report the status of an index.
         status.is_none_or(|status| *status == IndexStatus::Active)
     };
     table.table_status() == Some(&TableStatus::Active)
@@ -252,7 +253,7 @@ fn encryption(key: &str) -> SseSpecification {
     SseSpecification::builder().enabled(true).sse_type(SseType::Kms).kms_master_key_id(key).build()
 }
 
-/// An index, added to a table that is in use.
+/// An index to add to a table in use.
 fn addition(index: IndexDefinition) -> Result<GlobalSecondaryIndexUpdate, BuildError> {
     let key =
         |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();

@@ -1,8 +1,8 @@
-//! The caller's own AWS credentials, from where the AWS SDKs look: environment,
-//! shared configuration (SSO, roles and `credential_process` included), web
-//! identity, container. The instance metadata service is never asked, for
-//! credentials or for a region: it would keep a laptop waiting for an address
-//! that is not there.
+//! The caller's own AWS credentials, from the sources that the AWS SDKs use:
+//! environment, shared configuration (including SSO, roles and
+//! `credential_process`), web identity, container. The instance metadata service is
+//! never used, neither for credentials nor for a region: on a laptop its address
+//! does not exist, and the request would only time out.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 use super::{Endpoint, http, missing};
 use crate::Failure;
 
-/// Whose credentials sign, and for which region.
+/// The credentials that sign, and the region to sign for.
 pub(crate) struct Ambient {
     pub(crate) credentials: Credentials,
     pub(crate) region: String,
@@ -36,8 +36,8 @@ impl std::fmt::Debug for Ambient {
 }
 
 impl Ambient {
-    /// Finds them. `profile` names a profile of the AWS configuration that is
-    /// to be used whatever the environment holds.
+    /// Finds the credentials and the region. `profile` names a profile of the AWS
+    /// configuration and overrides the environment.
     pub(crate) async fn load(profile: Option<&str>, endpoint: &Endpoint) -> Result<Self, Failure> {
         refuse_own_profile(profile).await?;
         let region = region(profile, endpoint).await;
@@ -46,7 +46,7 @@ impl Ambient {
     }
 }
 
-/// The ambient credentials, or those of that profile.
+/// The ambient credentials, or the credentials of the named profile.
 pub(crate) async fn credentials(
     profile: Option<&str>,
     region: &str,
@@ -54,7 +54,7 @@ pub(crate) async fn credentials(
     if profile.is_none() {
         missing::refuse_half_a_key()?;
     }
-    // SSO and roles ask AWS for credentials, in the region of the profile.
+    // SSO and roles request credentials from AWS, in the region of the profile.
     let config = ProviderConfig::without_region()
         .with_http_client(http::for_providers())
         .with_region(Some(Region::new(region.to_owned())));
@@ -85,8 +85,8 @@ pub(crate) async fn credentials(
     }
 }
 
-/// The region to sign for: the host's, else the environment's, else the
-/// profile's, else `us-east-1`.
+/// The region to sign for: from the host, else from the environment, else from the
+/// profile, else `us-east-1`.
 async fn region(profile: Option<&str>, endpoint: &Endpoint) -> String {
     if let Some(region) = endpoint.region() {
         return region.to_owned();
@@ -94,7 +94,7 @@ async fn region(profile: Option<&str>, endpoint: &Endpoint) -> String {
     configured_region(profile).await.unwrap_or_else(|| "us-east-1".to_owned())
 }
 
-/// The environment's region, else the profile's.
+/// The region of the environment, else of the profile.
 pub(crate) async fn configured_region(profile: Option<&str>) -> Option<String> {
     if let Some(region) = EnvironmentVariableRegionProvider::new().region().await {
         return Some(region.as_ref().to_owned());
@@ -106,8 +106,8 @@ pub(crate) async fn configured_region(profile: Option<&str>) -> Option<String> {
     from_profile.build().region().await.map(|region| region.as_ref().to_owned())
 }
 
-/// A profile whose `credential_process` is this very command would run it
-/// without end: with AWS_PROFILE set, the process inherits it.
+/// Refuses a profile whose `credential_process` is this command. It would run
+/// itself without end, since the process inherits AWS_PROFILE.
 pub(crate) async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Failure> {
     let from_environment = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if profile.is_none()
@@ -117,7 +117,7 @@ pub(crate) async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Fail
         return Ok(());
     }
     let selected = profile.map(|name| name.to_owned().into());
-    // What cannot be read is reported by the provider that reads it next.
+    // The provider that reads the files next reports read errors.
     let Ok(profiles) =
         aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), selected).await
     else {
@@ -133,11 +133,11 @@ pub(crate) async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Fail
     }
 }
 
-/// The selected profile, or one that it takes its credentials from, if its
-/// process is `sentinel credentials` without a profile of its own.
+/// The name of the selected profile, or of a profile that it takes its credentials
+/// from, if its process is `sentinel credentials` without `--aws-profile`.
 fn own_profile(profiles: &ProfileSet) -> Option<String> {
     let mut name = profiles.selected_profile().to_owned();
-    // Chains are short; a circle is the provider's to report.
+    // Chains are short. The provider reports a cycle.
     for _ in 0..16 {
         let profile = profiles.get_profile(&name)?;
         if profile.get("credential_process").is_some_and(asks_itself) {

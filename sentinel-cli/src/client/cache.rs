@@ -1,12 +1,13 @@
-//! Credentials kept for the next caller, and one flight for callers that come
-//! at once: SDKs run `credential_process` in every process, often in many at
-//! the same second.
+//! A cache of credentials, with a single request for concurrent callers: SDKs run
+//! `credential_process` in every process, often in many processes in the same
+//! second.
 //!
 //! Callers with the same TVM, signing access key, profile and duration share an
-//! entry: a file of mode 0600 in a folder of mode 0700, replaced whole, never
-//! written in place. Its lock is a file beside it, held while asking, so that
-//! whoever waited for it finds the answer of the first: the entry, or the
-//! refusal, which the lock file itself holds for the moment.
+//! entry: a file of mode 0600 in a folder of mode 0700. The file is replaced as a
+//! whole and never written in place. Its lock is a file next to it, locked during
+//! the request. A process that waited for the lock finds the result of the first
+//! process: the entry, or the refusal, which is stored in the lock file for a short
+//! time.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
@@ -23,21 +24,21 @@ use sha2::{Digest, Sha256};
 use super::Refused;
 use crate::private;
 
-/// The longest that an answer may take that others wait for: whoever has waited
-/// for so long asks for itself. The holder of the lock may be stopped.
+/// Maximum time to wait for another process's request. After that, the waiting
+/// process sends its own request: the process with the lock may be stopped.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// How often the lock is tried. There is no waiting for a lock for a time.
+/// Interval between attempts to lock. File locks have no wait with a timeout.
 const TRY_EVERY: Duration = Duration::from_millis(20);
-/// How long a refusal is the answer for those who waited for it.
+/// How long a refusal is the result for the processes that waited for it.
 const REFUSAL_LASTS: TimeDelta = TimeDelta::seconds(2);
-/// Age at which files are removed: twice the longest life of credentials.
+/// Age at which files are removed: twice the maximum lifetime of credentials.
 const OLD: Duration = Duration::from_secs(24 * 3600);
-/// Most files that one process looks at to remove old ones.
+/// Maximum number of files that one process examines to remove old ones.
 const MAX_LOOKED_AT: usize = 1000;
-/// More than an entry or a refusal ever has.
+/// Upper bound on the size of an entry or a refusal.
 const MAX_FILE: u64 = 256 * 1024;
 
-/// What is asked for, and by whom.
+/// The request and its caller.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key<'a> {
     pub(super) tvm: &'a str,
@@ -47,12 +48,13 @@ pub(super) struct Key<'a> {
 }
 
 impl Key<'_> {
-    /// A name of which nothing can be read back.
+    /// A name that reveals nothing about the key.
     fn file_name(self) -> String {
         let duration = self.duration_s.map(|s| s.to_string()).unwrap_or_default();
         let mut hash = Sha256::new();
         for part in [self.tvm, self.access_key_id, self.profile, &duration] {
-            // With its length, so that no two keys run together.
+            // Each part is hashed with its length, so that different keys never
+            // have the same input.
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
@@ -60,7 +62,7 @@ impl Key<'_> {
     }
 }
 
-/// Credentials as they are kept.
+/// Credentials as they are stored.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Vended {
     pub(super) access_key_id: String,
@@ -68,7 +70,7 @@ pub(super) struct Vended {
     pub(super) session_token: String,
     pub(super) expiration: DateTime<Utc>,
     pub(super) session_id: Option<String>,
-    /// When they were had.
+    /// When the credentials were received.
     pub(super) vended: DateTime<Utc>,
 }
 
@@ -79,14 +81,14 @@ impl std::fmt::Debug for Vended {
 }
 
 impl Vended {
-    /// Whether more than a third of their life is left at `now`.
+    /// Whether more than a third of the lifetime is left at `now`.
     pub(super) fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         let life = self.expiration - self.vended;
         self.vended <= now && (self.expiration - now) * 3 > life
     }
 }
 
-/// A refusal as it is kept: what is shown to people, nothing secret.
+/// A refusal as it is stored: what is shown to people, without secrets.
 #[derive(Debug, Deserialize, Serialize)]
 struct Refusal {
     at: DateTime<Utc>,
@@ -96,20 +98,20 @@ struct Refusal {
     request_id: String,
 }
 
-/// The place of one entry, locked until it is dropped.
+/// The slot of one entry, locked until it is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     folder: PathBuf,
     entry: PathBuf,
-    /// Holds the lock, and the last refusal.
+    /// The file with the lock and the last refusal.
     lock: File,
-    /// When the wait for whoever held the lock began; none without one.
+    /// When the wait for the lock began. `None` if it was free.
     waited_since: Option<DateTime<Utc>>,
 }
 
 impl Slot {
-    /// Locks the entry of `key`, waiting for whoever holds it, but not longer
-    /// than `patience`.
+    /// Locks the entry of `key`. Waits for another process's lock for `patience` at
+    /// most.
     pub(super) fn lock(key: Key<'_>, patience: Duration) -> io::Result<Self> {
         Self::lock_in(folder()?, key, patience)
     }
@@ -130,15 +132,16 @@ impl Slot {
         Ok(Self { entry: entry(&folder, key), folder, lock, waited_since })
     }
 
-    /// What is kept, if it is whole, private and still fresh at `now`.
+    /// The stored credentials, if they are complete, private and still fresh at
+    /// `now`.
     pub(super) fn read(&self, now: DateTime<Utc>) -> Option<Vended> {
         let text = whole(private::open(&self.entry).ok()??).ok()?;
         let vended: Vended = serde_json::from_slice(&text).ok()?;
         vended.is_fresh(now).then_some(vended)
     }
 
-    /// The refusal that whoever held the lock met, if this one waited for it and
-    /// it is fresh at `now`.
+    /// The refusal that the previous holder of the lock received, if this process
+    /// waited for the lock and the refusal is fresh at `now`.
     pub(super) fn refusal(&self, now: DateTime<Utc>) -> Option<Refused> {
         let waited_since = self.waited_since?;
         let text = whole(&self.lock).ok()?;
@@ -148,7 +151,7 @@ impl Slot {
         is_fresh.then_some(Refused { status, code, message, request_id, details: Vec::new() })
     }
 
-    /// Keeps credentials. `tempfile` makes files of mode 0600.
+    /// Stores credentials. `tempfile` creates files of mode 0600.
     pub(super) fn write(&self, vended: &Vended) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(&serde_json::to_vec(vended)?)?;
@@ -156,7 +159,7 @@ impl Slot {
         self.lock.set_len(0)
     }
 
-    /// Leaves a refusal at `now` for those who wait.
+    /// Stores a refusal at `now` for the waiting processes.
     pub(super) fn refuse(&self, refused: &Refused, now: DateTime<Utc>) -> io::Result<()> {
         let Refused { status, code, message, request_id, details: _ } = refused.clone();
         let refusal = Refusal { at: now, status, code, message, request_id };
@@ -167,7 +170,7 @@ impl Slot {
     }
 }
 
-/// Whether that open file is the one at `path`.
+/// Whether the open file is the file at `path`.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let open = file.metadata()?;
     match fs::symlink_metadata(path) {
@@ -177,9 +180,9 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Removes entries, locks and unfinished files that nothing has changed for
-/// [`OLD`], except for the lock `held` and locks that another process holds. A
-/// file that cannot be removed does no harm.
+/// Removes entries, locks and unfinished files that have not changed for [`OLD`],
+/// except the lock `held` and locks that another process holds. A file that cannot
+/// be removed is ignored.
 fn remove_old(folder: &Path, held: &Path, now: SystemTime) {
     let Ok(files) = fs::read_dir(folder) else { return };
     for path in files.take(MAX_LOOKED_AT).filter_map(Result::ok).map(|file| file.path()) {
@@ -190,8 +193,9 @@ fn remove_old(folder: &Path, held: &Path, now: SystemTime) {
             continue;
         }
         if path.extension().is_some_and(|extension| extension == "lock") {
-            // The lock is held until the file is gone. Another process may have removed
-            // this one before it was locked here: what is at the path now is in use.
+            // The lock is held until the file is removed. Another process may have
+            // removed this file before it was locked here. In that case the file
+            // now at the path is in use.
             let Ok(lock) = private::lockable(&path) else { continue };
             if lock.try_lock().is_ok() && is_at(&lock, &path).is_ok_and(|is_there| is_there) {
                 drop(fs::remove_file(&path));
@@ -202,18 +206,18 @@ fn remove_old(folder: &Path, held: &Path, now: SystemTime) {
     }
 }
 
-/// Whether the name is that of an entry, or of one that was not finished.
+/// Whether the name is that of an entry or of an unfinished entry.
 fn is_entry(path: &Path) -> bool {
     let unfinished =
         path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(".tmp"));
     unfinished || path.extension().is_some_and(|extension| extension == "json")
 }
 
-/// Drops what is kept, if anything is.
+/// Removes the stored credentials, if any.
 pub(super) fn forget(key: Key<'_>) -> io::Result<()> {
     match folder() {
         Ok(folder) => forget_in(&folder, key),
-        // Where there is no folder, nothing is kept.
+        // Without a folder, nothing is stored.
         Err(_) => Ok(()),
     }
 }
@@ -234,7 +238,7 @@ fn entry(folder: &Path, key: Key<'_>) -> PathBuf {
     folder.join(format!("{}.json", key.file_name()))
 }
 
-/// Locks a file within `patience`; since when it had to wait, if it had to.
+/// Locks a file within `patience`. Returns when the wait began, if there was one.
 fn wait_for(lock: &File, patience: Duration) -> io::Result<Option<DateTime<Utc>>> {
     let (started, mut waited_since) = (Instant::now(), None);
     loop {
@@ -261,7 +265,8 @@ fn whole(file: impl Read) -> io::Result<Vec<u8>> {
 
 /// `$XDG_CACHE_HOME/sentinel/credentials`, else under `~/.cache`.
 fn folder() -> io::Result<PathBuf> {
-    // The base directory specification: a relative path is to be ignored.
+    // The XDG base directory specification requires that a relative path is
+    // ignored.
     let absolute =
         |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CACHE_HOME")
@@ -270,10 +275,10 @@ fn folder() -> io::Result<PathBuf> {
     Ok(base.join("sentinel").join("credentials"))
 }
 
-/// Makes the folder and the one above it, or makes sure that they are ours; and
-/// that nobody else may look into it.
+/// Creates the folder and its parent, or checks that they belong to the current
+/// user; and ensures that no other user can read the folder.
 fn make_private(folder: &Path) -> io::Result<()> {
-    // The one above is made by this program too.
+    // This program creates the parent too.
     for made in folder.parent().into_iter().chain([folder]) {
         private::folder(made)?;
     }
@@ -365,7 +370,7 @@ mod tests {
         assert_eq!(waited.refusal(now + TimeDelta::seconds(2)), None);
         assert_eq!(waited.refusal(now - TimeDelta::seconds(1)), None, "from the future");
         drop(waited);
-        // Whoever comes later asks.
+        // A process that comes later sends its own request.
         let later = at(Duration::ZERO, home.path()).unwrap();
         assert_eq!(later.refusal(now), None);
     }

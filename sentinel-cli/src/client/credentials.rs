@@ -1,4 +1,4 @@
-//! `sentinel credentials`: vends, in the shapes that tools take.
+//! `sentinel credentials`: vends credentials in the formats that tools read.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     connection: Connection,
 }
 
-/// The lengths that STS gives to a role's session.
+/// The durations that STS accepts for a role session.
 fn life(text: &str) -> Result<Duration, String> {
     let life = duration(text)?;
     if (u64::from(STS_MIN_SECONDS)..=u64::from(STS_MAX_SECONDS)).contains(&life.as_secs()) {
@@ -68,7 +68,7 @@ enum Shape {
     Json,
 }
 
-/// The TVM's answer.
+/// The TVM's response.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Wire {
@@ -89,7 +89,7 @@ struct Process<'a> {
     expiration: String,
 }
 
-/// The same, and what SDKs have no use for.
+/// The process credentials, and fields that SDKs do not read.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Whole<'a> {
@@ -138,7 +138,7 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
     } else {
         match Slot::lock(key, cache::PATIENCE) {
             Ok(slot) => Some(slot),
-            // A home that cannot be written must not keep anybody out.
+            // A home directory that is not writable must not prevent access.
             Err(error) => {
                 screen.warn(&format!("credentials are not cached: {error}"));
                 None
@@ -182,14 +182,14 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
                 screen.warn(&format!("credentials are not cached: {error}"));
             }
         }
-        // What is kept is older than what was just had.
+        // The stored credentials are older than the new ones.
         None => forget(key, screen),
     }
     Ok(vended)
 }
 
-/// Leaves a refusal for those who wait for the same, and drops what is kept when
-/// its session is known to be dead.
+/// Stores a refusal for processes that wait for the same credentials. Removes the
+/// stored credentials if their session is known to be invalid.
 fn keep_refusal(slot: Option<&Slot>, key: Key<'_>, refused: &Refused, screen: &Screen) {
     if let Some(Err(error)) = slot.map(|slot| slot.refuse(refused, Utc::now())) {
         screen.warn(&format!("the next process will request them again: {error}"));
@@ -205,7 +205,8 @@ fn forget(key: Key<'_>, screen: &Screen) {
     }
 }
 
-/// Asks the TVM: the credentials, and what bounded their life.
+/// Requests credentials from the TVM. Returns them with the reason that limited
+/// their lifetime, if any.
 async fn vend(tvm: &Tvm, key: Key<'_>) -> Result<(Vended, Option<String>), Failure> {
     let duration = key.duration_s.map(|seconds| seconds.to_string());
     let mut query = vec![("profile", key.profile)];
@@ -226,8 +227,8 @@ async fn vend(tvm: &Tvm, key: Key<'_>) -> Result<(Vended, Option<String>), Failu
     Ok((vended, answer.bound))
 }
 
-/// Refuses credentials that have expired by this machine's clock: no AWS SDK
-/// would use them.
+/// Refuses credentials that have expired according to this machine's clock: no AWS
+/// SDK would use them.
 fn refuse_expired(vended: &Vended, now: DateTime<Utc>) -> Result<(), Failure> {
     if vended.expiration > now {
         return Ok(());
@@ -241,11 +242,11 @@ fn refuse_expired(vended: &Vended, now: DateTime<Utc>) -> Result<(), Failure> {
     )))
 }
 
-/// That credentials end earlier than was asked for, and why: it comes as a
-/// surprise to long jobs otherwise.
+/// A note that credentials expire earlier than requested, and why. Otherwise a long
+/// job fails unexpectedly.
 fn shortened(asked: Option<Duration>, vended: &Vended, bound: Option<&str>) -> Option<String> {
     let asked = chrono::TimeDelta::from_std(asked?).ok()?;
-    // Less a little, for the way and the rounding to whole seconds.
+    // Allows a margin for the transfer and for rounding to whole seconds.
     if vended.expiration - vended.vended >= asked - chrono::TimeDelta::seconds(30) {
         return None;
     }
@@ -258,8 +259,8 @@ fn shortened(asked: Option<Duration>, vended: &Vended, bound: Option<&str>) -> O
     Some(format!("they end at {}, earlier than requested: {why}", rfc3339(vended)))
 }
 
-/// What the caller may know about a refusal: who they are taken for, and what
-/// they can get at all. Nothing when even that cannot be had.
+/// Details of a refusal that the caller may see: the caller's identity according to
+/// the TVM, and the profiles that the caller can get. Empty if they cannot be read.
 async fn explain(tvm: &Tvm, profile: &str) -> Vec<String> {
     let mut details = Vec::new();
     if let Ok(answer) = tvm.get::<Me>("/whoami", &[]).await {
@@ -293,8 +294,8 @@ fn process(vended: &Vended) -> Process<'_> {
     }
 }
 
-/// Lines for a POSIX shell. `AWS_CREDENTIAL_EXPIRATION` is the name that the
-/// AWS command uses (`aws configure export-credentials`).
+/// Lines for a POSIX shell. `AWS_CREDENTIAL_EXPIRATION` is the name that the AWS
+/// CLI uses (`aws configure export-credentials`).
 fn env(vended: &Vended) -> String {
     let expiration = rfc3339(vended);
     let session_id = vended.session_id.as_deref().map(|id| ("SENTINEL_SESSION_ID", id));

@@ -1,6 +1,6 @@
-//! `sentinel sessions deny-policy`: the IAM policy that stops live credentials,
-//! which nobody can recall. It denies on `aws:SourceIdentity`, which role
-//! chaining does not shed.
+//! `sentinel sessions deny-policy`: prints the IAM policy that stops vended
+//! credentials, which cannot be recalled. The policy denies on
+//! `aws:SourceIdentity`, which persists through role chaining.
 
 use clap::{ArgGroup, Args};
 use sentinel_broker::SourceIdentityFormat;
@@ -100,7 +100,7 @@ fn ask(
     }
 }
 
-/// A caller as operators name them: a name, whose case does not count, or
+/// A caller as operators name it: a name, which is case-insensitive, or
 /// account/RoleName.
 fn caller(user: &str) -> Result<CallerKey, Failure> {
     sentinel_broker::parse_user(user)

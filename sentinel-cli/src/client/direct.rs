@@ -1,10 +1,10 @@
-//! A TVM of our own over the deployment's session table, for when theirs cannot
-//! be reached: the same code as in Lambda, in this process, with this caller's
-//! AWS credentials. IAM decides who can: whoever may write to the table may
-//! revoke by it anyway.
+//! A TVM in this process over the deployment's session table, for when the deployed
+//! TVM is not reachable. It runs the same code as in Lambda, with this caller's AWS
+//! credentials. IAM controls access: a principal that can write to the table can
+//! revoke sessions anyway.
 //!
-//! It lists and revokes. It vends nothing, and lets nobody in again: that needs
-//! the policy, and so the TVM.
+//! It lists and revokes. It does not vend or reinstate, because that needs the
+//! policy, and therefore the TVM.
 
 use std::io;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use super::tvm::{answered, encoded};
 use crate::Failure;
 use crate::caller::Caller;
 
-/// As long as the TVM may take, and the second that it keeps for answering.
+/// The TVM's maximum duration, plus the second that it reserves for its response.
 const PATIENCE: Duration = Duration::from_secs(26);
 
-/// The TVM, and who asks it.
+/// The TVM and its caller.
 #[derive(Debug)]
 pub(crate) struct Direct {
     tvm: Tvm,
@@ -34,7 +34,8 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    /// Over that table; its records go to stderr, since no log group gets them.
+    /// Opens a TVM over the given table. Its records are written to stderr, since
+    /// there is no log group.
     pub(crate) fn new(
         aws: &SdkConfig,
         caller: Caller,
@@ -80,7 +81,7 @@ impl Direct {
         self.ask("POST", path, "", Some(body)).await
     }
 
-    /// Asks as the TVM is asked over HTTP.
+    /// Sends a request in the form that the TVM receives over HTTP.
     async fn ask<T: DeserializeOwned>(
         &self,
         method: &str,

@@ -1,4 +1,4 @@
-//! The address of a TVM, and what it says about the region to sign for.
+//! The address of a TVM, and the region to sign for that it implies.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -6,31 +6,31 @@ use std::str::FromStr;
 use hyper::Uri;
 use hyper::http::uri::Authority;
 
-/// The address of a TVM. `https` anywhere; `http` only on this machine, since
-/// credentials come back over it.
+/// The address of a TVM. `https` is allowed for any host, `http` for this machine
+/// only, since the response contains credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     scheme: &'static str,
-    /// Host and port, as the Host header bears them.
+    /// Host and port, as in the Host header.
     authority: String,
     host: String,
-    /// Without a trailing slash; a stage or a mapping, mostly empty.
+    /// Path of a stage or a mapping, without a trailing slash. Usually empty.
     prefix: String,
 }
 
-/// A text is not the address of a TVM.
+/// The text is not the address of a TVM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EndpointError {
-    /// It is no URL.
+    /// The text is not a URL.
     #[error("not a URL such as https://HOST/")]
     Malformed,
-    /// It has parts that an address has no use for.
+    /// The URL has parts that an address must not have.
     #[error("a user, a query or a fragment has no place in the address")]
     Superfluous,
     /// The port is not a number from 1 to 65535.
     #[error("the port is not a number from 1 to 65535")]
     Port,
-    /// It is neither https nor loopback.
+    /// The URL is neither https nor loopback.
     #[error(
         "credentials would come back in clear: use https (http is for 127.0.0.1, ::1 and localhost)"
     )]
@@ -61,8 +61,8 @@ impl FromStr for Endpoint {
             "http" => return Err(EndpointError::Clear),
             _ => return Err(EndpointError::Malformed),
         };
-        // The Host header is signed, and HTTP clients omit the port that the
-        // scheme implies.
+        // The Host header is signed, and HTTP clients omit the default port of the
+        // scheme.
         let authority = match port(authority)? {
             Some(port) if port != default_port => format!("{host}:{port}"),
             Some(_) | None => host.clone(),
@@ -73,7 +73,7 @@ impl FromStr for Endpoint {
 }
 
 impl Endpoint {
-    /// This machine, at no port in particular.
+    /// This machine, without a specific port.
     pub(crate) fn local() -> Self {
         Self {
             scheme: "http",
@@ -83,7 +83,7 @@ impl Endpoint {
         }
     }
 
-    /// Host and port, as the Host header bears them.
+    /// Host and port, as in the Host header.
     #[must_use]
     pub(crate) fn authority(&self) -> &str {
         &self.authority
@@ -101,12 +101,13 @@ impl Endpoint {
         is_loopback(&self.host)
     }
 
-    /// The region that the host names: `*.execute-api.R.*` and
-    /// `*.lambda-url.R.*` do.
+    /// The region in the host name: `*.execute-api.R.*` and `*.lambda-url.R.*` have
+    /// one.
     #[must_use]
     pub(crate) fn region(&self) -> Option<&str> {
         let labels: Vec<&str> = self.host.split('.').collect();
-        // Something stands before the service, and something follows the region.
+        // At least one label precedes the service, and at least one follows the
+        // region.
         labels.windows(4).find_map(|window| match window {
             [_, "execute-api" | "lambda-url", region, _] => Some(*region),
             _ => None,
@@ -196,7 +197,7 @@ mod tests {
                 assert_eq!(url.parse::<Endpoint>(), Err(EndpointError::Port), "{url}");
             }
         }
-        // The URL parser itself refuses some of them.
+        // The URL parser refuses some of them.
         for port in ["80a", "-1", "8 0", "1:2"] {
             assert!(format!("http://127.0.0.1:{port}/").parse::<Endpoint>().is_err(), "{port}");
         }

@@ -1,6 +1,6 @@
-//! One HTTP exchange, signed or not, within bounds: no redirect is followed, and
-//! no answer may be endless in size or time. It is the HTTP client of the AWS
-//! crates, so that there is one TLS stack in the program.
+//! One HTTP exchange, signed or unsigned, with limits: redirects are not followed,
+//! and the response is limited in size and time. It uses the HTTP client of the AWS
+//! crates, so that the program has a single TLS stack.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -22,12 +22,12 @@ use sentinel_store::Secret;
 use super::Endpoint;
 use crate::Failure;
 
-/// The TVM answers within 25 s.
+/// The TVM responds within 25 s.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
-/// The HTTPS client that the AWS clients and providers of credentials use.
+/// The HTTPS client of the AWS clients and credentials providers.
 #[cfg(feature = "aws")]
 pub(crate) fn for_providers() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
     aws_smithy_http_client::Builder::new()
@@ -35,7 +35,7 @@ pub(crate) fn for_providers() -> aws_smithy_runtime_api::client::http::SharedHtt
         .build_https()
 }
 
-/// With what a request is signed, and for whom.
+/// What signs a request, and the region and service to sign for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signing<'a> {
     pub(crate) credentials: &'a Credentials,
@@ -47,15 +47,15 @@ pub(crate) struct Signing<'a> {
 #[derive(Clone)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) method: &'a str,
-    /// Path and query, under the endpoint's own prefix.
+    /// Path and query, relative to the endpoint's prefix.
     pub(crate) target: String,
-    /// Besides Host.
+    /// Headers in addition to Host.
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl fmt::Debug for Outgoing<'_> {
-    /// Without the query, the headers and the body, which may bear a session id.
+    /// Omits the query, the headers and the body, which may contain a session id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.target.split('?').next().unwrap_or_default();
         f.debug_struct("Outgoing")
@@ -65,12 +65,12 @@ impl fmt::Debug for Outgoing<'_> {
     }
 }
 
-/// An answer, whatever its status.
+/// A response with any status.
 pub(crate) struct Received {
     pub(crate) status: u16,
     /// `X-Sentinel-Session-ID`: a bearer secret.
     pub(crate) session_id: Option<Secret>,
-    /// `X-Sentinel-Duration-Bound`: what bounded the life of credentials.
+    /// `X-Sentinel-Duration-Bound`: what limited the lifetime of the credentials.
     pub(crate) bound: Option<String>,
     /// `Content-Type`.
     pub(crate) content_type: Option<String>,
@@ -78,7 +78,7 @@ pub(crate) struct Received {
 }
 
 impl fmt::Debug for Received {
-    /// Without the body, which may be credentials.
+    /// Omits the body, which may contain credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received")
             .field("status", &self.status)
@@ -89,7 +89,7 @@ impl fmt::Debug for Received {
     }
 }
 
-/// A server to exchange with.
+/// A server to exchange requests with.
 #[derive(Debug)]
 pub(crate) struct Http {
     endpoint: Endpoint,
@@ -98,7 +98,7 @@ pub(crate) struct Http {
 
 impl Http {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
-        // A proxy is for what lies beyond this machine.
+        // A proxy is used only for other machines.
         let proxy =
             if endpoint.is_loopback() { ProxyConfig::disabled() } else { ProxyConfig::from_env() };
         let connector = Connector::builder()
@@ -111,7 +111,7 @@ impl Http {
             .proxy_config(proxy);
         #[cfg(feature = "aws")]
         let connector = connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
-        // The demo talks to this machine alone.
+        // The demo connects to this machine only.
         #[cfg(not(feature = "aws"))]
         let connector = connector.build_http();
         Self { endpoint, connector }
@@ -121,7 +121,7 @@ impl Http {
         &self.endpoint
     }
 
-    /// Makes a request, signed if there is something to sign with.
+    /// Builds a request, signed if there are credentials to sign with.
     pub(crate) fn request(
         &self,
         outgoing: Outgoing<'_>,
@@ -144,7 +144,7 @@ impl Http {
         Ok(request)
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the complete response.
     pub(crate) async fn exchange(&self, request: HttpRequest) -> Result<Received, Failure> {
         let unreachable = || format!("cannot reach {}", self.endpoint);
         let exchange = async {

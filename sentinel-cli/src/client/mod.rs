@@ -1,5 +1,5 @@
-//! The client of a TVM: signs with the caller's own AWS credentials, asks, and
-//! shows the answer. It decides nothing; the TVM does.
+//! The client of a TVM: signs requests with the caller's own AWS credentials, sends
+//! them, and shows the responses. The TVM makes all decisions.
 
 #[cfg(feature = "aws")]
 pub(crate) mod ambient;
@@ -36,7 +36,7 @@ pub use refused::Refused;
 #[cfg(feature = "aws")]
 pub(crate) use tvm::Tvm;
 
-/// Which TVM, and who asks.
+/// The TVM, and the AWS credentials that sign requests to it.
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
@@ -51,7 +51,7 @@ pub(crate) struct Connection {
 
 #[cfg(feature = "aws")]
 impl Connection {
-    /// Finds the caller's credentials and makes ready to ask.
+    /// Finds the caller's credentials and prepares the connection.
     pub(crate) async fn open(&self) -> Result<Tvm, Failure> {
         let Some(endpoint) = self.tvm.clone() else {
             return Err(Failure::Usage(
@@ -63,7 +63,7 @@ impl Connection {
     }
 }
 
-/// Runs the one thing that a client command does.
+/// Runs the future of a client command to completion.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

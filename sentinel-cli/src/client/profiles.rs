@@ -1,4 +1,5 @@
-//! `sentinel profiles`: what the caller can get under some circumstance.
+//! `sentinel profiles`: lists the profiles that the caller can get under some
+//! circumstances.
 
 use std::fmt::Write;
 
@@ -23,14 +24,14 @@ pub(crate) struct Arguments {
     connection: Connection,
 }
 
-/// What the TVM says.
+/// The TVM's response.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Profiles {
     pub(super) profiles: Vec<Profile>,
     root: String,
 }
 
-/// One of them.
+/// One profile of the response.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Profile {
     pub(super) name: String,

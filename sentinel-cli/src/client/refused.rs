@@ -1,4 +1,4 @@
-//! The TVM's answer when it says no.
+//! The TVM's response if it refuses a request.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::screen::printable;
 
-/// What the TVM answered instead of what was asked for.
+/// A refusal of the TVM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The HTTP status.
@@ -15,13 +15,13 @@ pub struct Refused {
     pub code: String,
     /// What to do next.
     pub message: String,
-    /// What to name when asking somebody about it.
+    /// The id to quote when reporting the refusal.
     pub request_id: String,
-    /// What else the caller may know about it, a line each.
+    /// Further details that the caller may see, one per line.
     pub details: Vec<String>,
 }
 
-/// Sentinel's errors.
+/// The body of Sentinel's errors.
 #[derive(Deserialize)]
 struct Wire {
     #[serde(rename = "Code")]
@@ -32,7 +32,7 @@ struct Wire {
     request_id: String,
 }
 
-/// API Gateway's own errors, which have nothing but a message.
+/// The body of API Gateway's own errors, which contain only a message.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Gateway {
@@ -40,8 +40,8 @@ struct Gateway {
     message: String,
 }
 
-/// The routes and fields that messages of the TVM name, and the commands and
-/// options that stand for them here.
+/// The routes and fields that messages of the TVM name, with the commands and
+/// options that replace them here.
 const COMMANDS: [(&str, &str); 7] = [
     ("`GET /profiles`", "`sentinel profiles`"),
     ("`GET /sessions`", "`sentinel sessions list`"),
@@ -53,7 +53,7 @@ const COMMANDS: [(&str, &str); 7] = [
 ];
 
 impl Refused {
-    /// Reads the body of an answer; `None` if it is neither Sentinel's nor API
+    /// Reads the body of a response. `None` if it is neither Sentinel's nor API
     /// Gateway's.
     pub(crate) fn read(status: u16, body: &[u8]) -> Option<Self> {
         let Wire { code, message, request_id } = match serde_json::from_slice(body) {
@@ -75,8 +75,8 @@ impl Refused {
         })
     }
 
-    /// Whether there is no such route: the TVM's answer, an HTTP API's, or a REST
-    /// API's. A session that is unknown is `NOT_FOUND` too.
+    /// Whether the route does not exist: the response of the TVM, of an HTTP API,
+    /// or of a REST API. An unknown session is `NOT_FOUND` too.
     pub(crate) fn is_wrong_path(&self) -> bool {
         match (self.status, self.code.as_str()) {
             (404, "NOT_FOUND") => self.message.starts_with("there is no such path"),
@@ -86,7 +86,7 @@ impl Refused {
         }
     }
 
-    /// For programs.
+    /// The refusal as JSON, for programs.
     pub(crate) fn to_json(&self) -> String {
         serde_json::json!({
             "code": self.code,

@@ -1,4 +1,4 @@
-//! `sentinel sessions`: list, revoke, reinstate.
+//! `sentinel sessions`: lists, revokes and reinstates sessions.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -65,7 +65,7 @@ struct List {
     connection: Connection,
 }
 
-/// The way past a TVM that cannot be reached.
+/// Direct use of the session table, for when the TVM is not reachable.
 #[derive(Debug, Args)]
 struct Table {
     /// Use the session table directly, with your own AWS credentials, when the TVM
@@ -87,14 +87,14 @@ struct Table {
     generation: u64,
 }
 
-/// Where sessions are asked for.
+/// The source that sessions are requested from.
 pub(super) enum Source {
     Tvm(Tvm),
     Table(Box<Direct>),
 }
 
 impl Source {
-    /// The table itself if one is named, else the TVM.
+    /// The session table if one is named, else the TVM.
     async fn open(table: &Table, connection: &Connection) -> Result<Self, Failure> {
         let Some(name) = &table.table else { return Ok(Self::Tvm(connection.open().await?)) };
         let aws =
@@ -176,7 +176,7 @@ struct Reinstate {
     connection: Connection,
 }
 
-/// Who or what is meant.
+/// The caller or the session to select.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).args(["session", "user"]))]
 struct Target {
@@ -191,8 +191,8 @@ struct Target {
     profile: Option<String>,
 }
 
-/// Reads a handle. A whole session id is understood too, and only its public
-/// half is used.
+/// Reads a handle. A complete session id is accepted too, but only its public half
+/// is used.
 pub(super) fn parse_handle(text: &str) -> Result<SessionHandle, String> {
     match SessionId::parse(text) {
         Ok(id) => Ok(id.handle),
@@ -200,7 +200,7 @@ pub(super) fn parse_handle(text: &str) -> Result<SessionHandle, String> {
     }
 }
 
-/// The body of both routes.
+/// The request body of both routes.
 #[derive(Debug, Serialize)]
 struct Change<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,7 +214,7 @@ struct Change<'a> {
     for_s: Option<u64>,
 }
 
-/// The state after.
+/// The state after the request.
 #[derive(Debug, Deserialize, Serialize)]
 struct Changed {
     user: String,
@@ -229,7 +229,7 @@ struct Changed {
     known: Option<bool>,
 }
 
-/// A session as it is listed.
+/// A session in a list.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Listed {
     pub(super) session: String,
@@ -261,7 +261,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     }
 }
 
-/// What was left out of a list.
+/// What a list omits.
 #[derive(Debug, Default)]
 pub(super) struct LeftOut {
     /// Whether there are more sessions than were requested.
@@ -381,7 +381,8 @@ fn table(sessions: &[Listed]) -> String {
     text
 }
 
-/// A time as people read it; what is no time stays as it is.
+/// A time to the second, for people. A text that is not a time is returned
+/// unchanged.
 fn to_the_second(at: &str) -> String {
     DateTime::parse_from_rfc3339(at)
         .map_or_else(|_| at.to_owned(), |at| at.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true))

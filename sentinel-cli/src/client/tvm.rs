@@ -1,4 +1,4 @@
-//! The routes of a TVM: JSON in, JSON out, signed by the caller.
+//! The routes of a TVM: JSON requests and responses, signed by the caller.
 
 use std::fmt;
 
@@ -12,23 +12,23 @@ use super::{Ambient, Endpoint, Refused};
 use crate::Failure;
 use crate::screen::printable;
 
-/// The characters that SigV4 leaves as they are.
+/// The characters that SigV4 does not encode.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A TVM, and the one who asks it.
+/// A TVM and its caller.
 #[derive(Debug)]
 pub(crate) struct Tvm {
     http: Http,
     ambient: Ambient,
 }
 
-/// A good answer.
+/// A successful response.
 #[derive(Debug)]
 pub(crate) struct Answer<T> {
     pub(crate) body: T,
     /// `X-Sentinel-Session-ID`: a bearer secret.
     pub(crate) session_id: Option<Secret>,
-    /// `X-Sentinel-Duration-Bound`: what bounded the life of credentials.
+    /// `X-Sentinel-Duration-Bound`: what limited the lifetime of the credentials.
     pub(crate) bound: Option<String>,
 }
 
@@ -81,7 +81,7 @@ impl Tvm {
     }
 }
 
-/// A query, sorted as in the signature, for verifiers that do not sort.
+/// A query, sorted as in the signature, for verifiers that do not sort it.
 pub(super) fn encoded(query: &[(&str, &str)]) -> String {
     let encode = |text| utf8_percent_encode(text, UNRESERVED);
     let mut pairs: Vec<String> =
@@ -90,7 +90,7 @@ pub(super) fn encoded(query: &[(&str, &str)]) -> String {
     pairs.join("&")
 }
 
-/// Reads a TVM's answer that did not come over HTTP.
+/// Reads a TVM's response that was not received over HTTP.
 pub(super) fn answered<T: DeserializeOwned>(
     status: u16,
     body: &[u8],
@@ -99,8 +99,8 @@ pub(super) fn answered<T: DeserializeOwned>(
     read(status, Some("application/json"), body, by)
 }
 
-/// Reads an answer of a TVM. One that is not Sentinel's, such as a proxy's, is
-/// no decision, whatever its status.
+/// Reads a response of a TVM. A response that is not Sentinel's, such as a proxy's,
+/// is not a decision, whatever its status.
 fn read<T: DeserializeOwned>(
     status: u16,
     content_type: Option<&str>,
@@ -127,8 +127,8 @@ fn read<T: DeserializeOwned>(
     }
     match status {
         400 => Err(Failure::Usage(refused.to_string())),
-        // Not a decision: the same request may be allowed a little later.
-        // Break-glass quotas and cooldowns are 429 too, and are refusals.
+        // This is not a decision: the same request may be allowed later.
+        // Break-glass quotas and cooldowns are also 429, but they are refusals.
         429 if matches!(refused.code.as_str(), "RATE_LIMITED" | "HTTP 429") => {
             Err(could_not_answer(&refused))
         }

@@ -1,4 +1,4 @@
-//! `sentinel whoami`: who the TVM takes the caller for.
+//! `sentinel whoami`: shows the identity that the TVM derives for the caller.
 
 use std::fmt::Write;
 
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     connection: Connection,
 }
 
-/// What the TVM says.
+/// The TVM's response.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Me {
     pub(super) user: String,

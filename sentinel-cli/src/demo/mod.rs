@@ -1,7 +1,7 @@
-//! `sentinel demo`: the main job of Sentinel, walked through as different
-//! people against a real `sentinel dev` of this same binary, over real HTTP with
-//! real signatures. It believes nothing that it has not seen, and exits 0 only
-//! if every step went as it should.
+//! `sentinel demo`: shows the main functions of Sentinel, as several callers use
+//! them, against a real `sentinel dev` of the same binary, with real HTTP requests
+//! and signatures. It checks the result of each step, and exits 0 only if every
+//! step had the expected result.
 
 mod people;
 mod server;

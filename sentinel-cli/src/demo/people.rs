@@ -1,4 +1,4 @@
-//! What the people of the story can do: ask, with their own signature.
+//! The actions of the callers in the demo: requests with their own signatures.
 
 use aws_credential_types::Credentials;
 use sentinel_store::Secret;
@@ -8,7 +8,7 @@ use super::server::Server;
 use crate::Failure;
 use crate::client::http::{Http, Outgoing, Received, Signing};
 
-/// What somebody got.
+/// The response that a caller received.
 pub(super) struct Seen {
     pub(super) status: u16,
     pub(super) session_id: Option<Secret>,
@@ -17,20 +17,20 @@ pub(super) struct Seen {
 }
 
 impl std::fmt::Debug for Seen {
-    /// Without the body, which may be credentials.
+    /// Omits the body, which may contain credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Seen").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
-/// Credentials that somebody got, and the session that goes with them.
+/// Credentials that a caller received, and their session.
 #[derive(Debug)]
 pub(super) struct Vended {
     pub(super) credentials: Credentials,
     pub(super) session_id: Secret,
 }
 
-/// All of them, and the server they talk to.
+/// All callers, and the server that they send requests to.
 #[derive(Debug)]
 pub(super) struct People {
     http: Http,
@@ -42,12 +42,12 @@ impl People {
         Self { http: Http::new(server.endpoint.clone()), server }
     }
 
-    /// Somebody asks the TVM.
+    /// Sends a GET request to the TVM as a caller.
     pub(super) async fn ask(&self, name: &str, target: &str) -> Result<Seen, Failure> {
         self.send(self.credentials(name)?, "execute-api", "GET", target, None).await
     }
 
-    /// Somebody tells the TVM to do something.
+    /// Sends a request that changes state to the TVM as a caller.
     pub(super) async fn tell(
         &self,
         name: &str,
@@ -58,14 +58,14 @@ impl People {
         self.send(self.credentials(name)?, "execute-api", "POST", target, Some(body)).await
     }
 
-    /// Somebody asks STS whose credentials these are.
+    /// Requests the owner of the credentials from STS.
     pub(super) async fn whose(&self, credentials: &Credentials) -> Result<Seen, Failure> {
         let form = "Action=GetCallerIdentity&Version=2011-06-15".to_owned();
         let body = ("application/x-www-form-urlencoded; charset=utf-8", form);
         self.send(credentials, "sts", "POST", "/sts/", Some(body)).await
     }
 
-    /// Somebody uses an API behind the authorizer.
+    /// Sends a request to an API behind the authorizer.
     pub(super) async fn use_api(&self, session_id: Option<&str>) -> Result<Seen, Failure> {
         let headers = session_id.map(|id| ("x-sentinel-session-id", id.to_owned()));
         let outgoing = Outgoing {
@@ -77,7 +77,7 @@ impl People {
         Ok(Seen::new(self.http.exchange(self.http.request(outgoing, None)?).await?))
     }
 
-    /// Somebody signs one request, and sends another in its place.
+    /// Signs one request as a caller, and sends a different one with its signature.
     pub(super) async fn forge(
         &self,
         name: &str,
@@ -145,7 +145,7 @@ impl Seen {
         self.body.get(member).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// What stands in an element of an XML body.
+    /// The content of an element of an XML body.
     pub(super) fn element(&self, name: &str) -> &str {
         let (open, close) = (format!("<{name}>"), format!("</{name}>"));
         self.text
@@ -154,12 +154,12 @@ impl Seen {
             .map_or("", |(inside, _)| inside)
     }
 
-    /// Whether it is a refusal with that status and code.
+    /// Whether the response is a refusal with that status and code.
     pub(super) fn is_refusal(&self, status: u16, code: &str) -> bool {
         self.status == status && self.text("Code") == code
     }
 
-    /// In one line, without anything secret.
+    /// The response in one line, without secrets.
     pub(super) fn summary(&self) -> String {
         let code = self.text("Code");
         if !code.is_empty() {
@@ -177,7 +177,7 @@ impl Seen {
         }
     }
 
-    /// The credentials, if that is what it is.
+    /// The credentials, if the response contains them.
     pub(super) fn vended(&self) -> Option<Vended> {
         let credentials = Credentials::new(
             self.body.get("AccessKeyId")?.as_str()?,

@@ -1,4 +1,4 @@
-//! The server of the story: a child process of this same binary.
+//! The server of the demo: a child process of the same binary.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::Failure;
 use crate::client::Endpoint;
 
-/// The longest that it may take to be ready, or to record a decision.
+/// Maximum time for the server to become ready, or to record a decision.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running `sentinel dev`. It is killed when it is dropped.
@@ -40,14 +40,15 @@ struct Named {
 }
 
 impl Server {
-    /// Starts it on a free port, over that folder, and waits until it is ready.
+    /// Starts the server on a free port with the data in that folder, and waits
+    /// until it is ready.
     pub(super) fn start(data: &Path) -> Result<Self, Failure> {
         let cannot = |error| Failure::because("cannot start `sentinel dev`", error);
         let program = std::env::current_exe().map_err(cannot)?;
         let mut child = Command::new(program)
             .args(["dev", "--format", "json", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
-            // Only what it says itself: the story is about decisions.
+            // Only the server's own output is needed: the demo is about decisions.
             .env("RUST_LOG", "error")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -79,14 +80,14 @@ impl Server {
         Ok(server)
     }
 
-    /// Kills it without warning, as a power cut would.
+    /// Kills the server without warning, as a power failure would.
     pub(super) fn kill(mut self) -> Result<(), Failure> {
         self.child.kill().map_err(|error| Failure::because("cannot kill `sentinel dev`", error))?;
         self.child.wait().map_err(|error| Failure::because("cannot kill `sentinel dev`", error))?;
         Ok(())
     }
 
-    /// The record of the decision on a request: they come in order.
+    /// The record of the decision on a request. Records are in order.
     pub(super) fn record(&self, request_id: &str) -> Result<Value, Failure> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -108,14 +109,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already, which is as good.
+        // It may have ended already, which has the same effect.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// Reads lines for as long as there are any, so that the child never waits for
-/// us.
+/// Reads lines until the end, so that the child never blocks on a full pipe.
 fn follow(stdout: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = channel();
     thread::spawn(move || {

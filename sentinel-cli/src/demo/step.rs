@@ -1,4 +1,5 @@
-//! What is told of each step: who does what, what should happen, what was seen.
+//! The output for each step: the caller and the action, the expected result, and
+//! the actual result.
 
 use clap::builder::styling::AnsiColor;
 use serde::Serialize;
@@ -6,7 +7,7 @@ use serde::Serialize;
 use crate::Failure;
 use crate::screen::{Screen, paint, printable};
 
-/// One thing that somebody did.
+/// A single action of a caller.
 #[derive(Debug, Serialize)]
 struct Step {
     chapter: String,
@@ -16,7 +17,8 @@ struct Step {
     as_expected: bool,
 }
 
-/// The story as it is told: to people at once, to programs at the end.
+/// The report of the demo: written immediately for people, and at the end for
+/// programs.
 #[derive(Debug)]
 pub(super) struct Telling<'s> {
     screen: &'s Screen,
@@ -29,7 +31,7 @@ impl<'s> Telling<'s> {
         Self { screen, chapter: String::new(), steps: Vec::new() }
     }
 
-    /// Begins a chapter, which says in a sentence or two what it is about.
+    /// Starts a chapter. `about` describes it in a sentence or two.
     pub(super) fn chapter(&mut self, title: &str, about: &str) -> Result<(), Failure> {
         title.clone_into(&mut self.chapter);
         if self.screen.is_json() {
@@ -39,7 +41,7 @@ impl<'s> Telling<'s> {
         self.screen.print(&format!("\n{title}\n{about}\n\n"))
     }
 
-    /// Tells one step. Whether it went as it should is for the caller to judge.
+    /// Reports a step. The calling code decides whether it had the expected result.
     pub(super) fn step(
         &mut self,
         what: &str,
@@ -69,7 +71,7 @@ impl<'s> Telling<'s> {
         Ok(())
     }
 
-    /// Shows a text as it is.
+    /// Writes a text unchanged.
     pub(super) fn show(&self, text: &str) -> Result<(), Failure> {
         if self.screen.is_json() {
             return Ok(());
@@ -78,7 +80,7 @@ impl<'s> Telling<'s> {
         self.screen.print(&indented)
     }
 
-    /// Ends the story: whether all went as it should.
+    /// Ends the report. Returns whether every step had the expected result.
     pub(super) fn end(self) -> Result<bool, Failure> {
         let wrong = self.steps.iter().filter(|step| !step.as_expected).count();
         let good = wrong == 0 && !self.steps.is_empty();

@@ -1,4 +1,4 @@
-//! The story, chapter by chapter.
+//! The chapters of the demo.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::server::Server;
 use super::step::Telling;
 use crate::Failure;
 
-/// Tells it, over a server with its data in that folder.
+/// Runs all chapters, on a server with its data in that folder.
 pub(super) async fn tell(folder: &Path, telling: &mut Telling<'_>) -> Result<(), Failure> {
     let people = People::new(Server::start(folder)?);
     who_is_who(&people, telling).await?;
@@ -281,7 +281,7 @@ async fn after_a_crash(
     people.server.kill()
 }
 
-/// Shows a session to the API behind the authorizer.
+/// Sends a session id to the API behind the authorizer.
 async fn api(
     people: &People,
     which: &str,

@@ -1,4 +1,4 @@
-//! Answers on their way out, in the shapes of those who would give them in AWS.
+//! HTTP responses, in the formats of the services that return them in AWS.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -6,10 +6,10 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-/// An answer, whole.
+/// A complete response.
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// An answer of that status and type that nothing on the way may keep.
+/// A response with that status and type that must not be cached.
 pub(super) fn answer(status: StatusCode, content_type: &'static str, body: String) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
@@ -19,18 +19,18 @@ pub(super) fn answer(status: StatusCode, content_type: &'static str, body: Strin
     answer
 }
 
-/// An error in Sentinel's shape.
+/// An error in Sentinel's format.
 pub(super) fn error(status: StatusCode, code: &str, message: &str, request_id: &str) -> Answer {
     let body = json!({ "Code": code, "Message": message, "RequestId": request_id });
     answer(status, "application/json", body.to_string())
 }
 
-/// What API Gateway itself says when an authorizer refuses.
+/// The response of API Gateway itself if an authorizer refuses.
 pub(super) fn gateway_error(status: StatusCode, message: &str) -> Answer {
     answer(status, "application/json", json!({ "message": message }).to_string())
 }
 
-/// A function's answer, as API Gateway passes it on.
+/// A function's response, as API Gateway forwards it.
 pub(super) fn passed_on(response: sentinel_tvm::Response, request_id: &str) -> Answer {
     let sentinel_tvm::Response { status_code, headers, body, is_base64_encoded, .. } = response;
     let unusable = || {

@@ -1,5 +1,5 @@
-//! What is said when the server is ready: one line for programs, or how to use
-//! it for people.
+//! The output when the server is ready: one line for programs, or usage
+//! instructions for people.
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,14 @@ use crate::Failure;
 use crate::caller::Caller;
 use crate::screen::paint;
 
-/// The server is ready.
+/// The ready message.
 #[derive(Debug, Serialize)]
 pub(super) struct Ready {
     pub(super) url: String,
     pub(super) credentials_file: PathBuf,
     #[serde(serialize_with = "listed")]
     pub(super) identities: Vec<Identity>,
-    /// By whom real credentials are issued; none when they are this server's own.
+    /// The issuer of real credentials. `None` if the server issues its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) issuer: Option<Caller>,
 }
@@ -33,14 +33,14 @@ fn listed<S: serde::Serializer>(identities: &[Identity], serializer: S) -> Resul
 }
 
 impl Ready {
-    /// For programs: one line.
+    /// The message for programs: one line.
     pub(super) fn line(&self) -> Result<String, Failure> {
         let line = serde_json::to_string(self)
             .map_err(|error| Failure::because("cannot write that it is ready", error))?;
         Ok(line + "\n")
     }
 
-    /// For people.
+    /// The message for people.
     pub(super) fn human(&self, policies: &Path, color: bool) -> String {
         let Self { url, credentials_file, identities, issuer } = self;
         let head = |text: &str| paint(color, AnsiColor::Green, text);
@@ -83,7 +83,7 @@ impl Ready {
     }
 }
 
-/// Whose real credentials it gives out, and what bounds them.
+/// The issuer of real credentials, and their limits.
 fn issued_by(caller: &Caller) -> String {
     let Caller { account, arn } = caller;
     let bound = if caller.is_role_session() {
@@ -98,7 +98,7 @@ fn issued_by(caller: &Caller) -> String {
     )
 }
 
-/// A word of a POSIX shell, quoted where it must be.
+/// A word of a POSIX shell, quoted if necessary.
 fn shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%=".contains(c);
     if text.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! Who an access key belongs to: an identity of this server, or the holder of
+//! The owner of an access key: an identity of this server, or the holder of
 //! credentials that it vended.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use super::event::{REGION, Request, Signer};
 use super::identities::Identity;
 use crate::Failure;
 
-/// All who can sign.
+/// All callers that can sign.
 #[derive(Debug)]
 pub(super) struct Callers {
     by_key: HashMap<String, (Secret, Signer)>,
@@ -47,7 +47,7 @@ impl Callers {
         Ok(Self { by_key, issuer })
     }
 
-    /// Who signed the request, for that service.
+    /// The signer of the request, for that service.
     pub(super) fn signer(
         &self,
         request: &Request,
@@ -74,8 +74,8 @@ impl Callers {
                 let (secret, signer) = self.by_key.get(access_key_id).ok_or(Refusal::UnknownKey)?;
                 Ok((SecretKey::new(secret.reveal()), signer.clone()))
             }
-            // The identities' own keys have no token, so one with a token is
-            // vended or nobody's.
+            // The identities' own keys have no token. A key with a token is a
+            // vended one, or unknown.
             Some(token) => {
                 let vended =
                     self.issuer.identify(access_key_id, token).ok_or(Refusal::UnknownKey)?;

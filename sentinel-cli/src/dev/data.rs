@@ -1,6 +1,6 @@
-//! What `sentinel dev` keeps on disk: a seed from which every key is derived
-//! (so that they are the same for the same folder), the credentials file, the
-//! example policies, and the database.
+//! The data of `sentinel dev` on disk: a seed from which every key is derived (so
+//! that a folder always has the same keys), the credentials file, the example
+//! policies, and the database.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
@@ -16,8 +16,8 @@ use sha2::Sha256;
 use super::identities::Identity;
 use crate::{Failure, private};
 
-/// The policies that are there when none are named: the files that
-/// `examples/policies` holds, so that what people read there is what runs.
+/// The default policies: the files in `examples/policies`, so that the policies
+/// that people read there are the ones that run.
 const EXAMPLE: [(&str, &str); 4] = [
     ("main.yaml", include_str!("../../../examples/policies/main.yaml")),
     ("staging.yaml", include_str!("../../../examples/policies/staging.yaml")),
@@ -25,8 +25,8 @@ const EXAMPLE: [(&str, &str); 4] = [
     ("billing.yaml", include_str!("../../../examples/policies/billing.yaml")),
 ];
 
-/// The folder, ours and nobody else's to write. A temporary one goes when it is
-/// dropped.
+/// The data folder, which belongs to the current user and which no other user can
+/// write to. A temporary folder is removed when it is dropped.
 pub(super) struct Data {
     folder: PathBuf,
     seed: [u8; 32],
@@ -47,9 +47,9 @@ pub(super) struct AccessKey {
 }
 
 impl Data {
-    /// Opens the folder, or makes one; without a path a temporary one. One in
-    /// which somebody else could have put a seed or a policy is refused: whoever
-    /// chose them could be every caller.
+    /// Opens the folder, or creates it; without a path, creates a temporary one. A
+    /// folder in which another user could have put a seed or a policy is refused: a
+    /// user who chose these files could act as every caller.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let (folder, temporary) = match path {
             Some(path) => (path.to_owned(), None),
@@ -67,7 +67,8 @@ impl Data {
         let failed =
             |error| Failure::because(format!("cannot use the data folder `{shown}`"), error);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-        // The credentials file is named to people, who may be elsewhere.
+        // The path of the credentials file is shown to people whose working folder
+        // may be different.
         let folder = folder.canonicalize().map_err(failed)?;
         private::check_folder(&folder).map_err(failed)?;
         let data = Self { seed: seed(&folder).map_err(failed)?, folder, _temporary: temporary };
@@ -75,7 +76,7 @@ impl Data {
         Ok(data)
     }
 
-    /// Where the database lies.
+    /// The path of the database.
     pub(super) fn database(&self) -> PathBuf {
         self.folder.join("sentinel.redb")
     }
@@ -96,7 +97,7 @@ impl Data {
         Ok(AccessKey { id: format!("AKIA{id}"), secret: Secret::new(secret) })
     }
 
-    /// The unique id that IAM gives a user or a role.
+    /// The unique id that IAM assigns to a user or a role.
     pub(super) fn unique_id(&self, prefix: &str, name: &str) -> Result<String, Failure> {
         let id = BASE32_NOPAD.encode(&self.derive(prefix, name)?);
         Ok(format!("{prefix}{}", id.get(..17).unwrap_or_default()))
@@ -111,8 +112,8 @@ impl Data {
         Ok(mac.finalize().into_bytes().into())
     }
 
-    /// Writes the AWS credentials file, a section for each identity, and gives
-    /// its path.
+    /// Writes the AWS credentials file, with a section for each identity, and
+    /// returns its path.
     pub(super) fn write_credentials(
         &self,
         keys: &[(Identity, AccessKey)],
@@ -134,15 +135,15 @@ impl Data {
         Ok(path)
     }
 
-    /// The folder of the example policies, written if it is not there yet: what
-    /// somebody has changed in it stays.
+    /// The folder of the example policies. Writes it if it does not exist; changes
+    /// that a user made in it are kept.
     pub(super) fn example_policies(&self) -> Result<PathBuf, Failure> {
         let folder = self.folder.join("policies");
         let written = || -> io::Result<()> {
             match fs::symlink_metadata(&folder) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    // There whole or not at all, as the seed is.
+                    // Creates the folder complete or not at all, like the seed.
                     let made = private::temporary(&self.folder, ".policies-")?;
                     for (name, text) in EXAMPLE {
                         fs::write(made.path().join(name), text)?;
@@ -160,8 +161,8 @@ impl Data {
         Ok(folder)
     }
 
-    /// The example texts are whole wherever they are found, so that none of them is
-    /// waited for.
+    /// Registers the example texts as complete, wherever they are found, so that
+    /// reading them never waits for a writer to finish.
     pub(super) fn known_examples(policies: FolderPolicies) -> FolderPolicies {
         EXAMPLE.iter().fold(policies, |policies, (file, text)| {
             let name = file.strip_suffix(".yaml").map(ProfileName::parse);
@@ -172,7 +173,7 @@ impl Data {
         })
     }
 
-    /// Replaces a private file whole. `tempfile` makes files of mode 0600.
+    /// Replaces a private file as a whole. `tempfile` creates files of mode 0600.
     fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(text.as_bytes())?;
@@ -181,8 +182,8 @@ impl Data {
     }
 }
 
-/// Reports, once each time, that the database was removed or replaced while it is
-/// in use, also while nobody sends a request.
+/// Reports, once for each event, that the database was removed or replaced while it
+/// is in use, even if no caller sends a request.
 pub(super) async fn report_loss(database: &Path) {
     let number = || fs::metadata(database).ok().map(|file| (file.dev(), file.ino()));
     let (opened, mut was_lost) = (number(), false);
@@ -201,8 +202,8 @@ pub(super) async fn report_loss(database: &Path) {
     }
 }
 
-/// Reads the seed, or makes one of the system's randomness. It is there whole or
-/// not at all: a first start that is killed leaves a folder that still works.
+/// Reads the seed, or creates one from the system's random source. The file is
+/// complete or does not exist: a first start that is killed leaves a usable folder.
 fn seed(folder: &Path) -> io::Result<[u8; 32]> {
     let path = folder.join("seed");
     let file = match private::open(&path)? {
@@ -210,13 +211,13 @@ fn seed(folder: &Path) -> io::Result<[u8; 32]> {
         None => {
             let mut seed = [0; 32];
             getrandom::fill(&mut seed).map_err(io::Error::other)?;
-            // `tempfile` makes files of mode 0600.
+            // `tempfile` creates files of mode 0600.
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
             file.write_all(&seed)?;
             file.as_file().sync_all()?;
             match file.persist_noclobber(&path) {
                 Ok(_) => return Ok(seed),
-                // Another start was first, and its seed is the folder's.
+                // Another process created the seed first, and that seed is used.
                 Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
                     private::open(&path)?.ok_or(failed.error)?
                 }
@@ -225,7 +226,7 @@ fn seed(folder: &Path) -> io::Result<[u8; 32]> {
         }
     };
     let mut seed = Vec::new();
-    // One more than it has, so that a longer one is seen to be.
+    // Reads one byte more than the seed has, to detect a longer file.
     file.take(33).read_to_end(&mut seed)?;
     seed.try_into().map_err(|_| {
         io::Error::other(format!("`{}` is damaged: remove it for new keys", path.display()))

@@ -1,5 +1,5 @@
-//! `/downstream/*`: an API of somebody else's behind the authorizer. It answers
-//! with what the authorizer told it.
+//! `/downstream/*`: a third-party API behind the authorizer. It returns the context
+//! that it receives from the authorizer.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::answer::{Answer, answer, gateway_error};
 use super::event::Request;
 
-/// As Lambda gives an authorizer.
+/// The time limit of Lambda for an authorizer.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) async fn serve(request: &Request, authorizer: &Authorizer) -> Answer {

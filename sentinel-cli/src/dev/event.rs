@@ -1,4 +1,4 @@
-//! The events that API Gateway's HTTP API makes of a request, payload format
+//! The events that API Gateway's HTTP API creates from a request, payload format
 //! 2.0: for a Lambda integration behind IAM authorization, and for a Lambda
 //! authorizer.
 //!
@@ -21,12 +21,12 @@ const API_ID: &str = "sentineldev";
 pub(super) const REGION: &str = "us-east-1";
 const STAGE: &str = "$default";
 
-/// A request, read whole, and what the gateway knows of it.
+/// A complete request, and the gateway's data about it.
 pub(super) struct Request {
     pub(super) method: String,
-    /// As it was sent.
+    /// The path as it was sent.
     pub(super) path: String,
-    /// As it was sent, without the `?`.
+    /// The query as it was sent, without the `?`.
     pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -36,7 +36,7 @@ pub(super) struct Request {
 }
 
 impl fmt::Debug for Request {
-    /// Without the query, the headers and the body, which may bear signatures,
+    /// Omits the query, the headers and the body, which may contain signatures,
     /// tokens and session ids.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -48,7 +48,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Who signed a request, as IAM knows them.
+/// The signer of a request, as IAM identifies it.
 #[derive(Clone, Debug)]
 pub(super) struct Signer {
     pub(super) access_key_id: String,
@@ -113,7 +113,7 @@ impl Request {
         event.into()
     }
 
-    /// What both kinds of event hold.
+    /// The fields that both kinds of event have.
     fn common(&self) -> Map<String, Value> {
         let mut event = Map::new();
         event.insert("version".to_owned(), "2.0".into());
@@ -135,8 +135,8 @@ impl Request {
         event
     }
 
-    /// Cookies apart; everything else by its lower-case name, values of one
-    /// name joined with commas.
+    /// The cookies, and all other headers by their lowercase names. Values of the
+    /// same name are joined with commas.
     fn header_maps(&self) -> (Vec<String>, BTreeMap<String, String>) {
         let mut cookies = Vec::new();
         let mut headers = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! What API Gateway is in AWS: takes a request, has its signature verified,
-//! makes an event of it, and passes the function's answer on.
+//! The counterpart of API Gateway: reads a request, has its signature verified,
+//! creates an event from it, and forwards the function's response.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -19,17 +19,17 @@ use super::callers::Callers;
 use super::event::Request;
 use super::{downstream, sts};
 
-/// The largest body that is read.
+/// Maximum size of a body, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
-/// The longest request line and headers, in all, that are looked at.
+/// Maximum total size of the request line and the headers, in bytes.
 const MAX_HEAD: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
-/// The longest that a body may take to arrive.
+/// Maximum time to receive a body.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
-/// As Lambda gives the TVM.
+/// The time limit of Lambda for the TVM.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The two functions, and who may call them.
+/// The two functions, and the callers that can call them.
 #[derive(Debug)]
 pub(super) struct Gateway {
     pub(super) tvm: Tvm,
@@ -38,7 +38,7 @@ pub(super) struct Gateway {
     pub(super) home: Home,
 }
 
-/// An id for a request, from the system's randomness.
+/// An id for a request, from the system's random source.
 pub(super) fn request_id() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
@@ -46,7 +46,7 @@ pub(super) fn request_id() -> Option<String> {
 }
 
 impl Gateway {
-    /// Answers one request. Never fails: whatever goes wrong is an answer.
+    /// Responds to one request. Never fails: every error is a response.
     pub(super) async fn serve(&self, request: &Request) -> Answer {
         match request.path.as_str() {
             "/sts" | "/sts/" => sts::serve(request, &self.callers, Utc::now()),
@@ -80,7 +80,8 @@ impl Gateway {
     }
 }
 
-/// Reads a request whole, within bounds; otherwise returns the answer that refuses it.
+/// Reads a complete request, within limits. Otherwise returns the response that
+/// refuses it.
 pub(super) async fn read(
     request: hyper::Request<Incoming>,
     source_ip: IpAddr,
@@ -97,7 +98,7 @@ pub(super) async fn read(
             "a request line and its headers may be {MAX_HEAD} bytes in all, in {MAX_HEADERS} headers"
         )));
     }
-    // What says it is too large need not be read to be refused.
+    // A body that declares itself too large is refused without reading it.
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(too_large());
     }

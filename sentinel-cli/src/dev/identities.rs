@@ -1,4 +1,4 @@
-//! The IAM identities of `sentinel dev`: who can call it.
+//! The IAM identities of `sentinel dev`, which can call it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -8,20 +8,20 @@ use serde::Deserialize;
 
 use crate::Failure;
 
-/// The account of the identities that are there by default, and of the TVM.
+/// The account of the default identities and of the TVM.
 pub(super) const ACCOUNT: &str = "111122223333";
 
 /// A caller, as API Gateway would have verified it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Wire")]
 pub(super) struct Identity {
-    /// What the section of the credentials file is called.
+    /// The name of its section in the credentials file.
     pub(super) name: String,
     /// `arn:…:iam::A:user/NAME` or `arn:…:sts::A:assumed-role/ROLE/SESSION`.
     pub(super) arn: String,
     /// The account in the ARN.
     pub(super) account: AccountId,
-    /// For an assumed role: its session's name.
+    /// The session name of an assumed role.
     pub(super) session: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl TryFrom<Wire> for Identity {
     type Error = String;
 
     fn try_from(Wire { name, arn }: Wire) -> Result<Self, String> {
-        // What every AWS tool takes as the name of a section.
+        // The characters that every AWS tool accepts in the name of a section.
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-/.%@:+=".contains(c);
         if name.is_empty() || name.len() > 128 || !name.chars().all(plain) {
             return Err(format!(
@@ -70,7 +70,7 @@ impl TryFrom<Wire> for Identity {
     }
 }
 
-/// Reads the identities of a file, or gives the default ones.
+/// Reads the identities from a file, or returns the default ones.
 pub(super) fn load(file: Option<&Path>) -> Result<Vec<Identity>, Failure> {
     let Some(file) = file else { return built_in() };
     let unusable = || format!("cannot use the identities in `{}`", file.display());

@@ -1,10 +1,11 @@
-//! `sentinel dev`: the whole system in one process, for trying and developing.
+//! `sentinel dev`: the complete system in one process, for evaluation and
+//! development.
 //!
-//! An HTTP request becomes a real HTTP API 2.0 event and goes through the same
-//! adapters as in Lambda; only what stands around them is made here: API
-//! Gateway ([`gateway`]), IAM ([`identities`], [`callers`]), STS ([`sts`]), an
-//! API behind the authorizer ([`downstream`]). It is not for production: its
-//! credentials are good for nothing in AWS.
+//! An HTTP request becomes a real HTTP API 2.0 event and is processed by the same
+//! adapters as in Lambda. Only the services around them are replaced: API Gateway
+//! ([`gateway`]), IAM ([`identities`], [`callers`]), STS ([`sts`]), an API behind
+//! the authorizer ([`downstream`]). It is not for production: its credentials are
+//! not valid in AWS.
 
 mod answer;
 mod banner;
@@ -39,11 +40,11 @@ use crate::screen::Screen;
 use crate::{Failure, Outcome, diagnostics};
 use data::Data;
 
-/// The longest that a thread which waits for something may keep the process
-/// from ending, once requests in flight have had their time.
+/// Maximum time that a waiting thread may keep the process from ending, after the
+/// time for requests in flight.
 const END_WITHIN: Duration = Duration::from_secs(1);
 
-/// How many connections there may be at once.
+/// Maximum number of concurrent connections.
 const CONNECTIONS: u64 = 256;
 
 /// Run the complete system on this machine, without an AWS account.
@@ -132,11 +133,11 @@ async fn serve(
     let mut reporter =
         policies::Reporter::new(system.documents, system.policies.clone(), screen.colors_err());
     reporter.report();
-    // Before anybody is told that it is ready.
+    // The handlers are installed before the ready message.
     let listening = |error| not_listening(arguments.listen, error);
     let mut terminate = signal(SignalKind::terminate()).map_err(listening)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(listening)?;
-    // When its terminal is closed.
+    // Received when its terminal is closed.
     let mut hangup = signal(SignalKind::hangup()).map_err(listening)?;
     let listener = TcpListener::bind(arguments.listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
@@ -171,7 +172,7 @@ async fn serve(
     Ok(Outcome::Done)
 }
 
-/// Why it cannot listen, and what to do about it.
+/// Why the server cannot listen, and what to do about it.
 fn not_listening(address: SocketAddr, error: io::Error) -> Failure {
     let hint = if error.kind() == io::ErrorKind::AddrInUse {
         ": end the program that listens there, or use a free port with `--listen 127.0.0.1:0`"

@@ -1,17 +1,18 @@
-//! How many files the process may have open, and so how many connections.
+//! The number of files that the process may open, and the number of connections
+//! that it allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Failure;
 
-/// What the process has open besides connections: the streams, the database, the
-/// runtime, and the policies that are being read.
+/// Files that the process needs in addition to connections: the streams, the
+/// database, the runtime, and the policies that are being read.
 const RESERVED: u64 = 64;
-/// Fewer connections than this are of no use.
+/// A smaller number of connections is not useful.
 const FEWEST: u64 = 16;
 
 /// Raises the limit of open files as far as `wanted` connections need and the
-/// system lets it, and returns the number of connections that there is room for.
+/// system allows, and returns the number of connections that are possible.
 pub(super) fn connections(wanted: u64) -> Result<usize, Failure> {
     let mut limit = getrlimit(Resource::Nofile);
     let needed = wanted + RESERVED;

@@ -1,5 +1,5 @@
-//! A connection whose writes must get on: a client that asks and asks and reads
-//! nothing would otherwise keep its place for ever.
+//! A connection whose writes must make progress: a client that sends requests but
+//! never reads the responses would otherwise keep its place indefinitely.
 
 use std::future::Future;
 use std::io;
@@ -10,13 +10,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Passes everything on, and fails a write that has waited for too long. How
-/// long reads may take is hyper's to say, which knows what it waits for.
+/// Forwards all calls, and fails a write that has waited for too long. hyper limits
+/// the duration of reads, since only hyper has the state that determines what a
+/// read waits for.
 #[derive(Debug)]
 pub(super) struct Patience<S> {
     stream: S,
     within: Duration,
-    /// Since the last write that got on; none while none waits.
+    /// The timer since the last write that made progress. `None` if no write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
@@ -73,7 +74,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         self.stream.is_write_vectored()
     }
 
-    // Neither waits for the client: what is written is the system's to send.
+    // Neither of these waits for the client: the system sends what is written.
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(context)

@@ -1,5 +1,6 @@
-//! The policies folder as its author sees it: what is wrong with its files, at
-//! the start and after each change. Nothing is decided by what is read here.
+//! The policies folder from its author's point of view: errors in its files,
+//! reported at the start and after each change. No decision depends on what is read
+//! here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,12 +16,13 @@ use crate::Failure;
 
 const MAIN: &str = "main";
 
-/// How often the folder is looked at.
+/// Interval between reads of the folder.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How many looks in a row must find the same before it is reported on.
+/// The number of consecutive reads that must have the same result before it is
+/// reported.
 const SETTLED: usize = 4;
 
-/// The folder that was named, if it is one and can be read.
+/// The given folder, if it is a folder and can be read.
 pub(super) fn folder(path: &Path) -> Result<PathBuf, Failure> {
     match fs::read_dir(path) {
         Ok(_) => Ok(path.to_owned()),
@@ -31,20 +33,20 @@ pub(super) fn folder(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Reports on the files of the folder.
+/// Reports problems in the files of the folder.
 #[derive(Debug)]
 pub(super) struct Reporter {
     documents: FolderPolicies,
     folder: PathBuf,
     colors: bool,
-    /// What was last reported, so that nothing is reported twice.
+    /// The problems in the last report, so that no problem is reported twice.
     reported: Vec<Problem>,
 }
 
-/// Something that the author of the policies did not intend.
+/// A condition that the policy author did not intend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Problem {
-    /// Whether profiles are refused because of it.
+    /// Whether it causes profiles to be refused.
     is_error: bool,
     text: String,
 }
@@ -59,7 +61,7 @@ impl Problem {
     }
 }
 
-/// The files by name, each with what changes when it does.
+/// The files by name, each with the attributes that change when the file does.
 type Listing = BTreeMap<PathBuf, (u64, u64, u64, i64, i64)>;
 
 impl Reporter {
@@ -67,7 +69,7 @@ impl Reporter {
         Self { documents, folder, colors, reported: Vec::new() }
     }
 
-    /// Reports on the folder as it is, and then each time that it has changed.
+    /// Reports on the current state of the folder, and then after each change.
     pub(super) async fn follow(mut self) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         let (mut last, mut looks) = (self.listing().ok(), SETTLED);
@@ -87,7 +89,7 @@ impl Reporter {
         }
     }
 
-    /// Writes the problems that were not there before to the log.
+    /// Writes new problems to the log.
     pub(super) fn report(&mut self) {
         let problems = self.problems().unwrap_or_else(|error| {
             let folder = self.folder.display();
@@ -111,8 +113,8 @@ impl Reporter {
     fn listing(&self) -> io::Result<Listing> {
         let entries = fs::read_dir(&self.folder)?.map(|entry| {
             let path = entry?.path();
-            // Through links, as the documents are read; zeros for one that leads
-            // nowhere.
+            // Follows links, as reading the documents does. Zeros for a link
+            // without a target.
             let seen = fs::metadata(&path).map_or_else(
                 |_| Default::default(),
                 |file| (file.dev(), file.ino(), file.size(), file.ctime(), file.ctime_nsec()),
@@ -191,11 +193,11 @@ fn checked(text: &PolicyText, is_main: bool) -> Result<Checked, sentinel_policy:
     Ok(checked)
 }
 
-/// What a file in the folder is, by its name.
+/// The role of a file in the folder, according to its name.
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Document(ProfileName),
-    /// It looks like a document, and is none.
+    /// It looks like a document, but is not one.
     Unread(String),
     Other,
 }
@@ -207,7 +209,7 @@ fn kind(path: &Path) -> Kind {
     let (name, extension) = (name.to_string_lossy(), extension.to_string_lossy());
     let looks_like_one =
         ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known));
-    // Hidden files are what editors leave while they save.
+    // Editors create hidden files while they save.
     if !looks_like_one || name.starts_with('.') {
         return Kind::Other;
     }

@@ -1,8 +1,8 @@
-//! Something that is worth a line in the log, but not a line each time.
+//! Limits the rate of a log line that is not useful on every occurrence.
 
 use std::time::{Duration, Instant};
 
-/// The least time between two lines.
+/// Minimum time between two lines.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// When the last line was written.
@@ -13,7 +13,8 @@ pub(super) struct Rarely {
 }
 
 impl Rarely {
-    /// Whether to write a line now, and how many were left out since the last.
+    /// Whether to write a line now, and the number of lines omitted since the last
+    /// one.
     pub(super) fn now(&mut self) -> Option<u64> {
         if self.last.is_some_and(|last| last.elapsed() < EVERY) {
             self.skipped += 1;

@@ -21,7 +21,7 @@ pub(super) struct Real {
     pub(super) caller: Caller,
 }
 
-/// Where credentials come from.
+/// The issuer of credentials.
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 pub(super) struct IssuerOptions {
@@ -32,7 +32,7 @@ pub(super) struct IssuerOptions {
     ambience: Ambience,
 }
 
-/// Where credentials come from.
+/// An issuer of credentials.
 #[cfg(feature = "aws")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Kind {

@@ -1,5 +1,5 @@
-//! The places for connections. When all are taken, the connection that has kept
-//! the server waiting for longest gives up its place, so that no client can keep
+//! The places for connections. When all are taken, the connection that has kept the
+//! server waiting for the longest time loses its place, so that no client can keep
 //! the others out by holding connections open.
 
 use std::collections::HashMap;
@@ -53,8 +53,8 @@ impl Seats {
         Arc::new(Self { count, taken: Mutex::default(), freed: Notify::new() })
     }
 
-    /// Takes a place, from another connection if need be. `full` is called each
-    /// time that none is free.
+    /// Takes a place, from another connection if necessary. `full` is called each
+    /// time that no place is free.
     pub(super) async fn take(self: &Arc<Self>, mut full: impl FnMut()) -> Seat {
         loop {
             if let Some(seat) = self.free() {

@@ -1,10 +1,10 @@
-//! The HTTP server: connections, their bounds, and the end.
+//! The HTTP server: connections, their limits, and shutdown.
 //!
-//! A connection that sends its headers slowly is closed, and so is one that
-//! idles, and one that does not read its answers; a body is bounded in size and
-//! time by the gateway. When there is no room for another connection, the one that
-//! waits for its client for longest is closed ([`Seats`]). A panic in a handler is an answer (500), not the end of
-//! the process.
+//! A connection is closed if it sends its headers slowly, if it is idle, or if it
+//! does not read its responses. The gateway limits the size and duration of a body.
+//! When there is no place for another connection, the connection that has waited
+//! for its client for the longest time is closed ([`Seats`]). A panic in a handler
+//! becomes a response (500) and does not end the process.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -25,23 +25,23 @@ use super::patience::Patience;
 use super::rarely::Rarely;
 use super::seats::{Seat, Seats};
 
-/// Above the gateway's own bounds, which answer in Sentinel's shape: what is
-/// above these is answered by hyper, or not at all.
+/// Higher than the gateway's own limits, which have responses in Sentinel's format.
+/// If a request exceeds these limits, hyper responds to it, or it gets no response.
 const MAX_HEADERS: usize = 500;
 const MAX_HEAD_BYTES: usize = 128 * 1024;
-/// The longest that requests in flight may keep the process from ending.
+/// Maximum time that requests in flight may keep the process from ending.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
-/// After a failure to accept, mostly for want of file descriptors.
+/// Pause after a failure to accept, usually because no file descriptor is free.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What connections may take.
+/// The limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// How many there may be at once.
+    /// Maximum number of concurrent connections.
     connections: usize,
-    /// The longest that a head may take to arrive, and that one may idle.
+    /// Maximum time to receive a head, and maximum idle time.
     head_within: Duration,
-    /// The longest that a write may wait for the client to read.
+    /// Maximum time that a write may wait for the client to read.
     write_within: Duration,
 }
 
@@ -52,8 +52,8 @@ impl Bounds {
     }
 }
 
-/// Serves the gateway on that many connections until `end`, then lets requests in
-/// flight finish.
+/// Serves the gateway on up to that number of connections until `end`, then lets
+/// requests in flight finish.
 pub(super) async fn serve(
     listener: TcpListener,
     connections: usize,
@@ -108,7 +108,7 @@ async fn accept<H, A>(
                 );
             }
         });
-        // Until there is one, nothing more is accepted, and clients wait in the
+        // Until a place is free, no connection is accepted, and clients wait in the
         // system's queue.
         let seat = tokio::select! {
             () = &mut end => break,
@@ -127,7 +127,8 @@ async fn accept<H, A>(
         let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             tokio::select! {
-                // A client that breaks off or breaks the protocol is its own affair.
+                // A client that disconnects or violates the protocol is not an
+                // error of the server.
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!(%peer, %error, "a connection ended early");
                 },
@@ -162,8 +163,8 @@ async fn handle(
     in_its_own_task(&request_id, work).await
 }
 
-/// Answers in a task of its own: a panic ends that task alone, and a client that
-/// goes away does not break off what must still be recorded.
+/// Handles a request in a separate task: a panic ends only that task, and a client
+/// that disconnects does not interrupt what must still be recorded.
 async fn in_its_own_task(
     request_id: &str,
     work: impl Future<Output = Answer> + Send + 'static,
@@ -202,7 +203,7 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 
-    /// More than the system takes for a client that does not read.
+    /// Larger than what the system buffers for a client that does not read.
     const LONG: usize = 16 * 1024 * 1024;
 
     #[tokio::test]
@@ -239,7 +240,7 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
         assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
         assert!(started.elapsed() >= Duration::from_millis(100), "there was room all along");
-        // One that reads slowly, but reads, gets all of it.
+        // A client that reads slowly, but reads, receives the complete response.
         let mut slow = TcpStream::connect(address).await.unwrap();
         slow.write_all(b"GET /long HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             .await

@@ -1,5 +1,5 @@
-//! `/sts`: as much of AWS STS as a holder of credentials needs to see whose
-//! they are. The AWS Query protocol, form or query in, XML out.
+//! `/sts`: the part of AWS STS with which a holder of credentials can look up their
+//! owner. The AWS Query protocol: form or query parameters in, XML out.
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
@@ -16,14 +16,14 @@ use super::event::{Request, Signer};
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const VERSION: &str = "2011-06-15";
 
-/// An error as STS gives it.
+/// An error as STS returns it.
 struct Error {
     status: StatusCode,
     code: &'static str,
     message: String,
 }
 
-/// Answers a request to `/sts`.
+/// Responds to a request to `/sts`.
 pub(super) fn serve(request: &Request, callers: &Callers, now: DateTime<Utc>) -> Answer {
     let result = callers
         .signer(request, "sts", now)
@@ -49,7 +49,7 @@ pub(super) fn serve(request: &Request, callers: &Callers, now: DateTime<Utc>) ->
     answer
 }
 
-/// The action is a parameter of the form, or of the query.
+/// The action is a parameter of the form or of the query.
 fn perform(request: &Request, signer: &Signer) -> Result<String, Error> {
     let parameters =
         if request.method == "POST" { &request.body } else { request.query.as_bytes() };
@@ -88,13 +88,13 @@ fn perform(request: &Request, signer: &Signer) -> Result<String, Error> {
     ))
 }
 
-/// STS's own codes for what was wrong with a signature.
+/// STS's own codes for errors in a signature.
 fn refused(refusal: &Refusal) -> Error {
     let (status, code, message) = refusal.as_sts();
     Error { status: StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN), code, message }
 }
 
-/// Text in XML 1.0, which has no way at all to write most control characters.
+/// Text in XML 1.0, which cannot represent most control characters.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

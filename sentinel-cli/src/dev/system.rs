@@ -1,5 +1,5 @@
-//! Puts the system together: the same broker, TVM and authorizer as in Lambda,
-//! over a folder of policies, a database file and an issuer of its own.
+//! Assembles the system: the same broker, TVM and authorizer as in Lambda, with a
+//! folder of policies, a database file and a local issuer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use super::real::Real;
 use crate::Failure;
 use crate::outlet::Outlet;
 
-/// Half of the second within which a change of a policy must be in force.
+/// Half of the second within which a change of a policy must take effect.
 const POLICY_CACHE_TTL: Duration = Duration::from_millis(500);
 
-/// How often sessions that nobody will ask for any more are removed.
+/// Interval between removals of sessions that no caller will request any more.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 const PURGE_AFTER: TimeDelta = TimeDelta::days(7);
 
@@ -37,7 +37,7 @@ pub(super) struct System {
     pub(super) credentials_file: PathBuf,
     pub(super) identities: Vec<Identity>,
     pub(super) policies: PathBuf,
-    /// What the folder holds.
+    /// The documents in the folder.
     pub(super) documents: FolderPolicies,
 }
 
@@ -60,7 +60,8 @@ pub(super) fn build(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random = Arc::new(OsRandom);
     let sink: Arc<dyn AuditSink> = Arc::new(JsonLines::new(stdout));
-    // With another issuer it recognises what it has issued before, at /sts.
+    // With another issuer, /sts still recognizes the credentials that this server
+    // issued earlier.
     let local = Arc::new(LocalIssuer::new(data.issuer_key()?, Arc::clone(&clock), random.clone()));
     let issuer: Arc<dyn Issuer> = match real {
         Some(real) => Arc::clone(&real.issuer),
@@ -78,7 +79,7 @@ pub(super) fn build(
     let mut settings = Settings::new(root.join("main"));
     settings.main_document_required = false;
     settings.policy_cache_ttl = POLICY_CACHE_TTL;
-    // A file that cannot be read is looked at again, never remembered.
+    // A file that cannot be read is read again each time, never cached.
     settings.policy_max_age = Duration::ZERO;
     let mut trusted: Vec<AccountId> =
         keys.iter().map(|(identity, _)| identity.account.clone()).chain([account]).collect();
@@ -131,8 +132,8 @@ fn open_database(path: &Path) -> Result<RedbSessions, Failure> {
     })
 }
 
-/// Removes long expired sessions for as long as the server runs, as a table's
-/// TTL does in AWS.
+/// Removes long expired sessions while the server runs, as a table's TTL does in
+/// AWS.
 pub(super) async fn purge(sessions: RedbSessions) {
     let mut ticks = tokio::time::interval(PURGE_EVERY);
     loop {

@@ -1,4 +1,4 @@
-//! `sentinel policy check`: whether documents are policies at all.
+//! `sentinel policy check`: checks whether documents are valid policies.
 
 use std::path::PathBuf;
 
@@ -32,14 +32,14 @@ pub(super) struct Arguments {
     deny: Option<Deny>,
 }
 
-/// What counts as a failure besides errors.
+/// Severities that count as failures in addition to errors.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Deny {
     /// Warnings
     Warning,
 }
 
-/// A diagnostic for programs.
+/// A diagnostic in the form for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding<'a> {
     pub(super) file: &'a str,
@@ -102,7 +102,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match screen.format {
-        // An empty list of only some of the files would read as "no errors".
+        // An empty list that covers only some of the files would look like "no
+        // errors".
         Format::Json | Format::Sarif if findings.is_empty() && !unread.is_empty() => {}
         Format::Json => screen.print_json(&findings)?,
         Format::Sarif => screen.print_json(&sarif::log(&findings))?,
@@ -115,13 +116,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
                 })
                 .collect();
             screen.print(&rendered.join("\n"))?;
-            // The counts are of all findings, even if a document has more than are shown.
+            // The counts include all findings, even if a document has more than are
+            // shown.
             if unread.is_empty() {
                 screen.note(&summary(checked.len(), errors, warnings));
             }
         }
     }
-    // An unreadable file makes the whole check fail, after the findings of the
+    // An unreadable file makes the complete check fail, after the findings of the
     // other files.
     let last = unread.pop();
     unread.iter().for_each(|failure| screen.failure(failure));

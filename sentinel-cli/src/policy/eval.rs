@@ -1,4 +1,4 @@
-//! `sentinel policy eval`: what a policy says to a request, or to many.
+//! `sentinel policy eval`: evaluates a policy for one request or for many.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     Ok(question.outcome(answer.effect, screen))
 }
 
-/// The same facts for people.
+/// The same facts in the form for people.
 pub(super) fn human(answer: &Answer<'_>, color: bool) -> String {
     let Answer { effect, rule, rule_index, reason, max_duration_s, valid_until, requires } = answer;
     let accent = match *effect {

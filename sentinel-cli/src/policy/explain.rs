@@ -1,4 +1,4 @@
-//! `sentinel policy explain`: rule by rule, why a policy says what it says.
+//! `sentinel policy explain`: explains a decision of a policy, rule by rule.
 
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     question: Question,
 }
 
-/// The answer, and how each rule up to the one that matched came out.
+/// The answer, and the result of each rule up to the one that matched.
 #[derive(Debug, Serialize)]
 struct Explained<'p> {
     #[serde(flatten)]
@@ -44,17 +44,17 @@ struct ExplainedStep<'p> {
     rule_index: usize,
     /// `matched`, `unmet` or `excluded` (by `unless`).
     outcome: &'static str,
-    /// The first condition that did not hold.
+    /// The first condition that was not met.
     condition: Option<&'static str>,
-    /// What of the request it looked at, and what it saw there.
+    /// The attribute of the request that the condition tests, and its value.
     attribute: Option<&'static str>,
     saw: Option<String>,
-    /// What would have done.
+    /// The values that would have met the condition.
     wanted: Vec<String>,
 }
 
 impl<'p> Explained<'p> {
-    /// Asks the policy.
+    /// Evaluates the policy.
     fn of(
         policy: &'p Policy,
         request: &Request<'_>,

@@ -1,5 +1,5 @@
-//! Why a line of a requests file is not a request. A line is read a second time
-//! for that, so that good lines cost nothing.
+//! Why a line of a requests file is not a request. The line is parsed a second time
+//! to find the reason, so that valid lines have no extra cost.
 
 use serde_json::error::Category;
 use serde_json::{Map, Value};
@@ -71,7 +71,7 @@ pub(super) fn not_an_object(line: &[u8]) -> String {
     }
 }
 
-/// The fault of a line that is not a request although it starts like an object.
+/// The fault of a line that starts like an object but is not a request.
 pub(super) fn not_a_request(line: &[u8], error: &serde_json::Error) -> String {
     if let Some(fault) = not_utf8(line) {
         return fault;
@@ -82,7 +82,7 @@ pub(super) fn not_a_request(line: &[u8], error: &serde_json::Error) -> String {
     }
     let object: Map<String, Value> = match serde_json::from_slice(line) {
         Ok(object) => object,
-        // The fault in the data may come before one in the syntax.
+        // The fault in the data may precede a fault in the syntax.
         Err(error) => return not_json(&error),
     };
     let missing = || {
@@ -135,7 +135,7 @@ fn not_json(error: &serde_json::Error) -> String {
     }
 }
 
-/// The message of `serde_json`, without its line, which is always the first.
+/// The message of `serde_json`, without its line number, which is always 1.
 fn said(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {

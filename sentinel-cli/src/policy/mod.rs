@@ -1,5 +1,5 @@
-//! `sentinel policy`: asks policies, on this machine and of nobody else; and
-//! stores them in AWS ([`stored`]).
+//! `sentinel policy`: evaluates policies on this machine, without network requests;
+//! and stores them in AWS ([`stored`]).
 
 mod check;
 mod eval;
@@ -48,7 +48,7 @@ enum Command {
 }
 
 impl Arguments {
-    /// Whether that format is one of this command's.
+    /// Whether the command supports that format.
     pub(crate) fn takes(&self, format: Format) -> bool {
         match (&self.command, format) {
             (Command::Check(_), Format::Sarif) => true,

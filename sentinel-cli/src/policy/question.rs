@@ -1,5 +1,5 @@
-//! One request as arguments of the command line, and its answer: the same
-//! members in the same order wherever an answer is written.
+//! A request as command-line arguments, and its answer: every output has the same
+//! members in the same order.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ use super::{source, value};
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
 
-/// What is asked. Attributes that are not given are absent; nothing is derived.
+/// The request to evaluate. Attributes that are not given are absent. No attribute is
+/// derived.
 #[derive(Debug, Args)]
 pub(super) struct Question {
     /// User: a name or RoleName/session
@@ -105,7 +106,7 @@ enum DeviceFact {
     OsType(String),
 }
 
-/// What `check` lets through, as clap keeps it.
+/// Returns the text if `check` accepts it, in the form that clap stores.
 fn owned(
     check: fn(&str) -> Result<&str, String>,
 ) -> impl Fn(&str) -> Result<String, String> + Clone + Send + Sync {
@@ -136,7 +137,7 @@ fn parse_device_fact(text: &str) -> Result<DeviceFact, String> {
 }
 
 impl Question {
-    /// The document that is asked.
+    /// The compiled policy of the document.
     pub(super) fn compile(&self, file: &Path, screen: &Screen) -> Result<Policy, Failure> {
         let stdin = |path: &Path| path.as_os_str() == "-";
         if stdin(file) && self.requests().is_some_and(stdin) {
@@ -160,12 +161,12 @@ impl Question {
         }
     }
 
-    /// Where many requests are, if many are asked.
+    /// The file of requests, if one is given.
     pub(super) fn requests(&self) -> Option<&Path> {
         self.requests.as_deref()
     }
 
-    /// Whether the answer is the one that is good.
+    /// The outcome: whether the effect is the expected one.
     pub(super) fn outcome(&self, effect: &str, screen: &Screen) -> Outcome {
         let good = self.expect.map_or("allow", Expected::as_str);
         if effect == good {
@@ -204,17 +205,17 @@ impl Question {
     }
 }
 
-/// Facts are taken as given: an approval has no end.
+/// Facts are used as given: an approval does not expire.
 pub(super) fn facts(approved: bool) -> Facts {
     Facts { approval: approved.then_some(Approval { until: None }) }
 }
 
-/// What a policy answers.
+/// The answer of a policy.
 #[derive(Debug, Serialize)]
 pub(super) struct Answer<'p> {
     pub(super) effect: &'static str,
     pub(super) rule: Option<&'p str>,
-    /// -1 when no rule matched.
+    /// -1 if no rule matched.
     pub(super) rule_index: i64,
     pub(super) reason: Option<&'p str>,
     pub(super) max_duration_s: Option<u64>,
@@ -225,7 +226,7 @@ pub(super) struct Answer<'p> {
 }
 
 impl<'p> Answer<'p> {
-    /// Asks the policy.
+    /// Evaluates the policy.
     pub(super) fn of(
         policy: &'p Policy,
         request: &Request<'_>,

@@ -1,6 +1,6 @@
-//! Many requests: a JSON object a line in, one a line out, in order. Whole logs
-//! can be replayed: nothing is kept of a line when it is answered, and texts are
-//! read in place.
+//! Many requests: one JSON object per line of input, one per line of output, in the
+//! same order. Complete logs can be replayed: no state of a line is kept after its
+//! answer, and texts are read in place.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -16,13 +16,13 @@ use super::value::Contradiction;
 use super::{fault, value};
 use crate::{Failure, Outcome};
 
-/// The longest line that is read.
+/// Maximum length of a line, in bytes.
 const MAX_LINE: usize = 1024 * 1024;
-/// Some editors on Windows start a file of UTF-8 with it.
+/// Some editors on Windows write it at the start of a UTF-8 file.
 const BOM: &[u8] = "\u{feff}".as_bytes();
 const BUFFER: usize = 256 * 1024;
 
-/// A text, read in place where it has no escapes. (`Option<Cow>` would copy.)
+/// A text, read in place if it has no escapes. (`Option<Cow>` would copy.)
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -82,7 +82,7 @@ struct BadLine<'a> {
     error: &'a str,
 }
 
-/// Answers every line of a file, or of stdin, with what `ask` gives.
+/// Answers every line of a file, or of stdin, with the result of `ask`.
 pub(super) fn run<A: Serialize>(
     path: &Path,
     ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
@@ -101,7 +101,7 @@ fn answer_all<A: Serialize>(
     mut requests: impl BufRead,
     mut out: impl Write,
 ) -> Result<Outcome, Failure> {
-    // One time for all lines that name none, so that they are comparable.
+    // A single time for all lines without one, so that they are comparable.
     let now = Utc::now();
     let mut line = Vec::new();
     let mut number = 0_u64;
@@ -129,15 +129,15 @@ fn answer_all<A: Serialize>(
     Ok(outcome)
 }
 
-/// How much of a line was read.
+/// Whether a line was read completely.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Length {
     Whole,
     TooLong,
 }
 
-/// Reads the next line into `line`, without its end; of one that is too long
-/// the rest is passed over. None at the end of the input.
+/// Reads the next line into `line`, without its line end. Skips the rest of a line
+/// that is too long. `None` at the end of the input.
 fn next_line(requests: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<Length>> {
     line.clear();
     let mut length = Length::Whole;

@@ -1,4 +1,4 @@
-//! Findings as SARIF 2.1.0, which code scanners take.
+//! Findings as SARIF 2.1.0, which code scanners read.
 //!
 //! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>
 
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::check::Finding;
 
-/// What may stand in a URI's path as it is (RFC 3986, section 3.3).
+/// The characters that may be in a URI's path without encoding (RFC 3986, section
+/// 3.3).
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

@@ -1,4 +1,5 @@
-//! Policy documents as files: read no further than a document may be long.
+//! Policy documents as files. A file is read only up to the maximum size of a
+//! document.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,7 +10,7 @@ use sentinel_policy::{Checked, Diagnostics, Document, Limits, Policy};
 use crate::Failure;
 use crate::screen::Screen;
 
-/// The text of a document, and what its file is called.
+/// The text of a document, and the name of its file.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: String,
@@ -17,8 +18,8 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads a file; `-` is stdin. One byte more than a document may have shows
-    /// that it is too large.
+    /// Reads a file; `-` is stdin. Reads one byte more than the maximum, to detect
+    /// a document that is too large.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let bound = Limits::default().max_bytes.saturating_add(1) as u64;
         let name = path.display().to_string();
@@ -34,14 +35,14 @@ impl Source {
         }
     }
 
-    /// What it means, or all that is wrong with it.
+    /// The checked document, or all of its errors.
     pub(super) fn check(&self) -> Result<Checked, Diagnostics> {
         Document::parse(&self.text, &Limits::default())?.check()
     }
 }
 
-/// Reads, checks and compiles a document that is going to be asked. What is
-/// wrong with it is not an answer here: it goes to stderr.
+/// Reads, checks and compiles a document to evaluate. Errors in it are not a
+/// result: they are written to stderr.
 pub(super) fn compile(path: &Path, screen: &Screen) -> Result<Policy, Failure> {
     let source = Source::read(path)?;
     match source.check() {

@@ -1,14 +1,14 @@
-//! Whether a document is one that the TVM can use where it is going to lie.
+//! Whether the TVM can use a document at the path where it will be stored.
 
 use sentinel_policy::{Checked, Diagnostics, Limits};
 use sentinel_store::PolicyPath;
 
-/// What SSM holds in one parameter at most, of the advanced tier.
+/// Maximum size of an SSM parameter of the advanced tier, in bytes.
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>
 pub(crate) const SSM_HOLDS: usize = 8192;
 
-/// Checks a document as the broker does before it uses it: the main one may say
-/// more than that of one profile.
+/// Checks a document as the broker does before it uses the document: the main
+/// document may contain more than the document of one profile.
 ///
 /// # Errors
 /// [`Diagnostics`] if the document cannot be used there.

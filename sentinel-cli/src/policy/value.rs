@@ -1,5 +1,5 @@
-//! Values of a request's attributes. A value that no request to a TVM can have
-//! is an error: a policy's answer to it would say nothing.
+//! Values of a request's attributes. A value that no request to a TVM can have is
+//! an error: a policy's answer to it would be meaningless.
 
 use std::net::IpAddr;
 
@@ -37,19 +37,19 @@ pub(super) fn principal(text: &str) -> Result<&str, String> {
     )
 }
 
-/// Which attribute of a caller is impossible with the others.
+/// An attribute of a caller that contradicts the others.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Contradiction {
     /// `user` or `account`.
     pub(super) attribute: &'static str,
     pub(super) value: String,
-    /// What the principal determines instead.
+    /// The value that the principal determines.
     pub(super) fact: String,
 }
 
-/// Checks that a valid principal, if one is given, can be that of a user in an
-/// account. A session of a role is called `RoleName/session`, or by its session
-/// alone if the TVM lists the role.
+/// Checks that a valid principal, if one is given, can belong to a user in an
+/// account. The user of a role session is `RoleName/session`, or only its session
+/// name if the TVM lists the role.
 pub(super) fn consistent(caller: &Caller<'_>) -> Result<(), Contradiction> {
     let Some(principal) = caller.principal else { return Ok(()) };
     let mut parts = principal.splitn(6, ':').skip(4);
@@ -106,7 +106,7 @@ pub(super) fn vpce(text: &str) -> Result<&str, String> {
     )
 }
 
-/// Whether a text is an id of EC2: the prefix and 8 or 17 hexadecimal digits.
+/// Whether a text is an EC2 id: the prefix and 8 or 17 hexadecimal digits.
 fn is_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|digits| {
         matches!(digits.len(), 8 | 17)
@@ -126,7 +126,7 @@ fn valid<'t>(is: bool, text: &'t str, fault: &str) -> Result<&'t str, String> {
 }
 
 /// Reads an instant in RFC 3339. The error names the part that is missing or
-/// that does not exist.
+/// invalid.
 pub(super) fn time(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).map_err(|_| time_fault(text))
 }
@@ -169,7 +169,7 @@ fn time_fault(text: &str) -> String {
     }
 }
 
-/// A text with `d` for each digit.
+/// A text with `d` in place of each digit.
 fn shape(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_digit() { 'd' } else { c }).collect()
 }

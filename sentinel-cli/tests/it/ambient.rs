@@ -1,4 +1,4 @@
-//! Why there are no AWS credentials to sign with.
+//! The error messages if there are no AWS credentials to sign with.
 
 use std::net::TcpListener;
 
@@ -17,7 +17,7 @@ impl Aws {
         Self(home)
     }
 
-    /// Runs a command that needs credentials; it must not get that far.
+    /// Runs a command that needs credentials. It must fail before it uses them.
     fn run(&self, words: &str, variables: &[(&str, &str)]) -> Said {
         let mut command = sentinel(self.0.path());
         command

@@ -1,5 +1,5 @@
-//! What the client makes of answers that a TVM would not give, and of addresses
-//! that have no TVM.
+//! How the client handles responses that a TVM would not send, and addresses
+//! without a TVM.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::running::{Dev, Said, run, sentinel};
 
-/// A server that answers every request alike.
+/// A server that sends the same response to every request.
 struct Server {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -59,7 +59,8 @@ fn with_key(mut command: Command) -> Command {
 
 #[test]
 fn an_invalid_port_is_a_usage_error_and_nothing_is_sent() {
-    // Something listens, and a dropped port would be the scheme's.
+    // A server listens. A client that dropped the port would connect to the default
+    // port of the scheme.
     let server = Server::start("200 OK", "", "{}");
     let home = TempDir::new().unwrap();
     for port in ["99999", "0", "", "80a", "65536", "+80"] {
@@ -120,7 +121,7 @@ fn a_wrong_path_in_the_address_is_exit_3_with_a_hint() {
     let mut command = dev.client("carol", "sessions revoke --user alice --reason x");
     let said = run(command.args(["--tvm", &format!("{}/prod", dev.url)]));
     assert_eq!(said.status, 3, "{}", said.err);
-    // What API Gateway itself answers there.
+    // The response of API Gateway itself.
     let json = "content-type: application/json\r\n";
     for (status, message) in
         [("404 Not Found", "Not Found"), ("403 Forbidden", "Missing Authentication Token")]

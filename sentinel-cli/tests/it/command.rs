@@ -39,7 +39,7 @@ fn all<'c>(command: &'c Command, path: &str, found: &mut Vec<(String, &'c Comman
     found.push((path, command));
 }
 
-/// The words of a line of a shell, up to a pipe, a redirection or `&&`.
+/// The words of a shell line, up to a pipe, a redirection or `&&`.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
     for c in line.chars() {
@@ -55,7 +55,7 @@ fn words(line: &str) -> Vec<String> {
     words.extend(word);
     let end = words.iter().position(|w| ["|", ">", "<", "&&"].contains(&w.as_str()));
     words.truncate(end.unwrap_or(words.len()));
-    // What the reader replaces by a value of their own.
+    // The placeholders that the reader replaces with real values.
     for word in &mut words {
         if word == "HANDLE" {
             *word = "a".repeat(42);
@@ -64,7 +64,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// The commands of an Examples section. A remark follows two spaces at least.
+/// The commands of an Examples section. At least two spaces precede a remark.
 fn examples(help: &str) -> Vec<Vec<String>> {
     let text = help.replace("\\\n", " ");
     let lines = text.lines().skip_while(|line| *line != "Examples:").skip(1);
@@ -176,7 +176,7 @@ fn a_reader_that_goes_away_ends_it_quietly() {
     use std::process::Stdio;
     let home = tempfile::TempDir::new().unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
-    // Before it starts, so that it cannot be faster.
+    // Closed before the command starts, so that the command cannot write first.
     drop(reader);
     let mut command = sentinel(home.path());
     command.args(["completions", "zsh"]).stdout(writer).stderr(Stdio::piped());

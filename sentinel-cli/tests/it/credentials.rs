@@ -1,4 +1,5 @@
-//! `sentinel credentials`: shapes, cache, one flight, refusals.
+//! `sentinel credentials`: formats, cache, a single request for concurrent callers,
+//! refusals.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -134,7 +135,7 @@ fn many_processes_that_are_refused_at_once_share_the_refusal() {
             command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
         })
         .collect();
-    // Until they wait for it.
+    // Waits until the processes wait for the lock.
     std::thread::sleep(Duration::from_secs(2));
     lock.unlock().unwrap();
     for child in children {
@@ -143,7 +144,7 @@ fn many_processes_that_are_refused_at_once_share_the_refusal() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.starts_with("refused: POLICY_DENY: "), "{said}");
     }
-    // One that started late asks for itself.
+    // A process that started later sends its own request.
     let asked = decisions(&dev);
     assert!((1..4).contains(&asked), "{asked}");
 }
@@ -275,8 +276,8 @@ fn a_profile_whose_process_is_this_command_does_not_run_it_without_end() {
     let said = run(command.env("AWS_CONFIG_FILE", &config));
     assert_eq!(said.status, 3);
     assert!(said.err.contains("ask itself without end"), "{}", said.err);
-    // Credentials that are vended for another profile can be had, and are no
-    // caller of the TVM.
+    // Credentials that were vended for another profile are valid credentials, but
+    // their principal is not a caller of the TVM.
     let mut command = dev.client("good", "whoami");
     let said = run(command.env("AWS_CONFIG_FILE", &config));
     assert_eq!(said.status, 1, "{}", said.err);

@@ -1,4 +1,4 @@
-//! The walk that a newcomer takes.
+//! The demo that a new user runs.
 
 use crate::running::run_words;
 

@@ -1,4 +1,4 @@
-//! `sentinel dev`: start, ready line, keys, policies that change, the end.
+//! `sentinel dev`: startup, ready line, keys, policies that change, shutdown.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -184,7 +184,7 @@ fn when_nobody_reads_its_records_it_refuses_in_time_and_still_ends() {
         assert!(answered < 1000, "records go somewhere");
     };
     assert_eq!((refused.status, refused.code().as_str()), (503, "STORE_UNAVAILABLE"));
-    // As often as it takes to fill what it says about that on stderr, too.
+    // Enough requests to fill the stderr pipe with messages about the failure, too.
     let started = Instant::now();
     for _ in 0..400 {
         assert_eq!(vend(&dev, "alice", "/?profile=staging").status, 503, "unrecorded credentials");
@@ -235,7 +235,7 @@ fn a_folder_in_which_others_could_have_planted_something_is_refused() {
     std::os::unix::fs::symlink(&elsewhere, &seed).unwrap();
     assert!(refusal().contains("seed"));
     std::fs::rename(&elsewhere, &seed).unwrap();
-    // Who could only read it learns no more from now on.
+    // A user who could only read it cannot read new data from now on.
     chmod(&data.join("sentinel.redb"), 0o644);
     let dev = Dev::start_in(home, &[]);
     let mode = dev.home.path().join("data/sentinel.redb").metadata().unwrap().permissions().mode();

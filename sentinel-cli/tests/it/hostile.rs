@@ -1,5 +1,5 @@
-//! Clients that mean no good: whatever they send, the server answers within
-//! bounds, or closes, and goes on serving.
+//! Hostile clients: for any input, the server responds within its limits or closes
+//! the connection, and continues to serve.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::running::Dev;
 use crate::wire::{Request, exchange};
 
-/// Still there, and still itself.
+/// Checks that the server still runs and responds correctly.
 fn serves(dev: &Dev) {
     let answer = Request::new("GET", "/whoami", b"")
         .signed(dev.address, &dev.key("alice"), "execute-api")
@@ -39,7 +39,7 @@ fn broken_requests_are_refused_and_nothing_breaks() {
         let head = String::from_utf8_lossy(&request).chars().take(60).collect::<String>();
         let mut stream = TcpStream::connect(dev.address).unwrap();
         drop(stream.write_all(&request));
-        // Nobody waits for more than this.
+        // The request ends here, so that the server does not wait for more.
         drop(stream.shutdown(std::net::Shutdown::Write));
         let mut answer = Vec::new();
         drop(stream.read_to_end(&mut answer));
@@ -95,8 +95,8 @@ fn an_over_long_line_or_header_is_413_in_sentinels_shape() {
 fn slow_clients_are_closed_and_keep_nobody_out() {
     let dev = Dev::start();
     let started = Instant::now();
-    // As many as the server has room for: whoever comes then must wait for
-    // them, and not for longer than they may take.
+    // As many as the server has places for. A new client must wait for them, but
+    // not longer than their limit.
     let mut slow: Vec<TcpStream> = (0..256)
         .map(|_| {
             let mut stream = TcpStream::connect(dev.address).unwrap();

@@ -1,4 +1,4 @@
-//! `sentinel iam`: the documents, with nobody asked.
+//! `sentinel iam`: the documents, without a request to AWS.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ fn documents_are_printed_without_credentials() {
         let word = name.replace('_', "-");
         let one = run_words(&format!("iam {word} {PLACE}"));
         assert_eq!(&one.json(), document, "{word}");
-        // As IAM's own documents have it.
+        // The format of IAM's own documents.
         assert!(one.out.starts_with("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"));
     }
     let human = run_words(&format!("iam {PLACE}")).out;
@@ -71,8 +71,8 @@ fn no_document_allows_everything() {
     }
 }
 
-/// What `deploy/` gives, and the guide with it, is what the code says: each
-/// document that both have, whatever is optional in it included.
+/// The documents that `deploy/` and the guide contain match the code: each document
+/// that both have, including its optional parts.
 #[test]
 fn the_documents_of_deploy_are_those_of_the_code() {
     let keys =
@@ -111,8 +111,8 @@ fn the_documents_of_deploy_are_those_of_the_code() {
     }
 }
 
-/// The same document in one spelling: a list of one is its one, and lists have no
-/// order.
+/// A normal form of a document: a list of one element becomes its element, and
+/// lists are sorted.
 fn alike(value: &Value) -> Value {
     match value {
         Value::Array(items) => {

@@ -1,4 +1,4 @@
-//! The command and its library from outside: real processes, real HTTP.
+//! Tests of the command and its library from outside: real processes, real HTTP.
 
 #[cfg(test)]
 mod ambient;

@@ -59,7 +59,7 @@ impl Folder {
         run(sentinel(self.0.path()).current_dir(self.0.path()).arg("policy").args(words))
     }
 
-    /// Asks the policy, with JSON out.
+    /// Evaluates the policy, with JSON output.
     fn eval(&self, words: &str) -> Said {
         let mut all = vec!["eval", "policy.yaml", "--format", "json"];
         all.extend(words.split_whitespace());
@@ -372,7 +372,7 @@ fn an_unreadable_file_reports_neither_an_empty_list_nor_no_errors() {
             assert!(!said.err.contains("no errors"), "{files:?}: {}", said.err);
         }
     }
-    // The findings of the others are reported.
+    // The findings of the other files are reported.
     let said = folder.run(&["check", "--format", "json", "missing.yaml", "wrong one.yaml"]);
     assert_eq!(said.status, 3);
     assert!(said.json().as_array().is_some_and(|findings| findings.len() == 2), "{}", said.out);
@@ -445,7 +445,7 @@ fn a_user_or_an_account_that_contradicts_the_principal_is_a_usage_error() {
         ("eng/alice", None, USER, Some("is the user `alice`")),
         ("alice", Some("444455556666"), USER, Some("`--account 444455556666` contradicts")),
         ("ci/build-7", None, ROLE, None),
-        // If the role is one whose session names are users.
+        // Valid if the session names of the role are users.
         ("build-7", Some("111122223333"), ROLE, None),
         ("ci/build-8", None, ROLE, Some("is the user `ci/build-7`, or `build-7` if")),
         ("ci", None, ROLE, Some("contradicts")),

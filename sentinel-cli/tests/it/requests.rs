@@ -1,4 +1,4 @@
-//! `sentinel policy eval --requests`: many requests, a line each.
+//! `sentinel policy eval --requests`: many requests, one per line.
 
 use std::process::Stdio;
 
@@ -31,7 +31,7 @@ fn eval(requests: &[u8]) -> Said {
         "requests.jsonl",
     ]);
     let from_file = run(&mut command);
-    // stdin gives the same answers, in either format.
+    // Requests on stdin have the same answers, in both formats.
     let mut command = sentinel(folder.path());
     command
         .current_dir(folder.path())

@@ -1,5 +1,5 @@
-//! Processes of the real binary: a command that runs and ends, and a server
-//! that runs until it is dropped.
+//! Processes of the real binary: a command that runs to its end, and a server that
+//! runs until it is dropped.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ use tempfile::TempDir;
 
 use crate::wire::Key;
 
-/// How long a server may take for anything, on a busy machine.
+/// Maximum time for any action of a server on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The command, in an environment in which it finds nobody's own configuration.
+/// The command, in an environment without the configuration of a user.
 pub(crate) fn sentinel(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel"));
     clean(&mut command, home);
@@ -35,7 +35,7 @@ fn clean(command: &mut Command, home: &Path) {
         .stdin(Stdio::null());
 }
 
-/// What a command that ended had to say.
+/// The output and the status of a command that ended.
 pub(crate) struct Said {
     pub(crate) status: i32,
     pub(crate) out: String,
@@ -59,8 +59,8 @@ pub(crate) fn run(command: &mut Command) -> Said {
     }
 }
 
-/// Runs the command with arguments that are separated by spaces, in an empty
-/// home.
+/// Runs the command with arguments that are separated by spaces, in an empty home
+/// directory.
 pub(crate) fn run_words(words: &str) -> Said {
     let home = TempDir::new().unwrap();
     run(sentinel(home.path()).args(words.split_whitespace()))
@@ -74,24 +74,24 @@ pub(crate) struct Dev {
     pub(crate) ready: Value,
     child: Child,
     lines: Receiver<String>,
-    /// What it has written on stderr so far, where that is read.
+    /// Its output on stderr so far, if the log is read.
     log: Arc<Mutex<String>>,
-    /// Keeps the pipe open, whoever reads it.
+    /// Keeps the pipe open, whether or not it is read.
     _stdout: OwnedFd,
 }
 
 impl Dev {
-    /// One with the example policies.
+    /// Starts a server with the example policies.
     pub(crate) fn start() -> Self {
         Self::start_in(TempDir::new().unwrap(), &[])
     }
 
-    /// One with its data in `home`, and more arguments.
+    /// Starts a server with its data in `home`, and more arguments.
     pub(crate) fn start_in(home: TempDir, more: &[&str]) -> Self {
         Self::start_with(home, more, &[], usize::MAX)
     }
 
-    /// One whose log is read, run by a shell in which that comes first.
+    /// Starts a server whose log is read, in a shell that runs `first` before it.
     pub(crate) fn start_logged(home: TempDir, first: &str, more: &[&str]) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("{first}; exec \"$@\""), "sh"]);
@@ -101,12 +101,12 @@ impl Dev {
         Self::spawn(command, home, more, usize::MAX)
     }
 
-    /// One that finds these variables.
+    /// Starts a server with these environment variables.
     pub(crate) fn start_as(home: TempDir, more: &[&str], variables: &[(&str, &str)]) -> Self {
         Self::start_with(home, more, variables, usize::MAX)
     }
 
-    /// One that says much, of which nothing but the ready line is ever read.
+    /// Starts a server with verbose output, of which only the ready line is read.
     pub(crate) fn start_unread() -> Self {
         Self::start_with(TempDir::new().unwrap(), &[], &[], 1)
     }
@@ -161,7 +161,7 @@ impl Dev {
         Self { home, address, url, ready, child, lines, log, _stdout: unread }
     }
 
-    /// Its log, as soon as that contains the text.
+    /// Its log, as soon as the log contains the text.
     pub(crate) fn log_with(&self, text: &str) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -197,7 +197,7 @@ impl Dev {
         Key { id: value("aws_access_key_id"), secret: value("aws_secret_access_key"), token: None }
     }
 
-    /// The command, run by somebody who asks this server.
+    /// The command, with the credentials of an identity, for this server.
     pub(crate) fn client(&self, name: &str, words: &str) -> Command {
         let mut command = sentinel(self.home.path());
         command
@@ -208,22 +208,23 @@ impl Dev {
         command
     }
 
-    /// Runs the command as somebody.
+    /// Runs the command with the credentials of an identity.
     pub(crate) fn run(&self, name: &str, words: &str) -> Said {
         run(&mut self.client(name, words))
     }
 
-    /// The next record that it writes.
+    /// The next record that the server writes.
     pub(crate) fn record(&self) -> Value {
         serde_json::from_str(&self.lines.recv_timeout(PATIENCE).unwrap()).unwrap()
     }
 
-    /// All records that it has written, once it has answered everything.
+    /// All records that the server has written, after it has responded to all
+    /// requests.
     pub(crate) fn records(&self) -> Vec<Value> {
         self.lines.try_iter().map(|line| serde_json::from_str(&line).unwrap()).collect()
     }
 
-    /// Sends a signal by its name, waits for the end, and gives the status.
+    /// Sends a signal by its name, waits for the end, and returns the status.
     pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, TempDir) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());

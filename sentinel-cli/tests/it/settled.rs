@@ -1,4 +1,5 @@
-//! Policy files that are written slowly: a half-written document never decides.
+//! Policy files that are written slowly: a partially written document never
+//! decides.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -11,19 +12,20 @@ use tempfile::TempDir;
 use crate::running::Dev;
 use crate::wire::Request;
 
-/// Valid on its own, and allows every caller. The second half allows alice only.
+/// Valid without the second half, and allows every caller. The second half
+/// restricts it to alice.
 const HALF: &str =
     "rules:\n  - name: slowly\n    effect: allow\n    conditions:\n      profiles: [production]\n";
 const REST: &str = "      users: [alice]\n";
 
-/// The longest pause between two writes that a writer of any kind may make.
+/// Maximum pause between two writes that any kind of writer may make.
 const SETTLED: Duration = Duration::from_secs(1);
 
 fn head(round: usize) -> String {
     format!("# {round}\nversion: \"1\"\n{HALF}")
 }
 
-/// A server whose policies are in a folder of the test's own.
+/// A server with policies in a folder of the test.
 struct Fixture {
     dev: Dev,
     policies: PathBuf,
@@ -48,8 +50,8 @@ impl Fixture {
         if answer.status == 200 { "OK".to_owned() } else { answer.code() }
     }
 
-    /// Vends as bob until `work` has ended and for a while after; everything
-    /// that bob saw.
+    /// Vends as bob until `work` has ended and for a while after. Returns all
+    /// results.
     fn watch_bob(&self, work: impl FnOnce() + Send) -> Vec<String> {
         let mut seen = Vec::new();
         thread::scope(|scope| {
@@ -69,7 +71,7 @@ impl Fixture {
     }
 }
 
-/// Opens the file once, and pauses in the middle of it.
+/// Opens the file once, and pauses between the two halves.
 fn write_in_place(path: &Path, round: usize, pause: Duration) {
     let mut file = File::create(path).unwrap();
     file.write_all(head(round).as_bytes()).unwrap();
@@ -77,7 +79,7 @@ fn write_in_place(path: &Path, round: usize, pause: Duration) {
     file.write_all(REST.as_bytes()).unwrap();
 }
 
-/// Opens the file for each part, as several commands in a row do.
+/// Opens the file for each half, as several commands in sequence do.
 fn write_in_parts(path: &Path, round: usize, pause: Duration) {
     fs::write(path, head(round)).unwrap();
     thread::sleep(pause);
@@ -86,8 +88,8 @@ fn write_in_parts(path: &Path, round: usize, pause: Duration) {
 
 type Writer = fn(&Path, usize, Duration);
 
-/// A writer in place, as `scp` and `rsync --inplace` are, is seen to have the
-/// file open, so that it may pause for as long as it likes.
+/// A writer in place, such as `scp` and `rsync --inplace`, is detected because it
+/// has the file open, so its pause is not limited.
 const WRITERS: [(Writer, &[u64]); 2] =
     [(write_in_place, &[50, 120, 400, 900, 2000]), (write_in_parts, &[50, 120, 400, 700])];
 
@@ -126,7 +128,7 @@ fn a_main_document_that_is_gone_for_a_moment_still_governs() {
         fs::rename(&aside, &path).unwrap();
     });
     assert!(!seen.contains(&"OK".to_owned()), "{seen:?}");
-    // One that is really gone governs no longer.
+    // A document that was really removed no longer governs.
     fs::remove_file(&path).unwrap();
     thread::sleep(SETTLED * 3 / 2);
     assert_eq!(fixture.vend("bob"), "OK");

@@ -1,4 +1,4 @@
-//! `/sts`: whose credentials these are, as STS would say it.
+//! `/sts`: the owner of credentials, in the form that STS returns.
 
 use std::time::{Duration, SystemTime};
 

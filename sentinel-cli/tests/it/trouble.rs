@@ -1,5 +1,5 @@
-//! `sentinel dev` when something is wrong with what it is given or with what it
-//! runs on: every cause is named, with its path and what to do, and it recovers.
+//! `sentinel dev` with invalid arguments or in a faulty environment: each message
+//! names the cause, the path and what to do, and the server recovers.
 
 use std::fs;
 use std::io::Write;
@@ -21,15 +21,15 @@ fn vend(dev: &Dev, name: &str) -> Answer {
         .send(dev.address)
 }
 
-/// Sets a limit of a process, and leaves the one up to which it can be raised.
+/// Sets a resource limit of a process, and leaves its hard limit unchanged.
 fn limit(dev: &Dev, resource: Resource, current: Option<u64>) {
     let process = Pid::from_raw(i32::try_from(dev.process()).unwrap());
-    // The process has inherited it.
+    // The server process has inherited this hard limit.
     let maximum = getrlimit(resource).maximum;
     prlimit(process, resource, Rlimit { current: current.or(maximum), maximum }).unwrap();
 }
 
-/// Starts one that cannot start.
+/// Starts a server that cannot start.
 fn refused(home: &Path, arguments: &[&str]) -> Said {
     let said = run(sentinel(home).args(["dev", "--listen", "127.0.0.1:0"]).args(arguments));
     assert_eq!((said.status, said.out.as_str()), (3, ""), "{arguments:?}: {}", said.err);
@@ -38,7 +38,7 @@ fn refused(home: &Path, arguments: &[&str]) -> Said {
 
 #[test]
 fn after_a_full_disk_it_vends_again_and_nothing_acknowledged_is_lost() {
-    // A limit of the size of files is a disk on which nothing more can be written.
+    // A limit of the size of files has the same effect as a full disk.
     let dev = Dev::start_logged(TempDir::new().unwrap(), "trap '' XFSZ", &[]);
     let session = |answer: &Answer| answer.headers["x-sentinel-session-id"].clone();
     let first = vend(&dev, "alice");
@@ -80,7 +80,7 @@ fn a_database_that_is_removed_while_it_is_in_use_is_reported_and_nothing_is_vend
     for what in ["data", "data/sentinel.redb"] {
         let path = dev.home.path().join(what);
         fs::rename(&path, &aside).unwrap();
-        // Without a request.
+        // The message appears without a request.
         dev.log_with("was removed or replaced");
         let answer = again();
         // The built-in policies are in the folder, too.
@@ -131,7 +131,7 @@ fn every_problem_of_the_policies_folder_is_reported_at_the_start_and_at_each_cha
             .code()
     };
     assert_eq!((vend("shared"), vend("staging")), ("POLICY_ERROR".into(), "POLICY_ERROR".into()));
-    // The message about the request names the file as well.
+    // The message about the request names the file too.
     assert!(!dev.log_with("a policy cannot be used").contains("--> /sentinel/policies"));
     for name in ["staging.yaml", "production.yaml", "broken.yml", "bad name.yaml", "shared.yaml"] {
         fs::remove_file(policies.join(name)).unwrap();
@@ -156,7 +156,7 @@ fn one_client_cannot_hold_every_connection() {
                 stream
             })
             .collect();
-        // They would be closed after ten seconds anyway.
+        // The connections would be closed after ten seconds anyway.
         let started = Instant::now();
         assert_eq!(vend(&dev, "alice").status, 200, "{what}");
         assert!(started.elapsed() < Duration::from_secs(8), "{what}: {:?}", started.elapsed());
@@ -246,7 +246,7 @@ fn what_cannot_be_used_is_named_with_its_path_and_what_to_do() {
     fs::write(path("data/sentinel.redb"), "no database").unwrap();
     fs::set_permissions(path("data/sentinel.redb"), fs::Permissions::from_mode(0o600)).unwrap();
     named(&["--data", &data], &[&path("data/sentinel.redb"), "restore a copy of it"]);
-    // An empty one is what somebody touched.
+    // An empty file, as `touch` creates it.
     fs::write(path("data/sentinel.redb"), "").unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

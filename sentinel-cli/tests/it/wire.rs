@@ -1,4 +1,4 @@
-//! HTTP byte by byte, and requests as AWS's signer signs them.
+//! HTTP byte by byte, and requests that AWS's signer signs.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ pub(crate) struct Key {
     pub(crate) token: Option<String>,
 }
 
-/// An answer.
+/// An HTTP response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -60,7 +60,7 @@ impl Request {
         self
     }
 
-    /// Signs it for a server at that address.
+    /// Signs the request for a server at that address.
     pub(crate) fn signed(self, address: SocketAddr, key: &Key, service: &str) -> Self {
         self.signed_at(address, key, service, SystemTime::now())
     }
@@ -116,11 +116,13 @@ impl Request {
     }
 }
 
-/// Sends bytes and reads until the server closes; none when it answers nothing.
+/// Sends bytes and reads until the server closes the connection. `None` if the
+/// server sends no response.
 pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    // A server that has seen enough may close while we still write.
+    // A server that refuses the request early may close the connection during the
+    // write.
     drop(stream.write_all(bytes));
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));

@@ -1,11 +1,11 @@
-//! How two texts of a document differ, by line.
+//! The difference between two texts of a document, by line.
 
 use clap::builder::styling::AnsiColor;
 use similar::TextDiff;
 
 use crate::screen::{paint, printable};
 
-/// A unified difference, as `diff -u` writes it; empty when there is none.
+/// A unified diff, as `diff -u` writes it. Empty if the texts are equal.
 pub(super) fn unified(old: &[u8], new: &[u8], old_name: &str, new_name: &str) -> String {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
     let diff = TextDiff::from_lines(&*old, &*new);
@@ -13,7 +13,7 @@ pub(super) fn unified(old: &[u8], new: &[u8], old_name: &str, new_name: &str) ->
     unified.context_radius(3).header(old_name, new_name).to_string()
 }
 
-/// The same for a terminal.
+/// The diff in the form for a terminal.
 pub(super) fn shown(difference: &str, color: bool) -> String {
     let lines = difference.lines().map(|line| {
         let text = printable(line);

@@ -1,4 +1,4 @@
-//! `sentinel policy history`: how a document came to be.
+//! `sentinel policy history`: lists the versions of a document.
 
 use std::fmt;
 
@@ -60,7 +60,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// A version, and where it lies.
+/// A version, and the place where it is stored.
 #[derive(Debug, Serialize)]
 struct Entry {
     #[serde(rename = "where")]

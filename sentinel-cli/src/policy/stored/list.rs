@@ -1,4 +1,4 @@
-//! `sentinel policy list`: which documents there are.
+//! `sentinel policy list`: lists the stored documents.
 
 use std::fmt::Write;
 
@@ -82,7 +82,7 @@ async fn list(stores: &Stores, policies: &Policies) -> Result<Vec<Listed>, Failu
     found.extend(names.into_iter().map(|(name, place)| (root.join(&name), place)));
     let mut listed = Vec::new();
     for (path, place) in found {
-        // One that has gone meanwhile is not there.
+        // A document that was removed in the meantime is not listed.
         let Some(revisions) = stores.history(place, &path).await? else { continue };
         let Some(newest) = revisions.last().map(|revision: &PolicyRevision| Version::of(revision))
         else {

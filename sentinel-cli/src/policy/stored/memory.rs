@@ -1,4 +1,4 @@
-//! A place in memory, for the tests.
+//! A place in memory, for tests.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

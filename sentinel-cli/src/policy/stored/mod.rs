@@ -22,7 +22,7 @@ use crate::screen::Screen;
 use crate::{Failure, Outcome};
 pub(crate) use stores::{Found, Stores};
 
-/// The commands that ask AWS.
+/// The commands that send requests to AWS.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     List(list::Arguments),
@@ -40,7 +40,7 @@ pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome, Failure
     }
 }
 
-/// Which documents, and whose account.
+/// The documents, and the account that stores them.
 #[derive(Debug, Args)]
 struct Library {
     #[command(flatten)]
@@ -56,7 +56,7 @@ impl Library {
     }
 }
 
-/// Where a document lies.
+/// The place where a document is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Place {
@@ -67,7 +67,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// As people call it.
+    /// The name of the place in output for people.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Ssm => "SSM",
@@ -76,14 +76,15 @@ impl Place {
     }
 }
 
-/// A document's name. Documents are called as profiles are.
+/// The name of a document. Names of documents follow the rules for names of
+/// profiles.
 fn name(text: &str) -> Result<String, String> {
     ProfileName::parse(text)
         .map(|name| name.as_str().to_owned())
         .map_err(|_| "a name is 1 to 64 of `A-Z a-z 0-9 . _ -`, a letter or digit first".to_owned())
 }
 
-/// There is no such document in any place that was asked.
+/// The document does not exist in any of the places.
 fn missing(path: &PolicyPath, stores: &Stores) -> Failure {
     let places = if stores.has_table() {
         "SSM nor in the policy table"

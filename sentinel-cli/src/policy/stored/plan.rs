@@ -1,5 +1,5 @@
-//! Where a document is to be written, and over what: decided from what lies
-//! where, before anything is written.
+//! Where to write a document, and which version it replaces. The plan is made from
+//! the stored versions, before anything is written.
 
 use sentinel_store::{PolicyPath, StoreError, StoreResultExt};
 
@@ -7,42 +7,44 @@ use super::stores::Found;
 use super::{Place, Stores};
 use crate::policy::usable::SSM_HOLDS;
 
-/// What a push comes to.
+/// The writes of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// It is what lies there.
+    /// The stored document has the same text already.
     Nothing {
-        /// Where.
+        /// The place of the document.
         place: Place,
-        /// In which version.
+        /// The stored version.
         version: String,
     },
-    /// It is written where it lies, or where there is none yet.
+    /// The document is written to the place where it is stored, or created if it
+    /// does not exist.
     Write {
-        /// Where.
+        /// The place to write to.
         place: Place,
-        /// The version that it is written over.
+        /// The version that it replaces.
         over: Option<String>,
     },
-    /// It is written to the table, and the parameter is removed after that.
+    /// The document is written to the table, and then the parameter is removed.
     Move {
-        /// The table's version that it is written over.
+        /// The version in the table that it replaces.
         over: Option<String>,
-        /// The table's version that is already it, so that nothing is written.
+        /// The version in the table that already has the same text, so that nothing
+        /// is written.
         written: Option<String>,
         /// The version of the parameter that is removed.
         parameter: String,
     },
 }
 
-/// Why a push cannot be.
+/// Why a push is not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// SSM does not hold so much, and no table is named.
+    /// The document is too large for SSM, and no table is named.
     NoTable,
-    /// The document lies in SSM, which does not hold so much.
+    /// The document is stored in SSM, and the new text is too large for it.
     Outgrown,
-    /// It lies in both places.
+    /// The document is stored in both places.
     InBoth,
 }
 
@@ -69,7 +71,7 @@ impl Refusal {
     }
 }
 
-/// Decides what a push of that text comes to.
+/// Plans the push of that text.
 pub(super) fn plan(
     text: &[u8],
     found: &Found,
@@ -107,16 +109,16 @@ pub(super) fn plan(
     }
 }
 
-/// A step of a plan that failed, and where.
+/// A step of a plan that failed, and its place.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) place: Place,
     pub(super) error: StoreError,
-    /// What was done before.
+    /// The version that was written before the failure.
     pub(super) written: Option<String>,
 }
 
-/// Carries a plan out, and gives the version that lies there now.
+/// Executes a plan, and returns the version that is stored afterwards.
 pub(super) async fn carry_out(
     plan: &Plan,
     stores: &Stores,
@@ -146,8 +148,9 @@ pub(super) async fn carry_out(
             };
             let then = |error| failed(Place::Ssm, error, Some(version.clone()));
             let ssm = store(Place::Ssm)?;
-            // Nothing removes a parameter on condition of its version: what was
-            // written since the difference was shown is at least not lost unseen.
+            // SSM cannot remove a parameter on the condition of its version. This
+            // check at least ensures that a version written since the difference
+            // was shown is not lost without notice.
             match ssm.policy(path).await.optional().map_err(then)? {
                 Some(now) if now.version == *parameter => ssm.remove(path).await.map_err(then)?,
                 Some(_) => return Err(then(StoreError::conflict())),
@@ -204,7 +207,7 @@ mod tests {
             (&text(9), table(), true, false, nothing(Place::Table, "4")),
             (&small, both(), true, false, Err(Refusal::InBoth)),
             (&small, both(), true, true, moved(Some("4"), None)),
-            // What an earlier move has left half-done.
+            // The state after a move that was interrupted.
             (&text(9), both(), true, true, moved(Some("4"), Some("4"))),
         ] {
             let planned = plan(text, &found, has_table, may_move);

@@ -1,4 +1,4 @@
-//! `sentinel policy pull`: a stored document, as it was written.
+//! `sentinel policy pull`: returns a stored document exactly as it was written.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::{Failure, Outcome};
 
 /// Print a stored policy or write it to a file.
 #[derive(Debug, Args)]
-// `--version` is that of the document here.
+// `--version` selects the version of the document in this command.
 #[command(disable_version_flag = true)]
 #[command(after_help = "\
 Examples:
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     library: Library,
 }
 
-/// What was pulled.
+/// The document that was pulled.
 #[derive(Debug, Serialize)]
 struct Pulled {
     name: String,
@@ -135,13 +135,13 @@ async fn read(
     }
 }
 
-/// Replaces a file whole.
+/// Replaces a file as a whole.
 fn replace(file: &Path, text: &[u8]) -> std::io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // What is not a plain file (a pipe, /dev/stdout) cannot be replaced.
+    // A file that is not regular (a pipe, /dev/stdout) cannot be replaced.
     if std::fs::symlink_metadata(file).is_ok_and(|found| !found.is_file()) {
         return std::fs::write(file, text);
     }

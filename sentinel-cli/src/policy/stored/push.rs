@@ -1,4 +1,5 @@
-//! `sentinel policy push`: a document to where it lies, over what was seen there.
+//! `sentinel policy push`: writes a document to the place where it is stored, over
+//! the version that was shown.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ pub(crate) struct Arguments {
     library: Library,
 }
 
-/// How far a document came.
+/// The result for a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
@@ -81,15 +82,15 @@ enum State {
     WouldCreate,
     WouldUpdate,
     WouldMove,
-    /// Whoever was asked said no.
+    /// The administrator declined.
     Declined,
-    /// Somebody else was faster.
+    /// Another administrator wrote first.
     Conflict,
-    /// It does not check.
+    /// The document is invalid.
     Unusable,
-    /// A profile would have the role of another one because of it.
+    /// Because of it, a profile would have the role of another profile.
     RoleTaken,
-    /// Another one is refused.
+    /// Another document is refused.
     NotTried,
 }
 
@@ -127,7 +128,7 @@ impl State {
     }
 }
 
-/// What became of a document.
+/// The report for a document.
 #[derive(Debug, Serialize)]
 struct Pushed<'a> {
     name: String,
@@ -136,12 +137,12 @@ struct Pushed<'a> {
     state: State,
     #[serde(rename = "where")]
     place: Option<Place>,
-    /// The version that lies there now.
+    /// The version that is stored now.
     version: Option<String>,
     bytes: usize,
     difference: String,
     findings: Vec<Finding<'a>>,
-    /// None if there is no usable main document, or if it was not looked at.
+    /// `None` if there is no usable main document, or if it was not read.
     reach: Option<Reach>,
 }
 
@@ -167,13 +168,13 @@ struct Report<'a> {
     policies: Vec<Pushed<'a>>,
 }
 
-/// A file, and where it goes.
+/// A file, and where it will be written.
 #[derive(Debug)]
 struct Document {
     source: Source,
     path: PolicyPath,
     checked: Option<Checked>,
-    /// What is wrong with it, or its warnings.
+    /// Its errors, or its warnings.
     diagnostics: Option<Diagnostics>,
 }
 
@@ -183,7 +184,7 @@ impl Document {
         all.map(|one| Finding::new(&self.source.name, one)).collect()
     }
 
-    /// Shows what there is to see of it to a person.
+    /// Shows the document's diagnostics to a person.
     fn show(&self, screen: &Screen) {
         if let Some(diagnostics) = self.diagnostics.as_ref().filter(|_| !screen.is_json()) {
             let Source { name, text } = &self.source;
@@ -249,12 +250,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         }
         Ok(())
     });
-    // What was written before a failure is told all the same.
+    // Documents that were written before a failure are reported in any case.
     let finished = finish(pushed, screen);
     written.and(finished)
 }
 
-/// Reads and checks the files, and says where each goes.
+/// Reads and checks the files, and determines the path of each.
 fn read(
     files: &[PathBuf],
     called: Option<&str>,
@@ -286,7 +287,7 @@ fn read(
     Ok(documents)
 }
 
-/// The name that a file's name gives.
+/// The document name that a file name implies.
 fn name_of(file: &Path) -> Result<String, Failure> {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     name(stem).map_err(|problem| {
@@ -297,14 +298,14 @@ fn name_of(file: &Path) -> Result<String, Failure> {
     })
 }
 
-/// What became of a document if one of them does not check.
+/// The report for a document if one of the documents is invalid.
 fn unusable(document: &Document) -> Pushed<'_> {
     let state = if document.checked.is_none() { State::Unusable } else { State::NotTried };
     Pushed::new(document, state)
 }
 
-/// What the main document and the profiles' own do not reach. It is information
-/// only: if it cannot be read, that is reported and the push goes on.
+/// What the main document and the documents of profiles do not reach. This is
+/// information only: if it cannot be read, that is reported and the push continues.
 async fn reached(
     documents: &[Document],
     stores: &Stores,
@@ -324,7 +325,7 @@ async fn reached(
     })
 }
 
-/// Whether it may be written.
+/// Whether a document may be written.
 #[derive(Clone, Copy, Debug)]
 enum Consent {
     Given,
@@ -389,7 +390,7 @@ async fn push<'a>(
     }
 }
 
-/// What would change, as against what is in force there.
+/// The changes relative to the version in force.
 fn difference(found: &Found, document: &Document) -> String {
     let Document { source, path, .. } = document;
     let (old, name) = match (&found.table, &found.ssm) {
@@ -400,7 +401,7 @@ fn difference(found: &Found, document: &Document) -> String {
     difference::unified(old, &source.text, &name, &source.name)
 }
 
-/// Who changed what meanwhile, and what to do.
+/// Who made which changes in the meantime, and what to do.
 async fn conflict(
     stores: &Stores,
     place: Place,
@@ -432,7 +433,7 @@ async fn conflict(
     ))
 }
 
-/// Asks on the terminal.
+/// Requests confirmation on the terminal.
 fn asked(question: &str) -> Result<bool, Failure> {
     let mut err = io::stderr().lock();
     write!(err, "{question} [y/N] ").and_then(|()| err.flush()).map_err(Failure::output)?;
@@ -443,7 +444,7 @@ fn asked(question: &str) -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Says what became of all.
+/// Reports the results of all documents.
 fn finish(pushed: Vec<Pushed<'_>>, screen: &Screen) -> Result<Outcome, Failure> {
     let all_done = pushed.iter().all(|one| one.state.outcome() == Outcome::Done);
     if screen.is_json() {

@@ -1,5 +1,5 @@
-//! Which documents decide about which profiles, as far as a push changes it:
-//! deny rules that do not reach a profile, and documents that decide nothing.
+//! Which documents decide about which profiles, as far as a push changes it: deny
+//! rules that do not reach a profile, and documents that decide nothing.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::account::Policies;
 use crate::screen::{Screen, printable};
 
-/// More names than this are counted, not listed.
+/// Maximum number of names to list. More names are counted.
 const SHOWN: usize = 20;
 
 /// The profiles and documents that a document does not reach.
@@ -23,7 +23,8 @@ pub(super) struct Reach {
     deny_rules_do_not_apply_to: Vec<String>,
     /// Documents that decide nothing: the main document governs their profiles.
     govern_nothing: Vec<String>,
-    /// Documents whose names no profile has, so that they are never read.
+    /// Documents whose names are not the name of any profile, so that they are
+    /// never read.
     never_read: Vec<String>,
 }
 
@@ -43,7 +44,7 @@ impl Reach {
         reach
     }
 
-    /// The part of it that is about one document.
+    /// The part that concerns one document.
     pub(super) fn of(&self, name: &str) -> Self {
         let only = |names: &[String]| names.iter().filter(|it| *it == name).cloned().collect();
         Self {
@@ -95,9 +96,9 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// The reach of the main document once what is pushed is written: `pushed` are the
-/// names of profiles' own documents, and `pushed_main` the main one if it is pushed.
-/// None if there is no usable main document.
+/// The reach of the main document after the push: `pushed` are the names of
+/// profiles' own documents, and `pushed_main` is the main document if it is pushed.
+/// `None` if there is no usable main document.
 pub(super) async fn reach<'d>(
     stores: &Stores,
     policies: &Policies,
@@ -118,7 +119,8 @@ pub(super) async fn reach<'d>(
     let stored = stores.names(&root).await?.into_iter().map(|(name, _)| name);
     let mut names: BTreeSet<String> = stored.collect();
     names.extend(pushed.into_iter().map(str::to_owned));
-    // Under the root it is listed too, and is not a profile's own.
+    // A main document under the root is listed too, but does not belong to a
+    // profile.
     if main.parent().as_ref() == Some(&root) {
         names.remove(main.name());
     }

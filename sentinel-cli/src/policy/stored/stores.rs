@@ -1,4 +1,4 @@
-//! The places in which documents lie, asked as one.
+//! The places where documents are stored, behind one interface.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use super::Place;
 use crate::Failure;
 use crate::account::because_store;
 
-/// SSM, and the policy table where there is one.
+/// SSM, and the policy table if there is one.
 #[derive(Debug)]
 pub(crate) struct Stores {
     ssm: Arc<dyn PolicyWriter>,
     table: Option<Arc<dyn PolicyWriter>>,
 }
 
-/// A document as it lies in each place; more than one is a fault, which makes its
-/// profiles `POLICY_ERROR`.
+/// A document as it is stored in each place. More than one is a fault: the result
+/// for its profiles is `POLICY_ERROR`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
     pub(crate) ssm: Option<PolicyText>,
@@ -31,7 +31,7 @@ impl Stores {
         Self { ssm, table }
     }
 
-    /// Those of an account.
+    /// Opens the stores of an account.
     pub(crate) fn open(config: &SdkConfig, policy_table: Option<&str>) -> Self {
         let table = policy_table.map(|name| -> Arc<dyn PolicyWriter> {
             Arc::new(sentinel_store::DynamoPolicies::new(config, name))
@@ -43,7 +43,7 @@ impl Stores {
         self.table.is_some()
     }
 
-    /// The places that there are.
+    /// All places.
     pub(super) fn places(&self) -> Vec<(Place, &dyn PolicyWriter)> {
         let table = self.table.as_deref().map(|table| (Place::Table, table));
         [(Place::Ssm, &*self.ssm)].into_iter().chain(table).collect()
@@ -63,7 +63,7 @@ impl Stores {
         }
     }
 
-    /// The document as it lies in each place.
+    /// The document as it is stored in each place.
     pub(crate) async fn find(&self, path: &PolicyPath) -> Result<Found, Failure> {
         let mut found = Found::default();
         for (place, store) in self.places() {
@@ -77,7 +77,7 @@ impl Stores {
         Ok(found)
     }
 
-    /// The names right under the root, in each place.
+    /// The names directly under the root, in each place.
     pub(super) async fn names(&self, root: &PolicyPath) -> Result<Vec<(String, Place)>, Failure> {
         let mut names = Vec::new();
         for (place, store) in self.places() {
@@ -90,8 +90,8 @@ impl Stores {
         Ok(names)
     }
 
-    /// The versions of a document in a place, the oldest first; none where there
-    /// is no such document.
+    /// The versions of a document in a place, oldest first. `None` if the document
+    /// does not exist there.
     pub(super) async fn history(
         &self,
         place: Place,
@@ -107,7 +107,7 @@ impl Stores {
     }
 }
 
-/// Something could not be done with a document.
+/// The failure of an operation on a document.
 pub(super) fn cannot(doing: &str, path: &PolicyPath, place: Place, error: StoreError) -> Failure {
     because_store(format!("cannot {doing} `{path}` in {}", place.as_str()), error)
 }

@@ -43,7 +43,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Which profiles, and what to do.
+    /// Names the profiles, and what to do.
     pub(super) fn explain(&self) -> String {
         let Self { by, profile, owner } = self;
         format!(
@@ -55,14 +55,14 @@ impl Taken {
     }
 }
 
-/// What the main document is, and whose roles it decides about.
+/// The main document, and the profiles whose roles it decides about.
 struct Main {
     policy: Policy,
     roles: GovernedRoles,
 }
 
 impl Main {
-    /// `None` if the text is no policy: nothing is vended then.
+    /// `None` if the text is not a policy: nothing is vended then.
     fn read(text: &[u8], path: &PolicyPath) -> Option<Self> {
         let policy = Checked::parse(text, &Limits::default()).ok()?.compile();
         let roles = GovernedRoles::of(&policy, path);
@@ -71,8 +71,9 @@ impl Main {
 }
 
 impl Roles {
-    /// The profiles that would have the role of another profile because of this push: by their own
-    /// document, or by the main one. What is so already, without the push, is left out.
+    /// The profiles that would have the role of another profile because of this
+    /// push, by their own document or by the main one. Profiles that have this
+    /// problem without the push are omitted.
     pub(super) async fn taken(
         &self,
         pushed: &[(&PolicyPath, &[u8])],
@@ -118,7 +119,7 @@ impl Roles {
     }
 }
 
-/// Where the TVM is taken to be: in the account of whoever pushes.
+/// The assumed location of the TVM: the account of the administrator who pushes.
 pub(super) async fn home(config: &aws_config::SdkConfig) -> Result<Home, Failure> {
     let caller = caller(config).await?;
     Ok(Home::new(caller.partition(), caller.account.clone()))
@@ -158,8 +159,8 @@ mod tests {
         main_with("a", &format!("role_arn: \"{ADMIN}\""))
     }
 
-    /// What is refused of a push over what is stored: the document, the profile, and the owner of
-    /// the role.
+    /// The refusals of a push over the stored documents: the document, the profile,
+    /// and the owner of the role.
     async fn refused(
         stored: &[(&str, &[u8])],
         pushed: &[(&str, &[u8])],
@@ -191,7 +192,7 @@ mod tests {
         // The main document is part of the same push.
         assert_eq!(refused(&[], &[("main", &main), ("b", OPEN)]).await, taken);
         assert_eq!(refused(&[("main", OPEN)], &[("b", OPEN), ("main", &main)]).await, taken);
-        // The names differ in case alone.
+        // The names differ only in case.
         assert_eq!(refused(&[("main", &main)], &[("B", OPEN)]).await, [row("B", "B", "a")]);
         let main = main_with("b", "");
         assert_eq!(refused(&[("main", &main)], &[("B", OPEN)]).await, [row("B", "B", "b")]);
@@ -203,7 +204,8 @@ mod tests {
         let taken = [row("main", "b", "a")];
         assert_eq!(refused(&[("main", OPEN), ("b", OPEN)], &[("main", &main)]).await, taken);
         assert_eq!(refused(&[("b", OPEN), ("c", OPEN)], &[("main", &main)]).await, taken);
-        // It is so already: the push may remove somebody's access, and must not wait.
+        // The problem exists already: the push may remove a caller's access, and
+        // must not be delayed.
         assert_eq!(refused(&[("main", &main), ("b", OPEN)], &[("main", &main)]).await, []);
     }
 
@@ -219,7 +221,7 @@ mod tests {
         // Without a main document that is a policy, nothing is vended.
         assert_eq!(refused(&[], &[("b", OPEN)]).await, []);
         assert_eq!(refused(&[("main", b"rules: [")], &[("b", OPEN)]).await, []);
-        // A pushed main document that gives the role back.
+        // The pushed main document releases the role.
         assert_eq!(refused(&[("main", &main)], &[("main", OPEN), ("b", OPEN)]).await, []);
     }
 }

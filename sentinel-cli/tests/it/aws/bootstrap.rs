@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::{
 use super::{Account, KINDS, all, long, states};
 
 impl Account {
-    /// Whether items of a table go by its attribute `ttl`, and whether it can be
-    /// recovered.
+    /// Whether items of a table expire by its attribute `ttl`, and whether the
+    /// table has point-in-time recovery.
     fn cared_for(&self, name: &str) -> (bool, bool) {
         let client = aws_sdk_dynamodb::Client::new(&self.config());
         let name = self.table(name);
@@ -26,7 +26,7 @@ impl Account {
         )
     }
 
-    /// Creates a table past the command, with these keys and nothing else.
+    /// Creates a table without the command, with these keys and no other settings.
     fn create(&self, name: &str, keys: &[(&str, KeyType)]) {
         let client = aws_sdk_dynamodb::Client::new(&self.config());
         let mut request = client
@@ -63,7 +63,7 @@ fn a_second_run_finds_everything_and_changes_nothing() {
             assert_eq!(keys, ["pk", "sk"]);
             let billing = table.billing_mode_summary.unwrap().billing_mode.unwrap();
             assert_eq!(billing, BillingMode::PayPerRequest);
-            // No document may go by itself.
+            // A document must never expire.
             assert_eq!(account.cared_for(name), (name != "policies", true), "{kind:?} {name}");
         }
         let sessions = account.describe("sessions").unwrap();
@@ -137,7 +137,7 @@ fn a_table_that_lacks_something_is_repaired_and_somebody_elses_is_left() {
 fn after_a_failure_half_way_the_same_command_goes_on_from_there() {
     for kind in KINDS {
         let account = Account::new(kind, "resume");
-        // SSM puts the value of a parameter in the place of such a name.
+        // SSM replaces such a name by the value of a parameter.
         let refused = format!("{}# {{{{zebra}}}}\n", super::POLICY.replace("NAME", "zebra"));
         account.write("zebra", &refused);
         let said = account.run("bootstrap --format json");
@@ -159,7 +159,7 @@ fn after_a_failure_half_way_the_same_command_goes_on_from_there() {
 fn where_a_file_does_not_check_nothing_at_all_is_written() {
     let account = Account::new(KINDS[0], "unusable");
     let wrong = super::POLICY.replace("allow", "Deny");
-    // What the main document may say, that of one profile may not.
+    // The main document may contain it, the document of a profile may not.
     let operators = format!("{}{}", super::POLICY, super::OPERATORS);
     for (name, text, told) in [("wrong", wrong, "Deny"), ("operators", operators, "operators")] {
         account.write(name, &text);

@@ -1,4 +1,4 @@
-//! `sentinel dev --issuer sts`, against the strict STS.
+//! `sentinel dev --issuer sts` against the strict STS.
 
 use sentinel_testkit::sts::{Setup, StandIn};
 use serde_json::json;

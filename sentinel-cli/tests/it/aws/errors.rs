@@ -1,5 +1,5 @@
-//! What is said when AWS says no, and that the `administrator` document is
-//! enough.
+//! The messages if AWS refuses a request, and a test that the `administrator`
+//! document is sufficient.
 
 use std::net::TcpListener;
 
@@ -11,7 +11,7 @@ use crate::running::{Said, run};
 use crate::wire::{Key, Request};
 
 impl Account {
-    /// Makes an IAM user with that policy, and gives its key.
+    /// Creates an IAM user with that policy, and returns its access key.
     fn user(&self, name: &str, policy: &str) -> (String, String) {
         let address = self.emulator.address();
         let root = Key { id: ROOT_KEY.to_owned(), secret: ROOT_KEY.to_owned(), token: None };
@@ -48,11 +48,11 @@ impl Account {
 
 #[test]
 fn the_administrator_document_is_enough_for_all_that_administrators_run() {
-    // The emulator that judges identity policies.
+    // The emulator that evaluates identity policies.
     let account = Account::new(KINDS[0], "administrator");
     let mut document = account.run("iam administrator").json();
-    // AWS judges this action by the path that is asked for; the emulator asks for
-    // it on everything.
+    // AWS evaluates this action on the requested path; the emulator requires it on
+    // every resource.
     document["Statement"].as_array_mut().unwrap().push(json!({
         "Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*",
     }));

@@ -1,4 +1,5 @@
-//! The commands that ask AWS, as processes, against emulators and the strict STS.
+//! The commands that send requests to AWS, as processes, against emulators and the
+//! strict STS.
 
 mod bootstrap;
 mod dev;
@@ -30,10 +31,10 @@ rules:
     conditions: { profiles: [NAME], users: [alice] }
 ";
 
-/// What the main document alone may hold.
+/// A section that only the main document may contain.
 const OPERATORS: &str = "operators: [{ name: security, users: [carol], may: [revoke] }]\n";
 
-/// A policy of so many bytes at least.
+/// A policy of at least that number of bytes.
 fn long(name: &str, bytes: usize) -> String {
     let mut text = POLICY.replace("NAME", name);
     while text.len() < bytes {
@@ -42,7 +43,7 @@ fn long(name: &str, bytes: usize) -> String {
     text
 }
 
-/// Part of an emulated account: tables and parameters of names that no other test
+/// Part of an emulated account: tables and parameters with names that no other test
 /// uses, and a folder with policies.
 struct Account {
     emulator: Arc<Emulator>,
@@ -62,7 +63,7 @@ impl Account {
         account
     }
 
-    /// The file of a document; the folder for no name.
+    /// The file of a document, or the folder if the name is empty.
     fn file(&self, name: &str) -> PathBuf {
         let folder = self.home.path().join("policies");
         if name.is_empty() { folder } else { folder.join(format!("{name}.yaml")) }
@@ -80,7 +81,7 @@ impl Account {
         format!("/{}/policies/{name}", self.id)
     }
 
-    /// The command in this account, signed with a key whose secret is the same.
+    /// The command in this account, signed with a key whose secret equals its id.
     fn command(&self, words: &str) -> Command {
         let mut command = sentinel(self.home.path());
         command
@@ -102,7 +103,7 @@ impl Account {
         run(&mut self.command(words))
     }
 
-    /// Runs it, and gives its JSON and its status.
+    /// Runs the command, and returns its JSON and its exit status.
     fn json(&self, words: &str) -> (Value, i32) {
         let said = self.run(&format!("{words} --format json"));
         (said.json(), said.status)
@@ -112,7 +113,7 @@ impl Account {
         self.emulator.config().unwrap()
     }
 
-    /// A table as the emulator describes it, if there is one.
+    /// A table as the emulator describes it. `None` if it does not exist.
     fn describe(&self, name: &str) -> Option<TableDescription> {
         let client = aws_sdk_dynamodb::Client::new(&self.config());
         let asked = client.describe_table().table_name(self.table(name)).send();
@@ -126,7 +127,7 @@ impl Account {
         }
     }
 
-    /// The text and the version of a parameter, if there is one.
+    /// The text and the version of a parameter. `None` if it does not exist.
     fn parameter(&self, name: &str) -> Option<(String, i64)> {
         let client = aws_sdk_ssm::Client::new(&self.config());
         let asked = client.get_parameter().name(self.path(name)).with_decryption(true).send();
@@ -142,7 +143,7 @@ impl Account {
         }
     }
 
-    /// Writes a parameter past the command.
+    /// Writes a parameter without the command.
     fn put(&self, name: &str, text: &str, kind: aws_sdk_ssm::types::ParameterType) {
         let client = aws_sdk_ssm::Client::new(&self.config());
         let put = client.put_parameter().name(self.path(name)).value(text).r#type(kind);
@@ -157,13 +158,13 @@ fn states(report: &Value, list: &str) -> Vec<(String, String)> {
     items.iter().map(|item| (text(&item["name"]), text(&item["state"]))).collect()
 }
 
-/// Whether all of a list are in that state.
+/// Whether all items of a list are in that state.
 fn all(report: &Value, list: &str, state: &str) -> bool {
     let states = states(report, list);
     !states.is_empty() && states.iter().all(|(_, found)| found == state)
 }
 
-/// Writes to a process that waits for it.
+/// Writes to a process that reads from its stdin.
 fn answer(mut stdin: impl Write, text: &str) {
     stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush()).unwrap();
 }

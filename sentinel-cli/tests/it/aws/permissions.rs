@@ -1,8 +1,8 @@
-//! The administrator's commands send the calls that the administrator's IAM document
-//! allows, and no others: every step runs through a proxy that records.
+//! The administrator's commands send exactly the calls that the administrator's IAM
+//! document allows: every step runs through a recording proxy.
 //!
 //! ministack refuses every call that the document does not allow. The comparison
-//! finds what the document allows without need.
+//! finds permissions that the document grants without need.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use sentinel_testkit::proxy::Proxy;
 use sentinel_testkit::recorded::{Holder, KEY, deployment, place};
 use tokio::process::Command;
 
-/// An administrator with credentials of their own, and a folder to work in.
+/// An administrator with separate credentials, and a working folder.
 struct Administrator {
     keys: Keys,
     proxy: Proxy,
@@ -68,7 +68,8 @@ fn policy(profile: &str, bytes: usize) -> String {
 async fn administrators_ask_what_their_document_says_and_nothing_else() {
     let emulator = Emulator::start(Kind::Ministack).await.unwrap();
     let root = emulator.config().unwrap();
-    // A table as somebody else would have made it, and a parameter under a key.
+    // A table as another administrator would have created it, and a parameter under
+    // a key.
     let created =
         TableDefinition::SESSIONS.create(&Client::new(&root), "sentinel-sessions").unwrap();
     created.send().await.unwrap();
@@ -94,12 +95,13 @@ async fn administrators_ask_what_their_document_says_and_nothing_else() {
     administrator.sentinel(&format!("bootstrap {table}"), &[]).await;
     let push = format!("policy push --yes --move {table}");
     for (name, bytes) in [
-        // SSM: new and changed; encrypted, standard and advanced; outgrown.
+        // In SSM: new and changed; encrypted, standard and advanced; grown too
+        // large.
         ("main", 300),
         ("secret", 300),
         ("secret", 5_000),
         ("secret", 9_000),
-        // The table: new and changed.
+        // In the table: new and changed.
         ("bulky", 9_000),
         ("bulky", 400_000),
     ] {

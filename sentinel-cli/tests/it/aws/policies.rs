@@ -67,7 +67,7 @@ fn a_large_document_goes_to_the_table_and_one_that_outgrows_ssm_moves_there() {
         assert!(account.parameter("production").is_none());
         assert_eq!(account.run("policy pull production").out, long("production", 9_000));
 
-        // As a move that ended half-way leaves it.
+        // The state after a move that was interrupted.
         account.put("production", "an older text", ParameterType::String);
         let said = account.run("policy list");
         assert!(
@@ -127,7 +127,8 @@ fn documents_that_do_not_check_are_not_pushed_and_neither_are_the_others() {
 fn a_push_that_gives_a_profile_the_role_of_another_one_is_refused() {
     let account = Account::new(KINDS[0], "roles");
     assert_eq!(account.run("bootstrap --profile main").status, 0);
-    // The role of `Main` is the one of `main`: IAM does not tell their names apart.
+    // The role of `Main` is the role of `main`: IAM role names are
+    // case-insensitive.
     account.write("Main", &policy("Main"));
     let words = "policy push policies/Main.yaml policies/production.yaml --yes";
     let said = account.run(words);
@@ -173,7 +174,7 @@ fn a_push_reports_what_the_main_document_does_not_reach() {
         assert_eq!(main["reach"]["deny_rules_do_not_apply_to"], json!(["production"]));
         assert_eq!(main["reach"]["govern_nothing"], json!(["named"]));
         assert_eq!(main["reach"]["never_read"], json!(["_bad"]));
-        // A later push finds the main document in the account.
+        // A later push reads the main document from the account.
         let (report, _) = account.json("policy push policies/production.yaml --yes");
         assert_eq!(report["policies"][0]["reach"], reach(&["production"], &[]));
     }
@@ -200,10 +201,11 @@ fn where_nobody_can_be_asked_yes_must_be_given() {
     assert!(account.parameter("main").is_none());
 }
 
-/// Pushes on a terminal, lets `meanwhile` happen while it asks, and answers.
+/// Pushes on a terminal, runs `meanwhile` while the command waits for confirmation,
+/// and answers.
 fn asked(account: &Account, word: &str, meanwhile: impl FnOnce()) -> (i32, String) {
     let push = account.command("policy push policies/production.yaml");
-    // A terminal of its own, which `pty` of Python gives it.
+    // A separate terminal, which Python's `pty` provides.
     let mut terminal = Command::new("python3");
     terminal
         .args([

@@ -1,4 +1,4 @@
-//! `sentinel sessions --table`: revoking with the TVM out of reach.
+//! `sentinel sessions --table`: revokes while the TVM is not reachable.
 
 use std::process::Command;
 
@@ -18,7 +18,7 @@ const CAROL: &str = "arn:aws:iam::111122223333:user/carol";
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 
-/// An STS that knows Carol.
+/// An STS with credentials for Carol.
 fn carol() -> Setup {
     let caller = json!({
         "arn": CAROL, "access_key_id": KEY, "secret_access_key": KEY, "policies": [],
@@ -55,7 +55,7 @@ fn session(caller: &str, secret: &SessionSecret) -> Session {
 
 #[test]
 fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
-    // moto takes any key for a good one, so that Carol's is.
+    // moto accepts any access key, including Carol's.
     let account = Account::new(Kind::Moto, "direct");
     let sts = account.runtime.block_on(StandIn::start(&carol())).unwrap();
     let bootstrap = account.run("bootstrap");
@@ -78,7 +78,7 @@ fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
     let direct = |words: &str| -> Said {
         let words = format!("{words} --table {table} --generation 3");
         let mut command = account.command(&words);
-        // No TVM is named, and none is there.
+        // No TVM is named, and no TVM is running.
         run(as_carol(&mut command, &sts.url()).env_remove("SENTINEL_TVM_URL"))
     };
     let states = |said: &Said| -> Vec<Value> {
@@ -112,7 +112,7 @@ fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
 
     assert!(!verify(), "the authorizer still lets it through");
     assert_eq!(states(&direct("sessions list --format json")), ["revoked"]);
-    // A misspelt table is no empty one.
+    // A misspelled table is not treated as an empty one.
     let mut wrong = account.command("sessions list --table no-such-table");
     let said = run(as_carol(&mut wrong, &sts.url()));
     assert_eq!(said.status, 3, "{}", said.err);

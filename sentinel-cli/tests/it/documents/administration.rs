@@ -1,6 +1,5 @@
-//! `docs/administration.md`: its commands are run in their order against an
-//! emulator, and say what the document says that they do; its table has every IAM
-//! document.
+//! `docs/administration.md`: its commands are run in order against an emulator, and
+//! have the results that the document states. Its table lists every IAM document.
 
 use std::process::{Command, Stdio};
 
@@ -17,7 +16,7 @@ const DOCUMENT: &str = "docs/administration.md";
 #[test]
 fn every_command_of_administration_does_what_it_says() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    // Its names are the guide's, so the account is for it alone.
+    // It uses the names of the guide, so it needs a separate account.
     let emulator = runtime.block_on(Emulator::start(Kind::Ministack)).unwrap();
     let home = TempDir::new().unwrap();
     let copied = Command::new("cp")
@@ -30,7 +29,7 @@ fn every_command_of_administration_does_what_it_says() {
     let mut typed = String::from("set -euo pipefail\n");
     let mut ran = 0;
     for (at, block) in blocks.iter().enumerate().filter(|(_, block)| block.language() == "sh") {
-        // What an earlier block exported holds in the later ones.
+        // Variables that an earlier block exported are set in the later ones.
         typed.push_str(&format!("exec >out 2>&1\n{}", block.text));
         let exports: String = block
             .text
@@ -69,7 +68,7 @@ fn every_command_of_administration_does_what_it_says() {
     }
 }
 
-/// The PATH, with the command first.
+/// The PATH, with the folder of the command first.
 fn path() -> std::ffi::OsString {
     let built = std::path::Path::new(env!("CARGO_BIN_EXE_sentinel")).parent().unwrap().to_owned();
     let others = std::env::var_os("PATH").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The indexes of `docs/`: nothing that is there is left out.
+//! The indexes of `docs/` list every document.
 
 use super::{root, text};
 

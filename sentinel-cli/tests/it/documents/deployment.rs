@@ -1,5 +1,5 @@
-//! `docs/deployment.md`: it lists every error code, with its status and what to
-//! do about it. Its commands are run by `tests/aws`.
+//! `docs/deployment.md`: it lists every error code, with its status and its remedy.
+//! `tests/aws` runs its commands.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ fn the_table_of_errors_has_every_code_and_no_other() {
     assert_eq!(listed(), codes);
 }
 
-/// The words between double quotes of the headings in a section.
+/// The words in double quotes in the headings of a section.
 fn headed(section: &str) -> Vec<String> {
     let headings = section.lines().filter(|line| line.starts_with("### "));
     headings.flat_map(|line| quoted(&line.replace('"', "`"))).collect()

@@ -1,5 +1,5 @@
-//! `docs/embedding.md` and the programs that it sends its reader to. That they
-//! run is tested by themselves: each has a test that calls its `main`.
+//! `docs/embedding.md` and the programs that it refers to. Each program has a
+//! separate test that calls its `main`.
 
 use super::{root, text};
 

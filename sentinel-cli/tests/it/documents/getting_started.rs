@@ -1,9 +1,9 @@
-//! `docs/getting-started.md`: its commands are run in their order, as a reader
-//! would, and say what the document says that they do.
+//! `docs/getting-started.md`: its commands are run in order, as a reader would run
+//! them, and have the output that the document shows.
 //!
-//! A `sh` block is run; the `text` block behind it is what it prints, `…`
-//! standing for anything. Behind the language may stand `server` (it goes on
-//! running in a terminal of its own, and what follows is typed in another),
+//! A `sh` block is run. The `text` block that follows it is its output, in which
+//! `…` matches any text. The language may be followed by `server` (the block keeps
+//! running in its own terminal, and the blocks that follow run in another),
 //! `refused` (a command in it fails) and `needs-PROGRAM`.
 
 use std::fmt::Write as _;
@@ -18,13 +18,14 @@ use super::{Block, blocks, root, text};
 
 const DOCUMENT: &str = "docs/getting-started.md";
 
-/// The address that the document names; the test lets the system choose one.
+/// The address in the document. In the test, the system selects a free one.
 const ADDRESS: &str = "127.0.0.1:8787";
 
-/// How long a server may take to start, on a busy machine.
+/// Maximum time for a server to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A folder that looks like the repository after a build, and what was printed.
+/// A folder with the layout of the repository after a build, and the output of the
+/// blocks.
 struct Home(TempDir);
 
 impl Home {
@@ -42,7 +43,7 @@ impl Home {
         self.0.path().join("said")
     }
 
-    /// What a block printed, and the commands in it that failed.
+    /// The output of a block, and the commands in it that failed.
     fn of(&self, block: &Block) -> (String, String) {
         let read = |suffix: &str| {
             std::fs::read_to_string(self.said().join(format!("{}{suffix}", block.line)))
@@ -51,8 +52,8 @@ impl Home {
         (read(""), read(".failed"))
     }
 
-    /// A terminal: a shell that finds none of the configuration of whoever runs
-    /// the tests.
+    /// A terminal: a shell without the configuration of the user who runs the
+    /// tests.
     fn terminal(&self, script: &str) -> Command {
         let file = self.said().join("script");
         std::fs::write(&file, script).unwrap();
@@ -65,7 +66,7 @@ impl Home {
                 command.env_remove(name);
             }
         }
-        // What `make test` has installed counts too.
+        // Programs that `make test` installed are available too.
         let tools = root().join(".tools/venv/bin");
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::split_paths(&path).chain([tools]);
@@ -97,18 +98,19 @@ fn script(blocks: &[&Block], address: &str) -> String {
     script
 }
 
-/// The first terminal, in which the server runs. Dropped, it ends.
+/// The first terminal, in which the server runs. Dropping it stops the server.
 struct Server(Child);
 
 impl Server {
-    /// Types what stands before the server, starts it, and gives its address.
+    /// Runs the blocks before the server, starts the server, and returns its
+    /// address.
     fn start(home: &Home, before: &[&Block], server: &Block) -> (Self, String) {
         let mut script = script(before, ADDRESS);
         let (program, rest) = server.text.split_once("sentinel dev").unwrap();
         write!(script, "{program}sentinel dev --listen 127.0.0.1:0{rest}").unwrap();
         let out = std::fs::File::create(home.said().join(server.line.to_string())).unwrap();
         let err = out.try_clone().unwrap();
-        // Its own group: what it started ends with it.
+        // A separate process group, so that child processes end with it.
         let child = home.terminal(&script).stdout(out).stderr(err).process_group(0).spawn();
         let mut server_runs = Self(child.unwrap());
         let started = Instant::now();
@@ -142,7 +144,8 @@ fn is_installed(program: &str) -> bool {
     std::env::split_paths(&path).chain([tools]).any(|folder| folder.join(program).is_file())
 }
 
-/// Whether the block's programs are there; one line that says which are not.
+/// Whether the block's programs are installed. Writes one line that names the
+/// missing ones.
 fn can_run(block: &Block) -> bool {
     let missing: Vec<&str> = block
         .info
@@ -162,8 +165,8 @@ fn can_run(block: &Block) -> bool {
     missing.is_empty()
 }
 
-/// Whether a text is what was expected, `…` standing for anything. HTTP ends its
-/// lines in its own way, and a body need not end with a line end.
+/// Whether a text matches the expected one, in which `…` matches any text. HTTP has
+/// its own line ends, and a body may lack a final line end.
 pub(super) fn is_like(text: &str, expected: &str) -> bool {
     let text = text.replace('\r', "");
     let text = text.trim_end();
@@ -180,7 +183,7 @@ pub(super) fn is_like(text: &str, expected: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Whether a block did what the document says of it.
+/// Checks that a block has the result that the document states.
 fn judge(home: &Home, block: &Block, expected: Option<&Block>) {
     let place = format!("{DOCUMENT}:{}", block.line);
     let (said, failed) = home.of(block);

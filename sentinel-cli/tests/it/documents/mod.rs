@@ -1,7 +1,6 @@
-//! What `docs/` says is true of the program as it is: the commands run, the
-//! policies are judged, the tables name the fields and words that there are.
-//! That links lead somewhere and that named tests exist is the business of
-//! `scripts/documents.py`.
+//! The statements in `docs/` match the program: the commands run, the policies are
+//! evaluated, the tables list the existing fields and words. `scripts/documents.py`
+//! checks that links have targets and that named tests exist.
 
 mod administration;
 mod decisions;
@@ -29,7 +28,7 @@ fn text(path: &str) -> String {
 struct Block {
     /// The line of its opening fence, counted from 1.
     line: usize,
-    /// What stands behind the fence: the language, then words of our own.
+    /// The words after the fence: the language, then words of this test.
     info: Vec<String>,
     text: String,
 }
@@ -39,7 +38,7 @@ impl Block {
         self.info.first().map_or("", String::as_str)
     }
 
-    /// Whether a word stands behind the language.
+    /// Whether a word follows the language.
     fn says(&self, word: &str) -> bool {
         self.info.iter().skip(1).any(|said| said == word)
     }
@@ -67,8 +66,8 @@ fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
-/// The rows of the first table below a heading: the cells of each, without the
-/// head.
+/// The rows of the first table below a heading: the cells of each row, without the
+/// header.
 fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
     let below = document
         .split_once(&format!("\n{heading}\n"))
@@ -80,7 +79,7 @@ fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// What stands in backticks.
+/// The texts in backticks.
 fn quoted(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }

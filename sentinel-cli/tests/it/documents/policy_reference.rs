@@ -1,11 +1,11 @@
-//! `docs/policy-reference.md`: its policies are checked, its decisions decided,
-//! and its generated tables are those of the code. `UPDATE_DOCS=1` writes them.
+//! `docs/policy-reference.md`: its policies are checked, its decisions are
+//! evaluated, and its generated tables match the code. `UPDATE_DOCS=1` writes them.
 //!
-//! A `yaml` block is a policy, some rules, or the conditions of a rule, and must
-//! check; behind `refused` stands the code that it is refused with, behind
-//! `refused-by-the-server` and `refused-as-a-profiles-own` what makes it
-//! unusable there. A `text decided` block asks the policy before it: when, who,
-//! for which profile, the effect, and until when that stands.
+//! A `yaml` block is a policy, some rules, or the conditions of a rule, and must be
+//! valid. After `refused` is the code that it is refused with; after
+//! `refused-by-the-server` and `refused-as-a-profiles-own` is what makes it
+//! unusable there. A `text decided` block evaluates the policy before it: time,
+//! user, profile, effect, and the time until which the decision is valid.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ use super::{Block, blocks, root, text};
 
 const DOCUMENT: &str = "docs/policy-reference.md";
 
-/// A whole policy of what a block shows.
+/// A complete policy from the content of a block.
 fn whole(shown: &str) -> String {
     if shown.starts_with("version:") {
         shown.to_owned()
@@ -37,7 +37,7 @@ fn codes(diagnostics: &Diagnostics) -> Vec<&'static str> {
     diagnostics.iter().map(|diagnostic| diagnostic.code.as_str()).collect()
 }
 
-/// Checks a block as its info says; the policy where it is a good one.
+/// Checks a block according to its info string. Returns the policy if it is valid.
 fn judge(block: &Block) -> Option<Policy> {
     let place = format!("{DOCUMENT}:{}", block.line);
     let checked = Checked::parse(whole(&block.text).as_bytes(), &Limits::default());
@@ -103,7 +103,7 @@ fn decide(policy: &Policy, line: &str) {
     }
 }
 
-/// Where a mapping can stand, with `@` in its place.
+/// The positions of mappings in a policy, with `@` in place of the mapping.
 const PLACES: [&str; 13] = [
     "@",
     r#"{ version: "1", rules: [@] }"#,
@@ -120,8 +120,8 @@ const PLACES: [&str; 13] = [
     r#"{ version: "1", rules: [{ name: a, effect: deny }], operators: [@] }"#,
 ];
 
-/// The keys of each place, asked of the checker itself: what it says of a key
-/// that nothing is like, and of those that are missing.
+/// The keys of each position, from the diagnostics of the checker itself: for a key
+/// that is similar to no other key, and for missing keys.
 fn keys() -> String {
     let mut rows = String::from("| in | required | optional |\n| --- | --- | --- |\n");
     for place in PLACES {

@@ -1,5 +1,5 @@
-//! `docs/records.md`: its tables name the fields that are written, and when
-//! they are null.
+//! `docs/records.md`: its tables list the fields that are written, and when they
+//! are null.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ use crate::wire::Request;
 
 const DOCUMENT: &str = "docs/records.md";
 
-/// The first cells of a table below a heading, out of their backticks.
+/// The first cells of a table below a heading, without backticks.
 fn first_cells(heading: &str) -> Vec<String> {
     table(&text(DOCUMENT), heading).iter().flat_map(|row| quoted(&row[0])).collect()
 }
@@ -31,7 +31,7 @@ fn set(names: impl IntoIterator<Item = String>) -> BTreeSet<String> {
     names.into_iter().collect()
 }
 
-/// Decisions of every kind that can be had from a running system.
+/// Decisions of every kind that a running system can produce.
 fn decisions() -> Vec<Value> {
     let dev = Dev::start();
     let ask = |name: &str, profile: &str| {
@@ -90,7 +90,7 @@ fn the_fields_of_decision_records_and_when_they_are_null_are_as_described() {
     );
 }
 
-/// Every event that can be had from a running system, by name.
+/// Every event that a running system can produce, by name.
 fn events() -> Vec<Value> {
     let home = TempDir::new().unwrap();
     let identities = home.path().join("identities.yaml");
@@ -147,7 +147,7 @@ fn the_fields_of_sessions_are_as_described() {
     assert!(sessions[0].as_object().unwrap().values().all(|value| !value.is_null()));
 }
 
-/// What a sink wrote.
+/// The output of a sink.
 #[derive(Clone, Debug, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 

@@ -1,5 +1,5 @@
-//! `docs/threats.md`: AWS accepts its service control policies, and they deny
-//! what the text above them warns of. `deploy/check.py guards` evaluates them.
+//! `docs/threats.md`: AWS accepts its service control policies, and they deny what
+//! the text above them warns about. `deploy/check.py guards` evaluates them.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{blocks, quoted, text};
 
-/// A service control policy is at most this many characters.
+/// Maximum number of characters of a service control policy.
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>
 const MAX_SCP: usize = 5120;
 
