@@ -5,13 +5,13 @@ use std::io;
 
 use sentinel_function::diagnostics::{LevelFilter, install};
 
-use crate::outlet::Outlet;
+use crate::bounded_writer::BoundedWriter;
 use crate::screen::Screen;
 
 /// Writes the log lines of the crates from now on. Takes effect once per process; a
 /// second call has no effect.
 pub(crate) fn to_stderr(screen: &Screen) -> io::Result<()> {
-    let stderr = Outlet::stderr()?;
+    let stderr = BoundedWriter::stderr()?;
     let ours = if screen.verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
     install(move || stderr.clone(), screen.colors_err(), ours);
     Ok(())

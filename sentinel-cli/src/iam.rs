@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use sentinel_store::AccountId;
 use serde_json::{Map, Value};
 
-use crate::account::{self, Ambience, Parts, Policies};
+use crate::account::{self, AwsOptions, Parts, Policies};
 use crate::client::block_on;
 use crate::screen::{Screen, paint};
 use crate::{Failure, Outcome};
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     policies: Policies,
     #[command(flatten)]
-    ambience: Ambience,
+    aws: AwsOptions,
 }
 
 fn account(text: &str) -> Result<AccountId, String> {
@@ -45,13 +45,13 @@ fn account(text: &str) -> Result<AccountId, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let Arguments { document, account, parts, policies, ambience } = arguments;
+    let Arguments { document, account, parts, policies, aws } = arguments;
     let deployment = block_on(async {
-        let region = ambience.configured_region().await?;
+        let region = aws.configured_region().await?;
         let (partition, account) = match account {
             Some(account) => (account::partition_of(&region).to_owned(), account.clone()),
             None => {
-                let caller = account::caller(&ambience.open().await?).await?;
+                let caller = account::caller(&aws.open().await?).await?;
                 (caller.partition().to_owned(), caller.account)
             }
         };

@@ -8,6 +8,7 @@
 mod account;
 #[cfg(feature = "aws")]
 mod bootstrap;
+mod bounded_writer;
 mod caller;
 mod client;
 mod command;
@@ -18,7 +19,6 @@ mod diagnostics;
 mod iam;
 mod manual;
 mod outcome;
-mod outlet;
 mod policy;
 mod private;
 mod screen;

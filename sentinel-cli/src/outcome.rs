@@ -35,7 +35,7 @@ pub enum Failure {
     /// exit 2.
     Usage(String),
     /// The operation failed; exit 3.
-    Undone {
+    Other {
         /// The operation that failed.
         what: String,
         /// The cause.
@@ -47,8 +47,8 @@ pub enum Failure {
 
 impl Failure {
     /// The operation failed, and the text is the complete message.
-    pub(crate) fn undone(what: impl Into<String>) -> Self {
-        Self::Undone { what: what.into(), source: None }
+    pub(crate) fn other(what: impl Into<String>) -> Self {
+        Self::Other { what: what.into(), source: None }
     }
 
     /// The operation failed because of `source`.
@@ -56,7 +56,7 @@ impl Failure {
         what: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self::Undone { what: what.into(), source: Some(source.into()) }
+        Self::Other { what: what.into(), source: Some(source.into()) }
     }
 
     /// The output could not be written.
@@ -74,7 +74,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Refused(refused) => refused.fmt(f),
             Self::Usage(what) => f.write_str(what),
-            Self::Undone { what, source } => {
+            Self::Other { what, source } => {
                 f.write_str(what)?;
                 match source {
                     Some(source) => write!(f, ": {}", Causes(source.as_ref())),
@@ -91,7 +91,7 @@ impl From<Failure> for ExitCode {
         match failure {
             Failure::Refused(_) => Self::from(1),
             Failure::Usage(_) => Self::from(2),
-            Failure::Undone { .. } | Failure::Closed => Self::from(3),
+            Failure::Other { .. } | Failure::Closed => Self::from(3),
         }
     }
 }

@@ -161,7 +161,7 @@ mod tests {
             chmod(&path, lax);
             let error = folder(&path).unwrap_err().to_string();
             assert!(error.contains("can be written by others"), "{error}");
-            assert_eq!(mode(&path), lax, "it is not mended in silence");
+            assert_eq!(mode(&path), lax, "the permissions are unchanged");
         }
     }
 

@@ -106,7 +106,7 @@ impl Screen {
                 return self.say(Style::new(), "", &refused.to_json());
             }
             Failure::Refused(_) => "refused: ",
-            Failure::Usage(_) | Failure::Undone { .. } => "error: ",
+            Failure::Usage(_) | Failure::Other { .. } => "error: ",
         };
         self.say(AnsiColor::Red.on_default().bold(), label, &failure.to_string());
     }

@@ -27,7 +27,7 @@ const ATTEMPTS: u32 = 5;
 
 /// The AWS credentials to use, and the region.
 #[derive(Debug, Args)]
-pub(crate) struct Ambience {
+pub(crate) struct AwsOptions {
     /// Profile of the AWS configuration to use (default: the usual AWS credentials)
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     aws_profile: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Ambience {
     pub(crate) region: Option<String>,
 }
 
-impl Ambience {
+impl AwsOptions {
     /// The given profile and region, or the ambient ones if they are `None`.
     pub(crate) const fn new(aws_profile: Option<String>, region: Option<String>) -> Self {
         Self { aws_profile, region }
@@ -93,6 +93,6 @@ pub(crate) async fn caller(config: &SdkConfig) -> Result<Caller, Failure> {
     let account = said.account().and_then(|text| AccountId::parse(text).ok());
     match (account, said.arn()) {
         (Some(account), Some(arn)) => Ok(Caller { account, arn: arn.to_owned() }),
-        _ => Err(Failure::undone("the response has no caller identity: check the endpoint")),
+        _ => Err(Failure::other("the response has no caller identity: check the endpoint")),
     }
 }

@@ -26,13 +26,13 @@ where
     let message = message.unwrap_or(code).to_owned();
     match hint(code) {
         Some(Hint::Forbidden) => {
-            Failure::undone(format!("{what}: AWS refuses `{action}` ({message}); {GRANTED_BY}"))
+            Failure::other(format!("{what}: AWS refuses `{action}` ({message}); {GRANTED_BY}"))
         }
-        Some(Hint::Credentials) => Failure::undone(format!("{what}: {LOG_IN} ({message})")),
-        None if !message.is_empty() => Failure::undone(format!("{what}: {code}: {message}")),
+        Some(Hint::Credentials) => Failure::other(format!("{what}: {LOG_IN} ({message})")),
+        None if !message.is_empty() => Failure::other(format!("{what}: {code}: {message}")),
         None => {
             let service = action.split(':').next().unwrap_or(action);
-            Failure::undone(format!("{what}: {}", unanswered(service, &error)))
+            Failure::other(format!("{what}: {}", unanswered(service, &error)))
         }
     }
 }
@@ -87,7 +87,7 @@ pub(crate) fn because_store(what: impl Into<String>, error: StoreError) -> Failu
         (StoreError::Throttled(_) | StoreError::Unavailable(_), _) => "try again in a moment",
     };
     let next = if next.is_empty() { String::new() } else { format!("; {next}") };
-    Failure::undone(format!("{what}: {text}{next}"))
+    Failure::other(format!("{what}: {text}{next}"))
 }
 
 enum Hint {

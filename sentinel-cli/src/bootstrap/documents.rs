@@ -52,7 +52,7 @@ pub(super) fn read(
         let bytes = source.text.len();
         let place = if bytes <= usable::SSM_HOLDS { Place::Ssm } else { Place::Table };
         if place == Place::Table && policies.policy_table.is_none() {
-            return Err(Failure::undone(format!(
+            return Err(Failure::other(format!(
                 "`{}` has {bytes} bytes, and a parameter holds {}: name a table for it, as in \
                  `--policy-table sentinel-policies`",
                 source.name,
@@ -103,7 +103,7 @@ fn files(
             continue;
         }
         let name = ProfileName::parse(stem).map_err(|_| {
-            Failure::undone(format!(
+            Failure::other(format!(
                 "`{}` names no document: a name is 1 to 64 of `A-Z a-z 0-9 . _ -`, a letter or \
                  digit first",
                 file.display()

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sentinel_store::ProfileName;
 
-use crate::account::{self, Ambience, Parts, Policies};
+use crate::account::{self, AwsOptions, Parts, Policies};
 use crate::client::block_on;
 use crate::iam;
 use crate::policy::Stores;
@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     policies: Policies,
     #[command(flatten)]
-    ambience: Ambience,
+    aws: AwsOptions,
 }
 
 fn profile(text: &str) -> Result<ProfileName, String> {
@@ -83,8 +83,8 @@ async fn bootstrap(
     documents: &[Document],
     screen: &Screen,
 ) -> Result<Report, Failure> {
-    let Arguments { dry_run, parts, policies, ambience, .. } = arguments;
-    let config = ambience.open().await?;
+    let Arguments { dry_run, parts, policies, aws, .. } = arguments;
+    let config = aws.open().await?;
     let caller = account::caller(&config).await?;
     let region = config.region().map(ToString::to_string).unwrap_or_default();
     screen.note(&format!("account {}, region {region}, as {}", caller.account, caller.arn));
@@ -129,10 +129,8 @@ async fn bootstrap(
 /// Adds what to do after a failure that left some steps undone.
 fn resume(failure: Failure) -> Failure {
     match failure {
-        Failure::Undone { what, source } => Failure::Undone {
-            what: format!(
-                "{what}\nwhat was done before stays; the same command, run again, goes on from here"
-            ),
+        Failure::Other { what, source } => Failure::Other {
+            what: format!("{what}\ncompleted steps are kept; the same command continues from here"),
             source,
         },
         Failure::Refused(_) | Failure::Usage(_) | Failure::Closed => failure,

@@ -162,7 +162,7 @@ pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
         difference.refusals.push(format!(
             "its keys are {}, not `{}` and `{}`, which cannot be changed: use another name, or \
              delete the table if it is not needed",
-            spelt(&actual.keys),
+            named(&actual.keys),
             definition.partition_key,
             definition.sort_key
         ));
@@ -178,7 +178,7 @@ pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
                  this \
                  again",
                 index.name,
-                spelt(keys),
+                named(keys),
                 index.partition_key,
                 index.sort_key
             )),
@@ -215,7 +215,7 @@ pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
     difference
 }
 
-fn spelt((partition, sort): &Keys) -> String {
+fn named((partition, sort): &Keys) -> String {
     match sort {
         Some(sort) => format!("`{partition}` and `{sort}`"),
         None => format!("`{partition}` alone"),
@@ -293,13 +293,13 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_cannot_change_is_told_with_what_to_do() {
+    fn changes_that_aws_cannot_make_are_reported_with_the_remedy() {
         let other_ttl = Actual { ttl: Some("expires".to_owned()), ..good() };
-        let told = compare(&sessions(), &other_ttl).refusals.join("");
-        assert!(told.contains("update-time-to-live --table-name sentinel-sessions"), "{told}");
+        let said = compare(&sessions(), &other_ttl).refusals.join("");
+        assert!(said.contains("update-time-to-live --table-name sentinel-sessions"), "{said}");
         let other_index = vec![("by-shard".to_owned(), keys("user", None))];
-        let told = compare(&sessions(), &Actual { indexes: other_index, ..good() }).refusals;
-        assert!(told.join("").contains("`user` alone"), "{told:?}");
+        let said = compare(&sessions(), &Actual { indexes: other_index, ..good() }).refusals;
+        assert!(said.join("").contains("`user` alone"), "{said:?}");
         // A document must never expire.
         let policies = Wanted { definition: TableDefinition::POLICIES, ..sessions() };
         assert_eq!(compare(&policies, &good()).refusals.len(), 1);

@@ -65,8 +65,8 @@ impl<'a> Tables<'a> {
         let Difference { repairs, refusals, remarks } = compare(wanted, &actual);
         // The settings that a new table gets one at a time are part of its
         // creation.
-        let told = repairs.iter().filter(|_| !created);
-        let mut details: Vec<String> = told.map(Repair::describe).collect();
+        let said = repairs.iter().filter(|_| !created);
+        let mut details: Vec<String> = said.map(Repair::describe).collect();
         for repair in &repairs {
             if !self.dry_run {
                 self.screen.note(&format!("  switching on {}", repair.describe()));
@@ -223,7 +223,7 @@ impl<'a> Tables<'a> {
                 return Ok(table);
             }
             if started.elapsed() >= WAIT {
-                return Err(Failure::undone(format!(
+                return Err(Failure::other(format!(
                     "the table `{name}` is still not ready after {} s",
                     WAIT.as_secs()
                 )));

@@ -125,9 +125,10 @@ pub(crate) async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Fail
     };
     match own_profile(&profiles) {
         None => Ok(()),
-        Some(name) => Err(Failure::undone(format!(
-            "the AWS profile `{name}` gets its credentials from `sentinel credentials`, which would \
-             ask itself without end: add `--aws-profile NAME` there, with the profile of your own \
+        Some(name) => Err(Failure::other(format!(
+            "the AWS profile `{name}` gets its credentials from `sentinel credentials`, which \
+             would call itself forever: add `--aws-profile NAME` there, with the profile of your \
+             own \
              credentials"
         ))),
     }

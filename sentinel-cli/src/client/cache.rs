@@ -26,7 +26,7 @@ use crate::private;
 
 /// Maximum time to wait for another process's request. After that, the waiting
 /// process sends its own request: the process with the lock may be stopped.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// Interval between attempts to lock. File locks have no wait with a timeout.
 const TRY_EVERY: Duration = Duration::from_millis(20);
 /// How long a refusal is the result for the processes that waited for it.
@@ -110,19 +110,19 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Locks the entry of `key`. Waits for another process's lock for `patience` at
+    /// Locks the entry of `key`. Waits for another process's lock for `timeout` at
     /// most.
-    pub(super) fn lock(key: Key<'_>, patience: Duration) -> io::Result<Self> {
-        Self::lock_in(folder()?, key, patience)
+    pub(super) fn lock(key: Key<'_>, timeout: Duration) -> io::Result<Self> {
+        Self::lock_in(folder()?, key, timeout)
     }
 
-    fn lock_in(folder: PathBuf, key: Key<'_>, patience: Duration) -> io::Result<Self> {
+    fn lock_in(folder: PathBuf, key: Key<'_>, timeout: Duration) -> io::Result<Self> {
         make_private(&folder)?;
         let path = folder.join(format!("{}.lock", key.file_name()));
         let mut waited_since = None;
         let lock = loop {
             let lock = private::lockable(&path)?;
-            waited_since = wait_for(&lock, patience)?.or(waited_since);
+            waited_since = wait_for(&lock, timeout)?.or(waited_since);
             // Another process may have removed it as old before it was locked.
             if is_at(&lock, &path)? {
                 break lock;
@@ -238,15 +238,15 @@ fn entry(folder: &Path, key: Key<'_>) -> PathBuf {
     folder.join(format!("{}.json", key.file_name()))
 }
 
-/// Locks a file within `patience`. Returns when the wait began, if there was one.
-fn wait_for(lock: &File, patience: Duration) -> io::Result<Option<DateTime<Utc>>> {
+/// Locks a file within `timeout`. Returns when the wait began, if there was one.
+fn wait_for(lock: &File, timeout: Duration) -> io::Result<Option<DateTime<Utc>>> {
     let (started, mut waited_since) = (Instant::now(), None);
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(waited_since),
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) => {
-                if started.elapsed() >= patience {
+                if started.elapsed() >= timeout {
                     let text = "another process that requests the same credentials does not finish";
                     return Err(io::Error::new(io::ErrorKind::TimedOut, text));
                 }
@@ -337,8 +337,8 @@ mod tests {
         }
     }
 
-    fn at(patience: Duration, home: &Path) -> io::Result<Slot> {
-        Slot::lock_in(home.join("sentinel/credentials"), KEY, patience)
+    fn at(timeout: Duration, home: &Path) -> io::Result<Slot> {
+        Slot::lock_in(home.join("sentinel/credentials"), KEY, timeout)
     }
 
     #[test]

@@ -136,7 +136,7 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
     let slot = if arguments.no_cache {
         None
     } else {
-        match Slot::lock(key, cache::PATIENCE) {
+        match Slot::lock(key, cache::TIMEOUT) {
             Ok(slot) => Some(slot),
             // A home directory that is not writable must not prevent access.
             Err(error) => {
@@ -233,7 +233,7 @@ fn refuse_expired(vended: &Vended, now: DateTime<Utc>) -> Result<(), Failure> {
     if vended.expiration > now {
         return Ok(());
     }
-    Err(Failure::undone(format!(
+    Err(Failure::other(format!(
         "the TVM returned credentials that expired at {}, and this machine's clock shows {}: set \
          the clock if it is wrong (`timedatectl`, or the date settings), otherwise report it to \
          the TVM's administrator",

@@ -94,7 +94,7 @@ fn ask(
     left_out.warn(screen);
     match found {
         Some(listed) => Ok(listed.source_identity),
-        None => Err(Failure::undone(format!(
+        None => Err(Failure::other(format!(
             "the TVM returned no session `{wanted}`: pass its `--user` too"
         ))),
     }

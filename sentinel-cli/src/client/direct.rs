@@ -23,7 +23,7 @@ use crate::Failure;
 use crate::caller::Caller;
 
 /// The TVM's maximum duration, plus the second that it reserves for its response.
-const PATIENCE: Duration = Duration::from_secs(26);
+const TIMEOUT: Duration = Duration::from_secs(26);
 
 /// The TVM and its caller.
 #[derive(Debug)]
@@ -45,8 +45,8 @@ impl Direct {
         let (Some(home), Some(operator)) =
             (Home::from_arn(&caller.arn), OperatorArn::parse(&caller.operator()))
         else {
-            return Err(Failure::undone(format!(
-                "`{}` can be no operator: be an IAM user or a role",
+            return Err(Failure::other(format!(
+                "`{}` cannot be an operator: use an IAM user or an assumed role",
                 caller.arn
             )));
         };
@@ -101,7 +101,7 @@ impl Direct {
                 "authorizer": { "iam": { "userArn": arn, "accountId": account } },
             },
         });
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let invocation = Invocation::new("direct", self.home.clone(), deadline);
         let Response { status_code, body, .. } = self.tvm.handle(&event, &invocation).await;
         answered(status_code, body.as_bytes(), &"the session table")

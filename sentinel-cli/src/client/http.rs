@@ -167,7 +167,7 @@ impl Http {
         };
         tokio::time::timeout(TIMEOUT, exchange)
             .await
-            .map_err(|_| Failure::undone(format!("{}: no answer in time", unreachable())))?
+            .map_err(|_| Failure::other(format!("{}: timed out", unreachable())))?
     }
 }
 

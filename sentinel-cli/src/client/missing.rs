@@ -28,7 +28,7 @@ pub(super) fn refuse_half_a_key() -> Result<(), Failure> {
         (None, Some(_)) => ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
         (Some(_), Some(_)) | (None, None) => return Ok(()),
     };
-    Err(Failure::undone(format!(
+    Err(Failure::other(format!(
         "{NONE}: `{set}` is set but `{missing}` is not: set both, or unset `{set}`"
     )))
 }
@@ -50,20 +50,21 @@ pub(super) async fn cause(profile: Option<&str>, error: CredentialsError) -> Fai
     let name = configured.as_deref().unwrap_or("default");
     let found = profiles.get_profile(name);
     if let Some(half) = found.and_then(|found| half_a_key(name, found)) {
-        return Failure::undone(format!("{NONE}: {half}"));
+        return Failure::other(format!("{NONE}: {half}"));
     }
     if found.is_none() && configured.is_some() {
-        return Failure::undone(unknown_profile(name, &profiles, &files));
+        return Failure::other(unknown_profile(name, &profiles, &files));
     }
     match (error, found) {
-        (CredentialsError::CredentialsNotLoaded(_), Some(_)) => Failure::undone(format!(
+        (CredentialsError::CredentialsNotLoaded(_), Some(_)) => Failure::other(format!(
             "{NONE}: the AWS profile `{0}` of {files} has no credentials: run `aws configure \
              --profile {0}`, or select another profile with `--aws-profile NAME`",
             printable(name)
         )),
-        (CredentialsError::CredentialsNotLoaded(_), None) => Failure::undone(format!(
+        (CredentialsError::CredentialsNotLoaded(_), None) => Failure::other(format!(
             "{NONE}: the environment has no access key, and {files} has no profile `default`{}: \
-             log in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID, or pass `--aws-profile NAME`",
+             log in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID, or pass \
+             `--aws-profile NAME`",
             files.absent()
         )),
         (error, _) => Failure::because("cannot get AWS credentials to sign with", error),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::direct::Direct;
 use super::{Connection, Tvm, block_on, deny_policy};
-use crate::account::{self, Ambience};
+use crate::account::{self, AwsOptions};
 use crate::duration;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
@@ -98,7 +98,7 @@ impl Source {
     async fn open(table: &Table, connection: &Connection) -> Result<Self, Failure> {
         let Some(name) = &table.table else { return Ok(Self::Tvm(connection.open().await?)) };
         let aws =
-            Ambience::new(connection.aws_profile.clone(), table.region.clone()).open().await?;
+            AwsOptions::new(connection.aws_profile.clone(), table.region.clone()).open().await?;
         let caller = account::caller(&aws).await?;
         let direct = Direct::new(&aws, caller, name, Generation(table.generation))?;
         Ok(Self::Table(Box::new(direct)))
@@ -303,7 +303,7 @@ pub(super) async fn pages(
             Some(_) if stop => return Ok(LeftOut { more: true, ..left_out }),
             Some(next) => {
                 seen.visit(&next).map_err(|endless| {
-                    Failure::undone(format!("cannot list the sessions of the TVM: {endless}"))
+                    Failure::other(format!("cannot list the sessions of the TVM: {endless}"))
                 })?;
                 cursor = Some(next);
             }
@@ -405,7 +405,7 @@ impl Revoke {
             screen.print(&format!(
                 "revoked {}: every session is refused, and no new one is vended {until} (epoch \
                  {})\n",
-                changed.whom(),
+                changed.target(),
                 changed.epoch
             ))?;
             screen.note(
@@ -437,7 +437,7 @@ impl Reinstate {
             screen.print(&format!(
                 "reinstated {}: new sessions can be vended, sessions revoked earlier remain \
                  invalid (epoch {})\n",
-                changed.whom(),
+                changed.target(),
                 changed.epoch
             ))?;
         }
@@ -465,7 +465,7 @@ impl Target {
 }
 
 impl Changed {
-    fn whom(&self) -> String {
+    fn target(&self) -> String {
         match &self.profile {
             Some(profile) => format!("`{}` on `{}`", printable(&self.user), printable(profile)),
             None => format!("`{}`", printable(&self.user)),

@@ -109,7 +109,7 @@ fn read<T: DeserializeOwned>(
 ) -> Result<T, Failure> {
     let foreign = || {
         let content_type = content_type.map_or_else(|| "none".to_owned(), printable);
-        Failure::undone(format!(
+        Failure::other(format!(
             "{by} does not answer like a Sentinel TVM (status {status}, content type \
              {content_type}): check the address, and whether a proxy, a firewall or a login page \
              answers in its place"
@@ -120,7 +120,7 @@ fn read<T: DeserializeOwned>(
     }
     let refused = Refused::read(status, body).ok_or_else(foreign)?;
     if refused.is_wrong_path() {
-        return Err(Failure::undone(format!(
+        return Err(Failure::other(format!(
             "there is no TVM at {by}: {refused}; the address is the TVM's base URL, with the stage \
              if the API has one, and without a route"
         )));
@@ -138,5 +138,5 @@ fn read<T: DeserializeOwned>(
 }
 
 fn could_not_answer(said: &Refused) -> Failure {
-    Failure::undone(format!("the TVM could not answer: {said}"))
+    Failure::other(format!("the TVM failed: {said}"))
 }

@@ -13,7 +13,7 @@ use clap::Args;
 use crate::client::block_on;
 use crate::screen::Screen;
 use crate::{Failure, Outcome, private};
-use step::Telling;
+use step::Narrator;
 
 /// Show a complete run: allowed and refused callers, and a revocation.
 ///
@@ -28,9 +28,9 @@ pub(crate) struct Arguments {}
 pub(crate) fn run(_: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let folder = private::temporary(&std::env::temp_dir(), "sentinel-demo-")
         .map_err(|error| Failure::because("cannot make a temporary folder", error))?;
-    let mut telling = Telling::new(screen);
-    block_on(story::tell(folder.path(), &mut telling))?;
-    let good = telling.end()?;
+    let mut narrator = Narrator::new(screen);
+    block_on(story::tell(folder.path(), &mut narrator))?;
+    let good = narrator.end()?;
     folder.close().map_err(|error| Failure::because("cannot clean up", error))?;
     Ok(if good { Outcome::Done } else { Outcome::No })
 }

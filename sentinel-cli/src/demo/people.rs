@@ -106,7 +106,7 @@ impl People {
         self.server
             .identities
             .get(name)
-            .ok_or_else(|| Failure::undone(format!("`{name}` is not one of the callers")))
+            .ok_or_else(|| Failure::other(format!("`{name}` is not one of the callers")))
     }
 
     async fn send(

@@ -16,7 +16,7 @@ use crate::Failure;
 use crate::client::Endpoint;
 
 /// Maximum time for the server to become ready, or to record a decision.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running `sentinel dev`. It is killed when it is dropped.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Server {
             .map_err(cannot)?;
         let lines = match child.stdout.take() {
             Some(stdout) => follow(stdout),
-            None => return Err(Failure::undone("`sentinel dev` has no output")),
+            None => return Err(Failure::other("`sentinel dev` has no output")),
         };
         let mut server =
             Self { child, lines, endpoint: Endpoint::local(), identities: HashMap::new() };
@@ -71,7 +71,7 @@ impl Server {
         let file = std::fs::read_to_string(&ready.credentials_file).map_err(cannot)?;
         for Named { name } in ready.identities {
             let credentials = section(&file, &name).ok_or_else(|| {
-                Failure::undone(format!(
+                Failure::other(format!(
                     "there is no access key of `{name}` in the credentials file"
                 ))
             })?;
@@ -90,19 +90,19 @@ impl Server {
     /// The record of the decision on a request. Records are in order.
     pub(super) fn record(&self, request_id: &str) -> Result<Value, Failure> {
         let started = Instant::now();
-        while started.elapsed() < PATIENCE {
+        while started.elapsed() < TIMEOUT {
             let record: Value = serde_json::from_str(&self.line()?).unwrap_or_default();
             if record.get("request_id").and_then(Value::as_str) == Some(request_id) {
                 return Ok(record);
             }
         }
-        Err(Failure::undone("the decision was not recorded"))
+        Err(Failure::other("the decision was not recorded"))
     }
 
     fn line(&self) -> Result<String, Failure> {
-        self.lines.recv_timeout(PATIENCE).map_err(|error| match error {
-            RecvTimeoutError::Timeout => Failure::undone("`sentinel dev` says nothing"),
-            RecvTimeoutError::Disconnected => Failure::undone("`sentinel dev` ended early"),
+        self.lines.recv_timeout(TIMEOUT).map_err(|error| match error {
+            RecvTimeoutError::Timeout => Failure::other("`sentinel dev` writes nothing"),
+            RecvTimeoutError::Disconnected => Failure::other("`sentinel dev` ended early"),
         })
     }
 }

@@ -20,13 +20,13 @@ struct Step {
 /// The report of the demo: written immediately for people, and at the end for
 /// programs.
 #[derive(Debug)]
-pub(super) struct Telling<'s> {
+pub(super) struct Narrator<'s> {
     screen: &'s Screen,
     chapter: String,
     steps: Vec<Step>,
 }
 
-impl<'s> Telling<'s> {
+impl<'s> Narrator<'s> {
     pub(super) const fn new(screen: &'s Screen) -> Self {
         Self { screen, chapter: String::new(), steps: Vec::new() }
     }
@@ -91,12 +91,15 @@ impl<'s> Telling<'s> {
                 0 => paint(
                     self.screen.colors_out(),
                     AnsiColor::Green,
-                    &format!("All {} steps went as they should.", self.steps.len()),
+                    &format!("All {} steps had the expected result.", self.steps.len()),
                 ),
                 wrong => paint(
                     self.screen.colors_out(),
                     AnsiColor::Red,
-                    &format!("{wrong} of {} steps did not go as they should.", self.steps.len()),
+                    &format!(
+                        "{wrong} of {} steps did not have the expected result.",
+                        self.steps.len()
+                    ),
                 ),
             };
             self.screen.print(&format!(

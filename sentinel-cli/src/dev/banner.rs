@@ -115,14 +115,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hour_of_role_chaining_is_told_where_it_bounds() {
-        let told = |arn: &str| {
+    fn the_hour_of_role_chaining_is_reported() {
+        let said = |arn: &str| {
             let account = AccountId::parse("111122223333").unwrap();
             issued_by(&Caller { account, arn: arn.to_owned() })
         };
         assert!(
-            told("arn:aws:sts::111122223333:assumed-role/Admin/me").contains("an hour at most")
+            said("arn:aws:sts::111122223333:assumed-role/Admin/me").contains("an hour at most")
         );
-        assert!(!told("arn:aws:iam::111122223333:user/me").contains("hour"));
+        assert!(!said("arn:aws:iam::111122223333:user/me").contains("hour"));
     }
 }

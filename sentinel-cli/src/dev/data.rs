@@ -92,7 +92,7 @@ impl Data {
         let secret = BASE64.encode(&self.derive("secret access key", &identity.name)?);
         // As long as AWS's own: 20 and 40 characters.
         let (Some(id), Some(secret)) = (id.get(..16), secret.get(..40)) else {
-            return Err(Failure::undone("cannot derive an access key"));
+            return Err(Failure::other("cannot derive an access key"));
         };
         Ok(AccessKey { id: format!("AKIA{id}"), secret: Secret::new(secret) })
     }

@@ -106,7 +106,7 @@ fn built_in() -> Result<Vec<Identity>, Failure> {
     users
         .into_iter()
         .chain([role])
-        .map(|(name, arn)| Wire { name: name.to_owned(), arn }.try_into().map_err(Failure::undone))
+        .map(|(name, arn)| Wire { name: name.to_owned(), arn }.try_into().map_err(Failure::other))
         .collect()
 }
 

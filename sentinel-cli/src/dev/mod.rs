@@ -16,7 +16,6 @@ mod event;
 mod gateway;
 mod identities;
 mod open_files;
-mod patience;
 mod policies;
 mod rarely;
 mod real;
@@ -24,6 +23,7 @@ mod seats;
 mod server;
 mod sts;
 mod system;
+mod timeout;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -35,7 +35,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::outlet::Outlet;
+use crate::bounded_writer::BoundedWriter;
 use crate::screen::Screen;
 use crate::{Failure, Outcome, diagnostics};
 use data::Data;
@@ -124,7 +124,7 @@ async fn serve(
         Some(folder) => policies::folder(folder)?,
         None => data.example_policies()?,
     };
-    let mut stdout = Outlet::stdout().map_err(Failure::output)?;
+    let mut stdout = BoundedWriter::stdout().map_err(Failure::output)?;
     #[cfg(feature = "aws")]
     let real = arguments.issuer.open().await?;
     #[cfg(not(feature = "aws"))]

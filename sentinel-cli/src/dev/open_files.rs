@@ -28,7 +28,7 @@ pub(super) fn connections(wanted: u64) -> Result<usize, Failure> {
     let open = limit.current.unwrap_or(u64::MAX);
     let room = open.saturating_sub(RESERVED).min(wanted);
     if room < FEWEST {
-        return Err(Failure::undone(format!(
+        return Err(Failure::other(format!(
             "cannot start: {open} files can be open at a time, and {} are needed: raise the limit \
              with `ulimit -n {}`",
             RESERVED + FEWEST,

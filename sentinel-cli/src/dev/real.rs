@@ -11,7 +11,7 @@ use sentinel_tvm::StsIssuer;
 #[cfg(feature = "aws")]
 use crate::Failure;
 #[cfg(feature = "aws")]
-use crate::account::{self, Ambience};
+use crate::account::{self, AwsOptions};
 use crate::caller::Caller;
 
 /// An issuer of real credentials, and the principal that it acts as.
@@ -29,7 +29,7 @@ pub(super) struct IssuerOptions {
     #[arg(long, value_enum, default_value_t)]
     issuer: Kind,
     #[command(flatten)]
-    ambience: Ambience,
+    aws: AwsOptions,
 }
 
 /// An issuer of credentials.
@@ -50,7 +50,7 @@ impl IssuerOptions {
         match self.issuer {
             Kind::Local => Ok(None),
             Kind::Sts => {
-                let config = self.ambience.open().await?;
+                let config = self.aws.open().await?;
                 let caller = account::caller(&config).await?;
                 Ok(Some(Real { issuer: Arc::new(StsIssuer::new(&config)), caller }))
             }

@@ -21,9 +21,9 @@ use tokio::net::TcpListener;
 
 use super::answer::{Answer, error};
 use super::gateway::{self, Gateway, request_id};
-use super::patience::Patience;
 use super::rarely::Rarely;
 use super::seats::{Seat, Seats};
+use super::timeout::WriteTimeout;
 
 /// Higher than the gateway's own limits, which have responses in Sentinel's format.
 /// If a request exceeds these limits, hyper responds to it, or it gets no response.
@@ -123,7 +123,7 @@ async fn accept<H, A>(
             let answer = handler(request, peer.ip(), Arc::clone(&place));
             async move { Ok::<_, Infallible>(answer.await) }
         });
-        let stream = TokioIo::new(Patience::new(stream, bounds.write_within));
+        let stream = TokioIo::new(WriteTimeout::new(stream, bounds.write_within));
         let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             tokio::select! {

@@ -20,7 +20,7 @@ use super::gateway::Gateway;
 use super::identities::{ACCOUNT, Identity};
 use super::real::Real;
 use crate::Failure;
-use crate::outlet::Outlet;
+use crate::bounded_writer::BoundedWriter;
 
 /// Half of the second within which a change of a policy must take effect.
 const POLICY_CACHE_TTL: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ pub(super) fn build(
     data: &Data,
     identities: Vec<Identity>,
     policies: PathBuf,
-    stdout: Outlet,
+    stdout: BoundedWriter,
     real: Option<&Real>,
 ) -> Result<System, Failure> {
     let home = match real {
@@ -128,7 +128,7 @@ fn open_database(path: &Path) -> Result<RedbSessions, Failure> {
             | StoreError::Refused(_) => "",
         };
         let cause = error.without_location();
-        Failure::undone(format!("cannot open the database `{shown}`: {}{hint}", Causes(&cause)))
+        Failure::other(format!("cannot open the database `{shown}`: {}{hint}", Causes(&cause)))
     })
 }
 

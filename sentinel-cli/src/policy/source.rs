@@ -51,7 +51,7 @@ pub(super) fn compile(path: &Path, screen: &Screen) -> Result<Policy, Failure> {
             screen.note(
                 diagnostics.render(&source.name, &source.text, screen.colors_err()).trim_end(),
             );
-            Err(Failure::undone(format!("`{}` cannot be used", source.name)))
+            Err(Failure::other(format!("`{}` cannot be used", source.name)))
         }
     }
 }

@@ -267,7 +267,8 @@ fn a_profile_whose_process_is_this_command_does_not_run_it_without_end() {
     let config = dev.home.path().join("config");
     let text = format!(
         "[profile loop]\ncredential_process = {} credentials --profile production\n\
-         [profile good]\ncredential_process = {} credentials --profile production --aws-profile alice\n",
+         [profile good]\ncredential_process = {} credentials --profile production --aws-profile \
+         alice\n",
         env!("CARGO_BIN_EXE_sentinel"),
         env!("CARGO_BIN_EXE_sentinel"),
     );
@@ -275,7 +276,7 @@ fn a_profile_whose_process_is_this_command_does_not_run_it_without_end() {
     let mut command = dev.client("loop", "whoami");
     let said = run(command.env("AWS_CONFIG_FILE", &config));
     assert_eq!(said.status, 3);
-    assert!(said.err.contains("ask itself without end"), "{}", said.err);
+    assert!(said.err.contains("call itself forever"), "{}", said.err);
     // Credentials that were vended for another profile are valid credentials, but
     // their principal is not a caller of the TVM.
     let mut command = dev.client("good", "whoami");

@@ -6,9 +6,9 @@ use crate::running::run_words;
 fn every_step_of_the_demo_goes_as_it_should() {
     let said = run_words("demo --format json");
     assert_eq!(said.status, 0, "{} {}", said.out, said.err);
-    let told = said.json();
-    assert_eq!(told["ok"], true);
-    let steps = told["steps"].as_array().unwrap();
+    let said = said.json();
+    assert_eq!(said["ok"], true);
+    let steps = said["steps"].as_array().unwrap();
     assert!(steps.len() > 25, "{}", steps.len());
     assert!(steps.iter().all(|step| step["as_expected"] == true));
 }
@@ -21,7 +21,7 @@ fn the_demo_is_readable_and_shows_no_secret() {
         "alice requests production",
         "SESSION_REVOKED",
         "aws:SourceIdentity",
-        "went as they should",
+        "had the expected result",
     ] {
         assert!(said.out.contains(text), "{text}");
     }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::wire::Key;
 
 /// Maximum time for any action of a server on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The command, in an environment without the configuration of a user.
 pub(crate) fn sentinel(home: &Path) -> Command {
@@ -155,7 +155,7 @@ impl Dev {
                 }
             }
         });
-        let ready: Value = serde_json::from_str(&lines.recv_timeout(PATIENCE).unwrap()).unwrap();
+        let ready: Value = serde_json::from_str(&lines.recv_timeout(TIMEOUT).unwrap()).unwrap();
         let url = ready["url"].as_str().unwrap().to_owned();
         let address = url.strip_prefix("http://").unwrap().parse().unwrap();
         Self { home, address, url, ready, child, lines, log, _stdout: unread }
@@ -163,7 +163,7 @@ impl Dev {
 
     /// Its log, as soon as the log contains the text.
     pub(crate) fn log_with(&self, text: &str) -> String {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             let log = self.log.lock().unwrap().clone();
             if log.contains(text) {
@@ -215,7 +215,7 @@ impl Dev {
 
     /// The next record that the server writes.
     pub(crate) fn record(&self) -> Value {
-        serde_json::from_str(&self.lines.recv_timeout(PATIENCE).unwrap()).unwrap()
+        serde_json::from_str(&self.lines.recv_timeout(TIMEOUT).unwrap()).unwrap()
     }
 
     /// All records that the server has written, after it has responded to all

@@ -79,7 +79,7 @@ impl PolicyWriter for Memory {
         let revisions = (1..).zip(texts).map(|(number, text)| PolicyRevision {
             version: i32::to_string(&number),
             at: None,
-            by: Some("somebody".to_owned()),
+            by: Some("carol".to_owned()),
             bytes: text.len(),
         });
         Ok(Page { items: revisions.collect(), next: None })

@@ -17,7 +17,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use sentinel_store::{PolicyPath, ProfileName};
 use serde::Serialize;
 
-use crate::account::{Ambience, Policies};
+use crate::account::{AwsOptions, Policies};
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
 pub(crate) use stores::{Found, Stores};
@@ -46,12 +46,12 @@ struct Library {
     #[command(flatten)]
     policies: Policies,
     #[command(flatten)]
-    ambience: Ambience,
+    aws: AwsOptions,
 }
 
 impl Library {
     async fn open(&self) -> Result<Stores, Failure> {
-        let config = self.ambience.open().await?;
+        let config = self.aws.open().await?;
         Ok(Stores::open(&config, self.policies.policy_table.as_deref()))
     }
 }
@@ -91,7 +91,7 @@ fn missing(path: &PolicyPath, stores: &Stores) -> Failure {
     } else {
         "SSM (pass `--policy-table` if there is one)"
     };
-    Failure::undone(format!(
+    Failure::other(format!(
         "there is no document `{path}` in {places}: `sentinel policy list` lists the existing ones"
     ))
 }

@@ -53,19 +53,19 @@ impl Refusal {
     pub(super) fn explain(self, path: &PolicyPath, bytes: usize) -> String {
         match self {
             Self::NoTable => format!(
-                "`{path}` has {bytes} bytes, and a parameter holds {SSM_HOLDS}: give \
-                 `--policy-table`, a table that `sentinel bootstrap --policy-table` makes, and give \
-                 it to the TVM as SENTINEL_POLICY_TABLE"
+                "`{path}` has {bytes} bytes, and a parameter holds {SSM_HOLDS}: pass \
+                 `--policy-table`, with a table that `sentinel bootstrap --policy-table` creates, \
+                 and set SENTINEL_POLICY_TABLE of the TVM to it"
             ),
             Self::Outgrown => format!(
-                "`{path}` has {bytes} bytes and has outgrown SSM, where it lies and which holds \
-                 {SSM_HOLDS}: give `--move` to move it to the policy table, which the TVM must know \
-                 as SENTINEL_POLICY_TABLE; for a moment it lies in both, and its profiles are \
+                "`{path}` has {bytes} bytes and is too large for SSM, where it is and which holds \
+                 {SSM_HOLDS}: pass `--move` to move it to the policy table, which must be \
+                 SENTINEL_POLICY_TABLE of the TVM; while it is in both, its profiles get \
                  POLICY_ERROR"
             ),
             Self::InBoth => format!(
-                "`{path}` lies in SSM and in the policy table, and its profiles are POLICY_ERROR: \
-                 give `--move` to keep the table's and remove the parameter"
+                "`{path}` is in SSM and in the policy table, and its profiles get POLICY_ERROR: \
+                 pass `--move` to keep the one in the table and remove the parameter"
             ),
         }
     }

@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     if screen.is_json() {
         let whole = match output {
             None => Some(String::from_utf8(text.clone()).map_err(|_| {
-                Failure::undone(format!("`{path}` is not UTF-8: leave out `--format json`"))
+                Failure::other(format!("`{path}` is not UTF-8: leave out `--format json`"))
             })?),
             Some(_) => None,
         };
@@ -101,8 +101,8 @@ async fn read(
         Some(place) => place,
         None => match stores.find(path).await? {
             Found { ssm: Some(_), table: Some(_) } => {
-                return Err(Failure::undone(format!(
-                    "`{path}` lies in SSM and in the policy table: say which, `--from ssm` or \
+                return Err(Failure::other(format!(
+                    "`{path}` is in SSM and in the policy table: choose one with `--from ssm` or \
                      `--from table`"
                 )));
             }
@@ -124,7 +124,7 @@ async fn read(
     };
     match (read, version) {
         (Ok(text), _) => Ok((place, text)),
-        (Err(StoreError::NotFound(_)), Some(version)) => Err(Failure::undone(format!(
+        (Err(StoreError::NotFound(_)), Some(version)) => Err(Failure::other(format!(
             "`{path}` has no version `{version}` in {}: `sentinel policy history {}` lists the \
              existing ones",
             place.as_str(),

@@ -211,7 +211,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     }
     let mut pushed = Vec::new();
     let written: Result<(), Failure> = block_on(async {
-        let config = library.ambience.open().await?;
+        let config = library.aws.open().await?;
         let stores = Stores::open(&config, library.policies.policy_table.as_deref());
         let texts: Vec<_> =
             documents.iter().map(|document| (&document.path, &*document.source.text)).collect();
@@ -344,7 +344,7 @@ async fn push<'a>(
     let text = source.text.as_slice();
     let found = stores.find(path).await?;
     let plan = plan(text, &found, stores.has_table(), may_move)
-        .map_err(|refusal| Failure::undone(refusal.explain(path, text.len())))?;
+        .map_err(|refusal| Failure::other(refusal.explain(path, text.len())))?;
     let difference = difference(&found, document);
     if !screen.is_json() && !difference.is_empty() {
         screen.print(&difference::shown(&difference, screen.colors_out()))?;
@@ -412,7 +412,7 @@ async fn conflict(
     let who = match newest {
         None => "it was removed".to_owned(),
         Some(newest) => {
-            let by = newest.by.unwrap_or_else(|| "somebody".to_owned());
+            let by = newest.by.unwrap_or_else(|| "another administrator".to_owned());
             let at = newest.at.map(|at| format!(" at {}", at.format("%FT%TZ"))).unwrap_or_default();
             format!("version {} was written by {}{at}", newest.version, printable(&by))
         }
@@ -421,8 +421,7 @@ async fn conflict(
         None => "nothing was written".to_owned(),
         Some(version) => format!(
             "the policy table has version {version}, the parameter was not removed, and its \
-             profiles \
-             are POLICY_ERROR until the same command is run again"
+             profiles get POLICY_ERROR until the same command is run again"
         ),
     };
     Ok(format!(

@@ -143,7 +143,7 @@ fn after_a_failure_half_way_the_same_command_goes_on_from_there() {
         let said = account.run("bootstrap --format json");
         assert_eq!((said.status, said.out.as_str()), (3, ""), "{kind:?} {}", said.err);
         assert!(said.err.contains("[7/7] policy `/resume/policies/zebra`"), "{}", said.err);
-        assert!(said.err.contains("run again, goes on from here"), "{}", said.err);
+        assert!(said.err.contains("command continues from here"), "{}", said.err);
         assert!(account.parameter("main").is_some() && account.parameter("zebra").is_none());
 
         account.write("zebra", &super::POLICY.replace("NAME", "zebra"));

@@ -22,7 +22,7 @@ const DOCUMENT: &str = "docs/getting-started.md";
 const ADDRESS: &str = "127.0.0.1:8787";
 
 /// Maximum time for a server to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A folder with the layout of the repository after a build, and the output of the
 /// blocks.
@@ -91,7 +91,8 @@ fn script(blocks: &[&Block], address: &str) -> String {
         let text = block.text.replace(ADDRESS, address);
         write!(
             script,
-            "trap 'echo \"$BASH_COMMAND\" >>said/{line}.failed' ERR\n{{\n{text}}} >said/{line} 2>&1\n"
+            "trap 'echo \"$BASH_COMMAND\" >>said/{line}.failed' ERR\n{{\n{text}}} >said/{line} \
+             2>&1\n"
         )
         .unwrap();
     }
@@ -124,7 +125,7 @@ impl Server {
                 return (server_runs, address);
             }
             let ended = server_runs.0.try_wait().unwrap();
-            assert!(ended.is_none() && started.elapsed() < PATIENCE, "{ended:?}: {said}");
+            assert!(ended.is_none() && started.elapsed() < TIMEOUT, "{ended:?}: {said}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

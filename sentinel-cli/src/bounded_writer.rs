@@ -19,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(2);
 
 /// An output stream. Clones share it, and their writes are serialized.
 #[derive(Clone, Debug)]
-pub(crate) struct Outlet(Arc<Mutex<Line>>);
+pub(crate) struct BoundedWriter(Arc<Mutex<Line>>);
 
 /// The channel to the thread that writes.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct Line {
     stuck: bool,
 }
 
-impl Outlet {
+impl BoundedWriter {
     /// Standard output.
     pub(crate) fn stdout() -> io::Result<Self> {
         Self::of(io::stdout())
@@ -54,7 +54,7 @@ impl Outlet {
     fn over(mut writer: impl Write + Send + 'static, within: Duration) -> io::Result<Self> {
         let (texts, to_write) = sync_channel::<Vec<u8>>(1);
         let (results, written) = sync_channel(1);
-        thread::Builder::new().name("sentinel-outlet".to_owned()).spawn(move || {
+        thread::Builder::new().name("sentinel-writer".to_owned()).spawn(move || {
             for text in to_write {
                 let result = writer.write_all(&text).and_then(|()| writer.flush());
                 if results.send(result).is_err() {
@@ -97,7 +97,7 @@ fn ended() -> io::Error {
     io::Error::other("the thread that writes the output has ended")
 }
 
-impl Write for Outlet {
+impl Write for BoundedWriter {
     /// Writes the complete text or fails. After a timeout, the text may still be
     /// written completely.
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_reader_that_stops_costs_one_wait_and_one_that_comes_back_loses_nothing() {
         let (reader, writer) = pipe().unwrap();
-        let mut out = Outlet::over(writer, Duration::from_millis(200)).unwrap();
+        let mut out = BoundedWriter::over(writer, Duration::from_millis(200)).unwrap();
         let text = |n: usize| format!("{n:0>8191}\n").into_bytes();
         let mut acknowledged = 0;
         while out.write_all(&text(acknowledged)).is_ok() {
@@ -151,7 +151,7 @@ mod tests {
     fn a_reader_that_goes_away_is_an_error_each_time() {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
-        let mut out = Outlet::over(writer, Duration::from_secs(10)).unwrap();
+        let mut out = BoundedWriter::over(writer, Duration::from_secs(10)).unwrap();
         for _ in 0..2 {
             assert_eq!(out.write_all(b"x\n").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         }
