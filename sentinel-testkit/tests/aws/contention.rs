@@ -2,12 +2,12 @@
 //! at the same time, through DynamoDB.
 //!
 //! The assertions use the calls that the proxies recorded. Each sandbox serves one request at a
-//! time and has a separate proxy. So the test knows, for every vend, when its second read of the
-//! gate began, and for every change of the gate, when its write began and when it was acknowledged.
-//! The gate is a register: a read sees the last write that was acknowledged before the read began,
-//! or a write that was in progress during the read. A vend *should have seen* a revocation if every
-//! write that its second read may have seen leaves the revocation in force. Then the answer must
-//! not contain credentials.
+//! time and has a separate proxy. So the test can determine, for every vend, when its second read
+//! of the gate began, and for every change of the gate, when its write began and when it was
+//! acknowledged. The gate is a register: a read sees the last write that was acknowledged before
+//! the read began, or a write that was in progress during the read. A vend *should have seen* a
+//! revocation if none of the writes that its second read may have seen leaves its session in force.
+//! Then the answer must not contain credentials.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
