@@ -73,7 +73,7 @@ impl Canned {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (handler, seen) = (Arc::clone(&handler), Arc::clone(&seen));
-                // A client that gives up ends its connection. This is not a failure.
+                // A client that stops waiting closes its connection. This is not a failure.
                 tokio::spawn(async move {
                     let _ended = serve(stream, &*handler, &seen).await;
                 });

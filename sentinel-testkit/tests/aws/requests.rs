@@ -15,7 +15,7 @@ use crate::{
     stores::{PATIENT, any_session, caller},
 };
 
-/// A table that stores items by key, and does not check conditions.
+/// A table that stores items by key, and ignores conditions.
 async fn table() -> Canned {
     let items = Mutex::new(Vec::<Value>::new());
     Canned::new(move |request| {

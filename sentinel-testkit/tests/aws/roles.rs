@@ -56,7 +56,7 @@ pub(crate) fn function() -> Caller {
     }
 }
 
-/// A user who may assume every role that trusts her.
+/// A user with the permission to assume every role that trusts her.
 pub(crate) fn alice() -> Caller {
     let all = json!({ "Version": "2012-10-17", "Statement":
         { "Effect": "Allow", "Action": "sts:*", "Resource": "*" } });

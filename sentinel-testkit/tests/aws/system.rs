@@ -35,8 +35,8 @@ struct System {
     _emulator: Emulator,
 }
 
-/// A session of a new role that may perform only these actions, like the one that Lambda gives a
-/// function.
+/// A session of a new role that may perform only these actions, like the session of a function in
+/// Lambda.
 pub(crate) async fn assumed(emulator: &Emulator, role: &str, actions: &[&str]) -> Credentials {
     let root = Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "test");
     let allow = |actions: Value, more: (&str, Value)| {
