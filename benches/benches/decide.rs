@@ -1,6 +1,6 @@
-//! What a decision costs over ten, a thousand and ten thousand rules, between a
-//! floor (hashing user and profile and looking both up) and the plain evaluator,
-//! which reads rule after rule.
+//! Cost of a decision with ten, a thousand and ten thousand rules, in comparison with a floor
+//! (hashing and looking up user and profile) and with the plain evaluator, which reads the rules
+//! one by one.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -17,7 +17,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Two look-ups of the names in a request: what no index by name can beat.
+/// Two lookups of the names in a request. No index by name can be faster.
 fn floor(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("floor");
     for rules in SIZES {
@@ -37,7 +37,7 @@ fn floor(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The compiled policy, how long its answer stands, and the plain evaluator.
+/// The compiled policy, the duration for which its answer is valid, and the plain evaluator.
 fn decide(criterion: &mut Criterion) {
     let (facts, now) = (facts(), now());
     for rules in SIZES {

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use chrono::{DateTime, TimeZone, Utc};
 use sentinel_policy::{Caller, Checked, Facts, Limits, Mode, Policy, Request};
 
-/// How many rules the measured policies have.
+/// Number of rules of each measured policy.
 pub const SIZES: [usize; 3] = [10, 1_000, 10_000];
 
-/// A policy in which rule `i` lets two users have one profile: `user-i` and
-/// `user-(i+1)` get `profile-i`. Every fourth rule holds in office hours only.
+/// A policy in which rule `i` allows two users one profile: `user-i` and `user-(i+1)` get
+/// `profile-i`. Every fourth rule applies only in office hours.
 #[must_use]
 pub fn document(rules: usize) -> String {
     let mut text = String::from("version: \"1\"\nrules:\n");
@@ -48,10 +48,10 @@ pub fn policy(rules: usize) -> Policy {
     checked(rules).compile()
 }
 
-/// Who asks for what.
+/// A user and the requested profile.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// What it is called in results.
+    /// The name in results.
     pub name: &'static str,
     /// The user.
     pub user: String,
@@ -60,7 +60,7 @@ pub struct Question {
 }
 
 impl Question {
-    /// The request that asks it.
+    /// The request for this question.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
         let mut request = Request::new(Caller::new(&self.user), &self.profile);
@@ -69,8 +69,8 @@ impl Question {
     }
 }
 
-/// The questions put to a policy of so many rules: the first rule, one in the
-/// middle, the last, one in office hours, and one that no rule answers.
+/// The questions for a policy with this number of rules: the first rule, one in the middle, the
+/// last, one in office hours, and one that no rule matches.
 #[must_use]
 pub fn questions(rules: usize) -> Vec<Question> {
     let middle = rules / 8 * 4;
@@ -90,13 +90,13 @@ pub fn questions(rules: usize) -> Vec<Question> {
     .collect()
 }
 
-/// When they are put: a Wednesday, noon in Berlin.
+/// The time of the questions: a Wednesday, noon in Berlin.
 #[must_use]
 pub fn now() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 18, 11, 0, 0).single().unwrap_or_default()
 }
 
-/// With what is known besides: nothing.
+/// The facts of the questions: none.
 #[must_use]
 pub fn facts() -> Facts {
     Facts::default()

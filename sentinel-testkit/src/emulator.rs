@@ -1,9 +1,7 @@
-//! AWS emulators, started for a test and stopped after it. Each is a process of
-//! its own on a free port of loopback; what they may be trusted for, their users
-//! must know.
+//! AWS emulators that are started for a test and stopped after it. Each is a separate process on a
+//! free loopback port. The tests that use an emulator must allow for its differences from AWS.
 //!
-//! Not here: what is missing from them (a strict STS), and what does harm (the
-//! proxy).
+//! Not in this module: what the emulators lack (a strict STS), and fault injection (the proxy).
 
 use std::{
     collections::HashMap,
@@ -26,20 +24,20 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// An emulator of AWS.
+/// An AWS emulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// DynamoDB, SSM, STS, IAM, Lambda and API Gateway; checks signatures and
+    /// DynamoDB, SSM, STS, IAM, Lambda and API Gateway. It verifies signatures and evaluates
     /// identity policies.
     Ministack,
-    /// DynamoDB and SSM, and much else: a second opinion.
+    /// DynamoDB, SSM and many other services. A second implementation to compare with.
     Moto,
-    /// DynamoDB, with the strictest validation of requests; no transactions, no
-    /// time to live. Needs Node, so it may be missing.
+    /// DynamoDB with the strictest validation of requests. It has no transactions and no time to
+    /// live. It needs Node, so it may not be installed.
     Dynalite,
 }
 
-/// Why there is no emulator.
+/// Why an emulator is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
     /// It is not installed.
@@ -47,32 +45,31 @@ pub enum EmulatorError {
         "`{}` is not there: `make test` installs it, or SENTINEL_TOOLS points at where it is", .0.display()
     )]
     Missing(PathBuf),
-    /// It could not be started.
+    /// It cannot be started.
     #[error("cannot start {0}")]
     Start(&'static str, #[source] io::Error),
-    /// It did not answer, or ended.
+    /// It did not respond, or it ended.
     #[error("{0} does not answer; it said:\n{1}")]
     Silent(&'static str, String),
-    /// Its configuration cannot be made.
+    /// Its client configuration cannot be created.
     #[error("no configuration for the emulator")]
     Configuration,
 }
 
-/// The key id of the account's root, whose secret is the same.
+/// Access key id of the account's root. The secret key has the same value.
 pub const ROOT_KEY: &str = "test";
 
-/// The account that ministack is.
+/// The account id that ministack uses.
 const ACCOUNT: &str = "111122223333";
 
-/// How long an emulator may take to start, on a machine that builds meanwhile.
+/// Maximum time for an emulator to start, on a machine that runs builds at the same time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often another port is tried, since somebody may take it first.
+/// Number of attempts, each with another port, because another process may take the port first.
 const ATTEMPTS: usize = 3;
 
-/// moto looks whether a condition holds and writes, with nothing to keep another
-/// thread from writing in between: of writes on one condition, several succeed.
-/// With one thread, none is between.
+/// moto checks a condition and then writes, and another thread can write in between, so several
+/// writes with the same condition succeed. With a single thread, no write can come in between.
 const ONE_THREAD: &str = "\
 import moto.server as server
 run = server.run_simple
@@ -103,7 +100,7 @@ impl Kind {
         self.program().exists()
     }
 
-    /// What is run, and with which arguments.
+    /// The program and its arguments.
     fn command(self, port: u16) -> (PathBuf, Vec<String>) {
         let (before, arguments) = match self {
             Self::Ministack => (None, String::new()),
@@ -134,20 +131,19 @@ impl Kind {
     }
 }
 
-/// Where the emulators are: `SENTINEL_TOOLS`, or `.tools` beside the workspace's
-/// manifest.
+/// Folder of the emulators: `SENTINEL_TOOLS`, or `.tools` next to the workspace's manifest.
 fn tools() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     env::var_os("SENTINEL_TOOLS").map_or_else(|| workspace.join(".tools"), PathBuf::from)
 }
 
-/// A running emulator. It stops when this is dropped, and also when the process
-/// that holds it ends in any other way.
+/// A running emulator. It stops when this value is dropped, and also when the process that owns it
+/// ends in any other way.
 pub struct Emulator {
     kind: Kind,
     port: u16,
     child: Child,
-    /// Its end tells the shell around the emulator to stop it.
+    /// When this pipe closes, the shell around the emulator stops the emulator.
     life: Option<ChildStdin>,
     output: tempfile::TempDir,
 }
@@ -159,10 +155,10 @@ impl fmt::Debug for Emulator {
 }
 
 impl Emulator {
-    /// Starts one, and waits until it answers.
+    /// Starts an emulator and waits until it responds.
     ///
     /// # Errors
-    /// When it is not installed, cannot be started, or does not answer.
+    /// If it is not installed, cannot be started, or does not respond.
     pub async fn start(kind: Kind) -> Result<Self, EmulatorError> {
         let program = kind.program();
         if !program.exists() {
@@ -182,9 +178,8 @@ impl Emulator {
         }
     }
 
-    /// One that all who ask at the same time share: it starts for the first of
-    /// them and stops after the last. Each uses tables and parameters of names of
-    /// its own.
+    /// An emulator that concurrent tests share. It starts for the first of them and stops after the
+    /// last. Each test uses its own names of tables and parameters.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -201,14 +196,14 @@ impl Emulator {
     }
 
     fn spawn(kind: Kind) -> io::Result<Self> {
-        // The port is free when it is looked for; should somebody take it before
-        // the emulator does, that one ends, and another port is tried.
+        // The port is free when it is chosen. If another process takes it before the emulator does,
+        // the emulator ends, and another port is tried.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let (program, arguments) = kind.command(port);
         let output = tempfile::tempdir()?;
         let file = fs::File::create(output.path().join("output"))?;
-        // The shell reads until the pipe from here is closed: by dropping, or by
-        // the end of this process, whatever ends it.
+        // The shell reads until this process closes the pipe: by dropping it, or by ending for any
+        // reason.
         let guard = r#"exec 3<&0; "$@" </dev/null 3<&- & child=$!; (read -r _ <&3; kill -9 0) & wait $child"#;
         let mut child = Command::new("/bin/sh")
             .args(["-c", guard, "sh"])
@@ -226,7 +221,7 @@ impl Emulator {
         Ok(Self { kind, port, child, life, output })
     }
 
-    /// Waits until it answers; not so when it ended.
+    /// Waits until it responds. Returns `false` if it ended.
     async fn answers(&mut self) -> bool {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
@@ -253,38 +248,37 @@ impl Emulator {
         fs::read_to_string(self.output.path().join("output")).unwrap_or_default()
     }
 
-    /// Leaves it alone, as the end of this process would.
+    /// Closes the pipe, as the end of this process would.
     pub fn abandon(&mut self) {
         drop(self.life.take());
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The end point for AWS clients.
+    /// The endpoint for AWS clients.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// A configuration for clients of the account's root. Its connections are its
-    /// own: a pool must not outlive the test's runtime.
+    /// A configuration for clients that use the account's root. It has its own connections, because
+    /// a connection pool must not outlive the test's runtime.
     ///
     /// # Errors
-    /// None that is known.
+    /// None are known.
     pub fn config(&self) -> Result<SdkConfig, EmulatorError> {
         config(&self.url(), ROOT_KEY, ROOT_KEY)
     }
 }
 
-/// A configuration for clients of some end point, with those keys, in the region
-/// `us-east-1`.
+/// A configuration for clients of this endpoint, with these keys, in the region `us-east-1`.
 ///
 /// # Errors
-/// None that is known.
+/// None are known.
 pub fn config(url: &str, key: &str, secret: &str) -> Result<SdkConfig, EmulatorError> {
     let variable = |name: &str| {
         let value = match name {
@@ -303,7 +297,7 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         drop(self.life.take());
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself.
+            // The process may have ended already.
             let _gone = kill_process_group(group, Signal::KILL);
         }
         let _status = self.child.wait();

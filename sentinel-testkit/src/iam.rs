@@ -1,9 +1,8 @@
-//! Which IAM actions a recorded call needs, and on which resources: what the
-//! documents for the functions must allow, and must not exceed.
+//! Which IAM actions a recorded call needs, and on which resources. The documents for the functions
+//! must allow exactly these.
 //!
-//! It knows the calls that Sentinel makes, and is an error for any other, so
-//! that a new call cannot go without its line in the documents. It is *not* a
-//! list of all of AWS's actions.
+//! This module lists the calls that Sentinel makes. Any other call is an error, so that a new call
+//! cannot be missing from the documents. It is *not* a list of all AWS actions.
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
 
@@ -16,9 +15,9 @@ use crate::proxy::Call;
 /// An action on a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
-    /// `dynamodb:GetItem` and the like.
+    /// For example `dynamodb:GetItem`.
     pub action: String,
-    /// The resource's ARN; `*` where the action has none.
+    /// The resource's ARN, or `*` if the action has no resource.
     pub resource: String,
 }
 
@@ -28,16 +27,16 @@ impl Need {
     }
 }
 
-/// Where calls are made: what an ARN says that a call's parameters do not.
+/// Where calls are made: the parts of an ARN that a call's parameters do not contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// `aws`.
+    /// For example `aws`.
     pub partition: String,
     /// The region.
     pub region: String,
-    /// The account.
+    /// The account id.
     pub account: String,
-    /// The ARN of the key of SecureString parameters; `*` where it is AWS's own.
+    /// The ARN of the key of SecureString parameters, or `*` for the key that AWS manages.
     pub key: String,
 }
 
@@ -47,7 +46,7 @@ impl Place {
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 
-    /// A table's ARN; calls may name it by either.
+    /// A table's ARN. A call may name the table by its name or by its ARN.
     fn table(&self, name: &str) -> String {
         if name.starts_with("arn:") {
             name.to_owned()
@@ -56,8 +55,8 @@ impl Place {
         }
     }
 
-    /// A parameter's ARN. `/a/b` and `a` are `parameter/a/b` and `parameter/a`;
-    /// a version or label (`:3`) is no part of it.
+    /// A parameter's ARN. `/a/b` and `a` are `parameter/a/b` and `parameter/a`. A version or label
+    /// (`:3`) is not part of the ARN.
     fn parameter(&self, name: &str) -> String {
         if name.starts_with("arn:") {
             return name.splitn(7, ':').take(6).collect::<Vec<_>>().join(":");
@@ -67,10 +66,10 @@ impl Place {
     }
 }
 
-/// A call of which it is not known what it needs.
+/// A call whose needs are not listed here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
-    /// Sentinel is not known to make it.
+    /// Sentinel is not expected to make this call.
     #[error("no line says what `{service}:{operation}` needs: add one, and to the documents too")]
     Call {
         /// The service.
@@ -78,20 +77,20 @@ pub enum Unknown {
         /// The operation.
         operation: String,
     },
-    /// A parameter is missing, or is one whose needs are not known.
+    /// A parameter is missing, or has a value whose needs are not listed.
     #[error("`{operation}` cannot be mapped: look at its {parameter}")]
     Parameter {
         /// The operation.
         operation: String,
-        /// Which parameter.
+        /// The parameter.
         parameter: &'static str,
     },
 }
 
-/// All that a call needs.
+/// Everything that a call needs.
 ///
 /// # Errors
-/// A call, or a parameter, that is not known here.
+/// If the call, or one of its parameters, is not listed here.
 pub fn needs(call: &Call, place: &Place) -> Result<BTreeSet<Need>, Unknown> {
     let reading = Reading { call, place };
     let needs = match call.service.as_str() {
@@ -132,7 +131,7 @@ impl<'a> Reading<'a> {
         self.parameter(name).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// The operation's own action on one resource.
+    /// The action with the operation's name, on one resource.
     fn own(&self, resource: impl Into<String>) -> Vec<Need> {
         let Call { service, operation, .. } = self.call;
         vec![Need::new(&format!("{service}:{operation}"), resource)]
@@ -166,7 +165,7 @@ impl<'a> Reading<'a> {
                 needs.extend(self.decrypt());
                 Ok(needs)
             }
-            // Of the path itself: `/root/*` alone does not cover `/root`.
+            // The path itself is needed: `/root/*` alone does not cover `/root`.
             "GetParametersByPath" => {
                 let mut needs = self.own(place.parameter(self.text("Path")?));
                 needs.extend(self.decrypt());
@@ -175,8 +174,7 @@ impl<'a> Reading<'a> {
             "PutParameter" => {
                 let mut needs = self.own(place.parameter(self.text("Name")?));
                 if self.parameter("Type").and_then(Value::as_str) == Some("SecureString") {
-                    // Standard parameters are encrypted by KMS itself, advanced
-                    // ones with a data key.
+                    // KMS encrypts standard parameters itself, and advanced ones with a data key.
                     let tier = self.parameter("Tier").and_then(Value::as_str);
                     let standard = tier.is_none_or(|tier| tier == "Standard");
                     let action = if standard { "kms:Encrypt" } else { "kms:GenerateDataKey" };
@@ -195,7 +193,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A SecureString is decrypted with its key, when that is asked for.
+    /// A SecureString is decrypted with its key if the call requests decryption.
     fn decrypt(&self) -> Option<Need> {
         let secure = self.call.parameter_types.iter().any(|kind| kind == "SecureString");
         (secure && self.is_true("WithDecryption"))
@@ -214,7 +212,7 @@ impl<'a> Reading<'a> {
             | "DescribeTimeToLive"
             | "UpdateContinuousBackups"
             | "DescribeContinuousBackups" => Ok(self.own(table()?)),
-            // Not of the table when it is of an index.
+            // The table is not needed if the call reads an index.
             "Query" | "Scan" => {
                 let table = table()?;
                 Ok(match self.parameter("IndexName").and_then(Value::as_str) {
@@ -245,7 +243,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A transaction has no action of its own; each member has.
+    /// A transaction does not have an action. Each of its members does.
     fn transaction(&self) -> Needs {
         let items = self.parameter("TransactItems").and_then(Value::as_array);
         let items = items.ok_or_else(|| self.lacks("TransactItems"))?;

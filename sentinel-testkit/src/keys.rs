@@ -1,5 +1,5 @@
-//! Credentials of a role that has the document of a [`Holder`], so that an emulator
-//! that enforces IAM refuses every call that the document does not allow.
+//! Credentials of a role that has the document of a [`Holder`], so that an emulator that enforces
+//! IAM refuses every call that the document does not allow.
 
 use aws_credential_types::Credentials;
 use serde_json::json;
@@ -27,8 +27,8 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Makes the holder's role in the emulator and assumes it. For emulators without
-    /// IAM the credentials are invented.
+    /// Creates the holder's role in the emulator and assumes it. For an emulator without IAM, the
+    /// credentials are made up.
     ///
     /// # Errors
     /// If the emulator refuses a step.
@@ -51,7 +51,7 @@ impl Keys {
         }] })
         .to_string();
         let document = serde_json::to_string(&deployment.document(holder.document()))?;
-        // AWS checks the ARN of the path itself, which the document has; ministack `*`.
+        // AWS checks the ARN of the path itself, which the document allows. ministack checks `*`.
         let by_path = json!({ "Version": "2012-10-17", "Statement": [
             { "Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*" },
         ] })

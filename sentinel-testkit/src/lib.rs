@@ -14,7 +14,7 @@ pub mod sts;
 /// Waits for SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// When signals cannot be waited for.
+/// If the signal handlers cannot be installed.
 pub async fn until_ended() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 

@@ -1,12 +1,12 @@
-//! Whether an IAM document allows what was asked by its holder, and nothing else.
+//! Whether an IAM document allows exactly the calls that its holder made.
 //!
-//! Both ways: each recorded call must be allowed, conditions included; and of each
-//! statement every action and every resource must have been needed by a call. That
-//! a statement's every action is needed on its every resource is *not* asked:
-//! `GetParametersByPath` is of the root, `GetParameter` of what lies under it.
+//! Both directions are checked. Each recorded call must be allowed, conditions included. Each
+//! action and each resource of a statement must have been needed by a call. It is *not* required
+//! that each action of a statement is needed on each of its resources: `GetParametersByPath` is for
+//! the root, `GetParameter` for the parameters under it.
 //!
-//! It knows the operators and keys that our documents use, and no others, so that
-//! a condition which nobody has looked at is a difference.
+//! It implements only the operators and keys that our documents use, so that a condition that has
+//! not been reviewed is a difference.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,17 +16,17 @@ use sentinel_iam::{Document, Effect, Statement};
 use crate::iam::{Need, Place, needs};
 use crate::proxy::Call;
 
-/// Statements about calls that no proxy can see, and who makes them.
+/// Statements about calls that no proxy can observe, and the maker of each.
 pub const NOT_RECORDED: [(&str, &str); 3] = [
     ("Logs", "Lambda writes the log of a function, by the function's role"),
     ("DecryptTables", "DynamoDB asks KMS for whoever reads or writes the table"),
     ("EncryptTables", "DynamoDB asks KMS for whoever gives the table a key"),
 ];
 
-/// What lies between what was asked and what a document says.
+/// A difference between the recorded calls and a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
-    /// A call of which it is not known what it needs.
+    /// A call whose needs are not listed.
     Unknown(String),
     /// No statement allows what a call needs.
     Missing {
@@ -35,9 +35,9 @@ pub enum Difference {
         /// The resource.
         resource: String,
     },
-    /// No call needs an action of a statement.
+    /// No call needs this action of a statement.
     IdleAction(&'static str, &'static str),
-    /// No call needs a resource of a statement.
+    /// No call needs this resource of a statement.
     IdleResource(&'static str, String),
 }
 
@@ -58,7 +58,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What lies between those calls and a document; nothing when they are equal.
+/// The differences between these calls and a document; empty if they match.
 #[must_use]
 pub fn differences(document: &Document, calls: &[Call], place: &Place) -> BTreeSet<Difference> {
     let mut differences = BTreeSet::new();
@@ -100,7 +100,7 @@ pub fn differences(document: &Document, calls: &[Call], place: &Place) -> BTreeS
     differences
 }
 
-/// Those patterns that a text matches.
+/// The patterns that match a text.
 fn matching<'a, T: AsRef<str>>(
     patterns: &'a [T],
     text: &'a str,
@@ -130,17 +130,17 @@ impl Context<'_> {
         match operator {
             "StringLike" => values.iter().any(|value| matches(wanted, value)),
             "StringEquals" => values.iter().any(|value| value == wanted),
-            // Holds of no values too.
+            // Holds for an empty list of values too.
             "ForAllValues:StringEquals" => values.iter().all(|value| value == wanted),
             _ => false,
         }
     }
 
-    /// The values of a key in this request; none for a key that is not known.
+    /// The values of a key in this request; `None` if the key is not implemented.
     fn values(&self, key: &str) -> Option<Vec<String>> {
         let text = |name: &str| self.call.parameters.get(name).and_then(|value| value.as_str());
         match key {
-            // It is no key of sts:TagSession.
+            // This is not a condition key of sts:TagSession.
             "sts:SourceIdentity" => {
                 let known =
                     ["sts:AssumeRole", "sts:SetSourceIdentity"].contains(&&*self.need.action);
@@ -167,8 +167,7 @@ impl Context<'_> {
     }
 }
 
-/// Whether a text is what a pattern of IAM means: `*` any run of characters, `?`
-/// one.
+/// Whether a text matches an IAM pattern: `*` matches any run of characters, `?` one character.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());
@@ -222,7 +221,7 @@ mod tests {
         call("sts", "AssumeRole", parameters)
     }
 
-    /// The calls that the TVM's document is made for, one of each.
+    /// One of each of the calls that the TVM's document is made for.
     fn tvm() -> Vec<Call> {
         let mut secure = call(
             "ssm",
@@ -275,8 +274,7 @@ mod tests {
                 call("ssm", "GetParameter", json!({ "Name": "/prod/password" })),
                 "`ssm:GetParameter` on `arn:aws:ssm:us-east-1:111122223333:parameter/prod/password`",
             ),
-            // The conditions: a source identity that is not ours, or none, and
-            // another tag.
+            // The conditions: a source identity that is not ours, a missing one, and another tag.
             (
                 assume(json!({ "SourceIdentity": "mallory" })),
                 "`sts:AssumeRole` on `arn:aws:iam::111122223333:role/SentinelProtected-production`",
@@ -303,7 +301,7 @@ mod tests {
 
     #[test]
     fn what_was_not_asked_is_too_much() {
-        // Without any one of the calls something is idle.
+        // Without any one of the calls, an action or a resource is idle.
         for left_out in 0..tvm().len() {
             let mut calls = tvm();
             let call = calls.remove(left_out);

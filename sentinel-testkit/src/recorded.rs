@@ -1,9 +1,8 @@
-//! Calls as they are recorded for a whole run: a file for each holder of an IAM
-//! document, to which every proxy of that holder appends.
+//! Recording of the calls of a whole run: one file for each holder of an IAM document. Every proxy
+//! of that holder appends to it.
 //!
-//! What is recorded was asked in a deployment that is called as in the guide, in
-//! the account and region of [`deployment`], so that it can be compared with the
-//! documents: see [`permissions`](crate::permissions).
+//! The recorded deployment is called as in the guide, in the account and region of [`deployment`],
+//! so that the calls can be compared with the documents: see [`permissions`](crate::permissions).
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,25 +14,25 @@ use sentinel_store::{AccountId, ParseIdError};
 use crate::iam::Place;
 use crate::proxy::{Call, read_record};
 
-/// Names the folder to record in; where it is not set nothing is recorded.
+/// Name of the variable with the folder to record in. If it is not set, nothing is recorded.
 pub const FOLDER: &str = "SENTINEL_RECORDED_CALLS";
 
-/// Whose calls they are: who holds the document that must allow them.
+/// Whose calls they are: the holder of the document that must allow them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holder {
     /// The TVM's function.
     Tvm,
     /// The authorizer's function.
     Authorizer,
-    /// Whoever runs `sentinel bootstrap` and `sentinel policy push`.
+    /// The administrator, who runs `sentinel bootstrap` and `sentinel policy push`.
     Administrator,
 }
 
 impl Holder {
-    /// All of them.
+    /// All holders.
     pub const ALL: [Self; 3] = [Self::Tvm, Self::Authorizer, Self::Administrator];
 
-    /// What its file is called, without `.jsonl`.
+    /// The name of its file, without `.jsonl`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,13 +42,13 @@ impl Holder {
         }
     }
 
-    /// The holder of that name.
+    /// The holder with this name.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|holder| holder.as_str() == word)
     }
 
-    /// The document that it holds.
+    /// The document of this holder.
     #[must_use]
     pub const fn document(self) -> DocumentName {
         match self {
@@ -59,7 +58,7 @@ impl Holder {
         }
     }
 
-    /// The file to append to, where the run is recorded.
+    /// The file to append to, if the run is recorded.
     pub(crate) fn file(self) -> io::Result<Option<File>> {
         let Some(folder) = std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) else {
             return Ok(None);
@@ -70,11 +69,11 @@ impl Holder {
         OpenOptions::new().create(true).append(true).open(path).map(Some)
     }
 
-    /// What was recorded of it in a folder: under its own name, and under the name
-    /// of its function, as the guide calls it.
+    /// The calls recorded for this holder in a folder: under its own name, and under the name of
+    /// its function, which the guide uses.
     ///
     /// # Errors
-    /// A file that cannot be read, or a line that is no call.
+    /// If a file cannot be read, or a line is not a call.
     pub fn read(self, folder: &Path) -> io::Result<Vec<Call>> {
         let mut calls = Vec::new();
         for name in [self.as_str().to_owned(), format!("sentinel-{}", self.as_str())] {
@@ -91,11 +90,11 @@ impl Holder {
 /// The key of SecureString parameters.
 pub const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
 
-/// The deployment that is recorded: the guide's, with a policy table, and a key of
-/// its own for SecureString parameters.
+/// The deployment that is recorded: the guide's, with a policy table and a separate key for
+/// SecureString parameters.
 ///
 /// # Errors
-/// None that is known.
+/// None are known.
 pub fn deployment() -> Result<Deployment, ParseIdError> {
     let account = AccountId::parse("111122223333")?;
     let mut deployment = Deployment::new("aws", account, "us-east-1");

@@ -1,10 +1,9 @@
-//! The Runtime API of AWS Lambda, for a function under test: the program runs as
-//! a child with an environment like Lambda's, one event after another is handed
-//! to it, and its answers, its output and its memory are looked at.
+//! The Runtime API of AWS Lambda, for a function under test. The program runs as a child process
+//! with an environment like Lambda's. It receives one event after another, and its answers, its
+//! output and its memory can be read.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 //!
-//! Not here: what stands in front of a function (API Gateway), and the freezing
-//! between two events.
+//! Not included: API Gateway in front of a function, and the freezing between two events.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -27,14 +26,13 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-/// The ARN by which functions are invoked, unless they are told another.
+/// The ARN by which functions are invoked, unless another is set.
 pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:111122223333:function:under-test";
 
-/// What every path of the API begins with.
+/// Prefix of every path of the API.
 const VERSION: &str = "/2018-06-01/runtime/";
 
-/// Whoever does not ask for an event, or answer one, within this time is taken
-/// to hang.
+/// A function that does not request an event, or answer one, within this time is considered hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a function is run.
@@ -42,17 +40,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Start {
     /// The program.
     pub program: PathBuf,
-    /// Its environment, beside what Lambda sets in every function; nothing is
-    /// inherited.
+    /// Its environment, in addition to what Lambda sets in every function. Nothing is inherited.
     pub variables: Vec<(String, String)>,
-    /// The ARN that it is invoked by.
+    /// The ARN by which it is invoked.
     pub arn: String,
-    /// How long it has for an event.
+    /// Maximum duration of an event.
     pub timeout: Duration,
 }
 
 impl Start {
-    /// That program, with nothing in its environment but what Lambda sets.
+    /// This program, with only the variables that Lambda sets.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
@@ -63,7 +60,7 @@ impl Start {
         }
     }
 
-    /// The same with one more variable.
+    /// Adds a variable.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
@@ -71,18 +68,18 @@ impl Start {
     }
 }
 
-/// What a function made of an event.
+/// The result of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It answered.
     Response(Value),
-    /// It answered with an error: the JSON that Lambda hands on, with
-    /// `errorType` and `errorMessage`.
+    /// It answered with an error: the JSON that Lambda forwards, with `errorType` and
+    /// `errorMessage`.
     Error(Value),
 }
 
 impl Outcome {
-    /// The answer; none for an error.
+    /// The answer; `None` for an error.
     #[must_use]
     pub const fn response(&self) -> Option<&Value> {
         match self {
@@ -91,7 +88,7 @@ impl Outcome {
         }
     }
 
-    /// The message of an error; none for an answer.
+    /// The message of an error; `None` for an answer.
     #[must_use]
     pub fn error_message(&self) -> Option<&str> {
         match self {
@@ -104,13 +101,13 @@ impl Outcome {
 /// The memory of a process, in kibibytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// What it has now (VmRSS).
+    /// The current memory (VmRSS).
     pub resident: u64,
-    /// The most that it ever had (VmHWM).
+    /// The peak memory (VmHWM).
     pub peak: u64,
 }
 
-/// A function that runs. It ends when this is dropped.
+/// A running function. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Function {
     start: Start,
@@ -126,16 +123,16 @@ pub struct Function {
 #[derive(Debug, Default)]
 struct Api {
     state: Mutex<State>,
-    /// Somebody polled, or there is an event.
+    /// The function polled, or there is an event.
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     first_poll: Option<Instant>,
-    /// The event that waits to be asked for.
+    /// The event that the function has not requested yet.
     waiting: Option<Invocation>,
-    /// Who waits for the answer to which event.
+    /// The receivers of the answers, by request id.
     answers: HashMap<String, oneshot::Sender<Outcome>>,
     init_error: Option<Value>,
 }
@@ -149,11 +146,10 @@ struct Invocation {
 }
 
 impl Function {
-    /// Starts a function. It has not asked for an event yet: see
-    /// [`Function::first_poll`].
+    /// Starts a function. It has not requested an event yet: see [`Function::first_poll`].
     ///
     /// # Errors
-    /// When the server or the program cannot be started.
+    /// If the server or the program cannot be started.
     pub async fn start(start: Start) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -171,8 +167,8 @@ impl Function {
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/25/[7]0123456789abcdef")
             .envs(start.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            // Files, so that all that was written before an answer is there when
-            // the answer is.
+            // Files, so that everything that was written before an answer can be read when the
+            // answer arrives.
             .stdout(File::create(output.path().join("stdout"))?)
             .stderr(File::create(output.path().join("stderr"))?)
             .kill_on_drop(true);
@@ -181,11 +177,11 @@ impl Function {
         Ok(Self { start, child, started, api, server, output, invocations: 0 })
     }
 
-    /// The time from before the program was executed to its first request for an
-    /// event; waits for that.
+    /// Waits for the first request for an event. Returns the time from before the program was
+    /// executed until then.
     ///
     /// # Errors
-    /// When it ends before, or never asks.
+    /// If the function ends before that, or never requests an event.
     pub async fn first_poll(&mut self) -> io::Result<Duration> {
         let (api, started) = (Arc::clone(&self.api), self.started);
         let polled = async {
@@ -200,18 +196,18 @@ impl Function {
         self.unless_it_ends(polled).await
     }
 
-    /// Hands it an event and waits for what it makes of it.
+    /// Sends an event and waits for the result.
     ///
     /// # Errors
-    /// When it ends instead, or hangs.
+    /// If the function ends instead, or hangs.
     pub async fn invoke(&mut self, event: &Value) -> io::Result<Outcome> {
         self.invoke_bytes(event.to_string()).await
     }
 
-    /// The same for a payload that need not be JSON.
+    /// Like [`invoke`](Self::invoke), for a payload that need not be JSON.
     ///
     /// # Errors
-    /// When it ends instead, or hangs.
+    /// If the function ends instead, or hangs.
     pub async fn invoke_bytes(&mut self, payload: impl Into<Bytes>) -> io::Result<Outcome> {
         self.invocations += 1;
         let request_id = format!("8476a536-e9f4-11e8-9739-{:012}", self.invocations);
@@ -233,7 +229,7 @@ impl Function {
     /// What it has written to standard output.
     ///
     /// # Errors
-    /// When that cannot be read.
+    /// If the output cannot be read.
     pub fn stdout(&self) -> io::Result<String> {
         std::fs::read_to_string(self.output.path().join("stdout"))
     }
@@ -241,7 +237,7 @@ impl Function {
     /// What it has written to standard error.
     ///
     /// # Errors
-    /// When that cannot be read.
+    /// If the output cannot be read.
     pub fn stderr(&self) -> io::Result<String> {
         std::fs::read_to_string(self.output.path().join("stderr"))
     }
@@ -249,7 +245,7 @@ impl Function {
     /// Its memory.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If it has ended.
     pub fn memory(&self) -> io::Result<Memory> {
         let gone = || io::Error::other("the function has ended");
         let status = Path::new("/proc").join(self.child.id().ok_or_else(gone)?.to_string());
@@ -261,23 +257,23 @@ impl Function {
         Ok(Memory { resident: of("VmRSS:")?, peak: of("VmHWM:")? })
     }
 
-    /// The error with which it gave up before its first event, if it told one.
+    /// The error that it reported if it failed before its first event.
     #[must_use]
     pub fn init_error(&self) -> Option<Value> {
         self.api.state().init_error.clone()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends without being stopped.
     ///
     /// # Errors
-    /// When it does not.
+    /// If it does not end.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         tokio::time::timeout(PATIENCE, self.child.wait())
             .await
             .map_err(|_| io::Error::other("the function goes on"))?
     }
 
-    /// What the future gives, if the function lives so long.
+    /// The output of the future, if the function is still running by then.
     async fn unless_it_ends<T>(&mut self, future: impl Future<Output = T>) -> io::Result<T> {
         let ended = tokio::select! {
             value = future => return Ok(value),
@@ -309,8 +305,7 @@ impl Api {
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service);
-            // A connection that breaks is of a function that ended, which the
-            // test sees.
+            // A connection breaks when its function has ended. The test detects that separately.
             drop(tokio::spawn(async move { connection.await.ok() }));
         }
     }
@@ -326,7 +321,7 @@ impl Api {
             return Ok(self.next().await);
         }
         let body = request.into_body().collect().await?.to_bytes();
-        // What is no JSON is an answer too, and Lambda would hand on its text.
+        // A body that is not JSON is an answer too. Lambda would forward its text.
         let value = serde_json::from_slice(&body)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
         let status = match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
@@ -345,7 +340,7 @@ impl Api {
         Ok(response)
     }
 
-    /// The next event, when there is one.
+    /// The next event, as soon as there is one.
     async fn next(&self) -> Response<Full<Bytes>> {
         self.state().first_poll.get_or_insert_with(Instant::now);
         self.changed.notify_waiters();
@@ -366,7 +361,7 @@ impl Api {
                 "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0",
             )
             .body(Full::new(invocation.payload));
-        // An ARN that is no header's value is the test's mistake.
+        // An ARN that is not a valid header value is a mistake in the test.
         response.unwrap_or_else(|_| {
             let mut response = Response::new(Full::default());
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -377,7 +372,7 @@ impl Api {
     fn answered(&self, id: &str, outcome: Outcome) -> StatusCode {
         match self.state().answers.remove(id) {
             Some(answer) => {
-                // Who no longer waits has failed already.
+                // A receiver that no longer waits has failed already.
                 answer.send(outcome).ok();
                 StatusCode::ACCEPTED
             }

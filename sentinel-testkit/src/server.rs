@@ -1,6 +1,6 @@
-//! An HTTP server on a free port of this machine, for the stand-in and the
-//! proxy: it can answer, and it can break a connection off on purpose. Nothing
-//! is bounded here, since only tests ask it.
+//! An HTTP server on a free port of this machine, for the stand-in and the proxy. It can answer,
+//! and it can break off a connection on purpose. Nothing is bounded here, because only tests send
+//! requests to it.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,12 +21,12 @@ use tokio::task::{JoinHandle, JoinSet};
 /// A body, which may fail on purpose.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// A body that is there already.
+/// A complete body.
 pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 
-/// What becomes of a request.
+/// What happens to a request.
 pub(crate) enum Reply {
     /// It is answered.
     Answer(Response<Body>),
@@ -34,7 +34,7 @@ pub(crate) enum Reply {
     Reset,
 }
 
-/// A running server; dropping it ends it and its connections.
+/// A running server. It and its connections end when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
@@ -89,7 +89,7 @@ where
     H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    // Else the client's small requests wait for acknowledgements.
+    // Otherwise the client's small requests wait for acknowledgements.
     drop(stream.set_nodelay(true));
     let reset = Arc::new(Notify::new());
     let wanted = Arc::clone(&reset);
@@ -113,7 +113,7 @@ where
     };
     let mut stream = connection.into_parts().io.into_inner();
     if reset {
-        // Closing with a zero linger sends RST instead of FIN.
+        // Closing with a zero linger time sends RST instead of FIN.
         drop(stream.set_zero_linger());
     } else {
         drop(tokio::io::AsyncWriteExt::shutdown(&mut stream).await);

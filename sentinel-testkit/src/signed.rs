@@ -1,5 +1,5 @@
-//! Forms and bodies that are signed and sent unchanged, also those that a client
-//! library would refuse to send.
+//! Signs forms and bodies and sends them unchanged, including those that a client library would
+//! refuse to send.
 
 use std::time::SystemTime;
 
@@ -52,7 +52,7 @@ pub async fn post(
     send(url, credentials, "application/x-www-form-urlencoded", &[], body, "sts").await
 }
 
-/// Posts a body with those headers, signed for that service in `us-east-1`.
+/// Posts a body with these headers, signed for this service in `us-east-1`.
 ///
 /// # Errors
 /// If the request cannot be sent, or the response cannot be read.

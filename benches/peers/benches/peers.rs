@@ -1,18 +1,16 @@
-//! General policy engines on the same rules and requests as Sentinel, in one
-//! run. They are languages for any decision, which Sentinel's is not; each
-//! stands here in the form that was found to be its fastest, and everything
-//! that can be made beforehand (parsing, entities, requests) is.
+//! General policy engines with the same rules and requests as Sentinel, in one run. They are
+//! languages for any decision, which Sentinel's is not. Each engine is used in the form that was
+//! found to be its fastest. Everything that can be prepared (parsing, entities, requests) is
+//! prepared.
 //!
-//! - **Cedar**: users are in a group for each rule, and a policy is a `permit`
-//!   for that group and profile. Cedar has no first match: with permits alone
-//!   the answer is the same.
-//! - **regorus**: the rules are an indexed data document, the policy one look-up
-//!   in it, compiled for its virtual machine. The rules' order is lost.
-//! - **casbin**: a line for each user of a rule, priority effect, `enforce`
-//!   without async.
+//! - **Cedar**: users are in a group for each rule, and a policy is a `permit` for that group and
+//!   profile. Cedar does not have a first match. With only permits, the answer is the same.
+//! - **regorus**: the rules are an indexed data document. The policy is one lookup in it, compiled
+//!   for the virtual machine of regorus. The order of the rules is lost.
+//! - **casbin**: a line for each user of a rule, priority effect, `enforce` without async.
 //!
-//! None of them knows zones: where a rule of ours has office hours, theirs has
-//! none, and has less to do.
+//! None of them supports time zones. If a rule of ours has office hours, theirs has none, and does
+//! less work.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -39,7 +37,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Whether the question is one that a rule answers.
+/// Whether a rule matches the question.
 fn allowed(question: &Question) -> bool {
     question.name != "nobody"
 }

@@ -1,6 +1,6 @@
-//! Decides every question `rounds` times over a policy of `rules` rules, and
-//! nothing else, for an instruction counter to watch: the difference between
-//! two counts of rounds is the cost of the decisions alone.
+//! Decides every question `rounds` times over a policy of `rules` rules, and nothing else, under an
+//! instruction counter. The difference between two numbers of rounds is the cost of the decisions
+//! alone.
 
 use std::hint::black_box;
 use std::process::ExitCode;

@@ -1,5 +1,4 @@
-//! The least function that there is: what the others' starts are measured
-//! against.
+//! The smallest possible function. The starts of the other functions are compared with it.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;

@@ -1,7 +1,6 @@
-//! The proxy as a process: `aws-proxy --upstream URL [--record FILE.jsonl]`.
-//! When it is ready it prints one line, `{"url":"http://127.0.0.1:PORT"}`; it
-//! ends with SIGTERM, Ctrl-C, or whoever started it. It passes everything on and
-//! records it, a line of JSON a call.
+//! The proxy as a process: `aws-proxy --upstream URL [--record FILE.jsonl]`. When it is ready, it
+//! prints one line, `{"url":"http://127.0.0.1:PORT"}`. It ends on SIGTERM, on Ctrl-C, or when its
+//! parent process ends it. It forwards every call and records it as one line of JSON.
 
 use std::error::Error;
 use std::fs::OpenOptions;

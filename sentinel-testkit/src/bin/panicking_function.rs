@@ -1,5 +1,5 @@
-//! A function that panics where the variable `PANIC` says: in `build`, or in
-//! `answer` for the event `"panic"`.
+//! A function that panics in the place that the variable `PANIC` names: in `build`, or in `answer`
+//! for the event `"panic"`.
 
 use std::process::ExitCode;
 use std::sync::Arc;

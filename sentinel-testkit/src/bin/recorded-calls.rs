@@ -1,6 +1,6 @@
-//! `recorded-calls FOLDER…`: whether all that was recorded in those folders, in a
-//! whole run, is what the IAM documents say, holder by holder. Exits 0 when it is;
-//! else it says on standard output what differs, and exits 1.
+//! `recorded-calls FOLDER…`: compares the calls that a whole run recorded in these folders with the
+//! IAM documents, for each holder. Exits with 0 if they match. Otherwise it prints the differences
+//! to standard output and exits with 1.
 
 use std::error::Error;
 use std::io::Write;

@@ -1,6 +1,6 @@
-//! The strict STS stand-in as a process: `sts-stand-in SETUP.json`. When it is
-//! ready it prints one line, `{"url":"http://127.0.0.1:PORT"}`; it ends with
-//! SIGTERM, Ctrl-C, or whoever started it.
+//! The strict STS stand-in as a process: `sts-stand-in SETUP.json`. When it is ready, it prints one
+//! line, `{"url":"http://127.0.0.1:PORT"}`. It ends on SIGTERM, on Ctrl-C, or when its parent
+//! process ends it.
 
 use std::error::Error;
 use std::io::Write;

@@ -1,5 +1,4 @@
-//! Answers that the proxy makes up: errors in each service's own shape, and
-//! lies.
+//! Responses that the proxy makes up: errors in the format of each service, and wrong answers.
 //!
 //! - <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
 //! - <https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html>
@@ -20,8 +19,7 @@ use crate::server::{Body, whole};
 
 const ID: &str = "00000000-0000-4000-8000-000000000000";
 
-/// An answer that is there already; `Debug` leaves the body out, which may hold
-/// credentials.
+/// A complete response. `Debug` omits the body, which may contain credentials.
 #[derive(Clone)]
 pub(super) struct Whole {
     pub(super) status: u16,
@@ -42,8 +40,8 @@ impl Whole {
         Self { status, headers, body: body.into() }
     }
 
-    /// The answer with another body, of which the old headers say nothing:
-    /// not its length, not its checksum (DynamoDB's is `x-amz-crc32`).
+    /// The response with another body. Headers that describe the old body are removed: the length,
+    /// and the checksum (DynamoDB's is `x-amz-crc32`).
     fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.headers.remove(CONTENT_LENGTH);
         self.headers.remove("x-amz-crc32");
@@ -55,7 +53,7 @@ impl Whole {
         head(self.status, self.headers, body)
     }
 
-    /// The status and headers, with a body of their own.
+    /// The status and headers, with a streamed body instead.
     pub(super) fn with_stream(self, body: Body) -> Response<Body> {
         head(self.status, self.headers, body)
     }
@@ -68,7 +66,7 @@ fn head(status: u16, headers: hyper::HeaderMap, body: Body) -> Response<Body> {
     response
 }
 
-/// How a service says that there are too many requests.
+/// The service's throttling error.
 pub(super) fn throttled(asked: &Asked) -> Whole {
     let code = match asked.service.as_str() {
         "dynamodb" => "ProvisionedThroughputExceededException",
@@ -78,7 +76,7 @@ pub(super) fn throttled(asked: &Asked) -> Whole {
     error(asked, 400, code, "Rate exceeded")
 }
 
-/// How a service says no.
+/// The service's access-denied error.
 pub(super) fn refused(asked: &Asked) -> Whole {
     let (status, code) = match Protocol::of(&asked.service) {
         Protocol::Json => (400, "AccessDeniedException"),
@@ -89,7 +87,7 @@ pub(super) fn refused(asked: &Asked) -> Whole {
     error(asked, status, code, &message)
 }
 
-/// An error in the service's own shape.
+/// An error in the service's own format.
 pub(super) fn error(asked: &Asked, status: u16, code: &str, message: &str) -> Whole {
     match Protocol::of(&asked.service) {
         Protocol::Json => {
@@ -115,18 +113,17 @@ pub(super) fn error(asked: &Asked, status: u16, code: &str, message: &str) -> Wh
     }
 }
 
-/// 500, 503 and their like, from something that is not the service.
+/// 500, 503 and similar, from a component in front of the service.
 pub(super) fn unavailable(status: u16) -> Whole {
     Whole::new(status, "text/plain", "no healthy upstream")
 }
 
-/// The proxy itself could not do it.
+/// The proxy itself failed.
 pub(super) fn no_answer(why: &str) -> Whole {
     Whole::new(502, "text/plain", format!("the proxy: {why}"))
 }
 
-/// What is told instead of the truth; `another` is a true answer to another
-/// request.
+/// A wrong answer instead of the true one. `another` is a true answer to another request.
 pub(super) fn lie(
     lie: &Lie,
     asked: &Asked,
@@ -183,7 +180,7 @@ pub(super) fn broken_off(part: Bytes) -> Body {
         match part {
             Some(part) => Some((Ok(Frame::data(part)), None)),
             None => {
-                // So that what came before has left the machine.
+                // The earlier bytes must have left the machine first.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 Some((Err(io::ErrorKind::BrokenPipe.into()), None))
             }
@@ -192,7 +189,7 @@ pub(super) fn broken_off(part: Bytes) -> Body {
     StreamBody::new(frames).boxed_unsync()
 }
 
-/// Some bytes, then so many blanks.
+/// Some bytes, then this number of blanks.
 pub(super) fn padded(part: Bytes, bytes: usize) -> Body {
     const BLANKS: &[u8] = &[b' '; 64 * 1024];
     let blanks = futures_util::stream::unfold(bytes, |left| async move {
@@ -204,12 +201,12 @@ pub(super) fn padded(part: Bytes, bytes: usize) -> Body {
     StreamBody::new(futures_util::StreamExt::chain(first, blanks)).boxed_unsync()
 }
 
-/// A body that never comes.
+/// A body that never arrives.
 pub(super) fn never() -> Body {
     StreamBody::new(futures_util::stream::pending::<io::Result<Frame<Bytes>>>()).boxed_unsync()
 }
 
-/// Every text a number, every number a text; the structure stays.
+/// Replaces every string by a number and every number by a string. The structure is unchanged.
 fn other_types(value: Value) -> Value {
     match value {
         Value::String(_) => json!(7),
@@ -223,7 +220,7 @@ fn other_types(value: Value) -> Value {
     }
 }
 
-/// Every text of XML inside an element of its own.
+/// Wraps every text of the XML in another element.
 fn other_elements(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let mut wrapped = String::new();

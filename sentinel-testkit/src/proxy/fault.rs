@@ -1,4 +1,4 @@
-//! The harm that the proxy can do, and to which calls.
+//! The faults that the proxy can inject, and the calls that they apply to.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,57 +9,55 @@ use serde_json::Value;
 
 use super::protocol::Asked;
 
-/// What happens to a call instead of, or beside, being passed on.
+/// What happens to a call instead of being forwarded, or in addition to it.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// The service's own answer to too many requests: 400, and its code.
+    /// The service's own throttling error: 400 with its code.
     Throttled,
-    /// The service's own answer to who may not: 400 or 403, AccessDenied.
+    /// The service's own access-denied error: 400 or 403, AccessDenied.
     Refused,
-    /// The service's own shape, with that status and code.
+    /// An error in the service's own format, with this status and code.
     Error(u16, &'static str),
-    /// 500 or 503, without a word of the service's.
+    /// 500 or 503 with a body that is not from the service.
     Unavailable(u16),
-    /// It waits, then passes the call on, whether or not anybody waits still.
+    /// Waits, then forwards the call, even if the client no longer waits.
     SlowBefore(Duration),
-    /// It passes the call on, then waits: what was asked is done.
+    /// Forwards the call, then waits: the operation is performed.
     SlowAfter(Duration),
-    /// It takes the request and never answers.
+    /// Accepts the request and never responds.
     Silent,
-    /// It answers status and headers, and stops there.
+    /// Sends status and headers, and nothing more.
     Stalled,
-    /// It passes the call on, and breaks off in the middle of the answer, of
-    /// which no length was said.
+    /// Forwards the call, and breaks off in the middle of the answer, which has no stated length.
     CutShort,
-    /// The connection is reset, before anything is passed on.
+    /// The connection is reset before anything is forwarded.
     Reset,
-    /// It passes the call on, and after the answer come so many bytes of blanks,
-    /// which to JSON and XML are nothing.
+    /// Forwards the call, and appends this number of blanks to the answer. JSON and XML ignore
+    /// them.
     Huge(usize),
-    /// It passes the call on, and answers something else.
+    /// Forwards the call, and returns a wrong answer.
     Lying(Lie),
 }
 
-/// What is answered, with status 200, instead of what is true.
+/// A wrong answer, with status 200.
 #[derive(Clone)]
 pub enum Lie {
     /// Text that is neither JSON nor XML.
     Malformed,
-    /// Half the answer, though the header says its whole length; then the end.
+    /// Half the answer, then the end of the connection. The header contains the full length.
     Truncated,
-    /// Half the answer, with a length that is true.
+    /// Half the answer, with the correct length.
     Halved,
-    /// The answer with every text a number, and the other way round; in XML
-    /// with elements where text should be.
+    /// The answer with numbers for strings and strings for numbers. In XML, with elements in place
+    /// of text.
     WrongTypes,
-    /// `{}`, or a result with nothing in it.
+    /// `{}`, or an empty result.
     Empty,
-    /// A page, as a captive portal or a load balancer would send it.
+    /// An HTML page, as from a captive portal or a load balancer.
     Html,
-    /// What the same operation was answered last when it was asked with other
-    /// parameters; 502 when it never was.
+    /// The last answer to the same operation with other parameters; 502 if there is none.
     Another,
-    /// The answer, changed by that function.
+    /// The answer, changed by this function.
     Edited(Edit),
 }
 
@@ -67,13 +65,13 @@ pub enum Lie {
 pub type Edit = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 impl Lie {
-    /// The answer, changed by that function.
+    /// The answer, changed by this function.
     #[must_use]
     pub fn edited(edit: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         Self::Edited(Arc::new(edit))
     }
 
-    /// Each of them that needs no words of its own.
+    /// The wrong answers without parameters.
     pub const PLAIN: [Self; 7] = [
         Self::Malformed,
         Self::Truncated,
@@ -100,10 +98,10 @@ impl fmt::Debug for Lie {
     }
 }
 
-/// Says of a call's parameters whether it is one that is meant.
+/// Whether a rule applies to a call with these parameters.
 pub type Meant = Arc<dyn Fn(&Value) -> bool + Send + Sync>;
 
-/// Which calls are harmed, and how.
+/// Which calls a fault applies to.
 #[derive(Clone)]
 pub struct Rule {
     service: Option<String>,
@@ -121,7 +119,7 @@ impl Rule {
         Self { service: None, operation: None, meant: None, calls: 1..=usize::MAX, fault, seen: 0 }
     }
 
-    /// Every call of a service, as a credential scope names it.
+    /// Every call of a service, named as in a credential scope.
     #[must_use]
     pub fn service(service: &str, fault: Fault) -> Self {
         Self { service: Some(service.to_owned()), ..Self::all(fault) }
@@ -133,20 +131,19 @@ impl Rule {
         Self { operation: Some(operation.to_owned()), ..Self::service(service, fault) }
     }
 
-    /// Only calls with such parameters.
+    /// Only calls with parameters that match.
     #[must_use]
     pub fn with(self, meant: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
         Self { meant: Some(Arc::new(meant)), ..self }
     }
 
-    /// Only those calls, of all that the rule is for, counted from 1 since it
-    /// was set.
+    /// Only these calls, of all that the rule applies to, counted from 1 since the rule was set.
     #[must_use]
     pub fn calls(self, calls: RangeInclusive<usize>) -> Self {
         Self { calls, ..self }
     }
 
-    /// Counts a call, and says whether it is to be harmed.
+    /// Counts a call, and returns whether the fault applies to it.
     pub(super) fn meets(&mut self, asked: &Asked) -> bool {
         let is = |wanted: &Option<String>, given: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == given)

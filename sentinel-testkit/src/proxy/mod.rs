@@ -1,10 +1,9 @@
-//! A proxy over HTTP between an AWS client and an end point: it records, counts,
-//! and does harm when it is told to.
+//! An HTTP proxy between an AWS client and an endpoint. It records and counts calls, and injects
+//! faults when a rule is set.
 //!
-//! What it is not told to harm it passes on as it came, the Host header
-//! included: that is signed, so that signatures still verify behind it. One
-//! proxy has one end point. It reads requests and answers whole, and so is
-//! nothing for streams.
+//! Other calls are forwarded unchanged. This includes the Host header, which is signed, so that
+//! signatures still verify behind the proxy. One proxy has one endpoint. It reads whole requests
+//! and answers, so it is not usable for streams.
 
 mod answer;
 mod call;
@@ -33,10 +32,10 @@ use crate::server::{Reply, Server};
 use answer::Whole;
 use protocol::Asked;
 
-/// How many answers are kept for [`Lie::Another`].
+/// Maximum number of answers that are kept for [`Lie::Another`].
 const KEPT: usize = 64;
 
-/// A running proxy; dropping it ends it.
+/// A running proxy. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     server: Server,
@@ -50,16 +49,16 @@ struct State {
     rules: Mutex<Vec<Rule>>,
     calls: Mutex<Vec<Call>>,
     record: Mutex<Option<File>>,
-    /// Good answers: service and operation, parameters, answer.
+    /// Successful answers: service and operation, parameters, answer.
     answers: Mutex<Vec<(Asked, Whole)>>,
 }
 
 impl Proxy {
-    /// Starts on a free port of this machine, before the end point `upstream`
+    /// Starts on a free port of this machine, in front of the endpoint `upstream`
     /// (`http://HOST:PORT`).
     ///
     /// # Errors
-    /// When `upstream` is no such address, or there is no port.
+    /// If `upstream` is not such an address, or no port is available.
     pub async fn start(upstream: &str) -> io::Result<Self> {
         let host = upstream.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
         let Some(host) = host.filter(|host| !host.is_empty() && !host.contains('/')) else {
@@ -78,11 +77,11 @@ impl Proxy {
         Ok(Self { server, state })
     }
 
-    /// The same for the calls of somebody who holds an IAM document: where the run is
-    /// recorded ([`recorded::FOLDER`](crate::recorded::FOLDER)), they are too.
+    /// Like [`start`](Self::start), for the calls of a holder of an IAM document. If the run is
+    /// recorded ([`recorded::FOLDER`](crate::recorded::FOLDER)), these calls are recorded too.
     ///
     /// # Errors
-    /// As [`start`](Self::start); or the file cannot be opened.
+    /// As for [`start`](Self::start), or if the file cannot be opened.
     pub async fn start_for(holder: Holder, upstream: &str) -> io::Result<Self> {
         let proxy = Self::start(upstream).await?;
         if let Some(file) = holder.file()? {
@@ -97,18 +96,18 @@ impl Proxy {
         self.server.url()
     }
 
-    /// Writes every call from now on to a file, a line of JSON each.
+    /// Writes every later call to a file, as one line of JSON.
     pub fn record(&self, file: File) {
         *lock(&self.state.record) = Some(file);
     }
 
-    /// Does harm from now on. Of several rules that meet a call, the one set
-    /// first is followed.
+    /// Injects a fault from now on. If several rules apply to a call, the rule that was set first
+    /// is used.
     pub fn harm(&self, rule: Rule) {
         lock(&self.state.rules).push(rule);
     }
 
-    /// Does no more harm.
+    /// Removes all rules.
     pub fn heal(&self) {
         lock(&self.state.rules).clear();
     }
@@ -121,7 +120,7 @@ impl Proxy {
         calls
     }
 
-    /// How many calls of an operation have ended.
+    /// The number of ended calls of an operation.
     #[must_use]
     pub fn count(&self, service: &str, operation: &str) -> usize {
         lock(&self.state.calls).iter().filter(|call| call.is(service, operation)).count()
@@ -133,8 +132,8 @@ impl Proxy {
     }
 }
 
-/// Microseconds since the first call of this process: of all its proxies alike, so
-/// that calls of one can be set beside those of another.
+/// Microseconds since the first call of this process. All proxies of the process use the same
+/// origin, so that their calls can be compared.
 fn since_start() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX)
@@ -143,7 +142,7 @@ fn since_start() -> u64 {
 impl State {
     fn fault(&self, asked: &Asked) -> Option<Fault> {
         let mut rules = lock(&self.rules);
-        // All count, one is followed.
+        // Every matching rule counts the call. The first one is used.
         let met: Vec<_> = rules
             .iter_mut()
             .filter_map(|rule| rule.meets(asked).then(|| rule.fault.clone()))
@@ -174,8 +173,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A call that is under way; recorded when it is dropped, so that one whose
-/// client gave up is recorded too.
+/// A call that is in progress. It is recorded when this value is dropped, so that a call whose
+/// client has stopped waiting is recorded too.
 struct UnderWay {
     state: Arc<State>,
     call: Call,
@@ -222,7 +221,7 @@ async fn pass(state: Arc<State>, request: Request<Incoming>) -> Reply {
     reply
 }
 
-/// A call that can be passed on.
+/// A call that can be forwarded.
 struct Forward {
     state: Arc<State>,
     asked: Asked,
@@ -281,7 +280,7 @@ async fn harmed(forward: Forward, fault: Option<Fault>, types: &mut Vec<String>)
 }
 
 impl Forward {
-    /// Passes the call on, and gives what was answered.
+    /// Forwards the call and returns the response.
     async fn truth(self, types: &mut Vec<String>) -> Whole {
         let Self { state, asked, parts, body } = self;
         match exchange(&state.upstream, parts, body).await {
@@ -297,7 +296,7 @@ impl Forward {
     }
 }
 
-/// How long the end point may take.
+/// Maximum time for the endpoint to respond.
 const WITHIN: Duration = Duration::from_secs(60);
 
 async fn exchange(
@@ -331,7 +330,7 @@ async fn exchange(
 /// Reads what a proxy has recorded to a file.
 ///
 /// # Errors
-/// A line that is no call.
+/// If a line is not a call.
 pub fn read_record(text: &str) -> Result<Vec<Call>, serde_json::Error> {
     text.lines().map(serde_json::from_str).collect()
 }

@@ -1,12 +1,11 @@
-//! What a request asks: service, operation and parameters, from whichever of
-//! AWS's protocols it speaks.
+//! The service, operation and parameters of a request, in any of the AWS protocols.
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use serde_json::{Map, Value};
 
-/// What a request asks.
+/// What a request contains.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) service: String,
@@ -16,12 +15,12 @@ pub(super) struct Asked {
     pub(super) region: Option<String>,
 }
 
-/// How a service writes its errors and answers.
+/// The format of a service's errors and answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// DynamoDB, SSM: JSON, the operation in `X-Amz-Target`.
+    /// DynamoDB, SSM: JSON, with the operation in `X-Amz-Target`.
     Json,
-    /// STS, IAM: a form in, XML out.
+    /// STS, IAM: a form as request, XML as answer.
     Query,
 }
 
@@ -79,7 +78,7 @@ impl Asked {
     }
 }
 
-/// The credential scope of the Authorization header; nothing else of it.
+/// The credential scope of the Authorization header, without the rest of the header.
 struct Scope<'a> {
     access_key_id: &'a str,
     region: &'a str,
@@ -97,7 +96,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The types of the parameters in an answer of SSM.
+/// The types of the parameters in an SSM answer.
 pub(super) fn parameter_types(service: &str, body: &[u8]) -> Vec<String> {
     if service != "ssm" {
         return Vec::new();

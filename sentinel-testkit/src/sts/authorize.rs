@@ -1,17 +1,16 @@
-//! Whether a caller may assume a role, with what it wants to set.
+//! Whether a caller may assume a role with the requested settings.
 //!
-//! Three actions are asked for, each on its own: `sts:AssumeRole`;
-//! `sts:SetSourceIdentity` when the session is to have a source identity, given
-//! or inherited; `sts:TagSession` when it is to have tags. Each must be allowed
-//! by the caller's own policies *and* by the role's trust policy, and a deny on
-//! either side wins. Within one account AWS lets a trust policy that names the
-//! principal itself do for both; the stand-in asks for both everywhere, since
-//! Sentinel's documents grant both, and since an account's root in the trust
-//! policy, or another account, needs both in AWS too.
+//! Up to three actions are evaluated, each separately: `sts:AssumeRole`; `sts:SetSourceIdentity` if
+//! the session has a source identity, given or inherited; `sts:TagSession` if it has tags. Each
+//! must be allowed by the caller's own policies *and* by the role's trust policy, and a deny on
+//! either side wins. Within one account, AWS accepts a trust policy that names the principal itself
+//! as sufficient. The stand-in always requires both sides, because Sentinel's documents grant both,
+//! and because AWS too requires both if the trust policy names an account's root, or a principal of
+//! another account.
 //!
-//! A condition sees only the keys that AWS documents for the action: no
-//! `sts:SourceIdentity` for TagSession, no tags for SetSourceIdentity. So a
-//! statement for all three under one source-identity condition allows no tags.
+//! A condition sees only the keys that AWS documents for the action: no `sts:SourceIdentity` for
+//! TagSession, no tags for SetSourceIdentity. So a statement for all three actions under one
+//! source-identity condition does not allow tags.
 //!
 //! - <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>
 //! - <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>
@@ -26,14 +25,14 @@ use super::policy::{Context, Effect, Question};
 use super::wire::Error;
 use super::world::{KnownRole, Principal};
 
-/// What the session is to have, asked for or inherited.
+/// The settings of the session, requested or inherited.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stamps<'a> {
     pub(super) source_identity: Option<&'a str>,
     pub(super) tags: &'a BTreeMap<String, String>,
 }
 
-/// Whether all that is needed is allowed on both sides.
+/// Whether every needed action is allowed on both sides.
 pub(super) fn authorize(
     caller: &Principal,
     role: Option<&KnownRole>,
@@ -59,7 +58,7 @@ pub(super) fn authorize(
         let context = context(action, caller, request, stamps, now);
         let resource = &request.role;
         let question = Question { action, resource, principal: &names, context: &context };
-        // That a role does not exist is not told from a refusal.
+        // The answer does not reveal whether the role exists.
         let Some(role) = role else {
             return Err(refused("because no resource-based policy allows it"));
         };
@@ -90,7 +89,7 @@ pub(super) fn authorize(
     Ok(())
 }
 
-/// What conditions can see of that action.
+/// What conditions of this action can see.
 fn context(
     action: &str,
     caller: &Principal,

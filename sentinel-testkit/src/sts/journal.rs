@@ -1,5 +1,5 @@
-//! What was asked of the stand-in, and how it was answered, for assertions.
-//! Without secrets: no signature, no token, nothing of the credentials vended.
+//! Requests to the stand-in and its answers, for assertions. It contains no secrets: no signature,
+//! no token, and no part of the vended credentials.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use serde::Serialize;
 pub struct Asked {
     /// When it was received.
     pub at: DateTime<Utc>,
-    /// The operation, where one was named.
+    /// The operation, if the request names one.
     pub operation: Option<String>,
-    /// Who signed it; none when that is not known.
+    /// The signer; `None` if it is not known.
     pub caller: Option<String>,
-    /// The parameters, as they were sent, but for the external id.
+    /// The parameters as they were sent, without the external id.
     pub parameters: BTreeMap<String, String>,
-    /// The status that it was answered with.
+    /// The status of the answer.
     pub status: u16,
-    /// The code of the error that it was answered with.
+    /// The error code of the answer.
     pub code: Option<String>,
     /// The id of the request.
     pub request_id: String,

@@ -1,7 +1,7 @@
-//! What AssumeRole takes: which parameters, how long, of which characters.
+//! The limits of AssumeRole: its parameters, their lengths and their characters.
 //!
-//! Each limit is the one that AWS's API model and reference state; where the
-//! two differ, the narrower. Nothing here knows roles or callers.
+//! Each limit is the one in AWS's API model and reference. If the two differ, the narrower one is
+//! used. This module does not depend on roles or callers.
 //!
 //! - <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 //! - <https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html>
@@ -15,12 +15,12 @@ use super::wire::{Error, Form};
 
 /// RoleArn: 20 to 2,048 characters.
 const ROLE_ARN: (usize, usize) = (20, 2048);
-/// RoleSessionName and SourceIdentity: 2 to 64 characters of `[\w+=,.@-]`. (The
-/// newest model lets a source identity be 256 long; the reference says 64.)
+/// RoleSessionName and SourceIdentity: 2 to 64 characters of `[\w+=,.@-]`. (The newest model allows
+/// 256 characters for a source identity; the reference states 64.)
 const NAME: (usize, usize) = (2, 64);
 /// ExternalId: 2 to 1,224 characters of `[\w+=,.@:\/-]`.
 const EXTERNAL_ID: (usize, usize) = (2, 1224);
-/// DurationSeconds: 900 to 43,200; an hour when it is not given.
+/// DurationSeconds: 900 to 43,200; one hour if it is missing.
 const DURATION: (u32, u32) = (900, 43_200);
 const DEFAULT_DURATION: u32 = 3600;
 /// Policy: 1 to 2,048 characters of plain text.
@@ -42,11 +42,11 @@ pub(super) struct AssumeRole {
     pub(super) policy: Option<Document>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) transitive: Vec<String>,
-    /// How much of the room for policy and tags they take, in percent.
+    /// The share of the space for policy and tags that they use, in percent.
     pub(super) packed_percent: usize,
 }
 
-/// Collects what is wrong, as STS does: all of it in one answer.
+/// Collects all violations. STS reports them in one answer.
 #[derive(Default)]
 struct Faults(Vec<String>);
 
@@ -56,7 +56,7 @@ impl Faults {
         self.0.push(format!("Value {value} at '{at}' failed to satisfy constraint: {constraint}"));
     }
 
-    /// Length and characters of one parameter.
+    /// Checks length and characters of one parameter.
     fn text(
         &mut self,
         value: &str,
@@ -210,7 +210,7 @@ fn tags(form: &Form, faults: &mut Faults) -> Vec<(String, String)> {
     tags
 }
 
-/// No two keys equal but for case, none of AWS's own.
+/// Refuses keys that differ only in case, and keys that AWS reserves.
 fn unique(tags: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Error> {
     let mut seen = BTreeMap::new();
     for (key, value) in tags {
@@ -230,8 +230,8 @@ fn unique(tags: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Error
     Ok(seen)
 }
 
-/// Managed session policies, MFA and trusted contexts: Sentinel sends none, so a
-/// request with one is a mistake that must be seen.
+/// Refuses managed session policies, MFA and trusted contexts. Sentinel sends none of them, so a
+/// request with one is a mistake that must be visible.
 fn refuse_what_is_not_modelled(form: &Form) -> Result<(), Error> {
     let unmodelled = ["PolicyArns.", "SerialNumber", "TokenCode", "ProvidedContexts."];
     match unmodelled.iter().find(|name| form.names().any(|given| given.starts_with(**name))) {
@@ -240,7 +240,7 @@ fn refuse_what_is_not_modelled(form: &Form) -> Result<(), Error> {
     }
 }
 
-/// `[\w+=,.@-]`; AWS's `\w` is ASCII.
+/// `[\w+=,.@-]`. AWS's `\w` is ASCII.
 pub(super) fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
 }
@@ -250,8 +250,8 @@ fn is_text(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`. Beyond ASCII the letters are Unicode's
-/// alphabetic characters, which are a few more than `\p{L}`.
+/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`. Outside ASCII, letters are Unicode's alphabetic characters, which
+/// are a few more than `\p{L}`.
 fn is_tag(c: char) -> bool {
     let separator = matches!(
         c,

@@ -1,10 +1,9 @@
-//! A strict stand-in for STS, over HTTP: it refuses whatever the real one
-//! documents as refused, and where the documents leave room it refuses too.
+//! A strict stand-in for STS, over HTTP. It refuses every request that AWS documents as refused,
+//! and also the cases that the documentation leaves open.
 //!
-//! It speaks the AWS Query protocol for AssumeRole and GetCallerIdentity,
-//! verifies signatures for real, holds every parameter to its limit, and
-//! evaluates the caller's policies and the role's trust policy. It is *not* STS:
-//! the README says what is left out.
+//! It implements the AWS Query protocol for AssumeRole and GetCallerIdentity, verifies signatures,
+//! checks every parameter against its limit, and evaluates the caller's policies and the role's
+//! trust policy. It is *not* STS: the README lists what is missing.
 
 mod authorize;
 mod journal;
@@ -33,7 +32,7 @@ use crate::server::{Reply, Server};
 use wire::{Error, Form};
 use world::{Principal, World};
 
-/// A running stand-in; dropping it ends it.
+/// A running stand-in. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct StandIn {
     server: Server,
@@ -49,10 +48,10 @@ struct State {
 /// Why the stand-in did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// What it was to start with is wrong.
+    /// The setup is invalid.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// It could not listen.
+    /// It cannot listen.
     #[error("cannot listen on 127.0.0.1")]
     Listen(#[from] io::Error),
 }
@@ -61,7 +60,7 @@ impl StandIn {
     /// Starts on a free port of this machine.
     ///
     /// # Errors
-    /// A document of the setup that IAM would not take, or no port.
+    /// If IAM would refuse a document of the setup, or no port is available.
     pub async fn start(setup: &Setup) -> Result<Self, StartError> {
         let state = Arc::new(State {
             world: Mutex::new(World::new(setup)?),
@@ -82,13 +81,13 @@ impl StandIn {
         self.server.url()
     }
 
-    /// All that was asked so far, in order.
+    /// All requests so far, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<Asked> {
         lock(&self.state.journal).clone()
     }
 
-    /// Lets time pass for credentials: what ends, ends that much earlier.
+    /// Lets time pass for credentials: each expires earlier by this duration.
     pub fn pass(&self, time: TimeDelta) {
         lock(&self.state.world).pass(time);
     }
@@ -144,7 +143,7 @@ async fn serve(state: &State, request: Request<Incoming>) -> hyper::Response<cra
     wire::answer(&result, &request_id)
 }
 
-/// The secret of an access key, and whose it is.
+/// The secret of an access key, and its principal.
 fn find(
     world: &World,
     shown: Presented<'_>,
@@ -160,7 +159,7 @@ fn find(
     Ok((SecretKey::new(principal.secret.reveal()), principal.clone()))
 }
 
-/// STS's own codes for what was wrong with a signature.
+/// The error code that STS uses for this problem with a signature.
 fn refused(refusal: &Refusal) -> Error {
     let (status, code, message) = refusal.as_sts();
     Error { status, code, message }

@@ -13,8 +13,7 @@ use super::world::{NewSession, Principal, World};
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>
 const CHAINED: u32 = 3600;
 
-/// Performs what the form asks for, as that caller: the operation's name and
-/// its result.
+/// Performs the operation of the form for this caller. Returns the operation's name and its result.
 pub(super) fn perform(
     world: &mut World,
     caller: &Principal,
@@ -66,7 +65,7 @@ fn assume_role(
     let role = world.roles.get(&request.role);
     let stamps = Stamps { source_identity: source_identity.as_deref(), tags: &tags };
     authorize(caller, role, &request, stamps, now)?;
-    // Only who may assume the role is told how long.
+    // Only a caller that may assume the role learns its maximum duration.
     if role.is_some_and(|role| request.seconds > role.max_session_duration) {
         return Err(Error::validation(
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
@@ -114,7 +113,7 @@ fn assumed(access_key_id: &str, session: &Principal, percent: usize) -> String {
     element("AssumeRoleResult", &result)
 }
 
-/// The source identity of the new session: given, or the caller's own, which it
+/// The source identity of the new session: the given one, or the caller's own, which the caller
 /// cannot change.
 fn source_identity(caller: &Principal, given: Option<&str>) -> Result<Option<String>, Error> {
     match (&caller.source_identity, given) {
@@ -128,9 +127,8 @@ fn source_identity(caller: &Principal, given: Option<&str>) -> Result<Option<Str
     }
 }
 
-/// The tags asked for and those that the caller hands on, which it cannot
-/// change: "If you pass a session tag with the same key as an inherited tag, the
-/// operation fails."
+/// The requested tags and the transitive tags of the caller, which it cannot change: "If you pass a
+/// session tag with the same key as an inherited tag, the operation fails."
 fn with_inherited(
     caller: &Principal,
     tags: &BTreeMap<String, String>,

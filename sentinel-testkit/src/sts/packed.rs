@@ -1,20 +1,19 @@
-//! How large session policy and tags are when they are packed.
+//! The packed size of session policy and tags.
 //!
-//! AWS compresses them into a form of its own and does not say how; it answers
-//! only how full that is, in percent. The model here is the worst case: nothing
-//! compresses but the white space of the policy, and there is room for as much
-//! as the plain text of a policy may be.
+//! AWS compresses them into an undocumented format. Its answers contain only the used share of the
+//! space, in percent. The model here is the worst case: nothing is compressed except the white
+//! space of the policy, and the space is as large as the maximum plain text of a policy.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The room that policy and tags share.
+/// The space that policy and tags share.
 const ROOM: usize = 2048;
-/// What a tag takes beside its key and value.
+/// The size of a tag in addition to its key and value.
 const TAG_OVERHEAD: usize = 2;
 
-/// How full the room is, in percent, rounded up.
+/// The used share of the space, in percent, rounded up.
 pub(super) fn percent(policy: Option<&str>, tags: &BTreeMap<String, String>) -> usize {
     let policy = policy.map_or(0, |text| {
         let value = serde_json::from_str::<Value>(text);

@@ -1,4 +1,4 @@
-//! The AWS Query protocol: a form in, XML out, and errors in STS's shape.
+//! The AWS Query protocol: a form as request, XML as answer, and errors in STS's format.
 //!
 //! - <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>
 //! - <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
@@ -14,12 +14,12 @@ use crate::server::{Body, whole};
 pub(super) const VERSION: &str = "2011-06-15";
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// The parameters of a request, each once.
+/// The parameters of a request, each at most once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Form(BTreeMap<String, String>);
 
 impl Form {
-    /// Reads a form; a parameter that is given twice is an error.
+    /// Reads a form. A repeated parameter is an error.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Error> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(body) {
@@ -43,7 +43,8 @@ impl Form {
         (1..).map_while(|number| self.0.get(&format!("{prefix}{number}")).cloned()).collect()
     }
 
-    /// All of it that may be shown: an external id is half a secret.
+    /// The parameters that may be shown. The external id is omitted, because it must be kept
+    /// confidential.
     pub(super) fn shown(&self) -> BTreeMap<String, String> {
         let mut shown = self.0.clone();
         shown.remove("ExternalId");
@@ -55,7 +56,7 @@ impl Form {
     }
 }
 
-/// An error as STS gives it.
+/// An error in STS's format.
 #[derive(Clone, Debug)]
 pub(super) struct Error {
     pub(super) status: u16,
@@ -109,7 +110,7 @@ impl Error {
     }
 }
 
-/// The answer to an operation, or to what is none.
+/// The response with the result of an operation, or with an error.
 pub(super) fn answer(
     result: &Result<(&'static str, String), Error>,
     request_id: &str,
@@ -131,13 +132,13 @@ pub(super) fn answer(
     answer
 }
 
-/// An element with others in it; `opening` may hold attributes.
+/// An element that contains other elements; `opening` may contain attributes.
 pub(super) fn element(opening: &str, inside: &[String]) -> String {
     let name = opening.split(' ').next().unwrap_or(opening);
     format!("<{opening}>{}</{name}>", inside.concat())
 }
 
-/// An element with text in it.
+/// An element that contains text.
 pub(super) fn leaf(name: &str, text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -145,7 +146,7 @@ pub(super) fn leaf(name: &str, text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
-            // What XML 1.0 has no way to write.
+            // Characters that XML 1.0 cannot represent.
             c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }

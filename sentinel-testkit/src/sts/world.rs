@@ -1,5 +1,5 @@
-//! Who there is: callers with their keys and policies, roles with theirs, and
-//! the sessions that were vended.
+//! The principals of the stand-in: callers with their keys and policies, roles with theirs, and the
+//! sessions that were vended.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,25 +13,25 @@ use sha2::{Digest, Sha256};
 
 use super::policy::{Document, Kind};
 
-/// What the stand-in starts with. The binary reads it from a JSON file.
+/// The initial setup of the stand-in. The binary reads it from a JSON file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// The region that requests must be signed for.
     #[serde(default = "default_region")]
     pub region: String,
-    /// Who may sign.
+    /// The callers.
     pub callers: Vec<Caller>,
-    /// What may be assumed.
+    /// The roles that can be assumed.
     pub roles: Vec<Role>,
 }
 
-/// Someone who signs.
+/// A caller that signs requests.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Caller {
-    /// `arn:aws:iam::A:user/U` or `arn:aws:sts::A:assumed-role/R/S`. A session
-    /// of a role needs a token, a user must have none.
+    /// `arn:aws:iam::A:user/U` or `arn:aws:sts::A:assumed-role/R/S`. A role's session needs a
+    /// token. A user must not have one.
     pub arn: String,
     /// The access key id.
     pub access_key_id: String,
@@ -41,9 +41,9 @@ pub struct Caller {
     /// The session token.
     #[serde(default, deserialize_with = "some_secret")]
     pub session_token: Option<Secret>,
-    /// The documents of the user or of the session's role.
+    /// The documents of the user, or of the session's role.
     pub policies: Vec<Value>,
-    /// When the credentials end, if they do.
+    /// When the credentials expire, if they do.
     #[serde(default)]
     pub expires: Option<DateTime<Utc>>,
     /// The source identity that the session already has.
@@ -51,7 +51,7 @@ pub struct Caller {
     pub source_identity: Option<String>,
 }
 
-/// A role that may be assumed.
+/// A role that can be assumed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
@@ -59,7 +59,7 @@ pub struct Role {
     pub arn: String,
     /// Its trust policy.
     pub trust: Value,
-    /// Its own policies, for who chains from it.
+    /// Its own policies, for sessions that chain from it.
     #[serde(default)]
     pub policies: Vec<Value>,
     /// MaxSessionDuration: 3,600 to 43,200 seconds.
@@ -88,7 +88,7 @@ fn some_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secr
 #[error("{0}")]
 pub struct SetupError(String);
 
-/// A role, its documents read.
+/// A role with its parsed documents.
 #[derive(Debug)]
 pub(super) struct KnownRole {
     pub(super) trust: Document,
@@ -96,7 +96,7 @@ pub(super) struct KnownRole {
     pub(super) max_session_duration: u32,
 }
 
-/// Whoever may sign with an access key.
+/// A principal that signs with an access key.
 #[derive(Clone)]
 pub(super) struct Principal {
     pub(super) arn: String,
@@ -105,10 +105,10 @@ pub(super) struct Principal {
     pub(super) token: Option<Secret>,
     pub(super) expires: Option<DateTime<Utc>>,
     pub(super) source_identity: Option<String>,
-    /// The tags that it hands on, as AWS calls it transitive.
+    /// The tags that it passes on; AWS calls them transitive.
     pub(super) transitive: BTreeMap<String, String>,
-    /// What it may do: every group of documents must allow it (its own, and
-    /// the session policy's).
+    /// Its permissions. Every group of documents must allow a request: its own, and the session
+    /// policy's.
     pub(super) policies: Vec<Vec<Document>>,
 }
 
@@ -119,7 +119,7 @@ impl fmt::Debug for Principal {
 }
 
 impl Principal {
-    /// Whether it is itself a role's session, so that what it assumes is chained.
+    /// Whether it is a role's session, so that a session that it assumes is chained.
     pub(super) fn is_session(&self) -> bool {
         self.arn.contains(":assumed-role/")
     }
@@ -128,8 +128,8 @@ impl Principal {
         self.arn.split(':').nth(4).unwrap_or_default()
     }
 
-    /// The names by which a trust policy can mean it: itself, its role, its
-    /// account. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+    /// The names by which a trust policy can refer to it: itself, its role, its account.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
     pub(super) fn names(&self) -> Vec<String> {
         let account = self.account();
         let mut names =
@@ -138,8 +138,8 @@ impl Principal {
         names
     }
 
-    /// The ARN of the role whose session it is. A role's path is not in its
-    /// sessions' ARNs; roles with a path are not modelled as callers.
+    /// The ARN of the role that the session belongs to. A role's path is not in its sessions' ARNs.
+    /// Roles with a path are not modeled as callers.
     pub(super) fn role_arn(&self) -> Option<String> {
         let (_, session) = self.arn.split_once(":assumed-role/")?;
         let (role, _) = session.split_once('/')?;
@@ -147,7 +147,7 @@ impl Principal {
     }
 }
 
-/// Everybody there is.
+/// All principals.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) region: String,
@@ -220,7 +220,7 @@ impl World {
         self.by_key.get(access_key_id)
     }
 
-    /// Remembers a session, and gives its access key id and what signs with it.
+    /// Stores a session. Returns its access key id and the principal that signs with it.
     pub(super) fn vend(&mut self, session: NewSession<'_>) -> Option<(String, Principal)> {
         let mut random = [0; 10 + 30 + 96];
         getrandom::fill(&mut random).ok()?;
@@ -247,7 +247,7 @@ impl World {
         Some((access_key_id, principal))
     }
 
-    /// Lets every vended or given credential that ends, end that much earlier.
+    /// Makes every vended or given credential that expires do so earlier by this duration.
     pub(super) fn pass(&mut self, time: TimeDelta) {
         for principal in self.by_key.values_mut() {
             principal.expires = principal.expires.map(|at| at - time);
@@ -255,7 +255,7 @@ impl World {
     }
 }
 
-/// `AROA` or `AIDA` and 17 characters, the same for the same ARN.
+/// `AROA` or `AIDA` and 17 characters. The same ARN always has the same id.
 fn unique_id(prefix: &str, arn: &str) -> String {
     let digest = BASE32_NOPAD.encode(&Sha256::digest(arn.as_bytes()));
     prefix.chars().chain(digest.chars().take(17)).collect()

@@ -1,5 +1,4 @@
-//! A server that answers what a test tells it to, and remembers what it was
-//! asked.
+//! A server that returns the answers of a test, and records the requests.
 
 use std::{
     net::SocketAddr,
@@ -17,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What was asked.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// The operation, without the name of its service.
@@ -25,15 +24,15 @@ pub(crate) struct Request {
     pub(crate) body: Value,
 }
 
-/// What is answered.
+/// An answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Status(u16, String),
-    /// As it is, head and all; then the connection ends.
+    /// Sent unchanged, including the head. Then the connection ends.
     Raw(String),
-    /// When as many are waiting.
+    /// Sent when as many requests wait as the barrier needs.
     Together(Arc<Barrier>, String),
-    /// Never.
+    /// Never sent.
     Silence,
 }
 
@@ -74,7 +73,7 @@ impl Canned {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (handler, seen) = (Arc::clone(&handler), Arc::clone(&seen));
-                // A client that gives up ends its connection: that is no fault.
+                // A client that stops waiting closes its connection. This is not a failure.
                 tokio::spawn(async move {
                     let _ended = serve(stream, &*handler, &seen).await;
                 });

@@ -1,14 +1,13 @@
-//! Two hundred concurrent vends for one caller, and operators who revoke and
-//! reinstate that caller meanwhile, through DynamoDB.
+//! Two hundred concurrent vends for one caller, and operators who revoke and reinstate that caller
+//! at the same time, through DynamoDB.
 //!
-//! What must hold is read off the calls that the proxies saw. Each sandbox serves
-//! one request at a time and has a proxy of its own, so that of every vend it is
-//! known when its second read of the gate began; and of every change of the gate,
-//! when its write began and when it was acknowledged. The gate is a register: a
-//! read sees the last write that was acknowledged before the read began, or one
-//! that was under way meanwhile. A vend *should have seen* a revocation when no
-//! write that its second read may have seen leaves it in force: then no credentials
-//! may be answered.
+//! The assertions use the calls that the proxies recorded. Each sandbox serves one request at a
+//! time and has a separate proxy. So the test can determine, for every vend, when its second read
+//! of the gate began, and for every change of the gate, when its write began and when it was
+//! acknowledged. The gate is a register: a read sees the last write that was acknowledged before
+//! the read began, or a write that was in progress during the read. A vend *should have seen* a
+//! revocation if none of the writes that its second read may have seen leaves its session in force.
+//! Then the answer must not contain credentials.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,22 +27,22 @@ use tokio::sync::watch;
 
 use crate::deployed::{Answer, Gatekeeper, Sandbox, World};
 
-/// How many vends are under way at any time, each in a sandbox of its own.
+/// Number of concurrent vends, each in a separate sandbox.
 const SANDBOXES: usize = 200;
 
-/// How often each of them vends in a round, unless it meets a block before.
+/// Number of vends of each sandbox in a round, unless a vend is blocked earlier.
 const VENDS: usize = 3;
 
-/// How many of them have an answer before the round's revocations.
+/// The round's revocations start after one in this many of them has an answer.
 const TENTH: usize = 10;
 
-/// The longest that the answer to a session's write is held back, differently long
-/// for each sandbox: so that a revocation comes between the two reads of many.
+/// Maximum delay of the answer to a session's write. It differs for each sandbox, so that for many
+/// of them a revocation comes between the two reads.
 const HELD: Duration = Duration::from_millis(800);
 
-/// DynamoDB answers this many in a few milliseconds. An emulator answers one after
-/// the other, and the stand-in shares this process with its clients, so that 200
-/// wait for seconds: how long is nothing of this test's.
+/// DynamoDB answers this many requests in a few milliseconds. An emulator answers one after
+/// another, and the stand-in shares this process with its clients, so that 200 vends wait for
+/// seconds. This test does not measure their duration.
 const PATIENT: Timings = Timings::new(
     Timing { attempt: LONG, operation: LONG, ..Timing::DYNAMODB },
     Timing { attempt: LONG, operation: LONG, ..StsIssuer::TIMING },
@@ -53,10 +52,10 @@ const LONG: Duration = Duration::from_secs(20);
 
 const PROFILE: &str = "production";
 
-/// The operators, who revoke at the same moment.
+/// The operators, who revoke at the same time.
 const OPERATORS: [&str; 3] = ["carol", "dave", "erin"];
 
-/// What is revoked, round by round.
+/// What is revoked in each round.
 #[derive(Clone, Copy, Debug)]
 enum Round {
     OnProfile,
@@ -66,7 +65,7 @@ enum Round {
 
 const ROUNDS: [Round; 3] = [Round::OnProfile, Round::Caller, Round::Session];
 
-/// The epochs of the caller as a whole and on the profile.
+/// The epochs of the caller as a whole and of the caller on the profile.
 type Epochs = (u64, u64);
 
 /// A write of the gate that was acknowledged.
@@ -79,15 +78,15 @@ struct Write {
     end_us: u64,
 }
 
-/// A vend, as the client and the proxy saw it.
+/// A vend, as the client and the proxy observed it.
 #[derive(Debug)]
 struct Vend {
     answer: Answer,
-    /// The record of it.
+    /// Its decision record.
     record: Value,
-    /// The epochs of the session that it wrote, if it did.
+    /// The epochs of the session that it wrote, if it wrote one.
     epochs: Option<Epochs>,
-    /// When its last reads of the gate before and after that write were under way.
+    /// Start and end of its last reads of the gate before and after that write.
     first: Option<(u64, u64)>,
     second: Option<(u64, u64)>,
 }
@@ -122,7 +121,7 @@ fn writes(calls: &[Call]) -> Vec<Write> {
         .collect()
 }
 
-/// What a vend asked, of the calls of its sandbox since it began.
+/// Creates the vend from its answer, its record, and the calls of its sandbox since it began.
 fn vend(answer: Answer, mut records: Vec<Value>, calls: &[Call]) -> Vend {
     assert_eq!(records.len(), 1, "one record a request: {records:?}");
     let record = records.remove(0);
@@ -148,7 +147,7 @@ fn vend(answer: Answer, mut records: Vec<Value>, calls: &[Call]) -> Vend {
     }
 }
 
-/// What a read may have seen: epochs, and whether there was a block.
+/// What a read may have seen: the epochs, and whether there was a block.
 fn visible(writes: &[Write], (start, end): (u64, u64)) -> Vec<(Epochs, bool)> {
     let last = writes.iter().filter(|write| write.end_us < start).max_by_key(|it| it.revision);
     let revision = last.map_or(0, |last| last.revision);
@@ -164,7 +163,7 @@ struct Revoked {
     listed: Vec<(String, String)>,
 }
 
-/// What must be done, and at once.
+/// Sends a request that must succeed on the first attempt.
 async fn done(
     sandbox: &Sandbox,
     user: &str,
@@ -202,14 +201,14 @@ fn body(round: Round, handle: &str) -> Value {
     }
 }
 
-/// What the vending sandboxes and the operators tell each other.
+/// The state that the vending sandboxes and the operators share.
 struct Stage {
-    /// Rounds that have begun, and how many there will be.
+    /// The number of rounds that have begun, and the total number of rounds.
     round: watch::Sender<usize>,
     rounds: usize,
-    /// How many answers a round waits for.
+    /// The number of answers that a round waits for.
     first: usize,
-    /// How many vends were answered, and the session ids that were.
+    /// The number of vends that were answered, and the session ids in the answers.
     answered: AtomicUsize,
     ids: Mutex<Vec<String>>,
 }
@@ -231,7 +230,7 @@ async fn vend_in_rounds(sandbox: Sandbox, stage: &Stage) -> Vec<Vend> {
     let mut begun = stage.round.subscribe();
     for round in 1..=stage.rounds {
         begun.wait_for(|begun| *begun >= round).await.unwrap();
-        // Nobody revokes in the last round.
+        // The last round has no revocations.
         let times = if round == stage.rounds { 1 } else { VENDS };
         for _ in 0..times {
             let answer = sandbox.vend("alice", PROFILE).await;
@@ -248,7 +247,7 @@ async fn vend_in_rounds(sandbox: Sandbox, stage: &Stage) -> Vec<Vend> {
     vends
 }
 
-/// Revokes again and again, by several at once, lists, and reinstates.
+/// Revokes repeatedly, with several operators concurrently, then lists and reinstates.
 async fn operate(
     rounds: &[Round],
     operators: &[Sandbox],
@@ -275,7 +274,7 @@ async fn operate(
         let body = body(*round, &handle);
         done(&operators[1], OPERATORS[1], "POST", "/sessions/reinstate", Some(body)).await;
     }
-    // Some under the last epochs.
+    // Some vends use the last epochs.
     stage.begin().await;
     revoked
 }
@@ -286,7 +285,7 @@ fn gate_writes(operators: &[Sandbox]) -> Vec<Write> {
     writes(&calls)
 }
 
-/// Sandboxes that have read the policy: a cold start is another test.
+/// Sandboxes that have already read the policy. Another test covers cold starts.
 async fn warmed(world: &World, count: usize) -> Vec<Sandbox> {
     stream::iter(0..count)
         .map(|_| async {
@@ -338,8 +337,8 @@ async fn contend(kind: Kind, sandboxes: usize, rounds: &[Round]) {
     assert!(vends.len() > good + withheld, "no vend met a block at its beginning");
 }
 
-/// No change of the gate was lost: as many as were acknowledged, one after the
-/// other.
+/// No change of the gate was lost: the number of revisions equals the number of acknowledged
+/// changes, and the revisions are consecutive.
 fn every_write_counts(writes: &[Write], rounds: &[Round]) {
     let mut revisions: Vec<_> = writes.iter().map(|write| write.revision).collect();
     revisions.sort_unstable();
@@ -382,8 +381,8 @@ fn nobody_was_refused_or_let_through_wrongly(vends: &[Vend], writes: &[Write]) {
     }
 }
 
-/// Every vend that answered credentials under epochs from before a revocation has
-/// its session, as revoked, in the list that followed the revocation, even where it
+/// Every vend that answered with credentials under epochs from before a revocation has its session
+/// in the list that followed the revocation, with the state `revoked`. This holds even if the vend
 /// was answered after that list was begun.
 fn every_session_is_in_the_list_that_follows(vends: &[Vend], revoked: &[Revoked]) {
     for vend in vends.iter().filter(|vend| vend.answer.status == 200) {
@@ -398,8 +397,8 @@ fn every_session_is_in_the_list_that_follows(vends: &[Vend], revoked: &[Revoked]
     }
 }
 
-/// Each answer with credentials has one session in the table, each vend that was
-/// withheld too, ended or of old epochs, and there is no other.
+/// Each answer with credentials has one session in the table. Each withheld vend has one too, which
+/// has ended or has old epochs. There are no other sessions.
 async fn every_session_is_accounted_for(world: &World, vends: &[Vend]) {
     let stored = world.sessions_of("alice").await;
     let written = vends.iter().filter(|vend| vend.epochs.is_some()).count();
@@ -420,7 +419,7 @@ async fn every_session_is_accounted_for(world: &World, vends: &[Vend]) {
     }
 }
 
-/// Of all that were answered, the authorizer admits those of the last epochs alone.
+/// Of all sessions in answers, the authorizer admits only those of the last epochs.
 async fn the_authorizer_agrees(gatekeeper: &Gatekeeper, vends: &[Vend], writes: &[Write]) {
     let last = writes.iter().max_by_key(|write| write.revision).unwrap().epochs;
     let shown = vends.iter().filter_map(|vend| Some((vend, vend.answer.session.as_deref()?)));
@@ -441,7 +440,8 @@ async fn two_hundred_at_once_meet_revocations_and_none_is_answered_that_should_h
     contend(Kind::Ministack, SANDBOXES, &ROUNDS).await;
 }
 
-/// A second opinion, of an emulator that takes ten times as long: fewer at once.
+/// The same on a second implementation. That emulator takes ten times as long, so fewer vends run
+/// concurrently.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_holds_on_another_emulator() {
     contend(Kind::Moto, 24, &[Round::OnProfile, Round::Caller]).await;

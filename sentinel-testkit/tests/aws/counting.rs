@@ -1,7 +1,7 @@
-//! What each route asks of AWS, call by call: no more than the design says, by
-//! primary key and strongly consistently, and at the same time where it says so.
-//! Where two calls must overlap one of them is held back, so that they do for sure
-//! if they are under way together, and cannot if one waits for the other.
+//! The calls of each route to AWS: no more than the design states, by primary key and strongly
+//! consistent, and concurrent if the design states so. If two calls must overlap, one of them is
+//! delayed. Then they overlap for certain if they run concurrently, and cannot overlap if one waits
+//! for the other.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::deployed::{SESSIONS, Sandbox, World};
 
-/// How long a call is held back.
+/// How long a call is delayed.
 const HELD: Duration = Duration::from_millis(400);
 
-/// A call in one word, and what it is about.
+/// The operation of a call, and its subject.
 fn short(call: &Call) -> String {
     let Call { operation, parameters, .. } = call;
     let key =
@@ -30,7 +30,7 @@ fn short(call: &Call) -> String {
     format!("{operation} {}", about.unwrap_or_default()).trim_end().to_owned()
 }
 
-/// What was asked since this was last asked; every call is one that may be.
+/// The calls since this function was last called. Each of them must be a permitted one.
 fn asked(sandbox: &Sandbox) -> Vec<Call> {
     let calls = sandbox.calls();
     sound(&calls);
@@ -41,8 +41,8 @@ fn shorts(calls: &[Call]) -> Vec<String> {
     calls.iter().map(short).collect()
 }
 
-/// Reads are of a whole primary key and strongly consistent, lists too unless they
-/// are of everybody; writes are conditional.
+/// Reads use a whole primary key and are strongly consistent. Lists are strongly consistent too,
+/// unless they contain all callers. Writes are conditional.
 fn sound(calls: &[Call]) {
     for call in calls {
         let Call { service, operation, parameters, .. } = call;
@@ -62,13 +62,13 @@ fn sound(calls: &[Call]) {
             _ => false,
         };
         assert!(sound, "{call:?}");
-        // A gate that exists refuses the first write of a revocation.
+        // If the gate exists, the first write of a revocation fails.
         let refused = short(call) == "PutItem gate" && call.status == Some(400);
         assert!(refused || call.status == Some(200), "{call:?}");
     }
 }
 
-/// The one call of those that is this one.
+/// The single call with this description.
 fn the<'a>(calls: &'a [Call], what: &str) -> &'a Call {
     let mut found = calls.iter().filter(|call| short(call) == what);
     let one = found.next().unwrap_or_else(|| panic!("no {what}: {:?}", shorts(calls)));
@@ -96,7 +96,7 @@ async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_sam
     let world = World::start(Kind::Ministack).await;
     let sandbox = warm(&world).await;
     hold(&sandbox, "PutItem");
-    // Longer than the write: what comes after the write is beside it too.
+    // Longer than the write, so that the calls after the write overlap with it too.
     sandbox.sts.harm(Rule::all(Fault::SlowAfter(HELD * 3)));
     let answer = sandbox.vend("alice", "production").await;
     assert_eq!(answer.code(), "OK", "{answer:?}");
@@ -118,7 +118,7 @@ async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_sam
 #[tokio::test]
 async fn ssm_is_not_asked_within_the_ttl_and_once_after_it() {
     let world = World::start(Kind::Ministack).await;
-    // So long that no machine is too slow for it.
+    // Long enough for the slowest machine.
     let sandbox = world.tvm(&[("SENTINEL_POLICY_CACHE_TTL", "10m")]).await;
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
     let first = asked(&sandbox);
@@ -150,12 +150,12 @@ async fn a_cold_vend_reads_the_policy_beside_the_gate() {
     let gate = calls.iter().find(|call| short(call) == "GetItem gate").unwrap();
     assert!(gate.overlaps(main), "one waits for the other: {calls:?}");
     assert_eq!(calls.iter().filter(|call| short(call) == "GetItem gate").count(), 2);
-    // Whether the document is in the policy table too is asked at the same time.
+    // The read of the policy table for the same document runs concurrently.
     assert!(main.overlaps(the(&calls, "GetItem main")));
     assert_eq!(calls.len(), 6, "{:?}", shorts(&calls));
 
-    // A profile with a document of its own: the list of names, all pages, of both
-    // places, and the document, looked for in both.
+    // A profile with its own document: all pages of the list of names from both stores, and the
+    // document, which is looked up in both.
     assert_eq!(sandbox.vend("alice", "staging").await.code(), "OK");
     let calls = asked(&sandbox);
     let counted = |what: &str| calls.iter().filter(|call| short(call) == what).count();
@@ -234,7 +234,7 @@ async fn the_authorizer_is_two_reads_at_the_same_time() {
     assert_eq!(sorted, ["GetItem gate", "GetItem session"]);
     assert!(calls[0].overlaps(&calls[1]), "one waits for the other: {calls:?}");
 
-    // The query form costs the same; what cannot be an id costs nothing.
+    // The query form has the same cost. A value that cannot be an id costs no call.
     gatekeeper.data.forget();
     assert_eq!(gatekeeper.admits(None, Some(id)).await, Some(true));
     assert_eq!(gatekeeper.data.calls().len(), 2);
@@ -258,7 +258,7 @@ async fn operators_and_lists_ask_no_more_than_they_must() {
     let own_gate = "GetItem gate";
     for (user, method, path, body, expected) in [
         ("alice", "GET", "/whoami", None, vec![own_gate]),
-        // One's own sessions, and the gate that they are judged by.
+        // The caller's sessions, and the gate that determines their state.
         ("alice", "GET", "/sessions", None, vec![own_gate, "Query sessions", "GetItem gate"]),
         (
             "carol",
@@ -280,7 +280,7 @@ async fn operators_and_lists_ask_no_more_than_they_must() {
             "POST",
             "/sessions/revoke",
             Some(json!({ "user": "alice", "profile": "production", "reason": "lost" })),
-            // Nothing of the caller is read before the gate is written; then, whether
+            // No data of the caller is read before the gate is written. Then a query checks whether
             // the name is known.
             vec![own_gate, "PutItem gate", "Query sessions"],
         ),
@@ -297,20 +297,20 @@ async fn operators_and_lists_ask_no_more_than_they_must() {
             "POST",
             "/sessions/revoke",
             Some(json!({ "session": handle, "reason": "lost" })),
-            // The first write is refused, and comes back with the gate.
+            // The first write fails, and the error contains the gate.
             vec![own_gate, "GetItem gate", "GetItem session", "PutItem gate", "PutItem gate"],
         ),
     ] {
         let answer = sandbox.ask(user, method, path, body).await;
         assert!([200, 403].contains(&answer.status), "{method} {path}: {answer:?}");
         let mut calls = shorts(&asked(&sandbox));
-        // Session and gate go out together, in either order.
+        // Session and gate are read concurrently, in either order.
         if calls.len() == 5 {
             calls[1..3].sort();
         }
         assert_eq!(calls, expected, "{user} {method} {path}");
     }
-    // Everybody's: shard by shard, and the gates of those who were found.
+    // The sessions of all callers: one query per shard, and the gate of each caller found.
     let answer = sandbox.ask("carol", "GET", "/sessions", None).await;
     assert_eq!(answer.body["sessions"].as_array().unwrap().len(), 2, "{answer:?}");
     let calls = shorts(&asked(&sandbox));

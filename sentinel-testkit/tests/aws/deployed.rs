@@ -1,8 +1,8 @@
-//! Sentinel as it is deployed, in this process: both functions as they are put
-//! together for Lambda, an emulator for DynamoDB and SSM, the strict stand-in for
-//! STS, and a proxy before each for every function. Everything is called as in the
-//! guide, and the functions hold the documents that `sentinel bootstrap` prints:
-//! ministack and the stand-in refuse what those do not allow.
+//! Sentinel as it is deployed, in this process: both functions as they are assembled for Lambda, an
+//! emulator for DynamoDB and SSM, and the strict stand-in for STS. Every function has a separate
+//! proxy in front of each of them. Everything is called as in the guide, and the functions have the
+//! documents that `sentinel bootstrap` prints: ministack and the stand-in refuse what those do not
+//! allow.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,8 +32,8 @@ pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const SESSIONS: &str = "sentinel-sessions";
 
-/// The main document. It governs `production`; `staging` and `bulky` have documents
-/// of their own, `bulky`'s in the policy table.
+/// The main document. It governs `production`. `staging` and `bulky` have their own documents,
+/// `bulky`'s in the policy table.
 const MAIN: &str = r#"
 version: "1"
 rules:
@@ -56,7 +56,7 @@ pub(crate) struct World {
     authorizer: Keys,
 }
 
-/// One TVM, as Lambda would have it in one sandbox, and what it asks and records.
+/// One TVM in one Lambda sandbox, with its calls and its records.
 pub(crate) struct Sandbox {
     tvm: Tvm,
     sink: Arc<MemorySink>,
@@ -65,13 +65,13 @@ pub(crate) struct Sandbox {
     pub(crate) sts: Proxy,
 }
 
-/// One authorizer, and what it asks.
+/// One authorizer, with its calls.
 pub(crate) struct Gatekeeper {
     authorizer: Authorizer,
     pub(crate) data: Proxy,
 }
 
-/// A session as it lies in the table.
+/// A session as it is stored in the table.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) handle: String,
@@ -94,7 +94,7 @@ impl Answer {
         self.body["Code"].as_str().unwrap_or(if self.status == 200 { "OK" } else { "?" })
     }
 
-    /// The handle in the session id: all but the secret.
+    /// The handle in the session id, which is the id without the secret.
     pub(crate) fn handle(&self) -> Option<String> {
         let id = self.session.as_ref()?;
         Some(sentinel_store::SessionId::parse(id).unwrap().handle.to_string())
@@ -124,7 +124,7 @@ impl World {
         Self { emulator, stand_in, tvm, authorizer }
     }
 
-    /// A TVM with those variables beside the usual ones.
+    /// A TVM with these variables in addition to the usual ones.
     pub(crate) async fn tvm(&self, more: &[(&str, &str)]) -> Sandbox {
         self.tvm_with_timings(more, Timings::AWS).await
     }
@@ -168,7 +168,7 @@ impl World {
         Gatekeeper { authorizer, data }
     }
 
-    /// Every session of a caller, as it lies in the table.
+    /// Every session of a caller, as it is stored in the table.
     pub(crate) async fn sessions_of(&self, caller: &str) -> Vec<Stored> {
         let hash = CallerKey::parse(caller).unwrap().hash().to_string();
         let client = Client::new(&self.emulator.config().unwrap());
@@ -197,8 +197,8 @@ impl World {
     }
 }
 
-/// What is there before the functions are: more documents than one page of SSM has,
-/// one of them encrypted, and one that SSM cannot hold.
+/// Stores the policies before the functions start: more documents than one page of SSM contains,
+/// one of them encrypted, and one that SSM cannot store.
 async fn put_policies(root: &aws_types::SdkConfig) {
     let ssm = aws_sdk_ssm::Client::new(root);
     let mut documents = vec![
@@ -229,7 +229,7 @@ async fn put_policies(root: &aws_types::SdkConfig) {
         .unwrap();
 }
 
-/// STS as the guide sets it up: protected roles that trust the TVM alone.
+/// STS as the guide sets it up: protected roles that trust only the TVM.
 fn setup(deployment: &Deployment, tvm: &Keys) -> Setup {
     let everything = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" },
@@ -268,7 +268,7 @@ fn variables(keys: &Keys, data: &Proxy) -> BTreeMap<String, String> {
     .into()
 }
 
-/// An event of API Gateway, of a user whom IAM has verified.
+/// An event of API Gateway for a user that IAM has verified.
 fn event(user: &str, method: &str, path: &str, body: Option<&Value>, request_id: &str) -> Value {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let arn = format!("arn:aws:iam::{ACCOUNT}:user/{user}");
@@ -290,7 +290,7 @@ fn event(user: &str, method: &str, path: &str, body: Option<&Value>, request_id:
 }
 
 impl Sandbox {
-    /// What the TVM answers that user.
+    /// Sends a request of this user to the TVM.
     pub(crate) async fn ask(
         &self,
         user: &str,
@@ -321,14 +321,14 @@ impl Sandbox {
         self.ask(user, "GET", &format!("/?profile={profile}"), None).await
     }
 
-    /// What it recorded since this was last asked, without metrics.
+    /// Its records since this method was last called, without metrics.
     pub(crate) fn records(&self) -> Vec<Value> {
         let records = self.sink.take().into_iter();
         let records = records.filter(|record| !matches!(record, Record::Metrics(_)));
         records.map(|record| serde_json::to_value(record).unwrap()).collect()
     }
 
-    /// All that it asked since this was last asked, of whomever, in order.
+    /// Its calls to all services since this method was last called, in order.
     pub(crate) fn calls(&self) -> Vec<Call> {
         let mut calls = self.data.calls();
         calls.extend(self.sts.calls());
@@ -340,8 +340,8 @@ impl Sandbox {
 }
 
 impl Gatekeeper {
-    /// Whether whoever shows these ids in header and query is let through; none
-    /// without any.
+    /// Whether the authorizer admits a caller with these ids in header and query; `None` if the
+    /// authorizer returns an error, as it does if both are missing.
     pub(crate) async fn admits(&self, header: Option<&str>, query: Option<&str>) -> Option<bool> {
         let mut headers = json!({ "host": "api.example.com" });
         if let Some(id) = header {

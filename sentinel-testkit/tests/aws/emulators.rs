@@ -1,4 +1,4 @@
-//! Emulators start, are apart from each other, and stop.
+//! Emulators start, are separate from each other, and stop.
 
 use std::{
     net::{SocketAddr, TcpStream},
@@ -25,7 +25,7 @@ async fn two_emulators_at_once_know_nothing_of_each_other_and_stop_when_dropped(
     }
 }
 
-/// Not even `kill -9` of the test leaves one behind: what guards it is a pipe.
+/// Even `kill -9` of the test does not leave an emulator running, because a pipe guards it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_emulator_ends_with_the_process_that_started_it() {
     let mut emulator = Emulator::start(Kind::Moto).await.unwrap();
@@ -33,7 +33,7 @@ async fn an_emulator_ends_with_the_process_that_started_it() {
     closed(emulator.address()).await;
 }
 
-/// Waits until nobody listens there: who is killed needs a moment to be gone.
+/// Waits until no process listens on this address: a killed process needs some time to end.
 async fn closed(address: SocketAddr) {
     let begun = Instant::now();
     while TcpStream::connect(address).is_ok() {

@@ -1,5 +1,5 @@
-//! Services that say no, fail, lie and hang: each in its own way, and never an
-//! open gate.
+//! Services that refuse, fail, return wrong answers and hang. Each failure has a distinct error,
+//! and none of them opens a gate.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::{
     stores::{any_session, caller},
 };
 
-/// Short, since some of these never answer; and long enough for those that do.
+/// Short, because some of these services never answer, and long enough for those that do.
 const HASTY: Timing = Timing {
     connect: Duration::from_secs(2),
     attempt: Duration::from_secs(5),
@@ -48,7 +48,7 @@ fn status(status: u16, body: &str) -> Answer {
     Answer::Status(status, body.to_owned())
 }
 
-/// What every service can do wrong, and what it means.
+/// Every failure of a service, and the expected error.
 fn failures() -> Vec<(&'static str, Answer)> {
     let cut_off = "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"Item\":{\"pk\":";
     vec![
@@ -195,11 +195,11 @@ async fn who_does_not_answer_is_given_up_in_time() {
 
 #[test]
 fn the_times_fit_the_answers_that_were_promised() {
-    // The authorizer answers within 4 s, the machine within 25 s.
+    // The authorizer answers within 4 s, the TVM within 25 s.
     assert!(Timing::DYNAMODB.operation < Duration::from_secs(4));
     assert!(Timing::SSM.operation < Duration::from_secs(25));
     for timing in [Timing::DYNAMODB, Timing::SSM] {
-        // After an attempt that hung there is time for another one.
+        // After an attempt that hung, there is time for another attempt.
         assert!(timing.attempt * 2 <= timing.operation);
         assert!(timing.connect <= timing.attempt);
     }
@@ -230,8 +230,8 @@ async fn an_error_says_what_to_mend_and_repeats_nothing_that_was_sent() {
     );
 }
 
-/// A table that takes each write and loses the answer to the first; what lies
-/// there after may be made to look as if others had written since.
+/// A table that performs each write and loses the answer to the first. `since` may change the
+/// stored item, as if other clients had written since.
 async fn forgetful(since: impl Fn(Value) -> Value + Send + Sync + 'static) -> Canned {
     let stored = std::sync::Mutex::new(None::<Value>);
     Canned::new(move |request| {
@@ -264,7 +264,7 @@ fn revoke() -> sentinel_store::GateChange {
 async fn a_change_of_a_gate_whose_answer_was_lost_is_made_once() {
     let others: [fn(Value) -> Value; 2] = [
         |item| item,
-        // Somebody changed the gate after this write, and before it was sent again.
+        // Another operator changed the gate after this write, and before it was sent again.
         |mut item| {
             let ours = item["write"].take();
             item["write"] = json!({"S": "another"});
@@ -300,7 +300,7 @@ async fn a_session_whose_answer_was_lost_is_written_and_another_ones_is_a_confli
     assert!(matches!(written, Err(StoreError::Conflict(_))), "{written:?}");
 }
 
-/// SSM, with one parameter of two versions, of which the second came between.
+/// SSM with one parameter of two versions. The second version was written in between.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parameter_that_another_wrote_meanwhile_is_put_back() {
     let server = Canned::new(|request| {
@@ -333,8 +333,7 @@ async fn a_parameter_that_another_wrote_meanwhile_is_put_back() {
     assert_eq!(last.body["KeyId"], "alias/policies");
 }
 
-/// The client sends a write again when no answer came; then the version between
-/// is its own.
+/// The client repeats a write if no answer arrived. Then the version in between is its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parameter_whose_answer_was_lost_is_no_conflict() {
     let parameter = |version, text| {

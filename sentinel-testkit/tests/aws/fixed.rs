@@ -1,4 +1,4 @@
-//! A server that gives the same answer to everything.
+//! A server that returns the same answer to every request.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A running one; dropping it ends it.
+/// A running server. It ends when this value is dropped.
 pub(crate) struct Fixed {
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
@@ -24,7 +24,7 @@ impl Fixed {
         write!(answer, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
         let accepting = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                // Whole, or closing would reset the connection.
+                // The whole request is read, because closing the connection earlier would reset it.
                 let mut request = Vec::new();
                 while !is_whole(&request) {
                     match stream.read_buf(&mut request).await {
@@ -39,7 +39,7 @@ impl Fixed {
     }
 }
 
-/// Whether all of the body that the headers speak of is there.
+/// Whether the request contains the whole body that its headers announce.
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_ascii_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };

@@ -1,5 +1,5 @@
-//! The two functions as processes, in front of a Runtime API: what no event and
-//! no environment may do to them.
+//! The two functions as processes, with a Runtime API: the failures that no event and no
+//! environment may cause.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const SESSION_TOKEN: &str = "FwoGZXIvYXdzEXAMPLETOKENaDHJhbmRvbQ";
 const SESSION_ID: &str =
     "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
 
-/// A function with credentials, whose AWS is at that address.
+/// A function with credentials that uses this address for AWS.
 fn start(program: &str, end_point: &str) -> Start {
     Start::new(program)
         .with("AWS_REGION", "us-east-1")
@@ -29,7 +29,7 @@ fn start(program: &str, end_point: &str) -> Start {
         .with("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/main")
 }
 
-/// An end point that takes connections and never answers.
+/// An endpoint that accepts connections and never answers.
 struct Silent(TcpListener);
 
 impl Silent {
@@ -180,7 +180,7 @@ async fn the_authorizer_reads_three_variables_of_ours_and_no_other() {
     let mut authorizer = Function::start(start).await.unwrap();
     let outcome = authorizer.invoke(&authorizer_event(None)).await.unwrap();
     assert_eq!(outcome.error_message(), Some("Unauthorized"));
-    // None of them is a fault; each is reported as one of the TVM's.
+    // None of these variables is an error. Each is reported as a variable of the TVM.
     let stderr = authorizer.stderr().unwrap();
     let of_the_tvm = "has no effect: the TVM reads it, the authorizer does not";
     assert_eq!(stderr.lines().count(), 4, "{stderr}");
@@ -209,7 +209,7 @@ async fn no_payload_ends_a_function() {
             let shown = String::from_utf8_lossy(&payload[..payload.len().min(20)]).into_owned();
             let outcome = function.invoke_bytes(payload).await.unwrap();
             match outcome {
-                // Not `Unauthorized`, which is for a missing id alone.
+                // Not `Unauthorized`, which is only for a missing id.
                 Outcome::Error(error) => {
                     assert_ne!(error["errorMessage"], "Unauthorized", "{shown}");
                 }
@@ -275,7 +275,7 @@ async fn an_end_point_that_hangs_is_an_answer_in_time() {
     assert_eq!(answer["policyDocument"]["Statement"][0]["Effect"], "Deny");
     assert!(started.elapsed() < Duration::from_millis(4_500), "{:?}", started.elapsed());
 
-    // A second before the deadline of the context.
+    // One second before the deadline of the context.
     let started = Instant::now();
     let mut start = start(TVM, &end_point.url());
     start.timeout = Duration::from_millis(2_500);

@@ -1,5 +1,5 @@
-//! `StsIssuer` against the stand-in, over HTTP, with the proxy between them
-//! where an answer must be other than STS's.
+//! `StsIssuer` against the stand-in, over HTTP. A proxy is between them if an answer must differ
+//! from STS's.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ fn issuer_as(url: &str, credentials: Credentials, region: &str) -> StsIssuer {
     StsIssuer::new(&config)
 }
 
-/// What the broker asks for, for alice.
+/// The broker's request for alice.
 fn request() -> AssumeRole {
     let caller = CallerKey::parse("alice").unwrap();
     let handle = SessionHandle::new(caller.hash(), [7; 10]);
@@ -54,7 +54,7 @@ fn is_about(at: DateTime<Utc>, expected: DateTime<Utc>) -> bool {
     (at - expected).abs() < TimeDelta::seconds(30)
 }
 
-/// The kind of an error, and all that it says.
+/// The kind of an error, and its whole text.
 fn told(result: Result<Issued, IssueError>) -> (&'static str, String) {
     let error = result.expect_err("credentials were issued");
     let kind = match &error {
@@ -93,7 +93,7 @@ async fn credentials_come_with_every_stamp() {
     );
     assert_eq!(issued.request_id.as_ref(), Some(&asked[0].request_id));
     assert!(is_about(issued.credentials.expiration, Utc::now() + TimeDelta::hours(1)));
-    // They are whose they say they are.
+    // The credentials belong to the principal that the answer names.
     let vended = Credentials::new(
         &issued.credentials.access_key_id,
         issued.credentials.secret_access_key.reveal(),
@@ -119,7 +119,7 @@ async fn an_end_goes_along_as_the_inline_policy() {
     assert_eq!(sent["DurationSeconds"], "900");
 }
 
-/// A setup, changed.
+/// A changed setup.
 fn changed(change: impl FnOnce(&mut Setup)) -> Setup {
     let mut setup = setup();
     change(&mut setup);
@@ -237,8 +237,8 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
 
 #[tokio::test]
 async fn a_colon_in_a_source_identity_is_refused_by_sts() {
-    // The type cannot hold one, so it is put in on the way: the stand-in says
-    // what STS would.
+    // The type cannot contain a colon, so the request is sent without it. The stand-in answers as
+    // STS would.
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let credentials = Credentials::new(TVM_KEY, SECRET, Some(TOKEN.into()), None, "test");
     let form = [
@@ -267,7 +267,7 @@ async fn another_region_or_secret_is_refused() {
     }
 }
 
-/// A stand-in and a proxy before it.
+/// A stand-in and a proxy in front of it.
 async fn behind_proxy() -> (StandIn, Proxy) {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let proxy = Proxy::start(&stand_in.url()).await.unwrap();
@@ -327,7 +327,7 @@ async fn nobody_listening_is_unavailable_at_once() {
 async fn what_fails_once_is_tried_again_and_thrice_at_most() {
     let (_stand_in, proxy) = behind_proxy().await;
     for fault in [Fault::Throttled, Fault::Unavailable(503), Fault::Reset, Fault::CutShort] {
-        // A client of its own: the SDK saves up what retries it may make.
+        // A separate client, because the SDK keeps a budget of retries per client.
         let issuer = issuer(&proxy.url());
         proxy.heal();
         proxy.forget();
@@ -349,7 +349,7 @@ async fn an_end_point_that_does_not_answer_in_time_is_unavailable_within_ten_sec
         Fault::Silent,
         Fault::Stalled,
     ];
-    // Side by side: each takes as long as it may.
+    // Concurrently, because each takes the maximum time.
     let asked = faults.map(|fault| async move {
         let (_stand_in, proxy) = behind_proxy().await;
         proxy.harm(Rule::all(fault.clone()));
@@ -372,7 +372,7 @@ async fn a_slow_first_attempt_leaves_room_for_a_second() {
 #[tokio::test]
 async fn no_lie_becomes_credentials() {
     let (_stand_in, proxy) = behind_proxy().await;
-    // Another caller's answer, to be told as ours.
+    // The answer for another caller, which the proxy returns for ours.
     let other = CallerKey::parse("bob").unwrap();
     let handle = SessionHandle::new(other.hash(), [9; 10]);
     let mut others = request();
@@ -437,14 +437,14 @@ async fn an_answer_that_lacks_or_bends_something_is_none() {
         let (kind, said) = told(issuer(&proxy.url()).assume_role(&request()).await);
         assert_eq!(kind, "unavailable", "{name} {text:?}: {said}");
     }
-    // Emulators do not repeat the source identity; the session name is the same
-    // text and was compared.
+    // Emulators do not repeat the source identity. The session name is the same text, and it was
+    // compared.
     proxy.heal();
     proxy.harm(Rule::all(Fault::Lying(with("SourceIdentity", None))));
     assert!(issuer(&proxy.url()).assume_role(&request()).await.is_ok());
 }
 
-/// Wherever an answer ends, it gives the credentials that it held, or none.
+/// A truncated answer yields the credentials that it contained, or none.
 #[tokio::test]
 async fn an_answer_that_ends_anywhere_gives_no_other_credentials() {
     let (_stand_in, proxy) = behind_proxy().await;
@@ -492,8 +492,7 @@ async fn nothing_that_sts_says_goes_on_but_code_id_and_known_words() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Whatever a source identity is made of any caller key, STS takes it, as a
-    /// session name too.
+    /// STS accepts the source identity of every caller key, also as a session name.
     #[test]
     fn every_source_identity_is_one_that_sts_takes(
         name in "\\PC{1,80}",

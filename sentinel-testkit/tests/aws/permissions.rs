@@ -1,9 +1,9 @@
-//! What each holder of an IAM document asks of AWS is what the document allows:
-//! every route of the TVM, every path of the authorizer, every step of the
-//! administrator's commands, through proxies that record.
+//! The calls of each holder of an IAM document are exactly the calls that the document allows:
+//! every route of the TVM, every path of the authorizer, every step of the administrator's
+//! commands, through proxies that record.
 //!
-//! ministack and the stand-in refuse whatever the documents do not allow, and the
-//! comparison finds what they allow and nobody needs.
+//! ministack and the stand-in refuse what the documents do not allow. The comparison finds what
+//! they allow and no call needs.
 
 use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::permissions::{Difference, differences};
@@ -25,19 +25,19 @@ fn nothing() -> Vec<String> {
     Vec::new()
 }
 
-/// Every route of the TVM, and what each can come to.
+/// Every route of the TVM, with each of its outcomes.
 async fn every_route(sandbox: &Sandbox) -> Vec<Call> {
     let about = |profile: &str| json!({ "user": "alice", "profile": profile, "reason": "a test" });
     for (user, method, path, body, expected) in [
         ("alice", "GET", "/?profile=production", None, "OK"),
         ("alice", "POST", "/", Some(json!({ "profile": "production" })), "OK"),
-        // Documents of their own: encrypted, in the policy table, and none.
+        // Profiles with their own documents: encrypted, in the policy table, and missing.
         ("alice", "GET", "/?profile=staging", None, "OK"),
         ("alice", "GET", "/?profile=bulky", None, "OK"),
         ("alice", "GET", "/?profile=nowhere", None, "POLICY_DENY"),
         ("mallory", "GET", "/?profile=production", None, "POLICY_DENY"),
         ("alice", "GET", "/?profile=production&duration=900", None, "OK"),
-        // No such role: the session is marked as ended.
+        // This role does not exist: the session is marked as ended.
         ("alice", "GET", "/?profile=other-1", None, "CREDENTIAL_ERROR"),
         ("alice", "GET", "/profiles", None, "OK"),
         ("alice", "GET", "/whoami", None, "OK"),
@@ -65,19 +65,18 @@ async fn the_tvm_asks_what_its_document_says_and_nothing_else() {
     let world = World::start(Kind::Ministack).await;
     let calls = every_route(&world.tvm(&[]).await).await;
     assert_eq!(between(Holder::Tvm, &calls), nothing());
-    // No other was answered with an error than for the role and the documents that
-    // are not there.
+    // Only the calls for the missing role and the missing documents were answered with an error.
     let known = |call: &Call| {
         let missing = call.is("sts", "AssumeRole") || call.is("ssm", "GetParameter");
-        // One that nobody waits for any more has no status.
-        // A gate that exists refuses the first write of a revocation.
+        // A call has no status if its client no longer waits for it. If a gate exists, the first
+        // write of a revocation fails.
         let refused = call.is("dynamodb", "PutItem") && call.status == Some(400);
         missing || refused || [None, Some(200)].contains(&call.status)
     };
     assert_eq!(calls.iter().find(|call| !known(call)), None);
 
-    // Both ways: without the calls of any one kind something is too much, and a
-    // call that is stamped otherwise is not allowed.
+    // Both directions: without the calls of one kind, the document allows too much, and a call with
+    // another stamp is not allowed.
     for kind in ["AssumeRole", "PutItem", "UpdateItem", "GetParametersByPath", "GetParameter"] {
         let without: Vec<Call> =
             calls.iter().filter(|call| call.operation != kind).cloned().collect();
@@ -136,7 +135,7 @@ async fn a_whole_run_is_compared_from_the_files_that_were_recorded() {
     let calls = every_route(&world.tvm(&[]).await).await;
     let folder = tempfile::tempdir().unwrap();
     let lines = calls.iter().map(|call| serde_json::to_string(call).unwrap() + "\n");
-    // Under either name, as the guide's run and the tests record.
+    // Under both names, as the guide's run and the tests record them.
     let lines: Vec<String> = lines.collect();
     let (some, others) = lines.split_at(lines.len() / 2);
     std::fs::write(folder.path().join("tvm.jsonl"), some.concat()).unwrap();
@@ -146,7 +145,7 @@ async fn a_whole_run_is_compared_from_the_files_that_were_recorded() {
     let said = String::from_utf8(output.stdout).unwrap();
     let exact = format!("tvm: {} calls, which its document allows exactly", calls.len());
     assert!(said.contains(&exact), "{said}");
-    // Of the others nothing was recorded, which is a difference.
+    // No calls of the other holders were recorded, which is a difference.
     assert_eq!(output.status.code(), Some(1));
     let idle =
         "authorizer: too many: no call needed `dynamodb:GetItem` of the statement `ReadSessions`";

@@ -70,8 +70,8 @@ async fn wrapped_documents_in_ssm_do_what_they_must() {
     holds(conformance::policies(&Wrapped(documents)).await);
 }
 
-/// SSM and a table, as one store: every other name is kept in the table, and so
-/// is what SSM cannot hold.
+/// SSM and a table as one store. Every other name is stored in the table, and so is every document
+/// that SSM cannot store.
 struct Layers(Documents, Documents);
 
 struct LayersEditor(WriterEditor, WriterEditor);
@@ -126,15 +126,15 @@ async fn a_document_in_both_places_is_corrupt_and_named_once() {
     second.put(&path, "one");
     assert!(matches!(layers.policy(&path).await, Err(StoreError::Corrupt(_))));
     let list = layers.list(&root, None).await.unwrap();
-    // Neither of the two texts is the document's.
+    // Neither of the two texts is returned as the document.
     let both = ListedPolicy { name: "production".to_owned(), document: None };
     let staging = second.policy(&root.join("staging")).await.unwrap();
     let one = ListedPolicy { name: "staging".to_owned(), document: Some(staging) };
     assert_eq!((list.items, list.next), (vec![both, one], None));
 }
 
-/// What a store that failed holds is not known: the other one's document may be
-/// the second of two.
+/// The contents of a store that failed are unknown: the document in the other store may be one of
+/// two.
 #[tokio::test]
 async fn a_place_that_fails_makes_both_fail() {
     let path = PolicyPath::new("/root/production");
@@ -159,7 +159,7 @@ async fn a_place_that_fails_makes_both_fail() {
     }
 }
 
-/// Writing over a parameter leaves what else an administrator chose for it.
+/// Overwriting a parameter preserves the other settings that an administrator chose for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encrypted_parameter_stays_encrypted_with_its_key() {
     for kind in [Kind::Ministack, Kind::Moto] {

@@ -1,4 +1,4 @@
-//! The stand-in and the proxy as processes, one before the other.
+//! The stand-in and the proxy as processes, one in front of the other.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use crate::roles::{PROTECTED, SECRET, TVM_ROLE, USER_KEY, trust};
 use sentinel_testkit::signed;
 
-/// Starts a program and reads its one line.
+/// Starts a program and reads the line that it prints.
 async fn start(program: &str, arguments: &[&str]) -> (Child, String) {
     let mut child = Command::new(program)
         .args(arguments)

@@ -1,4 +1,4 @@
-//! The proxy: what it passes on, what it records, and the harm that it does.
+//! The proxy: what it forwards, what it records, and the faults that it injects.
 
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ fn config(url: &str) -> SdkConfig {
         .build()
 }
 
-/// The key of the item that was read; none when there is none.
+/// The key of the item that was read; `None` if there is no item.
 async fn get_item(url: &str, key: &str) -> Result<Option<String>, aws_sdk_dynamodb::Error> {
     let client = aws_sdk_dynamodb::Client::new(&config(url));
     let key = AttributeValue::S(key.to_owned());
@@ -195,9 +195,9 @@ async fn no_lie_about_an_item_is_read_as_the_truth() {
         proxy.harm(Rule::all(Fault::Lying(lie.clone())));
         let told = get_item(&url, "alice").await;
         match lie {
-            // An item after all: that it is another's, only its reader can see.
+            // An item: only its reader can detect that it is another one.
             Lie::Another => assert_eq!(told.unwrap(), alices),
-            // An answer that says that there is none.
+            // An answer that contains no item.
             Lie::Empty => assert_eq!(told.unwrap(), None),
             Lie::Malformed
             | Lie::Truncated
@@ -234,8 +234,8 @@ async fn a_half_dead_end_point_gives_no_whole_answer() {
     ] {
         proxy.heal();
         proxy.harm(Rule::all(fault.clone()));
-        // What ends, ends at once, however busy the machine; what does not, does
-        // not in half a second either.
+        // A fault that ends the connection ends it promptly, however busy the machine is. Any other
+        // does not end it within half a second.
         let within = Duration::from_millis(if ends { 5000 } else { 500 });
         let waited = tokio::time::timeout(within, get_item(&url, "alice")).await;
         assert_eq!(waited.is_ok(), ends, "{fault:?}");

@@ -1,5 +1,5 @@
-//! What is asked of DynamoDB and SSM. Emulators answer every read consistently,
-//! so that only the request shows whether that was asked for.
+//! The requests to DynamoDB and SSM. Emulators answer every read consistently, so only the request
+//! shows whether a consistent read was requested.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use crate::{
     stores::{PATIENT, any_session, caller},
 };
 
-/// A table that keeps items by key, and checks no conditions.
+/// A table that stores items by key, and ignores conditions.
 async fn table() -> Canned {
     let items = Mutex::new(Vec::<Value>::new());
     Canned::new(move |request| {
@@ -40,8 +40,8 @@ async fn table() -> Canned {
     .await
 }
 
-/// What must hold for every request: no scan, strongly consistent reads of the
-/// table, writes on conditions.
+/// What must hold for every request: no scan, strongly consistent reads of the table, conditional
+/// writes.
 fn safe(request: &Request) {
     let Request { operation, body } = request;
     match operation.as_str() {
@@ -80,20 +80,19 @@ async fn sessions_are_read_consistently_and_written_on_conditions() {
 
     let requests = server.requests();
     requests.iter().for_each(safe);
-    // Only the list of everybody's goes by the index, shard by shard.
+    // Only the list of all callers' sessions uses the index, shard by shard.
     let shards: Vec<_> = requests
         .iter()
         .filter(|request| request.body.get("IndexName").is_some())
         .map(|request| request.body["ExpressionAttributeValues"][":shard"]["S"].as_str().unwrap())
         .collect();
     assert_eq!(shards.concat(), "0123456789abcdef");
-    // A vend reads the gate by one call and writes the session by one.
+    // A vend reads the gate in one call and writes the session in one call.
     let operations = server.operations();
     assert_eq!(operations[..2], ["GetItem", "PutItem"]);
 }
 
-/// One item, whose table returns it when the condition of a write fails, as
-/// DynamoDB does.
+/// One item. Like DynamoDB, the table returns it when the condition of a write fails.
 async fn one_item() -> Canned {
     let stored = Mutex::new(None::<Value>);
     Canned::new(move |request| {
@@ -134,7 +133,7 @@ async fn a_revocation_writes_and_reads_nothing() {
     let production = || Scope::Profile(ProfileName::parse("production").unwrap());
     let changes = [
         revoke(Scope::Caller, None),
-        // The longer block stays.
+        // The longer block is kept.
         revoke(Scope::Caller, Some(at + chrono::TimeDelta::hours(1))),
         revoke(production(), None),
     ];
@@ -143,7 +142,7 @@ async fn a_revocation_writes_and_reads_nothing() {
         expected.apply(change).unwrap();
         assert_eq!(store.change_gate(&alice, change).await.unwrap(), expected);
     }
-    // The first write finds no gate; each later one is refused with the gate once.
+    // The first write finds no gate. Each later one fails once, and the error contains the gate.
     assert_eq!(server.operations().len(), 5);
 }
 
@@ -162,13 +161,13 @@ async fn policies_in_a_table_are_read_consistently_and_written_on_conditions() {
     store.remove(&path).await.unwrap();
     assert_eq!((one.as_str(), two.as_str()), ("1", "2"));
     server.requests().iter().for_each(safe);
-    // The pointer moves after the text is there, all of it.
+    // The pointer is moved only after the whole text is stored.
     assert_eq!(server.operations()[..5], ["GetItem", "PutItem", "PutItem", "PutItem", "PutItem"]);
     let written = &server.requests()[4].body["Item"]["pk"]["S"];
     assert_eq!(*written, "documents#/sentinel/policies");
 }
 
-/// Each waits for the other, so that one after the other would never end.
+/// Each read waits for the other, so sequential reads would never end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_and_its_gate_are_read_at_the_same_time() {
     let handle = SessionHandle::new(caller("alice").hash(), [1; 10]);

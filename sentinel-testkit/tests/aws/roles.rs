@@ -1,5 +1,4 @@
-//! The roles and callers that tests of STS start from: what Sentinel's own IAM
-//! documents say, in small.
+//! The roles and callers of the STS tests: a small version of Sentinel's own IAM documents.
 
 use sentinel_store::Secret;
 use sentinel_testkit::sts::{Caller, Role, Setup};
@@ -12,7 +11,7 @@ pub(crate) const USER_KEY: &str = "AKIAALICEALICEALICE1";
 pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub(crate) const TOKEN: &str = "a-session-token-of-the-function";
 
-/// What the TVM's role may do.
+/// The permissions of the TVM's role.
 pub(crate) fn tvm_policy() -> Value {
     json!({ "Version": "2012-10-17", "Statement": [
         {
@@ -31,7 +30,7 @@ pub(crate) fn tvm_policy() -> Value {
     ] })
 }
 
-/// Whom a protected role trusts.
+/// The trust policy of a protected role.
 pub(crate) fn trust() -> Value {
     json!({ "Version": "2012-10-17", "Statement": [
         {
@@ -44,7 +43,7 @@ pub(crate) fn trust() -> Value {
     ] })
 }
 
-/// The function, as Lambda gives it credentials: a session of its role.
+/// The function with the credentials that Lambda provides: a session of its role.
 pub(crate) fn function() -> Caller {
     Caller {
         arn: "arn:aws:sts::111122223333:assumed-role/SentinelTVMExecutionRole/sentinel-tvm".into(),
@@ -57,7 +56,7 @@ pub(crate) fn function() -> Caller {
     }
 }
 
-/// A user who may assume whatever trusts her.
+/// A user with the permission to assume every role that trusts her.
 pub(crate) fn alice() -> Caller {
     let all = json!({ "Version": "2012-10-17", "Statement":
         { "Effect": "Allow", "Action": "sts:*", "Resource": "*" } });
@@ -70,7 +69,7 @@ pub(crate) fn alice() -> Caller {
     }
 }
 
-/// A role with that trust policy.
+/// A role with this trust policy.
 pub(crate) fn role(arn: &str, trust: Value) -> Role {
     let nothing_onward = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" },
@@ -79,7 +78,7 @@ pub(crate) fn role(arn: &str, trust: Value) -> Role {
     Role { arn: arn.into(), trust, policies: vec![nothing_onward], max_session_duration: 43_200 }
 }
 
-/// One protected role, which trusts the function alone.
+/// One protected role, which trusts only the function.
 pub(crate) fn setup() -> Setup {
     Setup {
         region: "us-east-1".into(),

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::stores::{Sessions, TableBackdoor, any_session, caller};
 
-/// Every case holds, and none is left out.
+/// Every case passes, and none is left out.
 fn holds(report: Report) {
     assert!(report.outcomes().len() > 30, "the suite has lost its cases");
     assert_eq!(report.not_offered().count(), 0);
@@ -44,8 +44,8 @@ fn revoke(reason: &str) -> GateChange {
     GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) }
 }
 
-/// More at once than the suite tries: every acknowledged change counts, and none
-/// fails for contention.
+/// More concurrent changes than in the suite. Every acknowledged change counts, and none fails
+/// because of contention.
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_revocations_at_once_all_count() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
@@ -64,8 +64,8 @@ async fn fifty_revocations_at_once_all_count() {
     assert_eq!(store.gate(&caller("alice")).await.unwrap().whole.epoch, Epoch(50));
 }
 
-/// The time to live is on sessions, a day after their end, and on nothing else;
-/// and what the index needs is on sessions only too.
+/// Only sessions have a time to live, a day after their end. Only sessions have the attributes of
+/// the index.
 #[tokio::test(flavor = "multi_thread")]
 async fn gates_have_no_time_to_live_and_are_in_no_index() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
@@ -94,7 +94,7 @@ async fn gates_have_no_time_to_live_and_are_in_no_index() {
     }
 }
 
-/// Whatever is added to an item, or taken from it, it decides nothing.
+/// An item with an added or a removed attribute is not used for any decision.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_item_that_was_changed_by_other_hands_is_corrupt() {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
@@ -137,8 +137,8 @@ async fn an_item_that_was_changed_by_other_hands_is_corrupt() {
     }
 }
 
-/// A page of everybody's sessions is full while there are more, though they lie
-/// in sixteen shards.
+/// Every page of all callers' sessions except the last is full, although the sessions are stored in
+/// sixteen shards.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_all_sessions_are_full() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
@@ -155,7 +155,7 @@ async fn pages_of_all_sessions_are_full() {
     assert_eq!(sizes, [7, 7, 7, 7, 7, 5]);
 }
 
-/// As deployed, with the time-outs that are meant for AWS.
+/// As deployed, with the timeouts for AWS.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_not_there_is_refused_and_not_empty() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };

@@ -1,4 +1,4 @@
-//! The stand-in itself: every limit from both sides, and who may do what.
+//! The stand-in itself: every limit from both sides, and the permissions of each caller.
 
 use aws_credential_types::Credentials;
 use chrono::TimeDelta;
@@ -19,7 +19,7 @@ fn user() -> Credentials {
     Credentials::new(USER_KEY, SECRET, None, None, "test")
 }
 
-/// A role that trusts alice with everything.
+/// A role that trusts alice and allows everything.
 const OPEN: &str = "arn:aws:iam::111122223333:role/SentinelProtected-open";
 
 fn open() -> Value {
@@ -36,8 +36,8 @@ fn with_open() -> Setup {
     setup
 }
 
-/// AssumeRole of OPEN with those parameters instead or beside; `""` as a name's
-/// value leaves it out.
+/// AssumeRole of OPEN with these parameters replaced or added. The value `"(absent)"` omits a
+/// parameter.
 async fn assume(url: &str, who: &Credentials, changed: &[(&str, &str)]) -> Answer {
     let mut form = vec![
         ("Action", "AssumeRole"),
@@ -187,7 +187,7 @@ async fn tags_hold_to_their_limits() {
 #[tokio::test]
 async fn policy_and_tags_share_their_room() {
     let stand_in = StandIn::start(&with_open()).await.unwrap();
-    // 1,024 characters of policy and tags of as much: full to the last.
+    // 1,024 characters of policy and the same amount of tags: exactly full.
     let policy = |length: usize| {
         let around = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::"}}"#;
         around.replace(":::", &format!(":::{}", long(length - around.len())))
@@ -255,8 +255,8 @@ async fn a_session_policy_has_iams_grammar() {
     }
 }
 
-/// How AssumeRole with all stamps comes out, for the function, where the TVM's
-/// policy and the role's trust policy are those.
+/// The answer to the function's AssumeRole with all stamps, for these policies of the TVM and of
+/// the role's trust.
 async fn stamped(policy: Value, trust: Value) -> Answer {
     let mut setup = setup();
     setup.callers[0].policies = vec![policy];
@@ -271,7 +271,7 @@ async fn stamped(policy: Value, trust: Value) -> Answer {
     assume(&stand_in.url(), &tvm(), &form).await
 }
 
-/// A document without an action, wherever it stands.
+/// A document without an action, in whichever statement it is.
 fn without(mut document: Value, action: &str) -> Value {
     for statement in document["Statement"].as_array_mut().unwrap() {
         if let Some(actions) = statement["Action"].as_array_mut() {
@@ -319,7 +319,7 @@ async fn the_source_identity_condition_is_evaluated_on_both_sides() {
         stamped(tvm_policy(), exact("sentinel-bob-abcdefgh")).await.outcome(),
         "AccessDenied"
     );
-    // A tag is not set under that condition: TagSession does not see the key.
+    // A tag cannot be set under this condition, because TagSession does not see the key.
     let mut all_in_one = trust();
     all_in_one["Statement"][1]["Condition"] = all_in_one["Statement"][0]["Condition"].clone();
     assert_eq!(stamped(tvm_policy(), all_in_one).await.outcome(), "AccessDenied");
@@ -437,7 +437,7 @@ async fn vended_credentials_are_unique_sign_and_end() {
             )
         );
         assert_eq!(whoami.element("Account"), Some("111122223333"));
-        // The role denies chaining onward, and so would a session policy.
+        // The role denies further chaining, and so would a session policy.
         assert_eq!(assume(&url, &vended, &[]).await.outcome(), "AccessDenied");
         keys.push((part("AccessKeyId"), part("SessionToken"), vended));
     }

@@ -1,4 +1,4 @@
-//! Stores on emulators, each with tables and parameters of its own.
+//! Stores on emulators, each with its own tables and parameters.
 
 use std::{
     io::Write as _,
@@ -26,7 +26,7 @@ use sentinel_store::{
 };
 use sentinel_testkit::emulator::{Emulator, Kind};
 
-/// Emulators on a busy machine are no measure of AWS.
+/// Emulators on a busy machine are not representative of AWS, so the timeouts are long.
 pub(crate) const PATIENT: Timing = Timing {
     connect: Duration::from_secs(10),
     attempt: Duration::from_secs(30),
@@ -34,7 +34,8 @@ pub(crate) const PATIENT: Timing = Timing {
     attempts: 3,
 };
 
-/// Small, and no divisor of what the suites write, so that pages end anywhere.
+/// Small, and not a divisor of the number of items that the suites write, so that pages can end
+/// anywhere.
 pub(crate) fn page_size() -> NonZeroUsize {
     NonZeroUsize::new(7).unwrap()
 }
@@ -45,18 +46,18 @@ pub(crate) fn unique(what: &str) -> String {
     format!("{what}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The emulator, shared with the other tests; none when it needs Node, and is not
-/// there: then one line says so.
+/// The emulator, shared with the other tests; `None` if it needs Node and is not installed. In that
+/// case, one line reports that the test is skipped.
 pub(crate) async fn emulator(kind: Kind) -> Option<Arc<Emulator>> {
     if kind == Kind::Dynalite && !kind.is_installed() {
-        // Not by the print macros, whose output a test that passes does not show.
+        // Not with the print macros: their output is not shown if the test passes.
         std::io::stderr().write_all(b"skipped: dynalite is not installed\n").unwrap();
         return None;
     }
     Some(Emulator::shared(kind).await.unwrap_or_else(|error| panic!("{error}")))
 }
 
-/// Creates a table, and gives its name.
+/// Creates a table, and returns its name.
 pub(crate) async fn table(config: &SdkConfig, definition: TableDefinition) -> String {
     let client = aws_sdk_dynamodb::Client::new(config);
     let name = unique("table");
@@ -123,7 +124,7 @@ impl TableBackdoor {
     }
 }
 
-/// An item of those keys, that nothing else can be.
+/// An item with these keys that is not a valid record.
 fn nothing(mut item: Item) -> Item {
     item.retain(|name, _| ["pk", "sk", "shard"].contains(&name.as_str()));
     item.insert("record".to_owned(), AttributeValue::S("no record".to_owned()));
@@ -146,7 +147,7 @@ impl Backdoor for TableBackdoor {
         true
     }
 
-    /// Deletes what DynamoDB would, a day after the sessions' end.
+    /// Deletes what DynamoDB would delete, a day after the sessions' end.
     async fn purge_expired(&self, before: DateTime<Utc>) -> bool {
         let now = before.timestamp() + 24 * 60 * 60;
         for item in self.items().await {
@@ -185,14 +186,14 @@ pub(crate) fn any_session(handle: &SessionHandle) -> Session {
     }
 }
 
-/// What keeps documents in the emulator.
+/// The store of documents in the emulator.
 #[derive(Clone, Copy)]
 pub(crate) enum Keeper {
     Ssm,
     Table,
 }
 
-/// Documents in SSM or in a table, each fresh store under a root of its own.
+/// Documents in SSM or in a table. Each fresh store has a separate root.
 pub(crate) struct Documents {
     pub(crate) config: SdkConfig,
     keeper: Keeper,
@@ -241,7 +242,7 @@ impl PoliciesUnderTest for Documents {
     }
 }
 
-/// Edits by the store's own writer.
+/// Edits with the store's own writer.
 pub(crate) struct WriterEditor {
     pub(crate) writer: Arc<dyn PolicyWriter>,
     pub(crate) root: PolicyPath,

@@ -1,6 +1,5 @@
-//! Both functions as processes, with AWS behind them: parameters and tables in
-//! ministack, which holds each function to the actions of its role; credentials from
-//! the strict stand-in.
+//! Both functions as processes, with AWS behind them: parameters and tables in ministack, which
+//! restricts each function to the actions of its role, and credentials from the strict stand-in.
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client as DynamoDb;
@@ -36,7 +35,8 @@ struct System {
     _emulator: Emulator,
 }
 
-/// A session of a new role that may do just that, as Lambda gives it a function.
+/// A session of a new role that may perform only these actions, like the session of a function in
+/// Lambda.
 pub(crate) async fn assumed(emulator: &Emulator, role: &str, actions: &[&str]) -> Credentials {
     let root = Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "test");
     let allow = |actions: Value, more: (&str, Value)| {
@@ -93,7 +93,7 @@ impl System {
         let authorizer_role =
             assumed(&emulator, "SentinelAuthorizerRole", &["dynamodb:GetItem"]).await;
 
-        // The same session of the TVM's role, as the stand-in knows it.
+        // The same session of the TVM's role, as a caller of the stand-in.
         let mut setup = setup();
         setup.callers = vec![Caller {
             access_key_id: tvm_role.access_key_id().into(),
@@ -164,7 +164,7 @@ async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
     assert!(credentials["AccessKeyId"].as_str().unwrap().starts_with("ASIA"));
     let id = answer["headers"]["x-sentinel-session-id"].as_str().unwrap().to_owned();
 
-    // What was decided is out before the answer is.
+    // The decision is written before the answer is sent.
     let lines = records(&system.tvm);
     let decisions: Vec<_> = lines.iter().filter(|line| line.get("effect").is_some()).collect();
     assert_eq!(decisions.len(), 1);

@@ -1,5 +1,5 @@
-//! The TVM with credentials from STS: what a client is told when STS is
-//! throttled, refuses or lies, and what the log says.
+//! The TVM with credentials from STS: what a client receives and what is logged when STS throttles,
+//! refuses or returns a wrong answer.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -65,7 +65,7 @@ fn body(response: &Response) -> Value {
     serde_json::from_str(&response.body).unwrap()
 }
 
-/// What is logged.
+/// The log.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<u8>>>);
 
@@ -86,8 +86,8 @@ impl io::Write for Heard {
     }
 }
 
-/// Hears our own crates at the finest level, and all others from `DEBUG`: below
-/// it the SDK writes what it signs, the session token with it.
+/// Captures our own crates at the finest level, and all others from `DEBUG`. Below that level, the
+/// SDK logs what it signs, including the session token.
 fn listen() -> (Heard, tracing::subscriber::DefaultGuard) {
     let heard = Heard::default();
     let writer = heard.clone();
@@ -177,8 +177,8 @@ async fn no_secret_of_sts_is_logged_whatever_it_answers() {
         let kept = Arc::clone(&seen);
         match fault {
             Some(fault) => proxy.harm(Rule::all(fault)),
-            // A true answer but for its end, which has passed: what it holds
-            // must not be told of.
+            // A true answer except for its expiration, which is in the past. Its credentials must
+            // not be logged or returned.
             None => proxy.harm(Rule::all(Fault::Lying(Lie::edited(move |answer| {
                 *kept.lock().unwrap() = answer.to_owned();
                 answer.replace("<Expiration>2", "<Expiration>1")

@@ -1,5 +1,5 @@
-//! As much of AWS as a plain vend and a session check ask for, at once and
-//! always the same: what is left to measure is the function.
+//! The parts of AWS that a plain vend and a session check need. They answer immediately and always
+//! in the same way, so that only the function is measured.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -41,7 +41,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
         } })
         .to_string(),
         "AmazonSSM.GetParametersByPath" => json!({ "Parameters": [] }).to_string(),
-        // No gate, no session; and what is written is taken.
+        // There is no gate and no session. Every write succeeds.
         name if name.starts_with("DynamoDB_20120810.") => json!({
             "ConsumedCapacity": { "TableName": "sentinel-sessions", "CapacityUnits": 1.0 },
         })
@@ -51,7 +51,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
     Ok(Response::new(Full::new(Bytes::from(body))))
 }
 
-/// Credentials for the role that was asked for, as it was asked for.
+/// Credentials for the requested role, with the requested session name and duration.
 fn assumed(asked: &[u8]) -> String {
     let of = |name: &str| {
         let found = form_urlencoded::parse(asked).find(|(key, _)| key == name);

@@ -1,13 +1,11 @@
-//! Starts, answers and memory of the functions, beside those of an empty one, in
-//! one run: start after start of each in turn, so that what else the machine
-//! does falls on all alike.
+//! Starts, answers and memory of the functions and of an empty one, in one run. The functions are
+//! started in turn, so that other load on the machine affects all of them equally.
 //!
 //! `measure-functions [--starts N] [--requests N] EMPTY TVM AUTHORIZER`
 //! `measure-functions [--starts N] [--requests N] --memory-only TVM AUTHORIZER`
 //!
-//! It fails where a function starts more than 2 ms later than the empty one, by
-//! the medians, or has more than 20 MB after its requests. `scripts/functions.py`
-//! runs it.
+//! It fails if a function starts more than 2 ms later than the empty one (medians), or uses more
+//! than 20 MB after its requests. `scripts/functions.py` runs it.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 mod aws;
@@ -21,15 +19,15 @@ use serde_json::{Value, json};
 
 type Failure = Box<dyn Error>;
 
-/// What the empty function is called.
+/// Name of the empty function.
 const EMPTY: &str = "empty";
 
-/// How much later than the empty function's a first poll may come.
+/// Maximum delay of the first poll, compared with the empty function's.
 const LATER: Duration = Duration::from_millis(2);
-/// The memory that a function may have after its requests, in bytes.
+/// Maximum memory of a function after its requests, in bytes.
 const MEMORY: u64 = 20_000_000;
 
-/// One of the programs, and what was measured of it.
+/// One of the programs, and its measurements.
 struct Subject {
     name: &'static str,
     start: Start,
@@ -41,7 +39,7 @@ struct Subject {
 struct Arguments {
     starts: usize,
     requests: usize,
-    /// Whether times are shown only, and decide nothing.
+    /// Whether times are only shown, without being checked.
     memory_only: bool,
     programs: Vec<String>,
 }
@@ -61,7 +59,7 @@ fn arguments() -> Result<Arguments, Failure> {
     Ok(Arguments { starts, requests, memory_only, programs })
 }
 
-/// The programs, the empty one first if it is among them.
+/// The programs. The empty one is first, if it is among them.
 fn subjects(programs: &[String], end_point: &str) -> Result<Vec<Subject>, Failure> {
     let subject = |name, program: &String, event| {
         let start = Start::new(program)
@@ -108,7 +106,7 @@ fn median(times: &mut [Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// The median of warm answers, and the memory after them in bytes.
+/// The median time of warm answers, and the memory after them in bytes.
 async fn warm(subject: &Subject, requests: usize) -> Result<(Duration, u64), Failure> {
     let mut function = Function::start(subject.start.clone()).await?;
     let mut times = Vec::new();
@@ -140,7 +138,7 @@ async fn measure() -> Result<bool, Failure> {
             let poll = function.first_poll().await?;
             let asked = Instant::now();
             function.invoke(&subject.event).await?;
-            // The first round reads the programs from the disk.
+            // The first round is not measured, because it reads the programs from the disk.
             if round > 0 {
                 subject.polls.push(poll);
                 subject.first_answers.push(asked.elapsed());
@@ -153,7 +151,7 @@ async fn measure() -> Result<bool, Failure> {
     );
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     let mut good = true;
-    // Of the empty function, if it is there.
+    // The first poll of the empty function, if it is measured.
     let mut least = None;
     for subject in &mut subjects {
         let poll = median(&mut subject.polls);

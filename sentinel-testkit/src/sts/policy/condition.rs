@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::matches;
 
-/// What conditions can see: values by key; a key that is not there is absent.
-/// Keys are not case-sensitive.
+/// The values that conditions can see, by key. A key that is not in the map is absent. Keys are not
+/// case-sensitive.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sts) struct Context(BTreeMap<String, Vec<String>>);
 
 impl Context {
-    /// Gives a key its values.
+    /// Sets the values of a key.
     pub(in crate::sts) fn set<T: Into<String>>(
         &mut self,
         key: &str,
@@ -29,13 +29,13 @@ impl Context {
     }
 }
 
-/// How one wanted value is compared with one given.
+/// How a wanted value is compared with a given value.
 #[derive(Clone, Copy, Debug)]
 enum Compare {
     Equal,
     EqualIgnoringCase,
     Like,
-    /// Dates and numbers: which order the given one must have to the wanted one.
+    /// Dates and numbers: the required order of the given value relative to the wanted one.
     Date(Order),
     Number(Order),
     Bool,
@@ -67,9 +67,9 @@ impl Order {
 /// For keys with several values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Set {
-    /// None was named: any will do.
+    /// No set operator: one matching value is enough.
     Any,
-    /// `ForAllValues:`, which an absent key meets.
+    /// `ForAllValues:`, which also holds if the key is absent.
     ForAll,
 }
 
@@ -83,7 +83,7 @@ struct Condition {
     wanted: Vec<String>,
 }
 
-/// All conditions of a statement; all must hold.
+/// The conditions of a statement. All of them must hold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conditions(Vec<Condition>);
 
@@ -121,7 +121,7 @@ impl Conditions {
 }
 
 impl Condition {
-    /// The condition of an operator's name; none when IAM has no such operator.
+    /// The condition for an operator's name; `None` if IAM does not have this operator.
     fn named(name: &str, key: &str, wanted: Vec<String>) -> Option<Self> {
         let (set, name) = if let Some(name) = name.strip_prefix("ForAllValues:") {
             (Set::ForAll, name)
@@ -163,7 +163,8 @@ impl Condition {
             return self.wanted.contains(&absent);
         }
         let Some(given) = given else {
-            // Absent: a negated operator holds, and so does what forgives it.
+            // The key is absent. A negated operator holds, and so do `…IfExists` and
+            // `ForAllValues:`.
             return self.negated || self.if_exists || self.set == Set::ForAll;
         };
         let meets = |value: &String| {
@@ -197,7 +198,7 @@ impl Compare {
     }
 }
 
-/// One value or several, as texts.
+/// One value or several, as strings.
 fn values(value: &Value) -> Option<Vec<String>> {
     let one = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),

@@ -1,9 +1,9 @@
-//! IAM policy documents: their grammar, and what they say of a request.
+//! IAM policy documents: their grammar and their evaluation.
 //!
-//! As much of both as Sentinel's documents and session policies need. What IAM
-//! knows and this does not is refused when it is read, so that nothing is
-//! silently taken for met. It is *not* IAM: no variables in values, no
-//! permissions boundaries, no service control policies.
+//! This implements as much of both as Sentinel's documents and session policies need. Anything else
+//! that IAM supports is refused when a document is read, so that nothing is silently assumed to
+//! match. It is *not* IAM: no variables in values, no permissions boundaries, no service control
+//! policies.
 //!
 //! - <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 //! - <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
@@ -17,14 +17,14 @@ pub(super) use condition::Context;
 pub(super) use statement::Effect;
 use statement::Statement;
 
-/// What kind of policy a document is: which elements it may have.
+/// The kind of a policy document, which determines its elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// What a principal may do: resources, and no principal.
+    /// The permissions of a principal: resources, and no principal.
     Identity,
-    /// Who may assume a role: principals, and no resource.
+    /// The principals that may assume a role: principals, and no resource.
     Trust,
-    /// What a session may do at most: as an identity's.
+    /// The maximum permissions of a session, with the elements of an identity policy.
     Session,
 }
 
@@ -32,21 +32,21 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) struct Document(Vec<Statement>);
 
-/// What is asked of a document.
+/// A request that a document is evaluated for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
-    /// `sts:AssumeRole` and the like.
+    /// For example `sts:AssumeRole`.
     pub(super) action: &'a str,
     /// The ARN of the resource.
     pub(super) resource: &'a str,
-    /// What principals of a trust policy name the caller.
+    /// The names of the caller that a trust policy may contain.
     pub(super) principal: &'a [String],
     /// What conditions can see.
     pub(super) context: &'a Context,
 }
 
 impl Document {
-    /// Reads a document of that kind.
+    /// Reads a document of this kind.
     pub(super) fn parse(text: &str, kind: Kind) -> Result<Self, String> {
         let value: Value = serde_json::from_str(text)
             .map_err(|_| "This policy contains invalid Json".to_owned())?;
@@ -81,7 +81,8 @@ impl Document {
         read.map(Self)
     }
 
-    /// What the document says: a deny before an allow; none when it says nothing.
+    /// The effect of the document. A deny takes precedence over an allow; `None` if no statement
+    /// matches.
     pub(super) fn effect(&self, question: Question<'_>) -> Option<Effect> {
         let says = |effect| {
             self.0.iter().any(|statement| statement.effect == effect && statement.covers(question))
@@ -94,7 +95,7 @@ impl Document {
     }
 }
 
-/// One text or a list of them.
+/// One string or a list of strings.
 fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => Some(vec![text.clone()]),
@@ -103,7 +104,7 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// IAM's patterns: `*` any run of characters, `?` exactly one.
+/// IAM's patterns: `*` matches any run of characters, `?` exactly one.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());

@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 use super::condition::Conditions;
 use super::{Kind, Question, matches, texts};
 
-/// What a statement does.
+/// The effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sts) enum Effect {
     Allow,
     Deny,
 }
 
-/// Patterns, or all but them (`NotAction`, `NotResource`).
+/// Patterns, or everything except them (`NotAction`, `NotResource`).
 #[derive(Clone, Debug)]
 enum Patterns {
     These(Vec<String>),
@@ -33,9 +33,9 @@ impl Patterns {
 pub(super) struct Statement {
     pub(super) effect: Effect,
     actions: Patterns,
-    /// None in a trust policy, whose resource is its role.
+    /// `None` in a trust policy, whose resource is its role.
     resources: Option<Patterns>,
-    /// None but in a trust policy.
+    /// `None` except in a trust policy.
     principals: Option<Vec<String>>,
     conditions: Conditions,
 }
@@ -75,7 +75,7 @@ impl Statement {
         Ok(Self { effect, actions, resources, principals, conditions })
     }
 
-    /// Whether the statement speaks of what is asked.
+    /// Whether the statement applies to the request.
     pub(super) fn covers(&self, question: Question<'_>) -> bool {
         let Question { action, resource, principal, context } = question;
         // Actions are not case-sensitive, resources are.
@@ -133,7 +133,7 @@ fn is_resource(text: &str) -> bool {
     text == "*" || (text.starts_with("arn:") && text.split(':').count() >= 6)
 }
 
-/// `{"AWS": …}` with ARNs or account ids; `*` alone is everybody.
+/// `{"AWS": …}` with ARNs or account ids. `*` alone matches every caller.
 fn principals(value: Option<&Value>) -> Result<Vec<String>, String> {
     let invalid = || "Invalid principal in policy".to_owned();
     let value = match value {
@@ -146,12 +146,12 @@ fn principals(value: Option<&Value>) -> Result<Vec<String>, String> {
         let names = texts(names).filter(|names| !names.is_empty()).ok_or_else(invalid)?;
         match kind.as_str() {
             "AWS" => named.extend(names),
-            // They name nobody who signs with keys.
+            // These never name a principal that signs with keys.
             "Service" | "Federated" | "CanonicalUser" => {}
             _ => return Err(invalid()),
         }
     }
-    // Wildcards within an ARN are not taken in a principal.
+    // Wildcards within an ARN are not accepted in a principal.
     let fits = |name: &String| {
         let account = name.len() == 12 && name.bytes().all(|b| b.is_ascii_digit());
         name == "*" || account || (name.starts_with("arn:") && !name.contains(['*', '?']))

@@ -1,4 +1,4 @@
-//! What can be wrong with a service, and each thing of that class that is tried.
+//! The classes of service failures, and the faults of each class that are tested.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::world::Service;
 
-/// What is wrong.
+/// The class of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Class {
     Throttled,
@@ -16,13 +16,13 @@ pub(crate) enum Class {
     Slow,
     HalfDead,
     Lying,
-    /// Lying, about somebody or something else than was asked for.
+    /// Wrong answers about another caller or another item than the requested one.
     Mistaken,
     /// A record that cannot be what was written.
     Corrupt,
-    /// No such parameter.
+    /// The parameter does not exist.
     Gone,
-    /// Its condition fails.
+    /// The condition of the request fails.
     Contended,
 }
 
@@ -45,7 +45,7 @@ impl Class {
         }
     }
 
-    /// Faults of that class, by name.
+    /// The faults of this class, with their names.
     pub(crate) fn faults(self, service: Service) -> Vec<(String, Fault)> {
         let named = |fault: Fault| (format!("{fault:?}"), fault);
         let errors = |status: u16, codes: &[&'static str]| -> Vec<_> {
@@ -137,7 +137,7 @@ impl Class {
     }
 }
 
-/// What only that service's answers can be made of.
+/// Wrong answers that only this service can return.
 fn lies(service: Service) -> Vec<(&'static str, Lie)> {
     match service {
         Service::DynamoDb => vec![
@@ -232,7 +232,7 @@ fn lies(service: Service) -> Vec<(&'static str, Lie)> {
     }
 }
 
-/// The XML with another text in the first element of that name.
+/// The XML with another text in the first element of this name.
 fn within(answer: &str, element: &str, text: &str) -> String {
     let (open, close) = (format!("<{element}>"), format!("</{element}>"));
     let (before, rest) = answer.split_once(&open).unwrap_or((answer, ""));
@@ -248,7 +248,7 @@ fn json(edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Lie {
     })
 }
 
-/// Items that cannot be what was written. They fit a gate and a session alike.
+/// Items that cannot be what was written. They apply to gates and sessions alike.
 fn corruptions() -> Vec<(String, Fault)> {
     let text = |text: &str| serde_json::json!({ "S": text });
     let number = |number: &str| serde_json::json!({ "N": number });

@@ -1,5 +1,5 @@
-//! `docs/failures.md`, as far as it is the table: its chapters on AWS are written
-//! from it with `UPDATE_DOCS=1`.
+//! `docs/failures.md`, as far as it consists of the table. `UPDATE_DOCS=1` generates its chapters
+//! on AWS from the table.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ const DOCUMENT: &str = "docs/failures.md";
 const HEAD: &str = "| call | failure | what the caller sees | what the operator does | test |\n\
                     | --- | --- | --- | --- | --- |\n";
 
-/// The chapters: their name in the document, their rows, the test of them.
+/// The chapters: the name in the document, the rows, and their test.
 fn chapters() -> Vec<(&'static str, Vec<Row>, &'static str)> {
     vec![
         ("ssm", table::ssm(), "whatever_ssm_answers_is_an_answer_in_time"),
@@ -50,7 +50,7 @@ fn seen(sees: Sees) -> String {
     }
 }
 
-/// What the operator does, by the worst of those classes.
+/// What the operator does, for the worst of these classes.
 fn done(chapter: Chapter, classes: &[Class], sees: Sees) -> &'static str {
     if sees == Sees::Done {
         return "nothing";
@@ -85,7 +85,7 @@ fn done(chapter: Chapter, classes: &[Class], sees: Sees) -> &'static str {
     }
 }
 
-/// The table of a chapter: a row for each call and each thing that is seen.
+/// The table of a chapter: one row for each call and each visible result.
 fn written(rows: &[Row], test: &str) -> String {
     let mut groups: Vec<(&'static str, bool, Sees, Chapter, Vec<Class>)> = Vec::new();
     for row in rows {

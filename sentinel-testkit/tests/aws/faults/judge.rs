@@ -1,4 +1,4 @@
-//! What must hold in every row, whatever is wrong.
+//! What must hold in every row, for every fault.
 
 use std::time::{Duration, Instant};
 
@@ -15,15 +15,15 @@ use super::place::{Ask, Recorded};
 use super::table::{Harm, Row, Sees};
 use super::world::{Asked, Ground, POLICIES, Service, Setting, World};
 
-/// The guide's time-outs of the functions.
+/// The guide's timeouts of the functions.
 pub(crate) const TVM_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const AUTHORIZER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// By when they answer.
+/// Maximum time until the functions answer.
 pub(crate) const TVM_WITHIN: Duration = Duration::from_secs(25);
 pub(crate) const AUTHORIZER_WITHIN: Duration = Duration::from_secs(4);
 
-/// What a service that does not answer may cost, and what this machine may.
+/// The time that a service that does not answer may cost, and an allowance for this machine.
 fn within(row: &Row) -> Duration {
     if row.place.ask == Ask::Authorize {
         return AUTHORIZER_WITHIN;
@@ -36,7 +36,7 @@ fn within(row: &Row) -> Duration {
     TVM_WITHIN.min(Duration::from_secs(patience + 5))
 }
 
-/// No call is tried more often.
+/// Maximum number of attempts of a call.
 const ATTEMPTS: usize = 3;
 
 impl Ask {
@@ -71,9 +71,9 @@ impl Ask {
     }
 }
 
-/// Judges all rows at the same time, as far as one machine can: a service that
-/// does not answer costs nothing meanwhile, so that each row that waits has a
-/// world of its own. The others about one call are tried one after another.
+/// Checks all rows concurrently, as far as one machine can. A row that waits for a service that
+/// does not answer uses no CPU, so it has a separate world. The other rows about one call run one
+/// after another.
 pub(crate) async fn judge(rows: Vec<Row>) {
     let ground = Ground::new().await;
     let busy = Semaphore::new(4);
@@ -94,7 +94,8 @@ pub(crate) async fn judge(rows: Vec<Row>) {
     let judged = groups.iter().map(|group| judge_group(&ground, group, &busy));
     let mut wrong = Vec::new();
     for (row, found) in join_all(judged).await.into_iter().flatten() {
-        // By itself, what a busy machine alone did wrong is right.
+        // If only time limits were exceeded, the row is checked again alone, because a busy machine
+        // may be the cause.
         let again = found.iter().all(|wrong| wrong.is_of_time);
         let found =
             if again { judge_group(&ground, &[row], &busy).await } else { vec![(row, found)] };
@@ -107,18 +108,18 @@ pub(crate) async fn judge(rows: Vec<Row>) {
     assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }
 
-/// Something that did not hold.
+/// A check that failed.
 struct Wrong {
     what: String,
-    /// It may be the machine that was too busy.
+    /// The cause may be a busy machine.
     is_of_time: bool,
 }
 
-/// How many rows share a world: the SDK tries less often, or not again, when much
-/// has failed before.
+/// Number of rows that share a world. After many failures, the SDK retries less often or not at
+/// all.
 const TOGETHER: usize = 20;
 
-/// What is wrong with some rows about one call.
+/// The failed checks of some rows about one call.
 async fn judge_group<'a>(
     ground: &Ground,
     rows: &[&'a Row],
@@ -166,7 +167,7 @@ async fn set(world: &World, row: &Row) {
     }
 }
 
-/// What is wrong with a row.
+/// The failed checks of a row.
 async fn judge_one(
     world: &World,
     row: &Row,
@@ -214,7 +215,7 @@ async fn judge_one(
     wrong
 }
 
-/// Whether the row mostly waits, or needs a world for itself.
+/// Whether the row mostly waits, or needs a separate world.
 fn is_apart(row: &Row) -> bool {
     let fault = match &row.harm {
         Harm::Call(fault) => fault,
@@ -229,13 +230,13 @@ fn is_apart(row: &Row) -> bool {
         )
 }
 
-/// Brings a world to where its rows begin; gives a session id of alice's.
+/// Prepares a world for its rows. Returns a session id of alice's.
 async fn prepare(world: &World, row: &Row) -> String {
     let reads_policies = row.place.service == Service::Ssm || row.place.setting.policy_table;
     if reads_policies || matches!(row.harm, Harm::Unnamed) {
         return String::new();
     }
-    // Gates that are there, of an epoch that is not that of none.
+    // Gates that exist, with an epoch that differs from that of a missing gate.
     for caller in ["alice", "bob"] {
         world.change(caller, true).await;
         world.change(caller, false).await;
@@ -245,7 +246,7 @@ async fn prepare(world: &World, row: &Row) -> String {
         ids.push(world.vend(user).await);
     }
     let [bobs, other, id] = ids.as_slice() else { panic!("{}", ids.len()) };
-    // The answers about others that the proxy may give.
+    // The answers about other callers that the proxy may return.
     match row.place.ask {
         Ask::Authorize => {
             for id in [bobs, other] {
@@ -267,10 +268,10 @@ async fn prepare(world: &World, row: &Row) -> String {
     id.clone()
 }
 
-/// Brings it there again, after another row.
+/// Prepares the world again, after another row.
 async fn prime(world: &mut World, row: &Row) {
     if row.place.service == Service::Ssm || row.place.setting.policy_table {
-        // So that it has no copies.
+        // A new function has no cached copies.
         world.restart();
     }
     match (row.class, row.place.service) {
@@ -304,7 +305,7 @@ async fn prime(world: &mut World, row: &Row) {
     }
 }
 
-/// What was answered.
+/// The answer to a request.
 pub(crate) struct Answer {
     pub(crate) sees: Sees,
     pub(crate) text: String,
@@ -332,7 +333,7 @@ impl Answer {
         };
         Self {
             sees,
-            // What was done may be credentials.
+            // A successful answer may contain credentials.
             text: if sees == Sees::Done { String::new() } else { response.body.clone() },
             has_session: response.headers.contains_key("x-sentinel-session-id"),
             retry_after: response.headers.get("retry-after").cloned(),
@@ -363,7 +364,7 @@ pub(crate) async fn ask(world: &World, ask: Ask, session: &str) -> Answer {
 const A_SESSION: &str =
     "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
 
-/// Why the authorizer refused, as its last event says.
+/// Why the authorizer refused, according to its last event.
 fn refusal(world: &World) -> &'static str {
     let records = world.sink().records();
     let codes = records.iter().rev().find_map(|record| match record {
@@ -387,7 +388,7 @@ fn retried_after(sees: Sees) -> Option<String> {
     }
 }
 
-/// Exactly one record, with the code that was answered.
+/// Checks that there is exactly one record, with the code of the answer.
 fn records(world: &World, row: &Row, check: &mut impl FnMut(bool, String)) {
     let records = world.sink().records();
     let code = match row.sees {

@@ -1,5 +1,5 @@
-//! The wire before a proxy: what is wrong with an end point before it has read
-//! a request, or without any HTTP.
+//! The connection in front of a proxy: failures of an endpoint before it has read a request, or
+//! without any HTTP.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -9,20 +9,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// What becomes of a connection.
+/// What happens to a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cut {
-    /// Nobody listens.
+    /// No process listens on the port.
     Refused,
     /// It is accepted and closed.
     Closed,
     /// It is accepted, and nothing is read.
     Deaf,
-    /// Whatever is asked, these bytes are the answer; then it is closed.
+    /// These bytes are the answer to every request. Then it is closed.
     Says(&'static [u8]),
 }
 
-/// A listener, which may go and come again at the same port.
+/// A listener that can be closed and opened again on the same port.
 pub(crate) struct Line {
     address: SocketAddr,
     upstream: SocketAddr,
@@ -44,7 +44,7 @@ impl Line {
         format!("http://{}", self.address)
     }
 
-    /// Ends every connection, and does that to the next ones.
+    /// Ends every connection, and applies the fault to later ones.
     pub(crate) async fn cut(&self, cut: Cut) {
         *self.cut.lock().unwrap() = Some(cut);
         self.stop().await;
@@ -54,7 +54,7 @@ impl Line {
         }
     }
 
-    /// Passes everything on again.
+    /// Forwards every connection again.
     pub(crate) async fn mend(&self) {
         let cut = self.cut.lock().unwrap().take();
         if cut.is_some() {
@@ -67,13 +67,13 @@ impl Line {
         let accepting = self.accepting.lock().unwrap().take();
         if let Some(accepting) = accepting {
             accepting.abort();
-            // The listener is closed when this is over.
+            // The listener is closed when this task has ended.
             drop(accepting.await);
         }
     }
 
-    /// The port was ours a moment ago; somebody's own end of a connection may
-    /// have it meanwhile, for a moment.
+    /// Listens on the same port again. For a short time, another process may use it as the local
+    /// port of a connection.
     async fn listen_again(&self) -> TcpListener {
         for _ in 0..500 {
             if let Ok(listener) = TcpListener::bind(self.address).await {
@@ -119,7 +119,7 @@ async fn serve(mut stream: TcpStream, cut: Option<Cut>, upstream: SocketAddr) {
         Some(Cut::Refused | Cut::Closed) => {}
         Some(Cut::Deaf) => std::future::pending().await,
         Some(Cut::Says(bytes)) => {
-            // Once something was asked: an answer before it is another fault.
+            // Only after a request was received: an answer before it is another fault.
             let mut asked = [0; 64 * 1024];
             drop(stream.read(&mut asked).await);
             drop(stream.write_all(bytes).await);

@@ -1,8 +1,7 @@
-//! Every service that Sentinel asks, throttled, slow, refusing, lying and
-//! half-dead, call by call: what the caller sees, in what time, and what is left
-//! behind. The table is `table`, made of the calls in `place` and the faults in
-//! `class`; what must hold in each of its rows is `judge`, and `docs/failures.md`
-//! is written from it by `document`.
+//! Every service that Sentinel calls, throttled, slow, refusing, lying and half-dead, call by call:
+//! what the caller sees, how long it takes, and what remains stored. `table` is the table, made of
+//! the calls in `place` and the faults in `class`. `judge` checks what must hold in each row.
+//! `document` generates `docs/failures.md` from the table.
 
 mod class;
 mod document;

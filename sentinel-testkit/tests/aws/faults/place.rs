@@ -1,4 +1,4 @@
-//! The calls that requests make, each told from the others.
+//! The calls that requests make, and how to identify each of them.
 
 use sentinel_store::{CallerKey, EventKind};
 use sentinel_testkit::proxy::{Fault, Rule};
@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use super::world::{MAIN, Service, Setting};
 
-/// What is asked of Sentinel while something is wrong.
+/// The request to Sentinel during a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
-    /// alice, for a profile.
+    /// alice vends for a profile.
     Vend(&'static str),
-    /// alice, for what she can get.
+    /// alice lists the profiles that she can vend for.
     Profiles,
-    /// alice, for her sessions.
+    /// alice lists her sessions.
     OwnSessions,
-    /// carol, for everybody's.
+    /// carol lists the sessions of all callers.
     AllSessions,
     /// carol revokes alice on `production`.
     Revoke,
@@ -23,7 +23,7 @@ pub(crate) enum Ask {
     RevokeSession,
     /// carol reinstates alice on `production`.
     Reinstate,
-    /// The authorizer, for a session of alice's.
+    /// The authorizer checks a session of alice's.
     Authorize,
 }
 
@@ -38,7 +38,7 @@ pub(crate) enum Chapter {
     Authorizer,
 }
 
-/// What is left of a request in the log.
+/// What a request writes to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recorded {
     Decision,
@@ -50,16 +50,16 @@ pub(crate) enum Recorded {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) chapter: Chapter,
-    /// As the document names it.
+    /// Its name in the document.
     pub(crate) name: &'static str,
     pub(crate) ask: Ask,
     pub(crate) service: Service,
     operation: &'static str,
-    /// Which of that operation's calls, by their parameters.
+    /// Selects among the calls of the operation, by their parameters.
     meant: fn(&Value) -> bool,
-    /// From the how manieth on, attempts included.
+    /// The first call that the fault applies to, counted from 1. Attempts are counted.
     first: usize,
-    /// How many such calls a request makes that meets it.
+    /// Number of these calls that a request makes if the fault applies to it.
     pub(crate) calls: usize,
     pub(crate) setting: Setting,
     pub(crate) recorded: Recorded,
@@ -72,7 +72,7 @@ impl Place {
             .calls(self.first..=usize::MAX)
     }
 
-    /// Only so many of its first attempts.
+    /// Only this number of its first attempts.
     pub(crate) fn attempts(&self, count: usize, fault: Fault) -> Rule {
         self.rule(fault).calls(self.first..=self.first + count - 1)
     }
@@ -219,7 +219,7 @@ pub(crate) const FIRST_GATE: Place = place(
     gate_of_alice,
 );
 pub(crate) const WRITE: Place = Place {
-    // The second one writes it as ended.
+    // The second call marks the session as ended.
     calls: 2,
     ..place(
         Chapter::SessionTable,

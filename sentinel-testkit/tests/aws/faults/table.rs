@@ -1,5 +1,5 @@
-//! The table: which call, what is wrong with it, and what the caller then sees.
-//! `docs/failures.md` is written from it.
+//! The table: the call, the fault, and what the caller then sees. `docs/failures.md` is generated
+//! from it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use super::world::Setting;
 /// What the caller sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Sees {
-    /// It is done as if nothing were wrong.
+    /// The request succeeds as if nothing failed.
     Done,
-    /// It is done, and what cannot be read is left out and counted.
+    /// The request succeeds. Items that cannot be read are omitted and counted.
     LeftOut,
     Refused(DenialCode),
-    /// The authorizer refuses; its event gives the reason.
+    /// The authorizer refuses. Its event contains the reason.
     Forbidden(&'static str),
 }
 
-/// What is done to a call, or to a whole end point.
+/// The fault of a call, or of a whole endpoint.
 #[derive(Clone, Debug)]
 pub(crate) enum Harm {
     Call(Fault),
-    /// Only so many of its first attempts.
+    /// Only this number of its first attempts.
     First(usize, Fault),
     Line(Cut),
     /// The service's name cannot be resolved.
@@ -56,13 +56,13 @@ const POLICY: Sees = Sees::Refused(DenialCode::PolicyError);
 const CREDENTIAL: Sees = Sees::Refused(DenialCode::CredentialError);
 const STORE_FAILED: Sees = Sees::Forbidden("store_failed");
 
-/// How a place fails, class by class.
+/// The rows of a call, class by class.
 fn of(place: Place, sees: impl Fn(Class) -> Sees, more: &[Class]) -> Vec<Row> {
     let classes = Class::USUAL.iter().chain(more);
     let rows = classes.flat_map(|&class| {
         let sees = sees(class);
         let faults = class.faults(place.service).into_iter();
-        // What is gone counts as gone until the next reading.
+        // A parameter that was missing counts as missing until it is read again.
         let no_cache = class == Class::Gone;
         let mut place = place;
         place.setting = Setting { no_cache, ..place.setting };
@@ -101,7 +101,7 @@ fn tracked(class: Class) -> Sees {
     }
 }
 
-/// A whole end point that is not there, or is something else.
+/// An endpoint that is missing, or is another service.
 fn end_points(place: Place, sees: Sees) -> Vec<Row> {
     let mut rows = Vec::new();
     {
@@ -138,7 +138,7 @@ fn end_points(place: Place, sees: Sees) -> Vec<Row> {
     rows
 }
 
-/// A single attempt that fails is made again.
+/// A single failed attempt is retried.
 fn once(places: &[Place]) -> Vec<Row> {
     let long = Duration::from_secs(10);
     let mut rows = Vec::new();
@@ -184,8 +184,8 @@ pub(crate) fn policy_table() -> Vec<Row> {
 pub(crate) fn session_table() -> Vec<Row> {
     let mut rows = of(FIRST_GATE, tracked, &[Class::Mistaken, Class::Corrupt]);
     rows.extend(of(WRITE, tracked, &[Class::Contended]).into_iter().map(|row| {
-        // A write that comes later than the refusal finds that the session has
-        // ended, unless that came later still.
+        // A write that arrives after the refusal finds that the session has ended, unless the write
+        // that ends it arrives even later.
         if let Harm::Call(it @ Fault::SlowBefore(_)) = row.harm {
             Row { harm: Harm::First(2, it), ..row }
         } else {
@@ -241,8 +241,7 @@ pub(crate) fn authorizer() -> Vec<Row> {
     rows
 }
 
-/// Some rows of each class, where the same client was tried with all of them
-/// elsewhere.
+/// Some rows of each class, if another test runs all of them with the same client.
 fn few(rows: Vec<Row>) -> Vec<Row> {
     let mut seen = HashMap::<Class, usize>::new();
     let mut kept = Vec::new();

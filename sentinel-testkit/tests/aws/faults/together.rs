@@ -1,4 +1,4 @@
-//! Faults beside each other, and what the table's form cannot say.
+//! Concurrent faults, and cases that the table cannot express.
 
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,7 @@ async fn the_first_attempt_of_every_call_may_be_lost() {
         for place in [MAIN_DOCUMENT, FIRST_GATE, WRITE, ASSUME_ROLE] {
             world.harm(place.service, place.attempts(1, lost.clone()));
         }
-        // The first read and its second attempt come before it.
+        // The first read of the gate and its second attempt precede it.
         world.harm(Service::DynamoDb, SECOND_GATE.rule(lost).calls(3..=3));
         let started = Instant::now();
         let answer = ask(&world, Ask::Vend("production"), "").await;
@@ -98,7 +98,7 @@ async fn the_first_attempt_of_every_call_may_be_lost() {
         assert_eq!(world.harmed(), 5);
         world.heal().await;
     }
-    // Each session was written once, whatever was acknowledged.
+    // Each session was written once, whether or not the write was acknowledged.
     assert_eq!(world.sessions("alice").await.len(), 2);
 }
 
@@ -157,19 +157,19 @@ async fn a_copy_of_a_policy_helps_while_ssm_is_away_and_not_when_it_says_no() {
     assert_eq!(answer.sees, Sees::Refused(DenialCode::StoreUnavailable));
 }
 
-/// What is not acknowledged may happen all the same, and later.
+/// An operation that was not acknowledged may still be performed, and later.
 #[tokio::test]
 async fn a_session_whose_write_comes_after_the_refusal_has_ended_before() {
     let ground = Ground::new().await;
     let world = World::new(&ground, Setting::default()).await;
     let slow = |seconds| Fault::SlowBefore(Duration::from_secs(seconds));
-    // STS refuses while it is under way.
+    // STS refuses while the write is in progress.
     world.harm(Service::DynamoDb, WRITE.attempts(1, slow(2)));
     world.harm(Service::Sts, Rule::all(Fault::Refused));
     let answer = ask(&world, Ask::Vend("production"), "").await;
     assert_eq!(answer.sees, Sees::Refused(DenialCode::CredentialError));
     world.heal().await;
-    // It takes longer than is waited for it.
+    // The write takes longer than the timeout.
     world.harm(Service::DynamoDb, WRITE.attempts(2, slow(5)));
     let answer = ask(&world, Ask::Vend("production"), "").await;
     assert_eq!(answer.sees, Sees::Refused(DenialCode::StoreUnavailable));

@@ -1,6 +1,6 @@
-//! Both functions, put together as they are for Lambda, before services that
-//! can be harmed. Each world has a region of its own: tables and parameters lie
-//! apart by it, and so do the SDK's budgets of retries.
+//! Both functions, assembled as they are for Lambda, in front of services that can be given faults.
+//! Each world has a separate region, which keeps apart its tables, its parameters and the retry
+//! budgets of the SDK.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,8 +35,7 @@ pub(crate) const SESSIONS: &str = "sentinel-sessions";
 pub(crate) const POLICIES: &str = "sentinel-policies";
 pub(crate) const MAIN: &str = "/sentinel/policies/main";
 
-/// Governs `production` itself; `billing` has a document in SSM, `ledger` one in
-/// the policy table.
+/// Governs `production` itself. `billing` has a document in SSM, `ledger` one in the policy table.
 const MAIN_DOCUMENT: &str = "
 version: \"1\"
 rules:
@@ -51,8 +50,7 @@ fn document_of(profile: &str) -> String {
     )
 }
 
-/// What all worlds of a test share: an emulator, and a session of the TVM's role
-/// in it.
+/// What all worlds of a test share: an emulator, and a session of the TVM's role in it.
 pub(crate) struct Ground {
     emulator: Emulator,
     credentials: Credentials,
@@ -115,16 +113,16 @@ impl EndPoint {
     }
 }
 
-/// How a world differs from the usual one.
+/// How a world differs from the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Setting {
     /// There is a policy table.
     pub(crate) policy_table: bool,
     /// Copies of policies are refreshed by every request.
     pub(crate) no_cache: bool,
-    /// Copies are good for nothing but the request that read them.
+    /// Copies are used only by the request that read them.
     pub(crate) no_stale: bool,
-    /// That service's name cannot be resolved.
+    /// The name of this service cannot be resolved.
     pub(crate) unnamed: Option<&'static str>,
 }
 
@@ -135,7 +133,7 @@ pub(crate) struct World {
     tvm: Tvm,
     authorizer: Authorizer,
     sink: Arc<MemorySink>,
-    /// The session table as it is, past every proxy.
+    /// The session table without a proxy.
     direct: DynamoSessions,
     config: SdkConfig,
     proxied: SdkConfig,
@@ -188,7 +186,7 @@ impl World {
         Self { end_points, stand_in, variables, tvm, authorizer, sink, direct, config, proxied }
     }
 
-    /// The functions anew, as after a cold start.
+    /// Replaces the functions, as in a cold start.
     pub(crate) fn restart(&mut self) {
         (self.tvm, self.authorizer) = functions(&self.variables, &self.sink);
     }
@@ -205,7 +203,7 @@ impl World {
         self.end_point(service).line.cut(cut).await;
     }
 
-    /// Takes every fault away.
+    /// Removes every fault.
     pub(crate) async fn heal(&self) {
         for end_point in &self.end_points {
             end_point.proxy.heal();
@@ -213,7 +211,7 @@ impl World {
         }
     }
 
-    /// How many calls met a fault, since it was asked last.
+    /// The number of calls that a fault applied to, since the last call of this method.
     pub(crate) fn harmed(&self) -> usize {
         let mut harmed = 0;
         for EndPoint { proxy, .. } in &self.end_points {
@@ -227,7 +225,7 @@ impl World {
         &self.sink
     }
 
-    /// The table, as clients meet it through the proxy.
+    /// The configuration of clients that reach the services through the proxies.
     pub(crate) fn proxied(&self) -> &SdkConfig {
         &self.proxied
     }
@@ -236,12 +234,12 @@ impl World {
         &self.config
     }
 
-    /// All that STS was asked.
+    /// All requests to STS.
     pub(crate) fn issued(&self) -> Vec<sentinel_testkit::sts::Asked> {
         self.stand_in.asked()
     }
 
-    /// The caller's sessions, as they lie in the table.
+    /// The caller's sessions, as they are stored in the table.
     pub(crate) async fn sessions(&self, caller: &str) -> Vec<Session> {
         let listing = Listing::Caller(CallerKey::parse(caller).unwrap());
         let mut sessions = Vec::new();
@@ -252,13 +250,13 @@ impl World {
         sessions
     }
 
-    /// How many of the caller's sessions have not ended.
+    /// The number of the caller's sessions that have not ended.
     pub(crate) async fn active(&self, caller: &str) -> usize {
         let sessions = self.sessions(caller).await;
         sessions.iter().filter(|session| session.ended.is_none()).count()
     }
 
-    /// Revokes or reinstates a caller on `production`, past the functions.
+    /// Revokes or reinstates a caller on `production`, without the functions.
     pub(crate) async fn change(&self, caller: &str, revoke: bool) {
         let block = Block {
             until: None,
@@ -272,7 +270,7 @@ impl World {
         self.direct.change_gate(&caller, &GateChange { scope, action }).await.unwrap();
     }
 
-    /// Asks the TVM; the function has `left` until Lambda ends it.
+    /// Sends a request to the TVM. Lambda ends the function after `left`.
     pub(crate) async fn ask(&self, asked: &Asked, left: Duration) -> Response {
         let Asked { user, method, path, query, body } = asked;
         let event = json!({
@@ -298,8 +296,8 @@ impl World {
         self.tvm.handle(&event, &invocation).await
     }
 
-    /// The session id of a vend on which nothing fails; a machine that is busy may
-    /// need more than one.
+    /// The session id of a vend without faults. On a busy machine, it may take more than one
+    /// attempt.
     pub(crate) async fn vend(&self, user: &'static str) -> String {
         let asked = Asked {
             user,
@@ -318,7 +316,7 @@ impl World {
         response.headers["x-sentinel-session-id"].clone()
     }
 
-    /// Asks the authorizer; none where it says Unauthorized.
+    /// Sends a request to the authorizer; `None` if it answers Unauthorized.
     pub(crate) async fn authorize(&self, id: &str, left: Duration) -> Option<Value> {
         let event = json!({
             "version": "2.0",
@@ -344,7 +342,7 @@ fn functions(
     )
 }
 
-/// What is asked of the TVM.
+/// A request to the TVM.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) user: &'static str,
@@ -372,7 +370,7 @@ fn aws_config(
     aws::config(variable, aws::http_client()).unwrap()
 }
 
-/// Makes the tables and writes the documents.
+/// Creates the tables and writes the documents.
 async fn lay(config: &SdkConfig, setting: Setting) {
     let tables = DynamoDb::new(config);
     let sessions = TableDefinition::SESSIONS.create(&tables, SESSIONS).unwrap();
