@@ -13,8 +13,8 @@ use std::fmt;
 
 use sentinel_iam::{Document, Effect, Statement};
 
+use crate::call::Call;
 use crate::iam::{Need, Place, needs};
-use crate::proxy::Call;
 
 /// Statements about calls that no proxy can observe, and the maker of each.
 pub const NOT_RECORDED: [(&str, &str); 3] = [

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use sentinel_iam::{Deployment, DocumentName};
 use sentinel_store::{AccountId, ParseIdError};
 
+use crate::call::{Call, read_record};
 use crate::iam::Place;
-use crate::proxy::{Call, read_record};
 
 /// Name of the variable with the folder to record in. If it is not set, nothing is recorded.
 pub const FOLDER: &str = "SENTINEL_RECORDED_CALLS";

@@ -6,7 +6,6 @@
 //! and answers, so it is not usable for streams.
 
 mod answer;
-mod call;
 mod fault;
 mod protocol;
 
@@ -24,7 +23,7 @@ use hyper::http::request::Parts;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-pub use call::Call;
+pub use crate::call::{Call, read_record};
 pub use fault::{Edit, Fault, Lie, Meant, Rule};
 
 use crate::recorded::Holder;
@@ -325,12 +324,4 @@ async fn exchange(
         Ok(Whole { status: head.status.as_u16(), headers, body })
     };
     tokio::time::timeout(WITHIN, asking).await?
-}
-
-/// Reads what a proxy has recorded to a file.
-///
-/// # Errors
-/// If a line is not a call.
-pub fn read_record(text: &str) -> Result<Vec<Call>, serde_json::Error> {
-    text.lines().map(serde_json::from_str).collect()
 }

@@ -45,3 +45,11 @@ impl Call {
         self.service == service && self.operation == operation
     }
 }
+
+/// Reads what a proxy has recorded to a file.
+///
+/// # Errors
+/// If a line is not a call.
+pub fn read_record(text: &str) -> Result<Vec<Call>, serde_json::Error> {
+    text.lines().map(serde_json::from_str).collect()
+}
