@@ -1,6 +1,6 @@
-//! A rule's conditions in the form in which they are evaluated: names without
-//! wildcards by their numbers, everything else by the number of its compiled form.
-//! A policy holds each distinct compiled form once.
+//! The conditions of a rule in the form in which they are evaluated. Names without
+//! wildcards are replaced by their numbers, everything else by the number of its
+//! compiled form. A policy stores each distinct compiled form once.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,26 +19,26 @@ pub(crate) struct Clause {
     pub(crate) circumstances: Range<u32>,
 }
 
-/// A circumstance by the number of its compiled form.
+/// A circumstance, as the number of its compiled form.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstance {
     pub(crate) kind: ConditionKind,
     pub(crate) number: u32,
 }
 
-/// Names of one kind, one of which must be the request's.
+/// Names of one kind. The request's name must match one of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     /// Whether any name matches.
     pub(crate) anyone: bool,
-    /// The numbers of those without wildcards, ascending, as a range of
+    /// The numbers of the names without wildcards, ascending, as a range of
     /// [`Clauses::written`].
     pub(crate) written: Range<u32>,
     /// The numbers of the patterns, as a range of [`Clauses::patterns`].
     pub(crate) patterns: Range<u32>,
 }
 
-/// All clauses of a policy share these.
+/// The lists that all clauses of a policy share.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clauses {
     /// The numbers of names, for [`Names::written`].
@@ -51,7 +51,7 @@ pub(crate) struct Clauses {
     pub(crate) compiled: Vec<Compiled>,
 }
 
-/// Makes clauses out of conditions.
+/// Compiles conditions to clauses.
 #[derive(Debug, Default)]
 pub(crate) struct Lowering {
     pub(crate) clauses: Clauses,
@@ -61,8 +61,8 @@ pub(crate) struct Lowering {
 }
 
 impl Lowering {
-    /// Lowers the conditions of the rule with that index, and enters it in the
-    /// columns by its names. Rules are lowered in order.
+    /// Lowers the conditions of the rule with that index, and adds the rule to the
+    /// columns of its names. Rules are lowered in order.
     pub(crate) fn rule(&mut self, index: u32, conditions: &Conditions) -> Clause {
         let clause = self.clause(conditions);
         for (column, names) in self.columns.iter_mut().zip(&clause.names) {
@@ -79,7 +79,7 @@ impl Lowering {
         clause
     }
 
-    /// Lowers conditions that exclude a rule, which no column can know.
+    /// Lowers conditions that exclude a rule. The columns do not cover them.
     pub(crate) fn clause(&mut self, conditions: &Conditions) -> Clause {
         let mut names = [const { None }; NameKind::COUNT];
         for ((lowered, kind), entries) in
@@ -125,19 +125,19 @@ impl Lowering {
         let next = self.clauses.compiled.len();
         *self.numbers.entry(compiled).or_insert_with_key(|compiled| {
             self.clauses.compiled.push(compiled.clone());
-            // A document has fewer of them than bytes.
+            // A document has fewer conditions than bytes.
             u32::try_from(next).unwrap_or(u32::MAX)
         })
     }
 }
 
-/// The part of a shared list.
+/// Returns a range of a shared list.
 pub(crate) fn slice<'a, T>(list: &'a [T], range: &Range<u32>) -> &'a [T] {
     list.get(range.start as usize..range.end as usize).unwrap_or_default()
 }
 
 fn append<T: Copy>(list: &mut Vec<T>, more: &[T]) -> Range<u32> {
-    // Entries are fewer than the bytes of a document.
+    // A document has fewer entries than bytes.
     let place = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
     let start = place(list.len());
     list.extend_from_slice(more);

@@ -1,5 +1,5 @@
-//! The closed sets of words of the language, each an enum whose words stand
-//! beside its variants.
+//! The closed sets of words of the language. Each is an enum that defines the word
+//! of each variant.
 
 /// Defines an enum over a closed set of words.
 macro_rules! closed_set {
@@ -9,19 +9,19 @@ macro_rules! closed_set {
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
-            /// All of them, in the order in which help texts list them.
+            /// All variants, in the order in which help texts list them.
             pub const ALL: [Self; [$(Self::$variant),+].len()] = [$(Self::$variant),+];
 
             /// Their words, in the same order.
             pub(crate) const WORDS: &'static [&'static str] = &[$($word),+];
 
-            /// The word for it in a policy.
+            /// The word for this variant in a policy.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            /// The one of that very word, if there is one.
+            /// The variant with exactly this word. `None` if there is none.
             #[must_use]
             pub fn parse(word: &str) -> Option<Self> {
                 match word {

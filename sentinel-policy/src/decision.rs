@@ -1,20 +1,20 @@
-//! The answer.
+//! The result of an evaluation.
 
 use std::time::Duration;
 
-/// The effect as the caller meets it.
+/// The effect for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Credentials may be vended.
+    /// Credentials can be vended.
     Allow,
-    /// They may not.
+    /// Credentials cannot be vended.
     Deny,
-    /// They may once an approval is given.
+    /// Credentials can be vended after an approval.
     RequireApproval,
 }
 
 impl Verdict {
-    /// The word for it in answers and records.
+    /// The word for the effect in answers and records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -25,19 +25,19 @@ impl Verdict {
     }
 }
 
-/// What is still missing for the matched rule to allow.
+/// A requirement that is not met yet and that the matched rule sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Requirements {
     /// An approval.
     pub approval: bool,
-    /// Asking through the TVM.
+    /// A request through the TVM.
     pub server_mode: bool,
-    /// A tracked session (in the rule's own table, where it names one).
+    /// A tracked session. It must be in the rule's own table if the rule names one.
     pub session: bool,
 }
 
 impl Requirements {
-    /// The words for them in answers, in a fixed order.
+    /// The words for the requirements in answers, in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = &'static str> {
         [(self.approval, "approval"), (self.server_mode, "server_mode"), (self.session, "session")]
             .into_iter()
@@ -45,28 +45,27 @@ impl Requirements {
     }
 }
 
-/// The rule that decided.
+/// The rule that determined the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MatchedRule<'p> {
-    /// Its name.
+    /// The name of the rule.
     pub name: &'p str,
-    /// Its place in the document, from 0.
+    /// The index of the rule in the document, from 0.
     pub index: usize,
-    /// Its reason, where it gives one.
+    /// The reason in the rule, if it has one.
     pub reason: Option<&'p str>,
 }
 
-/// What a policy says to one request. Borrows from the policy and allocates
-/// nothing.
+/// The decision on one request. Borrows from the policy and does not allocate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decision<'p> {
-    /// The effect as the caller meets it.
+    /// The effect for the caller.
     pub verdict: Verdict,
-    /// The rule that matched first; none when none did, which is a deny.
+    /// The first rule that matched. `None` if no rule matched, which is a deny.
     pub rule: Option<MatchedRule<'p>>,
-    /// The lesser of the matched rule's and the profile's cap, whatever the
-    /// effect; none when neither caps, or when no rule matched.
+    /// The lower of the limits on duration in the matched rule and in the profile, for
+    /// every effect. `None` if neither has a limit, or if no rule matched.
     pub max_duration: Option<Duration>,
-    /// All that is still required.
+    /// The requirements that are not met yet.
     pub requires: Requirements,
 }

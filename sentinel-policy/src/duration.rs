@@ -1,13 +1,13 @@
-//! Lengths of time as people write them, `1h30m`, `45m` or `90s`, in policies
-//! and in settings.
+//! Durations as people write them, `1h30m`, `45m` or `90s`, in policies and in
+//! settings.
 
 use std::time::Duration;
 
-/// The longest length that is taken: a year. Nothing longer is meant, and sums
-/// with it cannot overflow.
+/// The longest duration that is accepted: a year. No useful duration is longer, and
+/// sums with it cannot overflow.
 const LONGEST: Duration = Duration::from_secs(8_760 * 3_600);
 
-/// Why a text is not a length of time.
+/// The reason why a text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DurationError {
     /// Not hours, minutes and seconds, each at most once and in that order.
@@ -29,8 +29,8 @@ impl std::fmt::Display for DurationError {
 
 impl std::error::Error for DurationError {}
 
-/// Reads `1h30m`, `45m` or `90s`. `0s` is a length too; who cannot use it must
-/// refuse it.
+/// Reads `1h30m`, `45m` or `90s`. `0s` is valid too. A caller of this function that
+/// cannot use it must refuse it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,7 +41,7 @@ impl std::error::Error for DurationError {}
 /// ```
 ///
 /// # Errors
-/// [`DurationError`] when the text is something else, or more than a year.
+/// [`DurationError`] if the text has another form or is more than a year.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let mut rest = text;
     let mut total = Duration::ZERO;
@@ -50,7 +50,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(DurationError::Malformed);
         }
-        // Digits alone can only fail to be a number by being too large.
+        // The text has only digits, so that the number can only be too large.
         let count: u64 = digits.parse().map_err(|_| DurationError::TooLong)?;
         let part = count.checked_mul(seconds).ok_or(DurationError::TooLong)?;
         total = total.checked_add(Duration::from_secs(part)).ok_or(DurationError::TooLong)?;
@@ -65,8 +65,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// The length that was probably meant by a text that is none: days, other cases
-/// and longer unit names, spaces, ISO 8601.
+/// The duration that was probably meant by an invalid text: one with days, other
+/// cases, longer unit names, spaces, or in ISO 8601.
 pub(crate) fn meant_duration(text: &str) -> Option<String> {
     if text.len() > 32 || text.bytes().all(|b| b == b'0') {
         return None;

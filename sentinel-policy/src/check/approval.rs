@@ -1,4 +1,4 @@
-//! Who approves what.
+//! The rules under `approvals`.
 
 use std::time::Duration;
 
@@ -28,13 +28,13 @@ const AUTO_APPROVE: Shape = Shape {
     nested: &[],
 };
 
-/// How long an approval or a grant lasts where the rule does not say.
+/// Duration of an approval or a grant if the rule does not set one.
 pub(super) const MAX_DURATION: Duration = Duration::from_secs(3_600);
-/// How long a request waits where the rule does not say.
+/// Time that a request waits for approval if the rule does not set one.
 const DEADLINE: Duration = Duration::from_secs(24 * 3_600);
 
 impl<'n> Reader<'n> {
-    /// One approvals rule; none when something required could not be read.
+    /// Reads one approvals rule. `None` if a required value could not be read.
     pub(super) fn approval(&mut self, node: &'n Node<'n>) -> Option<ApprovalRule> {
         let fields = self.fields(Subject::EntryOf("approvals"), node, &APPROVAL)?;
         let name = fields.get("name").and_then(|f| self.name(f));
@@ -56,7 +56,8 @@ impl<'n> Reader<'n> {
     }
 
     fn auto_approve(&mut self, field: Field<'n>) -> Option<AutoApprove> {
-        // Nothing in it would approve everybody at any time: that must be said.
+        // An `auto_approve` without conditions would approve every request at any time.
+        // The policy author must state that explicitly.
         if matches!(&field.node.kind, Kind::Mapping(mapping) if mapping.entries.is_empty()) {
             self.findings.report(field.span(), Finding::EmptyMapping { key: field.key });
             return None;

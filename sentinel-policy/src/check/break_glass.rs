@@ -1,4 +1,4 @@
-//! Who may break glass.
+//! The rules under `break_glass`.
 
 use super::approval::MAX_DURATION;
 use crate::diagnostic::Subject;
@@ -24,7 +24,7 @@ const BREAK_GLASS: Shape = Shape {
 const QUOTA: Shape = Shape { place: "`quota`", keys: &["count", "per"], required: 2, nested: &[] };
 
 impl<'n> Reader<'n> {
-    /// One break-glass rule; none when something required could not be read.
+    /// Reads one break-glass rule. `None` if a required value could not be read.
     pub(super) fn break_glass(&mut self, node: &'n Node<'n>) -> Option<BreakGlassRule> {
         let fields = self.fields(Subject::EntryOf("break_glass"), node, &BREAK_GLASS)?;
         let name = fields.get("name").and_then(|f| self.name(f));

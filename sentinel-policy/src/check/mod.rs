@@ -1,7 +1,7 @@
-//! The second stage: from the tree to rules whose every value was parsed. All
-//! that is wrong is found in one pass, one finding for each cause: what could
-//! not be read is left out silently from there on, and a misspelt key is read as
-//! the one that was meant.
+//! The second stage: from the tree to rules in which every value is parsed. One
+//! pass finds every mistake and reports one finding for each cause. A value that
+//! could not be read is omitted from then on without another finding. A misspelled
+//! key is read as the key that was meant.
 
 mod approval;
 mod break_glass;
@@ -25,7 +25,7 @@ const POLICY: Shape = Shape {
 };
 
 impl Document<'_> {
-    /// Checks the document against the language, all of it in one pass.
+    /// Checks the whole document against the language in one pass.
     ///
     /// # Errors
     /// [`Diagnostics`], one for each cause.
@@ -55,7 +55,7 @@ impl Checked {
     /// in one call.
     ///
     /// # Errors
-    /// [`Diagnostics`], everything that is wrong with it.
+    /// [`Diagnostics`] with every mistake in the document.
     pub fn parse(source: &[u8], limits: &Limits) -> Result<Self, Diagnostics> {
         Document::parse(source, limits)?.check()
     }
@@ -71,7 +71,7 @@ impl<'n> Reader<'n> {
             self.findings.report(version.node.span, Finding::UnsupportedVersion { value: text });
         }
         let rules = fields.get("rules").filter(|rules| !self.is_other_policy(*rules));
-        // Groups first: everything else may use them.
+        // Groups are read first, because the other sections can refer to them.
         self.read_groups(fields);
         Checked {
             profiles: fields

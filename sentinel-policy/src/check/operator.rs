@@ -1,4 +1,4 @@
-//! Who may operate.
+//! The rules under `operators`.
 
 use crate::diagnostic::Subject;
 use crate::document::Node;
@@ -9,7 +9,7 @@ const OPERATOR: Shape =
     Shape { place: "an operators rule", keys: &["name", "users", "may"], required: 3, nested: &[] };
 
 impl<'n> Reader<'n> {
-    /// One operators rule; none when something in it could not be read.
+    /// Reads one operators rule. `None` if a value in it could not be read.
     pub(super) fn operator(&mut self, node: &'n Node<'n>) -> Option<OperatorRule> {
         let fields = self.fields(Subject::EntryOf("operators"), node, &OPERATOR)?;
         let name = fields.get("name").and_then(|f| self.name(f));

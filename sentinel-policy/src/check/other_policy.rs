@@ -1,27 +1,28 @@
-//! The other kinds of policies of the Go project. It keeps each in a document of
-//! its own, with `rules` that have other keys; here they are part of the document
-//! that governs the profile. One diagnostic says so, in place of one for each
-//! key.
+//! The other kinds of policies of the Go project. The Go project keeps each kind in
+//! a separate document, whose `rules` have other keys. In this project they are
+//! part of the document that governs the profile. One diagnostic reports this,
+//! instead of one for each key.
 
 use crate::diagnostic::Finding;
 use crate::document::{Kind, Mapping, Node};
 use crate::read::{Field, Reader};
 
-/// A kind of policy of the Go project that is not a document of its own here.
+/// A kind of policy of the Go project that is not a separate document in this
+/// project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OtherPolicy {
-    /// Approvers, and when approval is automatic.
+    /// Approvers, and the conditions of automatic approval.
     Approval,
-    /// Who may break glass.
+    /// The callers that can break glass.
     BreakGlass,
-    /// How often glass may be broken.
+    /// The limits on how often glass can be broken.
     BreakGlassLimits,
-    /// How often a caller may send requests.
+    /// The limits on how often a caller can send requests.
     RequestRate,
 }
 
 impl OtherPolicy {
-    /// What it is, in words.
+    /// The description of the kind in a message.
     const fn describe(self) -> &'static str {
         match self {
             Self::Approval => "an approval policy of the Go project",
@@ -31,7 +32,7 @@ impl OtherPolicy {
         }
     }
 
-    /// Where its content belongs here.
+    /// The section of a policy that takes its content.
     const fn belongs(self) -> &'static str {
         match self {
             Self::Approval => {
@@ -72,11 +73,11 @@ impl OtherPolicy {
         }
     }
 
-    /// The kind of a rule; none for a rule of an access policy.
+    /// The kind of a rule. `None` for a rule of an access policy.
     fn of_rule(rule: &Mapping<'_>) -> Option<Self> {
         let mut kinds = rule.entries.iter().filter_map(|entry| Self::of_key(&entry.key));
         let first = kinds.next()?;
-        // A cooldown may be given next to who may break glass.
+        // A break-glass rule can also have a cooldown.
         if first == Self::BreakGlassLimits && kinds.any(|kind| kind == Self::BreakGlass) {
             return Some(Self::BreakGlass);
         }
@@ -85,9 +86,9 @@ impl OtherPolicy {
 }
 
 impl<'n> Reader<'n> {
-    /// Whether the `rules` are another kind of policy, which is reported. They are
-    /// if none of them has an effect or conditions, and one has a key by which the
-    /// other kind is known.
+    /// Whether the `rules` belong to another kind of policy, which is then reported.
+    /// They do if none of them has an effect or conditions, and at least one has a key
+    /// that identifies the other kind.
     pub(super) fn is_other_policy(&mut self, rules: Field<'n>) -> bool {
         let Kind::List(items) = &rules.node.kind else { return false };
         let mapping = |item: &'n Node<'n>| match &item.kind {

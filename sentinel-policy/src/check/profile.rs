@@ -1,4 +1,4 @@
-//! What each profile is.
+//! The section `profiles`.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,8 @@ impl<'n> Reader<'n> {
     }
 }
 
-/// Whether a text is what a caller may ask for: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+/// Whether a text is a profile name that a caller can request:
+/// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
 fn is_profile_name(text: &str) -> bool {
     text.len() <= 64
         && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())

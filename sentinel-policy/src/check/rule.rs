@@ -1,4 +1,4 @@
-//! The rules.
+//! The section `rules`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,7 +27,7 @@ const RULE: Shape = Shape {
 };
 
 impl<'n> Reader<'n> {
-    /// One rule; none when it has no name or effect, which was said.
+    /// Reads one rule. `None` if it has no name or effect, which was reported.
     pub(super) fn rule(&mut self, node: &'n Node<'n>) -> Option<Rule> {
         let fields = self.fields(Subject::EntryOf("rules"), node, &RULE)?;
         let name = fields.get("name").and_then(|field| self.name(field));
@@ -60,8 +60,8 @@ impl<'n> Reader<'n> {
         })
     }
 
-    /// `unless`, which must say something: with nothing to hold, it would hold
-    /// always, and the rule never match.
+    /// Reads `unless`, which must have at least one condition. An empty one would
+    /// always hold, and the rule would never match.
     fn unless(&mut self, fields: &Fields<'n>) -> Option<Conditions> {
         let field = fields.get("unless")?;
         if matches!(&field.node.kind, Kind::Mapping(mapping) if mapping.entries.is_empty()) {
@@ -71,10 +71,10 @@ impl<'n> Reader<'n> {
         self.conditions(field)
     }
 
-    /// Reports user patterns such as `ci*` if they take something from the users
-    /// that they match, and not from the sessions of roles that are called so.
-    /// If a pattern grants something, a session that it does not match is denied
-    /// and noticed; here it would be allowed.
+    /// Reports user patterns such as `ci*` if they restrict the users that they match,
+    /// but not the sessions of roles with such names. If a pattern grants something, a
+    /// session that it does not match is denied, and the caller notices. If a pattern
+    /// restricts something, such a session would be allowed.
     fn excludes_sessions_too(
         &mut self,
         effect: Option<Effect>,
@@ -105,7 +105,7 @@ impl<'n> Reader<'n> {
         let mut last = None;
         for user in std::iter::once(first).chain(doubtful) {
             let value = user.value.as_str();
-            // The members of a group have the place of its use in common.
+            // All members of a group have the place at which the group is used.
             if last != Some(user.span) && !roles.contains(value.trim_end_matches('*')) {
                 self.findings.report(user.span, Finding::StopsAtSlash { value, place });
                 last = Some(user.span);
@@ -113,7 +113,7 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// `max_duration`, or its older name, but not both.
+    /// Reads `max_duration` or its older name. Both together are a mistake.
     fn rule_cap(&mut self, fields: &Fields<'n>) -> Option<Duration> {
         let newer = fields.get("max_duration");
         let older = fields.get("max_server_duration");
@@ -125,7 +125,7 @@ impl<'n> Reader<'n> {
         newer.and_then(|field| self.duration(field)).or(older)
     }
 
-    /// Reports a `session_table` beside an effect that asks for no session.
+    /// Reports a `session_table` if the effect of the rule does not require a session.
     fn session_table_has_meaning(&mut self, fields: &Fields<'n>, effect: Option<Effect>) {
         let (Some(field), Some(effect)) = (fields.get("session_table"), effect) else { return };
         match effect {
@@ -138,9 +138,9 @@ impl<'n> Reader<'n> {
     }
 }
 
-/// Whether a pattern is a whole word and `*` behind it, such as `ci*`, which is
-/// how the sessions of a role `ci` would be named if `*` matched `/`. In `ci-*`
-/// the word goes on. The roles of IAM Identity Center have a warning of their own.
+/// Whether a pattern is a whole word followed by `*`, such as `ci*`: the sessions
+/// of a role `ci` would match it if `*` matched `/`. In `ci-*` the word is not
+/// complete. Roles of IAM Identity Center have a separate warning.
 fn is_word_and_star(pattern: &str) -> bool {
     pattern.strip_suffix('*').is_some_and(|word| {
         !word.contains(['*', '?', '/', '@'])

@@ -1,18 +1,17 @@
-//! What a checked document may not hold in certain places of use: a policy can
-//! be right in itself and unusable in the server, or as the document of one
-//! profile.
+//! Restrictions on a checked document that depend on its use. A policy can be valid
+//! and still be unusable in the server, or as the document of one profile.
 
 use crate::diagnostic::{Diagnostics, Finding, Findings};
 use crate::{Checked, Conditions, Effect, Limits, Mode};
 
 impl Checked {
-    /// Whether the server can judge the document. It knows nothing of devices,
-    /// and a condition that nothing is known of is not met; under the
-    /// `conditions` of an `allow` and under the `unless` of a `deny` that errs on
-    /// the safe side, anywhere else it would open a hole.
+    /// Whether the server can evaluate the document. The server has no device facts,
+    /// and a condition without facts does not hold. Under the `conditions` of an
+    /// `allow` and under the `unless` of a `deny` the result is then stricter than the
+    /// policy. Anywhere else it would be more permissive.
     ///
     /// # Errors
-    /// [`Diagnostics`], one for each `device` that stands elsewhere.
+    /// [`Diagnostics`], one for each `device` in another place.
     pub fn usable_in_server(&self) -> Result<(), Diagnostics> {
         let mut findings = Findings::new(Limits::default().max_diagnostics);
         for rule in self.rules() {
@@ -40,9 +39,9 @@ impl Checked {
         findings.into_result().map(|_| ())
     }
 
-    /// The warnings of the document, and those that apply to it in the server
-    /// only. There the mode is always `server`, so that a rule for other modes
-    /// never matches.
+    /// The warnings of the document, and the warnings that apply only in the server.
+    /// The mode in the server is always `server`, so that a rule for other modes never
+    /// matches.
     #[must_use]
     pub fn warnings_in_server(&self) -> Option<Diagnostics> {
         let mut findings = self.doubts.clone();
@@ -57,9 +56,9 @@ impl Checked {
         findings.into_result().ok().flatten()
     }
 
-    /// Whether the document may be that of one profile. Such a one names neither
-    /// the role that is assumed nor operators: who may write it must not thereby
-    /// choose a role or gain a say over others.
+    /// Whether the document can be the document of one profile. Such a document names
+    /// neither the role that is assumed nor operators. A caller with permission to
+    /// write it must not be able to choose the role or to act on other callers.
     ///
     /// # Errors
     /// [`Diagnostics`], one for each `role_arn` and for each operators rule.

@@ -14,7 +14,7 @@ pub(crate) struct Accounts;
 
 impl Condition for Accounts {
     type Given = AnyOf<String>;
-    /// There are no patterns of accounts.
+    /// Account ids have no patterns.
     type Compiled = Infallible;
 
     const KEY: &'static str = "accounts";

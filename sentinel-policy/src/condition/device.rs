@@ -11,7 +11,7 @@ use crate::read::{Field, Reader, Shape};
 use crate::{DeviceFacts, Request, Spanned};
 
 closed_set! {
-    /// An operating system by its closed name.
+    /// An operating system, by its name in a policy.
     #[expect(missing_docs, reason = "the names say all")]
     OsType {
         Darwin = "darwin",
@@ -20,8 +20,8 @@ closed_set! {
     }
 }
 
-/// A version, compared number by number; missing parts are 0, so `14` is
-/// `14.0`, and `9.0` is less than `14.2`.
+/// A version. Versions are compared number by number, and missing parts count as 0:
+/// `14` equals `14.0`, and `9.0` is less than `14.2`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OsVersion(Box<str>);
 
@@ -43,8 +43,8 @@ impl OsVersion {
         &self.0
     }
 
-    /// Whether a device with the version `actual` has at least this version. A text
-    /// that is not a version is not allowed.
+    /// Whether a device with the version `actual` has at least this version. `false` if
+    /// `actual` is not a version.
     #[must_use]
     pub fn allows(&self, actual: &str) -> bool {
         let mut actual = actual.split('.');
@@ -224,7 +224,7 @@ impl<'n> Reader<'n> {
         Some(Spanned::new(requirements, field.span()))
     }
 
-    /// The oldest version that is allowed.
+    /// Reads the oldest version that is allowed.
     fn os_version(&mut self, field: Field<'n>) -> Option<OsVersion> {
         let value = self.exact_text(field.subject(), field.node)?;
         let version = OsVersion::parse(value);
@@ -234,7 +234,7 @@ impl<'n> Reader<'n> {
         version
     }
 
-    /// The operating systems that are allowed.
+    /// Reads the operating systems that are allowed.
     fn os_types(&mut self, field: Field<'n>) -> Option<Vec<OsType>> {
         let types = self.each(field, |reader, key, node| {
             reader.word(Subject::EntryOf(key), node, OsType::WORDS, OsType::parse)
@@ -243,8 +243,8 @@ impl<'n> Reader<'n> {
     }
 }
 
-/// A fact of a device. An explanation names the first that does not meet the
-/// requirements.
+/// A fact about a device. An explanation names the first fact that does not meet
+/// the requirements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fact {
     MdmEnrolled,
@@ -265,12 +265,12 @@ impl Fact {
         Self::OsType,
     ];
 
-    /// The first, in the order of [`DeviceRequirements`], that does not meet them.
+    /// The first fact, in the order of [`DeviceRequirements`], that does not meet them.
     fn first_unmet(required: &DeviceRequirements, facts: &DeviceFacts<'_>) -> Option<Self> {
         Self::ALL.into_iter().find(|fact| !fact.alone(required).matches(facts))
     }
 
-    /// The fact of that name.
+    /// The fact with that name.
     fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|fact| fact.as_str() == name)
     }
@@ -299,7 +299,7 @@ impl Fact {
         }
     }
 
-    /// The values that meet the requirement on it.
+    /// The values that meet the requirement on this fact.
     fn wanted(self, required: &DeviceRequirements) -> Vec<String> {
         match self {
             Self::MdmEnrolled
@@ -316,7 +316,7 @@ impl Fact {
         }
     }
 
-    /// The requirement on it, without any other.
+    /// The requirement on this fact, without the others.
     fn alone(self, required: &DeviceRequirements) -> DeviceRequirements {
         let nothing = DeviceRequirements::default();
         match self {

@@ -1,9 +1,10 @@
 //! The conditions that a rule can have: one file for each kind, and one table.
 //!
-//! A file owns everything about its kind: the key in a policy, how the value is
-//! read and what is wrong with it, the compiled form, the evaluation, what an
-//! explanation says, and the times at which a condition that depends on the time
-//! holds. The kinds implement [`Condition`], and in addition one of two traits:
+//! A file contains everything about its kind: the key in a policy, how the value is
+//! read and which mistakes in it are reported, the compiled form, the evaluation,
+//! the text of an explanation, and the times at which a condition that depends on
+//! the time holds. The kinds implement [`Condition`], and in addition one of two
+//! traits:
 //!
 //! - [`Name`]: a list of names, one of which must be the request's. Names are
 //!   looked up in the [`index`](crate::index), which finds the rules to evaluate.
@@ -116,10 +117,11 @@ pub(crate) trait Circumstance: Condition {
     /// decision evaluates each distinct value once.
     fn compile(given: &Self::Given, shared: &mut Shared) -> Self::Compiled;
 
-    /// Whether every request that meets `narrow` meets `wide`. `None` is no
-    /// condition, which every request meets. `false` is the safe answer if this is
-    /// not certain: [`Policy::may_obtain`](crate::Policy::may_obtain) then expects
-    /// that the narrow condition can hold without the wide one.
+    /// Whether every request that meets `narrow` meets `wide`. `None` means that the
+    /// rule does not have the condition, so that every request meets it. `false` is the
+    /// safe answer if this is not certain:
+    /// [`Policy::may_obtain`](crate::Policy::may_obtain) then expects that the narrow
+    /// condition can hold without the wide one.
     fn covers(wide: &Self::Given, narrow: Option<&Self::Given>) -> bool;
 }
 

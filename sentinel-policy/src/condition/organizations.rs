@@ -1,5 +1,5 @@
-//! `organizations`: ids of AWS organizations, compared whole. Any text is legal,
-//! and one that is not the id of an organization is reported as doubtful.
+//! `organizations`: ids of AWS organizations, compared whole. Any text is valid. A
+//! text that is not the id of an organization is reported as a warning.
 
 use std::convert::Infallible;
 
@@ -15,7 +15,7 @@ pub(crate) struct Organizations;
 
 impl Condition for Organizations {
     type Given = AnyOf<String>;
-    /// There are no patterns of organizations.
+    /// Organization ids have no patterns.
     type Compiled = Infallible;
 
     const KEY: &'static str = "organizations";

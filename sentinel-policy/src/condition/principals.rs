@@ -63,8 +63,8 @@ fn principal<'n>(
     Some(Pattern::new(value))
 }
 
-/// Whether a text of the form `arn:…:…:…:…:…`, which every ARN has, can be of
-/// this pattern.
+/// Whether a text of the form `arn:…:…:…:…:…`, which every ARN has, can match this
+/// pattern.
 fn some_arn_matches(pattern: &str) -> bool {
     let mut rest = pattern.chars();
     for expected in "arn:".chars() {

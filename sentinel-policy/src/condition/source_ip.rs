@@ -24,7 +24,7 @@ pub struct Network {
 pub enum NetworkError {
     /// Neither an address nor an address, `/` and a prefix length.
     Malformed,
-    /// Bits behind the prefix are set; the network that was meant.
+    /// Bits after the prefix are set. The value is the network that was meant.
     HostBits(Network),
 }
 
@@ -76,7 +76,7 @@ impl Network {
         self.address
     }
 
-    /// How many leading bits of an address it fixes.
+    /// The number of leading bits that all addresses of the network share.
     #[must_use]
     pub const fn prefix(&self) -> u8 {
         self.prefix
@@ -97,7 +97,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// The address with the bits behind the prefix cleared.
+/// The address with the bits after the prefix cleared.
 fn mask(address: IpAddr, prefix: u8) -> IpAddr {
     let prefix = u32::from(prefix);
     match address {
@@ -159,7 +159,7 @@ impl Circumstance for SourceIp {
     }
 }
 
-/// Whether a network is the other or a part of it.
+/// Whether a network is equal to another network or a part of it.
 fn lies_in(inner: Network, outer: Network) -> bool {
     outer.contains(inner.address()) && inner.prefix() >= outer.prefix()
 }

@@ -10,7 +10,8 @@ use crate::Request;
 use crate::diagnostic::{Subject, Type};
 use crate::read::{Field, Reader};
 
-/// Numbers of digits in an id: today's, and that of ids from before 2018.
+/// Numbers of digits in an id: the current number, and that of ids from before
+/// 2018.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>
 const DIGITS: [usize; 2] = [17, 8];
 

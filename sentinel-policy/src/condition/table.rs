@@ -12,8 +12,8 @@ macro_rules! conditions {
             $($(#[$doc:meta])* $Kind:ident($field:ident: $Given:ty) = $Home:ty;)+
         }
     ) => {
-        /// The conditions of a rule. All that are given must hold. A rule without
-        /// any matches every request.
+        /// The conditions of a rule. All of them must hold. A rule without conditions
+        /// matches every request.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct Conditions {
             $($(#[$name_doc])* pub $name: Option<$NameGiven>,)+
@@ -50,7 +50,7 @@ macro_rules! conditions {
                 }
             }
 
-            /// Whether a condition of this kind can start or stop to hold as time
+            /// Whether a condition of this kind can start or stop holding as time
             /// passes.
             pub(crate) const fn depends_on_time(self) -> bool {
                 match self {
@@ -113,7 +113,7 @@ macro_rules! conditions {
         }
 
         impl Compiled {
-            /// [`Condition::matches`] of its kind.
+            /// [`Condition::matches`] of the kind.
             pub(crate) fn matches(&self, request: &Request<'_>, now: DateTime<Utc>) -> bool {
                 match self {
                     $(Self::$Name(it) => <$NameHome as Condition>::matches(it, request, now),)+
@@ -134,7 +134,7 @@ macro_rules! conditions {
         }
 
         impl Conditions {
-            /// Whether no condition is given, so that every request meets them.
+            /// Whether there are no conditions, so that every request meets them.
             #[must_use]
             pub const fn is_empty(&self) -> bool {
                 let Self { $($name,)+ $($field,)+ } = self;
@@ -153,7 +153,7 @@ macro_rules! conditions {
                 }
             }
 
-            /// The entries of each list of names that is given, compiled.
+            /// The entries of each list of names, compiled.
             pub(crate) fn names(&self) -> [Option<Vec<Entry<'_, Compiled>>>; NameKind::COUNT] {
                 [$(self.$name.as_ref().map(|given| {
                     let entries = <$NameHome as Name>::entries(given).into_iter();
@@ -161,7 +161,7 @@ macro_rules! conditions {
                 }),)+]
             }
 
-            /// The circumstances that are given, compiled, in the order of their kinds.
+            /// The circumstances, compiled, in the order of their kinds.
             pub(crate) fn circumstances(
                 &self,
                 shared: &mut Shared,

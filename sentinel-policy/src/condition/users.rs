@@ -68,7 +68,8 @@ impl<'n> Reader<'n> {
         if let Some(field) = fields.get("groups")
             && let Some(mapping) = self.mapping(field.subject(), field.node)
         {
-            // All names first: a member may be called like any of them.
+            // All names are read first, because a member can have the name of any
+            // group.
             let names = mapping.entries.iter().map(|entry| (&*entry.key, None));
             self.groups.members = names.collect();
             for entry in &mapping.entries {

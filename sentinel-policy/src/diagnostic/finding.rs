@@ -1,12 +1,13 @@
-//! Every diagnostic there is: its code, what the code means, its message and its
-//! help stand beside each other, here and nowhere else.
+//! The table of diagnostics: for each one its code, what the code means, its
+//! message and its help. They are defined only in this file.
 //!
-//! Messages begin in lower case and have no final period; the author's text
-//! stands in backticks; each names the key it is about and quotes the value.
+//! Messages begin in lower case and have no final period. Text from the policy
+//! author is in backticks. Each message names the key it is about and quotes the
+//! value.
 //!
-//! What the author probably meant is found by the module that reports the
-//! finding. A field `meant` is such a function. It is called only if the finding
-//! is put into words, which most findings in a hostile document are not.
+//! The module that reports a finding determines what the policy author probably
+//! meant. A field `meant` is a function that returns it. It is called only if the
+//! finding is formatted, which most findings in a hostile document are not.
 
 use std::fmt;
 
@@ -43,26 +44,26 @@ macro_rules! findings {
             /// All of them.
             pub const ALL: [Self; [$(Self::$name),+].len()] = [$(Self::$name),+];
 
-            /// The word for it in output.
+            /// The word for the code in output.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word),+ }
             }
 
-            /// How much a diagnostic of this kind weighs.
+            /// The severity of diagnostics of this kind.
             #[must_use]
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$name => severity!($($severity)?)),+ }
             }
 
-            /// What it means, in one line.
+            /// The meaning, in one line.
             #[must_use]
             pub const fn explain(self) -> &'static str {
                 match self { $(Self::$name => $explain),+ }
             }
         }
 
-        /// Something that is wrong, with what is needed to say so.
+        /// A mistake or a doubtful value, with the data that its message needs.
         #[derive(Clone, Debug)]
         pub(crate) enum Finding<'a> {
             $($(#[$doc])* $name $({ $($field: $type),+ })?),+
@@ -74,7 +75,7 @@ macro_rules! findings {
                 match self { $(Self::$name { .. } => Code::$name),+ }
             }
 
-            /// Puts it into words.
+            /// Formats the finding as a diagnostic.
             pub(crate) fn at(self, span: Span) -> Diagnostic {
                 let code = self.code();
                 let (message, help): (String, Option<String>) = match self {
@@ -480,10 +481,11 @@ findings! {
         None;
 }
 
-/// What a value must be, in words, and what to write instead of another text.
+/// A description of what a value must be, and of what to write instead of another
+/// text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Type {
-    /// After "must be", such as "a mapping".
+    /// The words after "must be", such as "a mapping".
     pub(crate) words: &'static str,
     /// The help if the value is a text. `None` if the words are enough.
     pub(crate) help: Option<&'static str>,
@@ -509,7 +511,7 @@ impl Type {
 /// What was probably meant by a value of the wrong type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Meant<'a> {
-    /// No more than the value says.
+    /// No suggestion, because nothing but the value is known.
     Unknown,
     /// An entry of a list, with no space after its `-`.
     Entry(&'a str),
@@ -537,7 +539,7 @@ impl fmt::Display for Subject<'_> {
     }
 }
 
-/// A help that needs nothing of the author's.
+/// A help that does not contain text from the policy author.
 #[expect(clippy::unnecessary_wraps, reason = "every help in the table is an option")]
 fn help(text: &str) -> Option<String> {
     Some(text.to_owned())

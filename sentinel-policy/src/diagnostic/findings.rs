@@ -1,5 +1,5 @@
-//! What was found so far, kept within bounds: of each severity, only the first
-//! few in the order of the source are put into words.
+//! The findings so far, within bounds. Of each severity, only the first few in the
+//! order of the source are formatted.
 
 use std::collections::BTreeMap;
 
@@ -24,13 +24,13 @@ struct Kept {
 }
 
 impl Findings {
-    /// None yet, of which at most `max` will be kept, and at least one.
+    /// Creates an empty collection that keeps at most `max` findings, and at least one.
     pub(crate) fn new(max: usize) -> Self {
         let none = Kept { first: BTreeMap::new(), max: max.max(1), total: 0 };
         Self { errors: none.clone(), warnings: none }
     }
 
-    /// Notes what was found at a place.
+    /// Adds a finding at a place.
     pub(crate) fn report(&mut self, span: Span, finding: Finding<'_>) {
         match finding.code().severity() {
             Severity::Error => self.errors.report(span, finding),
@@ -38,7 +38,7 @@ impl Findings {
         }
     }
 
-    /// How many errors there are. If it did not grow, no new one was found.
+    /// The number of errors. If it did not grow, no new error was found.
     pub(crate) fn total(&self) -> usize {
         self.errors.total
     }
@@ -49,8 +49,7 @@ impl Findings {
         self.errors.is_full()
     }
 
-    /// The warnings, if there are any; everything that was found, if one of the
-    /// findings is an error.
+    /// The warnings, if there are any. If a finding is an error, every finding.
     pub(crate) fn into_result(self) -> Result<Option<Diagnostics>, Diagnostics> {
         match (self.errors.total, self.warnings.total) {
             (0, 0) => Ok(None),
@@ -59,13 +58,13 @@ impl Findings {
         }
     }
 
-    /// Everything that was found, with what made it impossible to go on.
+    /// Every finding, with the error that prevented further reading.
     pub(crate) fn stopped_by(mut self, span: Span, finding: Finding<'_>) -> Diagnostics {
         self.report(span, finding);
         self.into_diagnostics()
     }
 
-    /// Something was reported. Warnings get the room that the errors leave.
+    /// At least one finding was added. Warnings use the room that the errors leave.
     fn into_diagnostics(self) -> Diagnostics {
         let Self { errors, warnings } = self;
         let (max, totals) = (errors.max, (errors.total, warnings.total));

@@ -1,10 +1,10 @@
-//! Characters that look like others, or like nothing at all: by which ASCII
-//! character one was probably meant, and how it is named in a message.
+//! Characters that look like other characters, or are invisible: the ASCII
+//! character that was probably meant, and the name in a message.
 
 use std::fmt;
 
-/// Characters that are mistaken for ASCII ones, with those and their Unicode
-/// names. Full-width forms and spaces are recognized by their range.
+/// Characters that are mistaken for ASCII characters, with the ASCII character and
+/// the Unicode name. Full-width forms and spaces are recognized by their range.
 const LOOKALIKES: [(char, char, &str); 72] = [
     ('\u{131}', 'i', "LATIN SMALL LETTER DOTLESS I"),
     ('\u{261}', 'g', "LATIN SMALL LETTER SCRIPT G"),
@@ -80,8 +80,8 @@ const LOOKALIKES: [(char, char, &str); 72] = [
     ('\u{a0}', ' ', "NO-BREAK SPACE"),
 ];
 
-/// The text in the ASCII characters that were probably meant. What has no width
-/// is left out, and what resembles nothing stays as it is.
+/// The text in the ASCII characters that were probably meant. Characters without
+/// width are removed. A character that resembles no ASCII character is kept.
 pub(crate) fn in_ascii(text: &str) -> String {
     text.chars().filter_map(meant).collect()
 }
@@ -102,8 +102,8 @@ fn meant(c: char) -> Option<char> {
     }
 }
 
-/// A character in a message: an ASCII one in backticks, any other by its code
-/// point, since it may look like an ASCII one or like nothing.
+/// A character in a message. An ASCII character is in backticks. Any other is shown
+/// by its code point, since it may look like an ASCII character or be invisible.
 pub(crate) struct Named(pub(crate) char);
 
 impl fmt::Display for Named {

@@ -1,5 +1,5 @@
-//! What is wrong or doubtful in a document, reported once per cause, with its
-//! place.
+//! The mistakes and doubtful values in a document. Each cause is reported once,
+//! with its place.
 
 mod finding;
 mod findings;
@@ -21,10 +21,10 @@ pub use quote::is_unprintable;
 
 use crate::Span;
 
-/// How much a diagnostic weighs.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
-    /// Legal but doubtful.
+    /// Valid but doubtful.
     Warning,
     /// The document cannot be used.
     Error,
@@ -41,19 +41,19 @@ impl Severity {
     }
 }
 
-/// One thing that is wrong, and where. Message and help are single lines in
-/// which the author's text stands in backticks, shortened and escaped.
+/// One mistake or doubtful value, and its place. Message and help are single lines.
+/// Text from the policy author is in backticks, shortened and escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// How much it weighs.
+    /// The severity.
     pub severity: Severity,
-    /// Which kind it is, for programs.
+    /// The kind, for programs.
     pub code: Code,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// What to do next.
     pub help: Option<String>,
-    /// Where.
+    /// The place in the source.
     pub span: Span,
 }
 
@@ -69,11 +69,11 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// What was found in a document: at least one diagnostic, in the order of the
-/// source. As an error it holds at least one error, and the warnings too.
+/// The findings in a document: at least one diagnostic, in the order of the source.
+/// When used as an error, it contains at least one error, and the warnings too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics {
-    /// Never empty: only [`Findings`] makes one, when something was found.
+    /// Never empty. Only [`Findings`] creates it, when there is a finding.
     list: Vec<Diagnostic>,
     errors: usize,
     warnings: usize,
@@ -85,8 +85,8 @@ impl Diagnostics {
         self.list.iter()
     }
 
-    /// How many are listed: at most [`Limits::max_diagnostics`]. Where there are
-    /// more, the last says how many.
+    /// The number of diagnostics that are listed: at most [`Limits::max_diagnostics`].
+    /// If there are more, the last one reports how many.
     ///
     /// [`Limits::max_diagnostics`]: crate::Limits::max_diagnostics
     #[must_use]
@@ -95,7 +95,7 @@ impl Diagnostics {
         self.list.len()
     }
 
-    /// How many of that severity were found, including those that are not listed.
+    /// The number of findings with that severity, including those that are not listed.
     #[must_use]
     pub const fn count(&self, severity: Severity) -> usize {
         match severity {
@@ -104,11 +104,11 @@ impl Diagnostics {
         }
     }
 
-    /// For people: each diagnostic with its place, the line of the source and
-    /// the offending text underlined. Nothing of the source or the file's name
-    /// reaches the output as a control character.
+    /// Formats the diagnostics for people: each with its place, the line of the source,
+    /// and the text in question underlined. Control characters of the source or of the
+    /// file name are never written to the output.
     ///
-    /// `source` is the text that was read; `color` adds ANSI colours.
+    /// `source` is the text that was read. `color` adds ANSI colors.
     #[must_use]
     pub fn render(&self, file: &str, source: &[u8], color: bool) -> String {
         render::render(&self.list, file, source, color)

@@ -1,9 +1,9 @@
 //! The word that was probably meant by one that is unknown.
 
-/// Longer words are not compared: that costs the product of the lengths.
+/// Longer words are not compared, because the cost is the product of the lengths.
 const LONGEST: usize = 40;
 
-/// Words that people use for one of the language's own.
+/// Words that people use for a word of the language.
 const SYNONYMS: [(&str, &str); 25] = [
     ("macos", "darwin"),
     ("mac_os", "darwin"),
@@ -32,9 +32,10 @@ const SYNONYMS: [(&str, &str); 25] = [
     ("max_server_duration", "max_duration"),
 ];
 
-/// The candidate that `word` was probably meant to be: the same but for case and
-/// hyphens, a name people use for it, the only one it abbreviates, or the nearest
-/// within a distance that depends on the length.
+/// The candidate that was probably meant by `word`: a candidate that differs only
+/// in case and hyphens, a candidate that people call by this word, the only
+/// candidate that it abbreviates, or the nearest candidate within a distance that
+/// depends on the length.
 pub(crate) fn nearest<'c>(
     word: &str,
     candidates: impl Iterator<Item = &'c str> + Clone,

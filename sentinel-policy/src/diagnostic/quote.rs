@@ -1,9 +1,10 @@
-//! Text of the author's as it may stand in a message or on a terminal: short,
-//! and without characters that move the cursor, reorder the line or hide.
+//! Text from the policy author in a form that is safe in a message or on a
+//! terminal: short, and without characters that move the cursor, reorder the line
+//! or are invisible.
 
 use std::fmt;
 
-/// The most characters of a value that a message quotes.
+/// Maximum number of characters of a value that a message quotes.
 const LONGEST: usize = 60;
 
 /// Quotes a piece of the source in backticks, shortened and escaped.
@@ -30,8 +31,8 @@ impl fmt::Display for Quote<'_> {
     }
 }
 
-/// Whether a character must not reach a terminal as it is: control characters,
-/// those that reorder text or have no width of their own.
+/// Whether a character must not be written to a terminal: control characters, and
+/// characters that reorder text or have no width.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()

@@ -1,4 +1,4 @@
-//! Diagnostics as people read them in a terminal.
+//! The format of diagnostics in a terminal.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,14 @@ use unicode_width::UnicodeWidthChar as _;
 use super::{Diagnostic, Severity, is_unprintable};
 use crate::Span;
 
-/// The most columns of a source line that are shown.
+/// Maximum number of columns of a source line that are shown.
 const WIDTH: usize = 120;
-/// Where a line is too long, how many characters are shown before the place.
+/// Number of characters that are shown before the place if a line is too long.
 const BEFORE: u32 = 30;
-/// A tab is shown as so many spaces.
+/// Number of spaces that are shown for a tab.
 const TAB: usize = 4;
 
-/// The ANSI sequences in use, or none.
+/// The ANSI sequences, which are empty without color.
 struct Style {
     error: &'static str,
     warning: &'static str,
@@ -83,21 +83,21 @@ fn one(
     Ok(())
 }
 
-/// What is shown of a line, and what of that is underlined, in columns of a
-/// terminal.
+/// The part of a line that is shown, and the part of it that is underlined, in
+/// columns of a terminal.
 struct Excerpt {
     text: String,
     indent: usize,
     carets: usize,
 }
 
-/// A place in the source that only moves forward, so that many diagnostics on
-/// one huge line do not each walk it from its beginning.
+/// A position in the source that only moves forward, so that many diagnostics on
+/// one huge line do not each scan it from its beginning.
 struct Cursor<'a> {
-    /// The source from the beginning of `line` on.
+    /// The source, starting at the beginning of `line`.
     rest: &'a str,
     line: u32,
-    /// The source from `column` of the line on.
+    /// The source, starting at `column` of the line.
     tail: &'a str,
     column: u32,
 }
@@ -107,7 +107,7 @@ impl<'a> Cursor<'a> {
         Self { rest: text, line: 1, tail: text, column: 1 }
     }
 
-    /// Moves to a line; whether there is one.
+    /// Moves to a line. Returns whether the line exists.
     fn go_to_line(&mut self, line: u32) -> bool {
         while self.line < line {
             let length = self.tail.find(is_break).unwrap_or(self.tail.len());
@@ -135,7 +135,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The part of the line around a place; none when the source has no such
+    /// The part of the line around a place. `None` if the source does not have the
     /// line.
     fn excerpt(&mut self, span: Span) -> Option<Excerpt> {
         if !self.go_to_line(span.start.line) {
@@ -157,7 +157,7 @@ impl<'a> Cursor<'a> {
         }
         for (count, (column, c)) in (self.column..).zip(line_of(self.tail)).enumerate() {
             let wide = columns(c);
-            // Counted too, since a line may be of accents alone.
+            // Accents count too, since a line can consist of accents only.
             if width + wide > WIDTH || count >= 2 * WIDTH {
                 text.push('…');
                 break;
@@ -189,13 +189,13 @@ fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r')
 }
 
-/// How many columns of a terminal a character is shown in: none for an accent
-/// that is put on the character before it.
+/// The number of terminal columns in which a character is shown. 0 for an accent,
+/// which is combined with the character before it.
 fn columns(c: char) -> usize {
     if c == '\t' { TAB } else { printable(c).width().unwrap_or(1) }
 }
 
-/// The character, or one that stands for it where a terminal would obey it.
+/// The character, or a substitute if a terminal would interpret it.
 fn printable(c: char) -> char {
     if is_unprintable(c) { char::REPLACEMENT_CHARACTER } else { c }
 }

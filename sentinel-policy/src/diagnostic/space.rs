@@ -1,7 +1,7 @@
-//! Characters that look like the space that YAML separates with, and are not
-//! one.
+//! Characters that look like the space with which YAML separates, but are different
+//! characters.
 
-/// What a character is called, if it looks like a space and is not one.
+/// The name of a character that looks like a space but is a different character.
 pub(crate) fn name(c: char) -> Option<&'static str> {
     match c {
         '\t' => Some("tab"),
@@ -12,14 +12,14 @@ pub(crate) fn name(c: char) -> Option<&'static str> {
     }
 }
 
-/// Whether YAML does not separate with a character that looks like a space. It
-/// does with a tab, except in the indentation.
+/// Whether a character looks like a space but does not separate in YAML. A tab
+/// separates, except in the indentation.
 pub(crate) fn joins(c: char) -> bool {
     c != '\t' && name(c).is_some()
 }
 
-/// The offset of the first run of such characters in a text, in characters, and
-/// its length.
+/// The offset of the first run of such characters in a text, in characters, and the
+/// length of the run.
 pub(crate) fn find(text: &str) -> Option<(char, usize, usize)> {
     let start = text.chars().position(|c| name(c).is_some())?;
     let mut run = text.chars().skip(start);

@@ -1,7 +1,7 @@
-//! What was probably done wrong where the parser gave up. The parser reports the
-//! place at which it could not go on; the mistake is often before it. Nothing
-//! here decides whether a text is YAML: it is only used after the parser refused
-//! the text, and it reads each character at most once.
+//! The mistake that probably made the parser fail. The parser reports the place at
+//! which it could not continue. The mistake is often before it. This module does
+//! not decide whether a text is YAML: it is used only after the parser refused the
+//! text, and it reads each character at most once.
 
 use granit_parser::ErrorKind;
 
@@ -11,18 +11,18 @@ use crate::{Position, Span};
 /// A mistake and its place.
 type Mistake = (Span, Finding<'static>);
 
-/// How far the parser came.
+/// The position that the parser reached.
 #[derive(Clone, Copy)]
 pub(super) struct Reached {
     /// The end of the last value that was read.
     pub(super) value: Position,
-    /// Whether that is inside of brackets or braces.
+    /// Whether that position is inside brackets or braces.
     pub(super) in_brackets: bool,
-    /// Where the parser gave up.
+    /// The position at which the parser failed.
     pub(super) error: Position,
 }
 
-/// The mistake that probably led to an error of the parser.
+/// The mistake that probably caused an error of the parser.
 pub(super) fn probable(kind: &ErrorKind, text: &str, reached: Reached) -> Option<Mistake> {
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -45,7 +45,7 @@ pub(super) fn probable(kind: &ErrorKind, text: &str, reached: Reached) -> Option
         | ErrorKind::TabInIndentation
         | ErrorKind::TabInPlainScalar
         | ErrorKind::TabAtBlockScalarStart => tab(text, reached.error.line),
-        // A text without quotes goes on over several lines; this is a `:` in it.
+        // A text without quotes continues over several lines. This is a `:` in it.
         ErrorKind::MappingValueNotAllowed => near(text, reached.error.line, true),
         _ => near(text, reached.error.line, false),
     }
@@ -64,8 +64,8 @@ pub(super) fn tab_in_indentation() -> Finding<'static> {
     }
 }
 
-/// The first line of the text that a merge left its marks on. They begin in the
-/// first column, where no line of a policy can be like them.
+/// The first line with a merge conflict marker. Markers begin in the first column,
+/// and no line of a policy begins in this way.
 pub(super) fn conflict_marker(text: &str) -> Option<Mistake> {
     (1..).zip(lines(text)).find_map(|(line, content)| {
         let mark = |mark: &str| {
@@ -90,15 +90,15 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The place of a text that begins at a column of a line and stays on it.
+/// A place on one line, from the column at which the text begins.
 fn across(line: u32, column: u32, text: &str) -> Span {
     let width = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
     let start = Position { line, column };
     Span { start, end: Position { column: column.saturating_add(width), ..start } }
 }
 
-/// The tab that indents a line or, if the parser reports what is before it, the
-/// next line that has one.
+/// The tab that indents a line or, if the parser reports a place before the tab, the
+/// next line that is indented with one.
 fn tab(text: &str, from: u32) -> Option<Mistake> {
     (1..).zip(lines(text)).skip_while(|(line, _)| *line < from).find_map(|(line, content)| {
         let indent = content.len().saturating_sub(content.trim_start_matches([' ', '\t']).len());
@@ -110,8 +110,8 @@ fn tab(text: &str, from: u32) -> Option<Mistake> {
     })
 }
 
-/// The mistake on the line at which the parser gave up or, if what it refused
-/// began before that line, on the last line before it.
+/// The mistake on the line at which the parser failed. If the text that it refused
+/// began before that line, the mistake on the last line before it.
 fn near(text: &str, at: u32, or_before: bool) -> Option<Mistake> {
     let mut last = None;
     for (line, content) in (1..).zip(lines(text)) {
@@ -119,7 +119,8 @@ fn near(text: &str, at: u32, or_before: bool) -> Option<Mistake> {
         if line >= at {
             return mistake.or(last.filter(|_| or_before));
         }
-        // A blank line or a comment between does not make a mistake another's.
+        // A blank line or a comment between the lines does not change which line has
+        // the mistake.
         if !content.trim_start().is_empty() && !content.trim_start().starts_with('#') {
             last = mistake;
         }
@@ -160,8 +161,8 @@ fn on_line(number: u32, line: &str) -> Option<Mistake> {
     Some(line.missing_space(rest, ':', &format!("{key}: {}", code(value))))
 }
 
-/// A key and a value without a space between, unless the text is one that holds
-/// a colon: the use of a group, an address, an ARN.
+/// A key and a value without a space between, unless the text is a kind of value
+/// that contains a colon: the use of a group, an address, an ARN.
 pub(crate) fn joined(text: &str) -> Option<(&str, &str)> {
     let (key, value) = text.split_once(':')?;
     let is_key = key.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -179,7 +180,7 @@ fn code(text: &str) -> &str {
     text.split_once(" #").map_or(text, |(code, _)| code).trim_end()
 }
 
-/// A line of the source. The parts that its methods take are ends of it.
+/// A line of the source. The parts that its methods take are suffixes of it.
 struct Line<'t> {
     number: u32,
     text: &'t str,
@@ -194,7 +195,8 @@ impl Line<'_> {
         across(self.number, column, part)
     }
 
-    /// What looks like spaces at the beginning of a part, if anything follows.
+    /// The characters that look like spaces at the beginning of a part, if text
+    /// follows.
     fn lookalike(&self, rest: &str) -> Option<Mistake> {
         let after = rest.trim_start_matches(space::joins);
         let (run, _) = rest.split_at_checked(rest.len().saturating_sub(after.len()))?;
@@ -210,17 +212,18 @@ impl Line<'_> {
     }
 }
 
-/// The text between the last value that was read and the place at which the
-/// parser gave up, in tokens.
+/// The text between the last value that was read and the place at which the parser
+/// failed, in tokens.
 struct Tokens<'t> {
     start: Position,
     text: &'t str,
-    /// What follows.
+    /// The rest of the text.
     next: Option<char>,
     in_brackets: bool,
-    /// The offset behind the last token.
+    /// The offset after the last token.
     end: usize,
-    /// The offsets of the last text in quotes, without an end if it has none.
+    /// The offsets of the last text in quotes. The end is `None` if the quote is not
+    /// closed.
     quoted: Option<(usize, Option<usize>)>,
 }
 
@@ -294,27 +297,27 @@ impl<'t> Tokens<'t> {
         let (start, end) = self.quoted?;
         let end = end.filter(|end| *end == self.text.len())?;
         let inner = self.text.get(start.saturating_add(1)..end.saturating_sub(1))?;
-        // What ends like this was not written to end there.
+        // A text with such an end was not meant to end there.
         let before_a_value = |c: char| matches!(c, ',' | ':' | '[' | '{' | '-');
         let cut = inner.ends_with(|c: char| c.is_whitespace() || before_a_value(c));
         let on = inner.contains(['\n', '\r']) || inner.trim_end().ends_with(before_a_value);
         (cut && on).then(|| (self.place(start), unclosed_quote()))
     }
 
-    /// A quote that is not closed before the text breaks off.
+    /// A quote that is not closed before the text ends.
     fn open_quote(&self) -> Option<Mistake> {
         let (start, end) = self.quoted?;
         end.is_none().then(|| (self.place(start), unclosed_quote()))
     }
 
-    /// A comma that is missing behind a text in quotes.
+    /// A comma that is missing after a text in quotes.
     fn missing_comma_after_quote(&self) -> Option<Mistake> {
         let (_, end) = self.quoted?;
         let apart = end.is_some_and(|end| end < self.text.len());
         if apart && self.in_brackets { self.missing_comma() } else { None }
     }
 
-    /// A comma that is missing behind the last token, because a value follows.
+    /// A comma that is missing after the last token, because a value follows.
     fn missing_comma(&self) -> Option<Mistake> {
         let begins_a_value =
             |c: char| c.is_alphanumeric() || matches!(c, '"' | '\'' | '[' | '{' | '-' | '_' | '*');
@@ -326,7 +329,8 @@ impl<'t> Tokens<'t> {
     }
 }
 
-/// The text from a place on, given that it begins at another.
+/// The suffix of the text that begins at a place, given the place at which the text
+/// begins.
 fn after(text: &str, begin: Position, place: Position) -> &str {
     let mut at = begin;
     let mut characters = text.chars();
@@ -337,7 +341,7 @@ fn after(text: &str, begin: Position, place: Position) -> &str {
     characters.as_str()
 }
 
-/// The place behind a character, given the one that follows it.
+/// The place after a character, given the character that follows it.
 fn step(at: Position, c: char, next: Option<char>) -> Position {
     match c {
         '\r' if next == Some('\n') => at,

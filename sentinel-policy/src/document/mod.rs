@@ -1,7 +1,7 @@
-//! The first stage: from bytes to a tree in which every node has its place.
-//! Nothing is known here of the language's keys; only what no policy may hold
-//! (anchors, aliases, tags, merge keys, duplicate keys, a second document) is
-//! found already.
+//! The first stage: from bytes to a tree in which every node has its place. This
+//! stage does not depend on the keys of the language. It reports only what no
+//! policy can contain: anchors, aliases, tags, merge keys, duplicate keys and a
+//! second document.
 
 mod mistake;
 mod node;
@@ -15,22 +15,22 @@ pub(crate) use node::{Kind, Mapping, Node};
 use crate::Limits;
 use crate::diagnostic::{Diagnostics, Findings};
 
-/// A document whose text is YAML, and not yet known to be a policy.
+/// A document that is valid YAML and was not checked yet.
 #[derive(Debug)]
 pub struct Document<'s> {
     pub(crate) root: Node<'s>,
     pub(crate) limits: Limits,
-    /// What was found already, to be told with what the check finds.
+    /// The findings of this stage. They are reported together with those of the check.
     pub(crate) findings: Findings,
 }
 
 impl<'s> Document<'s> {
-    /// Reads YAML or JSON. A byte order mark at the beginning is passed over.
+    /// Reads YAML or JSON. A byte order mark at the beginning is skipped.
     ///
     /// # Errors
-    /// [`Diagnostics`] when the text cannot be read at all: more bytes or deeper
-    /// nesting than `limits` allow, no UTF-8, control characters, or no YAML.
-    /// Everything else is reported by [`Document::check`], in one pass.
+    /// [`Diagnostics`] if the text cannot be read: more bytes or deeper nesting than
+    /// `limits` allow, invalid UTF-8, control characters, or invalid YAML.
+    /// [`Document::check`] reports every other mistake, in one pass.
     pub fn parse(source: &'s [u8], limits: &Limits) -> Result<Self, Diagnostics> {
         let mut findings = Findings::new(limits.max_diagnostics);
         let root = text::decode(source, limits)

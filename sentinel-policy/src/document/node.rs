@@ -18,21 +18,21 @@ pub(crate) enum Kind<'s> {
     Scalar(Scalar<'s>),
     List(Vec<Node<'s>>),
     Mapping(Mapping<'s>),
-    /// Something of which it was said already that it may not stand here.
+    /// A value that is not allowed in this place, which was reported.
     Refused,
 }
 
-/// A text. What type it has is for the key to say: an unquoted `1` or `09:00` is
+/// A text. The key determines its type: the text of an unquoted `1` or `09:00` is
 /// what is written.
 #[derive(Debug)]
 pub(crate) struct Scalar<'s> {
     pub(crate) text: Cow<'s, str>,
-    /// Whether it stands without quotes.
+    /// Whether the text is written without quotes.
     pub(crate) plain: bool,
 }
 
 impl Scalar<'_> {
-    /// Whether it is YAML's null: nothing, `~` or `null` without quotes.
+    /// Whether the text is YAML's null: an empty value, `~` or `null` without quotes.
     pub(crate) fn is_null(&self) -> bool {
         self.plain && matches!(&*self.text, "" | "~" | "null" | "Null" | "NULL")
     }
@@ -42,8 +42,8 @@ impl Scalar<'_> {
 #[derive(Debug)]
 pub(crate) struct Mapping<'s> {
     pub(crate) entries: Vec<Entry<'s>>,
-    /// What is underlined where something is missing: all of the mapping that
-    /// stands on its first line.
+    /// The part that is underlined if a key is missing: the part of the mapping on its
+    /// first line.
     pub(crate) head: Span,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Entry<'s> {
 }
 
 impl Node<'_> {
-    /// The node with texts of its own.
+    /// Returns the node with owned texts.
     pub(super) fn into_owned(self) -> Node<'static> {
         let kind = match self.kind {
             Kind::Scalar(Scalar { text, plain }) => {
@@ -76,12 +76,12 @@ impl Node<'_> {
         Node { kind, span: self.span }
     }
 
-    /// Whether it is YAML's null.
+    /// Whether the node is YAML's null.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar(scalar) if scalar.is_null())
     }
 
-    /// What it is, in words.
+    /// A description of the node in a message.
     pub(crate) fn describe(&self) -> &'static str {
         match &self.kind {
             Kind::Scalar(scalar) if scalar.is_null() => "nothing",
@@ -92,8 +92,9 @@ impl Node<'_> {
         }
     }
 
-    /// The first characters in its text that look like spaces and are not: their
-    /// place or, if what is written has escapes or several lines, that of the text.
+    /// The first characters in its text that look like spaces but are different
+    /// characters: their place or, if the text has escapes or several lines, the place
+    /// of the text.
     pub(crate) fn lookalike_space(&self) -> Option<(Span, char)> {
         let Kind::Scalar(scalar) = &self.kind else { return None };
         let (character, start, length) = space::find(&scalar.text)?;
@@ -109,7 +110,7 @@ impl Node<'_> {
         Some((if as_written { run } else { self.span }, character))
     }
 
-    /// Its text, where it is one.
+    /// The text. `None` if the node is not a text.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar(scalar) if !scalar.is_null() => Some(&scalar.text),

@@ -1,4 +1,4 @@
-//! The parser's errors in our words.
+//! The errors of the parser as diagnostics.
 
 use granit_parser::{ErrorKind, ScanError};
 
@@ -6,8 +6,9 @@ use super::mistake::{self, Reached};
 use crate::diagnostic::Finding;
 use crate::{Limits, Position, Span};
 
-/// The finding for an error of the parser, after which nothing can be read: the
-/// mistake that probably led to it or, if none is known, the error itself.
+/// The finding for an error of the parser, after which reading stops: the mistake
+/// that probably caused it or, if no mistake was recognized, the error of the
+/// parser.
 pub(super) fn stop(
     error: &ScanError,
     text: &str,
@@ -20,8 +21,8 @@ pub(super) fn stop(
     })
 }
 
-/// The character at a place, and whether nothing follows there. The parser may
-/// point behind the end of a line or of the text.
+/// The character at a place, and whether the text ends there. The place that the
+/// parser reports can be after the end of a line or of the text.
 fn character_at(text: &str, start: Position) -> (Span, bool) {
     let mut at = Position { line: 1, column: 1 };
     let mut characters = text.chars().peekable();
@@ -62,7 +63,7 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         {
             ("the text ends inside a bracket", Some("each `[` needs a `]` and each `{` a `}`"))
         }
-        // The parser says so of any place where it finds no value.
+        // The parser reports this for any place without a value.
         ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping
@@ -133,8 +134,8 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
     Finding::Syntax { problem: problem.to_owned(), advice: advice.map(str::to_owned) }
 }
 
-/// The parser's words as our messages are: without capitals at the beginning,
-/// without a period at the end.
+/// The message of the parser in the style of the diagnostics: without a capital at
+/// the beginning and without a final period.
 fn lower(text: &str) -> String {
     let mut characters = text.trim_end_matches('.').chars();
     characters

@@ -1,5 +1,5 @@
-//! From bytes to text: within the size that is read, UTF-8, and without control
-//! characters, which YAML forbids and no terminal should be sent.
+//! From bytes to text: within the size limit, UTF-8, and without control
+//! characters, which YAML forbids and which must not be written to a terminal.
 
 use crate::diagnostic::Finding;
 use crate::{Limits, Position, Span};
@@ -32,13 +32,13 @@ pub(super) fn decode<'s>(
     }
 }
 
-/// Editors of one system still write a byte order mark.
+/// Some Windows editors write a byte order mark.
 fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// What YAML 1.2 does not count as printable (chapter 5.1), DEL and the C1
-/// controls included, which it would take between quotes.
+/// The characters that YAML 1.2 does not count as printable (chapter 5.1). DEL and
+/// the C1 controls, which YAML accepts in quotes, are included.
 fn is_refused(c: char) -> bool {
     (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}'))
         || matches!(c, '\u{fffe}' | '\u{ffff}')

@@ -1,5 +1,5 @@
-//! From the parser's events to the tree. The parser is `granit-parser`; nothing
-//! outside this folder knows.
+//! From the events of the parser to the tree. The parser is `granit-parser`. Code
+//! outside this folder does not depend on it.
 
 use std::borrow::Cow;
 
@@ -13,15 +13,15 @@ use super::syntax;
 use crate::diagnostic::{Finding, Findings, space};
 use crate::{Limits, Position, Span};
 
-/// What makes it impossible to go on, and where.
+/// The error that prevents further reading, and its place.
 type Stop = (Span, Finding<'static>);
 
 /// The tree of a text.
 ///
-/// A `*` of its own is what almost everybody means by "all", and the parser ends
-/// at it, for it begins an alias without a name. Therefore the text is then read
-/// again with another character in the place of each, so that all of them, and
-/// what else is wrong, are reported at once.
+/// Most policy authors mean "all" by a `*` without quotes. The parser fails at it,
+/// because it begins an alias without a name. The text is therefore read again with
+/// another character in the place of each such `*`, so that all of them, and all
+/// other mistakes, are reported together.
 pub(super) fn build<'s>(
     text: &'s str,
     limits: &Limits,
@@ -40,15 +40,15 @@ pub(super) fn build<'s>(
     }
 }
 
-/// A character that can stand for another while the text is read: one that
-/// Unicode keeps free for such uses, and that the text does not have.
+/// A character that replaces another while the text is read. Unicode reserves it
+/// for such uses, and the text does not contain it.
 fn unused(text: &str) -> Option<char> {
     ('\u{fdd0}'..='\u{fdef}').find(|c| !text.contains(*c))
 }
 
-/// The text with another character in the place of each `*` that cannot begin
-/// the name of an alias. It may be part of a text in quotes, or of a comment:
-/// which it is, only the parser can tell.
+/// The text with another character in the place of each `*` that cannot begin the
+/// name of an alias. Such a `*` may be part of a text in quotes or of a comment.
+/// Only the parser can tell the difference.
 fn without_stars(text: &str, star: char) -> String {
     let ends = |next: &char| matches!(next, ' ' | '\t' | '\n' | '\r' | ',' | '[' | ']' | '{' | '}');
     let mut characters = text.chars().peekable();
@@ -60,9 +60,9 @@ fn without_stars(text: &str, star: char) -> String {
     copy
 }
 
-/// Why a text could not be read to its end.
+/// The reason why a text could not be read to its end.
 enum Failed {
-    /// Nothing can be read from there on.
+    /// Reading cannot continue from this place.
     Stop(Stop),
     /// An alias or an anchor has no name.
     Nameless(Stop),
@@ -74,7 +74,7 @@ impl From<Stop> for Failed {
     }
 }
 
-/// Reads `text`, which is `source` except that `star` may stand for a `*`.
+/// Reads `text`, which equals `source` except that `star` may stand for a `*`.
 fn read<'s>(
     source: &str,
     text: &'s str,
@@ -82,7 +82,8 @@ fn read<'s>(
     limits: &Limits,
     findings: &mut Findings,
 ) -> Result<Node<'s>, Failed> {
-    // The parser's own limits are one above ours, so that ours name the place.
+    // The limits of the parser are one higher than `limits`, so that this module
+    // reports the place.
     let mut options = options! {
         emit_unresolved_aliases: true,
         emit_anchor_events: true,
@@ -142,7 +143,7 @@ fn read<'s>(
             _ => {}
         }
     }
-    // A text without any node has no events but those of the stream.
+    // For a text without a node, the parser returns only the events of the stream.
     let nothing = Scalar { text: Cow::Borrowed(""), plain: true };
     let start = Position { line: 1, column: 1 };
     Ok(builder
@@ -150,7 +151,7 @@ fn read<'s>(
         .unwrap_or(Node { kind: Kind::Scalar(nothing), span: Span { start, end: start } }))
 }
 
-/// A text with each `*` that another character stands for.
+/// Returns a text in which each substitute is replaced by `*`.
 fn as_written(text: Cow<'_, str>, star: Option<char>) -> Cow<'_, str> {
     match star {
         Some(star) if text.contains(star) => Cow::Owned(text.replace(star, "*")),
@@ -158,7 +159,7 @@ fn as_written(text: Cow<'_, str>, star: Option<char>) -> Cow<'_, str> {
     }
 }
 
-/// Lines count from 1 with the parser as with us, columns from 0.
+/// The parser counts lines from 1, as this crate does, and columns from 0.
 pub(super) fn position(marker: Marker) -> Position {
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Position { line: count(marker.line()), column: count(marker.col()).saturating_add(1) }
@@ -169,14 +170,14 @@ struct Builder<'s, 'f> {
     root: Option<Node<'s>>,
     findings: &'f mut Findings,
     max_depth: usize,
-    /// The end of the last value, or bracket, that was read.
+    /// The end of the last value or bracket that was read.
     reached: Position,
 }
 
-/// A list or mapping whose end was not yet read.
+/// A list or mapping whose end was not read yet.
 struct Collection<'s> {
     style: StructureStyle,
-    /// Where it begins: its bracket, or in block style its first entry.
+    /// The place of its beginning: the bracket, or in block style the first entry.
     span: Span,
     content: Content<'s>,
 }
@@ -192,7 +193,7 @@ enum Key<'s> {
     Awaited,
     /// The value of this key.
     Of(Cow<'s, str>, Span),
-    /// The value of a key that may not be one.
+    /// The value of a key that is not allowed.
     Refused,
 }
 
@@ -213,14 +214,14 @@ impl<'s> Builder<'s, '_> {
         Ok(())
     }
 
-    /// Puts what is, or would be, an alias where it belongs.
+    /// Adds a value for an alias, or for what would be an alias, to its parent.
     fn alias(&mut self, span: Span, nameless: bool) -> Result<(), Stop> {
         self.findings.report(span, Finding::Alias { nameless });
         self.reached = span.end;
         self.add(Node { kind: Kind::Refused, span })
     }
 
-    /// What an error of the parser means at this point.
+    /// The meaning of an error of the parser at this position.
     fn failed(&self, error: &ScanError, source: &str, limits: &Limits) -> Failed {
         let reached = Reached {
             value: self.reached,
@@ -235,7 +236,7 @@ impl<'s> Builder<'s, '_> {
         }
     }
 
-    /// Puts a node where it belongs: into the list or mapping that is open.
+    /// Adds a node to the list or mapping that is open.
     fn add(&mut self, node: Node<'s>) -> Result<(), Stop> {
         match self.open.last_mut().map(|collection| &mut collection.content) {
             None => self.root = Some(node),
@@ -254,7 +255,7 @@ impl<'s> Builder<'s, '_> {
         Ok(())
     }
 
-    /// Ends the innermost collection.
+    /// Closes the innermost collection.
     fn close(&mut self, end: Span) -> Result<(), Stop> {
         let Some(Collection { style, span, content }) = self.open.pop() else { return Ok(()) };
         let flow = style == StructureStyle::Flow;
@@ -263,7 +264,8 @@ impl<'s> Builder<'s, '_> {
         }
         let node = match content {
             Content::List(items) => {
-                // In block style the parser sees the end only at what follows.
+                // In block style the parser reports the end only at the token that
+                // follows.
                 let last = items.last().map_or(span, |node| node.span);
                 let end = if flow { end.end } else { last.end };
                 Node { span: between(span.start, end), kind: Kind::List(items) }
@@ -282,7 +284,7 @@ impl<'s> Builder<'s, '_> {
     }
 }
 
-/// A node as a key.
+/// Reads a node as a key.
 fn key_of<'s>(node: Node<'s>, findings: &mut Findings) -> Result<Key<'s>, Stop> {
     let found = node.describe();
     let finding = match node.kind {
@@ -301,9 +303,9 @@ fn key_of<'s>(node: Node<'s>, findings: &mut Findings) -> Result<Key<'s>, Stop> 
     Ok(Key::Refused)
 }
 
-/// What was meant to stand before or after a key, and is read as part of it.
-/// The key is then in another mapping than was meant, so that nothing that is
-/// read from there on can be relied upon.
+/// A text that was meant to be before or after a key and is read as a part of it.
+/// The key is then in another mapping than was meant, so that nothing that is read
+/// after it is reliable.
 fn misread(key: &Scalar<'_>, span: Span) -> Option<Stop> {
     let (character, start, length) = space::find(&key.text).filter(|_| key.plain)?;
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -313,8 +315,8 @@ fn misread(key: &Scalar<'_>, span: Span) -> Option<Stop> {
     at_edge.then_some((Span { start, end }, Finding::LookalikeSpace { character }))
 }
 
-/// Keeps the first of each key, and reports the others. Sorted and not hashed,
-/// for a hasher that cannot be attacked would need randomness.
+/// Keeps the first of each key and reports the others. The keys are sorted, not
+/// hashed: a hasher that resists attacks would need randomness.
 fn drop_duplicates(entries: &mut Vec<Entry<'_>>, findings: &mut Findings) {
     let mut order: Vec<(&str, usize)> =
         entries.iter().enumerate().map(|(index, entry)| (&*entry.key, index)).collect();
@@ -341,8 +343,8 @@ fn drop_duplicates(entries: &mut Vec<Entry<'_>>, findings: &mut Findings) {
     }
 }
 
-/// All of a mapping that stands on its first line: the whole of it, or its
-/// bracket, or its first key with what of the value is there.
+/// The part of a mapping on its first line: the whole mapping, or its bracket, or
+/// its first key with the part of the value on that line.
 fn head(whole: Span, first: Span, entry: Option<&Entry<'_>>, flow: bool) -> Span {
     let on_the_line = |span: Span| span.end.line == whole.start.line;
     let end = match entry {

@@ -126,7 +126,7 @@ impl<'n> Reader<'n> {
         let end_field = fields.get("end");
         let end = end_field.and_then(|field| self.hour(field));
         let hours = Hours::new(start?, end?);
-        // Each is an hour of the day already, so only their being equal is left.
+        // Both are valid hours of the day, so only equality remains to be refused.
         if let (None, Some(end)) = (hours, end_field) {
             let value = end.node.text().unwrap_or_default();
             self.findings.report(end.node.span, Finding::EmptyWindow { value });
@@ -134,7 +134,7 @@ impl<'n> Reader<'n> {
         hours
     }
 
-    /// A time of day; the end of the day is an end only.
+    /// Reads a time of day. The end of the day is valid only as the end of the hours.
     fn hour(&mut self, field: Field<'n>) -> Option<u16> {
         let (key, value) = (field.key, self.exact_text(field.subject(), field.node)?);
         match minutes(value) {
@@ -149,7 +149,7 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// A zone by the exact name that the zone database has for it.
+    /// Reads a zone by its exact name in the zone database.
     fn zone(&mut self, field: Field<'n>) -> Option<Tz> {
         let value = self.exact_text(field.subject(), field.node)?;
         let zone = value.parse().ok();
@@ -161,7 +161,7 @@ impl<'n> Reader<'n> {
     }
 }
 
-/// The minutes from the beginning of the day of a `HH:MM`, up to `24:00`.
+/// The minutes since the beginning of the day for a text `HH:MM`, up to `24:00`.
 fn minutes(text: &str) -> Option<u16> {
     let (hour, minute) = text.split_once(':')?;
     let two_digits = |part: &str| {
@@ -173,8 +173,8 @@ fn minutes(text: &str) -> Option<u16> {
     (minute < 60 && minutes <= MIDNIGHT).then_some(minutes)
 }
 
-/// The time of day that was probably meant: with one digit, without colon, with
-/// seconds, by twelve hours.
+/// The time of day that was probably meant by a text with one digit, without a
+/// colon, with seconds, or on a 12-hour clock.
 fn meant_hour(text: &str) -> Option<String> {
     if text.len() > 16 {
         return None;
@@ -195,14 +195,14 @@ fn meant_hour(text: &str) -> Option<String> {
     if let Some(noon) = noon {
         hour = if (1..=12).contains(&hour) { hour % 12 + noon } else { return None };
     }
-    // `24:00` is refused only as a start, where the beginning of a day is meant.
+    // `24:00` is refused only as a start. The beginning of a day is then meant.
     let hour = if (hour, minute) == (24, 0) { 0 } else { hour };
     let meant = format!("{hour:02}:{minute:02}");
     minutes(&meant).is_some_and(|minutes| minutes < MIDNIGHT).then_some(meant)
 }
 
-/// The zone that was probably meant: in another case, the city alone, or the
-/// nearest. An offset is near to another one in its spelling only.
+/// The zone that was probably meant by a name in another case, by a city alone, or
+/// by a similar name. An offset resembles other offsets only in its spelling.
 fn meant_zone(text: &str) -> Option<&'static str> {
     let names = TZ_VARIANTS.iter().map(|zone| zone.name());
     let same = names.clone().find(|name| name.eq_ignore_ascii_case(text));

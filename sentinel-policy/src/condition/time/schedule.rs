@@ -1,5 +1,5 @@
-//! A window of time in the form in which it is evaluated: seconds of the zone's
-//! wall clock, and the zone with its table.
+//! A time window in the form in which it is evaluated: seconds on the wall clock of
+//! the zone, and the zone with its table.
 
 use std::sync::Arc;
 
@@ -9,14 +9,15 @@ use super::zone::{Zone, Zones};
 /// Seconds in a day of the wall clock.
 const DAY: i64 = 86_400;
 
-/// When a window is open.
+/// The times at which a window is open.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Schedule {
-    /// A bit per day of the week, Monday's the lowest.
+    /// One bit per day of the week. Monday is the lowest bit.
     days: u8,
     /// Seconds from the midnight at which the day begins.
     opens: i64,
-    /// The same, above [`DAY`] when the window runs over midnight.
+    /// Seconds from that midnight. More than [`DAY`] if the window extends past
+    /// midnight.
     closes: i64,
     zone: Arc<Zone>,
 }
@@ -47,14 +48,14 @@ impl Schedule {
             || (self.on(day - 1) && second + DAY < self.closes)
     }
 
-    /// The times in `[from, to)` at which the window is open, ascending; two of
-    /// them may touch.
+    /// The times in `[from, to)` at which the window is open, ascending. Two of them
+    /// can touch.
     pub(crate) fn openings(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
         let mut openings = Vec::new();
         let mut begin = from;
-        // Within a span the wall clock runs evenly: a span's windows are those
-        // of its days, cut to it. So a skipped hour opens nothing, and a
-        // repeated one opens twice.
+        // Within a span the wall clock is continuous. The windows of a span are the
+        // windows of its days, cut to the span. A skipped hour therefore opens no
+        // window, and a repeated hour opens it twice.
         while begin < to {
             let span = self.zone.span(begin, to);
             let offset = i64::from(span.offset);
@@ -72,7 +73,7 @@ impl Schedule {
         openings
     }
 
-    /// Whether the day, counted from the epoch's, is one of the window's.
+    /// Whether the day, counted from the day of the epoch, is a day of the window.
     fn on(&self, day: i64) -> bool {
         // The epoch began on a Thursday.
         let weekday = (day + 3).rem_euclid(7);

@@ -1,4 +1,4 @@
-//! Windows of time: days, and hours on the wall clock of a zone.
+//! Time windows: days, and hours on the wall clock of a zone.
 
 use chrono::{DateTime, Datelike, Days, NaiveDateTime, Offset, TimeZone, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
@@ -54,9 +54,10 @@ impl FromIterator<Day> for DaySet {
     }
 }
 
-/// Hours of the day, `[start, end)`, in minutes from midnight. An end before
-/// the start runs over midnight. `start` is below 1,440, `end` at most 1,440,
-/// and they are not equal: [`Hours::new`] is the only way in.
+/// Hours of the day, `[start, end)`, in minutes from midnight. The hours extend
+/// past midnight if the end is before the start. `start` is less than 1,440, `end`
+/// is at most 1,440, and they are not equal. [`Hours::new`] is the only
+/// constructor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hours {
     start: u16,
@@ -64,35 +65,36 @@ pub struct Hours {
 }
 
 impl Hours {
-    /// Hours from two counts of minutes. `None` if they are not those of a window.
+    /// Creates hours from two counts of minutes. `None` if they are not the hours of a
+    /// window.
     #[must_use]
     pub const fn new(start: u16, end: u16) -> Option<Self> {
         if start < 1440 && end <= 1440 && start != end { Some(Self { start, end }) } else { None }
     }
 
-    /// The first minute of the day that is inside.
+    /// The first minute of the day that is inside the hours.
     #[must_use]
     pub const fn start(self) -> u16 {
         self.start
     }
 
-    /// The first minute of the day that is outside again.
+    /// The first minute of the day after the hours.
     #[must_use]
     pub const fn end(self) -> u16 {
         self.end
     }
 }
 
-/// When a rule holds: on some days, during some hours, on a zone's wall clock.
-/// A window that runs over midnight belongs to the day on which it starts. A
-/// skipped hour does not exist; a repeated one counts twice.
+/// A time window: days, and hours on the wall clock of a zone. A window that
+/// extends past midnight belongs to the day on which it starts. A skipped hour does
+/// not exist. A repeated hour counts twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// The days, all seven when none are named.
+    /// The days. All seven if the policy names none.
     pub days: DaySet,
-    /// The hours, all day when none are named.
+    /// The hours. The whole day if the policy names none.
     pub hours: Option<Hours>,
-    /// The zone, UTC when none is named.
+    /// The zone. UTC if the policy names none.
     pub zone: Tz,
 }
 
@@ -103,16 +105,16 @@ impl Window {
         self.contains_local(self.local(now))
     }
 
-    /// What the wall clock of the window's zone shows at `now`.
+    /// The reading of the wall clock in the zone of the window at `now`.
     #[must_use]
     pub fn local(&self, now: DateTime<Utc>) -> NaiveDateTime {
         let utc = now.naive_utc();
         let offset = self.zone.offset_from_utc_datetime(&utc).fix();
-        // Beyond the ends of what can be written the zone no longer matters.
+        // Outside the range of representable times the zone has no effect.
         utc.checked_add_offset(offset).unwrap_or(utc)
     }
 
-    /// Whether the window is open at that reading of its zone's wall clock.
+    /// Whether the window is open at that reading of the wall clock in its zone.
     #[must_use]
     pub fn contains_local(&self, local: NaiveDateTime) -> bool {
         let today = Day::from(local.weekday());

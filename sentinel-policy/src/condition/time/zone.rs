@@ -1,7 +1,7 @@
-//! The zones of a policy: each one once, with a table of its offsets made at
-//! compile time, since looking an instant up in the zone library costs several
-//! times as much. Outside the table the library answers, never the table's
-//! nearest entry.
+//! The zones of a policy. Each zone is stored once, with a table of its offsets
+//! that is computed when the policy is compiled, because a lookup in the zone
+//! library takes several times as long. Outside the range of the table the library
+//! is used, never the nearest entry of the table.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -11,25 +11,27 @@ use chrono::{DateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use foldhash::fast::FixedState;
 
-/// The instants that tables cover: 2020 to 2060, in seconds since the epoch.
-/// They must cover when a policy is used, not when it was written.
+/// The instants that tables cover: 2020 to 2060, in seconds since the epoch. They
+/// must cover the time at which a policy is used, not the time at which it was
+/// written.
 const TABLE: std::ops::Range<i64> = 1_577_836_800..2_840_140_800;
 
-/// How far apart the library is asked while looking for changes of the offset.
-/// No zone has ever changed its offset twice within six days
-/// (`no_zone_changes_twice_between_two_probes` holds the library's data to it).
+/// The interval at which the library is queried to find changes of the offset. No
+/// zone has ever changed its offset twice within six days
+/// (`no_zone_changes_twice_between_two_probes` tests this with the data of the
+/// library).
 const PROBE: i64 = 2 * 86_400;
 
 /// A zone and its table.
 #[derive(Clone, Debug)]
 pub(crate) struct Zone {
     tz: Tz,
-    /// From that instant on, that offset; ascending, the first at the table's
-    /// beginning.
+    /// The offset from that instant on. Ascending. The first entry is at the beginning
+    /// of the table.
     table: Box<[(i64, i32)]>,
 }
 
-/// The table of a zone follows from the zone.
+/// The name of a zone determines its table.
 impl PartialEq for Zone {
     fn eq(&self, other: &Self) -> bool {
         self.tz == other.tz
@@ -49,23 +51,23 @@ impl Hash for Zone {
 pub(crate) struct Zones(HashMap<Tz, Arc<Zone>, FixedState>);
 
 impl Zones {
-    /// The zone, whose table is made once.
+    /// Returns the zone. Its table is computed once.
     pub(crate) fn zone(&mut self, tz: Tz) -> Arc<Zone> {
         Arc::clone(self.0.entry(tz).or_insert_with(|| Arc::new(Zone::new(tz))))
     }
 }
 
-/// Some time during which a zone keeps its offset.
+/// A span of time in which a zone keeps its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     /// Seconds east of UTC.
     pub(crate) offset: i32,
-    /// The first second that the span is not known to cover.
+    /// The first second after the part of the span that is known.
     pub(crate) end: i64,
 }
 
 impl Zone {
-    /// Makes the table.
+    /// Computes the table.
     pub(crate) fn new(tz: Tz) -> Self {
         let mut table = Vec::new();
         let mut from = TABLE.start;
@@ -77,8 +79,8 @@ impl Zone {
         Self { tz, table: table.into() }
     }
 
-    /// What the wall clock shows at an instant: both in seconds, the former
-    /// since the epoch as if it were UTC.
+    /// The reading of the wall clock at an instant. Both are in seconds. The first
+    /// counts from the epoch as if the reading were UTC.
     pub(crate) fn local(&self, now: i64) -> i64 {
         let offset = if TABLE.contains(&now) {
             let after = self.table.partition_point(|(from, _)| *from <= now);
@@ -105,7 +107,8 @@ impl Zone {
     }
 }
 
-/// The library's offset at an instant; 0 beyond the times that can be written.
+/// The offset from the library at an instant. 0 outside the range of representable
+/// times.
 fn library_offset(tz: Tz, at: i64) -> i32 {
     DateTime::<Utc>::from_timestamp(at, 0)
         .map_or(0, |at| tz.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc())
@@ -142,8 +145,8 @@ mod tests {
 
     const HALF_DAY: i64 = 43_200;
 
-    /// The table and what stands in for it outside agree with the library at
-    /// every half day from before the table to behind it, in every zone.
+    /// The table, and the fallback outside its range, agree with the library at every
+    /// half day from before the table to after it, in every zone.
     #[test]
     fn every_zone_reads_its_clock_as_the_library_does() {
         for tz in chrono_tz::TZ_VARIANTS {
@@ -172,12 +175,12 @@ mod tests {
         }
     }
 
-    /// Were two changes ever closer than two probes, the spans between would be
-    /// shorter than that.
+    /// If two changes were closer together than two probes, the spans between them
+    /// would be shorter than that interval.
     #[test]
     fn no_zone_changes_twice_between_two_probes() {
         for tz in chrono_tz::TZ_VARIANTS {
-            // From local mean times to where the library's data ends.
+            // From local mean time to the end of the library's data.
             let mut from = -5_364_662_400;
             let mut first = true;
             while from < 4_133_980_800 {
