@@ -13,8 +13,8 @@ pub struct Limits {
     /// Maximum number of members, summed over all uses of groups. A large group that
     /// many rules use costs as much as its members written out in each rule.
     pub max_group_entries: usize,
-    /// Maximum number of diagnostics that are reported, and at least one. If there are
-    /// more, the last one reports how many.
+    /// Maximum number of diagnostics that are reported. At least one is reported. If there
+    /// are more, the last one reports how many.
     pub max_diagnostics: usize,
 }
 
