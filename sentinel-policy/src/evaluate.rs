@@ -70,7 +70,7 @@ impl Policy {
         situation: &Situation<'_>,
         memory: &mut M,
     ) -> Result<Option<u32>, M::Error> {
-        // Most policies ask for profiles and users alone.
+        // Most policies have conditions on profiles and users only.
         if self.index.asked() <= 2 {
             self.search_in::<M, 2>(situation, memory)
         } else {
@@ -103,7 +103,7 @@ impl Policy {
         Ok(None)
     }
 
-    /// The decision if that rule is the first that matches.
+    /// Returns the decision if that rule is the first that matches.
     pub(crate) fn decision(
         &self,
         rule: Option<u32>,
@@ -170,12 +170,12 @@ fn allow_unless(missing: Requirements) -> (Verdict, Requirements) {
     (verdict, missing)
 }
 
-/// What becomes of the conditions that depend on the time.
+/// The evaluation of the conditions that depend on the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeConditions {
     /// They are evaluated like every other condition.
     Evaluated,
-    /// They are taken to hold.
+    /// They are assumed to hold.
     Assumed,
 }
 
@@ -231,7 +231,7 @@ impl<M: Memory> Evaluation<'_, M> {
         Ok(None)
     }
 
-    /// The first kind of name that is not one of the clause's.
+    /// The first kind of name for which the request does not match the clause.
     pub(crate) fn unmet_name(
         &mut self,
         clause: &Clause,
@@ -299,7 +299,7 @@ mod tests {
     use crate::memory::Every;
     use crate::{Caller, Checked, Limits};
 
-    /// A memory that counts how often it is given each result.
+    /// A memory that counts how often each result is stored.
     struct Counting {
         every: Every,
         noted: Vec<u32>,
@@ -354,8 +354,8 @@ mod tests {
         assert_eq!(memory.noted, [1; 11]);
     }
 
-    /// Enough distinct things for the largest memory, and the last rule is the
-    /// one that matches.
+    /// Enough distinct conditions for the largest memory. The last rule is the one that
+    /// matches.
     #[test]
     fn a_policy_may_have_more_conditions_than_the_smaller_memories_hold() {
         for rules in [10, 100, 2_000, 17_000] {

@@ -1,9 +1,10 @@
-//! Which rules can match a request at all, by the names in it: one set of rules
-//! per name that is written without wildcards, and per kind of name. A set is a
-//! list of its non-empty blocks of 64 rules, so that ten thousand rules that
-//! name one user each take ten thousand blocks and no matrix; looking a request
-//! up walks the kinds side by side, and each skips to the block that the others
-//! have reached. Not here: whether a candidate's other conditions hold.
+//! The index finds the rules that can match the names in a request. It has one set
+//! of rules for each name that the policy contains without wildcards, and for each
+//! kind of name. A set is a list of its non-empty blocks of 64 rules. Ten thousand
+//! rules that name one user each therefore take ten thousand blocks, and no matrix
+//! is needed. A lookup scans the kinds in parallel, and each kind skips to the
+//! block that the others have reached. The index does not evaluate the other
+//! conditions of a candidate.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,48 +14,50 @@ use foldhash::fast::FixedState;
 use crate::Request;
 use crate::condition::NameKind;
 
-/// What is known of the request's name of one kind.
+/// The result of looking up the request's name of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Given {
-    /// The request has none, which meets no condition.
+    /// The request does not have such a name, so it meets no condition on it.
     Absent,
-    /// It has one that the policy never writes out.
+    /// The request has a name that the policy does not contain without wildcards.
     Unwritten,
-    /// It has the one that the policy knows by this number.
+    /// The request has the name with this number in the policy.
     Written(u32),
 }
 
-/// How one rule asks for one kind of name.
+/// The condition of one rule on one kind of name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Asks<'a> {
-    /// Not at all: any request will do, without such a name too.
+    /// The rule has no condition on it. It can match any request, also one without such
+    /// a name.
     Nothing,
-    /// For one of these, by number.
+    /// The name must match one of these.
     Names {
-        /// The names without wildcards.
+        /// The numbers of the names without wildcards.
         written: &'a [u32],
-        /// `*` is among them: any name will do.
+        /// Whether `*` is among them, so that any name matches.
         anyone: bool,
-        /// Patterns are among them, which the index cannot decide.
+        /// Whether patterns are among them. The index cannot evaluate patterns.
         patterns: bool,
     },
 }
 
-/// The numbers of the names that a policy writes out, and the rules that ask
-/// for each.
+/// The numbers of the names that a policy contains without wildcards, and the rules
+/// with a condition on each name.
 #[derive(Clone, Default)]
 pub(crate) struct Column {
     numbers: HashMap<Box<str>, u32, FixedState>,
-    /// For each name its blocks, ascending.
+    /// The blocks of each name, ascending.
     rules: Vec<Vec<Block>>,
-    /// What holds of a request that has a name of this kind, whichever.
+    /// The rules for a request that has a name of this kind, independent of the name.
     any: Vec<Word>,
-    /// What holds of one that has none: only rules that do not ask.
+    /// The rules for a request without such a name: only the rules without a condition
+    /// on it.
     none: Vec<Word>,
-    /// Whether any rule's conditions ask.
+    /// Whether the conditions of at least one rule contain such names.
     asked: bool,
-    /// Whether the policy speaks of such names at all, under `unless` or
-    /// `profiles` too.
+    /// Whether the policy contains such names anywhere, including `unless` and
+    /// `profiles`.
     mentioned: bool,
 }
 
@@ -65,21 +68,22 @@ struct Block {
     bits: u64,
 }
 
-/// What a column says of the 64 rules of a block whatever the name is.
+/// The part of a column that is independent of the name, for the 64 rules of a
+/// block.
 #[derive(Clone, Copy, Debug)]
 struct Word {
-    /// Rules that do not ask, or that any name meets.
+    /// Rules without a condition on this kind of name, and rules that any name matches.
     settled: u64,
-    /// Those, and the ones that a pattern may meet.
+    /// The rules in `settled`, and the rules for which a pattern may match.
     open: u64,
-    /// The first block from this one on of which a rule is open.
+    /// The first block, starting at this one, that has an open rule.
     next: u32,
 }
 
 /// No further block.
 const NO_BLOCK: u32 = u32::MAX;
 
-/// The word of a block, as the last one of `words` where it is new.
+/// Returns the word of a block. A new word is appended to `words`.
 fn word(words: &mut Vec<Word>, block: u32) -> Option<&mut Word> {
     let at = block as usize;
     if words.len() <= at {
@@ -89,25 +93,25 @@ fn word(words: &mut Vec<Word>, block: u32) -> Option<&mut Word> {
 }
 
 impl Column {
-    /// Notes that the policy speaks of such names.
+    /// Records that the policy contains such names.
     pub(crate) fn mention(&mut self) {
         self.mentioned = true;
     }
 
-    /// The number of a name that the policy writes out, a new one when it is
-    /// new.
+    /// Returns the number of a name that the policy contains without wildcards. A new
+    /// name gets a new number.
     pub(crate) fn number(&mut self, name: &str) -> u32 {
         if let Some(number) = self.numbers.get(name) {
             return *number;
         }
-        // Names are as many as bytes of the document at the very most.
+        // There are at most as many names as bytes in the document.
         let number = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
         self.numbers.insert(name.into(), number);
         self.rules.push(Vec::new());
         number
     }
 
-    /// Adds the rule with that index; rules come in order.
+    /// Adds the rule with that index. Rules must be added in order.
     pub(crate) fn add(&mut self, rule: u32, asks: Asks<'_>) {
         let (index, bits) = (rule / 64, 1 << (rule % 64));
         let (settled, open) = match asks {
@@ -138,7 +142,7 @@ impl Column {
         }
     }
 
-    /// Ends the adding.
+    /// Completes the column after the last rule was added.
     fn finish(&mut self) {
         for blocks in &mut self.rules {
             blocks.shrink_to_fit();
@@ -156,7 +160,7 @@ impl Column {
         }
     }
 
-    /// What the policy knows of a request's name.
+    /// Looks up the request's name.
     fn given(&self, name: Option<&str>) -> Given {
         match name {
             None => Given::Absent,
@@ -190,16 +194,17 @@ impl fmt::Debug for Column {
 /// The columns of a policy.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
-    /// Of the kinds that the policy speaks of, those first that rules ask for.
+    /// The kinds that the policy contains. Kinds that rules have conditions on are
+    /// first.
     columns: Vec<(NameKind, Column)>,
-    /// How many of them rules ask for.
+    /// The number of kinds that rules have conditions on.
     asked: usize,
-    /// Every rule, for a kind that no rule asks for.
+    /// Every rule, for a kind that no rule has a condition on.
     every: Vec<Word>,
 }
 
 impl Index {
-    /// Ends the adding to columns of so many rules.
+    /// Completes the columns of a policy with `rules` rules.
     pub(crate) fn new(mut columns: [Column; NameKind::COUNT], rules: usize) -> Self {
         columns.iter_mut().for_each(Column::finish);
         let mut columns: Vec<_> =
@@ -218,13 +223,12 @@ impl Index {
         Self { columns, asked, every }
     }
 
-    /// How many kinds of names rules ask for.
+    /// The number of kinds of names that rules have conditions on.
     pub(crate) const fn asked(&self) -> usize {
         self.asked
     }
 
-    /// What the policy knows of the names in a request, in the order of
-    /// [`NameKind::ALL`].
+    /// Looks up the names in a request, in the order of [`NameKind::ALL`].
     pub(crate) fn look_up(&self, request: &Request<'_>) -> [Given; NameKind::COUNT] {
         let mut all = [Given::Absent; NameKind::COUNT];
         for (kind, column) in &self.columns {
@@ -235,8 +239,8 @@ impl Index {
         all
     }
 
-    /// The rules that names so looked up leave possible. As many lanes as rules
-    /// ask for kinds are enough; the fewer there are, the less it costs.
+    /// The rules that can match these lookup results. `LANES` must be at least the
+    /// number of kinds that rules have conditions on. Fewer lanes cost less.
     pub(crate) fn candidates<const LANES: usize>(
         &self,
         given: &[Given; NameKind::COUNT],
@@ -252,42 +256,42 @@ impl Index {
     }
 }
 
-/// Kinds of names of which the index cannot tell whether a rule's are met.
+/// Kinds of names for which the index cannot determine whether a rule matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unsure(u8);
 
 impl Unsure {
-    /// None: every kind is met.
+    /// No kind: all of them match.
     pub(crate) const NOTHING: Self = Self(0);
-    /// All: nothing was looked up.
+    /// All kinds: no name was looked up.
     pub(crate) const EVERYTHING: Self = Self(u8::MAX);
 
     const fn on(kind: NameKind) -> Self {
         Self(1 << kind as u8)
     }
 
-    /// Whether that kind is among them.
+    /// Whether the set contains that kind.
     pub(crate) const fn contains(self, kind: NameKind) -> bool {
         self.0 & Self::on(kind).0 != 0
     }
 }
 
-/// The rules that one kind of name leaves possible, walked block by block.
+/// The rules that can match one kind of name, read block by block.
 #[derive(Clone, Copy, Debug)]
 struct Lane<'p> {
     words: &'p [Word],
-    /// The blocks of the request's name that are still to come.
+    /// The remaining blocks of the request's name.
     written: &'p [Block],
-    /// Of the block last taken, the rules that only a pattern can decide.
+    /// The rules of the block that was read last for which a pattern must be evaluated.
     unsure: u64,
     kind: Unsure,
 }
 
 impl Lane<'_> {
-    /// The first block from `block` on that is not empty.
+    /// The first block that is not empty, starting at `block`.
     fn seek(&mut self, block: u32) -> u32 {
-        // Most names are asked for by rules of one block; the search is for
-        // those that a great many rules share.
+        // The rules of most names are in one block. The search is for names that very
+        // many rules share.
         if self.written.first().is_some_and(|first| first.index < block) {
             let passed = self.written.partition_point(|other| other.index < block);
             self.written = self.written.get(passed..).unwrap_or_default();
@@ -309,19 +313,19 @@ impl Lane<'_> {
     }
 }
 
-/// The rules that the names of a request leave possible, in order.
+/// The rules that can match the names of a request, in order.
 #[derive(Debug)]
 pub(crate) struct Candidates<'p, const LANES: usize> {
     lanes: [Lane<'p>; LANES],
-    /// The block behind the one whose rules are given out.
+    /// The block after the one whose rules are being returned.
     following: u32,
-    /// Those of its rules that are still to come.
+    /// The remaining rules of the block.
     bits: u64,
 }
 
 impl<const LANES: usize> Candidates<'_, LANES> {
-    /// Goes to the next block in which a rule is possible, and returns its
-    /// rules; none when there is no such block.
+    /// Moves to the next block with a rule that can match, and returns its rules.
+    /// `None` if there is no such block.
     fn advance(&mut self) -> Option<u64> {
         let mut block = self.following;
         loop {
@@ -344,8 +348,8 @@ impl<const LANES: usize> Candidates<'_, LANES> {
         }
     }
 
-    /// The next rule, and the kinds of its names that only its patterns can
-    /// decide.
+    /// Returns the next rule, and the kinds of names for which its patterns must be
+    /// evaluated.
     pub(crate) fn next(&mut self) -> Option<(u32, Unsure)> {
         if self.bits == 0 {
             self.bits = self.advance()?;

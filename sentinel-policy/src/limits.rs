@@ -1,22 +1,20 @@
-//! How much of a document is read, so that hostile input is refused within
+//! Limits on the size of a document, so that hostile input is refused within
 //! bounded time and memory.
 
-/// Bounds on a document and on what is said about it.
+/// Limits on a document and on its diagnostics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes a document may have.
+    /// Maximum number of bytes in a document.
     pub max_bytes: usize,
-    /// The most entries that `rules`, and each other list of rules, may have.
+    /// Maximum number of entries in `rules`, and in each other list of rules.
     pub max_rules: usize,
-    /// The most mappings and lists that may stand inside each other. The
-    /// language itself needs six.
+    /// Maximum nesting depth of mappings and lists. The language needs six levels.
     pub max_depth: usize,
-    /// The most entries that all uses of groups may stand for together: a large
-    /// group used by many rules costs as much as if its members were written
-    /// out in each.
+    /// Maximum number of members, summed over all uses of groups. A large group that
+    /// many rules use costs as much as its members written out in each rule.
     pub max_group_entries: usize,
-    /// The most diagnostics that are given; where there are more, the last says
-    /// how many. At least one is given.
+    /// Maximum number of diagnostics that are reported. At least one is reported. If there
+    /// are more, the last one reports how many.
     pub max_diagnostics: usize,
 }
 

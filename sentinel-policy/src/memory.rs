@@ -1,5 +1,6 @@
-//! What a decision remembers. It evaluates each distinct condition at most once,
-//! and remembers the results in fixed memory, since a decision does not allocate.
+//! The results of conditions within one decision. Each distinct condition is
+//! evaluated at most once. The results are stored in memory of a fixed size, since
+//! a decision does not allocate.
 
 use std::convert::Infallible;
 
@@ -12,10 +13,10 @@ pub(crate) trait Memory {
     /// [`Full`] if there can be no room.
     type Error;
 
-    /// The result. `None` if the condition was not evaluated yet.
+    /// The result of a condition. `None` if it was not evaluated yet.
     fn recall(&self, number: u32) -> Option<bool>;
 
-    /// Remembers a result.
+    /// Stores a result.
     ///
     /// # Errors
     /// If there is no room. Earlier results are kept.
@@ -55,8 +56,8 @@ impl Memory for Few {
     }
 }
 
-/// Two bits for each of `WORDS` × 64 conditions. The others are not remembered,
-/// and are evaluated each time.
+/// Two bits for each of `WORDS` × 64 conditions. The results of other conditions
+/// are not stored, and these are evaluated each time.
 #[derive(Clone, Debug)]
 pub(crate) struct Many<const WORDS: usize> {
     known: [u64; WORDS],
@@ -64,10 +65,10 @@ pub(crate) struct Many<const WORDS: usize> {
 }
 
 impl<const WORDS: usize> Many<WORDS> {
-    /// Number of conditions that it can remember.
+    /// Maximum number of conditions whose results can be stored.
     pub(crate) const ROOM: usize = WORDS * 64;
 
-    /// Room for many, with the few results so far.
+    /// Creates a larger memory that contains the few results so far.
     pub(crate) fn after(few: &Few) -> Self {
         let mut many = Self { known: [0; WORDS], met: [0; WORDS] };
         for (at, number) in few.numbers() {
@@ -102,12 +103,12 @@ impl<const WORDS: usize> Memory for Many<WORDS> {
     }
 }
 
-/// Every result, on the heap, for questions that may allocate.
+/// Every result, on the heap, for functions that can allocate.
 #[derive(Clone, Debug)]
 pub(crate) struct Every(Vec<Option<bool>>);
 
 impl Every {
-    /// Room for a number of conditions.
+    /// Creates a memory for that number of conditions.
     pub(crate) fn of(things: usize) -> Self {
         Self(vec![None; things])
     }
@@ -157,7 +158,8 @@ mod tests {
         assert_eq!(many.recall(8), None);
         let Ok(()) = many.note(127, true);
         assert_eq!(many.recall(127), Some(true));
-        // Beyond its room: not remembered, and nothing else disturbed.
+        // A result beyond the capacity is not stored, and does not change other
+        // results.
         let Ok(()) = many.note(128, true);
         assert_eq!(many.recall(128), None);
         assert_eq!(many.recall(0), None);

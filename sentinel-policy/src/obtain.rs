@@ -1,6 +1,6 @@
-//! The profiles that a caller can get under some circumstances. The names are
-//! given: user, principal, account, organization, and the profile. All other
-//! conditions are on circumstances, which can be one way or the other.
+//! The profiles that a caller can obtain under some circumstances. The names are
+//! fixed: user, principal, account, organization and profile. All other conditions
+//! are on circumstances, which can vary.
 
 use crate::condition::NameKind;
 use crate::evaluate::Evaluation;
@@ -12,19 +12,20 @@ use crate::{Caller, ConditionKind, Conditions, Effect, Mode, ModeSet, Request};
 /// Whether a rule matches a caller and a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Matches {
-    /// Under no circumstances.
+    /// It does not match under any circumstances.
     Never,
-    /// Under some.
+    /// It matches under some circumstances.
     Sometimes,
-    /// Under all.
+    /// It matches under all circumstances.
     Always,
 }
 
 impl Policy {
-    /// Whether that caller can get that profile under some circumstances: a rule
-    /// that can match allows or requires an approval, and no deny before it always
-    /// applies to the caller, or a break-glass rule names the caller. Rules are
-    /// evaluated one by one: a deny may leave a later rule no time at all.
+    /// Whether that caller can obtain that profile under some circumstances. The caller
+    /// can if a rule that can match allows or requires an approval, and no deny before
+    /// it always applies to the caller, or if a break-glass rule names the caller.
+    /// Rules are evaluated one by one, so several denies that together leave a later
+    /// rule no time are not recognized.
     #[must_use]
     pub fn may_obtain(&self, caller: &Caller<'_>, profile: &str) -> bool {
         self.rules_give(caller, profile)
@@ -77,8 +78,8 @@ impl Policy {
     }
 }
 
-/// Whether a rule matches if the names in its conditions, and in its exception if
-/// one is given, do.
+/// Whether a rule matches if the names in its conditions match, and the names in
+/// its exception if it has one.
 fn circumstances(asked: &Conditions, unless: Option<&Conditions>, mode: Option<Mode>) -> Matches {
     if mode.is_some_and(|mode| !allows(asked.mode.as_ref().map(|it| it.value), mode)) {
         return Matches::Never;
@@ -94,16 +95,16 @@ fn is_certain(asked: &Conditions, mode: Option<Mode>) -> bool {
     excludes(asked, &Conditions::default(), mode)
 }
 
-/// Whether an exception holds whenever the conditions next to it do: each
-/// circumstance that it names is one that they name more narrowly. `mode` is the
-/// mode of the request, if the effect of the rule depends on it.
+/// Whether an exception holds whenever the conditions of its rule do: the
+/// conditions name each circumstance of the exception at least as narrowly. `mode`
+/// is the mode of the request if the effect of the rule depends on it.
 fn excludes(unless: &Conditions, asked: &Conditions, mode: Option<Mode>) -> bool {
     let modes = unless.mode.as_ref().map(|modes| modes.value);
     mode.is_none_or(|mode| allows(modes, mode))
         && unless.circumstances_cover(asked, mode.map(|_| ConditionKind::Mode))
 }
 
-/// Whether a condition on those modes holds in that one.
+/// Whether a condition on those modes holds for that mode.
 fn allows(modes: Option<ModeSet>, mode: Mode) -> bool {
     modes.is_none_or(|modes| modes.contains(mode))
 }

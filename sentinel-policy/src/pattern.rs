@@ -1,13 +1,13 @@
-//! Names by pattern: `*` is any run of characters, the empty one too, `?`
-//! exactly one; case matters and nothing can be escaped.
+//! Patterns over names. `*` matches any run of characters, including the empty one.
+//! `?` matches exactly one character. Case is significant, and there is no escape.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A pattern in which nothing is special about any character but `*` and `?`.
+/// A pattern in which only `*` and `?` are special characters.
 ///
-/// Its text is shared, so that a group costs no copy of its members' names for
-/// each rule that uses it.
+/// The text is shared, so that a rule that uses a group does not copy the names of
+/// its members.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pattern(Arc<str>);
 
@@ -24,22 +24,22 @@ impl Pattern {
         &self.0
     }
 
-    /// Whether it has no wildcard, and so matches exactly its own text.
+    /// Whether the pattern has no wildcard, so that it matches exactly its own text.
     #[must_use]
     pub fn is_literal(&self) -> bool {
         !self.0.contains(['*', '?'])
     }
 
-    /// Whether `text` is of this pattern.
+    /// Whether the pattern matches `text`.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         wildcard(&self.0, text, |_| true)
     }
 }
 
-/// A pattern over user names. `*` alone is everyone; in any other pattern `*`
-/// and `?` do not match `/`, so that `*@corp.com` is not met by
-/// `AnyRole/x@corp.com`, whose last part its holder chose.
+/// A pattern over user names. `*` alone matches every user. In any other pattern
+/// `*` and `?` do not match `/`. `*@corp.com` therefore does not match
+/// `AnyRole/x@corp.com`, because the caller chose the session name after the `/`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserPattern(Pattern);
 
@@ -56,19 +56,19 @@ impl UserPattern {
         self.0.as_str()
     }
 
-    /// Whether it has no wildcard, and so matches exactly its own text.
+    /// Whether the pattern has no wildcard, so that it matches exactly its own text.
     #[must_use]
     pub fn is_literal(&self) -> bool {
         self.0.is_literal()
     }
 
-    /// Whether it is `*`, which everyone meets.
+    /// Whether the pattern is `*`, which matches every user.
     #[must_use]
     pub fn is_everyone(&self) -> bool {
         self.as_str() == "*"
     }
 
-    /// Whether `user` is of this pattern.
+    /// Whether the pattern matches `user`.
     #[must_use]
     pub fn matches(&self, user: &str) -> bool {
         self.is_everyone() || wildcard(self.as_str(), user, |c| c != '/')
@@ -87,15 +87,15 @@ impl fmt::Debug for UserPattern {
     }
 }
 
-/// Matches in time proportional to the product of the lengths, without
-/// recursion: on a mismatch only the latest `*` takes one character more, which
-/// is enough, since an earlier one could gain nothing that the latest cannot.
-/// `crosses` says which characters a wildcard may stand for; a character that
-/// it may not ends the run of the latest `*` for good.
+/// Matches in time proportional to the product of the lengths, without recursion.
+/// On a mismatch only the latest `*` is extended by one character. This is
+/// sufficient, since extending an earlier one cannot match more. `crosses`
+/// determines which characters a wildcard can match. A character that it cannot
+/// match ends the run of the latest `*`.
 fn wildcard(pattern: &str, text: &str, crosses: impl Fn(char) -> bool) -> bool {
     let mut p = pattern.chars();
     let mut t = text.chars();
-    // After a `*`: the pattern behind it, and the text it has not yet swallowed.
+    // The pattern after the latest `*`, and the text that this `*` has not matched yet.
     let mut retry: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
     loop {
         match (p.next(), t.clone().next()) {

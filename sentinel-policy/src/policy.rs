@@ -1,5 +1,5 @@
-//! The compiled policy: made once from a checked document, then shared and
-//! asked.
+//! The compiled policy. It is created once from a checked document, and then
+//! shared.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::{
     UserPattern,
 };
 
-/// A document that was checked and compiled. Ask it through a reference or an
-/// `Arc`; it never changes.
+/// A document that was checked and compiled. It is immutable and can be shared by
+/// reference or in an `Arc`.
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub(crate) checked: Checked,
@@ -24,7 +24,7 @@ pub struct Policy {
     governed: BTreeSet<String>,
 }
 
-/// What of a rule is judged. The rest is read in the checked rule.
+/// The part of a rule that is compiled. The rest is read from the checked rule.
 #[derive(Clone, Debug)]
 pub(crate) struct CompiledRule {
     pub(crate) conditions: Clause,
@@ -32,7 +32,7 @@ pub(crate) struct CompiledRule {
 }
 
 impl Checked {
-    /// Compiles the document into the form that decides.
+    /// Compiles the document for evaluation.
     #[must_use]
     pub fn compile(self) -> Policy {
         let mut lowering = Lowering::default();
@@ -42,7 +42,7 @@ impl Checked {
         }
         let mut profile_caps = Vec::with_capacity(self.profiles.len());
         for (name, profile) in &self.profiles {
-            // The first names to be numbered: the numbers count from 0.
+            // Names of profiles are numbered first, so that their numbers start at 0.
             profile_names.number(name);
             profile_caps.push(profile.max_duration);
         }
@@ -67,28 +67,28 @@ impl Policy {
         self.checked.rules()
     }
 
-    /// How many rules there are.
+    /// The number of rules.
     #[must_use]
     pub fn rule_count(&self) -> usize {
         self.checked.rules.len()
     }
 
-    /// The document it was compiled from.
+    /// The document from which the policy was compiled.
     #[must_use]
     pub fn checked(&self) -> &Checked {
         &self.checked
     }
 
-    /// What a profile is, where the document says so.
+    /// The section of a profile. `None` if the document does not have it.
     #[must_use]
     pub fn profile(&self, name: &str) -> Option<&Profile> {
         self.checked.profiles.get(name)
     }
 
-    /// The profiles that this document governs as a main document, besides the
-    /// one that its own name says: those under `profiles`, and those that a
-    /// rule which is not a deny names literally under `conditions`. Sorted, each
-    /// once.
+    /// The profiles that this document governs as a main document, in addition to the
+    /// profile that the document is named after: the profiles under `profiles`, and
+    /// those that a rule other than a deny names under `conditions` without wildcards.
+    /// Sorted, without duplicates.
     pub fn governs(&self) -> impl Iterator<Item = &str> {
         self.governed.iter().map(String::as_str)
     }
@@ -99,15 +99,15 @@ impl Policy {
         self.governed.contains(name)
     }
 
-    /// The approvals rule that governs requests for a profile: the first that
-    /// names it.
+    /// The approvals rule that governs requests for a profile: the first rule that
+    /// names the profile.
     #[must_use]
     pub fn approval_rule(&self, profile: &str) -> Option<&ApprovalRule> {
         self.checked.approvals.iter().find(|rule| names(&rule.profiles, profile))
     }
 
-    /// The break-glass rule that governs a grant: the first that names caller,
-    /// profile and reason.
+    /// The break-glass rule that governs a grant: the first rule that names the caller,
+    /// the profile and the reason.
     #[must_use]
     pub fn break_glass_rule(
         &self,
@@ -122,12 +122,12 @@ impl Policy {
         })
     }
 
-    /// A rule as it is judged and as it was checked.
+    /// A rule in its compiled form and in its checked form.
     pub(crate) fn rule(&self, index: u32) -> Option<(&CompiledRule, &Rule)> {
         self.rules.get(index as usize).zip(self.checked.rules.get(index as usize))
     }
 
-    /// Whether an operators rule lets that user do that.
+    /// Whether an operators rule allows that user the operation.
     #[must_use]
     pub fn may_operate(&self, user: &str, operation: Operation) -> bool {
         self.checked.operators.iter().any(|rule| {
@@ -136,12 +136,12 @@ impl Policy {
     }
 }
 
-/// Whether one of the patterns is met by a name.
+/// Whether one of the patterns matches a name.
 pub(crate) fn names(patterns: &[crate::Spanned<Pattern>], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.value.matches(name))
 }
 
-/// Whether one of the patterns is met by a user.
+/// Whether one of the patterns matches a user.
 pub(crate) fn is_one_of(patterns: &[crate::Spanned<UserPattern>], user: &str) -> bool {
     patterns.iter().any(|pattern| pattern.value.matches(user))
 }

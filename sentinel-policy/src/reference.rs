@@ -1,7 +1,7 @@
-//! The plain evaluator: the language as `docs/policy-reference.md` has it, rule by rule, over
-//! the checked document. It is what the compiled evaluator is held to, and it
-//! shares nothing with it but the meaning of a single condition. Slow, and
-//! meant to be.
+//! The plain evaluator. It evaluates the checked document rule by rule, as
+//! `docs/policy-reference.md` defines the language. Tests compare the compiled
+//! evaluator with it. The two share only the evaluation of a single condition. It
+//! is slow by design.
 
 use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 
@@ -63,8 +63,8 @@ pub fn decide<'p>(
     }
 }
 
-/// Finds what [`Policy::valid_until`](crate::Policy::valid_until) finds, by
-/// deciding at every instant at which anything at all may change.
+/// Computes the result of [`Policy::valid_until`](crate::Policy::valid_until), by
+/// deciding at every instant at which the decision can change.
 #[must_use]
 pub fn valid_until(
     checked: &Checked,
@@ -90,9 +90,10 @@ pub fn valid_until(
         .find(|at| decide(checked, request, facts, *at).verdict != current)
 }
 
-/// The instants around the next eight days at which a window may open or close:
-/// whenever the zone's wall clock shows midnight or one of the window's hours, by
-/// any offset that the zone has in that time, and whenever that offset changes.
+/// The instants within the next eight days, and shortly before and after, at which
+/// a window can open or close: whenever the zone's wall clock shows midnight or one
+/// of the hours of the window, with any offset that the zone has in that time, and
+/// whenever that offset changes.
 fn changes(window: &Window, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
     const HOUR: i64 = 3_600;
     let at = |seconds| DateTime::from_timestamp(seconds, 0);
@@ -149,7 +150,8 @@ fn matches(rule: &Rule, request: &Request<'_>, now: DateTime<Utc>) -> bool {
         && rule.unless.as_ref().is_none_or(|it| first_unmet(it, request, now).is_some())
 }
 
-/// The first condition that does not hold. One that is not given holds.
+/// The first condition that does not hold. A condition that the rule does not have
+/// holds.
 fn first_unmet(
     asked: &Conditions,
     request: &Request<'_>,
@@ -158,7 +160,7 @@ fn first_unmet(
     ConditionKind::ALL.into_iter().find(|kind| !holds(*kind, asked, request, now).unwrap_or(true))
 }
 
-/// Whether a condition holds; none when it is not given.
+/// Whether a condition holds. `None` if the rule does not have it.
 fn holds(
     kind: ConditionKind,
     asked: &Conditions,

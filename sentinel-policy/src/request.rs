@@ -9,17 +9,18 @@ use crate::closed_set::closed_set;
 closed_set! {
     /// The way in which a caller requests credentials.
     Mode {
-        /// Through the TVM, which decides on its own side.
+        /// Through the TVM, which evaluates the policy.
         Server = "server",
-        /// With the command, which decides on the caller's machine.
+        /// With the command, which evaluates the policy on the caller's machine.
         Cli = "cli",
-        /// With the SDKs' `credential_process`, which decides on the caller's machine.
+        /// With the SDKs' `credential_process`, which evaluates the policy on the
+        /// caller's machine.
         CredentialProcess = "credential_process",
     }
 }
 
-/// The caller. An attribute that is absent meets no condition, under
-/// `conditions` and under `unless` alike.
+/// The caller. A missing attribute meets no condition, neither under `conditions`
+/// nor under `unless`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller<'a> {
     /// The user's name, or `RoleName/session`.
@@ -40,7 +41,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// The facts about the device of a request. An absent fact meets no requirement.
+/// The facts about the device of a request. A missing fact meets no requirement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFacts<'a> {
     /// Enrolled in device management.
@@ -102,15 +103,15 @@ pub struct Facts {
     pub approval: Option<Approval>,
 }
 
-/// An approval that counts.
+/// An approval that is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Approval {
-    /// The instant from which it no longer counts. `None` if it has no end.
+    /// The instant at which the approval becomes invalid. `None` if it has no end.
     pub until: Option<DateTime<Utc>>,
 }
 
 impl Facts {
-    /// Whether an approval counts at `now`.
+    /// Whether the approval is valid at `now`.
     #[must_use]
     pub fn approved_at(&self, now: DateTime<Utc>) -> bool {
         self.approval.is_some_and(|approval| approval.until.is_none_or(|until| now < until))

@@ -1,5 +1,5 @@
-//! A checked document: what the text means, with every group replaced by its
-//! members and every value parsed. Only the check makes one, and only a checked
+//! A checked document: the meaning of the text, with every group replaced by its
+//! members and every value parsed. Only the check creates one, and only a checked
 //! document can be compiled.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::condition::AnyOf;
 use crate::diagnostic::Findings;
 use crate::{Conditions, Diagnostics, Pattern, Span, Spanned, UserPattern, Window};
 
-/// A document that was checked. Nothing but the check makes one:
+/// A document that was checked. Only the check can create it:
 ///
 /// ```compile_fail
 /// let unchecked = sentinel_policy::Checked::default();
@@ -25,12 +25,12 @@ pub struct Checked {
     pub(crate) approvals: Vec<ApprovalRule>,
     pub(crate) break_glass: Vec<BreakGlassRule>,
     pub(crate) operators: Vec<OperatorRule>,
-    /// What is doubtful about it; without errors.
+    /// The warnings, without errors.
     pub(crate) doubts: Findings,
 }
 
 impl Checked {
-    /// One that says nothing, for what could not be read.
+    /// An empty document, used if the source could not be read.
     pub(crate) fn nothing() -> Self {
         Self {
             profiles: BTreeMap::new(),
@@ -42,51 +42,51 @@ impl Checked {
         }
     }
 
-    /// What each profile is, by its name.
+    /// The sections of the profiles, by name.
     #[must_use]
     pub fn profiles(&self) -> &BTreeMap<String, Profile> {
         &self.profiles
     }
 
-    /// The rules, in order; the first that matches wins.
+    /// The rules, in order. The first rule that matches determines the decision.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// Who approves what.
+    /// The rules under `approvals`.
     #[must_use]
     pub fn approvals(&self) -> &[ApprovalRule] {
         &self.approvals
     }
 
-    /// Who may break glass.
+    /// The rules under `break_glass`.
     #[must_use]
     pub fn break_glass(&self) -> &[BreakGlassRule] {
         &self.break_glass
     }
 
-    /// What is legal and doubtful in the document, for instance an entry that
-    /// matches no caller. A document with warnings can be used.
+    /// The valid but doubtful parts of the document, for instance an entry that matches
+    /// no caller. A document with warnings can be used.
     #[must_use]
     pub fn warnings(&self) -> Option<Diagnostics> {
         self.doubts.clone().into_result().ok().flatten()
     }
 
-    /// Who may operate.
+    /// The rules under `operators`.
     #[must_use]
     pub fn operators(&self) -> &[OperatorRule] {
         &self.operators
     }
 }
 
-/// An IAM role's ARN.
+/// The ARN of an IAM role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoleArn(Box<str>);
 
 impl RoleArn {
-    /// Reads `arn:PARTITION:iam::ACCOUNT:role/[PATH/]NAME`, without wildcards;
-    /// none when it is something else.
+    /// Reads `arn:PARTITION:iam::ACCOUNT:role/[PATH/]NAME`, without wildcards. `None`
+    /// if the text has another form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
@@ -96,7 +96,7 @@ impl RoleArn {
         let global = parts.next()?.is_empty();
         let account = parts.next()?;
         let name = parts.next()?.strip_prefix("role/")?;
-        // IAM's own characters of paths and names.
+        // The characters that IAM allows in paths and names.
         let named = !name.is_empty()
             && !name.ends_with('/')
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-/".contains(&b));
@@ -131,29 +131,29 @@ impl RoleArn {
     }
 }
 
-/// What a profile is.
+/// The section of a profile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// The role that is assumed, where the document names it.
+    /// The role that is assumed, if the document names it.
     pub role_arn: Option<Spanned<RoleArn>>,
-    /// The longest that credentials may last.
+    /// The maximum duration of credentials.
     pub max_duration: Option<Duration>,
-    /// Where the profile stands.
+    /// The place of the profile in the source.
     pub span: Span,
 }
 
 closed_set! {
-    /// What a rule does when it matches.
+    /// The effect of a rule that matches.
     Effect {
-        /// Vend.
+        /// Vend credentials.
         Allow = "allow",
-        /// Refuse.
+        /// Refuse the request.
         Deny = "deny",
-        /// Vend once an approval is given.
+        /// Vend credentials after an approval.
         RequireApproval = "require_approval",
-        /// Vend through the TVM only.
+        /// Vend credentials only through the TVM.
         RequireServer = "require_server",
-        /// Vend through the TVM only, and only with a tracked session.
+        /// Vend credentials only through the TVM, and only with a tracked session.
         RequireServerSession = "require_server_session",
     }
 }
@@ -161,127 +161,128 @@ closed_set! {
 /// A rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// Its name, one of its kind in the document.
+    /// The name of the rule. Unique among the rules of its kind in the document.
     pub name: Spanned<String>,
-    /// What it does.
+    /// The effect of the rule.
     pub effect: Effect,
-    /// What must hold.
+    /// The conditions, all of which must hold.
     pub conditions: Conditions,
-    /// What must not hold, all at once.
+    /// The exception. The rule does not match if all of these conditions hold.
     pub unless: Option<Conditions>,
-    /// The longest that credentials may last.
+    /// The maximum duration of credentials.
     pub max_duration: Option<Duration>,
-    /// For `require_server_session`: the table that must be in use.
+    /// For `require_server_session`: the session table that must be in use.
     pub session_table: Option<String>,
-    /// Why, for people.
+    /// The reason for the rule, for people.
     pub reason: Option<String>,
-    /// Where the rule stands.
+    /// The place of the rule in the source.
     pub span: Span,
 }
 
-/// Who approves requests for which profiles.
+/// A rule on the approval of requests for some profiles.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApprovalRule {
-    /// Its name.
+    /// The name of the rule.
     pub name: Spanned<String>,
-    /// The profiles it governs.
+    /// The profiles that the rule governs.
     pub profiles: AnyOf<Pattern>,
-    /// Those who may approve.
+    /// The approvers.
     pub approvers: AnyOf<UserPattern>,
-    /// How many different people must.
+    /// The number of different approvers that a request needs.
     pub approvals: u32,
-    /// How long an approval lasts at most.
+    /// The maximum duration of an approval.
     pub max_duration: Duration,
-    /// How long a request may wait.
+    /// The time that a request waits for approval.
     pub deadline: Duration,
-    /// Whose requests are approved when they are made.
+    /// The requests that are approved automatically.
     pub auto_approve: Option<AutoApprove>,
 }
 
-/// Requests that are approved when they are made: all that is given must hold.
+/// The conditions under which a request is approved when it is created. All of them
+/// must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AutoApprove {
-    /// Whose.
+    /// The users that send such requests.
     pub users: Option<AnyOf<UserPattern>>,
-    /// When.
+    /// The times at which such requests are sent.
     pub time: Option<Spanned<Window>>,
-    /// How long such an approval lasts at most.
+    /// The maximum duration of such an approval.
     pub max_duration: Option<Duration>,
 }
 
-/// Who may break glass.
+/// A rule on the callers that can break glass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BreakGlassRule {
-    /// Its name.
+    /// The name of the rule.
     pub name: Spanned<String>,
-    /// For which profiles.
+    /// The profiles that the rule governs.
     pub profiles: AnyOf<Pattern>,
-    /// Who.
+    /// The users that can break glass.
     pub users: AnyOf<UserPattern>,
-    /// For which reasons.
+    /// The reasons for which they can.
     pub reason_codes: Vec<Spanned<ReasonCode>>,
-    /// How long a grant lasts at most.
+    /// The maximum duration of a grant.
     pub max_duration: Duration,
-    /// How long to wait between two openings.
+    /// The minimum time between two openings.
     pub cooldown: Option<Duration>,
-    /// How often.
+    /// The limit on the number of openings.
     pub quota: Option<Quota>,
     /// Whether a grant overrides a deny.
     pub overrides_deny: bool,
 }
 
-/// So many openings in any stretch of time of that length.
+/// A limit on the number of openings within a window of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// How many.
+    /// Maximum number of openings within the window.
     pub count: u32,
-    /// In how long.
+    /// Window length. The quota counts openings that fall within it.
     pub per: Duration,
 }
 
-/// Who may operate.
+/// A rule on the operations of operators.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperatorRule {
-    /// Its name.
+    /// The name of the rule.
     pub name: Spanned<String>,
-    /// Who.
+    /// The operators.
     pub users: AnyOf<UserPattern>,
-    /// What.
+    /// The operations that the operators can perform.
     pub may: Vec<Spanned<Operation>>,
 }
 
 closed_set! {
-    /// Why glass is broken.
+    /// The reason for breaking glass.
     ReasonCode {
-        /// Something is down.
+        /// A service is unavailable.
         Incident = "incident",
-        /// Somebody is attacking.
+        /// An attack is in progress.
         Security = "security",
-        /// Work that was planned.
+        /// Planned work.
         Maintenance = "maintenance",
-        /// Getting back what was lost.
+        /// Lost data is being restored.
         Recovery = "recovery",
-        /// Anything else; the justification says what.
+        /// Any other reason, which the justification states.
         Other = "other",
     }
 }
 
 closed_set! {
-    /// What an operator may do.
+    /// An operation of an operator.
     Operation {
-        /// See everybody's sessions.
+        /// List the sessions of all callers.
         ListSessions = "list_sessions",
         /// Revoke sessions and callers.
         Revoke = "revoke",
-        /// Let a revoked caller in again.
+        /// Reinstate a revoked caller.
         Reinstate = "reinstate",
-        /// See everybody's requests.
+        /// List the requests of all callers.
         ListRequests = "list_requests",
         /// Revoke an approval.
         RevokeApproval = "revoke_approval",
-        /// See everybody's grants.
+        /// List the grants of all callers.
         ListBreakGlass = "list_break_glass",
-        /// Close somebody's grant.
+        /// Close the grant of any caller.
         CloseBreakGlass = "close_break_glass",
     }
 }

@@ -1,5 +1,5 @@
-//! Where something stands in the source: every checked node keeps its place,
-//! so that an error found three stages later still underlines the text.
+//! Places in the source. Every checked node keeps its place, so that an error found
+//! three stages later can underline the text.
 
 /// A place in the source text. Lines and columns count from 1, columns in
 /// characters (Unicode scalar values), not bytes.
@@ -16,21 +16,21 @@ pub struct Position {
 pub struct Span {
     /// The first character.
     pub start: Position,
-    /// One past the last character.
+    /// The position after the last character.
     pub end: Position,
 }
 
-/// A value and the place it was written at.
+/// A value and its place in the source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// The place of the value.
     pub span: Span,
 }
 
 impl<T> Spanned<T> {
-    /// Puts a value and its place together.
+    /// Combines a value and its place.
     pub fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }

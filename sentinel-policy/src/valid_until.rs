@@ -1,6 +1,6 @@
-//! How long a decision is valid. Each rule, in order, decides the times ahead at
-//! which it matches and no earlier rule does. The result is the first of these
-//! times at which the effect is another. Times after it are not searched.
+//! The time until which a decision is valid. Each rule, in order, decides the
+//! future times at which it matches and no earlier rule does. The result is the
+//! first of these times with a different effect. Later times are not searched.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -12,18 +12,18 @@ use crate::memory::Every;
 use crate::policy::Policy;
 use crate::{Facts, Request, Verdict};
 
-/// How far ahead is searched: a week and a day, so that every window opens or
-/// closes in that time, also if the clocks change.
+/// The length of the search: a week and a day, so that every window opens or closes
+/// in that time, also if the clocks change.
 const AHEAD: TimeDelta = TimeDelta::days(8);
 
-/// From one instant until before another.
+/// A range of time, without its end.
 type Stretch = (DateTime<Utc>, DateTime<Utc>);
 
 impl Policy {
     /// The first instant after `now`, within the next eight days, at which the same
-    /// request with the same facts would get another effect: because a window
-    /// opens or closes, in the rule that decides now or in any other, or because a
-    /// fact ends. `None` if there is no such instant.
+    /// request with the same facts would have a different effect, because a window
+    /// opens or closes in any rule, or because a fact ends. `None` if there is no such
+    /// instant.
     #[must_use]
     pub fn valid_until(
         &self,
@@ -68,7 +68,7 @@ impl Policy {
             undecided = without(&undecided, &decided);
         }
         match (current, undecided.first()) {
-            // Where no rule matches, the answer is a deny.
+            // The result is a deny when no rule matches.
             (Verdict::Allow | Verdict::RequireApproval, Some((from, _))) => Some(*from),
             (Verdict::Allow | Verdict::RequireApproval, None) | (Verdict::Deny, _) => change,
         }
@@ -94,13 +94,13 @@ impl Policy {
     }
 }
 
-/// The instant of a count of seconds; the last that can be written when it is
-/// beyond.
+/// The instant at that number of seconds. If it is out of range, the last
+/// representable instant.
 fn instant(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// The first of some times at which the effect of a rule is not `current`: because
+/// The first of some times at which the effect of a rule is not `current`, because
 /// a stretch begins, or because an approval ends within one.
 fn first_other(
     decided: &[Stretch],
@@ -115,7 +115,7 @@ fn first_other(
     })
 }
 
-/// Drops everything from an instant on.
+/// Removes every time from an instant on.
 fn cut(stretches: &mut Vec<Stretch>, at: DateTime<Utc>) {
     stretches.retain_mut(|(from, to)| {
         *to = at.min(*to);
@@ -123,7 +123,7 @@ fn cut(stretches: &mut Vec<Stretch>, at: DateTime<Utc>) {
     });
 }
 
-/// The times in both; both ascending.
+/// The times in both lists, which are ascending.
 fn common(some: &[Stretch], others: &[Stretch]) -> Vec<Stretch> {
     let mut common = Vec::new();
     let (mut left, mut right) = (some.iter().peekable(), others.iter().peekable());
@@ -141,7 +141,7 @@ fn common(some: &[Stretch], others: &[Stretch]) -> Vec<Stretch> {
     common
 }
 
-/// The times in the first and not in the second; both ascending.
+/// The times in the first list but not in the second. Both are ascending.
 fn without(some: &[Stretch], others: &[Stretch]) -> Vec<Stretch> {
     let mut left = Vec::new();
     let mut others = others.iter().peekable();

@@ -141,7 +141,7 @@ impl ErrorDetails {
         self.location.as_ref()
     }
 
-    /// The cause. `None` if the kind of failure says all, as `NotFound` does.
+    /// The cause. `None` if the kind of failure is sufficient, as for `NotFound`.
     #[must_use]
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.source.as_deref()

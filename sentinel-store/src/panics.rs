@@ -1,4 +1,4 @@
-//! Where a panic ends: it becomes an error, and the process goes on.
+//! Where a panic ends: it becomes an error, and the process continues.
 //!
 //! A request that panics must still be answered and recorded, and a sink that panics has not
 //! written its record. The panic's message is not part of the error: the panic hook has written it

@@ -89,7 +89,7 @@ pub struct ListedPolicy {
     /// The last part of the path.
     pub name: String,
     /// The document as it was stored when it was listed, if the list contained it. `None` if it
-    /// has to be read by itself.
+    /// must be read separately.
     pub document: Option<PolicyText>,
 }
 

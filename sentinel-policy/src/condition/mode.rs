@@ -18,7 +18,7 @@ impl ModeSet {
         self.0 & (1 << mode as u8) != 0
     }
 
-    /// The modes in it, in the order of [`Mode::ALL`].
+    /// The modes in the set, in the order of [`Mode::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Mode> {
         Mode::ALL.into_iter().filter(move |mode| self.contains(*mode))
     }

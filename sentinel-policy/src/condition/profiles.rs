@@ -50,7 +50,7 @@ impl<'n> Reader<'n> {
         self.each(field, Self::profile)
     }
 
-    /// A profile pattern. It is reported if it matches no profile.
+    /// Reads a profile pattern. A pattern that matches no profile is reported.
     fn profile(&mut self, key: &'static str, node: &'n Node<'n>) -> Option<Pattern> {
         let what = Subject::EntryOf(key);
         let value = self.text(what, node)?;

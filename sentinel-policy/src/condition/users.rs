@@ -105,8 +105,8 @@ impl<'n> Reader<'n> {
         Some(members)
     }
 
-    /// A user pattern. It is reported if it matches no caller, or if a group was
-    /// probably meant; `within` is the group of which it is a member.
+    /// Reads a user pattern. It is reported if it matches no caller, or if a group was
+    /// probably meant. `within` is the group that has it as a member.
     fn user(
         &mut self,
         what: Subject<'_>,

@@ -1,14 +1,14 @@
-//! Whether a pattern over ARNs can match a caller's: an IAM user's or an
-//! assumed role's session's, as the TVM accepts them. The lengths of names are
-//! not looked at, which can only make more patterns possible. IAM allows `:` in
-//! the path of a user; no path is taken to have one, since
-//! `arn:aws:iam::*:role/*` would match the user `/x:role/alice` and is a mistake.
+//! Whether a pattern over ARNs can match the ARN of a caller: an IAM user, or a
+//! session of an assumed role, as the TVM accepts them. The lengths of names are
+//! not checked, which can only make more patterns possible. IAM allows `:` in the
+//! path of a user. This module assumes that no path contains one:
+//! `arn:aws:iam::*:role/*` would match the user `/x:role/alice`, but is a mistake.
 
 use std::sync::LazyLock;
 
 use crate::diagnostic::in_ascii;
 
-/// Texts longer than this are not a misspelt ARN.
+/// A longer text is not treated as a misspelled ARN.
 const LONGEST: usize = 512;
 
 /// A set of characters.
@@ -40,19 +40,19 @@ enum Part {
     Any(Class),
 }
 
-/// One form of ARN, of at most 127 parts, as an automaton over sets of parts: a
-/// bit for each part that the rest of a text may begin with, and the bit behind
-/// the last for the end of the text.
+/// One form of ARN, of at most 127 parts, as an automaton over sets of parts: one
+/// bit for each part with which the rest of a text can begin. The bit after the
+/// last one is for the end of the text.
 struct Form {
-    /// By ASCII character, the parts that have it.
+    /// The parts that contain each ASCII character.
     having: [u128; 128],
-    /// The parts that can be left out and repeated. No two are adjacent.
+    /// The parts that can be omitted and repeated. No two are adjacent.
     any: u128,
     end: u128,
 }
 
 impl Form {
-    /// Of a service and a kind of resource.
+    /// Creates the form for a service and a kind of resource.
     fn new(service: &str, kind: &str, rest: &[Part]) -> Self {
         let literal =
             |text: &str| text.chars().map(|c| Part::One(Class::One(c))).collect::<Vec<_>>();
@@ -85,7 +85,7 @@ impl Form {
         let mut state = 1;
         for c in pattern.chars() {
             state = match c {
-                // Every part can be followed by all behind it.
+                // Every part can be followed by any part after it.
                 '*' => (self.end | (self.end - 1)) & !lowest(state).wrapping_sub(1),
                 '?' => self.step(state, self.end - 1),
                 c => {
@@ -101,7 +101,7 @@ impl Form {
         state & self.end != 0
     }
 
-    /// The state after a character that those parts have.
+    /// The state after a character that those parts contain.
     const fn step(&self, state: u128, having: u128) -> u128 {
         let taken = state & having;
         let next = ((taken & !self.any) << 1) | (taken & self.any);

@@ -1,22 +1,23 @@
-//! What was probably meant by a name that nothing can have. Suggestions are
-//! only made for short texts, and each is checked to be a possible name.
+//! The name that was probably meant by a text that cannot be a name. Suggestions
+//! are made only for short texts, and each suggestion is verified to be a possible
+//! name.
 
 use super::{profile_fault, user_fault};
 use crate::diagnostic::{Quote, in_ascii};
 
-/// Texts longer than this are not a misspelt name.
+/// A longer text is not treated as a misspelled name.
 const LONGEST: usize = 256;
-/// More entries than this are not listed in a suggestion.
+/// Maximum number of entries that are listed in a suggestion.
 const ENTRIES: usize = 4;
 
-/// How the names of the roles of IAM Identity Center begin.
+/// The prefix of the names of the roles of IAM Identity Center.
 /// <https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>
 pub(crate) const IDENTITY_CENTER: &str = "AWSReservedSSO";
 
-/// What surrounds a name if it was copied from elsewhere.
+/// Characters around a name that was copied from another place.
 const AROUND: &[char] = &['"', '\'', '`', '<', '>', '[', ']', '(', ')', '{', '}', ';', ','];
 
-/// The help for an entry that is the name of no caller.
+/// The help for an entry that cannot be the name of a caller.
 pub(crate) fn meant_user(value: &str) -> String {
     suggestion_for_user(value).unwrap_or_else(|| {
         "users are IAM users, session names and `RoleName/session`: letters, digits and \
@@ -25,7 +26,7 @@ pub(crate) fn meant_user(value: &str) -> String {
     })
 }
 
-/// The help for a pattern of possible characters that matches no caller.
+/// The help for a pattern of valid characters that matches no caller.
 pub(crate) fn meant_caller(value: &str) -> String {
     suggestion_for_user(value).unwrap_or_else(|| {
         "a caller's name is 1 to 64 characters, or `RoleName/session` with as many in each part"
@@ -33,7 +34,7 @@ pub(crate) fn meant_caller(value: &str) -> String {
     })
 }
 
-/// The help for a pattern that is the name of no profile.
+/// The help for a pattern that cannot be the name of a profile.
 pub(crate) fn meant_profile(value: &str) -> String {
     let is_name = |text: &str| profile_fault(text).is_none();
     bare(value)
@@ -45,7 +46,7 @@ pub(crate) fn meant_profile(value: &str) -> String {
         })
 }
 
-/// What a legal user pattern resembles that does not mean what it resembles.
+/// The form that a valid user pattern resembles, although it has another meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Misread<'a> {
     /// The end of an IAM user's ARN: `user/alice`.
@@ -62,7 +63,7 @@ pub(crate) enum Misread<'a> {
 }
 
 impl<'a> Misread<'a> {
-    /// What a pattern that has no fault resembles. `None` if it means what it
+    /// The form that a valid pattern resembles. `None` if the pattern means what it
     /// resembles.
     pub(crate) fn of(value: &'a str) -> Option<Self> {
         let (first, rest) = match value.split_once('/') {
@@ -78,7 +79,7 @@ impl<'a> Misread<'a> {
             ("group" | "groups", Some(name)) => Some(Self::Group { first, name }),
             ("role" | "roles" | "assumed-role", Some(role)) => Some(Self::Role { first, role }),
             (account, Some(role)) if is_account(account) => Some(Self::Role { first, role }),
-            // An `=` is that of a distinguished name, which is one user.
+            // With an `=` the text is a distinguished name, which is one user.
             (_, None) if value.contains(',') && !value.contains('=') => {
                 let mut names = value.split(',').filter(|name| !name.is_empty());
                 names.all(|name| user_fault(name).is_none()).then_some(Self::Several)
@@ -99,7 +100,7 @@ impl<'a> Misread<'a> {
         }
     }
 
-    /// What was probably meant.
+    /// The pattern that was probably meant.
     pub(crate) fn help(self, value: &str) -> String {
         match self {
             Self::UserArn { name, .. } if is_any(name) => {
@@ -140,7 +141,8 @@ fn session_of(role: &str, session: &str) -> String {
     format!("which is the session {} of a role named {}", Quote(session), Quote(role))
 }
 
-/// Whether it is an account id, also as the AWS console shows it: `1111-2222-3333`.
+/// Whether the text is an account id, also in the format of the AWS console:
+/// `1111-2222-3333`.
 fn is_account(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     digits == 12 && (text.len() == 12 || (text.len() == 14 && text.matches('-').count() == 2))
@@ -179,7 +181,7 @@ fn suggestion_for_user(value: &str) -> Option<String> {
     {
         return Some(several);
     }
-    // A path before a role's name, which is not part of a caller's name.
+    // A path before the name of a role is not a part of the caller's name.
     let short = plain.rmatch_indices('/').nth(1).and_then(|(at, _)| plain.get(at + 1..));
     if let Some(short) = short.filter(|short| is_user(short)) {
         return Some(format!("did you mean `{short}`? a role's path is not part of the name"));
@@ -187,13 +189,13 @@ fn suggestion_for_user(value: &str) -> Option<String> {
     entries(&plain, is_entry).or_else(|| one(&plain, is_entry))
 }
 
-/// The text in ASCII and without what surrounds it, if it is short.
+/// The text in ASCII and without the characters around it, if it is short.
 fn bare(value: &str) -> Option<String> {
     let plain = (value.len() <= LONGEST).then(|| in_ascii(value))?;
     Some(plain.trim_matches(|c: char| c.is_whitespace() || AROUND.contains(&c)).to_owned())
 }
 
-/// The user of an ARN, or the sessions of its role; empty if it is of neither.
+/// The user in an ARN, or the sessions of its role. Empty if the ARN has neither.
 fn user_of_arn(plain: &str) -> Option<String> {
     let mut parts = plain.splitn(6, ':');
     if !parts.next()?.eq_ignore_ascii_case("arn") {
@@ -204,7 +206,7 @@ fn user_of_arn(plain: &str) -> Option<String> {
     Some(match resource.split_once('/') {
         Some(("user", path)) => last(path),
         Some(("role", path)) => format!("{}/*", last(path)),
-        // Identity Center sets the session name to the user's.
+        // Identity Center sets the session name to the name of the user.
         Some(("assumed-role", session)) if session.starts_with("AWSReservedSSO_") => last(session),
         Some(("assumed-role", session)) if session.contains('/') => session.to_owned(),
         Some(("assumed-role", role)) => format!("{role}/*"),
@@ -232,7 +234,7 @@ fn entries(plain: &str, is_entry: impl Fn(&str) -> bool) -> Option<String> {
     })
 }
 
-/// The one entry that was written with something too many.
+/// The one entry that was written with superfluous characters.
 fn one(plain: &str, is_entry: impl Fn(&str) -> bool) -> Option<String> {
     let joined: String = plain.split_whitespace().collect();
     is_entry(&joined).then(|| format!("did you mean {}?", Quote(&joined)))

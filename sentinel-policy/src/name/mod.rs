@@ -1,5 +1,6 @@
-//! The names that exist: of callers as the TVM sees them, and of profiles. Which
-//! patterns can match one, and what was probably meant by a pattern that cannot.
+//! The names that can exist: of callers as the TVM reads them, and of profiles. The
+//! module determines which patterns can match one, and what was probably meant by a
+//! pattern that cannot.
 
 mod caller_arn;
 mod meant;
@@ -9,22 +10,22 @@ pub(crate) use meant::{IDENTITY_CENTER, Misread, meant_caller, meant_profile, me
 
 use crate::UserPattern;
 
-/// The most characters of an IAM user's, a role's, a session's and a profile's
-/// name.
+/// Maximum number of characters in the name of an IAM user, a role, a session and a
+/// profile.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 const LONGEST: usize = 64;
 
-/// Why a pattern matches no name.
+/// The reason why a pattern matches no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It has a character that no name has.
+    /// The pattern has a character that names cannot contain.
     Character(char),
-    /// It has only characters that names have, in a way in which none has them.
+    /// The pattern has only valid characters, but in a form that no name has.
     Shape,
 }
 
-/// Why a pattern matches no caller. Callers are called `NAME` or
-/// `RoleName/session`, each part of `[A-Za-z0-9_+=,.@-]{1,64}`.
+/// The reason why a pattern matches no caller. The name of a caller is `NAME` or
+/// `RoleName/session`, with each part of the form `[A-Za-z0-9_+=,.@-]{1,64}`.
 pub(crate) fn user_fault(pattern: &str) -> Option<Fault> {
     let in_name = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
     if let Some(fault) = character_fault(pattern, in_name) {
@@ -33,14 +34,14 @@ pub(crate) fn user_fault(pattern: &str) -> Option<Fault> {
     if UserPattern::new(pattern).is_everyone() {
         return None;
     }
-    // No other wildcard matches `/`: each part of the pattern is for one part of
-    // the name.
+    // Other wildcards do not match `/`, so each part of the pattern corresponds to one
+    // part of the name.
     let parts = pattern.split('/');
     let possible = parts.clone().count() <= 2 && parts.clone().all(fits);
     (!possible).then_some(Fault::Shape)
 }
 
-/// Why a pattern matches no profile. Profiles are called
+/// The reason why a pattern matches no profile. The name of a profile has the form
 /// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
 pub(crate) fn profile_fault(pattern: &str) -> Option<Fault> {
     let in_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

@@ -5,22 +5,22 @@ use crate::diagnostic::{Finding, Meant, Subject, Type, nearest};
 use crate::document::{Kind, Mapping, Node, joined};
 use crate::{Span, Spanned};
 
-/// The keys that a mapping of some kind may have.
+/// The keys that a kind of mapping can have.
 pub(crate) struct Shape {
-    /// What the mapping is, in words.
+    /// A description of the mapping in a message.
     pub(crate) place: &'static str,
-    /// Its keys, the required ones first.
+    /// The keys. Required keys are first.
     pub(crate) keys: &'static [&'static str],
-    /// How many of them are required.
+    /// The number of required keys.
     pub(crate) required: usize,
-    /// Those whose value is a mapping, with the keys that belong there.
+    /// The keys whose value is a mapping, with the keys of that mapping.
     pub(crate) nested: &'static [(&'static str, &'static [&'static str])],
 }
 
-/// A key that was given, and its value.
+/// A key in the document, and its value.
 #[derive(Clone, Copy)]
 pub(crate) struct Field<'n> {
-    /// The key of the language, also where it was misspelt.
+    /// The key of the language, also if the document misspells it.
     pub(crate) key: &'static str,
     pub(crate) key_span: Span,
     /// Never null.
@@ -28,26 +28,26 @@ pub(crate) struct Field<'n> {
 }
 
 impl Field<'_> {
-    /// What its value is said to belong to.
+    /// The subject that messages about the value name.
     pub(crate) fn subject(&self) -> Subject<'static> {
         Subject::Key(self.key)
     }
 
-    /// Key and value together.
+    /// The range of the key and the value together.
     pub(crate) fn span(&self) -> Span {
         Span { start: self.key_span.start, end: self.node.span.end }
     }
 }
 
-/// The keys that were given in a mapping and have a value.
+/// The keys of a mapping that have a value.
 pub(crate) struct Fields<'n> {
     pub(crate) given: Vec<Field<'n>>,
-    /// Those that belong one level deeper, which was reported.
+    /// The keys that belong one level deeper, which was reported.
     pub(crate) misplaced: Vec<Field<'n>>,
 }
 
 impl<'n> Fields<'n> {
-    /// The field of that key, when it was given.
+    /// The field with that key, if the mapping has it.
     pub(crate) fn get(&self, key: &str) -> Option<Field<'n>> {
         self.given.iter().find(|field| field.key == key).copied()
     }
@@ -80,9 +80,9 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// The fields of a mapping. Unknown and missing keys and keys without value
-    /// are reported; a misspelt key is read as the one that was meant, so that
-    /// it is not missed as well.
+    /// The fields of a mapping. Unknown keys, missing keys and keys without a value are
+    /// reported. A misspelled key is read as the key that was meant, so that it is not
+    /// also reported as missing.
     pub(crate) fn fields_of(&mut self, mapping: &'n Mapping<'n>, shape: &Shape) -> Fields<'n> {
         let Shape { place, keys, required, .. } = shape;
         let known = |written: &str| keys.iter().copied().find(|key| *key == written);
@@ -98,7 +98,7 @@ impl<'n> Reader<'n> {
             let key = match known(&entry.key) {
                 Some(key) => key,
                 None => {
-                    // `name:"a"` in braces is a key of these eight characters.
+                    // `name:"a"` in braces is a key of eight characters.
                     let joined = entry.value.is_null().then(|| joined(&entry.key)).flatten();
                     let unknown = Finding::UnknownKey {
                         key: &entry.key,
@@ -106,7 +106,7 @@ impl<'n> Reader<'n> {
                         known: keys,
                         joined: joined.is_some(),
                     };
-                    // A key that is not reported need not be compared.
+                    // A key that will not be reported does not need to be compared.
                     let look = !self.findings.is_full();
                     self.findings.report(entry.key_span, unknown);
                     if let Some((key, _)) = joined {
@@ -123,7 +123,7 @@ impl<'n> Reader<'n> {
                     }
                 }
             };
-            // Its value is what was misplaced.
+            // The value of this key is the misplaced part.
             let moved = misplaced.iter().any(|(under, _)| *under == key);
             if moved && entry.value.is_null() || self.is_null(key, &entry.value, entry.key_span) {
                 continue;
@@ -136,8 +136,8 @@ impl<'n> Reader<'n> {
         Fields { given, misplaced: misplaced.into_iter().map(|(_, field)| field).collect() }
     }
 
-    /// The keys of a mapping that belong one level deeper, each with the key that
-    /// it belongs under. They are reported together, since they have one cause.
+    /// The keys of a mapping that belong one level deeper, each with the key that it
+    /// belongs under. They are reported together, since they have one cause.
     fn misplaced(
         &mut self,
         mapping: &'n Mapping<'n>,
@@ -147,7 +147,7 @@ impl<'n> Reader<'n> {
         if shape.nested.is_empty() {
             return misplaced;
         }
-        // The last key before it that has no value yet, if any.
+        // The last key before it that has no value yet, if there is one.
         let mut open = None;
         for entry in &mapping.entries {
             let written = &*entry.key;
@@ -177,7 +177,7 @@ impl<'n> Reader<'n> {
         misplaced
     }
 
-    /// Whether a value is null, which is reported at `span`.
+    /// Whether a value is null. If so, this is reported at `span`.
     pub(crate) fn is_null(&mut self, key: &str, node: &Node<'_>, span: Span) -> bool {
         let null = node.is_null();
         if null {
@@ -186,7 +186,7 @@ impl<'n> Reader<'n> {
         null
     }
 
-    /// Reports that a value is not what it should be, unless the parser did.
+    /// Reports that a value has the wrong type, unless the parser reported the value.
     pub(crate) fn wrong_type(
         &mut self,
         what: Subject<'_>,
@@ -211,7 +211,7 @@ impl<'n> Reader<'n> {
         self.findings.report(node.span, finding);
     }
 
-    /// The entries of a node that must be a list, and not an empty one.
+    /// The entries of a node that must be a list and must not be empty.
     pub(crate) fn list(
         &mut self,
         key: &str,
@@ -231,7 +231,7 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// Every entry of a list, read.
+    /// Reads every entry of a list.
     pub(crate) fn each<T>(
         &mut self,
         field: Field<'n>,
@@ -246,7 +246,7 @@ impl<'n> Reader<'n> {
         Some(values)
     }
 
-    /// A list of rules of some kind, each with a name of its own.
+    /// Reads a list of rules of some kind. Each rule must have a unique name.
     pub(crate) fn rules_of<T>(
         &mut self,
         field: Option<Field<'n>>,
@@ -266,7 +266,7 @@ impl<'n> Reader<'n> {
     }
 }
 
-/// What was probably meant by a value that is not of the type it should be.
+/// The text that was probably meant by a value of the wrong type.
 fn meant<'n>(node: &'n Node<'n>, expected: &'static Type) -> Meant<'n> {
     match &node.kind {
         Kind::Scalar(scalar) if scalar.plain => {

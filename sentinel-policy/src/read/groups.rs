@@ -12,9 +12,9 @@ pub(crate) struct Groups<'n> {
     /// Whether the groups as a whole could not be read. Then no group is reported
     /// as undefined.
     pub(crate) unreadable: bool,
-    /// Number of entries that the uses of groups so far stand for.
+    /// Number of members, summed over the uses of groups so far.
     pub(crate) used: usize,
-    /// Whether these were too many, which is reported once.
+    /// Whether that number exceeds the limit, which is reported once.
     pub(crate) exhausted: bool,
     /// Number of names that were compared with misspelled ones.
     pub(crate) compared: usize,

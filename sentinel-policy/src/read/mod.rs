@@ -1,7 +1,7 @@
-//! Reading values from the tree of a document: mappings with known keys, lists,
-//! and single values, with a finding for each value that is not what its key
-//! takes. Not here: what the keys of a policy mean. That is in
-//! [`condition`](crate::condition) and [`check`](crate::check).
+//! Reading values from the tree of a document: mappings with known keys, lists, and
+//! single values. Each value that does not fit its key is a finding. The meaning of
+//! the keys of a policy is defined in [`condition`](crate::condition) and
+//! [`check`](crate::check).
 
 mod fields;
 mod groups;
@@ -15,7 +15,7 @@ pub(crate) use groups::Groups;
 use crate::Limits;
 use crate::diagnostic::Findings;
 
-/// Reads the nodes of one document and collects what is wrong with them.
+/// Reads the nodes of one document and collects findings.
 pub(crate) struct Reader<'n> {
     pub(crate) findings: Findings,
     pub(crate) limits: Limits,

@@ -9,7 +9,7 @@ use crate::document::{Kind, Node};
 use crate::{Spanned, parse_duration};
 
 impl<'n> Reader<'n> {
-    /// A text that may be empty.
+    /// Reads a text that may be empty.
     pub(crate) fn any_text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
         let text = node.text();
         if text.is_none() {
@@ -18,7 +18,7 @@ impl<'n> Reader<'n> {
         text
     }
 
-    /// A text in which no character that only looks like a space can be meant.
+    /// Reads a text in which characters that only look like spaces are mistakes.
     pub(crate) fn exact_text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
         let text = self.any_text(what, node)?;
         if let Some((span, character)) = node.lookalike_space() {
@@ -28,7 +28,7 @@ impl<'n> Reader<'n> {
         Some(text)
     }
 
-    /// A text that may not be empty.
+    /// Reads a text that must not be empty.
     pub(crate) fn text(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Option<&'n str> {
         let text = self.any_text(what, node)?;
         if text.is_empty() {
@@ -38,7 +38,7 @@ impl<'n> Reader<'n> {
         Some(text)
     }
 
-    /// The name of a rule, with its place; one of its kind in the list that is
+    /// Reads the name of a rule, with its place. It must be unique in the list that is
     /// being read.
     pub(crate) fn name(&mut self, field: Field<'n>) -> Option<Spanned<String>> {
         let (name, span) = (self.text(field.subject(), field.node)?, field.node.span);
@@ -51,7 +51,7 @@ impl<'n> Reader<'n> {
         Some(Spanned::new(name.to_owned(), span))
     }
 
-    /// `true` or `false`, without quotes.
+    /// Reads `true` or `false`, without quotes.
     pub(crate) fn flag(&mut self, field: Field<'n>) -> Option<bool> {
         match &field.node.kind {
             Kind::Scalar(scalar) if scalar.plain && scalar.text == "true" => Some(true),
@@ -63,7 +63,7 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// A whole number from 1, without quotes.
+    /// Reads a whole number of at least 1, without quotes.
     pub(crate) fn count(&mut self, field: Field<'n>) -> Option<u32> {
         let text = match &field.node.kind {
             Kind::Scalar(scalar) if scalar.plain && !scalar.is_null() => &*scalar.text,
@@ -81,7 +81,7 @@ impl<'n> Reader<'n> {
         count
     }
 
-    /// A length of time above 0.
+    /// Reads a duration greater than 0.
     pub(crate) fn duration(&mut self, field: Field<'n>) -> Option<Duration> {
         let (key, value) = (field.key, self.exact_text(field.subject(), field.node)?);
         let error = match parse_duration(value) {
@@ -93,7 +93,7 @@ impl<'n> Reader<'n> {
         None
     }
 
-    /// A word of a closed set.
+    /// Reads a word of a closed set.
     pub(crate) fn word<T>(
         &mut self,
         what: Subject<'_>,

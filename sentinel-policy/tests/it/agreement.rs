@@ -1,4 +1,4 @@
-//! The compiled evaluator says what the plain one says.
+//! The compiled evaluator and the plain one return the same results.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -31,8 +31,8 @@ fn agree(text: &str, questions: &[Asked]) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
-    /// For any policy and any request, at any moment: the same decision, the
-    /// same end of it, the same explanation.
+    /// For any policy and any request, at any time, the decision, the time until which
+    /// it is valid, and the explanation agree.
     #[test]
     fn invariant_8_the_compiled_and_the_reference_evaluator_agree(
         text in policy(1..12, 0..2),
@@ -45,7 +45,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
-    /// The same where the rules fill many blocks of the index, with gaps.
+    /// They also agree if the rules fill many blocks of the index, with gaps.
     #[test]
     fn invariant_8_they_agree_on_policies_of_many_rules(
         text in policy(10..12, 0..160),

@@ -1,4 +1,4 @@
-//! Deciding allocates nothing, whatever the policy and the request.
+//! A decision does not allocate, for every policy and request.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use sentinel_policy::{Caller, Checked, Facts, Limits, Policy, Request};
 
 use crate::generated::{asked, policy};
 
-/// How many allocations a decision makes.
+/// The number of allocations of a decision.
 fn allocations(policy: &Policy, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> u64 {
     allocation_counter::measure(|| {
         std::hint::black_box(policy.decide(request, facts, now));
@@ -38,8 +38,8 @@ proptest! {
     }
 }
 
-/// Where every rule has a pattern and a window of its own, a decision judges
-/// them all, and remembers more than fits into a few.
+/// If every rule has a separate pattern and a separate window, a decision evaluates
+/// all of them, and stores more results than fit into the small memory.
 #[test]
 fn deciding_allocates_nothing_where_a_thousand_things_are_judged() {
     let mut text = String::from("version: \"1\"\nrules:\n");

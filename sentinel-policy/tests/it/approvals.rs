@@ -1,4 +1,4 @@
-//! What an approval does to a decision.
+//! The effect of an approval on a decision.
 
 use sentinel_policy::{
     Approval, Caller, Checked, Facts, Limits, Mode, Policy, Request, Requirements, Verdict,

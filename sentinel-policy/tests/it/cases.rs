@@ -80,7 +80,7 @@ fn every_code_is_met_by_some_policy_of_the_folder() {
     for path in policies() {
         diagnostics("", &fs::read(&path).unwrap(), &mut codes);
     }
-    // These need documents too large to keep; `limits.rs` meets them.
+    // These need documents that are too large to store. `limits.rs` covers them.
     let large = [
         Code::TooLarge,
         Code::TooManyRules,

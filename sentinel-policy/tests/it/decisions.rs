@@ -43,7 +43,7 @@ fn answer(policy: &Policy, line: &str) -> String {
     let now: DateTime<Utc> = text("at").unwrap().parse().unwrap();
     let decision = policy.decide(&request, &facts, now);
     let until = policy.valid_until(&request, &facts, now);
-    // In this order, which a map of `serde_json` would not keep.
+    // The fields are in this order, which a map of `serde_json` would not preserve.
     let fields = [
         ("effect", json!(decision.verdict.as_str())),
         ("rule", json!(decision.rule.map(|rule| rule.name))),

@@ -1,4 +1,5 @@
-//! A pattern that is said to match no caller, profile or principal matches none.
+//! A pattern that is reported to match no caller, profile or principal matches
+//! none.
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -8,7 +9,7 @@ use sentinel_policy::{
 
 const NAME: &str = "[a-cA9_+=,.@-]{1,5}";
 
-/// A name as IAM allows it, also one of the greatest length.
+/// A name that IAM allows, including names of the maximum length.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![4 => NAME, 1 => "[a-z_+=,.@-]{64}"]
 }
@@ -31,8 +32,8 @@ fn principal() -> impl Strategy<Value = String> {
     })
 }
 
-/// A pattern that resembles a text: some of its characters are wildcards, missing
-/// or others.
+/// A pattern that resembles a text: some of its characters are replaced by
+/// wildcards, removed or changed.
 fn resembling(text: String, edits: &[(prop::sample::Index, usize, char)]) -> String {
     let mut pattern: Vec<char> = text.chars().collect();
     for (at, cut, c) in edits {
@@ -48,7 +49,7 @@ fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, char)>> {
     prop::collection::vec((any::<prop::sample::Index>(), 0..4_usize, character), 0..4)
 }
 
-/// The policy that allows what matches the pattern, and what is said about it.
+/// The policy that allows what the pattern matches, and its diagnostics.
 fn checked(key: &str, pattern: &str) -> (Option<Checked>, Vec<Code>) {
     let pattern = serde_json::to_string(pattern).unwrap();
     let source = format!(
@@ -64,7 +65,7 @@ fn checked(key: &str, pattern: &str) -> (Option<Checked>, Vec<Code>) {
     }
 }
 
-/// Whether the policy allows the request; one that is refused allows nothing.
+/// Whether the policy allows the request. A policy with errors allows nothing.
 fn allows(checked: Option<Checked>, request: &Request<'_>) -> bool {
     checked.is_some_and(|checked| {
         let now = DateTime::<Utc>::UNIX_EPOCH;

@@ -1,4 +1,4 @@
-//! Explanations as people read them.
+//! The text of explanations.
 
 use chrono::{DateTime, Utc};
 use sentinel_policy::{
@@ -75,7 +75,7 @@ fn programs_get_the_condition_the_attribute_what_it_saw_and_what_was_wanted() {
     assert_eq!(unmet[1].attribute, "user");
     assert_eq!(unmet[1].saw.as_deref(), Some("mallory"));
     assert_eq!(unmet[1].wanted().len(), 7);
-    // What the request lacks.
+    // Attributes that the request does not have.
     assert_eq!(unmet[4].attribute, "organization");
     assert_eq!(unmet[4].saw, None);
     assert_eq!(unmet[12].attribute, "os_version");
@@ -83,7 +83,7 @@ fn programs_get_the_condition_the_attribute_what_it_saw_and_what_was_wanted() {
     assert_eq!(unmet[12].wanted(), ["14.2"]);
 }
 
-/// Conditions are looked at in a fixed order, whatever theirs in the document.
+/// Conditions are evaluated in a fixed order, whatever their order in the document.
 #[test]
 fn the_first_condition_in_the_order_of_kinds_is_the_one_that_is_named() {
     let text = "version: \"1\"\nrules:\n  - { name: r, effect: allow, conditions: { device: { \

@@ -1,6 +1,6 @@
-//! Policies, requests and moments for properties: policies as text, so that the
-//! whole way from text to decision is taken; names from small pools, so that
-//! rules and requests often meet; moments near those at which clocks change.
+//! Policies, requests and times for property tests. Policies are generated as text,
+//! so that all stages from text to decision run. Names are from small pools, so
+//! that rules often match requests. Times are near those at which clocks change.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use sentinel_policy::{Approval, Caller, DeviceFacts, Facts, Mode, Request};
 
-/// What a policy's profiles may say, and what a request may ask for.
+/// The words that profiles of a policy, and requests, are generated from.
 const PROFILES: &[&str] =
     &["prod", "staging", "dev", "prod-eu", "prod*", "*", "st?ging", "*-eu", "?*", "unknown"];
 const USERS: &[&str] = &[
@@ -59,7 +59,7 @@ const ZONES: &[&str] = &[
 const EFFECTS: &[&str] =
     &["allow", "allow", "deny", "require_approval", "require_server", "require_server_session"];
 const TABLES: &[&str] = &["sessions", "other"];
-/// Clocks change near these, or the zones' tables begin or end there.
+/// Clocks change near these times, or the tables of the zones begin or end there.
 const MOMENTS: &[&str] = &[
     "2026-03-29T01:00:00Z", // Berlin, forward
     "2026-10-25T01:00:00Z", // Berlin, back
@@ -130,7 +130,7 @@ fn device() -> impl Strategy<Value = String> {
     .prop_map(str::to_owned)
 }
 
-/// `often` is the likelihood of each condition on who and what.
+/// `often` is the probability of each condition on names.
 fn conditions(often: f64) -> impl Strategy<Value = Vec<String>> {
     let key = |key: &'static str| move |value: String| format!("{key}: {value}");
     (
@@ -178,8 +178,8 @@ fn rule() -> impl Strategy<Value = String> {
         })
 }
 
-/// A policy of some dozen generated rules, each behind `spacing` rules that no
-/// generated request meets, though the index has to know them.
+/// A policy of about a dozen generated rules. Each follows `spacing` rules that
+/// match no generated request, but are in the index.
 pub(crate) fn policy(
     rules: impl Into<proptest::collection::SizeRange>,
     spacing: std::ops::Range<usize>,
@@ -214,7 +214,7 @@ pub(crate) fn policy(
     })
 }
 
-/// A request with its facts and its moment, owned.
+/// An owned request with its facts and its time.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     user: &'static str,
@@ -283,7 +283,7 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
                 os_type,
             }
         });
-    // Before now, at now, within the eight days, and beyond them.
+    // Before now, at now, within the eight days, and after them.
     let approval = weighted(
         0.5,
         weighted(0.8, prop_oneof![4 => -1_000_i64..900_000_000, 1 => select(vec![0, 691_200_000])]),

@@ -1,4 +1,4 @@
-//! What a policy says besides decisions: profiles, approvals, break-glass,
+//! The parts of a policy other than decisions: profiles, approvals, break-glass and
 //! operators.
 
 use std::time::Duration;

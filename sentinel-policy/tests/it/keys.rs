@@ -1,19 +1,19 @@
-//! One mistake in a key gives one message, wherever the key stands.
+//! One mistake in a key is one diagnostic, at every place of the key.
 
 use sentinel_policy::{Checked, Code, Limits};
 
-/// A policy with every key of the language, each on a line of its own.
+/// A policy with every key of the language, each on a separate line.
 const WHOLE: &str = include_str!("../cases/whole-language.yaml");
 
-/// The keys of the author's own: groups and profiles.
+/// The keys that the policy author chooses: groups and profiles.
 const NAMES: [&str; 4] = ["oncall", "contractors", "production", "sandbox"];
 
-/// Whether a character may stand in a key.
+/// Whether a key can contain a character.
 fn in_a_key(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// The policy with one key's first letter doubled, for each key.
+/// For each key, the policy with the first letter of that key doubled.
 fn misspellings() -> Vec<(&'static str, String)> {
     let comment = WHOLE.lines().next().unwrap();
     let pieces: Vec<&str> = WHOLE.strip_prefix(comment).unwrap().split(':').collect();

@@ -1,4 +1,4 @@
-//! What a checked document says is what was written.
+//! A checked document has the values that the text contains.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Hostile input is refused within bounds.
+//! Hostile input is refused within limits.
 
 use sentinel_policy::{Checked, Code, Diagnostics, Limits, Severity};
 
@@ -10,7 +10,7 @@ fn codes(diagnostics: &Diagnostics) -> Vec<Code> {
     diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
 }
 
-/// Rules of that many lines.
+/// Rules with that number of lines.
 fn rules(count: usize, rule: impl Fn(usize) -> String) -> String {
     let rules: String = (0..count).map(|index| format!("- {}\n", rule(index))).collect();
     format!("version: '1'\nrules:\n{rules}")

@@ -1,4 +1,5 @@
-//! The crate through its public interface: one binary, a module for each matter.
+//! Tests of the public interface of the crate: one binary, with a module for each
+//! topic.
 #![expect(clippy::disallowed_methods, reason = "the crate does no I/O; its tests do")]
 
 #[cfg(test)]

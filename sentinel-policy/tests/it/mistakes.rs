@@ -1,10 +1,10 @@
-//! One likely mistake in a good policy is one diagnostic, at the place of the
+//! One likely mistake in a valid policy is one diagnostic, at the place of the
 //! mistake.
 
 use proptest::prelude::*;
 use sentinel_policy::{Checked, Code, Limits};
 
-/// What a rule of the policies here is in YAML, line by line.
+/// The lines of a rule of the policies in this file, in YAML.
 const RULE: [&str; 12] = [
     "  - name: NAME",
     "    effect: allow",
@@ -23,7 +23,7 @@ const PROFILES: usize = 3;
 const USERS: std::ops::Range<usize> = 5..8;
 const CONDITIONS: std::ops::Range<usize> = 3..10;
 
-/// The lines of a good policy of so many rules.
+/// The lines of a valid policy with that number of rules.
 fn yaml(rules: usize) -> Vec<String> {
     let mut lines = vec!["version: \"1\"".to_owned()];
     lines.extend(["groups:", "  oncall: [carol]", "rules:"].map(str::to_owned));
@@ -33,7 +33,7 @@ fn yaml(rules: usize) -> Vec<String> {
     lines
 }
 
-/// The lines of such a policy in JSON, with an entry on each.
+/// The lines of such a policy in JSON, with one entry per line.
 fn json(rules: usize) -> Vec<String> {
     let rules: Vec<serde_json::Value> = (0..rules)
         .map(|rule| {

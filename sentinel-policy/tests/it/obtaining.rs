@@ -1,4 +1,4 @@
-//! Which profiles a caller can get under some circumstance.
+//! The profiles that a caller can obtain under some circumstances.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ fn compile(rest: &str) -> Policy {
     Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
 
-/// Rules one by one, in the short form of a line: effect, conditions, unless.
+/// Rules, each in the short form of one line: effect, conditions, unless.
 fn rules(rules: &[(&str, &str, &str)]) -> Policy {
     let mut text = String::new();
     for (index, (effect, conditions, unless)) in rules.iter().enumerate() {
@@ -45,7 +45,7 @@ fn a_rule_gives_a_profile_to_those_it_names() {
         ("accounts: [\"111122223333\"]", true),
         ("accounts: [\"444455556666\"]", false),
         ("principals: [\"arn:aws:iam::*:user/*\"]", true),
-        // Alice has no organization, and will have none at another time.
+        // Alice has no organization, and this does not change with time.
         ("organizations: [o-abc123]", false),
     ] {
         for effect in ["allow", "require_approval", "require_server", "require_server_session"] {
@@ -62,7 +62,7 @@ fn time_device_mode_and_address_are_taken_as_meetable() {
         [NIGHT, "device: { require_mdm: true }", "mode: [cli]", "source_ip: [10.0.0.0/8]"]
     {
         assert!(rules(&[("allow", circumstance, "")]).may_obtain(&ALICE, "production"));
-        // And as avoidable.
+        // Such a deny can also be avoided.
         let policy = rules(&[("deny", circumstance, ""), ("allow", "", "")]);
         assert!(policy.may_obtain(&ALICE, "production"), "{circumstance}");
     }
@@ -74,16 +74,16 @@ fn only_a_deny_that_always_applies_stands_in_the_way() {
         ("", "", false),
         ("users: [alice], profiles: [production]", "", false),
         ("users: [bob]", "", true),
-        // The exception is alice's, whatever else is so.
+        // The exception applies to alice under all circumstances.
         ("", "users: [alice]", true),
-        // It can never be hers.
+        // It can never apply to her.
         ("", "users: [bob]", false),
         ("", "organizations: [o-abc123]", false),
         (NIGHT, "users: [bob]", true),
-        // It may be hers, at times.
+        // It applies to her at some times.
         ("", "users: [alice], mode: [server]", true),
         ("", &format!("users: [bob], {NIGHT}"), false),
-        // Every day and hour is always.
+        // Every day and every hour together are all times.
         (
             "time: { days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday] }",
             "",
@@ -164,8 +164,8 @@ fn a_break_glass_rule_gives_a_profile_to_those_it_names() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Who gets a profile at some moment, from some place, in some way, is told
-    /// beforehand that they can.
+    /// If a caller can obtain a profile at some time, from some place, in some way,
+    /// `may_obtain` reports this beforehand.
     #[test]
     fn whoever_gets_a_profile_was_told_that_they_can(
         text in policy(1..8, 0..1),

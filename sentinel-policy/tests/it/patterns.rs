@@ -1,10 +1,10 @@
-//! Patterns against the definition of them, worked out in the most tedious way.
+//! Patterns against a direct implementation of their definition.
 
 use proptest::prelude::*;
 use sentinel_policy::{Pattern, UserPattern};
 
-/// Whether each beginning of the pattern matches each beginning of the text, one
-/// by one. `crosses` says which characters a wildcard may stand for.
+/// Whether each prefix of the pattern matches each prefix of the text, one by one.
+/// `crosses` determines which characters a wildcard can match.
 fn matches(pattern: &str, text: &str, crosses: impl Fn(char) -> bool) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut reached = vec![false; text.len() + 1];

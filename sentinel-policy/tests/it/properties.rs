@@ -1,4 +1,4 @@
-//! What must hold of every input, met by generated ones.
+//! Properties of every input, tested with generated input.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use sentinel_policy::{Checked, Limits, Position};
 
 const WHOLE: &str = include_str!("../cases/whole-language.yaml");
 
-/// Pieces of YAML and of the language, of which hostile documents are made.
+/// Parts of YAML and of the language, from which hostile documents are generated.
 const PIECES: [&str; 40] = [
     "version: \"1\"\n",
     "rules:\n",
@@ -50,8 +50,8 @@ const PIECES: [&str; 40] = [
     "\u{85}",
 ];
 
-/// Whatever is read, it ends with a result; and what is said of it is bounded,
-/// in the order of the source, inside of it, and safe to print.
+/// Every input has a result, and the diagnostics are bounded, in the order of the
+/// source, inside the source, and safe to print.
 fn holds(source: &[u8]) -> Result<(), TestCaseError> {
     let limits = Limits { max_diagnostics: 7, ..Limits::default() };
     let Err(diagnostics) = Checked::parse(source, &limits) else { return Ok(()) };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// All that the crate may be built of. None of these does any I/O.
+/// The only allowed dependencies. None of them performs I/O.
 const ALLOWED: [&str; 13] = [
     "arraydeque",
     "chrono",
@@ -21,7 +21,7 @@ const ALLOWED: [&str; 13] = [
     "foldhash",
 ];
 
-/// Ways to what is outside.
+/// Items that access something outside the process.
 const FORBIDDEN: [&str; 12] = [
     "std::fs",
     "std::env",

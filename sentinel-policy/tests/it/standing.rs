@@ -1,5 +1,5 @@
-//! How long a decision stands: worked out by hand, and held to a clock that goes
-//! minute by minute.
+//! The time until which a decision is valid: expected times computed by hand, and a
+//! comparison with a decision at every minute.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// Of a request of alice for `production` with an approval until `approved`.
+/// For a request of alice for `production` with an approval until `approved`.
 fn valid_until(policy: &Policy, now: &str, approved: Option<&str>) -> Option<String> {
     let request = Request::new(Caller::new("alice"), "production");
     let approval = approved.map(|until| Approval { until: Some(at(until)) });
@@ -62,7 +62,7 @@ fn a_deny_before_it_ends_an_allow_when_its_window_opens() {
     let policy = compile(&format!("{freeze}  - {{ name: all, effect: allow }}\n"));
     let ends = valid_until(&policy, "2026-03-18T11:00:00Z", None);
     assert_eq!(ends.as_deref(), Some("2026-03-19T00:00:00Z"));
-    // And a deny for somebody else does not.
+    // A deny for another caller does not end it.
     let freeze = freeze.replace("time:", "users: [bob], time:");
     let policy = compile(&format!("{freeze}  - {{ name: all, effect: allow }}\n"));
     assert_eq!(valid_until(&policy, "2026-03-18T11:00:00Z", None), None);
@@ -88,14 +88,14 @@ fn an_approved_request_ends_with_the_approval_or_the_window_whichever_is_first()
     assert_eq!(ends.as_deref(), Some("2026-03-18T11:30:00.250Z"));
     let ends = valid_until(&policy, now, Some("2026-03-18T23:00:00Z"));
     assert_eq!(ends.as_deref(), Some("2026-03-18T16:00:00Z"));
-    // An approval that has ended changes nothing any more.
+    // An approval that has ended has no further effect.
     let ends = valid_until(&policy, now, Some("2026-03-18T11:00:00Z"));
     assert_eq!(ends.as_deref(), Some("2026-03-18T16:00:00Z"));
 }
 
 #[test]
 fn a_rule_that_comes_to_a_deny_stands_like_one() {
-    // Neither mode: both rules come to a deny, whichever matches.
+    // Neither mode: both rules result in a deny, whichever matches.
     let policy = compile(
         &(OFFICE.replace("effect: allow", "effect: require_server")
             + "  - { name: rest, effect: deny }\n"),
@@ -117,8 +117,8 @@ fn eight_days_are_looked_at_and_no_more() {
     assert_eq!(valid_until(&policy, now, Some("2026-03-26T11:00:00.000000001Z")), None);
 }
 
-/// Whichever of the rules matches, from minute to minute another one, the effect
-/// is the same: all of the eight days have to be looked at.
+/// A different rule matches every minute, but the effect stays the same, so that
+/// all of the eight days must be searched.
 #[test]
 fn four_thousand_windows_that_take_over_from_each_other_end_nothing() {
     let mut rules = String::new();
@@ -135,17 +135,17 @@ fn four_thousand_windows_that_take_over_from_each_other_end_nothing() {
     let policy = compile(&rules);
     let begin = std::time::Instant::now();
     assert_eq!(valid_until(&policy, "2026-03-25T12:00:00Z", None), None);
-    // It takes some 100 ms without optimisation; a product of rules and windows
-    // would take minutes.
+    // It takes about 100 ms without optimization. If the time were proportional to the
+    // product of rules and windows, it would take minutes.
     assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", begin.elapsed());
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// Going from minute to minute, the effect is the same until that instant,
-    /// and another one at it. (Where offsets are whole minutes, and facts end in
-    /// them, nothing changes within one.)
+    /// Minute by minute, the effect stays the same until that instant and is different
+    /// at it. (If offsets are whole minutes, and facts end at whole minutes, nothing
+    /// changes within one.)
     #[test]
     fn the_effect_is_the_same_until_then_and_another_at_it(
         text in policy(1..8, 0..1),

@@ -11,7 +11,7 @@ fn while_open(time: &str) -> Policy {
     Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
 
-/// Holds the window to whether it is open at each instant.
+/// Asserts whether the window is open at each instant.
 fn expect(time: &str, instants: &[(&str, bool)]) {
     let policy = while_open(time);
     for (at, open) in instants {
@@ -89,7 +89,7 @@ fn a_skipped_hour_does_not_exist() {
             ("2026-03-30T00:30:00Z", true),
         ],
     );
-    // A window that begins in the skipped hour begins behind it.
+    // A window whose start is in the skipped hour begins after it.
     expect(
         "{ hours: { start: \"02:30\", end: \"04:00\" }, timezone: Europe/Berlin }",
         &[
