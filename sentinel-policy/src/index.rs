@@ -5,6 +5,41 @@
 //! is needed. A lookup scans the kinds in parallel, and each kind skips to the
 //! block that the others have reached. The index does not evaluate the other
 //! conditions of a candidate.
+//!
+//! # One column
+//!
+//! The column of users for four rules. A dot is a bit, and all four rules are in the
+//! first block of 64:
+//!
+//! ```text
+//! rule                 0          1                   2          3
+//! users                alice      bob, "*@corp.com"   (none)     "*"
+//!
+//! written   alice      ●
+//!           bob                   ●
+//! any       settled                                   ●          ●
+//!           open                  ●                   ●          ●
+//! none      settled                                   ●
+//!           open                                      ●
+//! ```
+//!
+//! A rule is possible for a request if its bit is in the row of the written name or in
+//! `open`. It is unsure if its bit is in `open` only: then a pattern decides.
+//!
+//! | user of the request | possible   | unsure |
+//! | ------------------- | ---------- | ------ |
+//! | `alice`             | 0, 1, 2, 3 | 1      |
+//! | `bob`               | 1, 2, 3    |        |
+//! | `carol`             | 1, 2, 3    | 1      |
+//! | none                | 2          |        |
+//!
+//! # One decision
+//!
+//! Let rule 1 also require the profile `production`, and the other rules any profile. For
+//! `alice` and `staging`, the column of users leaves rules 0 to 3 possible and the column of
+//! profiles rules 0, 2 and 3. Their intersection is 0, 2, 3, and none of them is unsure. The
+//! evaluator then evaluates the other conditions of rule 0, and if they do not hold, those of
+//! rules 2 and 3. Rule 1 costs nothing: its pattern is never matched.
 
 use std::collections::HashMap;
 use std::fmt;
