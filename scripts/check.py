@@ -37,6 +37,8 @@ from tools import (
 
 # AWS calls of the functions and of the administrator's commands in this run, one file each.
 RECORDINGS = TOOLS / "recordings"
+# Crates that no other package can depend on: they are only built with the workspace.
+NEVER_ALONE = {"sentinel-benches", "sentinel-testkit"}
 DENY_WARNINGS = {"RUSTDOCFLAGS": "-D warnings"}
 
 
@@ -65,6 +67,8 @@ def lints(packages: list[dict]) -> list[Step]:
     steps = [lint("all features", "--workspace", "--all-targets", "--all-features")]
     for package in packages:
         name = package["name"]
+        if name in NEVER_ALONE:
+            continue
         # Alone, because a build of all crates unifies their features.
         steps.append(lint(f"{name} alone", "-p", name, "--all-targets"))
         if package["features"].get("default"):

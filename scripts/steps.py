@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
@@ -177,10 +176,6 @@ def run_command(step: Step) -> tuple[str, int]:
         return sink.read().decode("utf-8", "replace") + note, status
 
 
-# Steps that run at the same time need the same tools, which are installed once.
-_NEEDS = threading.Lock()
-
-
 def run(step: Step, earlier: Mapping[str, Outcome], forbid_skips: bool, out: TextIO) -> Outcome:
     """Runs one step and reports its result. Prints its whole output if it failed or was skipped, otherwise
     only the lines `dropped: …`."""
@@ -191,9 +186,8 @@ def run(step: Step, earlier: Mapping[str, Outcome], forbid_skips: bool, out: Tex
 
     start = time.monotonic()
     try:
-        with _NEEDS:
-            for need in step.needs:
-                need()
+        for need in step.needs:
+            need()
     except Unavailable as missing:
         forbidden = forbid_skips and not step.may_be_skipped
         tally = Tally(failed=1) if forbidden else Tally(skipped=1)

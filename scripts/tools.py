@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence, Union
@@ -152,9 +153,15 @@ def _needed(problem: str) -> None:
         raise Unavailable(problem)
 
 
+# Steps that run at the same time need the same packages, which are installed once.
+_INSTALLING = threading.Lock()
+
+
 def venv() -> None:
     """Needs the pinned Python packages: checkers, emulators and clients."""
-    _needed(_venv())
+    with _INSTALLING:
+        problem = _venv()
+    _needed(problem)
 
 
 def checkov() -> None:
