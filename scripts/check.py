@@ -211,9 +211,9 @@ def table() -> list[Step]:
         ),
         Step(
             "programs",
-            # As for the tests, so that what was built for them serves here too.
-            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features",
-             "--bin", "sentinel", "--bin", "aws-proxy", "--bin", "recorded-calls"],
+            # The command line of the tests, so that what was built for them is used: another selection
+            # has other features of the dependencies.
+            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features", "--tests"],
             count=preparation,
         ),
         Step(
