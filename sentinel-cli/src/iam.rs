@@ -8,7 +8,7 @@ use sentinel_store::AccountId;
 use serde_json::{Map, Value};
 
 use crate::account::{self, AwsOptions, Parts, Policies};
-use crate::client::block_on;
+use crate::runtime::block_on;
 use crate::screen::{Screen, paint};
 use crate::{Failure, Outcome};
 use sentinel_iam::{Deployment, Document, DocumentName};

@@ -10,17 +10,21 @@ mod account;
 mod bootstrap;
 mod bounded_writer;
 mod caller;
+#[cfg(feature = "aws")]
 mod client;
 mod command;
 mod demo;
 mod dev;
 mod diagnostics;
+mod http;
 #[cfg(feature = "aws")]
 mod iam;
 mod manual;
 mod outcome;
 mod policy;
 mod private;
+mod refused;
+mod runtime;
 mod screen;
 
 use std::ffi::OsString;
@@ -30,9 +34,9 @@ use std::time::Duration;
 use clap::Parser;
 use sentinel_policy::parse_duration;
 
-pub use client::Refused;
 pub use command::{Cli, command};
 pub use outcome::{Failure, Outcome};
+pub use refused::Refused;
 
 /// Reads a duration above 0, written as in policies.
 fn duration(text: &str) -> Result<Duration, String> {

@@ -30,7 +30,7 @@ impl From<Outcome> for ExitCode {
 #[derive(Debug)]
 pub enum Failure {
     /// The TVM refused; exit 1.
-    Refused(crate::client::Refused),
+    Refused(crate::refused::Refused),
     /// The arguments are invalid in a way that the argument parser cannot detect;
     /// exit 2.
     Usage(String),

@@ -10,7 +10,7 @@ use sentinel_broker::SourceIdentityFormat;
 use sentinel_store::{AccountId, PolicyPath};
 
 pub use document::{Document, Effect, Principal, Statement};
-pub use revoked::{Comparison, deny_revoked};
+pub use revoked::deny_revoked;
 
 /// The location of a deployment, and the names of its parts.
 #[derive(Clone, Debug)]

@@ -27,7 +27,7 @@ mod valid_until;
 
 pub use condition::{
     AnyOf, ConditionKind, Conditions, Day, DaySet, DeviceRequirements, Hours, ModeSet, Network,
-    NetworkError, OsType, OsVersion, Window,
+    NetworkError, OsType, OsVersion, Window, is_vpc_endpoint_id, is_vpc_id,
 };
 pub use decision::{Decision, MatchedRule, Requirements, Verdict};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, is_unprintable};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::Failure;
 use crate::caller::Caller;
-use crate::client::{ambient, http};
+use crate::client::ambient;
+use crate::http;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;

@@ -13,9 +13,9 @@ use clap::Args;
 use sentinel_store::ProfileName;
 
 use crate::account::{self, AwsOptions, Parts, Policies};
-use crate::client::block_on;
 use crate::iam;
 use crate::policy::Stores;
+use crate::runtime::block_on;
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
 use documents::Document;

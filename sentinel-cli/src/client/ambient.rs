@@ -20,8 +20,9 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::{Endpoint, http, missing};
+use super::missing;
 use crate::Failure;
+use crate::http::{self, Endpoint};
 
 /// The credentials that sign, and the region to sign for.
 pub(crate) struct Ambient {

@@ -21,8 +21,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Refused;
 use crate::private;
+use crate::refused::Refused;
 
 /// Maximum time to wait for another process's request. After that, the waiting
 /// process sends its own request: the process with the lock may be stopped.

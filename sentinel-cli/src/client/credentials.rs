@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::cache::{self, Key, Slot, Vended};
 use super::profiles::Profiles;
 use super::whoami::Me;
-use super::{Connection, Refused, Tvm, block_on};
+use super::{Connection, Tvm};
 use crate::duration;
+use crate::refused::Refused;
+use crate::runtime::block_on;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 

@@ -7,8 +7,9 @@ use sentinel_broker::SourceIdentityFormat;
 use sentinel_iam::deny_revoked;
 use sentinel_store::{CallerKey, SessionHandle};
 
+use super::Connection;
 use super::sessions::{Source, pages, parse_handle};
-use super::{Connection, block_on};
+use crate::runtime::block_on;
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
 
@@ -54,7 +55,7 @@ fn parse_format(text: &str) -> Result<SourceIdentityFormat, String> {
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let caller = arguments.user.as_deref().map(caller).transpose()?;
     let format = arguments.separator;
-    let compared = match (&arguments.session, caller) {
+    let (operator, source_identity) = match (&arguments.session, caller) {
         (None, None) => return Err(Failure::Usage("pass `--user` or `--session`".to_owned())),
         (None, Some(caller)) => ("StringLike", format.of_caller(&caller)),
         (Some(handle), Some(caller)) if handle.caller() == caller.hash() => {
@@ -65,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         }
         (Some(handle), None) => ("StringEquals", ask(&arguments.connection, handle, screen)?),
     };
-    screen.print_json(&deny_revoked(compared))?;
+    screen.print_json(&deny_revoked(operator, source_identity))?;
     if !screen.is_json() {
         screen.note(
             "attach it to the protected roles, or as a service control policy; \

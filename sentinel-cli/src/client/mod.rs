@@ -1,43 +1,25 @@
 //! The client of a TVM: signs requests with the caller's own AWS credentials, sends
 //! them, and shows the responses. The TVM makes all decisions.
 
-#[cfg(feature = "aws")]
 pub(crate) mod ambient;
-#[cfg(feature = "aws")]
 mod cache;
-#[cfg(feature = "aws")]
 pub(crate) mod credentials;
-#[cfg(feature = "aws")]
 mod deny_policy;
-#[cfg(feature = "aws")]
 mod direct;
-mod endpoint;
-pub(crate) mod http;
-#[cfg(feature = "aws")]
 mod missing;
-#[cfg(feature = "aws")]
 pub(crate) mod profiles;
-mod refused;
-#[cfg(feature = "aws")]
 pub(crate) mod sessions;
-#[cfg(feature = "aws")]
 mod tvm;
-#[cfg(feature = "aws")]
 pub(crate) mod whoami;
 
-#[cfg(feature = "aws")]
 use clap::Args;
 
 use crate::Failure;
-#[cfg(feature = "aws")]
+use crate::http::Endpoint;
 pub(crate) use ambient::Ambient;
-pub(crate) use endpoint::Endpoint;
-pub use refused::Refused;
-#[cfg(feature = "aws")]
 pub(crate) use tvm::Tvm;
 
 /// The TVM, and the AWS credentials that sign requests to it.
-#[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
     /// URL of the TVM; http is allowed for this machine only
@@ -49,7 +31,6 @@ pub(crate) struct Connection {
     aws_profile: Option<String>,
 }
 
-#[cfg(feature = "aws")]
 impl Connection {
     /// Finds the caller's credentials and prepares the connection.
     pub(crate) async fn open(&self) -> Result<Tvm, Failure> {
@@ -61,13 +42,4 @@ impl Connection {
         let ambient = Ambient::load(self.aws_profile.as_deref(), &endpoint).await?;
         Ok(Tvm::new(endpoint, ambient))
     }
-}
-
-/// Runs the future of a client command to completion.
-pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::because("cannot start", error))?
-        .block_on(work)
 }

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{Connection, block_on};
+use super::Connection;
+use crate::runtime::block_on;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 

@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::direct::Direct;
-use super::{Connection, Tvm, block_on, deny_policy};
+use super::{Connection, Tvm, deny_policy};
 use crate::account::{self, AwsOptions};
 use crate::duration;
+use crate::runtime::block_on;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 

@@ -7,9 +7,10 @@ use sentinel_store::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::http::{Http, Outgoing, Received, Signing};
-use super::{Ambient, Endpoint, Refused};
+use super::Ambient;
 use crate::Failure;
+use crate::http::{Endpoint, Http, Outgoing, Received, Signing};
+use crate::refused::Refused;
 use crate::screen::printable;
 
 /// The characters that SigV4 does not encode.

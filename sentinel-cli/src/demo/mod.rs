@@ -10,7 +10,7 @@ mod story;
 
 use clap::Args;
 
-use crate::client::block_on;
+use crate::runtime::block_on;
 use crate::screen::Screen;
 use crate::{Failure, Outcome, private};
 use step::Narrator;

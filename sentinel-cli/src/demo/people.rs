@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::server::Server;
 use crate::Failure;
-use crate::client::http::{Http, Outgoing, Received, Signing};
+use crate::http::{Http, Outgoing, Received, Signing};
 
 /// The response that a caller received.
 pub(super) struct Seen {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Failure;
-use crate::client::Endpoint;
+use crate::http::Endpoint;
 
 /// Maximum time for the server to become ready, or to record a decision.
 const TIMEOUT: Duration = Duration::from_secs(20);

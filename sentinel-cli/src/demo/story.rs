@@ -231,7 +231,7 @@ fn deny_policy_of(alice: &Vended) -> Result<String, Failure> {
     let caller = sentinel_broker::parse_user("alice")
         .ok_or_else(|| Failure::other("`alice` is not the name of a caller"))?;
     let stamp = SourceIdentityFormat::default().of_session(&caller, &id.handle);
-    serde_json::to_string_pretty(&deny_revoked(("StringEquals", stamp.to_string())))
+    serde_json::to_string_pretty(&deny_revoked("StringEquals", stamp.to_string()))
         .map_err(|error| Failure::because("cannot print the policy", error))
 }
 

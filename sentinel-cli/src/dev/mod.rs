@@ -15,10 +15,11 @@ mod downstream;
 mod event;
 mod gateway;
 mod identities;
+#[cfg(feature = "aws")]
+mod issuer;
 mod open_files;
 mod policies;
 mod rarely;
-mod real;
 mod seats;
 mod server;
 mod sts;
@@ -84,7 +85,7 @@ pub(crate) struct Arguments {
     allow_remote: bool,
     #[cfg(feature = "aws")]
     #[command(flatten)]
-    issuer: real::IssuerOptions,
+    issuer: issuer::IssuerOptions,
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {

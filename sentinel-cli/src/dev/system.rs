@@ -18,9 +18,9 @@ use super::callers::Callers;
 use super::data::Data;
 use super::gateway::Gateway;
 use super::identities::{ACCOUNT, Identity};
-use super::real::Real;
 use crate::Failure;
 use crate::bounded_writer::BoundedWriter;
+use crate::caller::Caller;
 
 /// Half of the second within which a change of a policy must take effect.
 const POLICY_CACHE_TTL: Duration = Duration::from_millis(500);
@@ -28,6 +28,13 @@ const POLICY_CACHE_TTL: Duration = Duration::from_millis(500);
 /// Interval between removals of sessions that no caller will request any more.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 const PURGE_AFTER: TimeDelta = TimeDelta::days(7);
+
+/// An issuer of real credentials, and the principal that it acts as.
+#[derive(Debug)]
+pub(super) struct RealIssuer {
+    pub(super) issuer: Arc<dyn Issuer>,
+    pub(super) caller: Caller,
+}
 
 /// The system, ready to serve.
 #[derive(Debug)]
@@ -46,10 +53,10 @@ pub(super) fn build(
     identities: Vec<Identity>,
     policies: PathBuf,
     stdout: BoundedWriter,
-    real: Option<&Real>,
+    real: Option<&RealIssuer>,
 ) -> Result<System, Failure> {
     let home = match real {
-        Some(Real { caller, .. }) => Home::new(caller.partition(), caller.account.clone()),
+        Some(RealIssuer { caller, .. }) => Home::new(caller.partition(), caller.account.clone()),
         None => {
             let account = AccountId::parse(ACCOUNT)
                 .map_err(|error| Failure::because("the account of this server", error))?;

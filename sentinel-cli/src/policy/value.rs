@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use sentinel_broker::{is_principal, is_user};
-use sentinel_policy::{Caller, Mode, OsType, OsVersion};
+use sentinel_policy::{Caller, Mode, OsType, OsVersion, is_vpc_endpoint_id, is_vpc_id};
 use sentinel_store::{AccountId, ProfileName};
 
 pub(super) fn user(text: &str) -> Result<&str, String> {
@@ -95,23 +95,15 @@ pub(super) fn address(text: &str) -> Result<IpAddr, String> {
 }
 
 pub(super) fn vpc(text: &str) -> Result<&str, String> {
-    valid(is_id(text, "vpc-"), text, "not the id of a VPC, such as vpc-0123456789abcdef0")
+    valid(is_vpc_id(text), text, "not the id of a VPC, such as vpc-0123456789abcdef0")
 }
 
 pub(super) fn vpce(text: &str) -> Result<&str, String> {
     valid(
-        is_id(text, "vpce-"),
+        is_vpc_endpoint_id(text),
         text,
         "not the id of a VPC endpoint, such as vpce-0123456789abcdef0",
     )
-}
-
-/// Whether a text is an EC2 id: the prefix and 8 or 17 hexadecimal digits.
-fn is_id(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|digits| {
-        matches!(digits.len(), 8 | 17)
-            && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    })
 }
 
 pub(super) fn mode(text: &str) -> Result<Mode, String> {

@@ -53,6 +53,7 @@ use chrono::{DateTime, Utc};
 pub use self::device::{DeviceRequirements, OsType, OsVersion};
 pub use self::mode::ModeSet;
 pub use self::source_ip::{Network, NetworkError};
+pub use self::source_vpc::{is_vpc_endpoint_id, is_vpc_id};
 pub use self::time::{Day, DaySet, Hours, Window};
 use crate::read::{Field, Fields, Reader};
 use crate::{Pattern, Request, Spanned, UserPattern};

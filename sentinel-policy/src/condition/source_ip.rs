@@ -141,7 +141,7 @@ impl Condition for SourceIp {
     }
 
     fn describe(mismatch: &Mismatch<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` lies in none of {}", mismatch.saw, mismatch.wanted)
+        write!(f, "`{}` is in none of {}", mismatch.saw, mismatch.wanted)
     }
 }
 

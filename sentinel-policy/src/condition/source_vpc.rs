@@ -104,14 +104,31 @@ fn ids<'n>(
     reader.each(field, |reader, key, node| {
         let what = Subject::EntryOf(key);
         let value = reader.exact_text(what, node)?;
-        let valid = value.strip_prefix(prefix).is_some_and(|digits| {
-            DIGITS.contains(&digits.len())
-                && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-        });
+        let valid = is_id(value, prefix);
         if !valid {
             reader.wrong_type(what, node, expected);
         }
         valid.then(|| value.to_owned())
+    })
+}
+
+/// Whether a text is the id of a VPC: `vpc-` and 8 or 17 lowercase hexadecimal digits.
+#[must_use]
+pub fn is_vpc_id(text: &str) -> bool {
+    is_id(text, "vpc-")
+}
+
+/// Whether a text is the id of a VPC endpoint: `vpce-` and 8 or 17 lowercase
+/// hexadecimal digits.
+#[must_use]
+pub fn is_vpc_endpoint_id(text: &str) -> bool {
+    is_id(text, "vpce-")
+}
+
+fn is_id(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|digits| {
+        DIGITS.contains(&digits.len())
+            && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
     })
 }
 

@@ -23,7 +23,7 @@ use hyper::http::request::Parts;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-pub use crate::call::{Call, read_record};
+use crate::call::Call;
 pub use fault::{Edit, Fault, Lie, Meant, Rule};
 
 use crate::recorded::Holder;

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use sentinel_testkit::call::Call;
 use sentinel_testkit::emulator::Kind;
-use sentinel_testkit::proxy::{Call, Fault, Rule};
+use sentinel_testkit::proxy::{Fault, Rule};
 use serde_json::{Value, json};
 
 use crate::deployed::{SESSIONS, Sandbox, World};

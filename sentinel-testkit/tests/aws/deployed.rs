@@ -19,9 +19,10 @@ use sentinel_store::dynamodb::TableDefinition;
 use sentinel_store::{
     AuditSink, CallerKey, DynamoPolicies, MemorySink, PolicyPath, PolicyWriter, Record, Secret,
 };
+use sentinel_testkit::call::Call;
 use sentinel_testkit::emulator::{Emulator, Kind};
 use sentinel_testkit::keys::Keys;
-use sentinel_testkit::proxy::{Call, Proxy};
+use sentinel_testkit::proxy::Proxy;
 use sentinel_testkit::recorded::{Holder, KEY, deployment};
 use sentinel_testkit::sts::{Caller, Role, Setup, StandIn};
 use sentinel_tvm::lambda::Timings;

@@ -5,9 +5,9 @@
 //! ministack and the stand-in refuse what the documents do not allow. The comparison finds what
 //! they allow and no call needs.
 
+use sentinel_testkit::call::Call;
 use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::permissions::{Difference, differences};
-use sentinel_testkit::proxy::Call;
 use sentinel_testkit::recorded::{Holder, deployment, place};
 use serde_json::{Value, json};
 use tokio::process::Command;

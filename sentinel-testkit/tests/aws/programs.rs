@@ -49,7 +49,7 @@ async fn both_say_where_they_are_and_end_when_they_are_told() {
     let answer = signed::post(&url, &alice, &form).await.unwrap();
     assert_eq!(answer.element("Arn"), Some("arn:aws:iam::111122223333:user/alice"));
     let recorded = std::fs::read_to_string(&record).unwrap();
-    let recorded = sentinel_testkit::proxy::read_record(&recorded).unwrap();
+    let recorded = sentinel_testkit::call::read_record(&recorded).unwrap();
     assert!(recorded.len() == 1 && recorded[0].is("sts", "GetCallerIdentity"), "{recorded:?}");
 
     for child in [&mut sts, &mut proxy] {

@@ -82,7 +82,7 @@ async fn a_call_is_recorded_with_its_parameters_and_no_secret() {
     assert_eq!(call.access_key_id.as_deref(), Some(TVM_KEY));
     assert_eq!(call.region.as_deref(), Some("us-east-1"));
     let text = std::fs::read_to_string(file.path()).unwrap();
-    assert_eq!(sentinel_testkit::proxy::read_record(&text).unwrap(), calls);
+    assert_eq!(sentinel_testkit::call::read_record(&text).unwrap(), calls);
     for secret in [SECRET, TOKEN, "Signature="] {
         assert!(!text.contains(secret) && !format!("{calls:?}").contains(secret), "{secret}");
     }

@@ -8,7 +8,7 @@ use sentinel_store::{PolicyRevision, rfc3339_option};
 use serde::Serialize;
 
 use super::{Library, Place, missing, name};
-use crate::client::block_on;
+use crate::runtime::block_on;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::history::Version;
 use super::{Library, Place, Stores};
 use crate::account::Policies;
-use crate::client::block_on;
+use crate::runtime::block_on;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 

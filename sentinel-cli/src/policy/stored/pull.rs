@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::stores::{Found, cannot};
 use super::{Library, Place, Stores, missing, name};
-use crate::client::block_on;
+use crate::runtime::block_on;
 use crate::screen::Screen;
 use crate::{Failure, Outcome};
 

@@ -15,10 +15,10 @@ use super::stores::{Found, cannot};
 use super::taken::{self, Roles};
 use super::{Library, Place, Stores, difference, name};
 use crate::account::Policies;
-use crate::client::block_on;
 use crate::policy::check::Finding;
 use crate::policy::source::Source;
 use crate::policy::usable;
+use crate::runtime::block_on;
 use crate::screen::{Screen, printable};
 use crate::{Failure, Outcome};
 

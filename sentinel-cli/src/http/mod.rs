@@ -2,6 +2,8 @@
 //! and the response is limited in size and time. It uses the HTTP client of the AWS
 //! crates, so that the program has a single TLS stack.
 
+mod endpoint;
+
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -19,8 +21,8 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Bytes;
 use sentinel_store::Secret;
 
-use super::Endpoint;
 use crate::Failure;
+pub(crate) use endpoint::Endpoint;
 
 /// The TVM responds within 25 s.
 const TIMEOUT: Duration = Duration::from_secs(30);
