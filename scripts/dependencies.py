@@ -145,7 +145,7 @@ def without(crate: str, unwanted: str, *options: str) -> list[str]:
 
 def store_stands_alone() -> list[str]:
     """`sentinel-store` without features: records, traits and the session check, no backend."""
-    unwanted = r"sentinel-.*|redb|aws-.*|tokio|hyper.*|notify"
+    unwanted = r"sentinel-(?!wire).*|redb|aws-.*|tokio|hyper.*|notify"
     return without("sentinel-store", unwanted, "--no-default-features")
 
 
@@ -153,6 +153,11 @@ def broker_has_no_adapter() -> list[str]:
     """`sentinel-broker`: no Lambda, no AWS client, no HTTP, so that any service can embed it."""
     unwanted = r"sentinel-(tvm|authorizer|cli)|aws-.*|lambda.*|http|hyper.*|redb"
     return without("sentinel-broker", unwanted)
+
+
+def wire_is_small() -> list[str]:
+    """`sentinel-wire`: the types that a client shares with the broker, without anything that runs."""
+    return without("sentinel-wire", r"sentinel-.*|aws-.*|hyper.*|tokio|tracing|async-trait|serde_json")
 
 
 def sigv4_stands_alone() -> list[str]:
@@ -181,6 +186,7 @@ PROMISES: dict[str, Callable[[], list[str]]] = {
     "broker-has-no-adapter": broker_has_no_adapter,
     "authorizer-is-small": authorizer_is_small,
     "tvm-is-a-function": tvm_is_a_function,
+    "wire-is-small": wire_is_small,
     "sigv4-stands-alone": sigv4_stands_alone,
     "iam-is-documents": iam_is_documents,
     "demo-has-no-aws-client": demo_has_no_aws_client,

@@ -1,6 +1,7 @@
 //! The responses that API Gateway accepts from an authorizer.
 
-use sentinel_store::{Session, rfc3339};
+use sentinel_store::Session;
+use sentinel_wire::rfc3339;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -56,7 +57,7 @@ struct SessionContext<'a> {
     account: &'a str,
     principal: &'a str,
     source_identity: &'a str,
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339::serialize")]
     expires: chrono::DateTime<chrono::Utc>,
 }
 

@@ -1,10 +1,11 @@
 //! What every operation checks first: who the caller is, and that the caller is not revoked.
 
 use sentinel_store::{Event, EventKind};
+use sentinel_wire::ErrorCode;
 
 use crate::broker::{Broker, SessionTable};
 use crate::call::Call;
-use crate::denial::{Denial, DenialCode};
+use crate::denial::Denial;
 use crate::identity::{Caller, IdentityError, VerifiedIdentity};
 
 impl Broker {
@@ -27,18 +28,18 @@ impl Broker {
     fn refuse_identity(&self, call: &Call, arn: Option<&str>, error: IdentityError) -> Denial {
         let denial = match error {
             IdentityError::Vended => Denial::new(
-                DenialCode::IamAuthRequired,
+                ErrorCode::IamAuthRequired,
                 "these credentials were vended by Sentinel: sign with the credentials that you \
                  requested them with; a session that Sentinel did not vend needs a name of another \
                  form",
             ),
             IdentityError::Unsupported | IdentityError::AccountMismatch => Denial::new(
-                DenialCode::IamAuthRequired,
+                ErrorCode::IamAuthRequired,
                 "sign the request's headers with SigV4 (service `execute-api`), as an IAM user or \
                  an assumed role",
             ),
             IdentityError::UntrustedAccount => Denial::new(
-                DenialCode::Forbidden,
+                ErrorCode::Forbidden,
                 "Sentinel does not serve your account; sign with credentials of another account, or \
                  ask the administrator of Sentinel to trust it",
             ),

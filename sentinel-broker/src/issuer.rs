@@ -3,9 +3,9 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use sentinel_policy::RoleArn;
-use sentinel_store::Secret;
+use sentinel_wire::{Credentials, rfc3339};
 use serde_json::json;
 
 use crate::identity::SourceIdentity;
@@ -83,7 +83,7 @@ impl AssumeRole {
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
     #[must_use]
     pub fn session_policy(&self) -> Option<String> {
-        let end = self.end?.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let end = rfc3339::seconds(self.end?);
         let policy = json!({
             "Version": "2012-10-17",
             "Statement": [
@@ -99,20 +99,6 @@ impl AssumeRole {
         });
         Some(policy.to_string())
     }
-}
-
-/// Temporary AWS credentials.
-#[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "AWS defines the parts of credentials")]
-pub struct Credentials {
-    /// The access key id, `ASIA…`. It is not secret.
-    pub access_key_id: String,
-    /// The secret access key.
-    pub secret_access_key: Secret,
-    /// The session token.
-    pub session_token: Secret,
-    /// The time at which they stop working.
-    pub expiration: DateTime<Utc>,
 }
 
 /// The response of an issuer.

@@ -26,21 +26,22 @@ mod whoami;
 pub use arn::is_principal;
 pub use broker::{Broker, Parts, SessionTable};
 pub use call::Call;
-pub use denial::{Denial, DenialCode};
+pub use denial::Denial;
 pub use home::Home;
 pub use identity::{
     Caller, SessionNameRole, SessionNameRoleError, SourceIdentity, SourceIdentityFormat,
     VerifiedIdentity,
 };
-pub use issuer::{
-    AssumeRole, Credentials, IssueError, Issued, Issuer, STS_MAX_SECONDS, STS_MIN_SECONDS,
-};
+pub use issuer::{AssumeRole, IssueError, Issued, Issuer, STS_MAX_SECONDS, STS_MIN_SECONDS};
 pub use local::{LocalIdentity, LocalIssuer};
 pub use policies::GovernedRoles;
-pub use profiles::{ProfileList, ProfileView};
 pub use random::{OsRandom, Random, RandomError};
-pub use sessions::{GateView, ListSessions, Reinstate, Revoke, SessionList, SessionView, Target};
+// The broker's results, as clients receive them.
+#[doc(no_inline)]
+pub use sentinel_wire::{
+    Credentials, ErrorCode, GateView, ProfileList, ProfileView, SessionList, SessionView, Whoami,
+};
+pub use sessions::{ListSessions, Reinstate, Revoke, Target};
 pub use settings::{OperatorArn, RoleArnTemplate, Settings};
 pub use user::{is_user, parse_user};
 pub use vend::{Cap, Vend, Vended};
-pub use whoami::Whoami;

@@ -12,12 +12,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::{BASE32_NOPAD, BASE64, BASE64URL_NOPAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sentinel_store::{Clock, Secret};
+use sentinel_wire::Credentials;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::issuer::{
-    AssumeRole, Credentials, IssueError, Issued, Issuer, STS_MAX_SECONDS, STS_MIN_SECONDS,
-};
+use crate::issuer::{AssumeRole, IssueError, Issued, Issuer, STS_MAX_SECONDS, STS_MIN_SECONDS};
 use crate::random::{self, Random};
 
 /// Issues credentials without AWS.

@@ -4,33 +4,13 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use sentinel_store::ProfileName;
-use serde::Serialize;
+use sentinel_wire::{ErrorCode, ProfileList, ProfileView};
 
 use crate::broker::{Broker, MAX_CONCURRENT_READS};
 use crate::call::Call;
-use crate::denial::{Denial, DenialCode};
+use crate::denial::Denial;
 use crate::identity::Caller;
 use crate::policies::Missing;
-
-/// The profiles that a caller can get: the response to `GET /profiles`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ProfileList {
-    /// The profiles, sorted by name.
-    pub profiles: Vec<ProfileView>,
-    /// The path that contains the documents of single profiles.
-    pub root: String,
-}
-
-/// One profile of the list.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[non_exhaustive]
-pub struct ProfileView {
-    /// The name of the profile.
-    pub name: String,
-    /// The path of the document that governs the profile.
-    pub policy_path: String,
-}
 
 impl Broker {
     /// The profiles that this caller can get under some circumstance.
@@ -56,8 +36,7 @@ impl Broker {
             governed_by_main.insert(parameter.name());
             for &name in &governed_by_main {
                 if ProfileName::parse(name).is_ok() && main.policy.may_obtain(&who, name) {
-                    let (name, policy_path) = (name.to_owned(), parameter.as_str().to_owned());
-                    profiles.insert(ProfileView { name, policy_path });
+                    profiles.insert(ProfileView::new(name, parameter.as_str()));
                 }
             }
         }
@@ -76,7 +55,7 @@ impl Broker {
                     Err(Missing::Absent | Missing::Unusable(_)) => continue,
                     Err(Missing::Store(error)) => {
                         let denial = self.policies.store_failed(call, &error);
-                        if denial.code == DenialCode::PolicyError {
+                        if denial.code == ErrorCode::PolicyError {
                             continue;
                         }
                         return Err(denial);
@@ -84,14 +63,10 @@ impl Broker {
                 };
                 if document.policy.may_obtain(&who, name.as_str()) {
                     let path = self.settings.policy_root.join(name.as_str());
-                    let (name, policy_path) = (name.to_string(), path.as_str().to_owned());
-                    profiles.insert(ProfileView { name, policy_path });
+                    profiles.insert(ProfileView::new(name.as_str(), path.as_str()));
                 }
             }
         }
-        Ok(ProfileList {
-            profiles: profiles.into_iter().collect(),
-            root: self.settings.policy_root.as_str().to_owned(),
-        })
+        Ok(ProfileList::new(profiles.into_iter().collect(), self.settings.policy_root.as_str()))
     }
 }

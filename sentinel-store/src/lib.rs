@@ -14,7 +14,6 @@ mod error;
 pub mod folder;
 mod forward;
 mod gate;
-mod id;
 #[cfg(feature = "dynamodb")]
 mod layers;
 mod locations;
@@ -26,7 +25,6 @@ mod panics;
 mod policies;
 #[cfg(feature = "redb")]
 pub mod redb;
-mod secret;
 mod session_key;
 mod sessions;
 #[cfg(feature = "ssm")]
@@ -38,7 +36,7 @@ mod verify;
 
 pub use audit::{
     AuditError, AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metered, Metrics,
-    PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,
+    PolicyUsed, Record, Verdict,
 };
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "dynamodb")]
@@ -49,17 +47,13 @@ pub use error::{Causes, ErrorDetails, Location, StoreError, StoreResultExt};
 #[doc(no_inline)]
 pub use folder::FolderPolicies;
 pub use gate::{Block, Epochs, Gate, GateAction, GateChange, GateState, Scope};
-pub use id::{
-    AccountId, CallerHash, CallerKey, Epoch, Generation, ParseIdError, ProfileName, SessionHandle,
-    SessionId, SessionSecret,
-};
 #[cfg(feature = "dynamodb")]
 pub use layers::PolicyLayers;
 #[cfg(feature = "memory")]
 #[doc(no_inline)]
 pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
-pub use pages::{EndlessList, PageOf, PageRequest, Pages, SeenCursors};
+pub use pages::{PageOf, PageRequest, Pages};
 pub use panics::{Panicked, catch_panic, catch_panic_of};
 pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
@@ -67,9 +61,13 @@ pub use policies::{
 #[cfg(feature = "redb")]
 #[doc(no_inline)]
 pub use redb::{Purged, RedbFile, RedbSessions};
-pub use secret::Secret;
 pub use session_key::SessionKeys;
-pub use sessions::{Listing, Session, SessionPage, SessionState, SessionStore};
+// Identifiers are part of the HTTP interface too.
+pub use sentinel_wire::{
+    AccountId, CallerHash, CallerKey, EndlessList, Epoch, Generation, ParseIdError, ProfileName,
+    Secret, SeenCursors, SessionHandle, SessionId, SessionSecret, SessionState,
+};
+pub use sessions::{Listing, Session, SessionPage, SessionStore};
 #[cfg(feature = "ssm")]
 #[doc(no_inline)]
 pub use ssm::SsmPolicies;

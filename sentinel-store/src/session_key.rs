@@ -8,8 +8,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::id::SessionCheck;
 use crate::{Secret, SessionHandle, SessionId, SessionSecret};
+use sentinel_wire::SessionCheck;
 
 /// The keys of the check in session ids. The first key issues ids, and every key
 /// verifies them, so that a key can be rotated without ending active sessions.
@@ -67,7 +67,7 @@ impl SessionKeys {
     pub fn accept(&self, id: &SessionId) -> bool {
         let Some(shown) = id.check() else { return false };
         let matches = |key| match check(key, &id.handle, &id.secret) {
-            Some(expected) => expected.0.ct_eq(&shown.0),
+            Some(expected) => expected.as_bytes().ct_eq(shown.as_bytes()),
             None => Choice::from(0),
         };
         let former = self.former.as_ref().map_or(Choice::from(0), matches);
@@ -84,5 +84,5 @@ fn check(key: &Secret, handle: &SessionHandle, secret: &SessionSecret) -> Option
     for (to, from) in check.iter_mut().zip(mac.into_bytes()) {
         *to = from;
     }
-    Some(SessionCheck(check))
+    Some(SessionCheck::new(check))
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccountId, CallerKey, Cursor, Epochs, Gate, GateChange, Generation, ProfileName, SessionHandle,
-    StoreError,
+    SessionState, StoreError,
 };
 
 /// A stored session. Its secret is not stored, only the digest of the secret.
@@ -58,46 +58,6 @@ impl fmt::Debug for Session {
             .field("caller", &self.caller)
             .field("profile", &self.profile)
             .finish_non_exhaustive()
-    }
-}
-
-/// The state of a session at a point in time.
-///
-/// The enum is exhaustive on purpose: a reader that shows or filters states must handle
-/// each of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SessionState {
-    /// The session is valid.
-    Active,
-    /// The vend of the session failed after the session was written.
-    Ended,
-    /// The session has expired.
-    Expired,
-    /// The session was revoked, with the caller's others on the profile or on all
-    /// profiles, or with all sessions of a generation.
-    Revoked,
-}
-
-impl SessionState {
-    /// Every state.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Ended, Self::Expired, Self::Revoked];
-
-    /// The word for the state.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Ended => "ended",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// The state with this word. `None` if there is none.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use sentinel_broker::{
-    Denial, DenialCode, ListSessions, Reinstate, Revoke, STS_MAX_SECONDS, STS_MIN_SECONDS, Target,
+    Denial, ErrorCode, ListSessions, Reinstate, Revoke, STS_MAX_SECONDS, STS_MIN_SECONDS, Target,
     Vend, parse_user,
 };
 use sentinel_store::{Cursor, ProfileName, SessionHandle, SessionState};
@@ -18,7 +18,7 @@ use crate::event::{Body, Incoming};
 const MAX_TEXT: usize = 1000;
 
 fn invalid(message: impl Into<String>) -> Denial {
-    Denial::new(DenialCode::InvalidRequest, message)
+    Denial::new(ErrorCode::InvalidRequest, message)
 }
 
 /// The members of a JSON object, in order and with duplicates.
@@ -59,12 +59,12 @@ pub(crate) fn vend(request: &Incoming) -> Result<Vend, Denial> {
         Some(
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) | Value::Null,
         ) => {
-            return Err(Denial::new(DenialCode::InvalidProfile, "`profile` must be a string"));
+            return Err(Denial::new(ErrorCode::InvalidProfile, "`profile` must be a string"));
         }
     };
     let profile = profile.ok_or_else(|| {
         Denial::new(
-            DenialCode::MissingProfile,
+            ErrorCode::MissingProfile,
             "name a profile, as in `?profile=production`; `GET /profiles` lists yours",
         )
     })?;
@@ -76,7 +76,7 @@ pub(crate) fn vend(request: &Incoming) -> Result<Vend, Denial> {
 fn profile_name(text: &str) -> Result<ProfileName, Denial> {
     ProfileName::parse(text).map_err(|_| {
         Denial::new(
-            DenialCode::InvalidProfile,
+            ErrorCode::InvalidProfile,
             "the name of a profile begins with a letter or digit, and has at most 64 letters, digits, \
              `.`, `_` and `-`; `GET /profiles` lists yours",
         )
@@ -94,7 +94,7 @@ fn duration(value: &Value) -> Result<Duration, Denial> {
     let range = u64::from(STS_MIN_SECONDS)..=u64::from(STS_MAX_SECONDS);
     seconds.filter(|seconds| range.contains(seconds)).map(Duration::from_secs).ok_or_else(|| {
         Denial::new(
-            DenialCode::InvalidDuration,
+            ErrorCode::InvalidDuration,
             format!("`duration` must be a whole number of seconds from {STS_MIN_SECONDS} to {STS_MAX_SECONDS}"),
         )
     })
@@ -147,9 +147,8 @@ pub(crate) fn list_sessions(request: &Incoming) -> Result<ListSessions, Denial> 
         request.query.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
     let text = |name| one(&members, name).map(|value| value.and_then(Value::as_str));
     let state = text("state")?.map(|word| {
-        SessionState::parse(word).ok_or_else(|| {
-            invalid("`state` must be one of `active`, `ended`, `expired`, `revoked`")
-        })
+        word.parse::<SessionState>()
+            .map_err(|_| invalid("`state` must be one of `active`, `ended`, `expired`, `revoked`"))
     });
     Ok(ListSessions::default()
         .with_user(text("user")?.map(user).transpose()?)

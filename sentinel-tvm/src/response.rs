@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chrono::SecondsFormat;
 use sentinel_broker::{Denial, Vended};
+use sentinel_wire::{ErrorBody, header};
 use serde::Serialize;
 use serde_json::json;
 
@@ -22,24 +22,6 @@ pub struct Response {
     pub is_base64_encoded: bool,
 }
 
-/// Credentials, in the form that clients expect.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct CredentialsBody<'a> {
-    access_key_id: &'a str,
-    secret_access_key: &'a str,
-    token: &'a str,
-    expiration: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ErrorBody<'a> {
-    code: &'a str,
-    message: &'a str,
-    request_id: &'a str,
-}
-
 impl Response {
     /// A response with that status and body. No cache on the way may store it.
     pub(crate) fn json(status_code: u16, body: &impl Serialize) -> Self {
@@ -55,19 +37,10 @@ impl Response {
 
     /// The response to a vend.
     pub(crate) fn vended(vended: &Vended) -> Self {
-        let credentials = &vended.credentials;
-        let response = Self::json(
-            200,
-            &CredentialsBody {
-                access_key_id: &credentials.access_key_id,
-                secret_access_key: credentials.secret_access_key.reveal(),
-                token: credentials.session_token.reveal(),
-                expiration: credentials.expiration.to_rfc3339_opts(SecondsFormat::Secs, true),
-            },
-        );
-        let response = response.with("x-sentinel-duration-bound", vended.cap.as_str());
+        let response =
+            Self::json(200, &vended.credentials).with(header::DURATION_BOUND, vended.cap.as_str());
         match &vended.session {
-            Some(session) => response.with("x-sentinel-session-id", &session.reveal()),
+            Some(session) => response.with(header::SESSION_ID, &session.reveal()),
             None => response,
         }
     }
@@ -75,9 +48,8 @@ impl Response {
     /// A refusal.
     pub(crate) fn denial(denial: &Denial, request_id: &str) -> Self {
         let Denial { code, message, retry_after, .. } = denial;
-        let code_word = code.as_str();
         let response =
-            Self::json(code.status(), &ErrorBody { code: code_word, message, request_id });
+            Self::json(code.status(), &ErrorBody::new(code.as_str(), message, request_id));
         match retry_after {
             Some(seconds) => response.with("retry-after", &seconds.to_string()),
             None => response,

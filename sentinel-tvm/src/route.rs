@@ -1,6 +1,6 @@
 //! The routes.
 
-use sentinel_broker::{Denial, DenialCode};
+use sentinel_broker::{Denial, ErrorCode};
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +40,11 @@ impl Route {
             let mut paths: Vec<&str> = ROUTES.iter().map(|(path, ..)| *path).collect();
             paths.dedup();
             let message = format!("there is no such path; the paths are `{}`", paths.join("`, `"));
-            return Err(NoRoute {
-                denial: Denial::new(DenialCode::NotFound, message),
-                allow: None,
-            });
+            return Err(NoRoute { denial: Denial::new(ErrorCode::NotFound, message), allow: None });
         }
         let allow = here.iter().map(|(_, name, _)| *name).collect::<Vec<_>>().join(", ");
         let denial =
-            Denial::new(DenialCode::MethodNotAllowed, format!("this path supports only {allow}"));
+            Denial::new(ErrorCode::MethodNotAllowed, format!("this path supports only {allow}"));
         Err(NoRoute { denial, allow: Some(allow) })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sentinel_broker::{
-    Broker, Call, Caller, Denial, DenialCode, Home, Reinstate, Revoke, VerifiedIdentity,
+    Broker, Call, Caller, Denial, ErrorCode, Home, Reinstate, Revoke, VerifiedIdentity,
 };
 use sentinel_store::{
     AuditSink, Clock, Metrics, Record, Secret, SystemClock, catch_panic, catch_panic_of,
@@ -146,7 +146,7 @@ impl Tvm {
         let caller = self.identify(broker, request, call)?;
         if request.size > MAX_SIZE {
             return Err(Denial::new(
-                DenialCode::RequestTooLarge,
+                ErrorCode::RequestTooLarge,
                 format!("query and body together may have at most {MAX_SIZE} bytes"),
             ));
         }

@@ -3,16 +3,15 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use sentinel_store::{
     CallerKey, Causes, Event, EventKind, Gate, GateAction, GateChange, Listing, ProfileName, Scope,
     SessionHandle, SessionStore, StoreError, StoreResultExt,
 };
-use serde::Serialize;
+use sentinel_wire::{ErrorCode, GateView};
 
 use crate::broker::Broker;
 use crate::call::Call;
-use crate::denial::{Denial, DenialCode};
+use crate::denial::Denial;
 use crate::identity::Caller;
 
 /// What a revocation or a reinstatement is about.
@@ -25,30 +24,6 @@ pub enum Target {
     OnProfile(CallerKey, ProfileName),
     /// A caller as a whole.
     Caller(CallerKey),
-}
-
-/// The result of a revocation or a reinstatement: the gate as it is now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct GateView {
-    /// The caller key.
-    pub user: CallerKey,
-    /// The profile. `None` if the caller as a whole was changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub profile: Option<ProfileName>,
-    /// The epoch. Sessions of another epoch are refused.
-    pub epoch: u64,
-    /// When new sessions are allowed again. `None` if they are allowed now, or refused until an
-    /// operator reinstates.
-    #[serde(
-        serialize_with = "sentinel_store::rfc3339_option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub blocked_until: Option<DateTime<Utc>>,
-    /// After a revocation: whether the caller has a session, or was revoked before. If neither, the
-    /// name may be misspelled. `None` if that could not be read, and after a reinstatement.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub known: Option<bool>,
 }
 
 /// The gate that a target means.
@@ -86,7 +61,7 @@ impl Target {
                 }
                 Ok(Some(_)) => return Err(Denial::unavailable()),
                 Ok(None) => {
-                    return Err(Denial::new(DenialCode::NotFound, "the session does not exist"));
+                    return Err(Denial::new(ErrorCode::NotFound, "the session does not exist"));
                 }
                 Err(error) => return Err(call.store_failed(&error)),
             },
@@ -143,20 +118,17 @@ impl Broker {
             }
         };
         let state = gate.state(&subject.scope);
-        let view = GateView {
-            profile: subject.profile().cloned(),
-            user: subject.caller,
-            epoch: state.epoch.0,
-            blocked_until: state.block.and_then(|block| block.until),
-            known: None,
-        };
+        let profile = subject.profile().cloned();
+        let view = GateView::new(subject.caller, state.epoch.0)
+            .with_profile(profile)
+            .with_blocked_until(state.block.and_then(|block| block.until));
         if is_reinstatement {
             return Ok(view);
         }
         let (epoch, blocked_until) = (Some(view.epoch), view.blocked_until);
         let event = Event { epoch, blocked_until, ..event };
         self.audit.write_event(event).map_err(|_| Denial::unconfirmed())?;
-        Ok(GateView { known: is_known(call, store, &gate).await, ..view })
+        Ok(view.with_known(is_known(call, store, &gate).await))
     }
 
     /// The record of a change, before it is done.
@@ -197,7 +169,7 @@ async fn is_known(call: &Call, store: &dyn SessionStore, gate: &Gate) -> Option<
 /// The refusal when the gate contains as many profiles as it can.
 fn full_gate() -> Denial {
     Denial::new(
-        DenialCode::Conflict,
+        ErrorCode::Conflict,
         format!(
             "this caller is revoked on {} single profiles, which is the maximum: revoke the caller as \
              a whole, without a profile",

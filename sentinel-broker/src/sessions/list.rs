@@ -3,18 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use sentinel_policy::Operation;
 use sentinel_store::{
-    AccountId, CallerKey, Causes, Cursor, Gate, Listing, ProfileName, Session, SessionHandle,
-    SessionState, SessionStore, StoreError,
+    CallerKey, Causes, Cursor, Gate, Listing, ProfileName, Session, SessionState, SessionStore,
+    StoreError,
 };
-use serde::Serialize;
+use sentinel_wire::{ErrorCode, SessionList, SessionView};
 
 use crate::broker::{Broker, MAX_CONCURRENT_READS};
 use crate::call::Call;
-use crate::denial::{Denial, DenialCode};
+use crate::denial::Denial;
 use crate::identity::Caller;
 
 /// A request for a page of sessions. By default it lists all sessions that the caller may list.
@@ -58,47 +57,6 @@ impl ListSessions {
     }
 }
 
-/// A page of sessions: the response to `GET /sessions`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SessionList {
-    /// The sessions of this page. It can be empty although more pages follow.
-    pub sessions: Vec<SessionView>,
-    /// The number of rows of this page whose state is unknown, because the row or the caller's gate
-    /// is damaged. The log names them.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub unreadable: usize,
-    /// The position at which the next page begins. `None` if this is the last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
-
-/// A session, as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SessionView {
-    /// The handle: the public name of the session, without its secret.
-    pub session: SessionHandle,
-    /// The user that the session was vended to, as policies see it.
-    pub user: String,
-    /// The profile.
-    pub profile: ProfileName,
-    /// The account id of the user. The role of the profile can be in another account.
-    pub account: AccountId,
-    /// The ARN that the user signed the request with.
-    pub principal: String,
-    /// The SourceIdentity and RoleSessionName of the credentials.
-    pub source_identity: String,
-    /// The time of the vend.
-    #[serde(serialize_with = "sentinel_store::rfc3339")]
-    pub created: DateTime<Utc>,
-    /// The time at which the credentials stop working.
-    #[serde(serialize_with = "sentinel_store::rfc3339")]
-    pub expires: DateTime<Utc>,
-    /// The state now.
-    pub state: SessionState,
-}
-
 impl Broker {
     /// Lists sessions. Operators list all sessions, every other caller lists their own.
     ///
@@ -122,13 +80,13 @@ impl Broker {
             Listing::Caller(caller.key.clone())
         } else {
             return Err(Denial::new(
-                DenialCode::Forbidden,
+                ErrorCode::Forbidden,
                 "only operators may list the sessions of others; leave `user` out to list your own",
             ));
         };
         let failed = |error: StoreError| match (&error, &query.cursor) {
             (StoreError::Conflict(_) | StoreError::NotFound(_), Some(_)) => Denial::new(
-                DenialCode::InvalidRequest,
+                ErrorCode::InvalidRequest,
                 "`cursor` is not from this list; begin again without it",
             ),
             _ => call.store_failed(&error),
@@ -155,7 +113,9 @@ impl Broker {
                 sessions.push(view(session, state));
             }
         }
-        Ok(SessionList { sessions, unreadable, next: page.next.map(|cursor| cursor.0) })
+        Ok(SessionList::new(sessions)
+            .with_unreadable(unreadable)
+            .with_next(page.next.map(|cursor| cursor.0)))
     }
 
     /// The gates of the callers of these sessions. At most [`MAX_CONCURRENT_READS`] are read at a
@@ -209,21 +169,10 @@ impl Broker {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
 fn view(session: Session, state: SessionState) -> SessionView {
-    SessionView {
-        session: session.handle,
-        user: session.user,
-        profile: session.profile,
-        account: session.account,
-        principal: session.principal,
-        source_identity: session.source_identity,
-        created: session.created,
-        expires: session.expires,
-        state,
-    }
+    let Session { handle, user, profile, account, principal, source_identity, .. } = session;
+    SessionView::new(handle, profile, account, state)
+        .with_user(user, principal)
+        .with_source_identity(source_identity)
+        .with_lifetime(session.created, session.expires)
 }

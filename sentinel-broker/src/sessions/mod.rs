@@ -9,8 +9,8 @@ mod list;
 mod reinstate;
 mod revoke;
 
-pub use change::{GateView, Target};
-pub use list::{ListSessions, SessionList, SessionView};
+pub use change::Target;
+pub use list::ListSessions;
 pub use reinstate::Reinstate;
 pub use revoke::Revoke;
 
@@ -18,17 +18,18 @@ use std::sync::Arc;
 
 use sentinel_policy::Operation;
 use sentinel_store::{Event, EventKind, SessionStore};
+use sentinel_wire::ErrorCode;
 
 use crate::broker::Broker;
 use crate::call::Call;
-use crate::denial::{Denial, DenialCode};
+use crate::denial::Denial;
 use crate::identity::Caller;
 
 impl Broker {
     fn tracked_sessions(&self) -> Result<&Arc<dyn SessionStore>, Denial> {
         self.sessions.as_ref().map(|table| &table.store).ok_or_else(|| {
             Denial::new(
-                DenialCode::NotFound,
+                ErrorCode::NotFound,
                 "sessions are not tracked here: set SENTINEL_SESSION_TABLE to track them",
             )
         })
@@ -50,11 +51,11 @@ impl Broker {
             by: Some(caller.key.to_string()),
             principal: Some(caller.principal.clone()),
             reason: Some(operation.as_str().to_owned()),
-            code: Some(DenialCode::Forbidden.as_str().to_owned()),
+            code: Some(ErrorCode::Forbidden.as_str().to_owned()),
             ..self.audit.event(EventKind::OperationRefused, call)
         })?;
         Err(Denial::new(
-            DenialCode::Forbidden,
+            ErrorCode::Forbidden,
             format!(
                 "this requires an operator with the permission `{}`: see `operators` in the main \
                  policy document",

@@ -2,11 +2,12 @@
 
 use sentinel_policy::Operation;
 use sentinel_store::GateAction;
+use sentinel_wire::{ErrorCode, GateView};
 
-use super::change::{Change, GateView, Target};
+use super::change::{Change, Target};
 use crate::broker::Broker;
 use crate::call::Call;
-use crate::denial::{Denial, DenialCode};
+use crate::denial::Denial;
 use crate::identity::Caller;
 
 /// A request to reinstate.
@@ -43,7 +44,7 @@ impl Broker {
         let subject = target.resolve(call, store.as_ref()).await?;
         if subject.caller == caller.key {
             return Err(Denial::new(
-                DenialCode::Forbidden,
+                ErrorCode::Forbidden,
                 "operators cannot reinstate themselves; ask another operator",
             ));
         }

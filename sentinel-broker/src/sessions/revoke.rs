@@ -6,11 +6,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use sentinel_policy::Operation;
 use sentinel_store::{Block, GateAction};
+use sentinel_wire::{ErrorCode, GateView};
 
-use super::change::{Change, GateView, Target};
+use super::change::{Change, Target};
 use crate::broker::Broker;
 use crate::call::Call;
-use crate::denial::{Denial, DenialCode};
+use crate::denial::Denial;
 use crate::identity::Caller;
 
 /// A request to revoke.
@@ -57,17 +58,18 @@ impl Broker {
         let Revoke { target, reason, length } = request;
         let subject = target.resolve(call, store.as_ref()).await?;
         let at = self.now();
-        let until = match *length {
-            None => None,
-            Some(length) => Some(
-                TimeDelta::from_std(length)
-                    .ok()
-                    .and_then(|length| at.checked_add_signed(length))
-                    .ok_or_else(|| {
-                    Denial::new(DenialCode::InvalidRequest, "`for_s` is out of range")
-                })?,
-            ),
-        };
+        let until =
+            match *length {
+                None => None,
+                Some(length) => Some(
+                    TimeDelta::from_std(length)
+                        .ok()
+                        .and_then(|length| at.checked_add_signed(length))
+                        .ok_or_else(|| {
+                            Denial::new(ErrorCode::InvalidRequest, "`for_s` is out of range")
+                        })?,
+                ),
+            };
         let by = caller.key.to_string();
         let block = Block { until, by, reason: shortened(reason).to_owned(), at };
         let action = GateAction::Revoke(block);

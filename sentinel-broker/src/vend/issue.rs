@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sentinel_policy::RoleArn;
 use sentinel_store::{Causes, Gate, Session, SessionHandle, SessionId, SessionSecret};
+use sentinel_wire::Credentials;
 
 use super::lifetime::Lifetime;
 use super::record::{IssuedRecord, Progress};
@@ -15,7 +16,7 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::SourceIdentity;
-use crate::issuer::{AssumeRole, Credentials, IssueError, Issued};
+use crate::issuer::{AssumeRole, IssueError, Issued};
 use crate::random;
 
 /// What identifies a session, and its end.

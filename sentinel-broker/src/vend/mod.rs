@@ -67,7 +67,7 @@ impl Broker {
     /// Vends, or refuses. In either case exactly one decision record is written before this returns.
     ///
     /// # Errors
-    /// Every refusal: see [`DenialCode`](crate::DenialCode).
+    /// Every refusal: see [`ErrorCode`](crate::ErrorCode).
     pub async fn vend(&self, call: &Call, caller: &Caller, vend: &Vend) -> Result<Vended, Denial> {
         let deadline = call.deadline;
         let call = &Call {

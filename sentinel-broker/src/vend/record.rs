@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use sentinel_policy::Mode;
 use sentinel_store::{self as store, DecisionRecord, PolicyUsed, Record};
+use sentinel_wire::ErrorCode;
 use tokio::time::Instant;
 
 use super::lifetime::Lifetime;
 use super::request::Vend;
 use super::tracking::Tracked;
 use crate::call::Call;
-use crate::denial::DenialCode;
 use crate::identity::{Caller, SourceIdentity};
 
 /// What the record contains of the issued credentials: nothing secret.
@@ -66,11 +66,11 @@ impl<'a> Progress<'a> {
     }
 
     /// The decision record. Its effect is `allow` only if credentials are about to be returned.
-    pub(super) fn record(&self, code: Option<DenialCode>) -> Record {
+    pub(super) fn record(&self, code: Option<ErrorCode>) -> Record {
         let Self { call, caller, vend, .. } = self;
         let effect = match code {
             None => store::Verdict::Allow,
-            Some(DenialCode::ApprovalRequired) => store::Verdict::RequireApproval,
+            Some(ErrorCode::ApprovalRequired) => store::Verdict::RequireApproval,
             Some(_) => store::Verdict::Deny,
         };
         let vended = self.issued.as_ref().filter(|_| code.is_none());
@@ -90,7 +90,7 @@ impl<'a> Progress<'a> {
             profile: vend.profile.to_string(),
             effect,
             source_identity: self.source_identity.as_ref().map(ToString::to_string),
-            code: code.map_or("OK", DenialCode::as_str).to_owned(),
+            code: code.map_or("OK", ErrorCode::as_str).to_owned(),
             rule,
             rule_index,
             reason,

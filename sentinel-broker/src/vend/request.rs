@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sentinel_store::{ProfileName, SessionId};
+use sentinel_wire::Credentials;
 
 use super::lifetime::Cap;
-use crate::issuer::Credentials;
 
 /// A request for credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sentinel_broker::DenialCode;
+use sentinel_broker::ErrorCode;
 use sentinel_store::PolicyPath;
 use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
 
@@ -13,7 +13,7 @@ use crate::world::{ALICE, Plan, ROOT, World};
 const OPEN: &str = "version: \"1\"\nrules: [{ name: all, effect: allow }]\n";
 const SHUT: &str = "version: \"1\"\nrules: [{ name: none, effect: deny }]\n";
 
-async fn code(world: &World, user: &str, profile: &str) -> Option<DenialCode> {
+async fn code(world: &World, user: &str, profile: &str) -> Option<ErrorCode> {
     world.vend(user, profile).await.err().map(|denial| denial.code)
 }
 
@@ -37,7 +37,7 @@ rules:
     }
     // Named by a pattern, by a deny or under `unless` only: their own documents.
     for profile in ["pattern-x", "denied", "other"] {
-        assert_eq!(code(&world, "alice", profile).await, Some(DenialCode::PolicyDeny), "{profile}");
+        assert_eq!(code(&world, "alice", profile).await, Some(ErrorCode::PolicyDeny), "{profile}");
     }
 }
 
@@ -54,12 +54,12 @@ async fn an_unusable_document_vends_none_of_its_profiles() {
     ] {
         let world = World::new(ALICE);
         world.put("own", unusable);
-        assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError), "{unusable}");
+        assert_eq!(code(&world, "alice", "own").await, Some(ErrorCode::PolicyError), "{unusable}");
         assert_eq!(code(&world, "alice", "production").await, None);
     }
     let world = World::new("rules: [");
     world.put("own", OPEN);
-    assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError));
+    assert_eq!(code(&world, "alice", "own").await, Some(ErrorCode::PolicyError));
 }
 
 /// The log of this thread.
@@ -103,7 +103,7 @@ async fn the_warnings_of_a_document_are_logged_once_for_each_version() {
 
 #[tokio::test]
 async fn without_a_main_document_no_credentials_are_vended_unless_none_is_required() {
-    for (required, expected) in [(true, Some(DenialCode::PolicyError)), (false, None)] {
+    for (required, expected) in [(true, Some(ErrorCode::PolicyError)), (false, None)] {
         let mut plan = Plan::default();
         plan.settings.main_document_required = required;
         let world = World::with(ALICE, plan);
@@ -124,8 +124,8 @@ async fn failing(plan: Plan, faults: &Arc<Faults>, failure: Failure) -> World {
 #[tokio::test]
 async fn a_stale_copy_decides_only_during_a_failure_for_a_limited_time_and_is_recorded() {
     for (failure, later) in [
-        (Failure::Throttled, DenialCode::RateLimited),
-        (Failure::Unavailable, DenialCode::StoreUnavailable),
+        (Failure::Throttled, ErrorCode::RateLimited),
+        (Failure::Unavailable, ErrorCode::StoreUnavailable),
     ] {
         let faults = Faults::new();
         let world = failing(Plan::default(), &faults, failure).await;
@@ -148,7 +148,7 @@ async fn a_store_that_refuses_overrides_any_copy() {
         let faults = Faults::new();
         let world = failing(Plan::default(), &faults, failure).await;
         world.clock.advance(31);
-        assert_eq!(code(&world, "alice", "production").await, Some(DenialCode::PolicyError));
+        assert_eq!(code(&world, "alice", "production").await, Some(ErrorCode::PolicyError));
     }
 }
 
@@ -159,7 +159,7 @@ async fn stale_copies_can_be_disabled() {
     plan.settings.policy_max_age = Duration::ZERO;
     let world = failing(plan, &faults, Failure::Unavailable).await;
     world.clock.advance(31);
-    assert_eq!(code(&world, "alice", "production").await, Some(DenialCode::StoreUnavailable));
+    assert_eq!(code(&world, "alice", "production").await, Some(ErrorCode::StoreUnavailable));
 }
 
 #[tokio::test]
@@ -167,15 +167,15 @@ async fn a_copy_is_not_fresh_after_the_clock_was_set_back() {
     let faults = Faults::new();
     let world = failing(Plan::default(), &faults, Failure::Unavailable).await;
     world.clock.advance(-3600);
-    assert_eq!(code(&world, "alice", "production").await, Some(DenialCode::StoreUnavailable));
+    assert_eq!(code(&world, "alice", "production").await, Some(ErrorCode::StoreUnavailable));
 }
 
 #[tokio::test]
 async fn a_change_is_in_force_after_the_ttl() {
     let world = World::new(ALICE);
-    assert_eq!(code(&world, "bob", "production").await, Some(DenialCode::PolicyDeny));
+    assert_eq!(code(&world, "bob", "production").await, Some(ErrorCode::PolicyDeny));
     world.put("main", &ALICE.replace("alice", "bob"));
-    assert_eq!(code(&world, "bob", "production").await, Some(DenialCode::PolicyDeny));
+    assert_eq!(code(&world, "bob", "production").await, Some(ErrorCode::PolicyDeny));
     world.clock.advance(30);
     assert_eq!(code(&world, "bob", "production").await, None);
 }
@@ -203,10 +203,7 @@ async fn an_unknown_name_causes_no_read() {
     let faults = Faults::new();
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
     for n in 0..20 {
-        assert_eq!(
-            code(&world, "alice", &format!("guess-{n}")).await,
-            Some(DenialCode::PolicyDeny)
-        );
+        assert_eq!(code(&world, "alice", &format!("guess-{n}")).await, Some(ErrorCode::PolicyDeny));
     }
     let calls = faults.calls();
     let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
@@ -241,11 +238,11 @@ async fn an_unusable_document_does_not_reveal_that_it_exists() {
         let world = World::new(ALICE);
         world.put("own", unusable);
         let nowhere = world.vend("mallory", "nowhere").await.unwrap_err();
-        assert_eq!(nowhere.code, DenialCode::PolicyDeny);
+        assert_eq!(nowhere.code, ErrorCode::PolicyDeny);
         assert_eq!(world.vend("mallory", "own").await.unwrap_err(), nowhere, "{unusable}");
         assert_eq!(world.decisions().pop().unwrap().code, "POLICY_DENY");
         // A caller that a rule could allow must see that the document is invalid.
-        assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError), "{unusable}");
+        assert_eq!(code(&world, "alice", "own").await, Some(ErrorCode::PolicyError), "{unusable}");
     }
 }
 
@@ -258,7 +255,7 @@ async fn the_role_of_another_profile_does_not_reveal_that_a_document_exists() {
     world.put("own", &OPEN.replace("allow", "allow, conditions: { users: [alice] }"));
     let nowhere = world.vend("mallory", "nowhere").await.unwrap_err();
     assert_eq!(world.vend("mallory", "own").await.unwrap_err(), nowhere);
-    assert_eq!(code(&world, "alice", "own").await, Some(DenialCode::PolicyError));
+    assert_eq!(code(&world, "alice", "own").await, Some(ErrorCode::PolicyError));
 }
 
 #[tokio::test]
@@ -269,12 +266,12 @@ async fn an_unusable_main_document_reveals_no_profiles_of_other_callers() {
     let world = World::new(main);
     world.put("own", &OPEN.replace("allow", "allow, conditions: { users: [alice] }"));
     for (user, profile, expected) in [
-        ("alice", "production", DenialCode::PolicyError),
-        ("alice", "own", DenialCode::PolicyError),
-        ("alice", "nowhere", DenialCode::PolicyDeny),
-        ("mallory", "production", DenialCode::PolicyDeny),
-        ("mallory", "own", DenialCode::PolicyDeny),
-        ("mallory", "nowhere", DenialCode::PolicyDeny),
+        ("alice", "production", ErrorCode::PolicyError),
+        ("alice", "own", ErrorCode::PolicyError),
+        ("alice", "nowhere", ErrorCode::PolicyDeny),
+        ("mallory", "production", ErrorCode::PolicyDeny),
+        ("mallory", "own", ErrorCode::PolicyDeny),
+        ("mallory", "nowhere", ErrorCode::PolicyDeny),
     ] {
         assert_eq!(code(&world, user, profile).await, Some(expected), "{user} {profile}");
     }
@@ -285,6 +282,6 @@ async fn a_document_that_is_not_a_policy_is_an_error_for_every_caller() {
     let world = World::new(ALICE);
     world.put("own", "rules: [");
     for user in ["alice", "mallory"] {
-        assert_eq!(code(&world, user, "own").await, Some(DenialCode::PolicyError), "{user}");
+        assert_eq!(code(&world, user, "own").await, Some(ErrorCode::PolicyError), "{user}");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sentinel_broker::{Denial, DenialCode, Revoke, Target, Vended, parse_user};
+use sentinel_broker::{Denial, ErrorCode, Revoke, Target, Vended, parse_user};
 use sentinel_store::conformance::{Call, Failure, Faults, Hook, Operation, Phase, Which};
 use sentinel_store::{
     AuditError, AuditSink, Clock, Generation, Listing, Record, SessionState, SessionStore,
@@ -40,7 +40,7 @@ async fn states(world: &World) -> Vec<SessionState> {
     states
 }
 
-fn code(result: &Result<Vended, Denial>) -> Option<DenialCode> {
+fn code(result: &Result<Vended, Denial>) -> Option<ErrorCode> {
     result.as_ref().err().map(|denial| denial.code)
 }
 
@@ -99,8 +99,8 @@ async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails()
 async fn each_failure_has_its_code() {
     use Failure::{Conflict, Corrupt, NotFound, Refused, Throttled, Unavailable};
     use Operation::{CreateSession, Gate, List, Policy, Write};
-    let (limited, unavailable) = (DenialCode::RateLimited, DenialCode::StoreUnavailable);
-    let (policy, credentials) = (DenialCode::PolicyError, DenialCode::CredentialError);
+    let (limited, unavailable) = (ErrorCode::RateLimited, ErrorCode::StoreUnavailable);
+    let (policy, credentials) = (ErrorCode::PolicyError, ErrorCode::CredentialError);
     for (operation, failure, expected) in [
         (Policy, Throttled, limited),
         (Policy, Unavailable, unavailable),
@@ -158,7 +158,7 @@ async fn a_store_that_also_fails_to_end_sessions_vends_nothing() {
     faults.delay(Which::Operation(Operation::EndSession), Phase::Before, Duration::from_secs(3600));
     let started = tokio::time::Instant::now();
     let result = world(&faults).vend("alice", "production").await;
-    assert_eq!(code(&result), Some(DenialCode::CredentialError));
+    assert_eq!(code(&result), Some(ErrorCode::CredentialError));
     assert!(started.elapsed() < Duration::from_secs(1));
 }
 
@@ -175,11 +175,7 @@ async fn invariant_1_a_revoked_caller_is_refused_when_other_steps_fail_too() {
         for failure in Failure::ALL {
             faults.fail(Which::Operation(operation), Phase::Before, failure);
             let result = world.vend("alice", "production").await;
-            assert_eq!(
-                code(&result),
-                Some(DenialCode::SessionRevoked),
-                "{operation:?} {failure:?}"
-            );
+            assert_eq!(code(&result), Some(ErrorCode::SessionRevoked), "{operation:?} {failure:?}");
             faults.clear();
         }
     }
@@ -207,7 +203,7 @@ async fn invariant_5_a_panic_is_recorded_like_any_refusal_and_ends_the_session()
         let hook = Arc::new(Panicking(operation));
         let world = World::with(ALICE, Plan { hook, ..Plan::default() });
         let result = world.vend("alice", "production").await;
-        assert_eq!(code(&result), Some(DenialCode::InternalError), "{operation:?}");
+        assert_eq!(code(&result), Some(ErrorCode::InternalError), "{operation:?}");
         let decisions = world.decisions();
         let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
         assert_eq!((record.effect, record.code.as_str()), (Verdict::Deny, "INTERNAL_ERROR"));
@@ -229,7 +225,7 @@ impl AuditSink for PanickingSink {
 async fn invariant_1_a_sink_that_panics_withholds_credentials_and_ends_the_session() {
     let world = World::with(ALICE, Plan { sink: Some(Arc::new(PanickingSink)), ..Plan::default() });
     let result = world.vend("alice", "production").await;
-    assert_eq!(code(&result), Some(DenialCode::StoreUnavailable));
+    assert_eq!(code(&result), Some(ErrorCode::StoreUnavailable));
     assert_eq!(states(&world).await, [SessionState::Ended]);
 }
 

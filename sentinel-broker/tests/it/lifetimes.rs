@@ -1,7 +1,7 @@
 //! The lifetime of credentials.
 
 use proptest::prelude::*;
-use sentinel_broker::{Cap, DenialCode};
+use sentinel_broker::{Cap, ErrorCode};
 use sentinel_store::Clock;
 
 use crate::world::{Plan, StillClock, World};
@@ -77,7 +77,7 @@ async fn a_window_that_closes_within_fifteen_minutes_is_enforced() {
 async fn no_credentials_are_vended_outside_the_window() {
     for time in ["2026-03-02T16:00:00Z", "2026-03-02T07:59:59Z", "2026-03-01T12:00:00Z"] {
         let denial = at(time).vend("alice", "production").await.unwrap_err();
-        assert_eq!(denial.code, DenialCode::PolicyDeny, "{time}");
+        assert_eq!(denial.code, ErrorCode::PolicyDeny, "{time}");
     }
 }
 
@@ -112,7 +112,7 @@ proptest! {
         world.clock.advance(minute * 60);
         let now = world.clock.now();
         match runtime.block_on(world.vend_for("alice", "production", requested)) {
-            Err(denial) => prop_assert_eq!(denial.code, DenialCode::PolicyDeny),
+            Err(denial) => prop_assert_eq!(denial.code, ErrorCode::PolicyDeny),
             Ok(vended) => {
                 let end = vended.credentials.expiration;
                 let length = (end - now).num_seconds();

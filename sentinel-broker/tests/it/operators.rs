@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sentinel_broker::{
-    DenialCode, ListSessions, OperatorArn, Reinstate, Revoke, Target, parse_user,
+    ErrorCode, ListSessions, OperatorArn, Reinstate, Revoke, Target, parse_user,
 };
 use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
 use sentinel_store::{
@@ -40,7 +40,7 @@ async fn a_revocation_refuses_the_session_immediately_and_new_ones_until_reinsta
         verify_session(&*world.sessions, &id.reveal(), None, Generation(0), &*world.clock).await;
     assert!(matches!(check, Err(VerifyError::Refused(_))));
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, DenialCode::SessionRevoked);
+    assert_eq!(denial.code, ErrorCode::SessionRevoked);
     let record = world.decisions().pop().unwrap();
     assert_eq!((record.effect, record.code.as_str()), (Verdict::Deny, "SESSION_REVOKED"));
 
@@ -74,7 +74,7 @@ async fn a_revocation_for_a_time_ends_by_itself() {
     world.clock.advance(59);
     assert_eq!(
         world.vend("alice", "production").await.unwrap_err().code,
-        DenialCode::SessionRevoked
+        ErrorCode::SessionRevoked
     );
     world.clock.advance(1);
     world.vend("alice", "production").await.unwrap();
@@ -87,16 +87,16 @@ async fn non_operators_cannot_revoke_reinstate_or_list_others() {
     let target = Target::Caller(key("bob"));
     let denial =
         world.broker.revoke(&call(), &alice, &Revoke::new(target.clone(), "r")).await.unwrap_err();
-    assert_eq!(denial.code, DenialCode::Forbidden);
+    assert_eq!(denial.code, ErrorCode::Forbidden);
     let denial = world
         .broker
         .reinstate(&call(), &alice, &Reinstate::new(target.clone(), "r"))
         .await
         .unwrap_err();
-    assert_eq!(denial.code, DenialCode::Forbidden);
+    assert_eq!(denial.code, ErrorCode::Forbidden);
     let query = ListSessions::default().with_user(key("bob"));
     let denial = world.broker.list_sessions(&call(), &alice, &query).await.unwrap_err();
-    assert_eq!(denial.code, DenialCode::Forbidden);
+    assert_eq!(denial.code, ErrorCode::Forbidden);
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_caller_revoked_as_a_whole_is_refused_on_every_route_even_as_an_operat
             .code,
         world.vend("dora", "production").await.unwrap_err().code,
     ];
-    assert_eq!(codes, [DenialCode::SessionRevoked; 6]);
+    assert_eq!(codes, [ErrorCode::SessionRevoked; 6]);
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn operators_cannot_reinstate_themselves() {
         .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
         .await
         .unwrap_err();
-    assert_eq!(denial.code, DenialCode::Forbidden);
+    assert_eq!(denial.code, ErrorCode::Forbidden);
 }
 
 #[tokio::test]
@@ -184,14 +184,14 @@ async fn configured_operators_revoke_when_the_policy_is_invalid_and_never_reinst
             .reinstate(&call(), &caller, &Reinstate::new(target.clone(), "r"))
             .await
             .unwrap_err();
-        assert_eq!(denial.code, DenialCode::PolicyError);
+        assert_eq!(denial.code, ErrorCode::PolicyError);
     }
     // Every caller that can assume `ci` can choose the session name `build-7`.
     let denial = world
         .broker
         .revoke(&call(), &world.caller("ci/build-7"), &Revoke::new(target.clone(), "r"))
         .await;
-    assert_eq!(denial.unwrap_err().code, DenialCode::PolicyError);
+    assert_eq!(denial.unwrap_err().code, ErrorCode::PolicyError);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn without_a_session_table_operations_on_sessions_are_not_found() {
     let carol = world.caller("carol");
     let denial = world.broker.list_sessions(&call(), &carol, &ListSessions::default()).await;
     let denial = denial.unwrap_err();
-    assert_eq!(denial.code, DenialCode::NotFound);
+    assert_eq!(denial.code, ErrorCode::NotFound);
     assert!(denial.message.contains("SENTINEL_SESSION_TABLE"), "{}", denial.message);
 }
 
@@ -226,10 +226,10 @@ async fn no_caller_is_reinstated_without_a_record() {
         .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
         .await
         .unwrap_err();
-    assert_eq!(denial.code, DenialCode::StoreUnavailable);
+    assert_eq!(denial.code, ErrorCode::StoreUnavailable);
     faults.clear();
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, DenialCode::SessionRevoked);
+    assert_eq!(denial.code, ErrorCode::SessionRevoked);
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn a_revocation_is_in_force_even_if_its_record_fails_and_the_refusal_reque
     assert!(denial.message.contains("repeat it"), "{}", denial.message);
     faults.clear();
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, DenialCode::SessionRevoked);
+    assert_eq!(denial.code, ErrorCode::SessionRevoked);
 }
 
 #[tokio::test]
@@ -278,7 +278,7 @@ async fn an_operator_of_a_stale_copy_can_revoke_but_not_reinstate() {
         .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
         .await
         .unwrap_err();
-    assert_eq!(denial.code, DenialCode::StoreUnavailable);
+    assert_eq!(denial.code, ErrorCode::StoreUnavailable);
 }
 
 #[tokio::test]
@@ -307,14 +307,14 @@ async fn a_full_gate_is_a_conflict_that_names_the_remedy() {
         .revoke(&call(), &carol, &Revoke::new(one_more.clone(), "r"))
         .await
         .unwrap_err();
-    assert_eq!((denial.code, denial.code.status()), (DenialCode::Conflict, 409));
+    assert_eq!((denial.code, denial.code.status()), (ErrorCode::Conflict, 409));
     assert!(denial.message.contains("revoke the caller as a whole"), "{}", denial.message);
     assert_eq!(world.events().pop().unwrap().code.as_deref(), Some("CONFLICT"));
     let whole = Target::Caller(key("alice"));
     world.broker.revoke(&call(), &carol, &Revoke::new(whole.clone(), "r")).await.unwrap();
     assert_eq!(
         world.vend("alice", "production").await.unwrap_err().code,
-        DenialCode::SessionRevoked
+        ErrorCode::SessionRevoked
     );
 }
 
@@ -335,7 +335,7 @@ async fn reinstating_profiles_that_were_never_revoked_does_not_fill_a_gate() {
     world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     assert_eq!(
         world.vend("alice", "production").await.unwrap_err().code,
-        DenialCode::SessionRevoked
+        ErrorCode::SessionRevoked
     );
 }
 
@@ -437,13 +437,13 @@ proptest! {
                     }
                 };
                 if let Err(denial) = done {
-                    prop_assert_eq!(denial.code, DenialCode::Conflict);
+                    prop_assert_eq!(denial.code, ErrorCode::Conflict);
                 }
             }
             let revoked = world.broker.revoke(&call(), &carol, &Revoke::new(target(None), "r")).await;
             prop_assert!(revoked.is_ok(), "{:?}", revoked);
             let denial = world.vend("alice", "production").await.unwrap_err();
-            prop_assert_eq!(denial.code, DenialCode::SessionRevoked);
+            prop_assert_eq!(denial.code, ErrorCode::SessionRevoked);
             Ok(())
         })?;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_broker::DenialCode;
+use sentinel_broker::ErrorCode;
 use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
 
 use crate::world::{Plan, World, call};
@@ -99,7 +99,7 @@ async fn a_listed_text_replaces_no_copy_that_was_read_after_the_list_began() {
         world.put("main", &MAIN.replace("users: [alice]", "users: [bob]"));
         assert_eq!(
             world.vend("alice", "production").await.unwrap_err().code,
-            DenialCode::PolicyDeny
+            ErrorCode::PolicyDeny
         );
     };
     // The list contains the main document as it was before it was changed.
@@ -108,6 +108,6 @@ async fn a_listed_text_replaces_no_copy_that_was_read_after_the_list_began() {
     faults.fail(Which::Operation(Operation::Policy), Phase::Before, Failure::Unavailable);
     world.clock.advance(2);
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, DenialCode::PolicyDeny);
+    assert_eq!(denial.code, ErrorCode::PolicyDeny);
     assert!(world.decisions().pop().unwrap().policy_stale);
 }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Mutex;
 
-use sentinel_broker::{DenialCode, GateView, ListSessions, Reinstate, Revoke, Target, parse_user};
+use sentinel_broker::{ErrorCode, GateView, ListSessions, Reinstate, Revoke, Target, parse_user};
 use sentinel_store::conformance::{Schedule, Seeded, Steps, interleave};
 use sentinel_store::{Generation, SessionHandle, SessionId, SessionState, verify_session};
 
@@ -15,7 +15,7 @@ type Task<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 #[derive(Default)]
 struct Outcome {
     vended: Mutex<Vec<SessionId>>,
-    refused: Mutex<Vec<DenialCode>>,
+    refused: Mutex<Vec<ErrorCode>>,
     listed: Mutex<Vec<SessionHandle>>,
     revoked: Mutex<Option<GateView>>,
 }
@@ -66,7 +66,7 @@ async fn race(schedule: &mut dyn Schedule, whole: bool, reinstate: bool) -> (usi
     let listed = outcome.listed.into_inner().unwrap();
     let vended = outcome.vended.into_inner().unwrap();
     let refused = outcome.refused.into_inner().unwrap();
-    assert!(refused.iter().all(|code| *code == DenialCode::SessionRevoked), "{refused:?}");
+    assert!(refused.iter().all(|code| *code == ErrorCode::SessionRevoked), "{refused:?}");
     for id in &vended {
         let clock = &*world.clock;
         let check =

@@ -1,7 +1,7 @@
 //! One role belongs to one profile: a profile with its own document cannot get the role of a
 //! profile that the main document governs.
 
-use sentinel_broker::{DenialCode, RoleArnTemplate};
+use sentinel_broker::{ErrorCode, RoleArnTemplate};
 
 use crate::world::{ACCOUNT, Plan, World, call};
 
@@ -24,7 +24,7 @@ fn world(main: &str, template: &str) -> World {
     World::with(main, plan)
 }
 
-async fn code(world: &World, profile: &str) -> Option<DenialCode> {
+async fn code(world: &World, profile: &str) -> Option<ErrorCode> {
     world.vend("alice", profile).await.err().map(|denial| denial.code)
 }
 
@@ -52,7 +52,7 @@ async fn a_profiles_own_document_cannot_take_the_role_of_a_profile_of_the_main_d
     ] {
         let world = world(&main_with(&[("a", role.as_deref())]), template);
         world.put(taker, OPEN);
-        assert_eq!(code(&world, taker).await, Some(DenialCode::PolicyError), "{role:?} {template}");
+        assert_eq!(code(&world, taker).await, Some(ErrorCode::PolicyError), "{role:?} {template}");
         assert!(world.issuer.requests().is_empty(), "{role:?} {template}");
         // The profile that the role belongs to gets it, and the other profile is not listed.
         assert_eq!(code(&world, "a").await, None, "{role:?} {template}");
@@ -65,7 +65,7 @@ async fn a_profiles_own_document_cannot_take_the_role_of_a_profile_of_the_main_d
 async fn the_main_documents_own_name_is_a_profile_with_a_role() {
     let world = World::new(&main_with(&[("a", None)]));
     world.put("MAIN", OPEN);
-    assert_eq!(code(&world, "MAIN").await, Some(DenialCode::PolicyError));
+    assert_eq!(code(&world, "MAIN").await, Some(ErrorCode::PolicyError));
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_profile_that_the_main_document_names_in_a_rule_keeps_its_role() {
                 [production], users: [bob] } }\n";
     let world = World::new(main);
     world.put("Production", OPEN);
-    assert_eq!(code(&world, "Production").await, Some(DenialCode::PolicyError));
+    assert_eq!(code(&world, "Production").await, Some(ErrorCode::PolicyError));
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ fn a_template_whose_role_name_has_no_profile_is_refused() {
 async fn a_role_whose_session_names_are_users_is_not_vended() {
     let people = format!("arn:aws:iam::{ACCOUNT}:role/dev/AWSReservedSSO_x_0123456789abcdef");
     let world = World::new(&main_with(&[("a", Some(&people)), ("b", None)]));
-    assert_eq!(code(&world, "a").await, Some(DenialCode::CredentialError));
+    assert_eq!(code(&world, "a").await, Some(ErrorCode::CredentialError));
     assert!(world.issuer.requests().is_empty());
     assert_eq!(code(&world, "b").await, None);
 }

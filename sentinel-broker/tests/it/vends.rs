@@ -1,7 +1,7 @@
 //! What a vend returns, writes and records.
 
 use chrono::TimeDelta;
-use sentinel_broker::{Call, Cap, DenialCode, Vend};
+use sentinel_broker::{Call, Cap, ErrorCode, Vend};
 use sentinel_store::{
     Clock, Generation, Listing, ProfileName, SessionKeys, SessionStore, Verdict, verify_session,
 };
@@ -87,7 +87,7 @@ rules:
     assert!(world.vend_call(&from(vpc, Some("vpce-1a2b3c4d")), "alice", &vend).await.is_ok());
     for call in [from(vpc, None), from(vpc, Some("vpce-0")), call()] {
         let denial = world.vend_call(&call, "alice", &vend).await.unwrap_err();
-        assert_eq!(denial.code, DenialCode::PolicyDeny);
+        assert_eq!(denial.code, ErrorCode::PolicyDeny);
     }
 }
 
@@ -101,10 +101,10 @@ rules:
   - { name: alice, effect: allow, conditions: { profiles: [production], users: [alice] } }
 "#;
     for (user, profile, code) in [
-        ("mallory", "production", DenialCode::PolicyDeny),
-        ("bob", "production", DenialCode::PolicyDeny),
-        ("bob", "unheard-of", DenialCode::PolicyDeny),
-        ("alice", "guarded", DenialCode::ApprovalRequired),
+        ("mallory", "production", ErrorCode::PolicyDeny),
+        ("bob", "production", ErrorCode::PolicyDeny),
+        ("bob", "unheard-of", ErrorCode::PolicyDeny),
+        ("alice", "guarded", ErrorCode::ApprovalRequired),
     ] {
         let world = World::new(policy);
         let denial = world.vend(user, profile).await.unwrap_err();
@@ -132,7 +132,7 @@ async fn a_denial_and_an_unknown_profile_have_the_same_message() {
 async fn a_role_session_is_not_the_user_of_its_session_name() {
     let world = World::new(ALICE);
     let denial = world.vend("ci/alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, DenialCode::PolicyDeny);
+    assert_eq!(denial.code, ErrorCode::PolicyDeny);
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ rules:
     assert_eq!(world.issuer.requests()[0].session_tag, "request-1");
     assert_eq!(world.decisions()[0].session.as_deref(), Some("untracked"));
     let denial = world.vend("alice", "tracked").await.unwrap_err();
-    assert_eq!(denial.code, DenialCode::PolicyDeny);
+    assert_eq!(denial.code, ErrorCode::PolicyDeny);
 }
 
 #[tokio::test]
@@ -174,6 +174,6 @@ async fn no_session_is_created_without_randomness() {
     let world = World::new(ALICE);
     world.random.dry.store(true, std::sync::atomic::Ordering::SeqCst);
     let denial = world.vend("alice", "production").await.unwrap_err();
-    assert_eq!(denial.code, DenialCode::StoreUnavailable);
+    assert_eq!(denial.code, ErrorCode::StoreUnavailable);
     assert!(world.issuer.requests().is_empty());
 }

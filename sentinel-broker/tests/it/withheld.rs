@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use sentinel_broker::{DenialCode, Revoke, Target, parse_user};
+use sentinel_broker::{ErrorCode, Revoke, Target, parse_user};
 use sentinel_store::conformance::{Faults, Operation, Phase, Which};
 use sentinel_store::{Listing, SessionStore, Verdict};
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World, call};
 
 /// Checks that there is one record, and that it names the withheld credentials.
-fn is_recorded(world: &World, code: DenialCode) {
+fn is_recorded(world: &World, code: ErrorCode) {
     let decisions = world.decisions();
     assert_eq!(decisions.len(), 1);
     let record = &decisions[0];
@@ -29,8 +29,8 @@ async fn credentials_issued_while_their_caller_is_revoked_are_withheld() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         world.broker.revoke(&call(), &carol, &Revoke::new(alice.clone(), "theft")).await.unwrap();
     });
-    assert_eq!(vended.unwrap_err().code, DenialCode::SessionRevoked);
-    is_recorded(&world, DenialCode::SessionRevoked);
+    assert_eq!(vended.unwrap_err().code, ErrorCode::SessionRevoked);
+    is_recorded(&world, ErrorCode::SessionRevoked);
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,8 +42,8 @@ async fn credentials_issued_after_their_end_are_withheld() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         world.clock.advance(2 * 3600);
     });
-    assert_eq!(vended.unwrap_err().code, DenialCode::PolicyDeny);
-    is_recorded(&world, DenialCode::PolicyDeny);
+    assert_eq!(vended.unwrap_err().code, ErrorCode::PolicyDeny);
+    is_recorded(&world, ErrorCode::PolicyDeny);
     let sessions = world.sessions.sessions(&Listing::All, None).await.unwrap().items;
     assert!(sessions.len() == 1 && sessions[0].ended.is_some(), "{sessions:?}");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, ValueEnum};
-use sentinel_broker::{DenialCode, STS_MAX_SECONDS, STS_MIN_SECONDS};
+use sentinel_broker::{ErrorCode, STS_MAX_SECONDS, STS_MIN_SECONDS};
 use sentinel_store::ProfileName;
 use serde::{Deserialize, Serialize};
 
@@ -196,7 +196,7 @@ fn keep_refusal(slot: Option<&Slot>, key: Key<'_>, refused: &Refused, screen: &S
     if let Some(Err(error)) = slot.map(|slot| slot.refuse(refused, Utc::now())) {
         screen.warn(&format!("the next process will request them again: {error}"));
     }
-    if refused.code == DenialCode::SessionRevoked.as_str() {
+    if refused.code == ErrorCode::SessionRevoked.as_str() {
         forget(key, screen);
     }
 }

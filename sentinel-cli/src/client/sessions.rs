@@ -1,6 +1,7 @@
 //! `sentinel sessions`: lists, revokes and reinstates sessions.
 
 use std::fmt::Write;
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
@@ -54,7 +55,7 @@ struct List {
     #[arg(long)]
     profile: Option<String>,
     /// State of the sessions: active, ended, expired or revoked
-    #[arg(long, value_name = "STATE", value_parser = parse_state)]
+    #[arg(long, value_name = "STATE", value_parser = SessionState::from_str)]
     state: Option<SessionState>,
     /// Maximum number of sessions to show
     #[arg(long, value_name = "N", default_value_t = 1000,
@@ -126,12 +127,6 @@ impl Source {
             Self::Table(direct) => direct.post(path, body).await,
         }
     }
-}
-
-fn parse_state(word: &str) -> Result<SessionState, String> {
-    SessionState::parse(word).ok_or_else(|| {
-        format!("the words are {}", SessionState::ALL.map(SessionState::as_str).join(", "))
-    })
 }
 
 /// End the sessions of a caller and refuse new ones.

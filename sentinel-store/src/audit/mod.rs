@@ -6,9 +6,7 @@ mod record;
 
 pub use lines::JsonLines;
 pub use metered::Metered;
-pub use record::{
-    DecisionRecord, Event, EventKind, Metrics, PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,
-};
+pub use record::{DecisionRecord, Event, EventKind, Metrics, PolicyUsed, Record, Verdict};
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! The records of decisions and events. The fields are an allow-list, so that no secret
 //! is written by mistake. One record is one line of JSON.
 
-use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use sentinel_wire::rfc3339;
 use serde::{Serialize, Serializer};
 
 /// One line of the log.
@@ -44,7 +45,7 @@ pub struct PolicyUsed {
     reason = "the names are those in the log; docs/records.md describes each field"
 )]
 pub struct DecisionRecord {
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub timestamp: DateTime<Utc>,
     pub user: String,
     pub profile: String,
@@ -62,7 +63,7 @@ pub struct DecisionRecord {
     pub source_ip: Option<String>,
     pub mode: &'static str,
     pub duration_s: Option<u64>,
-    #[serde(serialize_with = "rfc3339_option")]
+    #[serde(serialize_with = "rfc3339::serialize_option")]
     pub expiration: Option<DateTime<Utc>>,
     pub access_key_id: Option<String>,
     pub sts_request_id: Option<String>,
@@ -83,7 +84,7 @@ pub struct DecisionRecord {
     reason = "the names are those in the log; docs/records.md describes each field"
 )]
 pub struct Event {
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub timestamp: DateTime<Utc>,
     pub event: EventKind,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +103,7 @@ pub struct Event {
     pub code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
-    #[serde(serialize_with = "rfc3339_option", skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "rfc3339::serialize_option", skip_serializing_if = "Option::is_none")]
     pub blocked_until: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -192,29 +193,5 @@ impl Serialize for Metrics {
             map.serialize_entry(name, value)?;
         }
         map.end()
-    }
-}
-
-/// Serializes a time as RFC 3339 in UTC, with `Z`, to the millisecond, which the date
-/// type of every client supports.
-///
-/// # Errors
-/// As those of the serializer.
-pub fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    let at = at.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(*at);
-    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
-}
-
-/// Serializes an optional time like [`rfc3339`]. `None` is null.
-///
-/// # Errors
-/// As those of the serializer.
-pub fn rfc3339_option<S: Serializer>(
-    at: &Option<DateTime<Utc>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => rfc3339(at, serializer),
-        None => serializer.serialize_none(),
     }
 }

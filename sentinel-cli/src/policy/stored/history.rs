@@ -4,7 +4,8 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use sentinel_store::{PolicyRevision, rfc3339_option};
+use sentinel_store::PolicyRevision;
+use sentinel_wire::rfc3339;
 use serde::Serialize;
 
 use super::{Library, Place, missing, name};
@@ -34,7 +35,7 @@ pub(crate) struct Arguments {
 pub(super) struct Version {
     version: String,
     bytes: usize,
-    #[serde(serialize_with = "rfc3339_option")]
+    #[serde(serialize_with = "rfc3339::serialize_option")]
     at: Option<DateTime<Utc>>,
     by: Option<String>,
 }
@@ -51,7 +52,7 @@ impl fmt::Display for Version {
         let Self { version, bytes, at, by } = self;
         write!(f, "version {:<4} {bytes:>7} bytes", printable(version))?;
         if let Some(at) = at {
-            write!(f, "  {}", at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))?;
+            write!(f, "  {}", rfc3339::seconds(*at))?;
         }
         match by {
             Some(by) => write!(f, "  {}", printable(by)),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use sentinel_broker::DenialCode;
+use sentinel_broker::ErrorCode;
 
 use super::{quoted, table, text};
 
@@ -19,7 +19,7 @@ fn listed() -> BTreeSet<(String, String)> {
 
 #[test]
 fn the_table_of_errors_has_every_code_and_no_other() {
-    let codes: BTreeSet<(String, String)> = DenialCode::ALL
+    let codes: BTreeSet<(String, String)> = ErrorCode::ALL
         .iter()
         .map(|code| (code.status().to_string(), code.as_str().to_owned()))
         .collect();
@@ -37,7 +37,7 @@ fn the_troubleshooting_section_has_an_entry_for_every_code() {
     let document = text(DOCUMENT);
     let section = document.split_once("\n## Troubleshooting\n").unwrap().1;
     let entries = headed(section.split_once("\n## ").unwrap().0);
-    let expected: BTreeSet<&str> = DenialCode::ALL.iter().map(|code| code.as_str()).collect();
+    let expected: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(entries.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected);
     assert_eq!(entries.len(), expected.len(), "an entry is there twice: {entries:?}");
 }

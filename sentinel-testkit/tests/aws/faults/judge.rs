@@ -317,7 +317,7 @@ impl Answer {
     pub(crate) fn of(response: &Response) -> Self {
         let body: Value = serde_json::from_str(&response.body).unwrap();
         let known =
-            sentinel_broker::DenialCode::ALL.iter().find(|code| body["Code"] == code.as_str());
+            sentinel_broker::ErrorCode::ALL.iter().find(|code| body["Code"] == code.as_str());
         let sees = match known {
             Some(code) => {
                 assert_eq!(code.status(), response.status_code);
@@ -380,10 +380,10 @@ fn refusal(world: &World) -> &'static str {
 }
 
 fn retried_after(sees: Sees) -> Option<String> {
-    use sentinel_broker::DenialCode;
+    use sentinel_broker::ErrorCode;
     match sees {
-        Sees::Refused(DenialCode::RateLimited) => Some("2".to_owned()),
-        Sees::Refused(DenialCode::StoreUnavailable) => Some("5".to_owned()),
+        Sees::Refused(ErrorCode::RateLimited) => Some("2".to_owned()),
+        Sees::Refused(ErrorCode::StoreUnavailable) => Some("5".to_owned()),
         Sees::Refused(_) | Sees::Done | Sees::LeftOut | Sees::Forbidden(_) => None,
     }
 }

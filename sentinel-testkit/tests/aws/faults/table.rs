@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sentinel_broker::DenialCode;
+use sentinel_broker::ErrorCode;
 use sentinel_testkit::proxy::Fault;
 
 use super::class::Class;
@@ -24,7 +24,7 @@ pub(crate) enum Sees {
     Done,
     /// The request succeeds. Items that cannot be read are omitted and counted.
     LeftOut,
-    Refused(DenialCode),
+    Refused(ErrorCode),
     /// The authorizer refuses. Its event contains the reason.
     Forbidden(&'static str),
 }
@@ -50,10 +50,10 @@ pub(crate) struct Row {
     pub(crate) sees: Sees,
 }
 
-const LIMITED: Sees = Sees::Refused(DenialCode::RateLimited);
-const UNAVAILABLE: Sees = Sees::Refused(DenialCode::StoreUnavailable);
-const POLICY: Sees = Sees::Refused(DenialCode::PolicyError);
-const CREDENTIAL: Sees = Sees::Refused(DenialCode::CredentialError);
+const LIMITED: Sees = Sees::Refused(ErrorCode::RateLimited);
+const UNAVAILABLE: Sees = Sees::Refused(ErrorCode::StoreUnavailable);
+const POLICY: Sees = Sees::Refused(ErrorCode::PolicyError);
+const CREDENTIAL: Sees = Sees::Refused(ErrorCode::CredentialError);
 const STORE_FAILED: Sees = Sees::Forbidden("store_failed");
 
 /// The rows of a call, class by class.
@@ -160,7 +160,7 @@ fn once(places: &[Place]) -> Vec<Row> {
 
 pub(crate) fn ssm() -> Vec<Row> {
     let own = |class| {
-        if class == Class::Gone { Sees::Refused(DenialCode::PolicyDeny) } else { policy(class) }
+        if class == Class::Gone { Sees::Refused(ErrorCode::PolicyDeny) } else { policy(class) }
     };
     let mut rows = of(MAIN_DOCUMENT, policy, &[Class::Mistaken, Class::Gone]);
     rows.extend(few(of(NAMES, policy, &[Class::Mistaken])));

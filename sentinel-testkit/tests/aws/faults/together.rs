@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sentinel_broker::DenialCode;
+use sentinel_broker::ErrorCode;
 use sentinel_store::Record;
 use sentinel_testkit::proxy::{Fault, Rule};
 
@@ -57,9 +57,9 @@ async fn when_every_service_fails_at_once_every_route_answers_in_time() {
         assert!(took <= most, "{fault:?} {what:?}: {took:?}");
         let expected = match (fault, what) {
             (_, Ask::Authorize) => return assert!(matches!(answer.sees, Sees::Forbidden(_))),
-            (Fault::Throttled, _) => DenialCode::RateLimited,
-            (Fault::Refused, Ask::Vend(_)) => DenialCode::PolicyError,
-            (_, _) => DenialCode::StoreUnavailable,
+            (Fault::Throttled, _) => ErrorCode::RateLimited,
+            (Fault::Refused, Ask::Vend(_)) => ErrorCode::PolicyError,
+            (_, _) => ErrorCode::StoreUnavailable,
         };
         assert_eq!(answer.sees, Sees::Refused(expected), "{fault:?} {what:?}");
     });
@@ -146,7 +146,7 @@ async fn a_copy_of_a_policy_helps_while_ssm_is_away_and_not_when_it_says_no() {
     }
     world.harm(Service::Ssm, Rule::all(Fault::Refused));
     let answer = ask(&world, Ask::Vend("production"), "").await;
-    assert_eq!(answer.sees, Sees::Refused(DenialCode::PolicyError));
+    assert_eq!(answer.sees, Sees::Refused(ErrorCode::PolicyError));
     world.heal().await;
 
     let setting = Setting { no_stale: true, ..setting };
@@ -154,7 +154,7 @@ async fn a_copy_of_a_policy_helps_while_ssm_is_away_and_not_when_it_says_no() {
     world.vend("alice").await;
     world.harm(Service::Ssm, Rule::all(Fault::Unavailable(503)));
     let answer = ask(&world, Ask::Vend("production"), "").await;
-    assert_eq!(answer.sees, Sees::Refused(DenialCode::StoreUnavailable));
+    assert_eq!(answer.sees, Sees::Refused(ErrorCode::StoreUnavailable));
 }
 
 /// An operation that was not acknowledged may still be performed, and later.
@@ -167,12 +167,12 @@ async fn a_session_whose_write_comes_after_the_refusal_has_ended_before() {
     world.harm(Service::DynamoDb, WRITE.attempts(1, slow(2)));
     world.harm(Service::Sts, Rule::all(Fault::Refused));
     let answer = ask(&world, Ask::Vend("production"), "").await;
-    assert_eq!(answer.sees, Sees::Refused(DenialCode::CredentialError));
+    assert_eq!(answer.sees, Sees::Refused(ErrorCode::CredentialError));
     world.heal().await;
     // The write takes longer than the timeout.
     world.harm(Service::DynamoDb, WRITE.attempts(2, slow(5)));
     let answer = ask(&world, Ask::Vend("production"), "").await;
-    assert_eq!(answer.sees, Sees::Refused(DenialCode::StoreUnavailable));
+    assert_eq!(answer.sees, Sees::Refused(ErrorCode::StoreUnavailable));
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(world.sessions("alice").await.len(), 2);
     assert_eq!(world.active("alice").await, 0);

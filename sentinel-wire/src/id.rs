@@ -2,6 +2,7 @@
 //! exists is valid.
 
 use std::fmt;
+use std::str::FromStr;
 
 use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,14 @@ macro_rules! text_newtype {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                Self::parse(text)
             }
         }
 
@@ -182,8 +191,8 @@ impl SessionHandle {
     }
 
     /// The random bytes.
-    #[cfg(feature = "dynamodb")]
-    pub(crate) const fn random(&self) -> [u8; 10] {
+    #[must_use]
+    pub const fn random(&self) -> [u8; 10] {
         self.random
     }
 
@@ -205,6 +214,14 @@ impl fmt::Display for SessionHandle {
 impl fmt::Debug for SessionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for SessionHandle {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        Self::parse(text)
     }
 }
 
@@ -240,8 +257,9 @@ impl SessionSecret {
         Sha256::digest(self.0).into()
     }
 
-    /// The bits, for the keyed check of an id.
-    pub(crate) const fn bytes(&self) -> &[u8; 16] {
+    /// The bits, for the keyed check of an id. They are secret.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
@@ -261,9 +279,23 @@ impl fmt::Debug for SessionSecret {
 const SECRET_CHARS: usize = 26;
 
 /// The keyed check of a session id: the first 80 bits of the HMAC-SHA-256 of its
-/// handle and secret.
+/// handle and secret. `sentinel_store::SessionKeys` computes and verifies it.
 #[derive(Clone)]
-pub(crate) struct SessionCheck(pub(crate) [u8; 10]);
+pub struct SessionCheck([u8; 10]);
+
+impl SessionCheck {
+    /// The check with these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 10]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes. Compare them in constant time.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 10] {
+        &self.0
+    }
+}
 
 impl fmt::Debug for SessionCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -272,7 +304,7 @@ impl fmt::Debug for SessionCheck {
 }
 
 /// The session id that a client sends: `session-<handle><secret>`, followed by the keyed
-/// check if the TVM has a [key](crate::SessionKeys). It is a bearer secret with one
+/// check if the TVM has a key (`sentinel_store::SessionKeys`). It is a bearer secret with one
 /// spelling.
 #[derive(Clone, Debug)]
 pub struct SessionId {
@@ -291,12 +323,14 @@ impl SessionId {
     }
 
     /// The same id, with a check.
-    pub(crate) fn with_check(self, check: Option<SessionCheck>) -> Self {
+    #[must_use]
+    pub fn with_check(self, check: Option<SessionCheck>) -> Self {
         Self { check, ..self }
     }
 
     /// The keyed check. `None` if the id has none.
-    pub(crate) const fn check(&self) -> Option<&SessionCheck> {
+    #[must_use]
+    pub const fn check(&self) -> Option<&SessionCheck> {
         self.check.as_ref()
     }
 
@@ -332,6 +366,7 @@ impl SessionId {
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 #[serde(transparent)]
+#[expect(clippy::exhaustive_structs, reason = "a counter")]
 pub struct Epoch(pub u64);
 
 impl Epoch {
@@ -347,6 +382,7 @@ impl Epoch {
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 #[serde(transparent)]
+#[expect(clippy::exhaustive_structs, reason = "a counter")]
 pub struct Generation(pub u64);
 
 /// RFC 4648 base32 in lower case without padding.
