@@ -160,6 +160,19 @@ def wire_is_small() -> list[str]:
     return without("sentinel-wire", r"sentinel-.*|aws-.*|hyper.*|tokio|tracing|async-trait|serde_json")
 
 
+def client_has_no_engine() -> list[str]:
+    """`sentinel-client`: HTTP and the wire types, without the engine, the stores and the AWS service clients."""
+    unwanted = r"sentinel-(?!wire|files).*|aws-(config|sdk-.*)|redb|clap.*|granit-parser|chrono-tz"
+    return without("sentinel-client", unwanted, "--all-features") + without(
+        "sentinel-client", r"rustls|ring|aws-lc.*", "--no-default-features"
+    )
+
+
+def dev_has_no_command() -> list[str]:
+    """`sentinel-dev`: for the tests of any service, so no command, no AWS client and no TLS."""
+    return without("sentinel-dev", r"sentinel-(cli|client|testkit)|aws-(config|sdk-.*)|clap.*|rustls|ring")
+
+
 def sigv4_stands_alone() -> list[str]:
     """`sentinel-sigv4`: for any Rust server, so none of our crates, no server and no AWS client."""
     return without("sentinel-sigv4", r"sentinel-.*|aws-(config|sdk-.*)|hyper.*|tokio-rustls|axum|clap")
@@ -187,6 +200,8 @@ PROMISES: dict[str, Callable[[], list[str]]] = {
     "authorizer-is-small": authorizer_is_small,
     "tvm-is-a-function": tvm_is_a_function,
     "wire-is-small": wire_is_small,
+    "client-has-no-engine": client_has_no_engine,
+    "dev-has-no-command": dev_has_no_command,
     "sigv4-stands-alone": sigv4_stands_alone,
     "iam-is-documents": iam_is_documents,
     "demo-has-no-aws-client": demo_has_no_aws_client,

@@ -4,48 +4,21 @@
     expect(dead_code, reason = "parts of shared modules are for the commands that need AWS")
 )]
 
-#[cfg(feature = "aws")]
-mod account;
-#[cfg(feature = "aws")]
-mod bootstrap;
-mod bounded_writer;
-mod caller;
-#[cfg(feature = "aws")]
-mod client;
-mod command;
-mod demo;
-mod dev;
-mod diagnostics;
-mod http;
-#[cfg(feature = "aws")]
-mod iam;
-mod manual;
-mod outcome;
-mod policy;
-mod private;
-mod refused;
+mod arguments;
+mod aws;
+mod cli;
+mod commands;
+mod output;
 mod runtime;
-mod screen;
+#[cfg(feature = "aws")]
+mod tvm;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
-use sentinel_policy::parse_duration;
 
-pub use command::{Cli, command};
-pub use outcome::{Failure, Outcome};
-pub use refused::Refused;
-
-/// Reads a duration above 0, written as in policies.
-fn duration(text: &str) -> Result<Duration, String> {
-    match parse_duration(text) {
-        Ok(Duration::ZERO) => Err("a duration must be above 0".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(error.to_string()),
-    }
-}
+pub use cli::{Cli, command};
 
 /// Runs the command with those arguments, of which the first is the program's name,
 /// and returns the exit status.
@@ -60,7 +33,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if printed.is_ok() { code } else { 3 });
         }
     };
-    let screen = screen::Screen::new(&cli.global);
+    let screen = output::Screen::new(&cli.global);
     match cli.run(&screen) {
         Ok(outcome) => outcome.into(),
         Err(failure) => {

@@ -1,6 +1,6 @@
 //! The async runtime of commands that send requests and end.
 
-use crate::Failure;
+use crate::output::Failure;
 
 /// Runs a future to completion.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

@@ -1,0 +1,14 @@
+//! Values of arguments that several commands have.
+
+use std::time::Duration;
+
+use sentinel_policy::parse_duration;
+
+/// Reads a duration above 0, written as in policies.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a duration must be above 0".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
+}

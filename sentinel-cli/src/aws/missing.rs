@@ -1,0 +1,159 @@
+//! Why there are no AWS credentials to sign with: a profile that is in no file,
+//! a file that does not exist, a key without its secret, or nothing at all.
+
+use std::path::{Path, PathBuf};
+
+use aws_config::profile::{Profile, ProfileSet};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_types::os_shim_internal::{Env, Fs};
+
+use crate::output::{Failure, printable};
+
+const NONE: &str = "no AWS credentials to sign with";
+const KEY: &str = "aws_access_key_id";
+const SECRET: &str = "aws_secret_access_key";
+/// The number of profiles that a message lists.
+const LISTED: usize = 8;
+
+/// Refuses an environment that has one half of an access key. The AWS SDKs
+/// skip it and use the next credentials that they find, which may be another
+/// identity's.
+pub(super) fn refuse_half_a_key() -> Result<(), Failure> {
+    let key = variable("AWS_ACCESS_KEY_ID");
+    // The SDK reads this older name too.
+    let secret = variable("AWS_SECRET_ACCESS_KEY").or_else(|| variable("SECRET_ACCESS_KEY"));
+    let (set, missing) = match (key, secret) {
+        (Some(_), None) => ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        (None, Some(_)) => ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        (Some(_), Some(_)) | (None, None) => return Ok(()),
+    };
+    Err(Failure::other(format!(
+        "{NONE}: `{set}` is set but `{missing}` is not: set both, or unset `{set}`"
+    )))
+}
+
+/// The failure to report if the providers found no credentials.
+pub(super) async fn cause(profile: Option<&str>, error: CredentialsError) -> Failure {
+    let configured = profile.map(str::to_owned).or_else(|| variable("AWS_PROFILE"));
+    let selected = configured.clone().map(Into::into);
+    let files = Files::find();
+    let profiles =
+        match aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), selected)
+            .await
+        {
+            Ok(profiles) => profiles,
+            Err(error) => {
+                return Failure::because(format!("cannot read the AWS profiles of {files}"), error);
+            }
+        };
+    let name = configured.as_deref().unwrap_or("default");
+    let found = profiles.get_profile(name);
+    if let Some(half) = found.and_then(|found| half_a_key(name, found)) {
+        return Failure::other(format!("{NONE}: {half}"));
+    }
+    if found.is_none() && configured.is_some() {
+        return Failure::other(unknown_profile(name, &profiles, &files));
+    }
+    match (error, found) {
+        (CredentialsError::CredentialsNotLoaded(_), Some(_)) => Failure::other(format!(
+            "{NONE}: the AWS profile `{0}` of {files} has no credentials: run `aws configure \
+             --profile {0}`, or select another profile with `--aws-profile NAME`",
+            printable(name)
+        )),
+        (CredentialsError::CredentialsNotLoaded(_), None) => Failure::other(format!(
+            "{NONE}: the environment has no access key, and {files} has no profile `default`{}: \
+             log in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID, or pass \
+             `--aws-profile NAME`",
+            files.absent()
+        )),
+        (error, _) => Failure::because("cannot get AWS credentials to sign with", error),
+    }
+}
+
+/// The half of an access key that a profile lacks.
+fn half_a_key(name: &str, profile: &Profile) -> Option<String> {
+    let has = |key| profile.get(key).is_some_and(|value| !value.is_empty());
+    let (set, missing) = match (has(KEY), has(SECRET)) {
+        (true, false) => (KEY, SECRET),
+        (false, true) => (SECRET, KEY),
+        (true, true) | (false, false) => return None,
+    };
+    let name = printable(name);
+    Some(format!(
+        "the AWS profile `{name}` has `{set}` but not `{missing}`: set it with `aws configure set \
+         {missing} VALUE --profile {name}`"
+    ))
+}
+
+fn unknown_profile(name: &str, profiles: &ProfileSet, files: &Files) -> String {
+    let name = printable(name);
+    let mut known: Vec<&str> = profiles.profiles().collect();
+    known.sort_unstable();
+    let similar: Vec<&str> = known.iter().copied().filter(|known| alike(&name, known)).collect();
+    let quoted = |names: &[&str]| {
+        let names: Vec<String> =
+            names.iter().take(LISTED).map(|name| format!("`{}`", printable(name))).collect();
+        names.join(", ")
+    };
+    let next = if !similar.is_empty() {
+        format!("did you mean {}?", quoted(&similar))
+    } else if known.is_empty() {
+        format!("create it with `aws configure --profile {name}`")
+    } else {
+        let more = if known.len() > LISTED { ", …" } else { "" };
+        format!("the files have {}{more}", quoted(&known))
+    };
+    format!("{NONE}: there is no AWS profile `{name}` in {files}{}: {next}", files.absent())
+}
+
+/// Whether two names differ in case, or by two typing errors at most.
+fn alike(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(str::to_lowercase);
+    strsim::osa_distance(&one, &other) <= if one.chars().count() < 4 { 1 } else { 2 }
+}
+
+/// The files that the AWS SDKs read.
+struct Files([PathBuf; 2]);
+
+impl Files {
+    fn find() -> Self {
+        let at = |name, default: &str| {
+            variable(name).map_or_else(
+                || PathBuf::from(variable("HOME").unwrap_or_else(|| "~".to_owned())).join(default),
+                PathBuf::from,
+            )
+        };
+        Self([
+            at("AWS_CONFIG_FILE", ".aws/config"),
+            at("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
+        ])
+    }
+
+    /// Names the files that do not exist, to follow [`Display`](std::fmt::Display).
+    fn absent(&self) -> String {
+        let absent: Vec<String> =
+            self.0.iter().filter(|path| !path.exists()).map(|path| quoted(path)).collect();
+        match absent.as_slice() {
+            [] => String::new(),
+            [one] => format!(" ({one} does not exist)"),
+            several => format!(" ({} do not exist)", several.join(" and ")),
+        }
+    }
+}
+
+impl std::fmt::Display for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [config, credentials] = &self.0;
+        write!(f, "{} and {}", quoted(config), quoted(credentials))
+    }
+}
+
+fn quoted(path: &Path) -> String {
+    format!("`{}`", printable(&path.display().to_string()))
+}
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?.to_string_lossy().into_owned();
+    (!value.is_empty()).then_some(value)
+}

@@ -1,0 +1,26 @@
+//! AWS, as the command uses it: the caller's own credentials, clients, the deployed resources, and
+//! what to do if AWS refuses.
+
+#[cfg(feature = "aws")]
+mod ambient;
+mod caller;
+#[cfg(feature = "aws")]
+mod deployment;
+#[cfg(feature = "aws")]
+mod http;
+#[cfg(feature = "aws")]
+mod missing;
+#[cfg(feature = "aws")]
+mod options;
+#[cfg(feature = "aws")]
+mod refused;
+
+#[cfg(feature = "aws")]
+pub(crate) use ambient::Ambient;
+pub(crate) use caller::Caller;
+#[cfg(feature = "aws")]
+pub(crate) use deployment::{Parts, Policies, partition_of};
+#[cfg(feature = "aws")]
+pub(crate) use options::{AwsOptions, caller};
+#[cfg(feature = "aws")]
+pub(crate) use refused::{because_aws, because_store};

@@ -1,0 +1,92 @@
+//! The syntax of the command line. Other modules implement the commands.
+
+use std::sync::LazyLock;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+#[cfg(feature = "aws")]
+use crate::commands::{bootstrap, credentials, iam, profiles, sessions, whoami};
+use crate::commands::{completions, demo, dev, man, policy};
+use crate::output::{Failure, Format, Global, Outcome, Screen};
+
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!("{} (zone data {})", env!("CARGO_PKG_VERSION"), chrono_tz::IANA_TZDB_VERSION)
+});
+
+const EXAMPLES: &str = "\
+Examples:
+  sentinel demo                                   show a complete run on this machine
+  sentinel dev                                    run the system on this machine
+  sentinel policy check policies/*.yaml           check policies
+  sentinel credentials --profile production       get credentials from a TVM
+
+Exit status: 0 success, 1 negative result, 2 usage error, 3 failure.";
+
+/// Decide who gets which AWS credentials, when and from where, and vend them.
+#[derive(Debug, Parser)]
+#[command(name = "sentinel", version = VERSION.as_str(), after_help = EXAMPLES)]
+#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::Arguments),
+    Demo(demo::Arguments),
+    #[cfg(feature = "aws")]
+    Credentials(credentials::Arguments),
+    #[cfg(feature = "aws")]
+    Whoami(whoami::Arguments),
+    #[cfg(feature = "aws")]
+    Profiles(profiles::Arguments),
+    #[cfg(feature = "aws")]
+    Sessions(sessions::Arguments),
+    Policy(policy::Arguments),
+    #[cfg(feature = "aws")]
+    Iam(iam::Arguments),
+    #[cfg(feature = "aws")]
+    Bootstrap(bootstrap::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+}
+
+/// The command, for completions and manual pages.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+impl Cli {
+    pub(crate) fn run(self, screen: &Screen) -> Result<Outcome, Failure> {
+        let takes_sarif =
+            matches!(&self.command, Command::Policy(arguments) if arguments.takes(Format::Sarif));
+        if screen.format == Format::Sarif && !takes_sarif {
+            return Err(Failure::Usage(
+                "`--format sarif` is for `sentinel policy check` only".to_owned(),
+            ));
+        }
+        match self.command {
+            Command::Dev(arguments) => dev::run(&arguments, screen),
+            Command::Demo(arguments) => demo::run(&arguments, screen),
+            Command::Policy(arguments) => policy::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Bootstrap(arguments) => bootstrap::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Iam(arguments) => iam::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Credentials(arguments) => credentials::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Whoami(arguments) => whoami::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Profiles(arguments) => profiles::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Sessions(arguments) => sessions::run(&arguments, screen),
+            Command::Completions(arguments) => completions::run(&arguments, command(), screen),
+            Command::Man(arguments) => man::run(&arguments, command(), screen),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `sentinel demo`: shows the main functions of Sentinel, as several callers use
+//! them, against a real `sentinel dev` of the same binary, with real HTTP requests
+//! and signatures. It checks the result of each step, and exits 0 only if every
+//! step had the expected result.
+
+mod people;
+mod server;
+mod step;
+mod story;
+
+use clap::Args;
+
+use crate::output::{Failure, Outcome, Screen};
+use crate::runtime::block_on;
+use step::Narrator;
+
+/// Show a complete run: allowed and refused callers, and a revocation.
+///
+/// The demo runs on this machine, in a temporary folder, in a few seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel demo
+  sentinel demo --format json")]
+pub(crate) struct Arguments {}
+
+pub(crate) fn run(_: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let folder = sentinel_files::temporary(&std::env::temp_dir(), "sentinel-demo-")
+        .map_err(|error| Failure::because("cannot make a temporary folder", error))?;
+    let mut narrator = Narrator::new(screen);
+    block_on(story::tell(folder.path(), &mut narrator))?;
+    let good = narrator.end()?;
+    folder.close().map_err(|error| Failure::because("cannot clean up", error))?;
+    Ok(if good { Outcome::Done } else { Outcome::No })
+}

@@ -1,0 +1,129 @@
+//! The output when the server is ready: one line for programs, or usage
+//! instructions for people.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::styling::AnsiColor;
+use sentinel_dev::Identity;
+use serde::Serialize;
+
+use crate::aws::Caller;
+use crate::output::{Failure, paint, table};
+
+/// The ready message.
+#[derive(Debug, Serialize)]
+pub(super) struct Ready {
+    pub(super) url: String,
+    pub(super) credentials_file: PathBuf,
+    #[serde(serialize_with = "listed")]
+    pub(super) identities: Vec<Identity>,
+    /// The issuer of real credentials. `None` if the server issues its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) issuer: Option<Caller>,
+}
+
+fn listed<S: serde::Serializer>(identities: &[Identity], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Listed<'a> {
+        name: &'a str,
+        arn: &'a str,
+    }
+    serializer.collect_seq(
+        identities.iter().map(|identity| Listed { name: identity.name(), arn: identity.arn() }),
+    )
+}
+
+impl Ready {
+    /// The message for programs: one line.
+    pub(super) fn line(&self) -> Result<String, Failure> {
+        let line = serde_json::to_string(self)
+            .map_err(|error| Failure::because("cannot write that it is ready", error))?;
+        Ok(line + "\n")
+    }
+
+    /// The message for people.
+    pub(super) fn human(&self, policies: &Path, color: bool) -> String {
+        let Self { url, credentials_file, identities, issuer } = self;
+        let head = |text: &str| paint(color, AnsiColor::Green, text);
+        let first = identities.first().map(Identity::name).unwrap_or("NAME");
+        let callers = table(
+            identities
+                .iter()
+                .map(|identity| [format!("  {}", identity.name()), identity.arn().to_owned()]),
+        );
+        let issuer = issuer.as_ref().map(issued_by).unwrap_or_default();
+        format!(
+            "{ready} {url}\n\
+             policies: {policies} (a change is in force about a second later)\n\
+             {issuer}\
+             \n{who}\n{callers}\
+             \n{how}\n  \
+             export AWS_SHARED_CREDENTIALS_FILE={credentials}\n  \
+             export SENTINEL_TVM_URL={url} AWS_REGION=us-east-1\n  \
+             sentinel whoami --aws-profile {first}\n  \
+             sentinel credentials --profile production --aws-profile {first} --output json\n\
+             \n{curl}\n  \
+             curl --aws-sigv4 aws:amz:us-east-1:execute-api \\\n    \
+             -u \"$(aws configure get aws_access_key_id --profile {first}):\
+             $(aws configure get aws_secret_access_key --profile {first})\" \\\n    \
+             \"{url}/?profile=production\"\n\
+             \n{used}\n  \
+             eval \"$(sentinel credentials --profile production --aws-profile {first} --output \
+             env)\"\n  \
+             aws sts get-caller-identity --region us-east-1 --endpoint-url {url}/sts\n  \
+             curl -H \"X-Sentinel-Session-ID: $SENTINEL_SESSION_ID\" {url}/downstream/hello\n\
+             \nCtrl-C ends it. Decisions, one JSON record a line:\n",
+            ready = head("Sentinel is ready at"),
+            policies = policies.display(),
+            credentials = shell(&credentials_file.display().to_string()),
+            who = head("Callers:"),
+            how = head("In another terminal:"),
+            curl = head("The same with curl:"),
+            used = head("Use the vended credentials:"),
+        )
+    }
+}
+
+/// The issuer of real credentials, and their limits.
+fn issued_by(caller: &Caller) -> String {
+    let Caller { account, arn } = caller;
+    let bound = if caller.is_role_session() {
+        "\n  a role's session: sessions that it assumes last an hour at most, and an existing \
+         source identity cannot be replaced"
+    } else {
+        ""
+    };
+    format!(
+        "credentials: real ones, from STS, for roles of account {account} that trust\n  \
+         {arn}{bound}\n"
+    )
+}
+
+/// A word of a POSIX shell, quoted if necessary.
+fn shell(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%=".contains(c);
+    if text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sentinel_store::AccountId;
+
+    use super::*;
+
+    #[test]
+    fn the_hour_of_role_chaining_is_reported() {
+        let said = |arn: &str| {
+            let account = AccountId::parse("111122223333").unwrap();
+            issued_by(&Caller { account, arn: arn.to_owned() })
+        };
+        assert!(
+            said("arn:aws:sts::111122223333:assumed-role/Admin/me").contains("an hour at most")
+        );
+        assert!(!said("arn:aws:iam::111122223333:user/me").contains("hour"));
+    }
+}

@@ -1,0 +1,184 @@
+//! `sentinel dev`: the complete system in one process, for evaluation and
+//! development.
+//!
+//! An HTTP request becomes a real HTTP API 2.0 event and is processed by the same
+//! adapters as in Lambda. Only the services around them are replaced: API Gateway
+//! an API behind the authorizer It is not for production: its credentials are
+//! not valid in AWS.
+
+mod banner;
+#[cfg(feature = "aws")]
+mod issuer;
+mod open_files;
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use sentinel_dev::{Identity, StartError};
+use sentinel_store::{Causes, JsonLines};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::output::{BoundedWriter, Failure, Outcome, Screen, log_to_stderr};
+
+/// Maximum time that a waiting thread may keep the process from ending, after the
+/// time for requests in flight.
+const END_WITHIN: Duration = Duration::from_secs(1);
+
+/// Maximum number of concurrent connections.
+const CONNECTIONS: u64 = 256;
+
+/// Run the complete system on this machine, without an AWS account.
+///
+/// The same code as in AWS verifies, decides and records each request. The vended
+/// credentials are valid only for its own `/sts`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel dev
+  sentinel dev --policies policies --data .sentinel
+  sentinel dev --listen 127.0.0.1:0 --format json
+  sentinel dev --issuer sts --policies policies --aws-profile sandbox
+
+A policy file that changes is used once it has not changed for a second. To
+replace one safely, write the new file next to it and rename it.
+
+Routes: / /profiles /sessions … (the TVM), /sts (GetCallerIdentity for vended
+credentials), /downstream/* (an API behind the authorizer).")]
+pub(crate) struct Arguments {
+    /// Folder with main.yaml and PROFILE.yaml (default: a built-in example)
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// Folder for sessions and keys, writable only by you, created if it is missing
+    /// (default: a temporary folder)
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address and port to listen on; port 0 selects a free port
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = parse_address)]
+    listen: SocketAddr,
+    /// File with a YAML list of callers: `- {name: alice, arn:
+    /// "arn:aws:iam::111122223333:user/alice"}`
+    #[arg(long, value_name = "FILE")]
+    identities: Option<PathBuf>,
+    /// Allow an address that other machines can reach
+    #[arg(long)]
+    allow_remote: bool,
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    issuer: issuer::IssuerOptions,
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|_| "not ADDRESS:PORT, such as 127.0.0.1:8787".to_owned())?;
+    found.next().ok_or_else(|| "no such address".to_owned())
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    if !arguments.listen.ip().to_canonical().is_loopback() && !arguments.allow_remote {
+        return Err(Failure::Usage(format!(
+            "{} can be reached from other machines, and each key of the credentials file can be \
+             used there: pass `--allow-remote` to allow this",
+            arguments.listen
+        )));
+    }
+    let connections = open_files::connections(CONNECTIONS)?;
+    log_to_stderr(screen).map_err(Failure::output)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("cannot start", error))?;
+    let outcome = runtime.block_on(serve(arguments, connections, screen));
+    runtime.shutdown_timeout(END_WITHIN);
+    outcome
+}
+
+async fn serve(
+    arguments: &Arguments,
+    connections: usize,
+    screen: &Screen,
+) -> Result<Outcome, Failure> {
+    let mut stdout = BoundedWriter::stdout().map_err(Failure::output)?;
+    let mut system = sentinel_dev::Builder::default()
+        .listen(arguments.listen)
+        .connections(connections)
+        .colors(screen.colors_err())
+        .sink(Arc::new(JsonLines::new(stdout.clone())));
+    if let Some(file) = &arguments.identities {
+        system = system.identities(Identity::read(file)?);
+    }
+    if let Some(data) = &arguments.data {
+        system = system.data(data);
+    }
+    if let Some(policies) = &arguments.policies {
+        system = system.policies(policies);
+    }
+    #[cfg(feature = "aws")]
+    let issuer = match arguments.issuer.open().await? {
+        Some(real) => {
+            system = system.issuer(Arc::clone(&real.issuer), real.home());
+            Some(real.caller)
+        }
+        None => None,
+    };
+    #[cfg(not(feature = "aws"))]
+    let issuer = None;
+    let server = system.bind().await?;
+    // The handlers are installed before the ready message.
+    let handler =
+        |kind| signal(kind).map_err(|error| Failure::because("cannot receive signals", error));
+    let mut terminate = handler(SignalKind::terminate())?;
+    let mut interrupt = handler(SignalKind::interrupt())?;
+    // Received when its terminal is closed.
+    let mut hangup = handler(SignalKind::hangup())?;
+    let ready = banner::Ready {
+        url: server.url(),
+        credentials_file: server.credentials_file().to_owned(),
+        identities: server.identities().cloned().collect(),
+        issuer,
+    };
+    let ready = if screen.is_json() {
+        ready.line()?
+    } else {
+        ready.human(server.policies(), screen.colors_out())
+    };
+    stdout.write_all(ready.as_bytes()).map_err(Failure::output)?;
+    let end = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    };
+    server.serve(end).await;
+    Ok(Outcome::Done)
+}
+
+/// The failure to start, with what to do about it.
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        if let StartError::Listen { address, source } = &error {
+            not_listening(*address, source)
+        } else {
+            Self::other(Causes(&error).to_string())
+        }
+    }
+}
+
+/// Why the server cannot listen, and what to do about it.
+fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
+    let hint = if error.kind() == io::ErrorKind::AddrInUse {
+        ": end the program that listens there, or use a free port with `--listen 127.0.0.1:0`"
+    } else if error.kind() == io::ErrorKind::AddrNotAvailable {
+        ": it is not an address of this machine; `--listen 127.0.0.1:0` always is"
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        ": ports below 1024 are for the administrator; use another one with `--listen`"
+    } else {
+        ""
+    };
+    Failure::because(format!("cannot listen on {address}"), format!("{error}{hint}"))
+}

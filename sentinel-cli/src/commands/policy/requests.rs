@@ -1,0 +1,248 @@
+//! Many requests: one JSON object per line of input, one per line of output, in the
+//! same order. Complete logs can be replayed: no state of a line is kept after its
+//! answer, and texts are read in place.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use sentinel_policy::{Caller, DeviceFacts, Facts, Mode, Request};
+use serde::{Deserialize, Serialize};
+
+use super::question::facts;
+use super::value::Contradiction;
+use super::{fault, value};
+use crate::output::{Failure, Outcome};
+
+/// Maximum length of a line, in bytes.
+const MAX_LINE: usize = 1024 * 1024;
+/// Some editors on Windows write it at the start of a UTF-8 file.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+const BUFFER: usize = 256 * 1024;
+
+/// A text, read in place if it has no escapes. (`Option<Cow>` would copy.)
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The text of an attribute, if it is given.
+fn given<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
+    text.map(|text| text.0.as_ref())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(borrow)]
+    user: Text<'a>,
+    #[serde(borrow)]
+    profile: Text<'a>,
+    #[serde(default, borrow)]
+    at: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    source_ip: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    source_vpc: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    source_vpce: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    account: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    principal: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    organization: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    mode: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    session_table: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    device: Option<Device<'a>>,
+    #[serde(default)]
+    approved: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Device<'a> {
+    mdm_enrolled: Option<bool>,
+    mdm_compliant: Option<bool>,
+    disk_encrypted: Option<bool>,
+    firewall_enabled: Option<bool>,
+    #[serde(default, borrow)]
+    os_version: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    os_type: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+struct BadLine<'a> {
+    line: u64,
+    error: &'a str,
+}
+
+/// Answers every line of a file, or of stdin, with the result of `ask`.
+pub(super) fn run<A: Serialize>(
+    path: &Path,
+    ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
+) -> Result<Outcome, Failure> {
+    let out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    if path.as_os_str() == "-" {
+        return answer_all(ask, io::stdin().lock(), out);
+    }
+    let file = File::open(path)
+        .map_err(|error| Failure::because(format!("cannot read `{}`", path.display()), error))?;
+    answer_all(ask, BufReader::with_capacity(BUFFER, file), out)
+}
+
+fn answer_all<A: Serialize>(
+    ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
+    mut requests: impl BufRead,
+    mut out: impl Write,
+) -> Result<Outcome, Failure> {
+    // A single time for all lines without one, so that they are comparable.
+    let now = Utc::now();
+    let mut line = Vec::new();
+    let mut number = 0_u64;
+    let mut outcome = Outcome::Done;
+    loop {
+        let unreadable = |error| Failure::because("cannot read the requests", error);
+        let length = match next_line(&mut requests, &mut line).map_err(unreadable)? {
+            Some(length) => length,
+            None => break,
+        };
+        number += 1;
+        if number == 1 && line.starts_with(BOM) {
+            line.drain(..BOM.len());
+        }
+        let written = match answer(&ask, &line, length, now) {
+            Ok(answer) => write_line(&mut out, &answer),
+            Err(error) => {
+                outcome = Outcome::No;
+                write_line(&mut out, &BadLine { line: number, error: &error })
+            }
+        };
+        written.map_err(Failure::output)?;
+    }
+    out.flush().map_err(Failure::output)?;
+    Ok(outcome)
+}
+
+/// Whether a line was read completely.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Whole,
+    TooLong,
+}
+
+/// Reads the next line into `line`, without its line end. Skips the rest of a line
+/// that is too long. `None` at the end of the input.
+fn next_line(requests: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<Length>> {
+    line.clear();
+    let mut length = Length::Whole;
+    let mut started = false;
+    loop {
+        let available = match requests.fill_buf() {
+            Ok(available) => available,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if available.is_empty() {
+            return Ok(started.then_some(length));
+        }
+        started = true;
+        let (part, used, ended) = match available.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (available.get(..end).unwrap_or_default(), end + 1, true),
+            None => (available, available.len(), false),
+        };
+        if line.len() + part.len() > MAX_LINE {
+            length = Length::TooLong;
+            line.clear();
+        }
+        if length == Length::Whole {
+            line.extend_from_slice(part);
+        }
+        requests.consume(used);
+        if ended {
+            return Ok(Some(length));
+        }
+    }
+}
+
+fn answer<A>(
+    ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
+    line: &[u8],
+    length: Length,
+    now: DateTime<Utc>,
+) -> Result<A, String> {
+    if length == Length::TooLong {
+        return Err(format!("longer than {MAX_LINE} bytes"));
+    }
+    let trimmed = line.trim_ascii();
+    if trimmed.is_empty() {
+        return Err("an empty line".to_owned());
+    }
+    if !trimmed.starts_with(b"{") {
+        return Err(fault::not_an_object(line));
+    }
+    let asked: Line<'_> =
+        serde_json::from_slice(line).map_err(|error| fault::not_a_request(line, &error))?;
+    checked("user", Some(&asked.user), value::user)?;
+    checked("profile", Some(&asked.profile), value::profile)?;
+    checked("account", asked.account.as_ref(), value::account)?;
+    checked("principal", asked.principal.as_ref(), value::principal)?;
+    let at = checked("at", asked.at.as_ref(), value::time)?;
+    let source_ip = checked("source_ip", asked.source_ip.as_ref(), value::address)?;
+    let source_vpc = checked("source_vpc", asked.source_vpc.as_ref(), value::vpc)?;
+    let source_vpce = checked("source_vpce", asked.source_vpce.as_ref(), value::vpce)?;
+    let mode = checked("mode", asked.mode.as_ref(), value::mode)?;
+    if let Some(device) = &asked.device {
+        checked("device.os_version", device.os_version.as_ref(), value::os_version)?;
+        checked("device.os_type", device.os_type.as_ref(), value::os_type)?;
+    }
+    let caller = Caller {
+        user: &asked.user.0,
+        account: given(asked.account.as_ref()),
+        principal: given(asked.principal.as_ref()),
+        organization: given(asked.organization.as_ref()),
+    };
+    value::consistent(&caller).map_err(|fault| {
+        let Contradiction { attribute, value, fact } = fault;
+        format!("`{attribute}`: `{value}` contradicts `principal`: {fact}")
+    })?;
+    let device = asked.device.as_ref();
+    let request = Request {
+        caller,
+        profile: &asked.profile.0,
+        source_ip,
+        source_vpc,
+        source_vpce,
+        mode: Some(mode.unwrap_or(Mode::Server)),
+        session_table: given(asked.session_table.as_ref()),
+        device: DeviceFacts {
+            mdm_enrolled: device.and_then(|device| device.mdm_enrolled),
+            mdm_compliant: device.and_then(|device| device.mdm_compliant),
+            disk_encrypted: device.and_then(|device| device.disk_encrypted),
+            firewall_enabled: device.and_then(|device| device.firewall_enabled),
+            os_version: given(device.and_then(|device| device.os_version.as_ref())),
+            os_type: given(device.and_then(|device| device.os_type.as_ref())),
+        },
+    };
+    let facts = facts(asked.approved == Some(true));
+    Ok(ask(&request, &facts, at.unwrap_or(now)))
+}
+
+/// The value of a field, if it has one. An error names the field.
+fn checked<'t, T>(
+    field: &str,
+    text: Option<&'t Text<'_>>,
+    read: impl Fn(&'t str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    given(text).map(|text| read(text).map_err(|fault| format!("`{field}`: {fault}"))).transpose()
+}
+
+fn write_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}

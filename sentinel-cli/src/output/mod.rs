@@ -1,0 +1,15 @@
+//! Where commands write: results to stdout, everything else to stderr; and what they end with.
+
+mod bounded_writer;
+mod log;
+mod outcome;
+mod refused;
+mod screen;
+mod table;
+
+pub(crate) use bounded_writer::BoundedWriter;
+pub(crate) use log::log_to_stderr;
+pub(crate) use outcome::{Failure, Outcome};
+pub(crate) use refused::Refused;
+pub(crate) use screen::{Format, Global, Screen, paint, printable};
+pub(crate) use table::table;

@@ -1,0 +1,97 @@
+//! A refusal of the TVM, as the command shows it.
+
+use std::fmt;
+
+use sentinel_client::ErrorResponse;
+
+use super::printable;
+
+/// A refusal of the TVM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// The code, such as `POLICY_DENY`.
+    pub(crate) code: String,
+    /// What to do next.
+    pub(crate) message: String,
+    /// The id to quote when reporting the refusal.
+    pub(crate) request_id: String,
+    /// Further details that the caller may see, one per line.
+    pub(crate) details: Vec<String>,
+}
+
+/// The routes and fields that messages of the TVM name, with the commands and
+/// options that replace them here.
+const COMMANDS: [(&str, &str); 7] = [
+    ("`GET /profiles`", "`sentinel profiles`"),
+    ("`GET /sessions`", "`sentinel sessions list`"),
+    ("`GET /whoami`", "`sentinel whoami`"),
+    ("`user`", "`--user`"),
+    ("`profile`", "`--profile`"),
+    ("`session`", "`--session`"),
+    ("`for_s`", "`--for`"),
+];
+
+impl From<&ErrorResponse> for Refused {
+    fn from(response: &ErrorResponse) -> Self {
+        let ErrorResponse { code, message, request_id, .. } = response;
+        let message = COMMANDS
+            .iter()
+            .fold(message.clone(), |message, (route, command)| message.replace(route, command));
+        Self {
+            code: printable(code),
+            message: printable(&message),
+            request_id: printable(request_id),
+            details: Vec::new(),
+        }
+    }
+}
+
+impl Refused {
+    /// The refusal as JSON, for programs.
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::json!({
+            "code": self.code,
+            "message": self.message,
+            "request_id": self.request_id,
+            "details": self.details,
+        })
+        .to_string()
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)?;
+        if !self.request_id.is_empty() {
+            write!(f, " (request {})", self.request_id)?;
+        }
+        for detail in &self.details {
+            write!(f, "\n  {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &[u8]) -> Refused {
+        Refused::from(&ErrorResponse::read(403, body).unwrap())
+    }
+
+    #[test]
+    fn messages_name_commands_in_place_of_routes() {
+        let body = br#"{"Code":"X","Message":"see `GET /profiles`; `profile` is","RequestId":"r"}"#;
+        assert_eq!(
+            refused(body).to_string(),
+            "X: see `sentinel profiles`; `--profile` is (request r)"
+        );
+    }
+
+    #[test]
+    fn a_hostile_response_cannot_control_the_terminal() {
+        let body = br#"{"Code":"X","Message":"\u001b[2Jgone"}"#;
+        assert!(!refused(body).to_string().contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,189 @@
+//! One HTTP exchange, signed or unsigned, with limits: redirects are not followed,
+//! and the response is limited in size and time. It uses the HTTP client of the AWS
+//! crates, so that the program has a single TLS stack.
+//!
+//! [`Client`](crate::Client) is what programs usually need. This module is for requests to other
+//! services that verify AWS signatures, such as `/sts` of `sentinel dev`.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+#[cfg(feature = "tls")]
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{BodyExt, Limited};
+use sentinel_wire::{Secret, header};
+
+use crate::message::{Request, Response};
+use crate::{ClientError, Endpoint};
+
+/// The TVM responds within 25 s.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_RESPONSE: usize = 8 * 1024 * 1024;
+
+/// What signs a request, and the region and service to sign for.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Signing<'a> {
+    /// The credentials of the caller.
+    pub credentials: &'a Credentials,
+    /// The region, such as `eu-central-1`.
+    pub region: &'a str,
+    /// The service, such as `execute-api`.
+    pub service: &'a str,
+}
+
+impl<'a> Signing<'a> {
+    /// Signs with those credentials for that region and service.
+    #[must_use]
+    pub const fn new(credentials: &'a Credentials, region: &'a str, service: &'a str) -> Self {
+        Self { credentials, region, service }
+    }
+}
+
+/// A server to exchange requests with.
+#[derive(Debug)]
+pub struct Http {
+    endpoint: Endpoint,
+    connector: Connector,
+}
+
+impl Http {
+    /// A server. A proxy of the environment (`HTTPS_PROXY`) is used only for other machines.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        let proxy =
+            if endpoint.is_loopback() { ProxyConfig::disabled() } else { ProxyConfig::from_env() };
+        let connector = Connector::builder()
+            .connector_settings(
+                HttpConnectorSettings::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .read_timeout(TIMEOUT)
+                    .build(),
+            )
+            .proxy_config(proxy);
+        #[cfg(feature = "tls")]
+        let connector = connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
+        #[cfg(not(feature = "tls"))]
+        let connector = connector.build_http();
+        Self { endpoint, connector }
+    }
+
+    /// The address of the server.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The same request with the headers of its signature. It covers the method, the target, the
+    /// headers and the body.
+    ///
+    /// # Errors
+    /// [`ClientError::Unsendable`].
+    pub fn sign(&self, request: Request, signing: Signing<'_>) -> Result<Request, ClientError> {
+        let unsignable =
+            |source| ClientError::Unsendable { what: "cannot sign the request", source };
+        let identity = signing.credentials.clone().into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(signing.region)
+            .name(signing.service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| unsignable(error.into()))?
+            .into();
+        let url = self.endpoint.route(&request.target);
+        let host = ("host", self.endpoint.authority());
+        let headers = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let body = SignableBody::Bytes(&request.body);
+        let signable = SignableRequest::new(request.method, url, headers.chain([host]), body)
+            .map_err(|error| unsignable(error.into()))?;
+        let (instructions, _) =
+            sign(signable, &params).map_err(|error| unsignable(error.into()))?.into_parts();
+        let (signature, _) = instructions.into_parts();
+        Ok(signature
+            .into_iter()
+            .fold(request, |request, header| request.with_header(header.name(), header.value())))
+    }
+
+    /// Sends a request and reads the complete response.
+    ///
+    /// # Errors
+    /// - [`ClientError::Unreachable`]
+    /// - [`ClientError::Unsendable`]
+    pub async fn send(&self, request: Request) -> Result<Response, ClientError> {
+        let request = self.prepare(request)?;
+        let unreachable =
+            |source| ClientError::Unreachable { address: self.endpoint.to_string(), source };
+        let exchange = async {
+            let response =
+                self.connector.call(request).await.map_err(|error| unreachable(error.into()))?;
+            let status = response.status().as_u16();
+            let header = |name| response.headers().get(name).map(str::to_owned);
+            let session_id = header(header::SESSION_ID).map(Secret::new);
+            let bound = header(header::DURATION_BOUND);
+            let content_type = header("content-type");
+            let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
+            let body = Limited::new(response.into_body(), MAX_RESPONSE)
+                .collect()
+                .await
+                .map_err(unreachable)?
+                .to_bytes()
+                .into();
+            Ok(Response { status, session_id, bound, content_type, retry_after, body })
+        };
+        tokio::time::timeout(TIMEOUT, exchange)
+            .await
+            .map_err(|_| unreachable("timed out".into()))?
+    }
+
+    fn prepare(&self, request: Request) -> Result<HttpRequest, ClientError> {
+        let Request { method, target, mut headers, body } = request;
+        headers.push(("host", self.endpoint.authority().to_owned()));
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request
+            .set_method(method)
+            .and_then(|()| request.set_uri(self.endpoint.route(&target)))
+            .and_then(|()| {
+                headers.into_iter().try_for_each(|(name, value)| {
+                    request.headers_mut().try_insert(name, value).map(drop)
+                })
+            })
+            .map_err(|error| ClientError::Unsendable {
+                what: "cannot make the request",
+                source: error.into(),
+            })?;
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_of_requests_and_responses_shows_no_secret() {
+        let secret = "wJalrXUtnFEMI";
+        let credentials = Credentials::new("AKIA", secret, Some(secret.to_owned()), None, "test");
+        let request = Request::post(
+            format!("/downstream?sentinel_session_id={secret}"),
+            "text/plain",
+            secret.as_bytes(),
+        )
+        .with_header(header::SESSION_ID, secret);
+        let response = Response::json(200, secret).with_session_id(Secret::new(secret));
+        let signing = Signing::new(&credentials, "us-east-1", "sts");
+        let shown = format!("{request:?} {response:?} {signing:?}");
+        assert!(shown.contains("/downstream") && shown.contains("200"), "{shown}");
+        assert!(!shown.contains(secret), "{shown}");
+        assert!(!shown.contains(&format!("{:?}", secret.as_bytes())), "{shown}");
+    }
+}

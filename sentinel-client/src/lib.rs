@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+// Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
+// reason).
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
+#[cfg(feature = "file-cache")]
+pub mod cache;
+mod client;
+mod endpoint;
+mod error;
+pub mod http;
+mod message;
+mod provider;
+mod transport;
+mod vend;
+
+pub use client::{Client, SessionFilter, SessionPages};
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::{ClientError, ErrorResponse};
+pub use message::{Request, Response};
+pub use provider::ProfileCredentials;
+pub use transport::{SignedHttp, Transport};
+pub use vend::{VendRequest, Vended};

@@ -1,0 +1,203 @@
+//! What the system consists of, before it starts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::{io, thread};
+
+use sentinel_broker::{Home, Issuer};
+use sentinel_store::{AuditSink, MemorySink, ProfileName};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::data::{Data, Documents};
+use crate::gateway::Gateway;
+use crate::identities::{self, Identity};
+use crate::running::{Facts, LocalSentinel, Server};
+use crate::system::{self, System};
+use crate::{StartError, policies};
+
+/// Configures the system. By default it has the example policies and identities, its data in a
+/// temporary folder, its own issuer, a free port of 127.0.0.1, and records in memory.
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    listen: SocketAddr,
+    connections: usize,
+    data: Option<PathBuf>,
+    identities: Option<Vec<Identity>>,
+    folder: Option<PathBuf>,
+    policies: Vec<(String, String)>,
+    sink: Option<Arc<dyn AuditSink>>,
+    issuer: Option<(Arc<dyn Issuer>, Home)>,
+    colors: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            connections: 256,
+            data: None,
+            identities: None,
+            folder: None,
+            policies: Vec::new(),
+            sink: None,
+            issuer: None,
+            colors: false,
+        }
+    }
+}
+
+impl Builder {
+    /// Listens on that address; port 0 selects a free port. Every process that can reach the address
+    /// and read the credentials file can act as every identity.
+    pub fn listen(self, address: SocketAddr) -> Self {
+        Self { listen: address, ..self }
+    }
+
+    /// Accepts up to that number of concurrent connections.
+    pub fn connections(self, connections: usize) -> Self {
+        Self { connections, ..self }
+    }
+
+    /// Keeps sessions and keys in that folder, which only its owner may be able to write. It is
+    /// created if it does not exist.
+    pub fn data(self, folder: impl Into<PathBuf>) -> Self {
+        Self { data: Some(folder.into()), ..self }
+    }
+
+    /// Serves these callers in place of the [examples](Identity::examples).
+    pub fn identities(self, identities: Vec<Identity>) -> Self {
+        Self { identities: Some(identities), ..self }
+    }
+
+    /// Uses the policies in that folder: `main.yaml` and `PROFILE.yaml`. A change takes effect about
+    /// a second later.
+    pub fn policies(self, folder: impl Into<PathBuf>) -> Self {
+        Self { folder: Some(folder.into()), ..self }
+    }
+
+    /// Uses that text as the document of a profile, or as the main document if the name is `main`.
+    /// It replaces the examples, and a folder.
+    pub fn policy(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.policies.push((name.into(), text.into()));
+        self
+    }
+
+    /// Writes records to that sink. Without it, [`LocalSentinel::records`] has them.
+    pub fn sink(self, sink: Arc<dyn AuditSink>) -> Self {
+        Self { sink: Some(sink), ..self }
+    }
+
+    /// Vends the credentials of that issuer, as the TVM of that account. Without it, credentials are
+    /// valid only for the system's own `/sts`.
+    pub fn issuer(self, issuer: Arc<dyn Issuer>, home: Home) -> Self {
+        Self { issuer: Some((issuer, home)), ..self }
+    }
+
+    /// Uses color in reports on policies, which are written to the log.
+    pub fn colors(self, colors: bool) -> Self {
+        Self { colors, ..self }
+    }
+
+    /// Starts the system in a thread with its own runtime, and returns when it is ready.
+    ///
+    /// # Errors
+    /// If the policies folder, the data folder or the address cannot be used. A policy with errors is
+    /// not a reason: its profiles are refused, and the log has the diagnostics.
+    pub fn start(mut self) -> Result<LocalSentinel, StartError> {
+        let records = self.sink.is_none().then(|| Arc::new(MemorySink::default()));
+        if let Some(records) = &records {
+            self.sink = Some(records.clone());
+        }
+        let cannot = |error: io::Error| StartError::because("cannot start", error);
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)?;
+        let (end, ended) = oneshot::channel::<()>();
+        let (ready, started) = mpsc::channel();
+        let work = async move {
+            let server = match self.bind().await {
+                Ok(server) => server,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            if ready.send(Ok(server.facts.clone())).is_ok() {
+                server.serve(async { drop(ended.await) }).await;
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("sentinel-dev".to_owned())
+            .spawn(move || runtime.block_on(work))
+            .map_err(cannot)?;
+        match started.recv() {
+            Ok(facts) => Ok(LocalSentinel::new(facts?, records, end, thread)),
+            Err(_) => Err(StartError::other("cannot start: the thread of the server ended")),
+        }
+    }
+
+    /// Binds the address, without a new thread. [`Server::serve`] then serves requests. It
+    /// needs a multi-threaded tokio runtime.
+    ///
+    /// # Errors
+    /// As those of [`start`](Self::start).
+    pub async fn bind(self) -> Result<Server, StartError> {
+        let identities = match self.identities {
+            Some(identities) => identities,
+            None => Identity::examples()?,
+        };
+        identities::check(&identities).map_err(StartError::other)?;
+        let data = Data::open(self.data.as_deref())?;
+        let documents = match self.folder {
+            _ if !self.policies.is_empty() => data.write_policies(named(self.policies)?)?,
+            Some(folder) => Documents::new(policies::folder(&folder)?),
+            None => data.example_policies()?,
+        };
+        let sink = self.sink.unwrap_or_else(|| Arc::new(MemorySink::default()));
+        let System { gateway, sessions, credentials_file, keys, folder, documents } =
+            system::build(&data, identities, documents, sink, self.issuer)?;
+        let mut reporter = policies::Reporter::new(documents, folder.clone(), self.colors);
+        reporter.report();
+        let gateway: Arc<Gateway> = Arc::new(gateway);
+        let address = self.listen;
+        let listening = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+        let facts = Facts { address, credentials_file, policies: folder, keys };
+        Ok(Server {
+            listener,
+            connections: self.connections,
+            gateway,
+            sessions,
+            reporter,
+            data,
+            facts,
+        })
+    }
+}
+
+impl LocalSentinel {
+    /// A system to configure.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The system with all defaults.
+    ///
+    /// # Errors
+    /// As those of [`Builder::start`].
+    pub fn start_default() -> Result<Self, StartError> {
+        Self::builder().start()
+    }
+}
+
+fn named(policies: Vec<(String, String)>) -> Result<Vec<(ProfileName, String)>, StartError> {
+    policies
+        .into_iter()
+        .map(|(name, text)| match ProfileName::parse(&name) {
+            Ok(name) => Ok((name, text)),
+            Err(error) => {
+                Err(StartError::because(format!("the policy `{}`", name.escape_debug()), error))
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,138 @@
+//! The system while it runs.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use aws_credential_types::Credentials;
+use sentinel_store::{MemorySink, Record, RedbSessions};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::data::{self, AccessKey, Data};
+use crate::gateway::Gateway;
+use crate::identities::Identity;
+use crate::{policies, server, system};
+
+/// What callers need to use the system.
+#[derive(Clone)]
+pub(crate) struct Facts {
+    pub(crate) address: SocketAddr,
+    pub(crate) credentials_file: PathBuf,
+    pub(crate) policies: PathBuf,
+    pub(crate) keys: Vec<(Identity, AccessKey)>,
+}
+
+/// A system that listens, and serves requests once [`serve`](Self::serve) runs.
+pub struct Server {
+    pub(crate) listener: TcpListener,
+    pub(crate) connections: usize,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) sessions: RedbSessions,
+    pub(crate) reporter: policies::Reporter,
+    pub(crate) data: Data,
+    pub(crate) facts: Facts,
+}
+
+macro_rules! facts {
+    ($($access:tt)+) => {
+        /// The URL, such as `http://127.0.0.1:8787`: the endpoint of the TVM. `/sts` and
+        /// `/downstream/` are under it.
+        #[must_use]
+        pub fn url(&self) -> String {
+            format!("http://{}", self.$($access)+.address)
+        }
+
+        /// The AWS credentials file, with a section for each identity.
+        #[must_use]
+        pub fn credentials_file(&self) -> &Path {
+            &self.$($access)+.credentials_file
+        }
+
+        /// The folder of policies.
+        #[must_use]
+        pub fn policies(&self) -> &Path {
+            &self.$($access)+.policies
+        }
+
+        /// The callers.
+        pub fn identities(&self) -> impl Iterator<Item = &Identity> {
+            self.$($access)+.keys.iter().map(|(identity, _)| identity)
+        }
+
+        /// The access key of an identity. `None` if no identity has that name.
+        #[must_use]
+        pub fn credentials(&self, name: &str) -> Option<Credentials> {
+            let (_, key) = self.$($access)+.keys.iter().find(|(identity, _)| identity.name == name)?;
+            Some(Credentials::new(&key.id, key.secret.reveal(), None, None, "sentinel-dev"))
+        }
+    };
+}
+
+impl Server {
+    facts!(facts);
+
+    /// Serves requests until `end`, then lets requests in flight finish.
+    pub async fn serve(self, end: impl Future<Output = ()>) {
+        let database = self.data.database();
+        let background = [
+            tokio::spawn(system::purge(self.sessions)),
+            tokio::spawn(self.reporter.follow()),
+            tokio::spawn(async move { data::report_loss(&database).await }),
+        ];
+        server::serve(self.listener, self.connections, self.gateway, end).await;
+        background.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+/// The running system. It ends when it is dropped.
+pub struct LocalSentinel {
+    facts: Facts,
+    records: Option<Arc<MemorySink>>,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LocalSentinel {
+    facts!(facts);
+
+    /// The records of decisions and events so far. Empty if the system has another sink.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        self.records.as_ref().map(|sink| sink.records()).unwrap_or_default()
+    }
+
+    /// A system that serves requests in `thread` until `end` is dropped.
+    pub(crate) fn new(
+        facts: Facts,
+        records: Option<Arc<MemorySink>>,
+        end: oneshot::Sender<()>,
+        thread: JoinHandle<()>,
+    ) -> Self {
+        Self { facts, records, end: Some(end), thread: Some(thread) }
+    }
+}
+
+impl Drop for LocalSentinel {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        // The temporary folder is removed at the end of the thread. A panic in it was reported.
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+impl fmt::Debug for LocalSentinel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalSentinel").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
