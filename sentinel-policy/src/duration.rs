@@ -9,6 +9,7 @@ const LONGEST: Duration = Duration::from_secs(8_760 * 3_600);
 
 /// The reason why a text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DurationError {
     /// Not hours, minutes and seconds, each at most once and in that order.
     Malformed,

@@ -297,7 +297,7 @@ mod tests {
 
     use super::*;
     use crate::memory::Every;
-    use crate::{Caller, Checked, Limits};
+    use crate::{CheckedPolicy, Limits, Principal};
 
     /// A memory that counts how often each result is stored.
     struct Counting {
@@ -323,7 +323,7 @@ mod tests {
     fn compile(rules: &str) -> Policy {
         let text = format!("version: \"1\"\nrules:\n{rules}");
         let limits = Limits { max_bytes: 1 << 26, max_rules: 1 << 20, ..Limits::default() };
-        Checked::parse(text.as_bytes(), &limits).unwrap().compile()
+        CheckedPolicy::parse(text.as_bytes(), &limits).unwrap().compile()
     }
 
     #[test]
@@ -343,7 +343,7 @@ mod tests {
         // Six patterns of users and one of profiles, the networks, the device,
         // and two windows.
         assert_eq!(policy.clauses.compiled.len(), 11);
-        let mut request = Request::new(Caller::new("bob-4"), "production");
+        let mut request = Request::new(Principal::new("bob-4"), "production");
         request.source_ip = Some([10, 0, 0, 1].into());
         request.device.mdm_enrolled = Some(true);
         let monday = DateTime::from_timestamp(1_773_662_400, 0).unwrap();
@@ -369,10 +369,10 @@ mod tests {
             let policy = compile(&text);
             assert_eq!(policy.clauses.compiled.len(), rules);
             let user = format!("bob-{}", rules - 1);
-            let request = Request::new(Caller::new(&user), "production");
+            let request = Request::new(Principal::new(&user), "production");
             let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
             assert_eq!(decision.rule.map(|rule| rule.index), Some(rules - 1));
-            let request = Request::new(Caller::new("bob"), "production");
+            let request = Request::new(Principal::new("bob"), "production");
             let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
             assert_eq!(decision.rule, None);
         }
@@ -380,8 +380,8 @@ mod tests {
 
     #[test]
     fn a_document_without_rules_denies() {
-        let policy = Checked::nothing().compile();
-        let request = Request::new(Caller::new("alice"), "production");
+        let policy = CheckedPolicy::nothing().compile();
+        let request = Request::new(Principal::new("alice"), "production");
         let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
         assert_eq!((decision.verdict, decision.rule), (Verdict::Deny, None));
         assert_eq!(policy.valid_until(&request, &Facts::default(), DateTime::UNIX_EPOCH), None);
@@ -398,7 +398,7 @@ mod tests {
             );
         }
         let policy = compile(&rules);
-        let mut request = Request::new(Caller::new("alice"), "production");
+        let mut request = Request::new(Principal::new("alice"), "production");
         request.mode = Some(Mode::Cli);
         let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
         assert_eq!(decision.rule.map(|rule| rule.index), Some(129));

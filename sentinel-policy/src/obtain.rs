@@ -7,7 +7,7 @@ use crate::evaluate::Evaluation;
 use crate::index::Unsure;
 use crate::memory::Every;
 use crate::policy::{Policy, is_one_of, names};
-use crate::{Caller, ConditionKind, Conditions, Effect, Mode, ModeSet, Request};
+use crate::{ConditionKind, Conditions, Effect, Mode, ModeSet, Principal, Request};
 
 /// Whether a rule matches a caller and a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +27,15 @@ impl Policy {
     /// Rules are evaluated one by one, so several denies that together leave a later
     /// rule no time are not recognized.
     #[must_use]
-    pub fn may_obtain(&self, caller: &Caller<'_>, profile: &str) -> bool {
-        self.rules_give(caller, profile)
-            || self
-                .checked
-                .break_glass
-                .iter()
-                .any(|rule| names(&rule.profiles, profile) && is_one_of(&rule.users, caller.user))
+    pub fn may_obtain(&self, principal: &Principal<'_>, profile: &str) -> bool {
+        self.rules_give(principal, profile)
+            || self.checked.break_glass.iter().any(|rule| {
+                names(&rule.profiles, profile) && is_one_of(&rule.users, principal.user)
+            })
     }
 
-    fn rules_give(&self, caller: &Caller<'_>, profile: &str) -> bool {
-        let request = Request::new(*caller, profile);
+    fn rules_give(&self, principal: &Principal<'_>, profile: &str) -> bool {
+        let request = Request::new(*principal, profile);
         let situation = self.situation(&request, chrono::DateTime::UNIX_EPOCH);
         let mut memory = Every::of(self.clauses.compiled.len());
         let mut evaluation =

@@ -6,16 +6,16 @@
 use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 
 use crate::condition::AnyOf;
-use crate::explain::{Explanation, Outcome, Step, Unmet};
+use crate::explain::{Explanation, Step, StepOutcome, Unmet};
 use crate::{
-    Checked, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode, Request,
+    CheckedPolicy, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode, Request,
     Requirements, Rule, Verdict, Window,
 };
 
 /// Decides as [`Policy::decide`](crate::Policy::decide) does.
 #[must_use]
 pub fn decide<'p>(
-    checked: &'p Checked,
+    checked: &'p CheckedPolicy,
     request: &Request<'_>,
     facts: &Facts,
     now: DateTime<Utc>,
@@ -67,7 +67,7 @@ pub fn decide<'p>(
 /// deciding at every instant at which the decision can change.
 #[must_use]
 pub fn valid_until(
-    checked: &Checked,
+    checked: &CheckedPolicy,
     request: &Request<'_>,
     facts: &Facts,
     now: DateTime<Utc>,
@@ -124,7 +124,7 @@ fn changes(window: &Window, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
 /// Explains as [`Policy::explain`](crate::Policy::explain) does.
 #[must_use]
 pub fn explain<'p>(
-    checked: &'p Checked,
+    checked: &'p CheckedPolicy,
     request: &Request<'_>,
     facts: &Facts,
     now: DateTime<Utc>,
@@ -132,11 +132,11 @@ pub fn explain<'p>(
     let mut steps = Vec::new();
     for (index, rule) in checked.rules.iter().enumerate() {
         let outcome = match first_unmet(&rule.conditions, request, now) {
-            Some(kind) => Outcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
-            None if matches(rule, request, now) => Outcome::Matched,
-            None => Outcome::Excluded,
+            Some(kind) => StepOutcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
+            None if matches(rule, request, now) => StepOutcome::Matched,
+            None => StepOutcome::Excluded,
         };
-        let matched = outcome == Outcome::Matched;
+        let matched = outcome == StepOutcome::Matched;
         steps.push(Step { rule: &rule.name.value, index, outcome });
         if matched {
             break;
@@ -167,21 +167,21 @@ fn holds(
     request: &Request<'_>,
     now: DateTime<Utc>,
 ) -> Option<bool> {
-    let caller = &request.caller;
+    let principal = &request.principal;
     Some(match kind {
         ConditionKind::Profiles => any(asked.profiles.as_ref()?, |it| it.matches(request.profile)),
-        ConditionKind::Users => any(asked.users.as_ref()?, |it| it.matches(caller.user)),
+        ConditionKind::Users => any(asked.users.as_ref()?, |it| it.matches(principal.user)),
         ConditionKind::Principals => {
             let patterns = asked.principals.as_ref()?;
-            caller.principal.is_some_and(|principal| any(patterns, |it| it.matches(principal)))
+            principal.arn.is_some_and(|arn| any(patterns, |it| it.matches(arn)))
         }
         ConditionKind::Accounts => {
             let accounts = asked.accounts.as_ref()?;
-            caller.account.is_some_and(|account| any(accounts, |it| it == account))
+            principal.account.is_some_and(|account| any(accounts, |it| it == account))
         }
         ConditionKind::Organizations => {
             let organizations = asked.organizations.as_ref()?;
-            caller.organization.is_some_and(|mine| any(organizations, |it| it == mine))
+            principal.organization.is_some_and(|mine| any(organizations, |it| it == mine))
         }
         ConditionKind::SourceIp => {
             let networks = asked.source_ip.as_ref()?;

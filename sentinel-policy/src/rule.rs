@@ -13,13 +13,13 @@ use crate::{Conditions, Diagnostics, Pattern, Span, Spanned, UserPattern, Window
 /// A document that was checked. Only the check can create it:
 ///
 /// ```compile_fail
-/// let unchecked = sentinel_policy::Checked::default();
+/// let unchecked = sentinel_policy::CheckedPolicy::default();
 /// ```
 /// ```compile_fail
-/// let unchecked = sentinel_policy::Checked { rules: Vec::new() };
+/// let unchecked = sentinel_policy::CheckedPolicy { rules: Vec::new() };
 /// ```
 #[derive(Clone, Debug)]
-pub struct Checked {
+pub struct CheckedPolicy {
     pub(crate) profiles: BTreeMap<String, Profile>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) approvals: Vec<ApprovalRule>,
@@ -29,7 +29,7 @@ pub struct Checked {
     pub(crate) doubts: Findings,
 }
 
-impl Checked {
+impl CheckedPolicy {
     /// An empty document, used if the source could not be read.
     pub(crate) fn nothing() -> Self {
         Self {
@@ -133,6 +133,7 @@ impl RoleArn {
 
 /// The section of a profile.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Profile {
     /// The role that is assumed, if the document names it.
     pub role_arn: Option<Spanned<RoleArn>>,
@@ -144,6 +145,7 @@ pub struct Profile {
 
 closed_set! {
     /// The effect of a rule that matches.
+    #[expect(clippy::exhaustive_enums, reason = "every evaluator must handle every effect")]
     Effect {
         /// Vend credentials.
         Allow = "allow",
@@ -160,6 +162,7 @@ closed_set! {
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Rule {
     /// The name of the rule. Unique among the rules of its kind in the document.
     pub name: Spanned<String>,
@@ -181,6 +184,7 @@ pub struct Rule {
 
 /// A rule on the approval of requests for some profiles.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ApprovalRule {
     /// The name of the rule.
     pub name: Spanned<String>,
@@ -201,6 +205,7 @@ pub struct ApprovalRule {
 /// The conditions under which a request is approved when it is created. All of them
 /// must hold.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AutoApprove {
     /// The users that send such requests.
     pub users: Option<AnyOf<UserPattern>>,
@@ -212,6 +217,7 @@ pub struct AutoApprove {
 
 /// A rule on the callers that can break glass.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct BreakGlassRule {
     /// The name of the rule.
     pub name: Spanned<String>,
@@ -233,6 +239,7 @@ pub struct BreakGlassRule {
 
 /// A limit on the number of openings within a window of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Quota {
     /// Maximum number of openings within the window.
     pub count: u32,
@@ -242,6 +249,7 @@ pub struct Quota {
 
 /// A rule on the operations of operators.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct OperatorRule {
     /// The name of the rule.
     pub name: Spanned<String>,
@@ -253,6 +261,7 @@ pub struct OperatorRule {
 
 closed_set! {
     /// The reason for breaking glass.
+    #[non_exhaustive]
     ReasonCode {
         /// A service is unavailable.
         Incident = "incident",
@@ -269,6 +278,7 @@ closed_set! {
 
 closed_set! {
     /// An operation of an operator.
+    #[expect(clippy::exhaustive_enums, reason = "every service must authorize every operation")]
     Operation {
         /// List the sessions of all callers.
         ListSessions = "list_sessions",

@@ -4,6 +4,7 @@
 /// A place in the source text. Lines and columns count from 1, columns in
 /// characters (Unicode scalar values), not bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a position is a line and a column")]
 pub struct Position {
     /// The line, from 1.
     pub line: u32,
@@ -13,6 +14,7 @@ pub struct Position {
 
 /// A range of the source text; the end is exclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a range is a start and an end")]
 pub struct Span {
     /// The first character.
     pub start: Position,
@@ -22,6 +24,7 @@ pub struct Span {
 
 /// A value and its place in the source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "it is a value and its place")]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,

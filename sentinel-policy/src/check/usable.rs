@@ -2,9 +2,9 @@
 //! and still be unusable in the server, or as the document of one profile.
 
 use crate::diagnostic::{Diagnostics, Finding, Findings};
-use crate::{Checked, Conditions, Effect, Limits, Mode};
+use crate::{CheckedPolicy, Conditions, Effect, Limits, Mode};
 
-impl Checked {
+impl CheckedPolicy {
     /// Whether the server can evaluate the document. The server has no device facts,
     /// and a condition without facts does not hold. Under the `conditions` of an
     /// `allow` and under the `unless` of a `deny` the result is then stricter than the

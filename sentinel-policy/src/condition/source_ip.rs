@@ -21,6 +21,7 @@ pub struct Network {
 
 /// Why a text is not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NetworkError {
     /// Neither an address nor an address, `/` and a prefix length.
     Malformed,

@@ -36,20 +36,14 @@ macro_rules! findings {
     )+) => {
         /// The kind of a diagnostic: stable, for programs.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Code {
+        #[non_exhaustive]
+        pub enum DiagnosticCode {
             $(#[doc = $explain] $name),+
         }
 
-        impl Code {
-            /// All of them.
-            pub const ALL: [Self; [$(Self::$name),+].len()] = [$(Self::$name),+];
+        $crate::closed_set::words! { DiagnosticCode { $($name = $word),+ } }
 
-            /// The word for the code in output.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $word),+ }
-            }
-
+        impl DiagnosticCode {
             /// The severity of diagnostics of this kind.
             #[must_use]
             pub const fn severity(self) -> Severity {
@@ -71,8 +65,8 @@ macro_rules! findings {
 
         impl Finding<'_> {
             /// Its kind.
-            pub(crate) const fn code(&self) -> Code {
-                match self { $(Self::$name { .. } => Code::$name),+ }
+            pub(crate) const fn code(&self) -> DiagnosticCode {
+                match self { $(Self::$name { .. } => DiagnosticCode::$name),+ }
             }
 
             /// Formats the finding as a diagnostic.
@@ -593,9 +587,9 @@ mod tests {
     #[test]
     fn codes_are_kebab_case_and_unlike_each_other() {
         let words: std::collections::BTreeSet<&str> =
-            Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(words.len(), Code::ALL.len());
-        for code in Code::ALL {
+            DiagnosticCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), DiagnosticCode::ALL.len());
+        for code in DiagnosticCode::ALL {
             let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(code.as_str().chars().all(kebab), "{}", code.as_str());
             assert!(!code.explain().contains('\n'), "{}", code.as_str());

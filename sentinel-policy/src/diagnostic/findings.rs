@@ -165,7 +165,7 @@ mod tests {
         findings.report(at(2), Finding::EmptyTime);
         findings.report(at(1), Finding::EmptyDevice);
         let diagnostics = findings.into_result().unwrap_err();
-        assert!(diagnostics.iter().all(|d| d.code != super::super::Code::MoreErrors));
+        assert!(diagnostics.iter().all(|d| d.code != super::super::DiagnosticCode::MoreErrors));
         assert!(Findings::new(0).into_result().is_ok());
     }
 }

@@ -11,7 +11,7 @@ pub(crate) mod space;
 
 use std::fmt;
 
-pub use finding::Code;
+pub use finding::DiagnosticCode;
 pub(crate) use finding::{Finding, Meant, Subject, Type};
 pub(crate) use findings::Findings;
 pub(crate) use lookalike::in_ascii;
@@ -20,35 +20,28 @@ pub(crate) use quote::Quote;
 pub use quote::is_unprintable;
 
 use crate::Span;
+use crate::closed_set::closed_set;
 
-/// The severity of a diagnostic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Severity {
-    /// Valid but doubtful.
-    Warning,
-    /// The document cannot be used.
-    Error,
-}
-
-impl Severity {
-    /// The word for it in output.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
+closed_set! {
+    /// The severity of a diagnostic.
+    #[expect(clippy::exhaustive_enums, reason = "a document either can be used or cannot")]
+    Severity {
+        /// The value is valid but doubtful. The document can be used.
+        Warning = "warning",
+        /// The document cannot be used.
+        Error = "error",
     }
 }
 
 /// One mistake or doubtful value, and its place. Message and help are single lines.
 /// Text from the policy author is in backticks, shortened and escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// The severity.
     pub severity: Severity,
     /// The kind, for programs.
-    pub code: Code,
+    pub code: DiagnosticCode,
     /// What is wrong.
     pub message: String,
     /// What to do next.
@@ -61,7 +54,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { severity, code, message, help, span } = self;
         let (line, column) = (span.start.line, span.start.column);
-        write!(f, "{line}:{column}: {}[{}]: {message}", severity.as_str(), code.as_str())?;
+        write!(f, "{line}:{column}: {severity}[{code}]: {message}")?;
         match help {
             Some(help) => write!(f, " ({help})"),
             None => Ok(()),

@@ -87,6 +87,7 @@ fn plainly(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closed_set::ClosedSet as _;
     use crate::{Day, Effect, Mode, OsType};
 
     #[test]

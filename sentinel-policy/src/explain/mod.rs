@@ -14,6 +14,7 @@ use crate::{ConditionKind, Conditions, Decision, Facts, Request};
 
 /// A decision, and the outcome of each rule up to the one that matched.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Explanation<'p> {
     /// The rules that were evaluated, in order. The last one matched, unless none did.
     pub steps: Vec<Step<'p>>,
@@ -26,18 +27,20 @@ pub struct Explanation<'p> {
 /// Its `Display` is one line: ``rule `business-hours` (#0): `users` did not
 /// hold: `mallory` is none of `alice`, `bob` ``.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Step<'p> {
     /// The rule's name.
     pub rule: &'p str,
     /// The rule's place in the document, from 0.
     pub index: usize,
     /// Its outcome.
-    pub outcome: Outcome<'p>,
+    pub outcome: StepOutcome<'p>,
 }
 
 /// Whether a rule matched, and if not, why.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome<'p> {
+#[expect(clippy::exhaustive_enums, reason = "every reader must handle every outcome")]
+pub enum StepOutcome<'p> {
     /// All its conditions held, and its `unless` did not.
     Matched,
     /// The first of its conditions, in the order of [`ConditionKind::ALL`],
@@ -49,6 +52,7 @@ pub enum Outcome<'p> {
 
 /// A condition that did not hold.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Unmet<'p> {
     /// The kind of the condition.
     pub condition: ConditionKind,
@@ -89,11 +93,11 @@ impl Policy {
                 (None, None) | (Some(_), _) => false,
             };
             let outcome = match unmet {
-                Some(kind) => Outcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
-                None if excluded => Outcome::Excluded,
-                None => Outcome::Matched,
+                Some(kind) => StepOutcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
+                None if excluded => StepOutcome::Excluded,
+                None => StepOutcome::Matched,
             };
-            let matched = outcome == Outcome::Matched;
+            let matched = outcome == StepOutcome::Matched;
             steps.push(Step { rule: &rule.name.value, index, outcome });
             if matched {
                 break;

@@ -2,12 +2,12 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sentinel_policy::{Checked, Limits, reference};
+use sentinel_policy::{CheckedPolicy, Limits, reference};
 
 use crate::generated::{Asked, asked, policy};
 
 fn agree(text: &str, questions: &[Asked]) -> Result<(), TestCaseError> {
-    let checked = Checked::parse(text.as_bytes(), &Limits::default())
+    let checked = CheckedPolicy::parse(text.as_bytes(), &Limits::default())
         .map_err(|errors| TestCaseError::fail(format!("{text}\n{errors:?}")))?;
     let policy = checked.clone().compile();
     for asked in questions {

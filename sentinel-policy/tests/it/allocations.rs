@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sentinel_policy::{Caller, Checked, Facts, Limits, Policy, Request};
+use sentinel_policy::{CheckedPolicy, Facts, Limits, Policy, Principal, Request};
 
 use crate::generated::{asked, policy};
 
@@ -31,7 +31,7 @@ proptest! {
     #[test]
     fn deciding_allocates_nothing(text in policy(1..12, 0..8), questions in vec(asked(), 8)) {
         let policy =
-            Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+            CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
         for asked in questions {
             prop_assert_eq!(allocations(&policy, &asked.request(), &asked.facts, asked.now), 0);
         }
@@ -49,8 +49,8 @@ fn deciding_allocates_nothing_where_a_thousand_things_are_judged() {
             "  - {{ name: r{i}, effect: allow, conditions: {{ users: [\"*-{i}\"] }} }}"
         );
     }
-    let policy = Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
-    let request = Request::new(Caller::new("user-1499"), "production");
+    let policy = CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+    let request = Request::new(Principal::new("user-1499"), "production");
     let now = DateTime::<Utc>::UNIX_EPOCH;
     let decision = policy.decide(&request, &Facts::default(), now);
     assert_eq!(decision.rule.map(|rule| rule.index), Some(1_499));

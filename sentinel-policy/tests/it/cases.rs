@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sentinel_policy::{Checked, Code, Limits};
+use sentinel_policy::{CheckedPolicy, DiagnosticCode, Limits};
 
 /// The policies of the folder, by path.
 pub(crate) fn policies() -> Vec<PathBuf> {
@@ -21,8 +21,8 @@ pub(crate) fn policies() -> Vec<PathBuf> {
 
 /// The diagnostics of a policy, as `policy check` shows them, and those that a
 /// valid policy has only in certain uses.
-fn diagnostics(name: &str, source: &[u8], codes: &mut BTreeSet<Code>) -> String {
-    let found = match Checked::parse(source, &Limits::default()) {
+fn diagnostics(name: &str, source: &[u8], codes: &mut BTreeSet<DiagnosticCode>) -> String {
+    let found = match CheckedPolicy::parse(source, &Limits::default()) {
         Err(diagnostics) => vec![("", Some(diagnostics))],
         Ok(checked) => {
             let (warnings, in_server) = (checked.warnings(), checked.warnings_in_server());
@@ -82,13 +82,13 @@ fn every_code_is_met_by_some_policy_of_the_folder() {
     }
     // These need documents that are too large to store. `limits.rs` covers them.
     let large = [
-        Code::TooLarge,
-        Code::TooManyRules,
-        Code::TooManyGroupEntries,
-        Code::MoreErrors,
-        Code::MoreWarnings,
+        DiagnosticCode::TooLarge,
+        DiagnosticCode::TooManyRules,
+        DiagnosticCode::TooManyGroupEntries,
+        DiagnosticCode::MoreErrors,
+        DiagnosticCode::MoreWarnings,
     ];
-    let missing: Vec<&str> = Code::ALL
+    let missing: Vec<&str> = DiagnosticCode::ALL
         .iter()
         .filter(|code| !codes.contains(code) && !large.contains(code))
         .map(|code| code.as_str())

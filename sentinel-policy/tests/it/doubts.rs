@@ -4,7 +4,8 @@
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use sentinel_policy::{
-    Caller, Checked, Code, Diagnostics, Facts, Limits, Pattern, Request, UserPattern, Verdict,
+    CheckedPolicy, DiagnosticCode, Diagnostics, Facts, Limits, Pattern, Principal, Request,
+    UserPattern, Verdict,
 };
 
 const NAME: &str = "[a-cA9_+=,.@-]{1,5}";
@@ -50,13 +51,13 @@ fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, char)>> {
 }
 
 /// The policy that allows what the pattern matches, and its diagnostics.
-fn checked(key: &str, pattern: &str) -> (Option<Checked>, Vec<Code>) {
+fn checked(key: &str, pattern: &str) -> (Option<CheckedPolicy>, Vec<DiagnosticCode>) {
     let pattern = serde_json::to_string(pattern).unwrap();
     let source = format!(
         "version: '1'\nrules: [{{ name: a, effect: allow, conditions: {{ {key}: [{pattern}] }} }}]"
     );
     let codes = |all: Diagnostics| all.iter().map(|one| one.code).collect();
-    match Checked::parse(source.as_bytes(), &Limits::default()) {
+    match CheckedPolicy::parse(source.as_bytes(), &Limits::default()) {
         Ok(checked) => {
             let warnings = checked.warnings().map(codes).unwrap_or_default();
             (Some(checked), warnings)
@@ -66,7 +67,7 @@ fn checked(key: &str, pattern: &str) -> (Option<Checked>, Vec<Code>) {
 }
 
 /// Whether the policy allows the request. A policy with errors allows nothing.
-fn allows(checked: Option<Checked>, request: &Request<'_>) -> bool {
+fn allows(checked: Option<CheckedPolicy>, request: &Request<'_>) -> bool {
     checked.is_some_and(|checked| {
         let now = DateTime::<Utc>::UNIX_EPOCH;
         checked.compile().decide(request, &Facts::default(), now).verdict == Verdict::Allow
@@ -81,9 +82,9 @@ proptest! {
     fn a_doubtful_user_pattern_matches_no_caller(user in user(), other in user(), edits in edits()) {
         let pattern = resembling(other, &edits);
         let (checked, codes) = checked("users", &pattern);
-        let legal = [Code::GroupWithoutPrefix, Code::MisleadingUser];
+        let legal = [DiagnosticCode::GroupWithoutPrefix, DiagnosticCode::MisleadingUser];
         let dead = codes.iter().any(|code| !legal.contains(code));
-        let allowed = allows(checked, &Request::new(Caller::new(&user), "p"));
+        let allowed = allows(checked, &Request::new(Principal::new(&user), "p"));
         prop_assert!(!(dead && allowed), "{pattern}: {codes:?}");
     }
 
@@ -93,9 +94,9 @@ proptest! {
         let pattern = resembling(user.clone(), &edits);
         if UserPattern::new(&pattern).matches(&user) {
             let (_, codes) = checked("users", &pattern);
-            let only = |code: &Code| {
-                (*code == Code::GroupWithoutPrefix && pattern.starts_with('@'))
-                    || (*code == Code::MisleadingUser && pattern.contains(','))
+            let only = |code: &DiagnosticCode| {
+                (*code == DiagnosticCode::GroupWithoutPrefix && pattern.starts_with('@'))
+                    || (*code == DiagnosticCode::MisleadingUser && pattern.contains(','))
             };
             prop_assert!(codes.iter().all(only), "{pattern}: {codes:?}");
         }
@@ -131,7 +132,7 @@ fn hostile_patterns_are_doubted_in_time_proportional_to_their_length() {
         let source = format!(
             "version: '1'\nrules: [{{ name: a, effect: deny, conditions: {{ principals: [{principals}] }} }}]"
         );
-        let checked = Checked::parse(source.as_bytes(), &Limits::default()).unwrap();
+        let checked = CheckedPolicy::parse(source.as_bytes(), &Limits::default()).unwrap();
         let warnings = checked.warnings().unwrap();
         assert!(warnings.len() <= 100);
         assert!(warnings.render("p.yaml", source.as_bytes(), false).len() < 100_000);
@@ -140,6 +141,6 @@ fn hostile_patterns_are_doubted_in_time_proportional_to_their_length() {
     let source = format!(
         "version: '1'\nrules: [{{ name: a, effect: deny, conditions: {{ users: [{stars}] }} }}]"
     );
-    let checked = Checked::parse(source.as_bytes(), &Limits::default()).unwrap();
+    let checked = CheckedPolicy::parse(source.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(checked.warnings().unwrap().len(), 100);
 }

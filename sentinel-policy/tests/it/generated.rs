@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use sentinel_policy::{Approval, Caller, DeviceFacts, Facts, Mode, Request};
+use sentinel_policy::{Approval, DeviceFacts, Facts, Mode, Principal, Request};
 
 /// The words that profiles of a policy, and requests, are generated from.
 const PROFILES: &[&str] =
@@ -234,21 +234,17 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn request(&self) -> Request<'_> {
-        Request {
-            caller: Caller {
-                user: self.user,
-                account: self.account,
-                principal: self.principal,
-                organization: self.organization,
-            },
-            profile: self.profile,
-            source_ip: self.source_ip,
-            source_vpc: self.source_vpc,
-            source_vpce: self.source_vpce,
-            mode: self.mode,
-            session_table: self.session_table,
-            device: self.device,
-        }
+        let principal = Principal::new(self.user)
+            .with_account(self.account)
+            .with_arn(self.principal)
+            .with_organization(self.organization);
+        Request::new(principal, self.profile)
+            .with_source_ip(self.source_ip)
+            .with_source_vpc(self.source_vpc)
+            .with_source_vpce(self.source_vpce)
+            .with_mode(self.mode)
+            .with_session_table(self.session_table)
+            .with_device(self.device)
     }
 }
 
@@ -274,14 +270,13 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
         weighted(0.7, select(vec!["darwin", "linux", "windows", "Darwin"])),
     )
         .prop_map(|((enrolled, compliant, encrypted, firewall), os_version, os_type)| {
-            DeviceFacts {
-                mdm_enrolled: enrolled,
-                mdm_compliant: compliant,
-                disk_encrypted: encrypted,
-                firewall_enabled: firewall,
-                os_version,
-                os_type,
-            }
+            DeviceFacts::default()
+                .with_mdm_enrolled(enrolled)
+                .with_mdm_compliant(compliant)
+                .with_disk_encrypted(encrypted)
+                .with_firewall_enabled(firewall)
+                .with_os_version(os_version)
+                .with_os_type(os_type)
         });
     // Before now, at now, within the eight days, and after them.
     let approval = weighted(
@@ -320,7 +315,8 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
                 mode,
                 session_table,
                 device,
-                facts: Facts { approval: approval.map(|end| Approval { until: end.map(until) }) },
+                facts: Facts::default()
+                    .with_approval(approval.map(|end| Approval::new().with_until(end.map(until)))),
                 now,
             }
         })

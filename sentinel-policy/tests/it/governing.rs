@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sentinel_policy::{Checked, Limits, Operation, Policy, ReasonCode};
+use sentinel_policy::{CheckedPolicy, Limits, Operation, Policy, ReasonCode};
 
 fn policy() -> Policy {
     let text = r#"
@@ -26,7 +26,7 @@ break_glass:
 operators:
   - { name: security, users: ["group:oncall"], may: [list_sessions, revoke] }
 "#;
-    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+    CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
 
 #[test]

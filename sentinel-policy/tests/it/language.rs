@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use sentinel_policy::{
-    Checked, Day, DeviceRequirements, Effect, Limits, Mode, OsType, OsVersion, Position, ReasonCode,
+    CheckedPolicy, Day, DeviceRequirements, Effect, Limits, Mode, OsType, OsVersion, Position,
+    ReasonCode,
 };
 
-fn parse(source: &str) -> Checked {
-    Checked::parse(source.as_bytes(), &Limits::default()).unwrap()
+fn parse(source: &str) -> CheckedPolicy {
+    CheckedPolicy::parse(source.as_bytes(), &Limits::default()).unwrap()
 }
 
 /// A policy with one rule that has these conditions.
-fn with_conditions(conditions: &str) -> Checked {
+fn with_conditions(conditions: &str) -> CheckedPolicy {
     parse(&format!(
         "version: 1\nrules: [{{ name: a, effect: allow, conditions: {{ {conditions} }} }}]"
     ))
@@ -45,14 +46,12 @@ fn every_key_of_the_language_is_read() {
     let hours = window.hours.unwrap();
     assert_eq!((hours.start(), hours.end()), (22 * 60, 6 * 60));
     assert_eq!(window.zone.name(), "Europe/Berlin");
-    let device = DeviceRequirements {
-        require_mdm: true,
-        require_mdm_compliant: true,
-        require_encryption: true,
-        require_firewall: false,
-        min_os_version: OsVersion::parse("14.2"),
-        allowed_os_types: Some(OsType::ALL.to_vec()),
-    };
+    let mut device = DeviceRequirements::default();
+    device.require_mdm = true;
+    device.require_mdm_compliant = true;
+    device.require_encryption = true;
+    device.min_os_version = OsVersion::parse("14.2");
+    device.allowed_os_types = Some(OsType::ALL.to_vec());
     assert_eq!(asked.device.as_ref().unwrap().value, device);
     let unless = rule.unless.as_ref().unwrap().users.as_ref().unwrap();
     assert_eq!(unless[1].value.as_str(), "*@contractors.example");

@@ -3,13 +3,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
-use sentinel_policy::{Approval, Caller, Checked, Facts, Limits, Mode, Policy, Request};
+use sentinel_policy::{Approval, CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request};
 
 use crate::generated::{asked, policy};
 
 fn compile(rules: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rules}");
-    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+    CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -18,9 +18,9 @@ fn at(text: &str) -> DateTime<Utc> {
 
 /// For a request of alice for `production` with an approval until `approved`.
 fn valid_until(policy: &Policy, now: &str, approved: Option<&str>) -> Option<String> {
-    let request = Request::new(Caller::new("alice"), "production");
-    let approval = approved.map(|until| Approval { until: Some(at(until)) });
-    let until = policy.valid_until(&request, &Facts { approval }, at(now));
+    let request = Request::new(Principal::new("alice"), "production");
+    let approval = approved.map(|until| Approval::new().with_until(at(until)));
+    let until = policy.valid_until(&request, &Facts::default().with_approval(approval), at(now));
     until.map(|until| until.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
 }
 
@@ -102,7 +102,7 @@ fn a_rule_that_comes_to_a_deny_stands_like_one() {
     );
     let now = "2026-03-18T11:00:00Z";
     assert_eq!(valid_until(&policy, now, None), None);
-    let mut request = Request::new(Caller::new("alice"), "production");
+    let mut request = Request::new(Principal::new("alice"), "production");
     request.mode = Some(Mode::Server);
     let until = policy.valid_until(&request, &Facts::default(), at(now));
     assert_eq!(until, Some(at("2026-03-18T16:00:00Z")));
@@ -152,13 +152,13 @@ proptest! {
         asked in asked(),
     ) {
         let policy =
-            Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+            CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
         let minute = |at: DateTime<Utc>| {
             DateTime::from_timestamp(at.timestamp().div_euclid(60) * 60, 0).unwrap()
         };
         let (request, mut facts, now) = (asked.request(), asked.facts, minute(asked.now));
         prop_assume!(now > at("1972-02-01T00:00:00Z"));
-        if let Some(Approval { until: Some(until) }) = &mut facts.approval {
+        if let Some(Approval { until: Some(until), .. }) = &mut facts.approval {
             *until = minute(*until);
         }
         let verdict = policy.decide(&request, &facts, now).verdict;

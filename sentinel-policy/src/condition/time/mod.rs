@@ -114,9 +114,8 @@ impl<'n> Reader<'n> {
     }
 
     fn days(&mut self, field: Field<'n>) -> Option<DaySet> {
-        let days = self.each(field, |reader, key, node| {
-            reader.word(Subject::EntryOf(key), node, Day::WORDS, Day::parse)
-        })?;
+        let days =
+            self.each(field, |reader, key, node| reader.word::<Day>(Subject::EntryOf(key), node))?;
         Some(days.into_iter().map(|day| day.value).collect())
     }
 

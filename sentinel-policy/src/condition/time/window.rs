@@ -7,14 +7,21 @@ use crate::closed_set::closed_set;
 
 closed_set! {
     /// A day of the week.
-    #[expect(missing_docs, reason = "the names say all")]
+    #[expect(clippy::exhaustive_enums, reason = "a week has seven days")]
     Day {
+        /// Monday.
         Monday = "monday",
+        /// Tuesday.
         Tuesday = "tuesday",
+        /// Wednesday.
         Wednesday = "wednesday",
+        /// Thursday.
         Thursday = "thursday",
+        /// Friday.
         Friday = "friday",
+        /// Saturday.
         Saturday = "saturday",
+        /// Sunday.
         Sunday = "sunday",
     }
 }
@@ -89,6 +96,7 @@ impl Hours {
 /// extends past midnight belongs to the day on which it starts. A skipped hour does
 /// not exist. A repeated hour counts twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Window {
     /// The days. All seven if the policy names none.
     pub days: DaySet,
