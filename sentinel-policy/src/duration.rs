@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant_is_itself_a_duration() {
+    fn a_suggested_duration_is_a_duration() {
         for (text, expected) in [
             ("1d", Some("24h")),
             ("30", Some("30s")),

@@ -76,8 +76,8 @@ pub fn valid_until(
     let last = now.checked_add_signed(TimeDelta::days(8));
     let mut windows: Vec<Window> = Vec::new();
     for rule in &checked.rules {
-        for asked in [Some(&rule.conditions), rule.unless.as_ref()].into_iter().flatten() {
-            windows.extend(asked.time.as_ref().map(|window| window.value));
+        for conditions in [Some(&rule.conditions), rule.unless.as_ref()].into_iter().flatten() {
+            windows.extend(conditions.time.as_ref().map(|window| window.value));
         }
     }
     let mut instants: Vec<_> = windows.iter().flat_map(|it| changes(it, now)).collect();
@@ -153,54 +153,58 @@ fn matches(rule: &Rule, request: &Request<'_>, now: DateTime<Utc>) -> bool {
 /// The first condition that does not hold. A condition that the rule does not have
 /// holds.
 fn first_unmet(
-    asked: &Conditions,
+    conditions: &Conditions,
     request: &Request<'_>,
     now: DateTime<Utc>,
 ) -> Option<ConditionKind> {
-    ConditionKind::ALL.into_iter().find(|kind| !holds(*kind, asked, request, now).unwrap_or(true))
+    ConditionKind::ALL
+        .into_iter()
+        .find(|kind| !holds(*kind, conditions, request, now).unwrap_or(true))
 }
 
 /// Whether a condition holds. `None` if the rule does not have it.
 fn holds(
     kind: ConditionKind,
-    asked: &Conditions,
+    conditions: &Conditions,
     request: &Request<'_>,
     now: DateTime<Utc>,
 ) -> Option<bool> {
     let principal = &request.principal;
     Some(match kind {
-        ConditionKind::Profiles => any(asked.profiles.as_ref()?, |it| it.matches(request.profile)),
-        ConditionKind::Users => any(asked.users.as_ref()?, |it| it.matches(principal.user)),
+        ConditionKind::Profiles => {
+            any(conditions.profiles.as_ref()?, |it| it.matches(request.profile))
+        }
+        ConditionKind::Users => any(conditions.users.as_ref()?, |it| it.matches(principal.user)),
         ConditionKind::Principals => {
-            let patterns = asked.principals.as_ref()?;
+            let patterns = conditions.principals.as_ref()?;
             principal.arn.is_some_and(|arn| any(patterns, |it| it.matches(arn)))
         }
         ConditionKind::Accounts => {
-            let accounts = asked.accounts.as_ref()?;
+            let accounts = conditions.accounts.as_ref()?;
             principal.account.is_some_and(|account| any(accounts, |it| it == account))
         }
         ConditionKind::Organizations => {
-            let organizations = asked.organizations.as_ref()?;
+            let organizations = conditions.organizations.as_ref()?;
             principal.organization.is_some_and(|mine| any(organizations, |it| it == mine))
         }
         ConditionKind::SourceIp => {
-            let networks = asked.source_ip.as_ref()?;
+            let networks = conditions.source_ip.as_ref()?;
             request.source_ip.is_some_and(|address| any(networks, |it| it.contains(address)))
         }
         ConditionKind::SourceVpc => {
-            let ids = asked.source_vpc.as_ref()?;
+            let ids = conditions.source_vpc.as_ref()?;
             request.source_vpc.is_some_and(|mine| any(ids, |it| it == mine))
         }
         ConditionKind::SourceVpce => {
-            let ids = asked.source_vpce.as_ref()?;
+            let ids = conditions.source_vpce.as_ref()?;
             request.source_vpce.is_some_and(|mine| any(ids, |it| it == mine))
         }
         ConditionKind::Mode => {
-            let modes = asked.mode.as_ref()?.value;
+            let modes = conditions.mode.as_ref()?.value;
             request.mode.is_some_and(|mode| modes.contains(mode))
         }
-        ConditionKind::Time => asked.time.as_ref()?.value.contains(now),
-        ConditionKind::Device => asked.device.as_ref()?.value.matches(&request.device),
+        ConditionKind::Time => conditions.time.as_ref()?.value.contains(now),
+        ConditionKind::Device => conditions.device.as_ref()?.value.matches(&request.device),
     })
 }
 

@@ -26,19 +26,19 @@ pub struct CheckedPolicy {
     pub(crate) break_glass: Vec<BreakGlassRule>,
     pub(crate) operators: Vec<OperatorRule>,
     /// The warnings, without errors.
-    pub(crate) doubts: Findings,
+    pub(crate) warnings: Findings,
 }
 
 impl CheckedPolicy {
     /// An empty document, used if the source could not be read.
-    pub(crate) fn nothing() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             profiles: BTreeMap::new(),
             rules: Vec::new(),
             approvals: Vec::new(),
             break_glass: Vec::new(),
             operators: Vec::new(),
-            doubts: Findings::new(0),
+            warnings: Findings::new(0),
         }
     }
 
@@ -70,7 +70,7 @@ impl CheckedPolicy {
     /// no caller. A document with warnings can be used.
     #[must_use]
     pub fn warnings(&self) -> Option<Diagnostics> {
-        self.doubts.clone().into_result().ok().flatten()
+        self.warnings.clone().into_result().ok().flatten()
     }
 
     /// The rules under `operators`.

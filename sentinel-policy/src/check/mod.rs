@@ -38,15 +38,15 @@ impl PolicyDocument<'_> {
                 reader.policy(&fields)
             }
             // The parser has reported the alias.
-            Kind::Refused => CheckedPolicy::nothing(),
+            Kind::Refused => CheckedPolicy::empty(),
             Kind::Scalar(_) | Kind::List(_) => {
                 let finding = Finding::NotAPolicy { found: root.describe(), value: root.text() };
                 reader.findings.report(root.span, finding);
-                CheckedPolicy::nothing()
+                CheckedPolicy::empty()
             }
         };
-        let doubts = reader.findings.clone();
-        reader.findings.into_result().map(|_| CheckedPolicy { doubts, ..checked })
+        let warnings = reader.findings.clone();
+        reader.findings.into_result().map(|_| CheckedPolicy { warnings, ..checked })
     }
 }
 
@@ -82,7 +82,7 @@ impl<'n> Reader<'n> {
             approvals: self.rules_of(fields.get("approvals"), Self::approval),
             break_glass: self.rules_of(fields.get("break_glass"), Self::break_glass),
             operators: self.rules_of(fields.get("operators"), Self::operator),
-            ..CheckedPolicy::nothing()
+            ..CheckedPolicy::empty()
         }
     }
 }

@@ -23,7 +23,7 @@ impl CheckedPolicy {
                 }
             };
             let mut refuse = |conditions: Option<&Conditions>, place, safe: bool| {
-                if let Some(device) = conditions.and_then(|asked| asked.device.as_ref())
+                if let Some(device) = conditions.and_then(|it| it.device.as_ref())
                     && !safe
                 {
                     let (rule, effect) = (rule.name.value.as_str(), rule.effect.as_str());
@@ -44,7 +44,7 @@ impl CheckedPolicy {
     /// matches.
     #[must_use]
     pub fn warnings_in_server(&self) -> Option<Diagnostics> {
-        let mut findings = self.doubts.clone();
+        let mut findings = self.warnings.clone();
         for rule in self.rules() {
             if let Some(modes) = &rule.conditions.mode
                 && !modes.value.contains(Mode::Server)

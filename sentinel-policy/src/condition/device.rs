@@ -321,28 +321,24 @@ impl Fact {
 
     /// The requirement on this fact, without the others.
     fn alone(self, required: &DeviceRequirements) -> DeviceRequirements {
-        let nothing = DeviceRequirements::default();
+        let none = DeviceRequirements::default();
         match self {
-            Self::MdmEnrolled => {
-                DeviceRequirements { require_mdm: required.require_mdm, ..nothing }
+            Self::MdmEnrolled => DeviceRequirements { require_mdm: required.require_mdm, ..none },
+            Self::MdmCompliant => {
+                DeviceRequirements { require_mdm_compliant: required.require_mdm_compliant, ..none }
             }
-            Self::MdmCompliant => DeviceRequirements {
-                require_mdm_compliant: required.require_mdm_compliant,
-                ..nothing
-            },
             Self::DiskEncrypted => {
-                DeviceRequirements { require_encryption: required.require_encryption, ..nothing }
+                DeviceRequirements { require_encryption: required.require_encryption, ..none }
             }
             Self::FirewallEnabled => {
-                DeviceRequirements { require_firewall: required.require_firewall, ..nothing }
+                DeviceRequirements { require_firewall: required.require_firewall, ..none }
             }
             Self::OsVersion => {
-                DeviceRequirements { min_os_version: required.min_os_version.clone(), ..nothing }
+                DeviceRequirements { min_os_version: required.min_os_version.clone(), ..none }
             }
-            Self::OsType => DeviceRequirements {
-                allowed_os_types: required.allowed_os_types.clone(),
-                ..nothing
-            },
+            Self::OsType => {
+                DeviceRequirements { allowed_os_types: required.allowed_os_types.clone(), ..none }
+            }
         }
     }
 }

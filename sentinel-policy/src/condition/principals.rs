@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_no_arn_can_meet_is_refused() {
+    fn only_patterns_that_no_arn_can_match_are_refused() {
         for (pattern, expected) in [
             ("*", true),
             ("?rn:*", true),

@@ -1,5 +1,4 @@
-//! `users`: patterns over the names of users, and the groups that stand for
-//! several of them.
+//! `users`: patterns over the names of users, and groups of such patterns.
 
 use chrono::{DateTime, Utc};
 

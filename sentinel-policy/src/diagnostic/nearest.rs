@@ -91,7 +91,7 @@ mod tests {
     use crate::{Day, Effect, Mode, OsType};
 
     #[test]
-    fn the_word_that_was_meant_is_found() {
+    fn the_intended_word_is_found() {
         for (word, words, expected) in [
             ("Deny", Effect::WORDS, Some("deny")),
             ("denied", Effect::WORDS, Some("deny")),

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_huge_line_only_the_surroundings_are_shown() {
+    fn only_the_surroundings_of_a_place_on_a_huge_line_are_shown() {
         let mut source = vec![b'x'; 500_000];
         source.extend(b"HERE");
         source.extend(vec![b'x'; 500_000]);
@@ -240,14 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_the_source_or_the_file_name_reaches_the_terminal_as_a_command() {
+    fn the_source_and_the_file_name_cannot_send_commands_to_the_terminal() {
         let text = rendered(b"a: \x1b[2J\xff\xe2\x80\xaeb", 1, 4..5);
         assert!(text.chars().all(|c| c == '\n' || !is_unprintable(c)), "{text:?}");
         assert!(text.contains("a�.yaml:1:4"));
     }
 
     #[test]
-    fn colours_add_nothing_but_themselves() {
+    fn colors_add_only_escape_sequences() {
         let span =
             Span { start: Position { line: 1, column: 1 }, end: Position { line: 1, column: 2 } };
         let list = [Finding::EmptyTime.at(span), Finding::EmptyDevice.at(span)];
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_accents_alone_is_cut_too() {
+    fn a_line_of_combining_characters_is_shortened() {
         let source = "\u{301}".repeat(10_000);
         let (text, carets) = excerpt(source.as_bytes(), 1, 500..501);
         assert!(text.chars().count() <= 2 * WIDTH + 2);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_behind_the_end_has_no_excerpt() {
+    fn a_place_after_the_end_has_no_excerpt() {
         assert!(!rendered(b"a: b\n", 9, 1..1).contains('|'));
     }
 }

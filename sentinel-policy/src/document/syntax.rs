@@ -45,7 +45,7 @@ fn character_at(text: &str, start: Position) -> (Span, bool) {
 
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the parser's own words do for what is not met in practice, and for what it may add"
+    reason = "the parser's own message is sufficient for rare errors and for kinds that it may add"
 )]
 fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> {
     let (problem, advice) = match kind {
@@ -70,18 +70,18 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         | ErrorKind::UnexpectedEofBlockSequence
         | ErrorKind::UnexpectedEofBlockMapping
         | ErrorKind::UnexpectedEof
-        | ErrorKind::ExpectedNodeContent => ("a value should stand here", None),
+        | ErrorKind::ExpectedNodeContent => ("a value is missing here", None),
         ErrorKind::InvalidColonPlacement => {
-            ("a `:` cannot stand here", Some("is a bracket or a quote before it not closed?"))
+            ("a `:` is not allowed here", Some("is a bracket or a quote before it not closed?"))
         }
         ErrorKind::MismatchedFlowCollectionEnd { .. } | ErrorKind::MisplacedFlowCollectionEnd => {
-            ("this bracket closes nothing", Some("each `[` needs a `]` and each `{` a `}`"))
+            ("this bracket has no opening bracket", Some("each `[` needs a `]` and each `{` a `}`"))
         }
         ErrorKind::ExpectedFlowSequenceSeparator => {
-            ("a list in brackets goes on with `,` or ends with `]`", None)
+            ("a list in brackets continues with `,` or ends with `]`", None)
         }
         ErrorKind::ExpectedFlowMappingSeparator => {
-            ("a mapping in braces goes on with `,` or ends with `}`", None)
+            ("a mapping in braces continues with `,` or ends with `}`", None)
         }
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
@@ -92,15 +92,15 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
             ("a text cannot begin with this character", Some("quote the text"))
         }
         ErrorKind::MappingValueNotAllowed => (
-            "a `:` cannot stand here",
+            "a `:` is not allowed here",
             Some(
-                "quote a text that holds a colon and a space; keys of one mapping begin in the same column",
+                "quote a text that contains a colon and a space; keys of one mapping begin in the same column",
             ),
         ),
         ErrorKind::ExpectedDocumentStart => {
             ("the policy ended before this", Some("keys of one mapping begin in the same column"))
         }
-        ErrorKind::MappingKeyNotAllowed => ("a key cannot stand here", None),
+        ErrorKind::MappingKeyNotAllowed => ("a key is not allowed here", None),
         ErrorKind::InvalidIndentation
         | ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::ExpectedBlockSequenceEntry
@@ -121,7 +121,7 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         | ErrorKind::MissingLowSurrogate
         | ErrorKind::UnpairedLowSurrogate
         | ErrorKind::InvalidUnicodeEscape => (
-            "an escape in double quotes is not one that YAML knows",
+            "an escape in double quotes is not a YAML escape",
             Some("write `\\\\` for a backslash, or use single quotes"),
         ),
         ErrorKind::InvalidTrailingSingleQuotedScalar

@@ -48,7 +48,7 @@ fn unused(text: &str) -> Option<char> {
 
 /// The text with another character in the place of each `*` that cannot begin the
 /// name of an alias. Such a `*` may be part of a text in quotes or of a comment.
-/// Only the parser can tell the difference.
+/// Only the parser can distinguish them.
 fn without_stars(text: &str, star: char) -> String {
     let ends = |next: &char| matches!(next, ' ' | '\t' | '\n' | '\r' | ',' | '[' | ']' | '{' | '}');
     let mut characters = text.chars().peekable();
@@ -74,7 +74,7 @@ impl From<Stop> for Failed {
     }
 }
 
-/// Reads `text`, which equals `source` except that `star` may stand for a `*`.
+/// Reads `text`, which equals `source` except that `star` may replace a `*`.
 fn read<'s>(
     source: &str,
     text: &'s str,
@@ -110,7 +110,7 @@ fn read<'s>(
         }
         #[expect(
             clippy::wildcard_enum_match_arm,
-            reason = "the parser's events may grow; what is none of these carries no data"
+            reason = "the parser may add events; all others have no data"
         )]
         match event {
             Event::DocumentStart(..) => {

@@ -61,7 +61,7 @@ pub struct Unmet<'p> {
     pub attribute: &'static str,
     /// The value of the attribute. `None` if the request does not have it.
     pub saw: Option<String>,
-    asked: &'p Conditions,
+    conditions: &'p Conditions,
 }
 
 impl Policy {
@@ -111,20 +111,20 @@ impl<'p> Unmet<'p> {
     /// Reads in the request what a condition that did not hold has seen.
     pub(crate) fn new(
         condition: ConditionKind,
-        asked: &'p Conditions,
+        conditions: &'p Conditions,
         request: &Request<'_>,
         now: DateTime<Utc>,
     ) -> Self {
         // A condition that is not given holds.
         let absent = || Saw { attribute: condition.as_str(), value: None };
-        let saw = asked.saw(condition, request, now).unwrap_or_else(absent);
-        Self { condition, attribute: saw.attribute, saw: saw.value, asked }
+        let saw = conditions.saw(condition, request, now).unwrap_or_else(absent);
+        Self { condition, attribute: saw.attribute, saw: saw.value, conditions }
     }
 
     /// What would have met the condition, as written in the policy: one entry for
     /// each value of a list, a window as days, hours and zone.
     #[must_use]
     pub fn wanted(&self) -> Vec<String> {
-        self.asked.wanted(self.condition, self.attribute)
+        self.conditions.wanted(self.condition, self.attribute)
     }
 }

@@ -17,7 +17,7 @@ fn approved(until: Option<&str>) -> Facts {
 }
 
 #[test]
-fn invariant_4_an_approval_meets_require_approval_and_nothing_else() {
+fn invariant_4_an_approval_satisfies_require_approval_and_nothing_else() {
     let now = NOW.parse().unwrap();
     let no_rule = "  - { name: elsewhere, effect: allow, conditions: { profiles: [staging] } }\n";
     for (effect, approval_helps) in [
@@ -53,7 +53,7 @@ fn invariant_4_an_approval_meets_require_approval_and_nothing_else() {
 }
 
 #[test]
-fn invariant_4_an_approval_that_has_ended_meets_nothing() {
+fn invariant_4_an_approval_that_has_ended_satisfies_nothing() {
     let policy = compile("  - { name: it, effect: require_approval }\n");
     let request = Request::new(Principal::new("alice"), "production");
     let verdict = |facts| policy.decide(&request, &facts, NOW.parse().unwrap()).verdict;

@@ -13,9 +13,9 @@ use crate::cases::policies;
 
 /// One line of `NAME.decisions.jsonl` for one of `NAME.requests.jsonl`.
 fn answer(policy: &Policy, line: &str) -> String {
-    let asked: Value = serde_json::from_str(line).unwrap();
-    let text = |key: &str| asked.get(key).map(|value| value.as_str().unwrap());
-    let device = |key: &str| asked.get("device").and_then(|device| device.get(key));
+    let fields: Value = serde_json::from_str(line).unwrap();
+    let text = |key: &str| fields.get(key).map(|value| value.as_str().unwrap());
+    let device = |key: &str| fields.get("device").and_then(|device| device.get(key));
     let principal = Principal::new(text("user").unwrap())
         .with_account(text("account"))
         .with_arn(text("principal"))
@@ -34,7 +34,7 @@ fn answer(policy: &Policy, line: &str) -> String {
         .with_mode(text("mode").map_or(Mode::Server, |mode| mode.parse().unwrap()))
         .with_session_table(text("session_table"))
         .with_device(device);
-    let approved = asked.get("approved").is_some_and(|it| it.as_bool().unwrap());
+    let approved = fields.get("approved").is_some_and(|it| it.as_bool().unwrap());
     let facts = Facts::default().with_approval(approved.then_some(Approval::new()));
     let now: DateTime<Utc> = text("at").unwrap().parse().unwrap();
     let decision = policy.decide(&request, &facts, now);
@@ -54,23 +54,23 @@ fn answer(policy: &Policy, line: &str) -> String {
 }
 
 #[test]
-fn every_request_has_the_decision_beside_it() {
+fn every_request_has_the_decision_in_its_file() {
     let update = std::env::var_os("UPDATE_CASES").is_some();
-    let (mut wrong, mut asked) = (Vec::new(), 0);
+    let (mut wrong, mut requested) = (Vec::new(), 0);
     for path in policies() {
         let Ok(requests) = fs::read_to_string(path.with_extension("requests.jsonl")) else {
             continue;
         };
         let policy = CheckedPolicy::parse(&fs::read(&path).unwrap(), &Limits::default());
-        let policy = policy.unwrap_or_else(|_| panic!("{} is not good", path.display())).compile();
-        let beside = path.with_extension("decisions.jsonl");
+        let policy = policy.unwrap_or_else(|_| panic!("{} is invalid", path.display())).compile();
+        let file = path.with_extension("decisions.jsonl");
         let answers: Vec<_> = requests.lines().map(|line| answer(&policy, line)).collect();
-        asked += answers.len();
+        requested += answers.len();
         if update {
-            fs::write(&beside, answers.concat()).unwrap();
+            fs::write(&file, answers.concat()).unwrap();
             continue;
         }
-        let expected = fs::read_to_string(&beside).unwrap();
+        let expected = fs::read_to_string(&file).unwrap();
         let mut expected = expected.lines();
         for (request, answer) in requests.lines().zip(&answers) {
             let expected = expected.next().unwrap_or_default();
@@ -81,8 +81,8 @@ fn every_request_has_the_decision_beside_it() {
                 ));
             }
         }
-        assert_eq!(expected.next(), None, "{}", beside.display());
+        assert_eq!(expected.next(), None, "{}", file.display());
     }
-    assert!(asked > 0);
+    assert!(requested > 0);
     assert!(wrong.is_empty(), "{}\nUPDATE_CASES=1 rewrites them", wrong.join("\n"));
 }

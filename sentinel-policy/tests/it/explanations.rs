@@ -30,7 +30,7 @@ rules:
   - { name: versions, effect: allow, conditions: { device: { require_mdm: false, min_os_version: 14.2 } } }
   - { name: systems, effect: allow, conditions: { device: { allowed_os_types: [linux, windows] } } }
   - { name: excepted, effect: allow, unless: { users: ["mal*"], mode: [credential_process] } }
-  - { name: rest, effect: deny, reason: "nobody else" }
+  - { name: rest, effect: deny, reason: "no other caller" }
   - { name: behind, effect: allow }
 "#;
 
@@ -47,7 +47,7 @@ fn mallory(device: DeviceFacts<'_>) -> (Request<'_>, DateTime<Utc>) {
 }
 
 #[test]
-fn each_rule_says_in_a_line_what_did_not_hold() {
+fn each_rule_is_explained_in_one_line() {
     let policy = CheckedPolicy::parse(POLICY.as_bytes(), &Limits::default()).unwrap().compile();
     let device = DeviceFacts::default()
         .with_disk_encrypted(false)
@@ -61,7 +61,7 @@ fn each_rule_says_in_a_line_what_did_not_hold() {
 }
 
 #[test]
-fn programs_get_the_condition_the_attribute_what_it_saw_and_what_was_wanted() {
+fn programs_read_the_condition_the_attribute_its_value_and_the_wanted_values() {
     let policy = CheckedPolicy::parse(POLICY.as_bytes(), &Limits::default()).unwrap().compile();
     let (request, now) = mallory(DeviceFacts::default());
     let explanation = policy.explain(&request, &Facts::default(), now);
@@ -87,7 +87,7 @@ fn programs_get_the_condition_the_attribute_what_it_saw_and_what_was_wanted() {
 
 /// Conditions are evaluated in a fixed order, whatever their order in the document.
 #[test]
-fn the_first_condition_in_the_order_of_kinds_is_the_one_that_is_named() {
+fn the_first_condition_in_the_order_of_kinds_is_named() {
     let text = "version: \"1\"\nrules:\n  - { name: r, effect: allow, conditions: { device: { \
                 require_mdm: true }, mode: [server], users: [bob], accounts: [\"111122223333\"] } }\n";
     let policy = CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();

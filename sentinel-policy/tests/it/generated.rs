@@ -60,7 +60,7 @@ const EFFECTS: &[&str] =
     &["allow", "allow", "deny", "require_approval", "require_server", "require_server_session"];
 const TABLES: &[&str] = &["sessions", "other"];
 /// Clocks change near these times, or the tables of the zones begin or end there.
-const MOMENTS: &[&str] = &[
+const INSTANTS: &[&str] = &[
     "2026-03-29T01:00:00Z", // Berlin, forward
     "2026-10-25T01:00:00Z", // Berlin, back
     "2027-03-14T07:00:00Z", // New York, forward
@@ -154,7 +154,7 @@ fn conditions(often: f64) -> impl Strategy<Value = Vec<String>> {
 }
 
 fn rule() -> impl Strategy<Value = String> {
-    let unless = conditions(0.3).prop_filter("an `unless` asks something", |it| !it.is_empty());
+    let unless = conditions(0.3).prop_filter("an `unless` has a condition", |it| !it.is_empty());
     (
         select(EFFECTS),
         conditions(0.6),
@@ -196,9 +196,9 @@ pub(crate) fn policy(
         for (rule, spacing) in rules {
             for _ in 0..spacing {
                 let filler = match count % 4 {
-                    0 => format!("users: [nobody-{count}]"),
-                    1 => format!("users: [\"nobody-{count}-*\"]"),
-                    2 => format!("profiles: [prod, nothing-{count}], users: [nobody]"),
+                    0 => format!("users: [no-user-{count}]"),
+                    1 => format!("users: [\"no-user-{count}-*\"]"),
+                    2 => format!("profiles: [prod, no-profile-{count}], users: [no-user]"),
                     _ => format!("profiles: [\"*-{count}\"], accounts: [\"111122223333\"]"),
                 };
                 let _ = writeln!(
@@ -216,7 +216,7 @@ pub(crate) fn policy(
 
 /// An owned request with its facts and its time.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Question {
     user: &'static str,
     profile: &'static str,
     account: Option<&'static str>,
@@ -232,7 +232,7 @@ pub(crate) struct Asked {
     pub(crate) now: DateTime<Utc>,
 }
 
-impl Asked {
+impl Question {
     pub(crate) fn request(&self) -> Request<'_> {
         let principal = Principal::new(self.user)
             .with_account(self.account)
@@ -248,21 +248,21 @@ impl Asked {
     }
 }
 
-pub(crate) fn moment() -> impl Strategy<Value = DateTime<Utc>> {
+pub(crate) fn instant() -> impl Strategy<Value = DateTime<Utc>> {
     let near = prop_oneof![
         2 => -9 * 86_400_i64..86_400,
         2 => -7_200_i64..7_200,
         1 => select(vec![-1_i64, 0, 1])
     ];
-    (select(MOMENTS), near, prop_oneof![3 => Just(0_i64), 1 => 0_i64..1_000_000_000]).prop_map(
-        |(moment, seconds, nanoseconds)| {
-            let moment: DateTime<Utc> = moment.parse().unwrap();
-            moment + TimeDelta::seconds(seconds) + TimeDelta::nanoseconds(nanoseconds)
+    (select(INSTANTS), near, prop_oneof![3 => Just(0_i64), 1 => 0_i64..1_000_000_000]).prop_map(
+        |(instant, seconds, nanoseconds)| {
+            let instant: DateTime<Utc> = instant.parse().unwrap();
+            instant + TimeDelta::seconds(seconds) + TimeDelta::nanoseconds(nanoseconds)
         },
     )
 }
 
-pub(crate) fn asked() -> impl Strategy<Value = Asked> {
+pub(crate) fn question() -> impl Strategy<Value = Question> {
     let yes_or_no = || weighted(0.7, any::<bool>());
     let device = (
         (yes_or_no(), yes_or_no(), yes_or_no(), yes_or_no()),
@@ -299,11 +299,11 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
         weighted(0.6, select(TABLES)),
         device,
         approval,
-        moment(),
+        instant(),
     )
         .prop_map(|(who, from, through, mode, session_table, device, approval, now)| {
             let until = |milliseconds| now + TimeDelta::milliseconds(milliseconds);
-            Asked {
+            Question {
                 user: who.0,
                 profile: who.1,
                 account: from.0,

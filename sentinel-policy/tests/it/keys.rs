@@ -25,16 +25,16 @@ fn misspellings() -> Vec<(&'static str, String)> {
             continue;
         }
         let before = piece.strip_suffix(key).unwrap();
-        let misspelt = format!("{before}{}{key}", key.chars().next().unwrap());
+        let misspelled = format!("{before}{}{key}", key.chars().next().unwrap());
         let mut pieces = pieces.clone();
-        pieces[index] = &misspelt;
+        pieces[index] = &misspelled;
         misspellings.push((key, format!("{comment}{}", pieces.join(":"))));
     }
     misspellings
 }
 
 #[test]
-fn a_misspelt_key_gives_one_message_that_names_the_key_that_was_meant() {
+fn a_misspelled_key_is_one_message_that_suggests_the_intended_key() {
     let misspellings = misspellings();
     assert!(misspellings.len() > 60, "{}", misspellings.len());
     for (key, source) in misspellings {
@@ -47,7 +47,7 @@ fn a_misspelt_key_gives_one_message_that_names_the_key_that_was_meant() {
 }
 
 #[test]
-fn a_repeated_key_gives_one_message_at_its_second_occurrence() {
+fn a_repeated_key_is_one_message_at_its_second_occurrence() {
     for line in WHOLE.lines().filter(|line| line.ends_with(['h', 'm', 's', '1', '"'])) {
         let Some((key, _)) = line.trim().split_once(": ") else { continue };
         if line.trim().starts_with(['-', '#']) || line.contains("users") {

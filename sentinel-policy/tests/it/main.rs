@@ -13,8 +13,6 @@ mod cases;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
-mod doubts;
-#[cfg(test)]
 mod explanations;
 #[cfg(test)]
 mod generated;
@@ -37,6 +35,8 @@ mod properties;
 #[cfg(test)]
 mod purity;
 #[cfg(test)]
-mod standing;
+mod valid_until;
+#[cfg(test)]
+mod warnings;
 #[cfg(test)]
 mod windows;

@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mark_of_a_merge(
+    fn a_merge_conflict_marker(
         (mut lines, rule) in rule(),
         line in 0..RULE.len(),
         mark in proptest::sample::select(vec!["<<<<<<< HEAD", "=======", ">>>>>>> branch"]),
@@ -200,7 +200,7 @@ proptest! {
 }
 
 #[test]
-fn the_policies_that_the_mistakes_are_made_in_are_good() {
+fn the_policies_without_the_mistakes_are_valid() {
     for rules in 1..4 {
         assert_eq!(found(&yaml(rules)), []);
         assert_eq!(found(&json(rules)), []);

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sentinel_policy::{CheckedPolicy, Limits, Policy, Principal, Request, Verdict};
 
-use crate::generated::{asked, policy};
+use crate::generated::{policy, question};
 
 fn compile(rest: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rest}");
@@ -33,7 +33,7 @@ fn alice() -> Principal<'static> {
 const NIGHT: &str = "time: { hours: { start: \"22:00\", end: \"06:00\" } }";
 
 #[test]
-fn a_rule_gives_a_profile_to_those_it_names() {
+fn a_caller_that_a_rule_names_can_obtain_its_profiles() {
     for (conditions, expected) in [
         ("", true),
         ("profiles: [production]", true),
@@ -60,7 +60,7 @@ fn a_rule_gives_a_profile_to_those_it_names() {
 }
 
 #[test]
-fn time_device_mode_and_address_are_taken_as_meetable() {
+fn conditions_on_time_device_mode_and_address_are_assumed_to_match() {
     for circumstance in
         [NIGHT, "device: { require_mdm: true }", "mode: [cli]", "source_ip: [10.0.0.0/8]"]
     {
@@ -72,7 +72,7 @@ fn time_device_mode_and_address_are_taken_as_meetable() {
 }
 
 #[test]
-fn only_a_deny_that_always_applies_stands_in_the_way() {
+fn only_a_deny_that_always_applies_prevents_a_profile() {
     for (conditions, unless, expected) in [
         ("", "", false),
         ("users: [alice], profiles: [production]", "", false),
@@ -100,12 +100,12 @@ fn only_a_deny_that_always_applies_stands_in_the_way() {
 }
 
 #[test]
-fn a_deny_behind_the_rule_takes_nothing_away() {
+fn a_deny_after_the_rule_has_no_effect() {
     assert!(rules(&[("allow", NIGHT, ""), ("deny", "", "")]).may_obtain(&alice(), "production"));
 }
 
 #[test]
-fn a_rule_whose_exception_always_holds_gives_nothing() {
+fn a_rule_whose_exception_always_holds_grants_nothing() {
     for (conditions, unless, expected) in [
         ("", "users: [alice]", false),
         ("", "users: [alice], profiles: [production]", false),
@@ -133,7 +133,7 @@ fn a_rule_whose_exception_always_holds_gives_nothing() {
 }
 
 #[test]
-fn a_rule_that_requires_the_server_gives_nothing_in_another_mode() {
+fn a_rule_that_requires_the_server_grants_nothing_in_another_mode() {
     for effect in ["require_server", "require_server_session"] {
         for (conditions, unless, expected) in [
             ("mode: [server]", "", true),
@@ -154,7 +154,7 @@ fn a_rule_that_requires_the_server_gives_nothing_in_another_mode() {
 }
 
 #[test]
-fn a_break_glass_rule_gives_a_profile_to_those_it_names() {
+fn a_caller_that_a_break_glass_rule_names_can_obtain_its_profiles() {
     let policy = compile(
         "  - { name: no, effect: deny }\nbreak_glass:\n  - { name: incident, \
          profiles: [\"prod*\"], users: [alice], reason_codes: [incident] }\n",
@@ -170,18 +170,18 @@ proptest! {
     /// If a caller can obtain a profile at some time, from some place, in some way,
     /// `may_obtain` reports this beforehand.
     #[test]
-    fn whoever_gets_a_profile_was_told_that_they_can(
+    fn a_caller_that_is_allowed_a_profile_may_obtain_it(
         text in policy(1..8, 0..1),
-        who in asked(),
-        circumstances in vec(asked(), 24),
+        who in question(),
+        circumstances in vec(question(), 24),
     ) {
         let policy =
             CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
         let Request { principal, profile, .. } = who.request();
-        for asked in &circumstances {
-            let mut request = asked.request();
+        for question in &circumstances {
+            let mut request = question.request();
             (request.principal, request.profile) = (principal, profile);
-            let verdict = policy.decide(&request, &asked.facts, asked.now).verdict;
+            let verdict = policy.decide(&request, &question.facts, question.now).verdict;
             if verdict != Verdict::Deny {
                 prop_assert!(policy.may_obtain(&principal, profile), "{:?}", request);
             }

@@ -97,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn a_good_policy_with_pieces_cut_out_and_put_in_is_refused_or_read(
+    fn a_valid_policy_with_pieces_removed_and_inserted_is_refused_or_read(
         edits in vec(
             (any::<prop::sample::Index>(), 0..30_usize, proptest::sample::select(PIECES.as_slice())),
             1..6,

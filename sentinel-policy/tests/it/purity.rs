@@ -38,7 +38,7 @@ const FORBIDDEN: [&str; 12] = [
 ];
 
 #[test]
-fn the_crate_is_built_of_nothing_that_reaches_outside() {
+fn no_dependency_of_the_crate_does_io() {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--package", "sentinel-policy", "--edges", "normal"])
         .args(["--all-features", "--prefix", "none", "--format", "{p}"])
@@ -55,7 +55,7 @@ fn the_crate_is_built_of_nothing_that_reaches_outside() {
 }
 
 #[test]
-fn the_source_names_no_way_to_what_is_outside() {
+fn the_source_uses_no_io_time_environment_or_threads() {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut files = 0;
     while let Some(folder) = folders.pop() {

@@ -130,7 +130,7 @@ fn a_zone_may_change_by_half_an_hour() {
 }
 
 #[test]
-fn offsets_of_minutes_and_of_seconds_are_kept() {
+fn offsets_of_minutes_and_of_seconds_are_applied() {
     expect(
         "{ hours: { start: \"12:00\", end: \"12:01\" }, timezone: Asia/Kathmandu }",
         &[("2026-06-15T06:14:59Z", false), ("2026-06-15T06:15:00Z", true)],
@@ -143,7 +143,7 @@ fn offsets_of_minutes_and_of_seconds_are_kept() {
 }
 
 #[test]
-fn a_day_that_a_zone_skips_is_no_day() {
+fn a_day_that_a_zone_skips_does_not_exist() {
     // Apia went from Thursday, 29 December 2011 to Saturday the 31st.
     expect(
         "{ days: [friday], timezone: Pacific/Apia }",
@@ -156,7 +156,7 @@ fn a_day_that_a_zone_skips_is_no_day() {
 }
 
 #[test]
-fn no_moment_that_can_be_written_is_too_far() {
+fn every_representable_instant_can_be_evaluated() {
     let policy =
         while_open("{ hours: { start: \"22:00\", end: \"06:00\" }, timezone: Europe/Berlin }");
     let request = Request::new(Principal::new("alice"), "production");

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hour_that_was_meant_is_two_digits_each() {
+    fn a_suggested_hour_has_two_digits_each() {
         for (text, expected) in [
             ("9:00", Some("09:00")),
             ("0900", Some("09:00")),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zone_that_was_meant_is_one_that_exists() {
+    fn a_suggested_zone_exists() {
         for (text, expected) in [
             ("europe/berlin", Some("Europe/Berlin")),
             ("Berlin", Some("Europe/Berlin")),

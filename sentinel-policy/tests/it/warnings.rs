@@ -79,7 +79,7 @@ proptest! {
 
     /// If a user pattern has a diagnostic, no caller matches it.
     #[test]
-    fn a_doubtful_user_pattern_matches_no_caller(user in user(), other in user(), edits in edits()) {
+    fn a_user_pattern_with_a_warning_matches_no_caller(user in user(), other in user(), edits in edits()) {
         let pattern = resembling(other, &edits);
         let (checked, codes) = checked("users", &pattern);
         let legal = [DiagnosticCode::GroupWithoutPrefix, DiagnosticCode::MisleadingUser];
@@ -90,7 +90,7 @@ proptest! {
 
     /// If a user matches a pattern, the pattern has no diagnostic.
     #[test]
-    fn a_pattern_that_a_caller_matches_is_not_doubted(user in user(), edits in edits()) {
+    fn a_pattern_that_a_caller_matches_causes_no_warning(user in user(), edits in edits()) {
         let pattern = resembling(user.clone(), &edits);
         if UserPattern::new(&pattern).matches(&user) {
             let (_, codes) = checked("users", &pattern);
@@ -104,7 +104,7 @@ proptest! {
 
     /// If a profile matches a pattern, the pattern has no diagnostic.
     #[test]
-    fn a_pattern_that_a_profile_matches_is_not_doubted(
+    fn a_pattern_that_a_profile_matches_causes_no_warning(
         profile in prop_oneof![4 => "[a-c9][a-c9._-]{0,4}", 1 => "[a-z][a-z._-]{63}"],
         edits in edits(),
     ) {
@@ -116,7 +116,7 @@ proptest! {
 
     /// If a caller's ARN matches a pattern, the pattern has no diagnostic.
     #[test]
-    fn a_pattern_that_a_callers_arn_matches_is_not_doubted(arn in principal(), edits in edits()) {
+    fn a_pattern_that_a_callers_arn_matches_causes_no_warning(arn in principal(), edits in edits()) {
         let pattern = resembling(arn.clone(), &edits);
         if Pattern::new(&pattern).matches(&arn) {
             prop_assert_eq!(checked("principals", &pattern).1, []);
@@ -125,7 +125,7 @@ proptest! {
 }
 
 #[test]
-fn hostile_patterns_are_doubted_in_time_proportional_to_their_length() {
+fn hostile_patterns_are_checked_in_time_proportional_to_their_length() {
     let many = vec!["\"arn:*a*b*c*:user:*?*\u{430}\""; 20_000].join(",");
     let long = format!("\"arn:{}\u{430}\"", "*a".repeat(200_000));
     for principals in [many, long] {
