@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
 // reason).
 #![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
@@ -34,6 +35,8 @@ pub use condition::{
     NetworkError, OsType, OsVersion, Window, is_vpc_endpoint_id, is_vpc_id,
 };
 pub use decision::{Decision, MatchedRule, Requirements, Verdict};
+#[cfg(feature = "miette")]
+pub use diagnostic::DiagnosticReport;
 pub use diagnostic::{Diagnostic, DiagnosticCode, Diagnostics, Severity, is_unprintable};
 pub use document::PolicyDocument;
 pub use duration::{DurationError, parse_duration};

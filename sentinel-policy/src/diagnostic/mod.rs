@@ -7,6 +7,8 @@ mod lookalike;
 mod nearest;
 mod quote;
 mod render;
+#[cfg(feature = "miette")]
+mod report;
 pub(crate) mod space;
 
 use std::fmt;
@@ -18,6 +20,8 @@ pub(crate) use lookalike::in_ascii;
 pub(crate) use nearest::nearest;
 pub(crate) use quote::Quote;
 pub use quote::is_unprintable;
+#[cfg(feature = "miette")]
+pub use report::DiagnosticReport;
 
 use crate::Span;
 use crate::closed_set::closed_set;
@@ -86,6 +90,12 @@ impl Diagnostics {
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// The severity of the most severe finding.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        if self.errors > 0 { Severity::Error } else { Severity::Warning }
     }
 
     /// The number of findings with that severity, including those that are not listed.

@@ -185,7 +185,7 @@ fn line_of(text: &str) -> impl Iterator<Item = char> {
 }
 
 /// The line breaks of YAML.
-fn is_break(c: char) -> bool {
+pub(super) fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r')
 }
 
@@ -196,7 +196,7 @@ fn columns(c: char) -> usize {
 }
 
 /// The character, or a substitute if a terminal would interpret it.
-fn printable(c: char) -> char {
+pub(super) fn printable(c: char) -> char {
     if is_unprintable(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 

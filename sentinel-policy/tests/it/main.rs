@@ -25,6 +25,8 @@ mod language;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod miette;
+#[cfg(test)]
 mod mistakes;
 #[cfg(test)]
 mod obtaining;
