@@ -12,82 +12,120 @@ use crate::{
     Requirements, Rule, Verdict, Window,
 };
 
-/// Decides as [`Policy::decide`](crate::Policy::decide) does.
-#[must_use]
-pub fn decide<'p>(
+/// Evaluates a checked document rule by rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Evaluator<'p> {
     checked: &'p CheckedPolicy,
-    request: &Request<'_>,
-    facts: &Facts,
-    now: DateTime<Utc>,
-) -> Decision<'p> {
-    let first = checked.rules.iter().enumerate().find(|(_, rule)| matches(rule, request, now));
-    let Some((index, rule)) = first else {
-        return Decision {
-            verdict: Verdict::Deny,
-            rule: None,
-            max_duration: None,
-            requires: Requirements::default(),
-        };
-    };
-    let approved = facts.approval.is_some_and(|it| it.until.is_none_or(|until| now < until));
-    let server = request.mode == Some(Mode::Server);
-    let session = match &rule.session_table {
-        Some(table) => request.session_table == Some(table),
-        None => request.session_table.is_some(),
-    };
-    let requires = match rule.effect {
-        Effect::Allow | Effect::Deny => Requirements::default(),
-        Effect::RequireApproval => Requirements { approval: !approved, ..Default::default() },
-        Effect::RequireServer => Requirements { server_mode: !server, ..Default::default() },
-        Effect::RequireServerSession => {
-            Requirements { server_mode: !server, session: !session, ..Default::default() }
-        }
-    };
-    let met = requires == Requirements::default();
-    let verdict = match rule.effect {
-        Effect::Deny => Verdict::Deny,
-        Effect::Allow => Verdict::Allow,
-        Effect::RequireApproval if !met => Verdict::RequireApproval,
-        Effect::RequireServer | Effect::RequireServerSession if !met => Verdict::Deny,
-        Effect::RequireApproval | Effect::RequireServer | Effect::RequireServerSession => {
-            Verdict::Allow
-        }
-    };
-    let profile = checked.profiles.get(request.profile);
-    let caps = [rule.max_duration, profile.and_then(|profile| profile.max_duration)];
-    Decision {
-        verdict,
-        rule: Some(MatchedRule { name: &rule.name.value, index, reason: rule.reason.as_deref() }),
-        max_duration: caps.into_iter().flatten().min(),
-        requires,
-    }
 }
 
-/// Computes the result of [`Policy::valid_until`](crate::Policy::valid_until), by
-/// deciding at every instant at which the decision can change.
-#[must_use]
-pub fn valid_until(
-    checked: &CheckedPolicy,
-    request: &Request<'_>,
-    facts: &Facts,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    let current = decide(checked, request, facts, now).verdict;
-    let last = now.checked_add_signed(TimeDelta::days(8));
-    let mut windows: Vec<Window> = Vec::new();
-    for rule in &checked.rules {
-        for conditions in [Some(&rule.conditions), rule.unless.as_ref()].into_iter().flatten() {
-            windows.extend(conditions.time.as_ref().map(|window| window.value));
+impl<'p> Evaluator<'p> {
+    /// An evaluator of that document.
+    #[must_use]
+    pub const fn new(checked: &'p CheckedPolicy) -> Self {
+        Self { checked }
+    }
+
+    /// Decides as [`Policy::decide`](crate::Policy::decide) does.
+    #[must_use]
+    pub fn decide(&self, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> Decision<'p> {
+        let first =
+            self.checked.rules.iter().enumerate().find(|(_, rule)| matches(rule, request, now));
+        let Some((index, rule)) = first else {
+            return Decision {
+                verdict: Verdict::Deny,
+                rule: None,
+                max_duration: None,
+                requires: Requirements::default(),
+            };
+        };
+        let approved = facts.approval.is_some_and(|it| it.until.is_none_or(|until| now < until));
+        let server = request.mode == Some(Mode::Server);
+        let session = match &rule.session_table {
+            Some(table) => request.session_table == Some(table),
+            None => request.session_table.is_some(),
+        };
+        let requires = match rule.effect {
+            Effect::Allow | Effect::Deny => Requirements::default(),
+            Effect::RequireApproval => Requirements { approval: !approved, ..Default::default() },
+            Effect::RequireServer => Requirements { server_mode: !server, ..Default::default() },
+            Effect::RequireServerSession => {
+                Requirements { server_mode: !server, session: !session, ..Default::default() }
+            }
+        };
+        let met = requires == Requirements::default();
+        let verdict = match rule.effect {
+            Effect::Deny => Verdict::Deny,
+            Effect::Allow => Verdict::Allow,
+            Effect::RequireApproval if !met => Verdict::RequireApproval,
+            Effect::RequireServer | Effect::RequireServerSession if !met => Verdict::Deny,
+            Effect::RequireApproval | Effect::RequireServer | Effect::RequireServerSession => {
+                Verdict::Allow
+            }
+        };
+        let profile = self.checked.profiles.get(request.profile);
+        let caps = [rule.max_duration, profile.and_then(|profile| profile.max_duration)];
+        Decision {
+            verdict,
+            rule: Some(MatchedRule {
+                name: &rule.name.value,
+                index,
+                reason: rule.reason.as_deref(),
+            }),
+            max_duration: caps.into_iter().flatten().min(),
+            requires,
         }
     }
-    let mut instants: Vec<_> = windows.iter().flat_map(|it| changes(it, now)).collect();
-    instants.extend(facts.approval.and_then(|approval| approval.until));
-    instants.sort_unstable();
-    instants.dedup();
-    instants
-        .into_iter()
-        .filter(|at| now < *at && last.is_none_or(|last| *at <= last))
-        .find(|at| decide(checked, request, facts, *at).verdict != current)
+
+    /// Computes the result of [`Policy::valid_until`](crate::Policy::valid_until), by
+    /// deciding at every instant at which the decision can change.
+    #[must_use]
+    pub fn valid_until(
+        &self,
+        request: &Request<'_>,
+        facts: &Facts,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let current = self.decide(request, facts, now).verdict;
+        let last = now.checked_add_signed(TimeDelta::days(8));
+        let mut windows: Vec<Window> = Vec::new();
+        for rule in &self.checked.rules {
+            for conditions in [Some(&rule.conditions), rule.unless.as_ref()].into_iter().flatten() {
+                windows.extend(conditions.time.as_ref().map(|window| window.value));
+            }
+        }
+        let mut instants: Vec<_> = windows.iter().flat_map(|it| changes(it, now)).collect();
+        instants.extend(facts.approval.and_then(|approval| approval.until));
+        instants.sort_unstable();
+        instants.dedup();
+        instants
+            .into_iter()
+            .filter(|at| now < *at && last.is_none_or(|last| *at <= last))
+            .find(|at| self.decide(request, facts, *at).verdict != current)
+    }
+
+    /// Explains as [`Policy::explain`](crate::Policy::explain) does.
+    #[must_use]
+    pub fn explain(
+        &self,
+        request: &Request<'_>,
+        facts: &Facts,
+        now: DateTime<Utc>,
+    ) -> Explanation<'p> {
+        let mut steps = Vec::new();
+        for (index, rule) in self.checked.rules.iter().enumerate() {
+            let outcome = match first_unmet(&rule.conditions, request, now) {
+                Some(kind) => StepOutcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
+                None if matches(rule, request, now) => StepOutcome::Matched,
+                None => StepOutcome::Excluded,
+            };
+            let matched = outcome == StepOutcome::Matched;
+            steps.push(Step { rule: &rule.name.value, index, outcome });
+            if matched {
+                break;
+            }
+        }
+        Explanation { steps, decision: self.decide(request, facts, now) }
+    }
 }
 
 /// The instants within the next eight days, and shortly before and after, at which
@@ -119,30 +157,6 @@ fn changes(window: &Window, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
         }
     }
     instants.into_iter().filter_map(at).collect()
-}
-
-/// Explains as [`Policy::explain`](crate::Policy::explain) does.
-#[must_use]
-pub fn explain<'p>(
-    checked: &'p CheckedPolicy,
-    request: &Request<'_>,
-    facts: &Facts,
-    now: DateTime<Utc>,
-) -> Explanation<'p> {
-    let mut steps = Vec::new();
-    for (index, rule) in checked.rules.iter().enumerate() {
-        let outcome = match first_unmet(&rule.conditions, request, now) {
-            Some(kind) => StepOutcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
-            None if matches(rule, request, now) => StepOutcome::Matched,
-            None => StepOutcome::Excluded,
-        };
-        let matched = outcome == StepOutcome::Matched;
-        steps.push(Step { rule: &rule.name.value, index, outcome });
-        if matched {
-            break;
-        }
-    }
-    Explanation { steps, decision: decide(checked, request, facts, now) }
 }
 
 fn matches(rule: &Rule, request: &Request<'_>, now: DateTime<Utc>) -> bool {

@@ -34,12 +34,15 @@ const COLOR: Style = Style {
 
 /// Renders a list that is in the order of the source.
 pub(super) fn render(list: &[Diagnostic], file: &str, source: &[u8], color: bool) -> String {
-    let style = if color { &COLOR } else { &PLAIN };
     let text = String::from_utf8_lossy(source);
     let mut cursor = Cursor::new(text.strip_prefix('\u{feff}').unwrap_or(&text));
     let file: String = file.chars().map(printable).collect();
     let last_line = list.iter().map(|d| d.span.start.line).max().unwrap_or(1);
-    let gutter = last_line.to_string().len();
+    let frame = Frame {
+        file,
+        gutter: last_line.to_string().len(),
+        style: if color { &COLOR } else { &PLAIN },
+    };
     let mut out = String::new();
     for (count, diagnostic) in list.iter().enumerate() {
         if count > 0 {
@@ -47,40 +50,51 @@ pub(super) fn render(list: &[Diagnostic], file: &str, source: &[u8], color: bool
         }
         let excerpt = cursor.excerpt(diagnostic.span);
         // Writing to a string cannot fail.
-        let _ = one(&mut out, diagnostic, &file, excerpt.as_ref(), gutter, style);
+        let _ = frame.write(&mut out, diagnostic, excerpt.as_ref());
     }
     out
 }
 
-fn one(
-    out: &mut String,
-    diagnostic: &Diagnostic,
-    file: &str,
-    excerpt: Option<&Excerpt>,
+/// What all diagnostics of a document share in their output.
+struct Frame {
+    file: String,
+    /// Number of columns for a line number.
     gutter: usize,
-    style: &Style,
-) -> std::fmt::Result {
-    let Diagnostic { severity, code, message, help, span } = diagnostic;
-    let Style { error, warning, frame, bold, reset } = style;
-    let accent = match severity {
-        Severity::Error => error,
-        Severity::Warning => warning,
-    };
-    let (line, column) = (span.start.line, span.start.column);
-    let (severity, code) = (severity.as_str(), code.as_str());
-    writeln!(out, "{accent}{severity}[{code}]{reset}{bold}: {message}{reset}")?;
-    writeln!(out, "{:gutter$}{frame}-->{reset} {file}:{line}:{column}", "")?;
-    if let Some(Excerpt { text, indent, carets }) = excerpt {
-        writeln!(out, "{:gutter$} {frame}|{reset}", "")?;
-        let gap = if text.is_empty() { "" } else { " " };
-        writeln!(out, "{frame}{line:gutter$} |{reset}{gap}{text}")?;
-        let (space, marks) = (" ".repeat(*indent), "^".repeat(*carets));
-        writeln!(out, "{:gutter$} {frame}|{reset} {space}{accent}{marks}{reset}", "")?;
+    style: &'static Style,
+}
+
+impl Frame {
+    /// Writes one diagnostic, and the part of the source that it is about.
+    fn write(
+        &self,
+        out: &mut String,
+        diagnostic: &Diagnostic,
+        excerpt: Option<&Excerpt>,
+    ) -> std::fmt::Result {
+        let Self { file, gutter, style } = self;
+        let gutter = *gutter;
+        let Diagnostic { severity, code, message, help, span } = diagnostic;
+        let Style { error, warning, frame, bold, reset } = style;
+        let accent = match severity {
+            Severity::Error => error,
+            Severity::Warning => warning,
+        };
+        let (line, column) = (span.start.line, span.start.column);
+        let (severity, code) = (severity.as_str(), code.as_str());
+        writeln!(out, "{accent}{severity}[{code}]{reset}{bold}: {message}{reset}")?;
+        writeln!(out, "{:gutter$}{frame}-->{reset} {file}:{line}:{column}", "")?;
+        if let Some(Excerpt { text, indent, carets }) = excerpt {
+            writeln!(out, "{:gutter$} {frame}|{reset}", "")?;
+            let gap = if text.is_empty() { "" } else { " " };
+            writeln!(out, "{frame}{line:gutter$} |{reset}{gap}{text}")?;
+            let (space, marks) = (" ".repeat(*indent), "^".repeat(*carets));
+            writeln!(out, "{:gutter$} {frame}|{reset} {space}{accent}{marks}{reset}", "")?;
+        }
+        if let Some(help) = help {
+            writeln!(out, "{:gutter$} {frame}={reset} {bold}help{reset}: {help}", "")?;
+        }
+        Ok(())
     }
-    if let Some(help) = help {
-        writeln!(out, "{:gutter$} {frame}={reset} {bold}help{reset}: {help}", "")?;
-    }
-    Ok(())
 }
 
 /// The part of a line that is shown, and the part of it that is underlined, in

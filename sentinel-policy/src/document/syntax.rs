@@ -43,16 +43,38 @@ fn character_at(text: &str, start: Position) -> (Span, bool) {
     (Span { start: at, end }, next.is_none())
 }
 
+/// The finding for an error of the parser that no known mistake explains.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the parser's own message is sufficient for rare errors and for kinds that it may add"
+    reason = "the tables describe the other errors, and the parser's own message the rest"
 )]
 fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> {
-    let (problem, advice) = match kind {
-        ErrorKind::RecursionLimitExceeded => return Finding::TooDeep { limit: limits.max_depth },
+    match kind {
+        ErrorKind::RecursionLimitExceeded => Finding::TooDeep { limit: limits.max_depth },
         ErrorKind::UnclosedQuotedScalar
         | ErrorKind::InvalidQuotedScalarIndent
-        | ErrorKind::DocumentIndicatorInQuotedScalar => return mistake::unclosed_quote(),
+        | ErrorKind::DocumentIndicatorInQuotedScalar => mistake::unclosed_quote(),
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar
+        | ErrorKind::TabAtBlockScalarStart => mistake::tab_in_indentation(),
+        other => match in_brackets(other, at_end).or_else(|| in_text(other)) {
+            Some((problem, advice)) => {
+                Finding::Syntax { problem: problem.to_owned(), advice: advice.map(str::to_owned) }
+            }
+            None => Finding::Syntax { problem: lower(&other.to_string()), advice: None },
+        },
+    }
+}
+
+/// A problem, and what to do about it.
+type Description = (&'static str, Option<&'static str>);
+
+/// The description of an error at a bracket, a brace, or a value that is missing.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors are elsewhere in a text")]
+fn in_brackets(kind: &ErrorKind, at_end: bool) -> Option<Description> {
+    Some(match kind {
         ErrorKind::UnclosedFlowCollection { .. } => {
             ("a bracket is not closed", Some("each `[` needs a `]` and each `{` a `}`"))
         }
@@ -83,11 +105,14 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         ErrorKind::ExpectedFlowMappingSeparator => {
             ("a mapping in braces continues with `,` or ends with `}`", None)
         }
-        ErrorKind::TabNotAllowed
-        | ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabInPlainScalar
-        | ErrorKind::TabAtBlockScalarStart => return mistake::tab_in_indentation(),
+        _ => return None,
+    })
+}
+
+/// The description of an error at a key, an entry or a text.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors are rare")]
+fn in_text(kind: &ErrorKind) -> Option<Description> {
+    Some(match kind {
         ErrorKind::MissingAnchorOrAliasName => {
             ("a text cannot begin with this character", Some("quote the text"))
         }
@@ -129,9 +154,8 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
             "something follows the closing quote",
             Some("in double quotes a quote is `\\\"`, in single quotes it is `''`"),
         ),
-        other => return Finding::Syntax { problem: lower(&other.to_string()), advice: None },
-    };
-    Finding::Syntax { problem: problem.to_owned(), advice: advice.map(str::to_owned) }
+        _ => return None,
+    })
 }
 
 /// The message of the parser in the style of the diagnostics: without a capital at

@@ -2,7 +2,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sentinel_policy::{CheckedPolicy, Limits, reference};
+use sentinel_policy::reference::Evaluator;
+use sentinel_policy::{CheckedPolicy, Limits};
 
 use crate::generated::{Question, policy, question};
 
@@ -10,19 +11,20 @@ fn agree(text: &str, questions: &[Question]) -> Result<(), TestCaseError> {
     let checked = CheckedPolicy::parse(text.as_bytes(), &Limits::default())
         .map_err(|errors| TestCaseError::fail(format!("{text}\n{errors:?}")))?;
     let policy = checked.clone().compile();
+    let reference = Evaluator::new(&checked);
     for question in questions {
         let (request, facts, now) = (question.request(), &question.facts, question.now);
         prop_assert_eq!(
             policy.decide(&request, facts, now),
-            reference::decide(&checked, &request, facts, now)
+            reference.decide(&request, facts, now)
         );
         prop_assert_eq!(
             policy.valid_until(&request, facts, now),
-            reference::valid_until(&checked, &request, facts, now)
+            reference.valid_until(&request, facts, now)
         );
         prop_assert_eq!(
             policy.explain(&request, facts, now),
-            reference::explain(&checked, &request, facts, now)
+            reference.explain(&request, facts, now)
         );
     }
     Ok(())
