@@ -66,7 +66,7 @@ pub struct MatchedRule<'p> {
     pub name: &'p str,
     /// The index of the rule in the document, from 0.
     pub index: usize,
-    /// The reason in the rule, if it has one.
+    /// The reason that the rule states. `None` if it states none.
     pub reason: Option<&'p str>,
 }
 

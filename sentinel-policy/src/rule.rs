@@ -135,9 +135,9 @@ impl RoleArn {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Profile {
-    /// The role that is assumed, if the document names it.
+    /// The role whose credentials are vended. `None` if the template of the TVM determines it.
     pub role_arn: Option<Spanned<RoleArn>>,
-    /// The maximum duration of credentials.
+    /// The maximum duration of credentials. `None` if the profile does not limit it.
     pub max_duration: Option<Duration>,
     /// The place of the profile in the source.
     pub span: Span,
@@ -170,13 +170,15 @@ pub struct Rule {
     pub effect: Effect,
     /// The conditions, all of which must hold.
     pub conditions: Conditions,
-    /// The exception. The rule does not match if all of these conditions hold.
+    /// The exception. The rule does not match if all of these conditions hold. `None` if the rule
+    /// has no exception.
     pub unless: Option<Conditions>,
-    /// The maximum duration of credentials.
+    /// The maximum duration of credentials. `None` if the rule does not limit it.
     pub max_duration: Option<Duration>,
-    /// For `require_server_session`: the session table that must be in use.
+    /// The session table that must be in use, for `require_server_session`. `None` if any table
+    /// is accepted.
     pub session_table: Option<String>,
-    /// The reason for the rule, for people.
+    /// The reason for the rule, for people. `None` if the rule states none.
     pub reason: Option<String>,
     /// The place of the rule in the source.
     pub span: Span,
@@ -190,15 +192,15 @@ pub struct ApprovalRule {
     pub name: Spanned<String>,
     /// The profiles that the rule governs.
     pub profiles: AnyOf<Pattern>,
-    /// The approvers.
+    /// The users that can approve requests.
     pub approvers: AnyOf<UserPattern>,
     /// The number of different approvers that a request needs.
     pub approvals: u32,
     /// The maximum duration of an approval.
     pub max_duration: Duration,
-    /// The time that a request waits for approval.
+    /// The time after which a request that was not approved expires.
     pub deadline: Duration,
-    /// The requests that are approved automatically.
+    /// The requests that are approved automatically. `None` if none are.
     pub auto_approve: Option<AutoApprove>,
 }
 
@@ -207,11 +209,11 @@ pub struct ApprovalRule {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AutoApprove {
-    /// The users that send such requests.
+    /// The users whose requests are approved. `None` if the user does not matter.
     pub users: Option<AnyOf<UserPattern>>,
-    /// The times at which such requests are sent.
+    /// The window in which requests are approved. `None` if the time does not matter.
     pub time: Option<Spanned<Window>>,
-    /// The maximum duration of such an approval.
+    /// The maximum duration of an automatic approval. `None` if only the limit of the rule applies.
     pub max_duration: Option<Duration>,
 }
 
@@ -225,15 +227,15 @@ pub struct BreakGlassRule {
     pub profiles: AnyOf<Pattern>,
     /// The users that can break glass.
     pub users: AnyOf<UserPattern>,
-    /// The reasons for which they can.
+    /// The reasons for which the users can break glass.
     pub reason_codes: Vec<Spanned<ReasonCode>>,
     /// The maximum duration of a grant.
     pub max_duration: Duration,
-    /// The minimum time between two openings.
+    /// The minimum time between two openings. `None` if there is no minimum.
     pub cooldown: Option<Duration>,
-    /// The limit on the number of openings.
+    /// The limit on the number of openings. `None` if there is no limit.
     pub quota: Option<Quota>,
-    /// Whether a grant overrides a deny.
+    /// Whether a grant also overrides a rule that denies.
     pub overrides_deny: bool,
 }
 
@@ -253,7 +255,7 @@ pub struct Quota {
 pub struct OperatorRule {
     /// The name of the rule.
     pub name: Spanned<String>,
-    /// The operators.
+    /// The users that are operators.
     pub users: AnyOf<UserPattern>,
     /// The operations that the operators can perform.
     pub may: Vec<Spanned<Operation>>,

@@ -16,7 +16,7 @@ pub struct Position {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a range is a start and an end")]
 pub struct Span {
-    /// The first character.
+    /// The position of the first character.
     pub start: Position,
     /// The position after the last character.
     pub end: Position,
@@ -26,9 +26,9 @@ pub struct Span {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "it is a value and its place")]
 pub struct Spanned<T> {
-    /// The value.
+    /// The value, as it was read.
     pub value: T,
-    /// The place of the value.
+    /// The place of the value in the source.
     pub span: Span,
 }
 

@@ -302,7 +302,7 @@ findings! {
         "A text is not a duration, or is one that cannot be used.";
         format!("`{key}` cannot be {}", Quote(value));
         match (error, meant_duration(value)) {
-            (None, _) => help("a duration must be above 0"),
+            (None, _) => help("a duration must be greater than 0"),
             (Some(error), Some(meant)) => Some(format!("did you mean `{meant}`? {error}")),
             (Some(error), None) => Some(error.to_string()),
         };

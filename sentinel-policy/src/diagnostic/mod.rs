@@ -42,15 +42,15 @@ closed_set! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
-    /// The severity.
+    /// Whether the document can be used in spite of the finding.
     pub severity: Severity,
-    /// The kind, for programs.
+    /// The kind of the finding. It is stable, so that programs can use it.
     pub code: DiagnosticCode,
-    /// What is wrong.
+    /// The description of the mistake: one line, in which values of the source are quoted.
     pub message: String,
-    /// What to do next.
+    /// The suggestion for a correction, in one line. `None` if there is none.
     pub help: Option<String>,
-    /// The place in the source.
+    /// The place in the source that the message is about.
     pub span: Span,
 }
 

@@ -16,7 +16,7 @@ use crate::{ConditionKind, Conditions, Decision, Facts, Request};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Explanation<'p> {
-    /// The rules that were evaluated, in order. The last one matched, unless none did.
+    /// The rules that were evaluated, in order. Only the last one can have matched.
     pub steps: Vec<Step<'p>>,
     /// The decision, as [`Policy::decide`] returns it.
     pub decision: Decision<'p>,
@@ -29,11 +29,11 @@ pub struct Explanation<'p> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Step<'p> {
-    /// The rule's name.
+    /// The name of the rule.
     pub rule: &'p str,
-    /// The rule's place in the document, from 0.
+    /// The index of the rule in the document, from 0.
     pub index: usize,
-    /// Its outcome.
+    /// The result of evaluating the rule.
     pub outcome: StepOutcome<'p>,
 }
 
@@ -54,9 +54,9 @@ pub enum StepOutcome<'p> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Unmet<'p> {
-    /// The kind of the condition.
+    /// The kind of the condition that did not hold.
     pub condition: ConditionKind,
-    /// The attribute of the request that it read: `user`, `source_ip`,
+    /// The attribute of the request that the condition read: `user`, `source_ip`,
     /// `os_version` …
     pub attribute: &'static str,
     /// The value of the attribute. `None` if the request does not have it.

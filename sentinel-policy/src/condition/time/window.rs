@@ -98,11 +98,11 @@ impl Hours {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Window {
-    /// The days. All seven if the policy names none.
+    /// The days on which the window opens. All seven if the policy names none.
     pub days: DaySet,
-    /// The hours. The whole day if the policy names none.
+    /// The hours of the day in which the window is open. `None` if it is open all day.
     pub hours: Option<Hours>,
-    /// The zone. UTC if the policy names none.
+    /// The time zone of the days and hours. UTC if the policy names none.
     pub zone: Tz,
 }
 
