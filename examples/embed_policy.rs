@@ -4,15 +4,14 @@
 
 use std::error::Error;
 
-use sentinel_policy::{Caller, Checked, Facts, Limits, Mode, Request, Verdict};
+use sentinel_policy::{CheckedPolicy, Facts, Limits, Mode, Principal, Request, Verdict};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let source = include_bytes!("policies/main.yaml");
     // The error contains every problem of the document, with its location.
-    let policy = Checked::parse(source, &Limits::default())?.compile();
+    let policy = CheckedPolicy::parse(source, &Limits::default())?.compile();
 
-    let mut request = Request::new(Caller::new("alice"), "production");
-    request.mode = Some(Mode::Server);
+    let request = Request::new(Principal::new("alice"), "production").with_mode(Mode::Server);
     let now = "2026-03-18T11:00:00Z".parse()?;
 
     let decision = policy.decide(&request, &Facts::default(), now);

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion};
 use foldhash::fast::FixedState;
 use sentinel_benches::{SIZES, checked, facts, now, questions};
-use sentinel_policy::reference;
+use sentinel_policy::reference::Evaluator;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -58,7 +58,8 @@ fn decide(criterion: &mut Criterion) {
             group.finish();
             let mut group = criterion.benchmark_group("plain");
             group.bench_function(id(), |bencher| {
-                bencher.iter(|| reference::decide(&checked, black_box(&request), &facts, now));
+                let plain = Evaluator::new(&checked);
+                bencher.iter(|| plain.decide(black_box(&request), &facts, now));
             });
             group.finish();
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeZone, Utc};
-use sentinel_policy::{Caller, Checked, Facts, Limits, Mode, Policy, Request};
+use sentinel_policy::{CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request};
 
 /// Number of rules of each measured policy.
 pub const SIZES: [usize; 3] = [10, 1_000, 10_000];
@@ -37,9 +37,10 @@ pub fn document(rules: usize) -> String {
 /// Never for the documents made here.
 #[must_use]
 #[expect(clippy::expect_used, reason = "a measurement of a broken document is worth nothing")]
-pub fn checked(rules: usize) -> Checked {
-    let limits = Limits { max_bytes: 1 << 24, ..Limits::default() };
-    Checked::parse(document(rules).as_bytes(), &limits).expect("the generated document is valid")
+pub fn checked(rules: usize) -> CheckedPolicy {
+    let limits = Limits::default().with_max_bytes(1 << 24);
+    CheckedPolicy::parse(document(rules).as_bytes(), &limits)
+        .expect("the generated document is valid")
 }
 
 /// The same policy, compiled.
@@ -63,9 +64,7 @@ impl Question {
     /// The request for this question.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
-        let mut request = Request::new(Caller::new(&self.user), &self.profile);
-        request.mode = Some(Mode::Server);
-        request
+        Request::new(Principal::new(&self.user), &self.profile).with_mode(Mode::Server)
     }
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sentinel_policy::{Checked, Limits, Policy};
+use sentinel_policy::{CheckedPolicy, Limits, Policy};
 use sentinel_store::{Causes, FolderPolicies, PolicyText, ProfileName, StoreResultExt};
 
 use crate::StartError;
@@ -184,8 +184,11 @@ impl Reporter {
 }
 
 /// Checks a document as the broker does.
-fn checked(text: &PolicyText, is_main: bool) -> Result<Checked, sentinel_policy::Diagnostics> {
-    let checked = Checked::parse(&text.text, &Limits::default())?;
+fn checked(
+    text: &PolicyText,
+    is_main: bool,
+) -> Result<CheckedPolicy, sentinel_policy::Diagnostics> {
+    let checked = CheckedPolicy::parse(&text.text, &Limits::default())?;
     checked.usable_in_server()?;
     if !is_main {
         checked.usable_for_one_profile()?;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use foldhash::fast::FixedState;
 
 use crate::condition::{Compiled, ConditionKind, Conditions, Entry, NameKind, Shared};
-use crate::index::{Asks, Column};
+use crate::index::{Column, NameCondition};
 
 /// Conditions, all of which must hold.
 #[derive(Clone, Debug)]
@@ -66,15 +66,15 @@ impl Lowering {
     pub(crate) fn rule(&mut self, index: u32, conditions: &Conditions) -> Clause {
         let clause = self.clause(conditions);
         for (column, names) in self.columns.iter_mut().zip(&clause.names) {
-            let asks = match names {
-                None => Asks::Nothing,
-                Some(names) => Asks::Names {
+            let condition = match names {
+                None => NameCondition::Absent,
+                Some(names) => NameCondition::Names {
                     written: slice(&self.clauses.written, &names.written),
                     anyone: names.anyone,
                     patterns: !names.patterns.is_empty(),
                 },
             };
-            column.add(index, asks);
+            column.add(index, condition);
         }
         clause
     }

@@ -2,41 +2,54 @@
 
 use std::time::Duration;
 
-/// The effect for the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// Credentials can be vended.
-    Allow,
-    /// Credentials cannot be vended.
-    Deny,
-    /// Credentials can be vended after an approval.
-    RequireApproval,
-}
+use crate::closed_set::closed_set;
 
-impl Verdict {
-    /// The word for the effect in answers and records.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-            Self::RequireApproval => "require_approval",
-        }
+closed_set! {
+    /// The effect for the caller.
+    #[expect(clippy::exhaustive_enums, reason = "every service must handle every verdict")]
+    Verdict {
+        /// Credentials can be vended.
+        Allow = "allow",
+        /// Credentials cannot be vended.
+        Deny = "deny",
+        /// Credentials can be vended after an approval.
+        RequireApproval = "require_approval",
     }
 }
 
-/// A requirement that is not met yet and that the matched rule sets.
+/// The requirements of the matched rule that the request does not meet yet. By default, there
+/// are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Requirements {
-    /// An approval.
+    /// Whether an approval is missing.
     pub approval: bool,
-    /// A request through the TVM.
+    /// Whether the request must be sent through the TVM.
     pub server_mode: bool,
-    /// A tracked session. It must be in the rule's own table if the rule names one.
+    /// Whether a tracked session is missing. It must be in the session table that the rule names,
+    /// if it names one.
     pub session: bool,
 }
 
 impl Requirements {
+    /// The same requirements, with or without an approval.
+    #[must_use]
+    pub const fn with_approval(self, approval: bool) -> Self {
+        Self { approval, ..self }
+    }
+
+    /// The same requirements, with or without a request through the TVM.
+    #[must_use]
+    pub const fn with_server_mode(self, server_mode: bool) -> Self {
+        Self { server_mode, ..self }
+    }
+
+    /// The same requirements, with or without a tracked session.
+    #[must_use]
+    pub const fn with_session(self, session: bool) -> Self {
+        Self { session, ..self }
+    }
+
     /// The words for the requirements in answers, in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = &'static str> {
         [(self.approval, "approval"), (self.server_mode, "server_mode"), (self.session, "session")]
@@ -47,17 +60,19 @@ impl Requirements {
 
 /// The rule that determined the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct MatchedRule<'p> {
     /// The name of the rule.
     pub name: &'p str,
     /// The index of the rule in the document, from 0.
     pub index: usize,
-    /// The reason in the rule, if it has one.
+    /// The reason that the rule states. `None` if it states none.
     pub reason: Option<&'p str>,
 }
 
 /// The decision on one request. Borrows from the policy and does not allocate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Decision<'p> {
     /// The effect for the caller.
     pub verdict: Verdict,

@@ -9,6 +9,7 @@ const LONGEST: Duration = Duration::from_secs(8_760 * 3_600);
 
 /// The reason why a text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DurationError {
     /// Not hours, minutes and seconds, each at most once and in that order.
     Malformed,
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant_is_itself_a_duration() {
+    fn a_suggested_duration_is_a_duration() {
         for (text, expected) in [
             ("1d", Some("24h")),
             ("30", Some("30s")),

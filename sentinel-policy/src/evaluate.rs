@@ -54,10 +54,10 @@ impl Policy {
 
     #[cold]
     fn first_match_of_many(&self, situation: &Situation<'_>, few: &Few) -> Option<u32> {
-        let things = self.clauses.compiled.len();
-        let Ok(found) = if things <= Many::<16>::ROOM {
+        let conditions = self.clauses.compiled.len();
+        let Ok(found) = if conditions <= Many::<16>::ROOM {
             self.search(situation, &mut Many::<16>::after(few))
-        } else if things <= Many::<256>::ROOM {
+        } else if conditions <= Many::<256>::ROOM {
             self.search(situation, &mut Many::<256>::after(few))
         } else {
             self.search(situation, &mut Many::<4096>::after(few))
@@ -71,7 +71,7 @@ impl Policy {
         memory: &mut M,
     ) -> Result<Option<u32>, M::Error> {
         // Most policies have conditions on profiles and users only.
-        if self.index.asked() <= 2 {
+        if self.index.used() <= 2 {
             self.search_in::<M, 2>(situation, memory)
         } else {
             self.search_in::<M, { NameKind::COUNT }>(situation, memory)
@@ -141,18 +141,17 @@ pub(crate) fn outcome(
     request: &Request<'_>,
     approved: bool,
 ) -> (Verdict, Requirements) {
-    let nothing = Requirements::default();
+    let none = Requirements::default();
     match rule.effect {
-        Effect::Allow => (Verdict::Allow, nothing),
-        Effect::Deny => (Verdict::Deny, nothing),
-        Effect::RequireApproval if approved => (Verdict::Allow, nothing),
+        Effect::Allow => (Verdict::Allow, none),
+        Effect::Deny => (Verdict::Deny, none),
+        Effect::RequireApproval if approved => (Verdict::Allow, none),
         Effect::RequireApproval => {
-            (Verdict::RequireApproval, Requirements { approval: true, ..nothing })
+            (Verdict::RequireApproval, Requirements { approval: true, ..none })
         }
-        Effect::RequireServer => allow_unless(Requirements {
-            server_mode: request.mode != Some(Mode::Server),
-            ..nothing
-        }),
+        Effect::RequireServer => {
+            allow_unless(Requirements { server_mode: request.mode != Some(Mode::Server), ..none })
+        }
         Effect::RequireServerSession => allow_unless(Requirements {
             server_mode: request.mode != Some(Mode::Server),
             session: match (request.session_table, &rule.session_table) {
@@ -160,7 +159,7 @@ pub(crate) fn outcome(
                 (Some(_), None) => false,
                 (Some(used), Some(wanted)) => used != wanted,
             },
-            ..nothing
+            ..none
         }),
     }
 }
@@ -297,7 +296,7 @@ mod tests {
 
     use super::*;
     use crate::memory::Every;
-    use crate::{Caller, Checked, Limits};
+    use crate::{CheckedPolicy, Limits, Principal};
 
     /// A memory that counts how often each result is stored.
     struct Counting {
@@ -323,7 +322,7 @@ mod tests {
     fn compile(rules: &str) -> Policy {
         let text = format!("version: \"1\"\nrules:\n{rules}");
         let limits = Limits { max_bytes: 1 << 26, max_rules: 1 << 20, ..Limits::default() };
-        Checked::parse(text.as_bytes(), &limits).unwrap().compile()
+        CheckedPolicy::parse(text.as_bytes(), &limits).unwrap().compile()
     }
 
     #[test]
@@ -343,7 +342,7 @@ mod tests {
         // Six patterns of users and one of profiles, the networks, the device,
         // and two windows.
         assert_eq!(policy.clauses.compiled.len(), 11);
-        let mut request = Request::new(Caller::new("bob-4"), "production");
+        let mut request = Request::new(Principal::new("bob-4"), "production");
         request.source_ip = Some([10, 0, 0, 1].into());
         request.device.mdm_enrolled = Some(true);
         let monday = DateTime::from_timestamp(1_773_662_400, 0).unwrap();
@@ -357,7 +356,7 @@ mod tests {
     /// Enough distinct conditions for the largest memory. The last rule is the one that
     /// matches.
     #[test]
-    fn a_policy_may_have_more_conditions_than_the_smaller_memories_hold() {
+    fn a_policy_can_have_more_conditions_than_the_smaller_memories_store() {
         for rules in [10, 100, 2_000, 17_000] {
             let mut text = String::new();
             for i in 0..rules {
@@ -369,10 +368,10 @@ mod tests {
             let policy = compile(&text);
             assert_eq!(policy.clauses.compiled.len(), rules);
             let user = format!("bob-{}", rules - 1);
-            let request = Request::new(Caller::new(&user), "production");
+            let request = Request::new(Principal::new(&user), "production");
             let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
             assert_eq!(decision.rule.map(|rule| rule.index), Some(rules - 1));
-            let request = Request::new(Caller::new("bob"), "production");
+            let request = Request::new(Principal::new("bob"), "production");
             let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
             assert_eq!(decision.rule, None);
         }
@@ -380,15 +379,15 @@ mod tests {
 
     #[test]
     fn a_document_without_rules_denies() {
-        let policy = Checked::nothing().compile();
-        let request = Request::new(Caller::new("alice"), "production");
+        let policy = CheckedPolicy::empty().compile();
+        let request = Request::new(Principal::new("alice"), "production");
         let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
         assert_eq!((decision.verdict, decision.rule), (Verdict::Deny, None));
         assert_eq!(policy.valid_until(&request, &Facts::default(), DateTime::UNIX_EPOCH), None);
     }
 
     #[test]
-    fn rules_that_ask_for_no_name_are_all_found_beyond_the_first_block() {
+    fn rules_without_names_are_found_beyond_the_first_block() {
         let mut rules = String::new();
         for i in 0..130 {
             let mode = if i == 129 { "cli" } else { "server" };
@@ -398,7 +397,7 @@ mod tests {
             );
         }
         let policy = compile(&rules);
-        let mut request = Request::new(Caller::new("alice"), "production");
+        let mut request = Request::new(Principal::new("alice"), "production");
         request.mode = Some(Mode::Cli);
         let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
         assert_eq!(decision.rule.map(|rule| rule.index), Some(129));

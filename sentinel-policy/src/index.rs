@@ -62,10 +62,10 @@ pub(crate) enum Given {
 
 /// The condition of one rule on one kind of name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Asks<'a> {
+pub(crate) enum NameCondition<'a> {
     /// The rule has no condition on it. It can match any request, also one without such
     /// a name.
-    Nothing,
+    Absent,
     /// The name must match one of these.
     Names {
         /// The numbers of the names without wildcards.
@@ -90,7 +90,7 @@ pub(crate) struct Column {
     /// on it.
     none: Vec<Word>,
     /// Whether the conditions of at least one rule contain such names.
-    asked: bool,
+    used: bool,
     /// Whether the policy contains such names anywhere, including `unless` and
     /// `profiles`.
     mentioned: bool,
@@ -147,25 +147,25 @@ impl Column {
     }
 
     /// Adds the rule with that index. Rules must be added in order.
-    pub(crate) fn add(&mut self, rule: u32, asks: Asks<'_>) {
+    pub(crate) fn add(&mut self, rule: u32, condition: NameCondition<'_>) {
         let (index, bits) = (rule / 64, 1 << (rule % 64));
-        let (settled, open) = match asks {
-            Asks::Nothing => (true, true),
-            Asks::Names { anyone, patterns, .. } => (anyone, anyone || patterns),
+        let (settled, open) = match condition {
+            NameCondition::Absent => (true, true),
+            NameCondition::Names { anyone, patterns, .. } => (anyone, anyone || patterns),
         };
         if let Some(word) = word(&mut self.any, index) {
             word.settled |= if settled { bits } else { 0 };
             word.open |= if open { bits } else { 0 };
         }
-        match asks {
-            Asks::Nothing => {
+        match condition {
+            NameCondition::Absent => {
                 if let Some(word) = word(&mut self.none, index) {
                     word.settled |= bits;
                     word.open |= bits;
                 }
             }
-            Asks::Names { written, .. } => {
-                self.asked = true;
+            NameCondition::Names { written, .. } => {
+                self.used = true;
                 for number in written {
                     let Some(blocks) = self.rules.get_mut(*number as usize) else { continue };
                     match blocks.last_mut() {
@@ -221,7 +221,7 @@ impl fmt::Debug for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Column")
             .field("names", &self.numbers.len())
-            .field("asked", &self.asked)
+            .field("used", &self.used)
             .finish_non_exhaustive()
     }
 }
@@ -233,7 +233,7 @@ pub(crate) struct Index {
     /// first.
     columns: Vec<(NameKind, Column)>,
     /// The number of kinds that rules have conditions on.
-    asked: usize,
+    used: usize,
     /// Every rule, for a kind that no rule has a condition on.
     every: Vec<Word>,
 }
@@ -244,8 +244,8 @@ impl Index {
         columns.iter_mut().for_each(Column::finish);
         let mut columns: Vec<_> =
             NameKind::ALL.into_iter().zip(columns).filter(|(_, column)| column.mentioned).collect();
-        columns.sort_by_key(|(_, column)| !column.asked);
-        let asked = columns.iter().filter(|(_, column)| column.asked).count();
+        columns.sort_by_key(|(_, column)| !column.used);
+        let used = columns.iter().filter(|(_, column)| column.used).count();
         let every = (0..)
             .step_by(64)
             .take_while(|first| *first < rules)
@@ -255,12 +255,12 @@ impl Index {
                 Word { settled: all, open: all, next: block }
             })
             .collect();
-        Self { columns, asked, every }
+        Self { columns, used, every }
     }
 
     /// The number of kinds of names that rules have conditions on.
-    pub(crate) const fn asked(&self) -> usize {
-        self.asked
+    pub(crate) const fn used(&self) -> usize {
+        self.used
     }
 
     /// Looks up the names in a request, in the order of [`NameKind::ALL`].
@@ -281,9 +281,9 @@ impl Index {
         given: &[Given; NameKind::COUNT],
     ) -> Candidates<'_, LANES> {
         let every = Lane { words: &self.every, written: &[], unsure: 0, kind: Unsure::NOTHING };
-        let asked = self.columns.get(..self.asked).unwrap_or_default();
+        let used = self.columns.get(..self.used).unwrap_or_default();
         let lanes = std::array::from_fn(|at| {
-            asked.get(at).map_or(every, |(kind, column)| {
+            used.get(at).map_or(every, |(kind, column)| {
                 column.lane(*kind, given.get(*kind as usize).copied().unwrap_or(Given::Absent))
             })
         });

@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
+// reason).
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod check;
 mod clause;
@@ -25,21 +29,24 @@ mod rule;
 mod span;
 mod valid_until;
 
+pub use closed_set::UnknownWord;
 pub use condition::{
     AnyOf, ConditionKind, Conditions, Day, DaySet, DeviceRequirements, Hours, ModeSet, Network,
     NetworkError, OsType, OsVersion, Window, is_vpc_endpoint_id, is_vpc_id,
 };
 pub use decision::{Decision, MatchedRule, Requirements, Verdict};
-pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, is_unprintable};
-pub use document::Document;
+#[cfg(feature = "miette")]
+pub use diagnostic::DiagnosticReport;
+pub use diagnostic::{Diagnostic, DiagnosticCode, Diagnostics, Severity, is_unprintable};
+pub use document::PolicyDocument;
 pub use duration::{DurationError, parse_duration};
-pub use explain::{Explanation, Outcome, Step, Unmet};
+pub use explain::{Explanation, Step, StepOutcome, Unmet};
 pub use limits::Limits;
 pub use pattern::{Pattern, UserPattern};
 pub use policy::Policy;
-pub use request::{Approval, Caller, DeviceFacts, Facts, Mode, Request};
+pub use request::{Approval, DeviceFacts, Facts, Mode, Principal, Request};
 pub use rule::{
-    ApprovalRule, AutoApprove, BreakGlassRule, Checked, Effect, Operation, OperatorRule, Profile,
-    Quota, ReasonCode, RoleArn, Rule,
+    ApprovalRule, AutoApprove, BreakGlassRule, CheckedPolicy, Effect, Operation, OperatorRule,
+    Profile, Quota, ReasonCode, RoleArn, Rule,
 };
 pub use span::{Position, Span, Spanned};

@@ -3,6 +3,7 @@
 
 /// Limits on a document and on its diagnostics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Maximum number of bytes in a document.
     pub max_bytes: usize,
@@ -27,5 +28,37 @@ impl Default for Limits {
             max_group_entries: 1_000_000,
             max_diagnostics: 100,
         }
+    }
+}
+
+impl Limits {
+    /// The same limits with another number of bytes.
+    #[must_use]
+    pub const fn with_max_bytes(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
+    }
+
+    /// The same limits with another number of entries in each list of rules.
+    #[must_use]
+    pub const fn with_max_rules(self, max_rules: usize) -> Self {
+        Self { max_rules, ..self }
+    }
+
+    /// The same limits with another nesting depth.
+    #[must_use]
+    pub const fn with_max_depth(self, max_depth: usize) -> Self {
+        Self { max_depth, ..self }
+    }
+
+    /// The same limits with another number of members over all uses of groups.
+    #[must_use]
+    pub const fn with_max_group_entries(self, max_group_entries: usize) -> Self {
+        Self { max_group_entries, ..self }
+    }
+
+    /// The same limits with another number of diagnostics.
+    #[must_use]
+    pub const fn with_max_diagnostics(self, max_diagnostics: usize) -> Self {
+        Self { max_diagnostics, ..self }
     }
 }

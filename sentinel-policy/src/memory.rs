@@ -109,8 +109,8 @@ pub(crate) struct Every(Vec<Option<bool>>);
 
 impl Every {
     /// Creates a memory for that number of conditions.
-    pub(crate) fn of(things: usize) -> Self {
-        Self(vec![None; things])
+    pub(crate) fn of(conditions: usize) -> Self {
+        Self(vec![None; conditions])
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_few_results_are_remembered_and_then_there_is_no_room() {
+    fn a_few_results_are_remembered_until_the_memory_is_full() {
         let mut few = Few::default();
         for number in 0..16 {
             assert_eq!(few.recall(number * 1_000), None);

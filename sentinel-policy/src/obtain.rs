@@ -7,7 +7,7 @@ use crate::evaluate::Evaluation;
 use crate::index::Unsure;
 use crate::memory::Every;
 use crate::policy::{Policy, is_one_of, names};
-use crate::{Caller, ConditionKind, Conditions, Effect, Mode, ModeSet, Request};
+use crate::{ConditionKind, Conditions, Effect, Mode, ModeSet, Principal, Request};
 
 /// Whether a rule matches a caller and a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +27,15 @@ impl Policy {
     /// Rules are evaluated one by one, so several denies that together leave a later
     /// rule no time are not recognized.
     #[must_use]
-    pub fn may_obtain(&self, caller: &Caller<'_>, profile: &str) -> bool {
-        self.rules_give(caller, profile)
-            || self
-                .checked
-                .break_glass
-                .iter()
-                .any(|rule| names(&rule.profiles, profile) && is_one_of(&rule.users, caller.user))
+    pub fn may_obtain(&self, principal: &Principal<'_>, profile: &str) -> bool {
+        self.rules_grant(principal, profile)
+            || self.checked.break_glass.iter().any(|rule| {
+                names(&rule.profiles, profile) && is_one_of(&rule.users, principal.user)
+            })
     }
 
-    fn rules_give(&self, caller: &Caller<'_>, profile: &str) -> bool {
-        let request = Request::new(*caller, profile);
+    fn rules_grant(&self, principal: &Principal<'_>, profile: &str) -> bool {
+        let request = Request::new(*principal, profile);
         let situation = self.situation(&request, chrono::DateTime::UNIX_EPOCH);
         let mut memory = Every::of(self.clauses.compiled.len());
         let mut evaluation =
@@ -56,7 +54,7 @@ impl Policy {
                 }
                 (Some(_), None) | (None, _) => None,
             };
-            let gives = match rule.effect {
+            let grants = match rule.effect {
                 Effect::Allow | Effect::RequireApproval => {
                     circumstances(&rule.conditions, unless, None) != Matches::Never
                 }
@@ -70,7 +68,7 @@ impl Policy {
                     Matches::Never | Matches::Sometimes => false,
                 },
             };
-            if gives {
+            if grants {
                 return true;
             }
         }
@@ -80,28 +78,32 @@ impl Policy {
 
 /// Whether a rule matches if the names in its conditions match, and the names in
 /// its exception if it has one.
-fn circumstances(asked: &Conditions, unless: Option<&Conditions>, mode: Option<Mode>) -> Matches {
-    if mode.is_some_and(|mode| !allows(asked.mode.as_ref().map(|it| it.value), mode)) {
+fn circumstances(
+    conditions: &Conditions,
+    unless: Option<&Conditions>,
+    mode: Option<Mode>,
+) -> Matches {
+    if mode.is_some_and(|mode| !allows(conditions.mode.as_ref().map(|it| it.value), mode)) {
         return Matches::Never;
     }
     let Some(unless) = unless else {
-        return if is_certain(asked, mode) { Matches::Always } else { Matches::Sometimes };
+        return if is_certain(conditions, mode) { Matches::Always } else { Matches::Sometimes };
     };
-    if excludes(unless, asked, mode) { Matches::Never } else { Matches::Sometimes }
+    if excludes(unless, conditions, mode) { Matches::Never } else { Matches::Sometimes }
 }
 
 /// Whether the conditions on circumstances always hold.
-fn is_certain(asked: &Conditions, mode: Option<Mode>) -> bool {
-    excludes(asked, &Conditions::default(), mode)
+fn is_certain(conditions: &Conditions, mode: Option<Mode>) -> bool {
+    excludes(conditions, &Conditions::default(), mode)
 }
 
 /// Whether an exception holds whenever the conditions of its rule do: the
 /// conditions name each circumstance of the exception at least as narrowly. `mode`
 /// is the mode of the request if the effect of the rule depends on it.
-fn excludes(unless: &Conditions, asked: &Conditions, mode: Option<Mode>) -> bool {
+fn excludes(unless: &Conditions, conditions: &Conditions, mode: Option<Mode>) -> bool {
     let modes = unless.mode.as_ref().map(|modes| modes.value);
     mode.is_none_or(|mode| allows(modes, mode))
-        && unless.circumstances_cover(asked, mode.map(|_| ConditionKind::Mode))
+        && unless.circumstances_cover(conditions, mode.map(|_| ConditionKind::Mode))
 }
 
 /// Whether a condition on those modes holds for that mode.

@@ -2,20 +2,21 @@
 //! shared.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::clause::{Clause, Clauses, Lowering};
 use crate::index::Index;
 use crate::{
-    ApprovalRule, BreakGlassRule, Checked, Effect, Operation, Pattern, Profile, ReasonCode, Rule,
-    UserPattern,
+    ApprovalRule, BreakGlassRule, CheckedPolicy, Diagnostics, Effect, Limits, Operation, Pattern,
+    Profile, ReasonCode, Rule, UserPattern,
 };
 
 /// A document that was checked and compiled. It is immutable and can be shared by
 /// reference or in an `Arc`.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    pub(crate) checked: Checked,
+    pub(crate) checked: CheckedPolicy,
     pub(crate) rules: Vec<CompiledRule>,
     pub(crate) clauses: Clauses,
     pub(crate) index: Index,
@@ -31,7 +32,7 @@ pub(crate) struct CompiledRule {
     pub(crate) unless: Option<Box<Clause>>,
 }
 
-impl Checked {
+impl CheckedPolicy {
     /// Compiles the document for evaluation.
     #[must_use]
     pub fn compile(self) -> Policy {
@@ -60,6 +61,24 @@ impl Checked {
     }
 }
 
+impl FromStr for Policy {
+    type Err = Diagnostics;
+
+    /// Reads, checks and compiles a document within the default [`Limits`].
+    ///
+    /// ```
+    /// use sentinel_policy::Policy;
+    ///
+    /// let text = r#"{ "version": "1", "rules": [{ "name": "all", "effect": "deny" }] }"#;
+    /// let policy: Policy = text.parse()?;
+    /// assert_eq!(policy.rule_count(), 1);
+    /// # Ok::<(), sentinel_policy::Diagnostics>(())
+    /// ```
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        CheckedPolicy::parse(text.as_bytes(), &Limits::default()).map(CheckedPolicy::compile)
+    }
+}
+
 impl Policy {
     /// The rules as they were checked, in order.
     #[must_use]
@@ -75,7 +94,7 @@ impl Policy {
 
     /// The document from which the policy was compiled.
     #[must_use]
-    pub fn checked(&self) -> &Checked {
+    pub fn checked(&self) -> &CheckedPolicy {
         &self.checked
     }
 
@@ -146,7 +165,7 @@ pub(crate) fn is_one_of(patterns: &[crate::Spanned<UserPattern>], user: &str) ->
     patterns.iter().any(|pattern| pattern.value.matches(user))
 }
 
-fn governed(checked: &Checked) -> BTreeSet<String> {
+fn governed(checked: &CheckedPolicy) -> BTreeSet<String> {
     let named = checked
         .rules
         .iter()

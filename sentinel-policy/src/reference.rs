@@ -6,88 +6,126 @@
 use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 
 use crate::condition::AnyOf;
-use crate::explain::{Explanation, Outcome, Step, Unmet};
+use crate::explain::{Explanation, Step, StepOutcome, Unmet};
 use crate::{
-    Checked, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode, Request,
+    CheckedPolicy, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode, Request,
     Requirements, Rule, Verdict, Window,
 };
 
-/// Decides as [`Policy::decide`](crate::Policy::decide) does.
-#[must_use]
-pub fn decide<'p>(
-    checked: &'p Checked,
-    request: &Request<'_>,
-    facts: &Facts,
-    now: DateTime<Utc>,
-) -> Decision<'p> {
-    let first = checked.rules.iter().enumerate().find(|(_, rule)| matches(rule, request, now));
-    let Some((index, rule)) = first else {
-        return Decision {
-            verdict: Verdict::Deny,
-            rule: None,
-            max_duration: None,
-            requires: Requirements::default(),
-        };
-    };
-    let approved = facts.approval.is_some_and(|it| it.until.is_none_or(|until| now < until));
-    let server = request.mode == Some(Mode::Server);
-    let session = match &rule.session_table {
-        Some(table) => request.session_table == Some(table),
-        None => request.session_table.is_some(),
-    };
-    let requires = match rule.effect {
-        Effect::Allow | Effect::Deny => Requirements::default(),
-        Effect::RequireApproval => Requirements { approval: !approved, ..Default::default() },
-        Effect::RequireServer => Requirements { server_mode: !server, ..Default::default() },
-        Effect::RequireServerSession => {
-            Requirements { server_mode: !server, session: !session, ..Default::default() }
-        }
-    };
-    let met = requires == Requirements::default();
-    let verdict = match rule.effect {
-        Effect::Deny => Verdict::Deny,
-        Effect::Allow => Verdict::Allow,
-        Effect::RequireApproval if !met => Verdict::RequireApproval,
-        Effect::RequireServer | Effect::RequireServerSession if !met => Verdict::Deny,
-        Effect::RequireApproval | Effect::RequireServer | Effect::RequireServerSession => {
-            Verdict::Allow
-        }
-    };
-    let profile = checked.profiles.get(request.profile);
-    let caps = [rule.max_duration, profile.and_then(|profile| profile.max_duration)];
-    Decision {
-        verdict,
-        rule: Some(MatchedRule { name: &rule.name.value, index, reason: rule.reason.as_deref() }),
-        max_duration: caps.into_iter().flatten().min(),
-        requires,
-    }
+/// Evaluates a checked document rule by rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Evaluator<'p> {
+    checked: &'p CheckedPolicy,
 }
 
-/// Computes the result of [`Policy::valid_until`](crate::Policy::valid_until), by
-/// deciding at every instant at which the decision can change.
-#[must_use]
-pub fn valid_until(
-    checked: &Checked,
-    request: &Request<'_>,
-    facts: &Facts,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    let current = decide(checked, request, facts, now).verdict;
-    let last = now.checked_add_signed(TimeDelta::days(8));
-    let mut windows: Vec<Window> = Vec::new();
-    for rule in &checked.rules {
-        for asked in [Some(&rule.conditions), rule.unless.as_ref()].into_iter().flatten() {
-            windows.extend(asked.time.as_ref().map(|window| window.value));
+impl<'p> Evaluator<'p> {
+    /// An evaluator of that document.
+    #[must_use]
+    pub const fn new(checked: &'p CheckedPolicy) -> Self {
+        Self { checked }
+    }
+
+    /// Decides as [`Policy::decide`](crate::Policy::decide) does.
+    #[must_use]
+    pub fn decide(&self, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> Decision<'p> {
+        let first =
+            self.checked.rules.iter().enumerate().find(|(_, rule)| matches(rule, request, now));
+        let Some((index, rule)) = first else {
+            return Decision {
+                verdict: Verdict::Deny,
+                rule: None,
+                max_duration: None,
+                requires: Requirements::default(),
+            };
+        };
+        let approved = facts.approval.is_some_and(|it| it.until.is_none_or(|until| now < until));
+        let server = request.mode == Some(Mode::Server);
+        let session = match &rule.session_table {
+            Some(table) => request.session_table == Some(table),
+            None => request.session_table.is_some(),
+        };
+        let requires = match rule.effect {
+            Effect::Allow | Effect::Deny => Requirements::default(),
+            Effect::RequireApproval => Requirements { approval: !approved, ..Default::default() },
+            Effect::RequireServer => Requirements { server_mode: !server, ..Default::default() },
+            Effect::RequireServerSession => {
+                Requirements { server_mode: !server, session: !session, ..Default::default() }
+            }
+        };
+        let met = requires == Requirements::default();
+        let verdict = match rule.effect {
+            Effect::Deny => Verdict::Deny,
+            Effect::Allow => Verdict::Allow,
+            Effect::RequireApproval if !met => Verdict::RequireApproval,
+            Effect::RequireServer | Effect::RequireServerSession if !met => Verdict::Deny,
+            Effect::RequireApproval | Effect::RequireServer | Effect::RequireServerSession => {
+                Verdict::Allow
+            }
+        };
+        let profile = self.checked.profiles.get(request.profile);
+        let caps = [rule.max_duration, profile.and_then(|profile| profile.max_duration)];
+        Decision {
+            verdict,
+            rule: Some(MatchedRule {
+                name: &rule.name.value,
+                index,
+                reason: rule.reason.as_deref(),
+            }),
+            max_duration: caps.into_iter().flatten().min(),
+            requires,
         }
     }
-    let mut instants: Vec<_> = windows.iter().flat_map(|it| changes(it, now)).collect();
-    instants.extend(facts.approval.and_then(|approval| approval.until));
-    instants.sort_unstable();
-    instants.dedup();
-    instants
-        .into_iter()
-        .filter(|at| now < *at && last.is_none_or(|last| *at <= last))
-        .find(|at| decide(checked, request, facts, *at).verdict != current)
+
+    /// Computes the result of [`Policy::valid_until`](crate::Policy::valid_until), by
+    /// deciding at every instant at which the decision can change.
+    #[must_use]
+    pub fn valid_until(
+        &self,
+        request: &Request<'_>,
+        facts: &Facts,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let current = self.decide(request, facts, now).verdict;
+        let last = now.checked_add_signed(TimeDelta::days(8));
+        let mut windows: Vec<Window> = Vec::new();
+        for rule in &self.checked.rules {
+            for conditions in [Some(&rule.conditions), rule.unless.as_ref()].into_iter().flatten() {
+                windows.extend(conditions.time.as_ref().map(|window| window.value));
+            }
+        }
+        let mut instants: Vec<_> = windows.iter().flat_map(|it| changes(it, now)).collect();
+        instants.extend(facts.approval.and_then(|approval| approval.until));
+        instants.sort_unstable();
+        instants.dedup();
+        instants
+            .into_iter()
+            .filter(|at| now < *at && last.is_none_or(|last| *at <= last))
+            .find(|at| self.decide(request, facts, *at).verdict != current)
+    }
+
+    /// Explains as [`Policy::explain`](crate::Policy::explain) does.
+    #[must_use]
+    pub fn explain(
+        &self,
+        request: &Request<'_>,
+        facts: &Facts,
+        now: DateTime<Utc>,
+    ) -> Explanation<'p> {
+        let mut steps = Vec::new();
+        for (index, rule) in self.checked.rules.iter().enumerate() {
+            let outcome = match first_unmet(&rule.conditions, request, now) {
+                Some(kind) => StepOutcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
+                None if matches(rule, request, now) => StepOutcome::Matched,
+                None => StepOutcome::Excluded,
+            };
+            let matched = outcome == StepOutcome::Matched;
+            steps.push(Step { rule: &rule.name.value, index, outcome });
+            if matched {
+                break;
+            }
+        }
+        Explanation { steps, decision: self.decide(request, facts, now) }
+    }
 }
 
 /// The instants within the next eight days, and shortly before and after, at which
@@ -121,30 +159,6 @@ fn changes(window: &Window, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
     instants.into_iter().filter_map(at).collect()
 }
 
-/// Explains as [`Policy::explain`](crate::Policy::explain) does.
-#[must_use]
-pub fn explain<'p>(
-    checked: &'p Checked,
-    request: &Request<'_>,
-    facts: &Facts,
-    now: DateTime<Utc>,
-) -> Explanation<'p> {
-    let mut steps = Vec::new();
-    for (index, rule) in checked.rules.iter().enumerate() {
-        let outcome = match first_unmet(&rule.conditions, request, now) {
-            Some(kind) => Outcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
-            None if matches(rule, request, now) => Outcome::Matched,
-            None => Outcome::Excluded,
-        };
-        let matched = outcome == Outcome::Matched;
-        steps.push(Step { rule: &rule.name.value, index, outcome });
-        if matched {
-            break;
-        }
-    }
-    Explanation { steps, decision: decide(checked, request, facts, now) }
-}
-
 fn matches(rule: &Rule, request: &Request<'_>, now: DateTime<Utc>) -> bool {
     first_unmet(&rule.conditions, request, now).is_none()
         && rule.unless.as_ref().is_none_or(|it| first_unmet(it, request, now).is_some())
@@ -153,54 +167,58 @@ fn matches(rule: &Rule, request: &Request<'_>, now: DateTime<Utc>) -> bool {
 /// The first condition that does not hold. A condition that the rule does not have
 /// holds.
 fn first_unmet(
-    asked: &Conditions,
+    conditions: &Conditions,
     request: &Request<'_>,
     now: DateTime<Utc>,
 ) -> Option<ConditionKind> {
-    ConditionKind::ALL.into_iter().find(|kind| !holds(*kind, asked, request, now).unwrap_or(true))
+    ConditionKind::ALL
+        .into_iter()
+        .find(|kind| !holds(*kind, conditions, request, now).unwrap_or(true))
 }
 
 /// Whether a condition holds. `None` if the rule does not have it.
 fn holds(
     kind: ConditionKind,
-    asked: &Conditions,
+    conditions: &Conditions,
     request: &Request<'_>,
     now: DateTime<Utc>,
 ) -> Option<bool> {
-    let caller = &request.caller;
+    let principal = &request.principal;
     Some(match kind {
-        ConditionKind::Profiles => any(asked.profiles.as_ref()?, |it| it.matches(request.profile)),
-        ConditionKind::Users => any(asked.users.as_ref()?, |it| it.matches(caller.user)),
+        ConditionKind::Profiles => {
+            any(conditions.profiles.as_ref()?, |it| it.matches(request.profile))
+        }
+        ConditionKind::Users => any(conditions.users.as_ref()?, |it| it.matches(principal.user)),
         ConditionKind::Principals => {
-            let patterns = asked.principals.as_ref()?;
-            caller.principal.is_some_and(|principal| any(patterns, |it| it.matches(principal)))
+            let patterns = conditions.principals.as_ref()?;
+            principal.arn.is_some_and(|arn| any(patterns, |it| it.matches(arn)))
         }
         ConditionKind::Accounts => {
-            let accounts = asked.accounts.as_ref()?;
-            caller.account.is_some_and(|account| any(accounts, |it| it == account))
+            let accounts = conditions.accounts.as_ref()?;
+            principal.account.is_some_and(|account| any(accounts, |it| it == account))
         }
         ConditionKind::Organizations => {
-            let organizations = asked.organizations.as_ref()?;
-            caller.organization.is_some_and(|mine| any(organizations, |it| it == mine))
+            let organizations = conditions.organizations.as_ref()?;
+            principal.organization.is_some_and(|mine| any(organizations, |it| it == mine))
         }
         ConditionKind::SourceIp => {
-            let networks = asked.source_ip.as_ref()?;
+            let networks = conditions.source_ip.as_ref()?;
             request.source_ip.is_some_and(|address| any(networks, |it| it.contains(address)))
         }
         ConditionKind::SourceVpc => {
-            let ids = asked.source_vpc.as_ref()?;
+            let ids = conditions.source_vpc.as_ref()?;
             request.source_vpc.is_some_and(|mine| any(ids, |it| it == mine))
         }
         ConditionKind::SourceVpce => {
-            let ids = asked.source_vpce.as_ref()?;
+            let ids = conditions.source_vpce.as_ref()?;
             request.source_vpce.is_some_and(|mine| any(ids, |it| it == mine))
         }
         ConditionKind::Mode => {
-            let modes = asked.mode.as_ref()?.value;
+            let modes = conditions.mode.as_ref()?.value;
             request.mode.is_some_and(|mode| modes.contains(mode))
         }
-        ConditionKind::Time => asked.time.as_ref()?.value.contains(now),
-        ConditionKind::Device => asked.device.as_ref()?.value.matches(&request.device),
+        ConditionKind::Time => conditions.time.as_ref()?.value.contains(now),
+        ConditionKind::Device => conditions.device.as_ref()?.value.matches(&request.device),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::closed_set::closed_set;
 
 closed_set! {
     /// The way in which a caller requests credentials.
+    #[non_exhaustive]
     Mode {
         /// Through the TVM, which evaluates the policy.
         Server = "server",
@@ -19,72 +20,140 @@ closed_set! {
     }
 }
 
-/// The caller. A missing attribute meets no condition, neither under `conditions`
-/// nor under `unless`.
+/// The caller of a request. A condition on an attribute that is missing does not match,
+/// neither under `conditions` nor under `unless`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller<'a> {
+#[non_exhaustive]
+pub struct Principal<'a> {
     /// The user's name, or `RoleName/session`.
     pub user: &'a str,
-    /// The account id.
+    /// The id of the AWS account. `None` if unknown.
     pub account: Option<&'a str>,
-    /// The principal's ARN.
-    pub principal: Option<&'a str>,
-    /// The organization id.
+    /// The ARN, as AWS reports it. `None` if unknown.
+    pub arn: Option<&'a str>,
+    /// The id of the organization in AWS Organizations. `None` if unknown.
     pub organization: Option<&'a str>,
 }
 
-impl<'a> Caller<'a> {
-    /// A caller with only a name.
+impl<'a> Principal<'a> {
+    /// A principal of which only the name is known.
     #[must_use]
     pub const fn new(user: &'a str) -> Self {
-        Self { user, account: None, principal: None, organization: None }
+        Self { user, account: None, arn: None, organization: None }
+    }
+
+    /// The same principal in that account.
+    #[must_use]
+    pub fn with_account(self, account: impl Into<Option<&'a str>>) -> Self {
+        Self { account: account.into(), ..self }
+    }
+
+    /// The same principal with that ARN.
+    #[must_use]
+    pub fn with_arn(self, arn: impl Into<Option<&'a str>>) -> Self {
+        Self { arn: arn.into(), ..self }
+    }
+
+    /// The same principal in that organization.
+    #[must_use]
+    pub fn with_organization(self, organization: impl Into<Option<&'a str>>) -> Self {
+        Self { organization: organization.into(), ..self }
     }
 }
 
-/// The facts about the device of a request. A missing fact meets no requirement.
+/// The facts about the device of a request. A missing fact does not meet a requirement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeviceFacts<'a> {
-    /// Enrolled in device management.
+    /// Whether the device is enrolled in device management. `None` if unknown.
     pub mdm_enrolled: Option<bool>,
-    /// Compliant with device management.
+    /// Whether the device complies with the rules of device management. `None` if unknown.
     pub mdm_compliant: Option<bool>,
-    /// The disk is encrypted.
+    /// Whether the disk is encrypted. `None` if unknown.
     pub disk_encrypted: Option<bool>,
-    /// The firewall is on.
+    /// Whether the firewall is enabled. `None` if unknown.
     pub firewall_enabled: Option<bool>,
-    /// The version of the operating system, as the device reports it.
+    /// The version of the operating system, as the device reports it. `None` if unknown.
     pub os_version: Option<&'a str>,
-    /// The operating system, `darwin`, `linux` or `windows`.
+    /// The operating system: `darwin`, `linux` or `windows`. `None` if unknown.
     pub os_type: Option<&'a str>,
 }
 
+impl<'a> DeviceFacts<'a> {
+    /// The same facts with whether the device is enrolled in device management.
+    #[must_use]
+    pub fn with_mdm_enrolled(self, enrolled: impl Into<Option<bool>>) -> Self {
+        Self { mdm_enrolled: enrolled.into(), ..self }
+    }
+
+    /// The same facts with whether the device complies with the rules of device management.
+    #[must_use]
+    pub fn with_mdm_compliant(self, compliant: impl Into<Option<bool>>) -> Self {
+        Self { mdm_compliant: compliant.into(), ..self }
+    }
+
+    /// The same facts with whether the disk is encrypted.
+    #[must_use]
+    pub fn with_disk_encrypted(self, encrypted: impl Into<Option<bool>>) -> Self {
+        Self { disk_encrypted: encrypted.into(), ..self }
+    }
+
+    /// The same facts with whether the firewall is enabled.
+    #[must_use]
+    pub fn with_firewall_enabled(self, enabled: impl Into<Option<bool>>) -> Self {
+        Self { firewall_enabled: enabled.into(), ..self }
+    }
+
+    /// The same facts with the version of the operating system.
+    #[must_use]
+    pub fn with_os_version(self, version: impl Into<Option<&'a str>>) -> Self {
+        Self { os_version: version.into(), ..self }
+    }
+
+    /// The same facts with the operating system.
+    #[must_use]
+    pub fn with_os_type(self, os: impl Into<Option<&'a str>>) -> Self {
+        Self { os_type: os.into(), ..self }
+    }
+}
+
 /// One request for credentials.
+///
+/// ```
+/// use sentinel_policy::{Mode, Principal, Request};
+///
+/// let alice = Principal::new("alice").with_account("111122223333");
+/// let request = Request::new(alice, "production")
+///     .with_mode(Mode::Server)
+///     .with_source_ip("198.51.100.7".parse().ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Request<'a> {
     /// The caller.
-    pub caller: Caller<'a>,
-    /// The profile that is requested.
+    pub principal: Principal<'a>,
+    /// The name of the requested profile.
     pub profile: &'a str,
-    /// The address that the request was sent from.
+    /// The IP address that the request was sent from. `None` if unknown.
     pub source_ip: Option<IpAddr>,
-    /// The id of the VPC that the request was sent from.
+    /// The id of the VPC that the request was sent from. `None` if unknown.
     pub source_vpc: Option<&'a str>,
-    /// The id of the VPC endpoint that the request was sent through.
+    /// The id of the VPC endpoint that the request was sent through. `None` if unknown.
     pub source_vpce: Option<&'a str>,
-    /// The way in which it was sent.
+    /// The way in which the caller requests credentials. `None` if unknown.
     pub mode: Option<Mode>,
-    /// The session table in use, if sessions are tracked.
+    /// The name of the session table in use. `None` if sessions are not tracked.
     pub session_table: Option<&'a str>,
     /// The facts about the device.
     pub device: DeviceFacts<'a>,
 }
 
 impl<'a> Request<'a> {
-    /// A request with only a caller and a profile.
+    /// A request of which only the caller and the profile are known.
     #[must_use]
-    pub fn new(caller: Caller<'a>, profile: &'a str) -> Self {
+    pub fn new(principal: Principal<'a>, profile: &'a str) -> Self {
         Self {
-            caller,
+            principal,
             profile,
             source_ip: None,
             source_vpc: None,
@@ -94,23 +163,81 @@ impl<'a> Request<'a> {
             device: DeviceFacts::default(),
         }
     }
+
+    /// The same request from that IP address.
+    #[must_use]
+    pub fn with_source_ip(self, source_ip: impl Into<Option<IpAddr>>) -> Self {
+        Self { source_ip: source_ip.into(), ..self }
+    }
+
+    /// The same request from that VPC.
+    #[must_use]
+    pub fn with_source_vpc(self, vpc: impl Into<Option<&'a str>>) -> Self {
+        Self { source_vpc: vpc.into(), ..self }
+    }
+
+    /// The same request through that VPC endpoint.
+    #[must_use]
+    pub fn with_source_vpce(self, endpoint: impl Into<Option<&'a str>>) -> Self {
+        Self { source_vpce: endpoint.into(), ..self }
+    }
+
+    /// The same request in that mode.
+    #[must_use]
+    pub fn with_mode(self, mode: impl Into<Option<Mode>>) -> Self {
+        Self { mode: mode.into(), ..self }
+    }
+
+    /// The same request, whose session is tracked in that table.
+    #[must_use]
+    pub fn with_session_table(self, table: impl Into<Option<&'a str>>) -> Self {
+        Self { session_table: table.into(), ..self }
+    }
+
+    /// The same request from a device with these facts.
+    #[must_use]
+    pub const fn with_device(self, device: DeviceFacts<'a>) -> Self {
+        Self { device, ..self }
+    }
 }
 
-/// The facts that the broker adds to a request.
+/// The facts that the broker adds to a request. By default, there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Facts {
-    /// An approval of this caller for this profile.
+    /// An approval of this caller for this profile. `None` if there is none.
     pub approval: Option<Approval>,
 }
 
 /// An approval that is valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Approval {
     /// The instant at which the approval becomes invalid. `None` if it has no end.
     pub until: Option<DateTime<Utc>>,
 }
 
+impl Approval {
+    /// An approval that has no end.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { until: None }
+    }
+
+    /// The same approval, which becomes invalid at that instant.
+    #[must_use]
+    pub fn with_until(self, until: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { until: until.into() }
+    }
+}
+
 impl Facts {
+    /// The same facts with an approval.
+    #[must_use]
+    pub fn with_approval(self, approval: impl Into<Option<Approval>>) -> Self {
+        Self { approval: approval.into() }
+    }
+
     /// Whether the approval is valid at `now`.
     #[must_use]
     pub fn approved_at(&self, now: DateTime<Utc>) -> bool {

@@ -13,32 +13,32 @@ use crate::{Conditions, Diagnostics, Pattern, Span, Spanned, UserPattern, Window
 /// A document that was checked. Only the check can create it:
 ///
 /// ```compile_fail
-/// let unchecked = sentinel_policy::Checked::default();
+/// let unchecked = sentinel_policy::CheckedPolicy::default();
 /// ```
 /// ```compile_fail
-/// let unchecked = sentinel_policy::Checked { rules: Vec::new() };
+/// let unchecked = sentinel_policy::CheckedPolicy { rules: Vec::new() };
 /// ```
 #[derive(Clone, Debug)]
-pub struct Checked {
+pub struct CheckedPolicy {
     pub(crate) profiles: BTreeMap<String, Profile>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) approvals: Vec<ApprovalRule>,
     pub(crate) break_glass: Vec<BreakGlassRule>,
     pub(crate) operators: Vec<OperatorRule>,
     /// The warnings, without errors.
-    pub(crate) doubts: Findings,
+    pub(crate) warnings: Findings,
 }
 
-impl Checked {
+impl CheckedPolicy {
     /// An empty document, used if the source could not be read.
-    pub(crate) fn nothing() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             profiles: BTreeMap::new(),
             rules: Vec::new(),
             approvals: Vec::new(),
             break_glass: Vec::new(),
             operators: Vec::new(),
-            doubts: Findings::new(0),
+            warnings: Findings::new(0),
         }
     }
 
@@ -70,7 +70,7 @@ impl Checked {
     /// no caller. A document with warnings can be used.
     #[must_use]
     pub fn warnings(&self) -> Option<Diagnostics> {
-        self.doubts.clone().into_result().ok().flatten()
+        self.warnings.clone().into_result().ok().flatten()
     }
 
     /// The rules under `operators`.
@@ -133,10 +133,11 @@ impl RoleArn {
 
 /// The section of a profile.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Profile {
-    /// The role that is assumed, if the document names it.
+    /// The role whose credentials are vended. `None` if the template of the TVM determines it.
     pub role_arn: Option<Spanned<RoleArn>>,
-    /// The maximum duration of credentials.
+    /// The maximum duration of credentials. `None` if the profile does not limit it.
     pub max_duration: Option<Duration>,
     /// The place of the profile in the source.
     pub span: Span,
@@ -144,6 +145,7 @@ pub struct Profile {
 
 closed_set! {
     /// The effect of a rule that matches.
+    #[expect(clippy::exhaustive_enums, reason = "every evaluator must handle every effect")]
     Effect {
         /// Vend credentials.
         Allow = "allow",
@@ -160,6 +162,7 @@ closed_set! {
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Rule {
     /// The name of the rule. Unique among the rules of its kind in the document.
     pub name: Spanned<String>,
@@ -167,13 +170,15 @@ pub struct Rule {
     pub effect: Effect,
     /// The conditions, all of which must hold.
     pub conditions: Conditions,
-    /// The exception. The rule does not match if all of these conditions hold.
+    /// The exception. The rule does not match if all of these conditions hold. `None` if the rule
+    /// has no exception.
     pub unless: Option<Conditions>,
-    /// The maximum duration of credentials.
+    /// The maximum duration of credentials. `None` if the rule does not limit it.
     pub max_duration: Option<Duration>,
-    /// For `require_server_session`: the session table that must be in use.
+    /// The session table that must be in use, for `require_server_session`. `None` if any table
+    /// is accepted.
     pub session_table: Option<String>,
-    /// The reason for the rule, for people.
+    /// The reason for the rule, for people. `None` if the rule states none.
     pub reason: Option<String>,
     /// The place of the rule in the source.
     pub span: Span,
@@ -181,37 +186,40 @@ pub struct Rule {
 
 /// A rule on the approval of requests for some profiles.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ApprovalRule {
     /// The name of the rule.
     pub name: Spanned<String>,
     /// The profiles that the rule governs.
     pub profiles: AnyOf<Pattern>,
-    /// The approvers.
+    /// The users that can approve requests.
     pub approvers: AnyOf<UserPattern>,
     /// The number of different approvers that a request needs.
     pub approvals: u32,
     /// The maximum duration of an approval.
     pub max_duration: Duration,
-    /// The time that a request waits for approval.
+    /// The time after which a request that was not approved expires.
     pub deadline: Duration,
-    /// The requests that are approved automatically.
+    /// The requests that are approved automatically. `None` if none are.
     pub auto_approve: Option<AutoApprove>,
 }
 
 /// The conditions under which a request is approved when it is created. All of them
 /// must hold.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AutoApprove {
-    /// The users that send such requests.
+    /// The users whose requests are approved. `None` if the user does not matter.
     pub users: Option<AnyOf<UserPattern>>,
-    /// The times at which such requests are sent.
+    /// The window in which requests are approved. `None` if the time does not matter.
     pub time: Option<Spanned<Window>>,
-    /// The maximum duration of such an approval.
+    /// The maximum duration of an automatic approval. `None` if only the limit of the rule applies.
     pub max_duration: Option<Duration>,
 }
 
 /// A rule on the callers that can break glass.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct BreakGlassRule {
     /// The name of the rule.
     pub name: Spanned<String>,
@@ -219,20 +227,21 @@ pub struct BreakGlassRule {
     pub profiles: AnyOf<Pattern>,
     /// The users that can break glass.
     pub users: AnyOf<UserPattern>,
-    /// The reasons for which they can.
+    /// The reasons for which the users can break glass.
     pub reason_codes: Vec<Spanned<ReasonCode>>,
     /// The maximum duration of a grant.
     pub max_duration: Duration,
-    /// The minimum time between two openings.
+    /// The minimum time between two openings. `None` if there is no minimum.
     pub cooldown: Option<Duration>,
-    /// The limit on the number of openings.
+    /// The limit on the number of openings. `None` if there is no limit.
     pub quota: Option<Quota>,
-    /// Whether a grant overrides a deny.
+    /// Whether a grant also overrides a rule that denies.
     pub overrides_deny: bool,
 }
 
 /// A limit on the number of openings within a window of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Quota {
     /// Maximum number of openings within the window.
     pub count: u32,
@@ -242,10 +251,11 @@ pub struct Quota {
 
 /// A rule on the operations of operators.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct OperatorRule {
     /// The name of the rule.
     pub name: Spanned<String>,
-    /// The operators.
+    /// The users that are operators.
     pub users: AnyOf<UserPattern>,
     /// The operations that the operators can perform.
     pub may: Vec<Spanned<Operation>>,
@@ -253,6 +263,7 @@ pub struct OperatorRule {
 
 closed_set! {
     /// The reason for breaking glass.
+    #[non_exhaustive]
     ReasonCode {
         /// A service is unavailable.
         Incident = "incident",
@@ -269,6 +280,7 @@ closed_set! {
 
 closed_set! {
     /// An operation of an operator.
+    #[expect(clippy::exhaustive_enums, reason = "every service must authorize every operation")]
     Operation {
         /// List the sessions of all callers.
         ListSessions = "list_sessions",

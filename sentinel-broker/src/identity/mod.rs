@@ -7,6 +7,7 @@ mod source_identity;
 pub use session_name_role::{SessionNameRole, SessionNameRoleError};
 pub use source_identity::{SourceIdentity, SourceIdentityFormat};
 
+use sentinel_policy::Principal;
 use sentinel_store::{AccountId, CallerKey};
 
 use crate::arn::Arn;
@@ -140,13 +141,11 @@ impl Caller {
 
     /// The caller, as a policy sees it.
     #[must_use]
-    pub fn in_policy(&self) -> sentinel_policy::Caller<'_> {
-        sentinel_policy::Caller {
-            user: &self.user,
-            account: Some(self.account.as_str()),
-            principal: Some(&self.principal),
-            organization: self.organization.as_deref(),
-        }
+    pub fn in_policy(&self) -> Principal<'_> {
+        Principal::new(&self.user)
+            .with_account(self.account.as_str())
+            .with_arn(self.principal.as_str())
+            .with_organization(self.organization.as_deref())
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
-use sentinel_policy::{Checked, Limits, Policy};
+use sentinel_policy::{CheckedPolicy, Limits, Policy};
 use sentinel_store::{
     Causes, Clock, ListedPolicy, Pages, PolicyPath, PolicyStore, PolicyText, PolicyUsed,
     ProfileName, StoreError, StoreResultExt,
@@ -310,7 +310,7 @@ impl PolicyCache {
             tracing::error!(%path, version = text.version, "a policy cannot be used\n{findings}");
             CachedDocument::Unusable { digest, rules }
         };
-        let checked = match Checked::parse(&text.text, &Limits::default()) {
+        let checked = match CheckedPolicy::parse(&text.text, &Limits::default()) {
             Ok(checked) => checked,
             Err(diagnostics) => return refused(diagnostics, None),
         };

@@ -135,13 +135,11 @@ impl Broker {
     }
 
     fn request<'a>(&'a self, call: &'a Call, caller: &'a Caller, vend: &'a Vend) -> Request<'a> {
-        Request {
-            source_ip: call.source_ip,
-            source_vpc: call.source_vpc.as_deref(),
-            source_vpce: call.source_vpce.as_deref(),
-            mode: Some(Mode::Server),
-            session_table: self.sessions.as_ref().map(|table| table.name.as_str()),
-            ..Request::new(caller.in_policy(), vend.profile.as_str())
-        }
+        Request::new(caller.in_policy(), vend.profile.as_str())
+            .with_source_ip(call.source_ip)
+            .with_source_vpc(call.source_vpc.as_deref())
+            .with_source_vpce(call.source_vpce.as_deref())
+            .with_mode(Mode::Server)
+            .with_session_table(self.sessions.as_ref().map(|table| table.name.as_str()))
     }
 }

@@ -31,9 +31,7 @@ impl<'n> Reader<'n> {
         let profiles = fields.get("profiles").and_then(|f| self.profiles(f));
         let users = fields.get("users").and_then(|f| self.users(f));
         let reason_codes = fields.get("reason_codes").and_then(|f| {
-            self.each(f, |reader, key, node| {
-                reader.word(Subject::EntryOf(key), node, ReasonCode::WORDS, ReasonCode::parse)
-            })
+            self.each(f, |reader, key, node| reader.word::<ReasonCode>(Subject::EntryOf(key), node))
         });
         let max_duration = fields.get("max_duration").and_then(|f| self.duration(f));
         let cooldown = fields.get("cooldown").and_then(|f| self.duration(f));

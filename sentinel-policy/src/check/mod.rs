@@ -13,9 +13,9 @@ mod rule;
 mod usable;
 
 use crate::diagnostic::{Diagnostics, Finding};
-use crate::document::{Document, Kind};
+use crate::document::{Kind, PolicyDocument};
 use crate::read::{Fields, Reader, Shape};
-use crate::{Checked, Limits};
+use crate::{CheckedPolicy, Limits};
 
 const POLICY: Shape = Shape {
     place: "a policy",
@@ -24,13 +24,13 @@ const POLICY: Shape = Shape {
     nested: &[],
 };
 
-impl Document<'_> {
+impl PolicyDocument<'_> {
     /// Checks the whole document against the language in one pass.
     ///
     /// # Errors
     /// [`Diagnostics`], one for each cause.
-    pub fn check(self) -> Result<Checked, Diagnostics> {
-        let Document { root, limits, findings } = self;
+    pub fn check(self) -> Result<CheckedPolicy, Diagnostics> {
+        let PolicyDocument { root, limits, findings } = self;
         let mut reader = Reader::new(findings, limits);
         let checked = match &root.kind {
             Kind::Mapping(mapping) => {
@@ -38,32 +38,32 @@ impl Document<'_> {
                 reader.policy(&fields)
             }
             // The parser has reported the alias.
-            Kind::Refused => Checked::nothing(),
+            Kind::Refused => CheckedPolicy::empty(),
             Kind::Scalar(_) | Kind::List(_) => {
                 let finding = Finding::NotAPolicy { found: root.describe(), value: root.text() };
                 reader.findings.report(root.span, finding);
-                Checked::nothing()
+                CheckedPolicy::empty()
             }
         };
-        let doubts = reader.findings.clone();
-        reader.findings.into_result().map(|_| Checked { doubts, ..checked })
+        let warnings = reader.findings.clone();
+        reader.findings.into_result().map(|_| CheckedPolicy { warnings, ..checked })
     }
 }
 
-impl Checked {
-    /// Reads and checks a document: [`Document::parse`] and [`Document::check`]
+impl CheckedPolicy {
+    /// Reads and checks a document: [`PolicyDocument::parse`] and [`PolicyDocument::check`]
     /// in one call.
     ///
     /// # Errors
     /// [`Diagnostics`] with every mistake in the document.
     pub fn parse(source: &[u8], limits: &Limits) -> Result<Self, Diagnostics> {
-        Document::parse(source, limits)?.check()
+        PolicyDocument::parse(source, limits)?.check()
     }
 }
 
 impl<'n> Reader<'n> {
     /// The policy, as far as it can be read.
-    fn policy(&mut self, fields: &Fields<'n>) -> Checked {
+    fn policy(&mut self, fields: &Fields<'n>) -> CheckedPolicy {
         if let Some(version) = fields.get("version")
             && let Some(text) = self.text(version.subject(), version.node)
             && text != "1"
@@ -73,7 +73,7 @@ impl<'n> Reader<'n> {
         let rules = fields.get("rules").filter(|rules| !self.is_other_policy(*rules));
         // Groups are read first, because the other sections can refer to them.
         self.read_groups(fields);
-        Checked {
+        CheckedPolicy {
             profiles: fields
                 .get("profiles")
                 .map(|f| self.profile_definitions(f))
@@ -82,7 +82,7 @@ impl<'n> Reader<'n> {
             approvals: self.rules_of(fields.get("approvals"), Self::approval),
             break_glass: self.rules_of(fields.get("break_glass"), Self::break_glass),
             operators: self.rules_of(fields.get("operators"), Self::operator),
-            ..Checked::nothing()
+            ..CheckedPolicy::empty()
         }
     }
 }

@@ -15,9 +15,7 @@ impl<'n> Reader<'n> {
         let name = fields.get("name").and_then(|f| self.name(f));
         let users = fields.get("users").and_then(|f| self.users(f));
         let may = fields.get("may").and_then(|f| {
-            self.each(f, |reader, key, node| {
-                reader.word(Subject::EntryOf(key), node, Operation::WORDS, Operation::parse)
-            })
+            self.each(f, |reader, key, node| reader.word::<Operation>(Subject::EntryOf(key), node))
         });
         Some(OperatorRule { name: name?, users: users?, may: may? })
     }

@@ -48,7 +48,7 @@ impl OtherPolicy {
                  in the document that governs the profile"
             }
             Self::RequestRate => {
-                "how many requests a caller may send is set for the TVM, with `SENTINEL_CALLER_RATE`"
+                "the TVM limits the requests of a caller: set `SENTINEL_CALLER_RATE`"
             }
         }
     }

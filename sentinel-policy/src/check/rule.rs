@@ -31,9 +31,7 @@ impl<'n> Reader<'n> {
     pub(super) fn rule(&mut self, node: &'n Node<'n>) -> Option<Rule> {
         let fields = self.fields(Subject::EntryOf("rules"), node, &RULE)?;
         let name = fields.get("name").and_then(|field| self.name(field));
-        let effect = fields
-            .get("effect")
-            .and_then(|f| self.word(f.subject(), f.node, Effect::WORDS, Effect::parse));
+        let effect = fields.get("effect").and_then(|f| self.word::<Effect>(f.subject(), f.node));
         let conditions = fields.get("conditions").and_then(|field| self.conditions(field));
         let unless = self.unless(&fields);
         self.misplaced_conditions(&fields);

@@ -2,9 +2,9 @@
 //! and still be unusable in the server, or as the document of one profile.
 
 use crate::diagnostic::{Diagnostics, Finding, Findings};
-use crate::{Checked, Conditions, Effect, Limits, Mode};
+use crate::{CheckedPolicy, Conditions, Effect, Limits, Mode};
 
-impl Checked {
+impl CheckedPolicy {
     /// Whether the server can evaluate the document. The server has no device facts,
     /// and a condition without facts does not hold. Under the `conditions` of an
     /// `allow` and under the `unless` of a `deny` the result is then stricter than the
@@ -23,7 +23,7 @@ impl Checked {
                 }
             };
             let mut refuse = |conditions: Option<&Conditions>, place, safe: bool| {
-                if let Some(device) = conditions.and_then(|asked| asked.device.as_ref())
+                if let Some(device) = conditions.and_then(|it| it.device.as_ref())
                     && !safe
                 {
                     let (rule, effect) = (rule.name.value.as_str(), rule.effect.as_str());
@@ -44,7 +44,7 @@ impl Checked {
     /// matches.
     #[must_use]
     pub fn warnings_in_server(&self) -> Option<Diagnostics> {
-        let mut findings = self.doubts.clone();
+        let mut findings = self.warnings.clone();
         for rule in self.rules() {
             if let Some(modes) = &rule.conditions.mode
                 && !modes.value.contains(Mode::Server)

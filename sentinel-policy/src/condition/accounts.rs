@@ -28,7 +28,7 @@ impl Condition for Accounts {
     }
 
     fn saw(_: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
-        Saw::text("account", request.caller.account)
+        Saw::text("account", request.principal.account)
     }
 
     fn wanted(accounts: &Self::Given, _: &str) -> Vec<String> {
@@ -38,7 +38,7 @@ impl Condition for Accounts {
 
 impl Name for Accounts {
     fn of<'a>(request: &Request<'a>) -> Option<&'a str> {
-        request.caller.account
+        request.principal.account
     }
 
     fn entries(accounts: &Self::Given) -> Vec<Entry<'_, Infallible>> {

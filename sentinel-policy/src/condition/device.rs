@@ -12,10 +12,13 @@ use crate::{DeviceFacts, Request, Spanned};
 
 closed_set! {
     /// An operating system, by its name in a policy.
-    #[expect(missing_docs, reason = "the names say all")]
+    #[non_exhaustive]
     OsType {
+        /// macOS.
         Darwin = "darwin",
+        /// Linux.
         Linux = "linux",
+        /// Windows.
         Windows = "windows",
     }
 }
@@ -71,20 +74,21 @@ fn number(part: Option<&str>) -> Option<u64> {
     }
 }
 
-/// The requirements on a device, all of which must hold.
+/// The requirements on a device, all of which must hold. By default, there are none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct DeviceRequirements {
-    /// Enrolled in device management.
+    /// Whether the device must be enrolled in device management.
     pub require_mdm: bool,
-    /// Compliant with device management.
+    /// Whether the device must comply with the rules of device management.
     pub require_mdm_compliant: bool,
-    /// The disk is encrypted.
+    /// Whether the disk must be encrypted.
     pub require_encryption: bool,
-    /// The firewall is on.
+    /// Whether the firewall must be enabled.
     pub require_firewall: bool,
-    /// At least this version of the operating system.
+    /// The oldest version of the operating system that is allowed. `None` if every version is.
     pub min_os_version: Option<OsVersion>,
-    /// One of these operating systems.
+    /// The operating systems that are allowed. `None` if every system is.
     pub allowed_os_types: Option<Vec<OsType>>,
 }
 
@@ -102,7 +106,7 @@ impl DeviceRequirements {
                 .as_ref()
                 .is_none_or(|min| facts.os_version.is_some_and(|actual| min.allows(actual)))
             && self.allowed_os_types.as_ref().is_none_or(|allowed| {
-                facts.os_type.and_then(OsType::parse).is_some_and(|os| allowed.contains(&os))
+                facts.os_type.and_then(|os| os.parse().ok()).is_some_and(|os| allowed.contains(&os))
             })
     }
 }
@@ -236,9 +240,8 @@ impl<'n> Reader<'n> {
 
     /// Reads the operating systems that are allowed.
     fn os_types(&mut self, field: Field<'n>) -> Option<Vec<OsType>> {
-        let types = self.each(field, |reader, key, node| {
-            reader.word(Subject::EntryOf(key), node, OsType::WORDS, OsType::parse)
-        })?;
+        let types = self
+            .each(field, |reader, key, node| reader.word::<OsType>(Subject::EntryOf(key), node))?;
         Some(types.into_iter().map(|os| os.value).collect())
     }
 }
@@ -318,28 +321,24 @@ impl Fact {
 
     /// The requirement on this fact, without the others.
     fn alone(self, required: &DeviceRequirements) -> DeviceRequirements {
-        let nothing = DeviceRequirements::default();
+        let none = DeviceRequirements::default();
         match self {
-            Self::MdmEnrolled => {
-                DeviceRequirements { require_mdm: required.require_mdm, ..nothing }
+            Self::MdmEnrolled => DeviceRequirements { require_mdm: required.require_mdm, ..none },
+            Self::MdmCompliant => {
+                DeviceRequirements { require_mdm_compliant: required.require_mdm_compliant, ..none }
             }
-            Self::MdmCompliant => DeviceRequirements {
-                require_mdm_compliant: required.require_mdm_compliant,
-                ..nothing
-            },
             Self::DiskEncrypted => {
-                DeviceRequirements { require_encryption: required.require_encryption, ..nothing }
+                DeviceRequirements { require_encryption: required.require_encryption, ..none }
             }
             Self::FirewallEnabled => {
-                DeviceRequirements { require_firewall: required.require_firewall, ..nothing }
+                DeviceRequirements { require_firewall: required.require_firewall, ..none }
             }
             Self::OsVersion => {
-                DeviceRequirements { min_os_version: required.min_os_version.clone(), ..nothing }
+                DeviceRequirements { min_os_version: required.min_os_version.clone(), ..none }
             }
-            Self::OsType => DeviceRequirements {
-                allowed_os_types: required.allowed_os_types.clone(),
-                ..nothing
-            },
+            Self::OsType => {
+                DeviceRequirements { allowed_os_types: required.allowed_os_types.clone(), ..none }
+            }
         }
     }
 }

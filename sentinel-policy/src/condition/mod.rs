@@ -24,8 +24,8 @@
 //!    set.
 //! 2. Add the `mod` line and a row of the table below. Rows are in the order in
 //!    which conditions are evaluated and explained.
-//! 3. If the condition reads an attribute that requests do not have yet, add it to
-//!    [`Request`].
+//! 3. If the condition reads an attribute that requests do not have yet, add it and
+//!    its `with_…` method to [`Request`].
 //! 4. Add the kind to [`reference`](crate::reference). That list is written by
 //!    hand, so that the agreement of the two evaluators proves something.
 //!

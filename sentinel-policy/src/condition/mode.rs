@@ -39,9 +39,8 @@ impl Condition for Modes {
     const KEY: &'static str = "mode";
 
     fn read<'n>(reader: &mut Reader<'n>, field: Field<'n>) -> Option<Self::Given> {
-        let modes = reader.each(field, |reader, key, node| {
-            reader.word(Subject::EntryOf(key), node, Mode::WORDS, Mode::parse)
-        })?;
+        let modes = reader
+            .each(field, |reader, key, node| reader.word::<Mode>(Subject::EntryOf(key), node))?;
         Some(Spanned::new(modes.into_iter().map(|mode| mode.value).collect(), field.span()))
     }
 

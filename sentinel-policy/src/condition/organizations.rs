@@ -29,7 +29,7 @@ impl Condition for Organizations {
     }
 
     fn saw(_: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
-        Saw::text("organization", request.caller.organization)
+        Saw::text("organization", request.principal.organization)
     }
 
     fn wanted(organizations: &Self::Given, _: &str) -> Vec<String> {
@@ -39,7 +39,7 @@ impl Condition for Organizations {
 
 impl Name for Organizations {
     fn of<'a>(request: &Request<'a>) -> Option<&'a str> {
-        request.caller.organization
+        request.principal.organization
     }
 
     fn entries(organizations: &Self::Given) -> Vec<Entry<'_, Infallible>> {

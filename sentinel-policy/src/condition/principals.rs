@@ -22,11 +22,11 @@ impl Condition for Principals {
     }
 
     fn matches(pattern: &Pattern, request: &Request<'_>, _: DateTime<Utc>) -> bool {
-        request.caller.principal.is_some_and(|principal| pattern.matches(principal))
+        request.principal.arn.is_some_and(|arn| pattern.matches(arn))
     }
 
     fn saw(_: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
-        Saw::text("principal", request.caller.principal)
+        Saw::text("principal", request.principal.arn)
     }
 
     fn wanted(principals: &Self::Given, _: &str) -> Vec<String> {
@@ -36,7 +36,7 @@ impl Condition for Principals {
 
 impl Name for Principals {
     fn of<'a>(request: &Request<'a>) -> Option<&'a str> {
-        request.caller.principal
+        request.principal.arn
     }
 
     fn entries(principals: &Self::Given) -> Vec<Entry<'_, Pattern>> {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_no_arn_can_meet_is_refused() {
+    fn only_patterns_that_no_arn_can_match_are_refused() {
         for (pattern, expected) in [
             ("*", true),
             ("?rn:*", true),

@@ -21,6 +21,7 @@ pub struct Network {
 
 /// Why a text is not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NetworkError {
     /// Neither an address nor an address, `/` and a prefix length.
     Malformed,
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mapped_network_is_its_ipv4_one_and_the_one_that_was_meant_is_named() {
+    fn a_mapped_network_is_its_ipv4_network_and_host_bits_have_a_suggestion() {
         let v4 = Network::parse("10.0.0.0/8").unwrap();
         assert_eq!(Network::parse("::ffff:10.0.0.0/104"), Ok(v4));
         assert_eq!(Network::parse("::ffff:10.0.0.0/8"), Err(NetworkError::HostBits(v4)));
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_has_no_host_bits_and_no_second_spelling() {
+    fn a_network_has_no_host_bits_and_one_spelling() {
         let meant = Network::parse("10.0.0.0/8").unwrap();
         assert_eq!(Network::parse("10.0.0.1/8"), Err(NetworkError::HostBits(meant)));
         for malformed in

@@ -15,6 +15,7 @@ macro_rules! conditions {
         /// The conditions of a rule. All of them must hold. A rule without conditions
         /// matches every request.
         #[derive(Clone, Debug, Default, PartialEq)]
+        #[non_exhaustive]
         pub struct Conditions {
             $($(#[$name_doc])* pub $name: Option<$NameGiven>,)+
             $($(#[$doc])* pub $field: Option<$Given>,)+
@@ -23,25 +24,21 @@ macro_rules! conditions {
         /// A kind of condition, in the order in which the conditions of a rule are
         /// evaluated: names first, circumstances after.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
         pub enum ConditionKind {
             $($(#[$name_doc])* $Name,)+
             $($(#[$doc])* $Kind,)+
         }
 
-        impl ConditionKind {
-            /// All of them, in the order in which they are evaluated.
-            pub const ALL: [Self; [$(Self::$Name,)+ $(Self::$Kind,)+].len()] =
-                [$(Self::$Name,)+ $(Self::$Kind,)+];
-
-            /// Its key in a policy.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$Name => <$NameHome as Condition>::KEY,)+
-                    $(Self::$Kind => <$Home as Condition>::KEY,)+
-                }
+        // The word of a kind is its key in a policy.
+        $crate::closed_set::words! {
+            ConditionKind {
+                $($Name = <$NameHome as Condition>::KEY,)+
+                $($Kind = <$Home as Condition>::KEY),+
             }
+        }
 
+        impl ConditionKind {
             /// [`Circumstance::CHEAP`] of this kind.
             pub(crate) const fn is_cheap(self) -> bool {
                 match self {

@@ -1,5 +1,4 @@
-//! `users`: patterns over the names of users, and the groups that stand for
-//! several of them.
+//! `users`: patterns over the names of users, and groups of such patterns.
 
 use chrono::{DateTime, Utc};
 
@@ -29,11 +28,11 @@ impl Condition for Users {
     }
 
     fn matches(pattern: &UserPattern, request: &Request<'_>, _: DateTime<Utc>) -> bool {
-        pattern.matches(request.caller.user)
+        pattern.matches(request.principal.user)
     }
 
     fn saw(_: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
-        Saw::text("user", Some(request.caller.user))
+        Saw::text("user", Some(request.principal.user))
     }
 
     fn wanted(users: &Self::Given, _: &str) -> Vec<String> {
@@ -43,7 +42,7 @@ impl Condition for Users {
 
 impl Name for Users {
     fn of<'a>(request: &Request<'a>) -> Option<&'a str> {
-        Some(request.caller.user)
+        Some(request.principal.user)
     }
 
     fn entries(users: &Self::Given) -> Vec<Entry<'_, UserPattern>> {

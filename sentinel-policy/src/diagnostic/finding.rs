@@ -36,20 +36,14 @@ macro_rules! findings {
     )+) => {
         /// The kind of a diagnostic: stable, for programs.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Code {
+        #[non_exhaustive]
+        pub enum DiagnosticCode {
             $(#[doc = $explain] $name),+
         }
 
-        impl Code {
-            /// All of them.
-            pub const ALL: [Self; [$(Self::$name),+].len()] = [$(Self::$name),+];
+        $crate::closed_set::words! { DiagnosticCode { $($name = $word),+ } }
 
-            /// The word for the code in output.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $word),+ }
-            }
-
+        impl DiagnosticCode {
             /// The severity of diagnostics of this kind.
             #[must_use]
             pub const fn severity(self) -> Severity {
@@ -71,8 +65,8 @@ macro_rules! findings {
 
         impl Finding<'_> {
             /// Its kind.
-            pub(crate) const fn code(&self) -> Code {
-                match self { $(Self::$name { .. } => Code::$name),+ }
+            pub(crate) const fn code(&self) -> DiagnosticCode {
+                match self { $(Self::$name { .. } => DiagnosticCode::$name),+ }
             }
 
             /// Formats the finding as a diagnostic.
@@ -89,9 +83,9 @@ macro_rules! findings {
 
 findings! {
     TooLarge { limit: usize } = "too-large",
-        "The document has more bytes than are read.";
-        format!("the document has more than the {limit} bytes that are read");
-        help("split the document, or give profiles documents of their own");
+        "The document has too many bytes.";
+        format!("the document has more than the maximum of {limit} bytes");
+        help("split the document, or move profiles into separate documents");
 
     InvalidUtf8 { byte: u8 } = "invalid-utf8",
         "The document is not UTF-8.";
@@ -99,46 +93,46 @@ findings! {
         help("save the document as UTF-8");
 
     ControlCharacter { character: char } = "control-character",
-        "A control character stands in the document.";
-        format!("the control character `{}` cannot stand in a policy", character.escape_unicode());
+        "The document contains a control character.";
+        format!("a policy cannot contain the control character `{}`", character.escape_unicode());
         help("remove it; in double quotes it can be written as an escape");
 
     Syntax { problem: String, advice: Option<String> } = "syntax",
-        "The text is not YAML (or JSON, which is YAML too). Nothing behind it was looked at.";
+        "The text is not YAML (or JSON, which is also YAML). Nothing after it was checked.";
         problem;
         advice;
 
     ConflictMarker = "conflict-marker",
-        "A merge left its marks in the document. Nothing else was looked at.";
-        "a conflict marker of a merge is in the document".to_owned();
-        help("decide for one side of each conflict and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`");
+        "The document contains the conflict markers of a merge. Nothing else was checked.";
+        "the document contains a conflict marker of a merge".to_owned();
+        help("choose one side of each conflict and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`");
 
     LookalikeSpace { character: char } = "lookalike-space",
-        "A character looks like a space and is not one, for example a no-break space.";
+        "A character looks like a space but is not one, for example a no-break space.";
         format!(
-            "a {} (U+{:04X}) is here, which is not read as a space",
+            "a {} (U+{:04X}) is not read as a space",
             space::name(character).unwrap_or("character"),
             u32::from(character),
         );
-        help("remove it or write a space in its place");
+        help("remove it, or replace it with a space");
 
     TooDeep { limit: usize } = "too-deep",
-        "Mappings and lists stand inside each other more deeply than any policy needs.";
-        format!("more than {limit} mappings and lists stand inside each other");
+        "Mappings and lists are nested more deeply than any policy needs.";
+        format!("mappings and lists are nested more than {limit} levels deep");
         None;
 
     SecondDocument = "second-document",
-        "The file holds more than one YAML document.";
+        "The file contains more than one YAML document.";
         "a second document begins here".to_owned();
-        help("a file holds one policy: remove the `---` and what follows, or put it into a file of its own");
+        help("a file contains one policy: remove the `---` and everything after it, or move it to a separate file");
 
     Anchor = "anchor",
-        "A YAML anchor. Policies have none: what is read must be what is written.";
+        "A YAML anchor, which a policy cannot contain: each value is written where it is used.";
         "anchors are not allowed in a policy".to_owned();
-        help("write the value where it is needed; people are named once under `groups`");
+        help("write the value where it is used; to name people only once, define a group under `groups`");
 
     Alias { nameless: bool } = "alias",
-        "A YAML alias. Policies have none: what is read must be what is written.";
+        "A YAML alias, which a policy cannot contain: each value is written where it is used.";
         if nameless {
             "a `*` without quotes begins a YAML alias".to_owned()
         } else {
@@ -147,26 +141,26 @@ findings! {
         if nameless {
             help("write `\"*\"`: a name that begins with `*` needs quotes")
         } else {
-            help("write the value out; a name that begins with `*` needs quotes")
+            help("write the value itself; a name that begins with `*` needs quotes")
         };
 
     Tag { tag: &'a str } = "tag",
-        "A YAML tag. Policies have none: each key has one type.";
+        "A YAML tag, which a policy cannot contain: each key has one type.";
         format!("the tag {} is not allowed in a policy", Quote(tag));
         help("remove the tag; a value that begins with `!` needs quotes");
 
     NotAPolicy { found: &'static str, value: Option<&'a str> } = "not-a-policy",
-        "The document as a whole is no mapping.";
+        "The document is not a mapping.";
         match value {
             Some(value) => format!("a policy is a mapping, not {found} {}", Quote(value)),
             None => format!("a policy is a mapping, not {found}"),
         };
-        help("it begins with `version: \"1\"` and `rules:`");
+        help("a policy begins with `version: \"1\"` and `rules:`");
 
     MergeKey = "merge-key",
-        "A YAML merge key. Policies have none: what is read must be what is written.";
+        "A YAML merge key, which a policy cannot contain: each key is written where it is used.";
         "the merge key `<<` is not allowed in a policy".to_owned();
-        help("write the keys out");
+        help("write the keys themselves");
 
     NonTextKey { found: &'static str } = "non-text-key",
         "A key is not text.";
@@ -180,7 +174,7 @@ findings! {
 
     UnknownKey { key: &'a str, place: &'static str, known: &'a [&'static str], joined: bool } =
         "unknown-key",
-        "A key that the language does not have at that place.";
+        "A key that the language does not define at this place.";
         format!("unknown key {} in {place}", Quote(key));
         Some(match (joined, nearest(key, known.iter().copied())) {
             (true, _) => spaced(key),
@@ -204,8 +198,8 @@ findings! {
         });
 
     OtherPolicy { kind: &'static str, belongs: &'static str } = "other-policy",
-        "The rules are another kind of policy, which the Go project keeps in a document of its own.";
-        format!("these rules are {kind}, which is not a document of its own here");
+        "The rules are another kind of policy, which the Go project keeps in a separate document.";
+        format!("these rules are {kind}, which is not a separate document here");
         help(belongs);
 
     MissingKey { key: &'static str, place: &'static str } = "missing-key",
@@ -216,7 +210,7 @@ findings! {
     NullValue { what: Subject<'a> } = "null-value",
         "A key, or an entry of a list, has no value.";
         format!("{what} has no value");
-        help("give it one or remove it; quote the text where `null` or `~` is meant");
+        help("add a value or remove it; quote `null` or `~` if the text is meant");
 
     WrongType {
         what: Subject<'a>,
@@ -225,7 +219,7 @@ findings! {
         value: Option<&'a str>,
         meant: Meant<'a>
     } = "wrong-type",
-        "A value is of another type than its key has.";
+        "A value does not have the type of its key.";
         match value {
             Some(value) => format!("{what} must be {}, not {found} {}", expected.words, Quote(value)),
             None => format!("{what} must be {}, not {found}", expected.words),
@@ -241,52 +235,52 @@ findings! {
         };
 
     EmptyList { key: &'a str } = "empty-list",
-        "A list has no entries: whether none or any is meant cannot be told.";
+        "A list has no entries, which could mean none or any.";
         format!("the list {} is empty", Quote(key));
-        help("name what is meant, or remove the key");
+        help("add an entry, or remove the key");
 
     EmptyText { what: Subject<'a> } = "empty-text",
-        "A text is empty where that cannot be meant.";
+        "A text is empty but needs a value.";
         format!("{what} is an empty text");
-        help("name what is meant, or remove it");
+        help("add a value, or remove it");
 
     EmptyMapping { key: &'static str } = "empty-mapping",
-        "A mapping that must say something is empty.";
+        "A mapping that needs at least one key is empty.";
         format!("`{key}` is empty");
-        help("give it a key or remove it");
+        help("add a key, or remove it");
 
     EmptyTime = "empty-time",
         "A `time` names neither days nor hours.";
         "`time` names neither `days` nor `hours`".to_owned();
-        help("give `days`, `hours` or both, or remove `time`");
+        help("add `days`, `hours` or both, or remove `time`");
 
     EmptyDevice = "empty-device",
-        "A `device` asks for nothing.";
-        "`device` asks for nothing".to_owned();
-        help("set a `require_…` to `true`, give `min_os_version` or `allowed_os_types`, or remove `device`");
+        "A `device` has no requirement.";
+        "`device` has no requirement".to_owned();
+        help("set a `require_…` to `true`, add `min_os_version` or `allowed_os_types`, or remove `device`");
 
     UnsupportedVersion { value: &'a str } = "unsupported-version",
-        "The document is of a version of the language that is not known.";
+        "The document uses an unknown version of the language.";
         format!("`version` cannot be {}", Quote(value));
         help("this is version \"1\" of the language: write `version: \"1\"`");
 
     DuplicateName { name: &'a str, line: u32 } = "duplicate-name",
-        "Two rules of the same kind have one name.";
+        "Two rules of the same kind have the same name.";
         format!("the `name` {} is given twice", Quote(name));
-        Some(format!("it is first given on line {line}; names tell rules apart in records"));
+        Some(format!("it is first given on line {line}; records identify a rule by its name"));
 
     TooManyRules { key: &'static str, count: usize, limit: usize } = "too-many-rules",
-        "A list of rules is longer than is read. The rest of it was not looked at.";
-        format!("`{key}` holds {count} entries, more than the {limit} that are read");
-        help("name several profiles or users in one rule, or give profiles documents of their own");
+        "A list of rules is too long. The rest of it was not checked.";
+        format!("`{key}` has {count} entries, more than the maximum of {limit}");
+        help("name several profiles or users in one rule, or move profiles into separate documents");
 
     TooManyGroupEntries { name: &'a str, limit: usize } = "too-many-group-entries",
-        "All uses of groups together stand for more entries than are read.";
-        format!("with the group {} here, groups stand for more than {limit} entries", Quote(name));
+        "All uses of groups together have too many members.";
+        format!("with the group {} here, all uses of groups together have more than {limit} members", Quote(name));
         help("use patterns, or fewer rules");
 
     UnknownValue { what: Subject<'a>, value: &'a str, known: &'static [&'static str] } = "unknown-value",
-        "A word that is not of the closed set that its key takes.";
+        "A word that its key does not accept.";
         format!("{what} cannot be {}", Quote(value));
         Some(match nearest(value, known.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`? the words are {}", words(known)),
@@ -299,65 +293,65 @@ findings! {
         help("`max_server_duration` is the older name of `max_duration`: keep the latter");
 
     MisplacedKey { effect: &'static str } = "misplaced-key",
-        "A key stands where it has no meaning.";
+        "A key has no meaning at its place.";
         format!("`session_table` has no meaning for the effect `{effect}`");
-        help("only `require_server_session` asks for a session table");
+        help("only `require_server_session` uses a session table");
 
     InvalidDuration { key: &'static str, value: &'a str, error: Option<DurationError> } =
         "invalid-duration",
-        "A text is no length of time, or one that cannot be used.";
+        "A text is not a duration, or is one that cannot be used.";
         format!("`{key}` cannot be {}", Quote(value));
         match (error, meant_duration(value)) {
-            (None, _) => help("a duration must be above 0"),
+            (None, _) => help("a duration must be greater than 0"),
             (Some(error), Some(meant)) => Some(format!("did you mean `{meant}`? {error}")),
             (Some(error), None) => Some(error.to_string()),
         };
 
     InvalidCount { key: &'static str, value: &'a str } = "invalid-count",
-        "A count is no whole number, or one that cannot be used.";
+        "A count is not a whole number, or is one that cannot be used.";
         format!("`{key}` cannot be {}", Quote(value));
         help("a whole number from 1 to 4294967295");
 
     InvalidProfileName { name: &'a str } = "invalid-profile-name",
-        "A key of `profiles` is no profile name.";
-        format!("`profiles` cannot hold {}, which is no profile name", Quote(name));
+        "A key of `profiles` is not a profile name.";
+        format!("`profiles` contains {}, which is not a profile name", Quote(name));
         help("keys are names, not patterns: up to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit");
 
     InvalidRoleArn { value: &'a str } = "invalid-role-arn",
-        "A text is no ARN of an IAM role.";
+        "A text is not the ARN of an IAM role.";
         format!("`role_arn` cannot be {}", Quote(value));
         help("the ARN of a role, without wildcards: `arn:aws:iam::111122223333:role/NAME`");
 
     InvalidPrincipal { value: &'a str } = "invalid-principal",
-        "A pattern that no ARN can meet.";
-        format!("`principals` holds {}, which no ARN can be", Quote(value));
+        "A pattern that no ARN can match.";
+        format!("`principals` contains {}, which cannot be an ARN", Quote(value));
         help("a pattern over ARNs, such as `arn:aws:sts::111122223333:assumed-role/NAME/*`; names of people go under `users`");
 
     InvalidAccount { value: &'a str } = "invalid-account",
-        "A text is no AWS account id.";
-        format!("`accounts` holds {}, which is no account id", Quote(value));
+        "A text is not an AWS account id.";
+        format!("`accounts` contains {}, which is not an account id", Quote(value));
         help("an account id is exactly 12 digits, without wildcards");
 
     InvalidNetwork { value: &'a str } = "invalid-network",
-        "A text is no IP address or network.";
-        format!("`source_ip` holds {}, which is no address or network", Quote(value));
+        "A text is not an IP address or a network.";
+        format!("`source_ip` contains {}, which is not an address or a network", Quote(value));
         help("an IPv4 or IPv6 address, or a network such as `10.0.0.0/8` or `2001:db8::/32`");
 
     HostBits { value: &'a str, network: String } = "host-bits",
-        "A network has bits set behind its prefix.";
-        format!("`source_ip` holds {}, which has bits set behind its prefix", Quote(value));
+        "A network has bits set after its prefix.";
+        format!("`source_ip` contains {}, which has bits set after its prefix", Quote(value));
         Some(format!("did you mean the network `{network}`?"));
 
     UnknownZone { value: &'a str, meant: fn(&str) -> Option<&'static str> } = "unknown-zone",
-        "A text is no name of a time zone.";
-        format!("`timezone` does not know {}", Quote(value));
+        "A text is not the name of a time zone.";
+        format!("`timezone` cannot be {}", Quote(value));
         Some(match meant(value) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "a name from the IANA time zone database, such as `Europe/Berlin`".to_owned(),
         });
 
     InvalidHour { key: &'static str, value: &'a str, meant: fn(&str) -> Option<String> } = "invalid-hour",
-        "A text is no time of day.";
+        "A text is not a time of day.";
         format!("`{key}` cannot be {}", Quote(value));
         Some(match meant(value) {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -367,10 +361,10 @@ findings! {
     EmptyWindow { value: &'a str } = "empty-window",
         "Hours whose start and end are the same.";
         format!("`start` and `end` are both {}", Quote(value));
-        help("remove `hours` where the whole day is meant; `24:00` is the end of the day");
+        help("remove `hours` if the whole day is meant; `24:00` is the end of the day");
 
     InvalidOsVersion { value: &'a str } = "invalid-os-version",
-        "A text is no version of an operating system.";
+        "A text is not a version of an operating system.";
         format!("`min_os_version` cannot be {}", Quote(value));
         help("numbers separated by points, such as `14.2`");
 
@@ -383,19 +377,19 @@ findings! {
         });
 
     NestedGroup { group: &'a str, member: &'a str } = "nested-group",
-        "A group holds another group.";
-        format!("the group {} holds {}", Quote(group), Quote(member));
+        "A group contains another group.";
+        format!("the group {} contains {}", Quote(group), Quote(member));
         help("groups do not nest: name the members here too, or use both groups where they are needed");
 
     DeviceOutsideServerRules { rule: &'a str, place: &'static str, effect: &'static str } =
         "device-without-facts",
-        "In the server, which knows nothing of devices, a condition on the device would err on the unsafe side.";
-        format!("the rule {} asks for a `device` under the `{place}` of `{effect}`, which the server cannot judge", Quote(rule));
+        "A condition on the device would err on the unsafe side in the server, which has no device facts.";
+        format!("the rule {} has a `device` under the `{place}` of `{effect}`, which the server cannot evaluate", Quote(rule));
         help("without device facts only the `conditions` of an `allow` and the `unless` of a `deny` err on the safe side");
 
     MainDocumentOnly { key: &'static str } = "main-document-only",
-        "A key that only the main document may have stands in a profile's own.";
-        format!("`{key}` may be set in the main document only");
+        "A profile's own document has a key that only the main document can have.";
+        format!("`{key}` can be set in the main document only");
         help("a profile's own document describes that profile alone and names neither roles nor operators");
 
     MoreErrors { count: usize } = "more-errors",
@@ -448,7 +442,7 @@ findings! {
 
     GroupWithoutPrefix { what: Subject<'a>, value: &'a str, group: &'a str, nested: bool } =
         warning "group-without-prefix",
-        "A user that is called like a group, or as groups are elsewhere.";
+        "A user that has the name of a group, or is written as groups are in other systems.";
         format!("{what} is {}, which is a user, not a group", Quote(value));
         Some(if nested {
             format!("if the group {} is meant, name its members: groups do not nest", Quote(group))
@@ -591,11 +585,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_kebab_case_and_unlike_each_other() {
+    fn codes_are_kebab_case_and_distinct() {
         let words: std::collections::BTreeSet<&str> =
-            Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(words.len(), Code::ALL.len());
-        for code in Code::ALL {
+            DiagnosticCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), DiagnosticCode::ALL.len());
+        for code in DiagnosticCode::ALL {
             let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(code.as_str().chars().all(kebab), "{}", code.as_str());
             assert!(!code.explain().contains('\n'), "{}", code.as_str());

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_in_the_source_are_kept_and_the_rest_is_counted() {
+    fn the_first_findings_in_the_source_are_kept_and_the_rest_are_counted() {
         let mut findings = Findings::new(3);
         for line in [9, 2, 7, 1, 8, 3] {
             findings.report(at(line), Finding::EmptyTime);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_get_the_room_that_errors_leave() {
+    fn warnings_use_the_room_that_errors_leave() {
         let mut findings = Findings::new(3);
         for line in 1..=5 {
             findings.report(at(line), Finding::MoreWarnings { count: 9 });
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_alone_are_no_error() {
+    fn warnings_alone_are_not_an_error() {
         let mut findings = Findings::new(1);
         assert_eq!(findings.clone().into_result(), Ok(None));
         findings.report(at(1), Finding::MoreWarnings { count: 9 });
@@ -160,12 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_are_allowed_are_all_told() {
+    fn findings_within_the_limit_are_all_reported() {
         let mut findings = Findings::new(2);
         findings.report(at(2), Finding::EmptyTime);
         findings.report(at(1), Finding::EmptyDevice);
         let diagnostics = findings.into_result().unwrap_err();
-        assert!(diagnostics.iter().all(|d| d.code != super::super::Code::MoreErrors));
+        assert!(diagnostics.iter().all(|d| d.code != super::super::DiagnosticCode::MoreErrors));
         assert!(Findings::new(0).into_result().is_ok());
     }
 }

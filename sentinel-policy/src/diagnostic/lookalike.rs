@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lookalikes_are_named_and_read_as_what_they_resemble() {
+    fn lookalikes_are_named_and_read_as_the_characters_that_they_resemble() {
         for (written, expected) in [
             ("\u{430}lic\u{435}", "alice"),
             ("\u{201c}alice\u{201d}", "\"alice\""),

@@ -7,53 +7,50 @@ mod lookalike;
 mod nearest;
 mod quote;
 mod render;
+#[cfg(feature = "miette")]
+mod report;
 pub(crate) mod space;
 
 use std::fmt;
 
-pub use finding::Code;
+pub use finding::DiagnosticCode;
 pub(crate) use finding::{Finding, Meant, Subject, Type};
 pub(crate) use findings::Findings;
 pub(crate) use lookalike::in_ascii;
 pub(crate) use nearest::nearest;
 pub(crate) use quote::Quote;
 pub use quote::is_unprintable;
+#[cfg(feature = "miette")]
+pub use report::DiagnosticReport;
 
 use crate::Span;
+use crate::closed_set::closed_set;
 
-/// The severity of a diagnostic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Severity {
-    /// Valid but doubtful.
-    Warning,
-    /// The document cannot be used.
-    Error,
-}
-
-impl Severity {
-    /// The word for it in output.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
+closed_set! {
+    /// The severity of a diagnostic.
+    #[expect(clippy::exhaustive_enums, reason = "a document either can be used or cannot")]
+    Severity {
+        /// The value is valid but doubtful. The document can be used.
+        Warning = "warning",
+        /// The document cannot be used.
+        Error = "error",
     }
 }
 
 /// One mistake or doubtful value, and its place. Message and help are single lines.
 /// Text from the policy author is in backticks, shortened and escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diagnostic {
-    /// The severity.
+    /// Whether the document can be used in spite of the finding.
     pub severity: Severity,
-    /// The kind, for programs.
-    pub code: Code,
-    /// What is wrong.
+    /// The kind of the finding. It is stable, so that programs can use it.
+    pub code: DiagnosticCode,
+    /// The description of the mistake: one line, in which values of the source are quoted.
     pub message: String,
-    /// What to do next.
+    /// The suggestion for a correction, in one line. `None` if there is none.
     pub help: Option<String>,
-    /// The place in the source.
+    /// The place in the source that the message is about.
     pub span: Span,
 }
 
@@ -61,7 +58,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { severity, code, message, help, span } = self;
         let (line, column) = (span.start.line, span.start.column);
-        write!(f, "{line}:{column}: {}[{}]: {message}", severity.as_str(), code.as_str())?;
+        write!(f, "{line}:{column}: {severity}[{code}]: {message}")?;
         match help {
             Some(help) => write!(f, " ({help})"),
             None => Ok(()),
@@ -93,6 +90,12 @@ impl Diagnostics {
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// The severity of the most severe finding.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        if self.errors > 0 { Severity::Error } else { Severity::Warning }
     }
 
     /// The number of findings with that severity, including those that are not listed.

@@ -87,10 +87,11 @@ fn plainly(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closed_set::ClosedSet as _;
     use crate::{Day, Effect, Mode, OsType};
 
     #[test]
-    fn the_word_that_was_meant_is_found() {
+    fn the_intended_word_is_found() {
         for (word, words, expected) in [
             ("Deny", Effect::WORDS, Some("deny")),
             ("denied", Effect::WORDS, Some("deny")),

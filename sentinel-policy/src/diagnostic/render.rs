@@ -34,12 +34,15 @@ const COLOR: Style = Style {
 
 /// Renders a list that is in the order of the source.
 pub(super) fn render(list: &[Diagnostic], file: &str, source: &[u8], color: bool) -> String {
-    let style = if color { &COLOR } else { &PLAIN };
     let text = String::from_utf8_lossy(source);
     let mut cursor = Cursor::new(text.strip_prefix('\u{feff}').unwrap_or(&text));
     let file: String = file.chars().map(printable).collect();
     let last_line = list.iter().map(|d| d.span.start.line).max().unwrap_or(1);
-    let gutter = last_line.to_string().len();
+    let frame = Frame {
+        file,
+        gutter: last_line.to_string().len(),
+        style: if color { &COLOR } else { &PLAIN },
+    };
     let mut out = String::new();
     for (count, diagnostic) in list.iter().enumerate() {
         if count > 0 {
@@ -47,40 +50,51 @@ pub(super) fn render(list: &[Diagnostic], file: &str, source: &[u8], color: bool
         }
         let excerpt = cursor.excerpt(diagnostic.span);
         // Writing to a string cannot fail.
-        let _ = one(&mut out, diagnostic, &file, excerpt.as_ref(), gutter, style);
+        let _ = frame.write(&mut out, diagnostic, excerpt.as_ref());
     }
     out
 }
 
-fn one(
-    out: &mut String,
-    diagnostic: &Diagnostic,
-    file: &str,
-    excerpt: Option<&Excerpt>,
+/// What all diagnostics of a document share in their output.
+struct Frame {
+    file: String,
+    /// Number of columns for a line number.
     gutter: usize,
-    style: &Style,
-) -> std::fmt::Result {
-    let Diagnostic { severity, code, message, help, span } = diagnostic;
-    let Style { error, warning, frame, bold, reset } = style;
-    let accent = match severity {
-        Severity::Error => error,
-        Severity::Warning => warning,
-    };
-    let (line, column) = (span.start.line, span.start.column);
-    let (severity, code) = (severity.as_str(), code.as_str());
-    writeln!(out, "{accent}{severity}[{code}]{reset}{bold}: {message}{reset}")?;
-    writeln!(out, "{:gutter$}{frame}-->{reset} {file}:{line}:{column}", "")?;
-    if let Some(Excerpt { text, indent, carets }) = excerpt {
-        writeln!(out, "{:gutter$} {frame}|{reset}", "")?;
-        let gap = if text.is_empty() { "" } else { " " };
-        writeln!(out, "{frame}{line:gutter$} |{reset}{gap}{text}")?;
-        let (space, marks) = (" ".repeat(*indent), "^".repeat(*carets));
-        writeln!(out, "{:gutter$} {frame}|{reset} {space}{accent}{marks}{reset}", "")?;
+    style: &'static Style,
+}
+
+impl Frame {
+    /// Writes one diagnostic, and the part of the source that it is about.
+    fn write(
+        &self,
+        out: &mut String,
+        diagnostic: &Diagnostic,
+        excerpt: Option<&Excerpt>,
+    ) -> std::fmt::Result {
+        let Self { file, gutter, style } = self;
+        let gutter = *gutter;
+        let Diagnostic { severity, code, message, help, span } = diagnostic;
+        let Style { error, warning, frame, bold, reset } = style;
+        let accent = match severity {
+            Severity::Error => error,
+            Severity::Warning => warning,
+        };
+        let (line, column) = (span.start.line, span.start.column);
+        let (severity, code) = (severity.as_str(), code.as_str());
+        writeln!(out, "{accent}{severity}[{code}]{reset}{bold}: {message}{reset}")?;
+        writeln!(out, "{:gutter$}{frame}-->{reset} {file}:{line}:{column}", "")?;
+        if let Some(Excerpt { text, indent, carets }) = excerpt {
+            writeln!(out, "{:gutter$} {frame}|{reset}", "")?;
+            let gap = if text.is_empty() { "" } else { " " };
+            writeln!(out, "{frame}{line:gutter$} |{reset}{gap}{text}")?;
+            let (space, marks) = (" ".repeat(*indent), "^".repeat(*carets));
+            writeln!(out, "{:gutter$} {frame}|{reset} {space}{accent}{marks}{reset}", "")?;
+        }
+        if let Some(help) = help {
+            writeln!(out, "{:gutter$} {frame}={reset} {bold}help{reset}: {help}", "")?;
+        }
+        Ok(())
     }
-    if let Some(help) = help {
-        writeln!(out, "{:gutter$} {frame}={reset} {bold}help{reset}: {help}", "")?;
-    }
-    Ok(())
 }
 
 /// The part of a line that is shown, and the part of it that is underlined, in
@@ -185,7 +199,7 @@ fn line_of(text: &str) -> impl Iterator<Item = char> {
 }
 
 /// The line breaks of YAML.
-fn is_break(c: char) -> bool {
+pub(super) fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r')
 }
 
@@ -196,7 +210,7 @@ fn columns(c: char) -> usize {
 }
 
 /// The character, or a substitute if a terminal would interpret it.
-fn printable(c: char) -> char {
+pub(super) fn printable(c: char) -> char {
     if is_unprintable(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 
@@ -228,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_huge_line_only_the_surroundings_are_shown() {
+    fn only_the_surroundings_of_a_place_on_a_huge_line_are_shown() {
         let mut source = vec![b'x'; 500_000];
         source.extend(b"HERE");
         source.extend(vec![b'x'; 500_000]);
@@ -240,14 +254,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_the_source_or_the_file_name_reaches_the_terminal_as_a_command() {
+    fn the_source_and_the_file_name_cannot_send_commands_to_the_terminal() {
         let text = rendered(b"a: \x1b[2J\xff\xe2\x80\xaeb", 1, 4..5);
         assert!(text.chars().all(|c| c == '\n' || !is_unprintable(c)), "{text:?}");
         assert!(text.contains("a�.yaml:1:4"));
     }
 
     #[test]
-    fn colours_add_nothing_but_themselves() {
+    fn colors_add_only_escape_sequences() {
         let span =
             Span { start: Position { line: 1, column: 1 }, end: Position { line: 1, column: 2 } };
         let list = [Finding::EmptyTime.at(span), Finding::EmptyDevice.at(span)];
@@ -262,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_accents_alone_is_cut_too() {
+    fn a_line_of_combining_characters_is_shortened() {
         let source = "\u{301}".repeat(10_000);
         let (text, carets) = excerpt(source.as_bytes(), 1, 500..501);
         assert!(text.chars().count() <= 2 * WIDTH + 2);
@@ -271,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_behind_the_end_has_no_excerpt() {
+    fn a_place_after_the_end_has_no_excerpt() {
         assert!(!rendered(b"a: b\n", 9, 1..1).contains('|'));
     }
 }

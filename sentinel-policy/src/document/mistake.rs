@@ -26,7 +26,7 @@ pub(super) struct Reached {
 pub(super) fn probable(kind: &ErrorKind, text: &str, reached: Reached) -> Option<Mistake> {
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "the parser has more kinds of errors than lead to a mistake that is known"
+        reason = "the parser has more kinds of errors than those that a known mistake causes"
     )]
     match kind {
         ErrorKind::InvalidTrailingSingleQuotedScalar
@@ -149,9 +149,9 @@ fn on_line(number: u32, line: &str) -> Option<Mistake> {
     }
     let after_key = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
     let (key, _) = rest.split_at_checked(rest.len().saturating_sub(after_key.len()))?;
-    let behind = after_key.trim_start_matches(space::joins);
-    let value = behind.strip_prefix(':').filter(|_| !key.is_empty())?;
-    if behind.len() < after_key.len() {
+    let after_spaces = after_key.trim_start_matches(space::joins);
+    let value = after_spaces.strip_prefix(':').filter(|_| !key.is_empty())?;
+    if after_spaces.len() < after_key.len() {
         return line.lookalike(after_key);
     }
     if value.starts_with(space::joins) {

@@ -17,20 +17,20 @@ use crate::diagnostic::{Diagnostics, Findings};
 
 /// A document that is valid YAML and was not checked yet.
 #[derive(Debug)]
-pub struct Document<'s> {
+pub struct PolicyDocument<'s> {
     pub(crate) root: Node<'s>,
     pub(crate) limits: Limits,
     /// The findings of this stage. They are reported together with those of the check.
     pub(crate) findings: Findings,
 }
 
-impl<'s> Document<'s> {
+impl<'s> PolicyDocument<'s> {
     /// Reads YAML or JSON. A byte order mark at the beginning is skipped.
     ///
     /// # Errors
     /// [`Diagnostics`] if the text cannot be read: more bytes or deeper nesting than
     /// `limits` allow, invalid UTF-8, control characters, or invalid YAML.
-    /// [`Document::check`] reports every other mistake, in one pass.
+    /// [`PolicyDocument::check`] reports every other mistake, in one pass.
     pub fn parse(source: &'s [u8], limits: &Limits) -> Result<Self, Diagnostics> {
         let mut findings = Findings::new(limits.max_diagnostics);
         let root = text::decode(source, limits)

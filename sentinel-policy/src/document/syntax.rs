@@ -43,16 +43,38 @@ fn character_at(text: &str, start: Position) -> (Span, bool) {
     (Span { start: at, end }, next.is_none())
 }
 
+/// The finding for an error of the parser that no known mistake explains.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the parser's own words do for what is not met in practice, and for what it may add"
+    reason = "the tables describe the other errors, and the parser's own message the rest"
 )]
 fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> {
-    let (problem, advice) = match kind {
-        ErrorKind::RecursionLimitExceeded => return Finding::TooDeep { limit: limits.max_depth },
+    match kind {
+        ErrorKind::RecursionLimitExceeded => Finding::TooDeep { limit: limits.max_depth },
         ErrorKind::UnclosedQuotedScalar
         | ErrorKind::InvalidQuotedScalarIndent
-        | ErrorKind::DocumentIndicatorInQuotedScalar => return mistake::unclosed_quote(),
+        | ErrorKind::DocumentIndicatorInQuotedScalar => mistake::unclosed_quote(),
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar
+        | ErrorKind::TabAtBlockScalarStart => mistake::tab_in_indentation(),
+        other => match in_brackets(other, at_end).or_else(|| in_text(other)) {
+            Some((problem, advice)) => {
+                Finding::Syntax { problem: problem.to_owned(), advice: advice.map(str::to_owned) }
+            }
+            None => Finding::Syntax { problem: lower(&other.to_string()), advice: None },
+        },
+    }
+}
+
+/// A problem, and what to do about it.
+type Description = (&'static str, Option<&'static str>);
+
+/// The description of an error at a bracket, a brace, or a value that is missing.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors are elsewhere in a text")]
+fn in_brackets(kind: &ErrorKind, at_end: bool) -> Option<Description> {
+    Some(match kind {
         ErrorKind::UnclosedFlowCollection { .. } => {
             ("a bracket is not closed", Some("each `[` needs a `]` and each `{` a `}`"))
         }
@@ -70,37 +92,40 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         | ErrorKind::UnexpectedEofBlockSequence
         | ErrorKind::UnexpectedEofBlockMapping
         | ErrorKind::UnexpectedEof
-        | ErrorKind::ExpectedNodeContent => ("a value should stand here", None),
+        | ErrorKind::ExpectedNodeContent => ("a value is missing here", None),
         ErrorKind::InvalidColonPlacement => {
-            ("a `:` cannot stand here", Some("is a bracket or a quote before it not closed?"))
+            ("a `:` is not allowed here", Some("is a bracket or a quote before it not closed?"))
         }
         ErrorKind::MismatchedFlowCollectionEnd { .. } | ErrorKind::MisplacedFlowCollectionEnd => {
-            ("this bracket closes nothing", Some("each `[` needs a `]` and each `{` a `}`"))
+            ("this bracket has no opening bracket", Some("each `[` needs a `]` and each `{` a `}`"))
         }
         ErrorKind::ExpectedFlowSequenceSeparator => {
-            ("a list in brackets goes on with `,` or ends with `]`", None)
+            ("a list in brackets continues with `,` or ends with `]`", None)
         }
         ErrorKind::ExpectedFlowMappingSeparator => {
-            ("a mapping in braces goes on with `,` or ends with `}`", None)
+            ("a mapping in braces continues with `,` or ends with `}`", None)
         }
-        ErrorKind::TabNotAllowed
-        | ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabInPlainScalar
-        | ErrorKind::TabAtBlockScalarStart => return mistake::tab_in_indentation(),
+        _ => return None,
+    })
+}
+
+/// The description of an error at a key, an entry or a text.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors are rare")]
+fn in_text(kind: &ErrorKind) -> Option<Description> {
+    Some(match kind {
         ErrorKind::MissingAnchorOrAliasName => {
             ("a text cannot begin with this character", Some("quote the text"))
         }
         ErrorKind::MappingValueNotAllowed => (
-            "a `:` cannot stand here",
+            "a `:` is not allowed here",
             Some(
-                "quote a text that holds a colon and a space; keys of one mapping begin in the same column",
+                "quote a text that contains a colon and a space; keys of one mapping begin in the same column",
             ),
         ),
         ErrorKind::ExpectedDocumentStart => {
             ("the policy ended before this", Some("keys of one mapping begin in the same column"))
         }
-        ErrorKind::MappingKeyNotAllowed => ("a key cannot stand here", None),
+        ErrorKind::MappingKeyNotAllowed => ("a key is not allowed here", None),
         ErrorKind::InvalidIndentation
         | ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::ExpectedBlockSequenceEntry
@@ -121,7 +146,7 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
         | ErrorKind::MissingLowSurrogate
         | ErrorKind::UnpairedLowSurrogate
         | ErrorKind::InvalidUnicodeEscape => (
-            "an escape in double quotes is not one that YAML knows",
+            "an escape in double quotes is not a YAML escape",
             Some("write `\\\\` for a backslash, or use single quotes"),
         ),
         ErrorKind::InvalidTrailingSingleQuotedScalar
@@ -129,9 +154,8 @@ fn finding(kind: &ErrorKind, at_end: bool, limits: &Limits) -> Finding<'static> 
             "something follows the closing quote",
             Some("in double quotes a quote is `\\\"`, in single quotes it is `''`"),
         ),
-        other => return Finding::Syntax { problem: lower(&other.to_string()), advice: None },
-    };
-    Finding::Syntax { problem: problem.to_owned(), advice: advice.map(str::to_owned) }
+        _ => return None,
+    })
 }
 
 /// The message of the parser in the style of the diagnostics: without a capital at

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused_where_it_stands() {
+    fn bytes_that_are_not_text_are_refused_at_their_place() {
         assert_eq!(place("a: é\r\n\r\nb".as_bytes()), None);
         assert_eq!(place(b"a\0"), Some((1, 2)));
         assert_eq!(place("é\r\né\0".as_bytes()), Some((2, 2)));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_at_the_beginning_is_passed_over() {
+    fn a_byte_order_mark_at_the_beginning_is_skipped() {
         assert_eq!(decode("\u{feff}a".as_bytes(), &Limits::default()).ok(), Some("a"));
     }
 }

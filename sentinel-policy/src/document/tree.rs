@@ -28,13 +28,15 @@ pub(super) fn build<'s>(
     findings: &mut Findings,
 ) -> Result<Node<'s>, Stop> {
     let before = findings.clone();
-    let star = match read(text, text, None, limits, findings) {
+    let star = match read(&Source { written: text, text, star: None }, limits, findings) {
         Ok(root) => return Ok(root),
         Err(Failed::Stop(stop)) => return Err(stop),
         Err(Failed::Nameless(stop)) => unused(text).ok_or(stop)?,
     };
     *findings = before;
-    match read(text, &without_stars(text, star), Some(star), limits, findings) {
+    let substituted = without_stars(text, star);
+    let source = Source { written: text, text: &substituted, star: Some(star) };
+    match read(&source, limits, findings) {
         Ok(root) => Ok(root.into_owned()),
         Err(Failed::Stop(stop) | Failed::Nameless(stop)) => Err(stop),
     }
@@ -48,7 +50,7 @@ fn unused(text: &str) -> Option<char> {
 
 /// The text with another character in the place of each `*` that cannot begin the
 /// name of an alias. Such a `*` may be part of a text in quotes or of a comment.
-/// Only the parser can tell the difference.
+/// Only the parser can distinguish them.
 fn without_stars(text: &str, star: char) -> String {
     let ends = |next: &char| matches!(next, ' ' | '\t' | '\n' | '\r' | ',' | '[' | ']' | '{' | '}');
     let mut characters = text.chars().peekable();
@@ -74,11 +76,34 @@ impl From<Stop> for Failed {
     }
 }
 
-/// Reads `text`, which equals `source` except that `star` may stand for a `*`.
-fn read<'s>(
-    source: &str,
+/// A text that is read.
+struct Source<'s> {
+    /// The text as the policy author has written it.
+    written: &'s str,
+    /// The text that the parser reads. It equals `written`, except that `star` may replace a
+    /// `*`.
     text: &'s str,
     star: Option<char>,
+}
+
+impl<'s> Source<'s> {
+    /// Returns a part of `text` in which each substitute is replaced by `*`.
+    fn as_written(&self, part: Cow<'s, str>) -> Cow<'s, str> {
+        match self.star {
+            Some(star) if part.contains(star) => Cow::Owned(part.replace(star, "*")),
+            Some(_) | None => part,
+        }
+    }
+
+    /// Whether a plain text begins with a `*`, which the parser has not read as an alias.
+    fn is_star(&self, text: &str) -> bool {
+        self.star.is_some_and(|star| text.starts_with(star))
+    }
+}
+
+/// Reads a text with the parser.
+fn read<'s>(
+    source: &Source<'s>,
     limits: &Limits,
     findings: &mut Findings,
 ) -> Result<Node<'s>, Failed> {
@@ -91,7 +116,7 @@ fn read<'s>(
         block_nesting_limit: limits.max_depth.saturating_add(1),
     };
     options.set_emit_comments(false);
-    let mut parser = Parser::new_from_str_with_options(text, options);
+    let mut parser = Parser::new_from_str_with_options(source.text, options);
     let mut builder = Builder {
         open: Vec::new(),
         root: None,
@@ -101,62 +126,28 @@ fn read<'s>(
     };
     let mut documents = 0;
     while let Some(event) = parser.next_event() {
-        let (event, at) = event.map_err(|error| builder.failed(&error, source, limits))?;
+        let (event, at) = event.map_err(|error| builder.failed(&error, source.written, limits))?;
         let span = Span { start: position(at.start), end: position(at.end) };
         if let Some(tag) = at.tag_span() {
             let place = Span { start: position(tag.start), end: position(tag.end) };
-            let tag = as_written(tag.slice(text).unwrap_or_default().into(), star);
+            let tag = source.as_written(tag.slice(source.text).unwrap_or_default().into());
             builder.findings.report(place, Finding::Tag { tag: &tag });
         }
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the parser's events may grow; what is none of these carries no data"
-        )]
-        match event {
-            Event::DocumentStart(..) => {
-                documents += 1;
-                if documents > 1 {
-                    builder.findings.report(span, Finding::SecondDocument);
-                    break;
-                }
+        if matches!(event, Event::DocumentStart(..)) {
+            documents += 1;
+            if documents > 1 {
+                builder.findings.report(span, Finding::SecondDocument);
+                break;
             }
-            Event::Scalar(text, style, ..) => {
-                let plain = style == ScalarStyle::Plain;
-                if plain && star.is_some_and(|star| text.starts_with(star)) {
-                    builder.alias(span, true)?;
-                } else {
-                    let scalar = Scalar { text: as_written(text, star), plain };
-                    builder.add(Node { kind: Kind::Scalar(scalar), span })?;
-                }
-                builder.reached = span.end;
-            }
-            Event::Alias(_) | Event::UnresolvedAlias(_) => builder.alias(span, false)?,
-            Event::Anchor(..) => builder.findings.report(span, Finding::Anchor),
-            Event::SequenceStart(style, ..) => {
-                builder.open(style, span, Content::List(Vec::new()))?;
-            }
-            Event::MappingStart(style, ..) => {
-                let content = Content::Mapping { entries: Vec::new(), key: Key::Awaited };
-                builder.open(style, span, content)?;
-            }
-            Event::SequenceEnd | Event::MappingEnd => builder.close(span)?,
-            _ => {}
         }
+        builder.event(event, span, source)?;
     }
     // For a text without a node, the parser returns only the events of the stream.
-    let nothing = Scalar { text: Cow::Borrowed(""), plain: true };
-    let start = Position { line: 1, column: 1 };
-    Ok(builder
-        .root
-        .unwrap_or(Node { kind: Kind::Scalar(nothing), span: Span { start, end: start } }))
-}
-
-/// Returns a text in which each substitute is replaced by `*`.
-fn as_written(text: Cow<'_, str>, star: Option<char>) -> Cow<'_, str> {
-    match star {
-        Some(star) if text.contains(star) => Cow::Owned(text.replace(star, "*")),
-        Some(_) | None => text,
-    }
+    Ok(builder.root.unwrap_or_else(|| {
+        let empty = Scalar { text: Cow::Borrowed(""), plain: true };
+        let start = Position { line: 1, column: 1 };
+        Node { kind: Kind::Scalar(empty), span: Span { start, end: start } }
+    }))
 }
 
 /// The parser counts lines from 1, as this crate does, and columns from 0.
@@ -198,6 +189,39 @@ enum Key<'s> {
 }
 
 impl<'s> Builder<'s, '_> {
+    /// Adds an event of the parser to the tree.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser may add events; all others have no data"
+    )]
+    fn event(&mut self, event: Event<'s>, span: Span, source: &Source<'s>) -> Result<(), Stop> {
+        match event {
+            Event::Scalar(text, style, ..) => {
+                let plain = style == ScalarStyle::Plain;
+                if plain && source.is_star(&text) {
+                    self.alias(span, true)?;
+                } else {
+                    let scalar = Scalar { text: source.as_written(text), plain };
+                    self.add(Node { kind: Kind::Scalar(scalar), span })?;
+                }
+                self.reached = span.end;
+            }
+            Event::Alias(_) | Event::UnresolvedAlias(_) => self.alias(span, false)?,
+            Event::Anchor(..) => self.findings.report(span, Finding::Anchor),
+            Event::SequenceStart(style, ..) => {
+                self.open(style, span, Content::List(Vec::new()))?;
+            }
+            Event::MappingStart(style, ..) => {
+                let content = Content::Mapping { entries: Vec::new(), key: Key::Awaited };
+                self.open(style, span, content)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Opens a list or a mapping.
     fn open(
         &mut self,
         style: StructureStyle,

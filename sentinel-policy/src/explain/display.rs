@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Outcome, Step, Unmet};
+use super::{Step, StepOutcome, Unmet};
 use crate::condition::{Mismatch, Wanted};
 
 impl fmt::Display for Step<'_> {
@@ -11,7 +11,7 @@ impl fmt::Display for Step<'_> {
     }
 }
 
-impl fmt::Display for Outcome<'_> {
+impl fmt::Display for StepOutcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Matched => f.write_str("matched"),

@@ -14,8 +14,9 @@ use crate::{ConditionKind, Conditions, Decision, Facts, Request};
 
 /// A decision, and the outcome of each rule up to the one that matched.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Explanation<'p> {
-    /// The rules that were evaluated, in order. The last one matched, unless none did.
+    /// The rules that were evaluated, in order. Only the last one can have matched.
     pub steps: Vec<Step<'p>>,
     /// The decision, as [`Policy::decide`] returns it.
     pub decision: Decision<'p>,
@@ -26,18 +27,20 @@ pub struct Explanation<'p> {
 /// Its `Display` is one line: ``rule `business-hours` (#0): `users` did not
 /// hold: `mallory` is none of `alice`, `bob` ``.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Step<'p> {
-    /// The rule's name.
+    /// The name of the rule.
     pub rule: &'p str,
-    /// The rule's place in the document, from 0.
+    /// The index of the rule in the document, from 0.
     pub index: usize,
-    /// Its outcome.
-    pub outcome: Outcome<'p>,
+    /// The result of evaluating the rule.
+    pub outcome: StepOutcome<'p>,
 }
 
 /// Whether a rule matched, and if not, why.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome<'p> {
+#[expect(clippy::exhaustive_enums, reason = "every reader must handle every outcome")]
+pub enum StepOutcome<'p> {
     /// All its conditions held, and its `unless` did not.
     Matched,
     /// The first of its conditions, in the order of [`ConditionKind::ALL`],
@@ -49,15 +52,16 @@ pub enum Outcome<'p> {
 
 /// A condition that did not hold.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Unmet<'p> {
-    /// The kind of the condition.
+    /// The kind of the condition that did not hold.
     pub condition: ConditionKind,
-    /// The attribute of the request that it read: `user`, `source_ip`,
+    /// The attribute of the request that the condition read: `user`, `source_ip`,
     /// `os_version` …
     pub attribute: &'static str,
     /// The value of the attribute. `None` if the request does not have it.
     pub saw: Option<String>,
-    asked: &'p Conditions,
+    conditions: &'p Conditions,
 }
 
 impl Policy {
@@ -89,11 +93,11 @@ impl Policy {
                 (None, None) | (Some(_), _) => false,
             };
             let outcome = match unmet {
-                Some(kind) => Outcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
-                None if excluded => Outcome::Excluded,
-                None => Outcome::Matched,
+                Some(kind) => StepOutcome::Unmet(Unmet::new(kind, &rule.conditions, request, now)),
+                None if excluded => StepOutcome::Excluded,
+                None => StepOutcome::Matched,
             };
-            let matched = outcome == Outcome::Matched;
+            let matched = outcome == StepOutcome::Matched;
             steps.push(Step { rule: &rule.name.value, index, outcome });
             if matched {
                 break;
@@ -107,20 +111,20 @@ impl<'p> Unmet<'p> {
     /// Reads in the request what a condition that did not hold has seen.
     pub(crate) fn new(
         condition: ConditionKind,
-        asked: &'p Conditions,
+        conditions: &'p Conditions,
         request: &Request<'_>,
         now: DateTime<Utc>,
     ) -> Self {
         // A condition that is not given holds.
         let absent = || Saw { attribute: condition.as_str(), value: None };
-        let saw = asked.saw(condition, request, now).unwrap_or_else(absent);
-        Self { condition, attribute: saw.attribute, saw: saw.value, asked }
+        let saw = conditions.saw(condition, request, now).unwrap_or_else(absent);
+        Self { condition, attribute: saw.attribute, saw: saw.value, conditions }
     }
 
     /// What would have met the condition, as written in the policy: one entry for
     /// each value of a list, a window as days, hours and zone.
     #[must_use]
     pub fn wanted(&self) -> Vec<String> {
-        self.asked.wanted(self.condition, self.attribute)
+        self.conditions.wanted(self.condition, self.attribute)
     }
 }

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_that_match_some_callers_arn() {
+    fn patterns_that_match_the_arn_of_a_caller() {
         for (pattern, expected) in [
             ("*", true),
             ("?rn:aws:*", true),

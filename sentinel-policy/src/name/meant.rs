@@ -29,7 +29,7 @@ pub(crate) fn meant_user(value: &str) -> String {
 /// The help for a pattern of valid characters that matches no caller.
 pub(crate) fn meant_caller(value: &str) -> String {
     suggestion_for_user(value).unwrap_or_else(|| {
-        "a caller's name is 1 to 64 characters, or `RoleName/session` with as many in each part"
+        "a caller's name is 1 to 64 characters, or `RoleName/session` with 1 to 64 characters in each part"
             .to_owned()
     })
 }

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_that_no_caller_can_be_called() {
+    fn users_that_no_caller_can_have_as_a_name() {
         use Fault::{Character, Shape};
         let (most, more) = ("a".repeat(64), "a".repeat(65));
         for (pattern, expected) in [

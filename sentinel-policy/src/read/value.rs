@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Reader;
 use super::fields::Field;
+use crate::closed_set::ClosedSet;
 use crate::diagnostic::{Finding, Subject, Type};
 use crate::document::{Kind, Node};
 use crate::{Spanned, parse_duration};
@@ -94,16 +95,15 @@ impl<'n> Reader<'n> {
     }
 
     /// Reads a word of a closed set.
-    pub(crate) fn word<T>(
+    pub(crate) fn word<T: ClosedSet>(
         &mut self,
         what: Subject<'_>,
         node: &'n Node<'n>,
-        known: &'static [&'static str],
-        parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         let value = self.exact_text(what, node)?;
-        let word = parse(value);
+        let word = value.parse().ok();
         if word.is_none() {
+            let known = T::WORDS;
             self.findings.report(node.span, Finding::UnknownValue { what, value, known });
         }
         word

@@ -2,27 +2,29 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sentinel_policy::{Checked, Limits, reference};
+use sentinel_policy::reference::Evaluator;
+use sentinel_policy::{CheckedPolicy, Limits};
 
-use crate::generated::{Asked, asked, policy};
+use crate::generated::{Question, policy, question};
 
-fn agree(text: &str, questions: &[Asked]) -> Result<(), TestCaseError> {
-    let checked = Checked::parse(text.as_bytes(), &Limits::default())
+fn agree(text: &str, questions: &[Question]) -> Result<(), TestCaseError> {
+    let checked = CheckedPolicy::parse(text.as_bytes(), &Limits::default())
         .map_err(|errors| TestCaseError::fail(format!("{text}\n{errors:?}")))?;
     let policy = checked.clone().compile();
-    for asked in questions {
-        let (request, facts, now) = (asked.request(), &asked.facts, asked.now);
+    let reference = Evaluator::new(&checked);
+    for question in questions {
+        let (request, facts, now) = (question.request(), &question.facts, question.now);
         prop_assert_eq!(
             policy.decide(&request, facts, now),
-            reference::decide(&checked, &request, facts, now)
+            reference.decide(&request, facts, now)
         );
         prop_assert_eq!(
             policy.valid_until(&request, facts, now),
-            reference::valid_until(&checked, &request, facts, now)
+            reference.valid_until(&request, facts, now)
         );
         prop_assert_eq!(
             policy.explain(&request, facts, now),
-            reference::explain(&checked, &request, facts, now)
+            reference.explain(&request, facts, now)
         );
     }
     Ok(())
@@ -36,7 +38,7 @@ proptest! {
     #[test]
     fn invariant_8_the_compiled_and_the_reference_evaluator_agree(
         text in policy(1..12, 0..2),
-        questions in vec(asked(), 8),
+        questions in vec(question(), 8),
     ) {
         agree(&text, &questions)?;
     }
@@ -49,7 +51,7 @@ proptest! {
     #[test]
     fn invariant_8_they_agree_on_policies_of_many_rules(
         text in policy(10..12, 0..160),
-        questions in vec(asked(), 8),
+        questions in vec(question(), 8),
     ) {
         agree(&text, &questions)?;
     }

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sentinel_policy::{Caller, Checked, Facts, Limits, Policy, Request};
+use sentinel_policy::{CheckedPolicy, Facts, Limits, Policy, Principal, Request};
 
-use crate::generated::{asked, policy};
+use crate::generated::{policy, question};
 
 /// The number of allocations of a decision.
 fn allocations(policy: &Policy, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> u64 {
@@ -29,11 +29,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn deciding_allocates_nothing(text in policy(1..12, 0..8), questions in vec(asked(), 8)) {
+    fn deciding_allocates_nothing(text in policy(1..12, 0..8), questions in vec(question(), 8)) {
         let policy =
-            Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
-        for asked in questions {
-            prop_assert_eq!(allocations(&policy, &asked.request(), &asked.facts, asked.now), 0);
+            CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+        for question in questions {
+            prop_assert_eq!(allocations(&policy, &question.request(), &question.facts, question.now), 0);
         }
     }
 }
@@ -41,7 +41,7 @@ proptest! {
 /// If every rule has a separate pattern and a separate window, a decision evaluates
 /// all of them, and stores more results than fit into the small memory.
 #[test]
-fn deciding_allocates_nothing_where_a_thousand_things_are_judged() {
+fn deciding_allocates_nothing_with_a_thousand_compiled_conditions() {
     let mut text = String::from("version: \"1\"\nrules:\n");
     for i in 0..1_500 {
         let _ = writeln!(
@@ -49,8 +49,8 @@ fn deciding_allocates_nothing_where_a_thousand_things_are_judged() {
             "  - {{ name: r{i}, effect: allow, conditions: {{ users: [\"*-{i}\"] }} }}"
         );
     }
-    let policy = Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
-    let request = Request::new(Caller::new("user-1499"), "production");
+    let policy = CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+    let request = Request::new(Principal::new("user-1499"), "production");
     let now = DateTime::<Utc>::UNIX_EPOCH;
     let decision = policy.decide(&request, &Facts::default(), now);
     assert_eq!(decision.rule.map(|rule| rule.index), Some(1_499));

@@ -1,22 +1,23 @@
 //! The effect of an approval on a decision.
 
 use sentinel_policy::{
-    Approval, Caller, Checked, Facts, Limits, Mode, Policy, Request, Requirements, Verdict,
+    Approval, CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request, Requirements, Verdict,
 };
 
 const NOW: &str = "2026-03-18T12:00:00Z";
 
 fn compile(rules: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rules}");
-    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+    CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
 
 fn approved(until: Option<&str>) -> Facts {
-    Facts { approval: Some(Approval { until: until.map(|it| it.parse().unwrap()) }) }
+    let until = until.map(|it| it.parse().unwrap());
+    Facts::default().with_approval(Approval::new().with_until(until))
 }
 
 #[test]
-fn invariant_4_an_approval_meets_require_approval_and_nothing_else() {
+fn invariant_4_an_approval_satisfies_require_approval_and_nothing_else() {
     let now = NOW.parse().unwrap();
     let no_rule = "  - { name: elsewhere, effect: allow, conditions: { profiles: [staging] } }\n";
     for (effect, approval_helps) in [
@@ -34,7 +35,7 @@ fn invariant_4_an_approval_meets_require_approval_and_nothing_else() {
         let policy = compile(&rules);
         for mode in [None, Some(Mode::Server), Some(Mode::Cli)] {
             for session_table in [None, Some("sessions")] {
-                let mut request = Request::new(Caller::new("alice"), "production");
+                let mut request = Request::new(Principal::new("alice"), "production");
                 request.mode = mode;
                 request.session_table = session_table;
                 let without = policy.decide(&request, &Facts::default(), now);
@@ -52,9 +53,9 @@ fn invariant_4_an_approval_meets_require_approval_and_nothing_else() {
 }
 
 #[test]
-fn invariant_4_an_approval_that_has_ended_meets_nothing() {
+fn invariant_4_an_approval_that_has_ended_satisfies_nothing() {
     let policy = compile("  - { name: it, effect: require_approval }\n");
-    let request = Request::new(Caller::new("alice"), "production");
+    let request = Request::new(Principal::new("alice"), "production");
     let verdict = |facts| policy.decide(&request, &facts, NOW.parse().unwrap()).verdict;
     assert_eq!(verdict(approved(Some("2026-03-18T12:00:01Z"))), Verdict::Allow);
     assert_eq!(verdict(approved(Some(NOW))), Verdict::RequireApproval);

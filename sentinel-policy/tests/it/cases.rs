@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sentinel_policy::{Checked, Code, Limits};
+use sentinel_policy::{CheckedPolicy, DiagnosticCode, Limits};
 
 /// The policies of the folder, by path.
 pub(crate) fn policies() -> Vec<PathBuf> {
@@ -21,8 +21,8 @@ pub(crate) fn policies() -> Vec<PathBuf> {
 
 /// The diagnostics of a policy, as `policy check` shows them, and those that a
 /// valid policy has only in certain uses.
-fn diagnostics(name: &str, source: &[u8], codes: &mut BTreeSet<Code>) -> String {
-    let found = match Checked::parse(source, &Limits::default()) {
+fn diagnostics(name: &str, source: &[u8], codes: &mut BTreeSet<DiagnosticCode>) -> String {
+    let found = match CheckedPolicy::parse(source, &Limits::default()) {
         Err(diagnostics) => vec![("", Some(diagnostics))],
         Ok(checked) => {
             let (warnings, in_server) = (checked.warnings(), checked.warnings_in_server());
@@ -52,43 +52,43 @@ fn diagnostics(name: &str, source: &[u8], codes: &mut BTreeSet<Code>) -> String 
 }
 
 #[test]
-fn every_policy_has_the_diagnostics_beside_it() {
+fn every_policy_has_the_diagnostics_in_its_file() {
     let update = std::env::var_os("UPDATE_CASES").is_some();
     let mut wrong = Vec::new();
     for path in policies() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let actual = diagnostics(name, &fs::read(&path).unwrap(), &mut BTreeSet::new());
-        let beside = path.with_extension("diagnostics");
-        let expected = fs::read_to_string(&beside).unwrap_or_default();
+        let file = path.with_extension("diagnostics");
+        let expected = fs::read_to_string(&file).unwrap_or_default();
         if actual == expected {
             continue;
         }
         if !update {
             wrong.push(format!("{name}: expected\n{expected}\nbut it is\n{actual}"));
         } else if actual.is_empty() {
-            fs::remove_file(&beside).unwrap();
+            fs::remove_file(&file).unwrap();
         } else {
-            fs::write(&beside, actual).unwrap();
+            fs::write(&file, actual).unwrap();
         }
     }
     assert!(wrong.is_empty(), "{}\nUPDATE_CASES=1 rewrites them", wrong.join("\n"));
 }
 
 #[test]
-fn every_code_is_met_by_some_policy_of_the_folder() {
+fn every_code_is_reported_for_some_policy_of_the_folder() {
     let mut codes = BTreeSet::new();
     for path in policies() {
         diagnostics("", &fs::read(&path).unwrap(), &mut codes);
     }
     // These need documents that are too large to store. `limits.rs` covers them.
     let large = [
-        Code::TooLarge,
-        Code::TooManyRules,
-        Code::TooManyGroupEntries,
-        Code::MoreErrors,
-        Code::MoreWarnings,
+        DiagnosticCode::TooLarge,
+        DiagnosticCode::TooManyRules,
+        DiagnosticCode::TooManyGroupEntries,
+        DiagnosticCode::MoreErrors,
+        DiagnosticCode::MoreWarnings,
     ];
-    let missing: Vec<&str> = Code::ALL
+    let missing: Vec<&str> = DiagnosticCode::ALL
         .iter()
         .filter(|code| !codes.contains(code) && !large.contains(code))
         .map(|code| code.as_str())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sentinel_policy::{
-    Approval, Caller, Checked, DeviceFacts, Facts, Limits, Mode, Policy, Request,
+    Approval, CheckedPolicy, DeviceFacts, Facts, Limits, Mode, Policy, Principal, Request,
 };
 use serde_json::{Value, json};
 
@@ -13,33 +13,29 @@ use crate::cases::policies;
 
 /// One line of `NAME.decisions.jsonl` for one of `NAME.requests.jsonl`.
 fn answer(policy: &Policy, line: &str) -> String {
-    let asked: Value = serde_json::from_str(line).unwrap();
-    let text = |key: &str| asked.get(key).map(|value| value.as_str().unwrap());
-    let device = |key: &str| asked.get("device").and_then(|device| device.get(key));
-    let request = Request {
-        caller: Caller {
-            user: text("user").unwrap(),
-            account: text("account"),
-            principal: text("principal"),
-            organization: text("organization"),
-        },
-        profile: text("profile").unwrap(),
-        source_ip: text("source_ip").map(|address| address.parse().unwrap()),
-        source_vpc: text("source_vpc"),
-        source_vpce: text("source_vpce"),
-        mode: Some(text("mode").map_or(Mode::Server, |mode| Mode::parse(mode).unwrap())),
-        session_table: text("session_table"),
-        device: DeviceFacts {
-            mdm_enrolled: device("mdm_enrolled").and_then(Value::as_bool),
-            mdm_compliant: device("mdm_compliant").and_then(Value::as_bool),
-            disk_encrypted: device("disk_encrypted").and_then(Value::as_bool),
-            firewall_enabled: device("firewall_enabled").and_then(Value::as_bool),
-            os_version: device("os_version").and_then(Value::as_str),
-            os_type: device("os_type").and_then(Value::as_str),
-        },
-    };
-    let approved = asked.get("approved").is_some_and(|it| it.as_bool().unwrap());
-    let facts = Facts { approval: approved.then_some(Approval { until: None }) };
+    let fields: Value = serde_json::from_str(line).unwrap();
+    let text = |key: &str| fields.get(key).map(|value| value.as_str().unwrap());
+    let device = |key: &str| fields.get("device").and_then(|device| device.get(key));
+    let principal = Principal::new(text("user").unwrap())
+        .with_account(text("account"))
+        .with_arn(text("principal"))
+        .with_organization(text("organization"));
+    let device = DeviceFacts::default()
+        .with_mdm_enrolled(device("mdm_enrolled").and_then(Value::as_bool))
+        .with_mdm_compliant(device("mdm_compliant").and_then(Value::as_bool))
+        .with_disk_encrypted(device("disk_encrypted").and_then(Value::as_bool))
+        .with_firewall_enabled(device("firewall_enabled").and_then(Value::as_bool))
+        .with_os_version(device("os_version").and_then(Value::as_str))
+        .with_os_type(device("os_type").and_then(Value::as_str));
+    let request = Request::new(principal, text("profile").unwrap())
+        .with_source_ip(text("source_ip").map(|address| address.parse().unwrap()))
+        .with_source_vpc(text("source_vpc"))
+        .with_source_vpce(text("source_vpce"))
+        .with_mode(text("mode").map_or(Mode::Server, |mode| mode.parse().unwrap()))
+        .with_session_table(text("session_table"))
+        .with_device(device);
+    let approved = fields.get("approved").is_some_and(|it| it.as_bool().unwrap());
+    let facts = Facts::default().with_approval(approved.then_some(Approval::new()));
     let now: DateTime<Utc> = text("at").unwrap().parse().unwrap();
     let decision = policy.decide(&request, &facts, now);
     let until = policy.valid_until(&request, &facts, now);
@@ -58,23 +54,23 @@ fn answer(policy: &Policy, line: &str) -> String {
 }
 
 #[test]
-fn every_request_has_the_decision_beside_it() {
+fn every_request_has_the_decision_in_its_file() {
     let update = std::env::var_os("UPDATE_CASES").is_some();
-    let (mut wrong, mut asked) = (Vec::new(), 0);
+    let (mut wrong, mut requested) = (Vec::new(), 0);
     for path in policies() {
         let Ok(requests) = fs::read_to_string(path.with_extension("requests.jsonl")) else {
             continue;
         };
-        let policy = Checked::parse(&fs::read(&path).unwrap(), &Limits::default());
-        let policy = policy.unwrap_or_else(|_| panic!("{} is not good", path.display())).compile();
-        let beside = path.with_extension("decisions.jsonl");
+        let policy = CheckedPolicy::parse(&fs::read(&path).unwrap(), &Limits::default());
+        let policy = policy.unwrap_or_else(|_| panic!("{} is invalid", path.display())).compile();
+        let file = path.with_extension("decisions.jsonl");
         let answers: Vec<_> = requests.lines().map(|line| answer(&policy, line)).collect();
-        asked += answers.len();
+        requested += answers.len();
         if update {
-            fs::write(&beside, answers.concat()).unwrap();
+            fs::write(&file, answers.concat()).unwrap();
             continue;
         }
-        let expected = fs::read_to_string(&beside).unwrap();
+        let expected = fs::read_to_string(&file).unwrap();
         let mut expected = expected.lines();
         for (request, answer) in requests.lines().zip(&answers) {
             let expected = expected.next().unwrap_or_default();
@@ -85,8 +81,8 @@ fn every_request_has_the_decision_beside_it() {
                 ));
             }
         }
-        assert_eq!(expected.next(), None, "{}", beside.display());
+        assert_eq!(expected.next(), None, "{}", file.display());
     }
-    assert!(asked > 0);
+    assert!(requested > 0);
     assert!(wrong.is_empty(), "{}\nUPDATE_CASES=1 rewrites them", wrong.join("\n"));
 }

@@ -1,8 +1,10 @@
 //! The text of explanations.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use sentinel_policy::{
-    Caller, Checked, ConditionKind, DeviceFacts, Facts, Limits, Mode, Outcome, Request,
+    CheckedPolicy, ConditionKind, DeviceFacts, Facts, Limits, Mode, Principal, Request, StepOutcome,
 };
 
 const POLICY: &str = r#"
@@ -28,30 +30,30 @@ rules:
   - { name: versions, effect: allow, conditions: { device: { require_mdm: false, min_os_version: 14.2 } } }
   - { name: systems, effect: allow, conditions: { device: { allowed_os_types: [linux, windows] } } }
   - { name: excepted, effect: allow, unless: { users: ["mal*"], mode: [credential_process] } }
-  - { name: rest, effect: deny, reason: "nobody else" }
+  - { name: rest, effect: deny, reason: "no other caller" }
   - { name: behind, effect: allow }
 "#;
 
 /// Mallory, on a Saturday at 10:05 in Berlin.
 fn mallory(device: DeviceFacts<'_>) -> (Request<'_>, DateTime<Utc>) {
-    let mut request = Request::new(Caller::new("mallory"), "production");
-    request.caller.account = Some("111122223333");
-    request.caller.principal = Some("arn:aws:iam::111122223333:user/mallory");
-    request.source_ip = Some("::ffff:192.0.2.7".parse().unwrap());
-    request.mode = Some(Mode::CredentialProcess);
-    request.device = device;
+    let principal = Principal::new("mallory")
+        .with_account("111122223333")
+        .with_arn("arn:aws:iam::111122223333:user/mallory");
+    let request = Request::new(principal, "production")
+        .with_source_ip("::ffff:192.0.2.7".parse::<IpAddr>().unwrap())
+        .with_mode(Mode::CredentialProcess)
+        .with_device(device);
     (request, "2026-03-21T09:05:00Z".parse().unwrap())
 }
 
 #[test]
-fn each_rule_says_in_a_line_what_did_not_hold() {
-    let policy = Checked::parse(POLICY.as_bytes(), &Limits::default()).unwrap().compile();
-    let (request, now) = mallory(DeviceFacts {
-        disk_encrypted: Some(false),
-        os_version: Some("9.0"),
-        os_type: Some("darwin"),
-        ..DeviceFacts::default()
-    });
+fn each_rule_is_explained_in_one_line() {
+    let policy = CheckedPolicy::parse(POLICY.as_bytes(), &Limits::default()).unwrap().compile();
+    let device = DeviceFacts::default()
+        .with_disk_encrypted(false)
+        .with_os_version("9.0")
+        .with_os_type("darwin");
+    let (request, now) = mallory(device);
     let explanation = policy.explain(&request, &Facts::default(), now);
     let lines: Vec<_> = explanation.steps.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(lines.join("\n"));
@@ -59,16 +61,16 @@ fn each_rule_says_in_a_line_what_did_not_hold() {
 }
 
 #[test]
-fn programs_get_the_condition_the_attribute_what_it_saw_and_what_was_wanted() {
-    let policy = Checked::parse(POLICY.as_bytes(), &Limits::default()).unwrap().compile();
+fn programs_read_the_condition_the_attribute_its_value_and_the_wanted_values() {
+    let policy = CheckedPolicy::parse(POLICY.as_bytes(), &Limits::default()).unwrap().compile();
     let (request, now) = mallory(DeviceFacts::default());
     let explanation = policy.explain(&request, &Facts::default(), now);
     let unmet: Vec<_> = explanation
         .steps
         .iter()
         .filter_map(|step| match &step.outcome {
-            Outcome::Unmet(unmet) => Some(unmet),
-            Outcome::Matched | Outcome::Excluded => None,
+            StepOutcome::Unmet(unmet) => Some(unmet),
+            StepOutcome::Matched | StepOutcome::Excluded => None,
         })
         .collect();
     assert_eq!(unmet[1].condition, ConditionKind::Users);
@@ -85,22 +87,22 @@ fn programs_get_the_condition_the_attribute_what_it_saw_and_what_was_wanted() {
 
 /// Conditions are evaluated in a fixed order, whatever their order in the document.
 #[test]
-fn the_first_condition_in_the_order_of_kinds_is_the_one_that_is_named() {
+fn the_first_condition_in_the_order_of_kinds_is_named() {
     let text = "version: \"1\"\nrules:\n  - { name: r, effect: allow, conditions: { device: { \
                 require_mdm: true }, mode: [server], users: [bob], accounts: [\"111122223333\"] } }\n";
-    let policy = Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
-    let mut request = Request::new(Caller::new("alice"), "production");
+    let policy = CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+    let mut request = Request::new(Principal::new("alice"), "production");
     let named = |request: &Request<'_>| {
         let explanation = policy.explain(request, &Facts::default(), DateTime::UNIX_EPOCH);
         match &explanation.steps[0].outcome {
-            Outcome::Unmet(unmet) => Some(unmet.condition),
-            Outcome::Matched | Outcome::Excluded => None,
+            StepOutcome::Unmet(unmet) => Some(unmet.condition),
+            StepOutcome::Matched | StepOutcome::Excluded => None,
         }
     };
     assert_eq!(named(&request), Some(ConditionKind::Users));
-    request.caller.user = "bob";
+    request.principal.user = "bob";
     assert_eq!(named(&request), Some(ConditionKind::Accounts));
-    request.caller.account = Some("111122223333");
+    request.principal.account = Some("111122223333");
     assert_eq!(named(&request), Some(ConditionKind::Mode));
     request.mode = Some(Mode::Server);
     assert_eq!(named(&request), Some(ConditionKind::Device));

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use sentinel_policy::{Approval, Caller, DeviceFacts, Facts, Mode, Request};
+use sentinel_policy::{Approval, DeviceFacts, Facts, Mode, Principal, Request};
 
 /// The words that profiles of a policy, and requests, are generated from.
 const PROFILES: &[&str] =
@@ -60,7 +60,7 @@ const EFFECTS: &[&str] =
     &["allow", "allow", "deny", "require_approval", "require_server", "require_server_session"];
 const TABLES: &[&str] = &["sessions", "other"];
 /// Clocks change near these times, or the tables of the zones begin or end there.
-const MOMENTS: &[&str] = &[
+const INSTANTS: &[&str] = &[
     "2026-03-29T01:00:00Z", // Berlin, forward
     "2026-10-25T01:00:00Z", // Berlin, back
     "2027-03-14T07:00:00Z", // New York, forward
@@ -154,7 +154,7 @@ fn conditions(often: f64) -> impl Strategy<Value = Vec<String>> {
 }
 
 fn rule() -> impl Strategy<Value = String> {
-    let unless = conditions(0.3).prop_filter("an `unless` asks something", |it| !it.is_empty());
+    let unless = conditions(0.3).prop_filter("an `unless` has a condition", |it| !it.is_empty());
     (
         select(EFFECTS),
         conditions(0.6),
@@ -196,9 +196,9 @@ pub(crate) fn policy(
         for (rule, spacing) in rules {
             for _ in 0..spacing {
                 let filler = match count % 4 {
-                    0 => format!("users: [nobody-{count}]"),
-                    1 => format!("users: [\"nobody-{count}-*\"]"),
-                    2 => format!("profiles: [prod, nothing-{count}], users: [nobody]"),
+                    0 => format!("users: [no-user-{count}]"),
+                    1 => format!("users: [\"no-user-{count}-*\"]"),
+                    2 => format!("profiles: [prod, no-profile-{count}], users: [no-user]"),
                     _ => format!("profiles: [\"*-{count}\"], accounts: [\"111122223333\"]"),
                 };
                 let _ = writeln!(
@@ -216,7 +216,7 @@ pub(crate) fn policy(
 
 /// An owned request with its facts and its time.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Question {
     user: &'static str,
     profile: &'static str,
     account: Option<&'static str>,
@@ -232,41 +232,37 @@ pub(crate) struct Asked {
     pub(crate) now: DateTime<Utc>,
 }
 
-impl Asked {
+impl Question {
     pub(crate) fn request(&self) -> Request<'_> {
-        Request {
-            caller: Caller {
-                user: self.user,
-                account: self.account,
-                principal: self.principal,
-                organization: self.organization,
-            },
-            profile: self.profile,
-            source_ip: self.source_ip,
-            source_vpc: self.source_vpc,
-            source_vpce: self.source_vpce,
-            mode: self.mode,
-            session_table: self.session_table,
-            device: self.device,
-        }
+        let principal = Principal::new(self.user)
+            .with_account(self.account)
+            .with_arn(self.principal)
+            .with_organization(self.organization);
+        Request::new(principal, self.profile)
+            .with_source_ip(self.source_ip)
+            .with_source_vpc(self.source_vpc)
+            .with_source_vpce(self.source_vpce)
+            .with_mode(self.mode)
+            .with_session_table(self.session_table)
+            .with_device(self.device)
     }
 }
 
-pub(crate) fn moment() -> impl Strategy<Value = DateTime<Utc>> {
+pub(crate) fn instant() -> impl Strategy<Value = DateTime<Utc>> {
     let near = prop_oneof![
         2 => -9 * 86_400_i64..86_400,
         2 => -7_200_i64..7_200,
         1 => select(vec![-1_i64, 0, 1])
     ];
-    (select(MOMENTS), near, prop_oneof![3 => Just(0_i64), 1 => 0_i64..1_000_000_000]).prop_map(
-        |(moment, seconds, nanoseconds)| {
-            let moment: DateTime<Utc> = moment.parse().unwrap();
-            moment + TimeDelta::seconds(seconds) + TimeDelta::nanoseconds(nanoseconds)
+    (select(INSTANTS), near, prop_oneof![3 => Just(0_i64), 1 => 0_i64..1_000_000_000]).prop_map(
+        |(instant, seconds, nanoseconds)| {
+            let instant: DateTime<Utc> = instant.parse().unwrap();
+            instant + TimeDelta::seconds(seconds) + TimeDelta::nanoseconds(nanoseconds)
         },
     )
 }
 
-pub(crate) fn asked() -> impl Strategy<Value = Asked> {
+pub(crate) fn question() -> impl Strategy<Value = Question> {
     let yes_or_no = || weighted(0.7, any::<bool>());
     let device = (
         (yes_or_no(), yes_or_no(), yes_or_no(), yes_or_no()),
@@ -274,14 +270,13 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
         weighted(0.7, select(vec!["darwin", "linux", "windows", "Darwin"])),
     )
         .prop_map(|((enrolled, compliant, encrypted, firewall), os_version, os_type)| {
-            DeviceFacts {
-                mdm_enrolled: enrolled,
-                mdm_compliant: compliant,
-                disk_encrypted: encrypted,
-                firewall_enabled: firewall,
-                os_version,
-                os_type,
-            }
+            DeviceFacts::default()
+                .with_mdm_enrolled(enrolled)
+                .with_mdm_compliant(compliant)
+                .with_disk_encrypted(encrypted)
+                .with_firewall_enabled(firewall)
+                .with_os_version(os_version)
+                .with_os_type(os_type)
         });
     // Before now, at now, within the eight days, and after them.
     let approval = weighted(
@@ -304,11 +299,11 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
         weighted(0.6, select(TABLES)),
         device,
         approval,
-        moment(),
+        instant(),
     )
         .prop_map(|(who, from, through, mode, session_table, device, approval, now)| {
             let until = |milliseconds| now + TimeDelta::milliseconds(milliseconds);
-            Asked {
+            Question {
                 user: who.0,
                 profile: who.1,
                 account: from.0,
@@ -320,7 +315,8 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
                 mode,
                 session_table,
                 device,
-                facts: Facts { approval: approval.map(|end| Approval { until: end.map(until) }) },
+                facts: Facts::default()
+                    .with_approval(approval.map(|end| Approval::new().with_until(end.map(until)))),
                 now,
             }
         })

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sentinel_policy::{Checked, Limits, Operation, Policy, ReasonCode};
+use sentinel_policy::{CheckedPolicy, Limits, Operation, Policy, ReasonCode};
 
 fn policy() -> Policy {
     let text = r#"
@@ -26,11 +26,11 @@ break_glass:
 operators:
   - { name: security, users: ["group:oncall"], may: [list_sessions, revoke] }
 "#;
-    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+    CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
 
 #[test]
-fn a_policy_governs_its_profiles_and_those_that_it_may_give_by_name() {
+fn a_policy_governs_its_profiles_and_those_that_its_rules_grant_by_name() {
     let policy = policy();
     let governed: Vec<_> = policy.governs().collect();
     assert_eq!(governed, ["production", "staging", "unused", "zeta"]);
@@ -41,7 +41,7 @@ fn a_policy_governs_its_profiles_and_those_that_it_may_give_by_name() {
 }
 
 #[test]
-fn profiles_and_rules_are_there_to_be_read() {
+fn profiles_and_rules_can_be_read() {
     let policy = policy();
     assert_eq!(policy.rule_count(), 3);
     assert_eq!(policy.rules()[2].name.value, "c");
@@ -72,7 +72,7 @@ fn the_first_break_glass_rule_that_names_caller_profile_and_reason_governs_a_gra
 }
 
 #[test]
-fn an_operator_may_do_what_its_rule_says_and_nothing_else() {
+fn an_operator_can_perform_only_the_operations_of_its_rule() {
     let policy = policy();
     assert!(policy.may_operate("carol", Operation::Revoke));
     assert!(policy.may_operate("x@corp.com", Operation::ListSessions));

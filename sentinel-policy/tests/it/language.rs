@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use sentinel_policy::{
-    Checked, Day, DeviceRequirements, Effect, Limits, Mode, OsType, OsVersion, Position, ReasonCode,
+    CheckedPolicy, Day, DeviceRequirements, Effect, Limits, Mode, OsType, OsVersion, Position,
+    ReasonCode,
 };
 
-fn parse(source: &str) -> Checked {
-    Checked::parse(source.as_bytes(), &Limits::default()).unwrap()
+fn parse(source: &str) -> CheckedPolicy {
+    CheckedPolicy::parse(source.as_bytes(), &Limits::default()).unwrap()
 }
 
 /// A policy with one rule that has these conditions.
-fn with_conditions(conditions: &str) -> Checked {
+fn with_conditions(conditions: &str) -> CheckedPolicy {
     parse(&format!(
         "version: 1\nrules: [{{ name: a, effect: allow, conditions: {{ {conditions} }} }}]"
     ))
@@ -30,30 +31,28 @@ fn every_key_of_the_language_is_read() {
     assert_eq!((rule.name.value.as_str(), rule.effect), ("business-hours", Effect::Allow));
     assert_eq!(rule.max_duration, Some(Duration::from_secs(1_800)));
     assert_eq!(rule.reason.as_deref(), Some("Business hours access"));
-    let asked = &rule.conditions;
+    let conditions = &rule.conditions;
     let users: Vec<&str> =
-        asked.users.as_ref().unwrap().iter().map(|user| user.value.as_str()).collect();
+        conditions.users.as_ref().unwrap().iter().map(|user| user.value.as_str()).collect();
     assert_eq!(users, ["carol", "alice", "bob"]);
     let networks: Vec<String> =
-        asked.source_ip.as_ref().unwrap().iter().map(|net| net.value.to_string()).collect();
+        conditions.source_ip.as_ref().unwrap().iter().map(|net| net.value.to_string()).collect();
     assert_eq!(networks, ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32"]);
-    let modes: Vec<Mode> = asked.mode.as_ref().unwrap().value.iter().collect();
+    let modes: Vec<Mode> = conditions.mode.as_ref().unwrap().value.iter().collect();
     assert_eq!(modes, Mode::ALL);
-    let window = asked.time.as_ref().unwrap().value;
+    let window = conditions.time.as_ref().unwrap().value;
     let days: Vec<Day> = Day::ALL.into_iter().filter(|day| window.days.contains(*day)).collect();
     assert_eq!(days, [Day::Monday, Day::Friday]);
     let hours = window.hours.unwrap();
     assert_eq!((hours.start(), hours.end()), (22 * 60, 6 * 60));
     assert_eq!(window.zone.name(), "Europe/Berlin");
-    let device = DeviceRequirements {
-        require_mdm: true,
-        require_mdm_compliant: true,
-        require_encryption: true,
-        require_firewall: false,
-        min_os_version: OsVersion::parse("14.2"),
-        allowed_os_types: Some(OsType::ALL.to_vec()),
-    };
-    assert_eq!(asked.device.as_ref().unwrap().value, device);
+    let mut device = DeviceRequirements::default();
+    device.require_mdm = true;
+    device.require_mdm_compliant = true;
+    device.require_encryption = true;
+    device.min_os_version = OsVersion::parse("14.2");
+    device.allowed_os_types = Some(OsType::ALL.to_vec());
+    assert_eq!(conditions.device.as_ref().unwrap().value, device);
     let unless = rule.unless.as_ref().unwrap().users.as_ref().unwrap();
     assert_eq!(unless[1].value.as_str(), "*@contractors.example");
 
@@ -74,7 +73,7 @@ fn every_key_of_the_language_is_read() {
 }
 
 #[test]
-fn what_is_not_given_has_the_defaults_of_the_design() {
+fn missing_keys_have_the_defaults_of_the_design() {
     let checked = parse(
         "version: '1'
 rules: [{ name: a, effect: deny }]
@@ -94,17 +93,17 @@ operators: [{ name: a, users: [x], may: [revoke] }]",
 }
 
 #[test]
-fn scalars_are_what_is_written_with_quotes_or_without() {
+fn scalars_have_the_same_text_with_and_without_quotes() {
     let checked = with_conditions(
         "users: [1.50, 0755, 0x1F, true, 2026-01-01, 1_000], accounts: [000000000001], \
          time: { hours: { start: 09:00, end: 24:00 } }, device: { min_os_version: 14.20 }",
     );
-    let asked = &checked.rules()[0].conditions;
+    let conditions = &checked.rules()[0].conditions;
     let users: Vec<&str> =
-        asked.users.as_ref().unwrap().iter().map(|user| user.value.as_str()).collect();
+        conditions.users.as_ref().unwrap().iter().map(|user| user.value.as_str()).collect();
     assert_eq!(users, ["1.50", "0755", "0x1F", "true", "2026-01-01", "1_000"]);
-    assert_eq!(asked.accounts.as_ref().unwrap()[0].value, "000000000001");
-    let version = asked.device.as_ref().unwrap().value.min_os_version.clone();
+    assert_eq!(conditions.accounts.as_ref().unwrap()[0].value, "000000000001");
+    let version = conditions.device.as_ref().unwrap().value.min_os_version.clone();
     assert_eq!(version.unwrap().as_str(), "14.20");
 }
 

@@ -1,12 +1,12 @@
 //! Hostile input is refused within limits.
 
-use sentinel_policy::{Checked, Code, Diagnostics, Limits, Severity};
+use sentinel_policy::{CheckedPolicy, DiagnosticCode, Diagnostics, Limits, Severity};
 
 fn refused(source: &str) -> Diagnostics {
-    Checked::parse(source.as_bytes(), &Limits::default()).unwrap_err()
+    CheckedPolicy::parse(source.as_bytes(), &Limits::default()).unwrap_err()
 }
 
-fn codes(diagnostics: &Diagnostics) -> Vec<Code> {
+fn codes(diagnostics: &Diagnostics) -> Vec<DiagnosticCode> {
     diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
 }
 
@@ -17,11 +17,11 @@ fn rules(count: usize, rule: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn two_mebibytes_of_anything_are_not_read() {
+fn a_document_of_two_mebibytes_is_refused() {
     for byte in [b'a', b'[', b'\n', 0, 0xff] {
         let source = vec![byte; 2 * 1024 * 1024];
-        let diagnostics = Checked::parse(&source, &Limits::default()).unwrap_err();
-        assert_eq!(codes(&diagnostics), [Code::TooLarge]);
+        let diagnostics = CheckedPolicy::parse(&source, &Limits::default()).unwrap_err();
+        assert_eq!(codes(&diagnostics), [DiagnosticCode::TooLarge]);
     }
 }
 
@@ -29,14 +29,14 @@ fn two_mebibytes_of_anything_are_not_read() {
 fn twenty_thousand_rules_are_one_error_and_ten_thousand_are_none() {
     let rule = |index| format!("{{ name: r{index}, effect: allow }}");
     let diagnostics = refused(&rules(20_000, rule));
-    assert_eq!(codes(&diagnostics), [Code::TooManyRules]);
+    assert_eq!(codes(&diagnostics), [DiagnosticCode::TooManyRules]);
     assert_eq!(diagnostics.iter().next().unwrap().span.start.line, 10_003);
-    let checked = Checked::parse(rules(10_000, rule).as_bytes(), &Limits::default()).unwrap();
+    let checked = CheckedPolicy::parse(rules(10_000, rule).as_bytes(), &Limits::default()).unwrap();
     assert_eq!(checked.rules().len(), 10_000);
 }
 
 #[test]
-fn depth_is_refused_where_it_becomes_too_much() {
+fn excessive_depth_is_reported_where_it_begins() {
     let open = "[".repeat(200_000);
     let nested = format!("{}{}", "[".repeat(3_000), "]".repeat(3_000));
     let blocks: String = (0..1_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
@@ -44,7 +44,7 @@ fn depth_is_refused_where_it_becomes_too_much() {
     let braces = "{a: ".repeat(100_000);
     for source in [open, nested, blocks, dashes, braces] {
         let diagnostics = refused(&source);
-        assert_eq!(codes(&diagnostics), [Code::TooDeep]);
+        assert_eq!(codes(&diagnostics), [DiagnosticCode::TooDeep]);
     }
 }
 
@@ -59,32 +59,32 @@ fn an_alias_bomb_is_not_expanded() {
 }
 
 #[test]
-fn stars_without_quotes_are_read_once_more_and_not_once_for_each() {
+fn many_stars_without_quotes_are_read_again_only_once() {
     let stars = "*, ".repeat(300_000);
     let rule = |_| format!("{{ name: a, effect: allow, conditions: {{ users: [{stars}] }} }}");
     let diagnostics = refused(&rules(1, rule));
     assert_eq!(diagnostics.count(Severity::Error), 300_000);
-    assert_eq!(diagnostics.iter().next().unwrap().code, Code::Alias);
+    assert_eq!(diagnostics.iter().next().unwrap().code, DiagnosticCode::Alias);
 }
 
 #[test]
-fn groups_that_stand_for_too_many_entries_are_one_error() {
+fn groups_with_too_many_members_are_one_error() {
     let members: Vec<String> = (0..50_000).map(|index| format!("u{index}")).collect();
     let rule =
         |index| format!("{{ name: r{index}, effect: deny, conditions: {{ users: ['group:g'] }} }}");
     let source = format!("groups: {{ g: [{}] }}\n{}", members.join(","), rules(8_000, rule));
-    assert_eq!(codes(&refused(&source)), [Code::TooManyGroupEntries]);
+    assert_eq!(codes(&refused(&source)), [DiagnosticCode::TooManyGroupEntries]);
 }
 
 #[test]
-fn misspelled_groups_have_suggestions_until_their_search_would_take_long() {
+fn misspelled_groups_have_suggestions_while_the_search_is_short() {
     let groups: String = (0..2_500).map(|i| format!("  some-group-{i:04}: [a]\n")).collect();
     let users = "\"group:some-gruop-0007\", ".repeat(50);
     let source = format!(
         "version: '1'\ngroups:\n{groups}rules: [{{name: a, effect: allow, conditions: {{users: [{users}]}}}}]"
     );
     let diagnostics = refused(&source);
-    assert!(diagnostics.iter().all(|one| one.code == Code::UndefinedGroup));
+    assert!(diagnostics.iter().all(|one| one.code == DiagnosticCode::UndefinedGroup));
     let suggested = diagnostics
         .iter()
         .filter(|one| one.help.as_ref().is_some_and(|help| help.contains("some-group-0007")));
@@ -92,37 +92,37 @@ fn misspelled_groups_have_suggestions_until_their_search_would_take_long() {
 }
 
 #[test]
-fn of_a_hundred_thousand_errors_a_hundred_are_told_and_the_last_counts_the_rest() {
+fn of_a_hundred_thousand_errors_a_hundred_are_reported_and_the_last_counts_the_rest() {
     let accounts = vec!["x"; 100_000].join(",");
     let rule =
         |_| format!("{{ name: a, effect: allow, conditions: {{ accounts: [{accounts}] }} }}");
     let diagnostics = refused(&rules(1, rule));
     assert_eq!(diagnostics.len(), 100);
     let last = diagnostics.iter().last().unwrap();
-    assert_eq!(last.code, Code::MoreErrors);
+    assert_eq!(last.code, DiagnosticCode::MoreErrors);
     assert_eq!(last.message, "99901 more errors are not shown");
     assert_eq!(diagnostics.count(Severity::Error), 100_000);
-    let few = Limits { max_diagnostics: 1, ..Limits::default() };
+    let few = Limits::default().with_max_diagnostics(1);
     let source = rules(2, |_| "{ effect: allow }".to_owned());
-    let diagnostics = Checked::parse(source.as_bytes(), &few).unwrap_err();
-    assert_eq!(codes(&diagnostics), [Code::MoreErrors]);
+    let diagnostics = CheckedPolicy::parse(source.as_bytes(), &few).unwrap_err();
+    assert_eq!(codes(&diagnostics), [DiagnosticCode::MoreErrors]);
 }
 
 #[test]
 fn of_a_thousand_warnings_a_hundred_are_shown_and_the_last_counts_the_rest() {
     let rule =
         |index| format!("{{ name: r{index}, effect: allow, conditions: {{ mode: [cli] }} }}");
-    let checked = Checked::parse(rules(1_000, rule).as_bytes(), &Limits::default()).unwrap();
+    let checked = CheckedPolicy::parse(rules(1_000, rule).as_bytes(), &Limits::default()).unwrap();
     assert_eq!(checked.warnings(), None);
     let warnings = checked.warnings_in_server().unwrap();
     assert_eq!((warnings.len(), warnings.count(Severity::Warning)), (100, 1_000));
     let last = warnings.iter().last().unwrap();
-    assert_eq!((last.code, last.severity), (Code::MoreWarnings, Severity::Warning));
+    assert_eq!((last.code, last.severity), (DiagnosticCode::MoreWarnings, Severity::Warning));
     assert_eq!(last.message, "901 more warnings are not shown");
 }
 
 #[test]
-fn many_errors_on_one_huge_line_are_rendered_in_one_walk_of_it() {
+fn many_errors_on_one_huge_line_are_rendered_in_one_pass() {
     let keys: String = (0..60_000).map(|index| format!("key{index}: 1, ")).collect();
     let source = format!("{{ {keys} }}");
     let text = refused(&source).render("policy.yaml", source.as_bytes(), true);
@@ -130,14 +130,14 @@ fn many_errors_on_one_huge_line_are_rendered_in_one_walk_of_it() {
 }
 
 #[test]
-fn what_the_limits_allow_can_be_changed() {
+fn limits_can_be_changed() {
     let source = rules(3, |index| format!("{{ name: r{index}, effect: allow }}"));
     for (limits, code) in [
-        (Limits { max_bytes: 10, ..Limits::default() }, Code::TooLarge),
-        (Limits { max_rules: 2, ..Limits::default() }, Code::TooManyRules),
-        (Limits { max_depth: 2, ..Limits::default() }, Code::TooDeep),
+        (Limits::default().with_max_bytes(10), DiagnosticCode::TooLarge),
+        (Limits::default().with_max_rules(2), DiagnosticCode::TooManyRules),
+        (Limits::default().with_max_depth(2), DiagnosticCode::TooDeep),
     ] {
-        let diagnostics = Checked::parse(source.as_bytes(), &limits).unwrap_err();
+        let diagnostics = CheckedPolicy::parse(source.as_bytes(), &limits).unwrap_err();
         assert_eq!(codes(&diagnostics), [code]);
     }
 }

@@ -13,8 +13,6 @@ mod cases;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
-mod doubts;
-#[cfg(test)]
 mod explanations;
 #[cfg(test)]
 mod generated;
@@ -27,6 +25,8 @@ mod language;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod miette;
+#[cfg(test)]
 mod mistakes;
 #[cfg(test)]
 mod obtaining;
@@ -37,6 +37,8 @@ mod properties;
 #[cfg(test)]
 mod purity;
 #[cfg(test)]
-mod standing;
+mod valid_until;
+#[cfg(test)]
+mod warnings;
 #[cfg(test)]
 mod windows;

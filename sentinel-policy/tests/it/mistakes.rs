@@ -2,7 +2,7 @@
 //! mistake.
 
 use proptest::prelude::*;
-use sentinel_policy::{Checked, Code, Limits};
+use sentinel_policy::{CheckedPolicy, DiagnosticCode, Limits};
 
 /// The lines of a rule of the policies in this file, in YAML.
 const RULE: [&str; 12] = [
@@ -50,9 +50,9 @@ fn json(rules: usize) -> Vec<String> {
 }
 
 /// The code, line and column of each diagnostic.
-fn found(lines: &[String]) -> Vec<(Code, u32, u32)> {
+fn found(lines: &[String]) -> Vec<(DiagnosticCode, u32, u32)> {
     let source = lines.join("\n") + "\n";
-    let Err(diagnostics) = Checked::parse(source.as_bytes(), &Limits::default()) else {
+    let Err(diagnostics) = CheckedPolicy::parse(source.as_bytes(), &Limits::default()) else {
         return Vec::new();
     };
     let place = |d: &sentinel_policy::Diagnostic| (d.code, d.span.start.line, d.span.start.column);
@@ -65,7 +65,12 @@ fn indentation(line: &str) -> usize {
 }
 
 /// Requires one diagnostic, at an offset of a line.
-fn at(lines: &[String], code: Code, line: usize, offset: usize) -> Result<(), TestCaseError> {
+fn at(
+    lines: &[String],
+    code: DiagnosticCode,
+    line: usize,
+    offset: usize,
+) -> Result<(), TestCaseError> {
     let place = (code, u32::try_from(line + 1).unwrap(), u32::try_from(offset + 1).unwrap());
     prop_assert_eq!(found(lines), [place], "{}", lines.join("\n"));
     Ok(())
@@ -91,19 +96,19 @@ proptest! {
             _ => (rule + user, "        - *,"),
         };
         lines[line] = text.to_owned();
-        at(&lines, Code::Alias, line, text.find('*').unwrap())?;
+        at(&lines, DiagnosticCode::Alias, line, text.find('*').unwrap())?;
     }
 
     #[test]
     fn a_group_that_is_read_as_a_mapping((mut lines, rule) in rule(), user in USERS) {
         lines[rule + user] = "        - group: oncall".to_owned();
-        at(&lines, Code::WrongType, rule + user, 10)?;
+        at(&lines, DiagnosticCode::WrongType, rule + user, 10)?;
     }
 
     #[test]
     fn a_list_that_is_a_text((mut lines, rule) in rule()) {
         lines[rule + PROFILES] = "      profiles: prod, staging".to_owned();
-        at(&lines, Code::WrongType, rule + PROFILES, 16)?;
+        at(&lines, DiagnosticCode::WrongType, rule + PROFILES, 16)?;
     }
 
     #[test]
@@ -114,13 +119,13 @@ proptest! {
         if !keep {
             lines.remove(rule + 2);
         }
-        at(&lines, Code::NestedKey, rule + if keep { 3 } else { 2 }, 4)?;
+        at(&lines, DiagnosticCode::NestedKey, rule + if keep { 3 } else { 2 }, 4)?;
     }
 
     #[test]
     fn a_quote_that_is_not_closed((mut lines, rule) in rule(), user in USERS) {
         lines[rule + user] = "        - \"dave".to_owned();
-        at(&lines, Code::Syntax, rule + user, 10)?;
+        at(&lines, DiagnosticCode::Syntax, rule + user, 10)?;
     }
 
     #[test]
@@ -132,7 +137,7 @@ proptest! {
             None => indentation(&lines[line]) - 1,
         };
         lines[line].replace_range(offset..=offset, "\u{a0}");
-        at(&lines, Code::LookalikeSpace, line, offset)?;
+        at(&lines, DiagnosticCode::LookalikeSpace, line, offset)?;
     }
 
     #[test]
@@ -140,13 +145,13 @@ proptest! {
         let line = rule + line;
         let indent = indentation(&lines[line]);
         lines[line].replace_range(..indent, "\t");
-        at(&lines, Code::Syntax, line, 0)?;
+        at(&lines, DiagnosticCode::Syntax, line, 0)?;
     }
 
     #[test]
     fn a_dash_without_a_space((mut lines, rule) in rule(), line in prop_oneof![Just(0), USERS]) {
         // Before any other entry, what follows is read as part of the same text.
-        let code = if line == USERS.start { Code::WrongType } else { Code::Syntax };
+        let code = if line == USERS.start { DiagnosticCode::WrongType } else { DiagnosticCode::Syntax };
         let line = rule + line;
         let dash = indentation(&lines[line]);
         lines[line].replace_range(dash + 1..dash + 2, "");
@@ -159,17 +164,17 @@ proptest! {
         let Some(colon) = lines[line].find(": ") else { return Ok(()) };
         let key = lines[line].find(|c: char| c.is_ascii_alphabetic()).unwrap();
         lines[line].replace_range(colon + 1..colon + 2, "");
-        at(&lines, Code::Syntax, line, key)?;
+        at(&lines, DiagnosticCode::Syntax, line, key)?;
     }
 
     #[test]
-    fn a_mark_of_a_merge(
+    fn a_merge_conflict_marker(
         (mut lines, rule) in rule(),
         line in 0..RULE.len(),
         mark in proptest::sample::select(vec!["<<<<<<< HEAD", "=======", ">>>>>>> branch"]),
     ) {
         lines.insert(rule + line, mark.to_owned());
-        at(&lines, Code::ConflictMarker, rule + line, 0)?;
+        at(&lines, DiagnosticCode::ConflictMarker, rule + line, 0)?;
     }
 
     #[test]
@@ -179,7 +184,7 @@ proptest! {
         let line = *line.get(&with);
         lines[line].pop();
         let end = lines[line].len();
-        at(&lines, Code::Syntax, line, end)?;
+        at(&lines, DiagnosticCode::Syntax, line, end)?;
     }
 
     #[test]
@@ -190,12 +195,12 @@ proptest! {
         let close = lines[line].rfind('"').unwrap();
         lines[line].replace_range(close..=close, "");
         let open = lines[line].rfind('"').unwrap();
-        at(&lines, Code::Syntax, line, open)?;
+        at(&lines, DiagnosticCode::Syntax, line, open)?;
     }
 }
 
 #[test]
-fn the_policies_that_the_mistakes_are_made_in_are_good() {
+fn the_policies_without_the_mistakes_are_valid() {
     for rules in 1..4 {
         assert_eq!(found(&yaml(rules)), []);
         assert_eq!(found(&json(rules)), []);

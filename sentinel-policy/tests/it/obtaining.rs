@@ -2,13 +2,13 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sentinel_policy::{Caller, Checked, Limits, Policy, Request, Verdict};
+use sentinel_policy::{CheckedPolicy, Limits, Policy, Principal, Request, Verdict};
 
-use crate::generated::{asked, policy};
+use crate::generated::{policy, question};
 
 fn compile(rest: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rest}");
-    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+    CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
 
 /// Rules, each in the short form of one line: effect, conditions, unless.
@@ -24,17 +24,16 @@ fn rules(rules: &[(&str, &str, &str)]) -> Policy {
     compile(&text)
 }
 
-const ALICE: Caller<'static> = Caller {
-    user: "alice",
-    account: Some("111122223333"),
-    principal: Some("arn:aws:iam::111122223333:user/alice"),
-    organization: None,
-};
+fn alice() -> Principal<'static> {
+    Principal::new("alice")
+        .with_account("111122223333")
+        .with_arn("arn:aws:iam::111122223333:user/alice")
+}
 
 const NIGHT: &str = "time: { hours: { start: \"22:00\", end: \"06:00\" } }";
 
 #[test]
-fn a_rule_gives_a_profile_to_those_it_names() {
+fn a_caller_that_a_rule_names_can_obtain_its_profiles() {
     for (conditions, expected) in [
         ("", true),
         ("profiles: [production]", true),
@@ -50,26 +49,30 @@ fn a_rule_gives_a_profile_to_those_it_names() {
     ] {
         for effect in ["allow", "require_approval", "require_server", "require_server_session"] {
             let policy = rules(&[(effect, conditions, "")]);
-            assert_eq!(policy.may_obtain(&ALICE, "production"), expected, "{effect} {conditions}");
+            assert_eq!(
+                policy.may_obtain(&alice(), "production"),
+                expected,
+                "{effect} {conditions}"
+            );
         }
-        assert!(!rules(&[("deny", conditions, "")]).may_obtain(&ALICE, "production"));
+        assert!(!rules(&[("deny", conditions, "")]).may_obtain(&alice(), "production"));
     }
 }
 
 #[test]
-fn time_device_mode_and_address_are_taken_as_meetable() {
+fn conditions_on_time_device_mode_and_address_are_assumed_to_match() {
     for circumstance in
         [NIGHT, "device: { require_mdm: true }", "mode: [cli]", "source_ip: [10.0.0.0/8]"]
     {
-        assert!(rules(&[("allow", circumstance, "")]).may_obtain(&ALICE, "production"));
+        assert!(rules(&[("allow", circumstance, "")]).may_obtain(&alice(), "production"));
         // Such a deny can also be avoided.
         let policy = rules(&[("deny", circumstance, ""), ("allow", "", "")]);
-        assert!(policy.may_obtain(&ALICE, "production"), "{circumstance}");
+        assert!(policy.may_obtain(&alice(), "production"), "{circumstance}");
     }
 }
 
 #[test]
-fn only_a_deny_that_always_applies_stands_in_the_way() {
+fn only_a_deny_that_always_applies_prevents_a_profile() {
     for (conditions, unless, expected) in [
         ("", "", false),
         ("users: [alice], profiles: [production]", "", false),
@@ -92,17 +95,17 @@ fn only_a_deny_that_always_applies_stands_in_the_way() {
         ("time: { hours: { start: \"00:00\", end: \"24:00\" } }", "", false),
     ] {
         let policy = rules(&[("deny", conditions, unless), ("allow", "", "")]);
-        assert_eq!(policy.may_obtain(&ALICE, "production"), expected, "{conditions} / {unless}");
+        assert_eq!(policy.may_obtain(&alice(), "production"), expected, "{conditions} / {unless}");
     }
 }
 
 #[test]
-fn a_deny_behind_the_rule_takes_nothing_away() {
-    assert!(rules(&[("allow", NIGHT, ""), ("deny", "", "")]).may_obtain(&ALICE, "production"));
+fn a_deny_after_the_rule_has_no_effect() {
+    assert!(rules(&[("allow", NIGHT, ""), ("deny", "", "")]).may_obtain(&alice(), "production"));
 }
 
 #[test]
-fn a_rule_whose_exception_always_holds_gives_nothing() {
+fn a_rule_whose_exception_always_holds_grants_nothing() {
     for (conditions, unless, expected) in [
         ("", "users: [alice]", false),
         ("", "users: [alice], profiles: [production]", false),
@@ -125,12 +128,12 @@ fn a_rule_whose_exception_always_holds_gives_nothing() {
         ("mode: [cli]", "mode: [cli], source_ip: [10.0.0.0/8]", true),
     ] {
         let policy = rules(&[("allow", conditions, unless)]);
-        assert_eq!(policy.may_obtain(&ALICE, "production"), expected, "{conditions} / {unless}");
+        assert_eq!(policy.may_obtain(&alice(), "production"), expected, "{conditions} / {unless}");
     }
 }
 
 #[test]
-fn a_rule_that_requires_the_server_gives_nothing_in_another_mode() {
+fn a_rule_that_requires_the_server_grants_nothing_in_another_mode() {
     for effect in ["require_server", "require_server_session"] {
         for (conditions, unless, expected) in [
             ("mode: [server]", "", true),
@@ -142,7 +145,7 @@ fn a_rule_that_requires_the_server_gives_nothing_in_another_mode() {
         ] {
             let policy = rules(&[(effect, conditions, unless)]);
             assert_eq!(
-                policy.may_obtain(&ALICE, "production"),
+                policy.may_obtain(&alice(), "production"),
                 expected,
                 "{conditions} / {unless}"
             );
@@ -151,14 +154,14 @@ fn a_rule_that_requires_the_server_gives_nothing_in_another_mode() {
 }
 
 #[test]
-fn a_break_glass_rule_gives_a_profile_to_those_it_names() {
+fn a_caller_that_a_break_glass_rule_names_can_obtain_its_profiles() {
     let policy = compile(
         "  - { name: no, effect: deny }\nbreak_glass:\n  - { name: incident, \
          profiles: [\"prod*\"], users: [alice], reason_codes: [incident] }\n",
     );
-    assert!(policy.may_obtain(&ALICE, "production"));
-    assert!(!policy.may_obtain(&ALICE, "staging"));
-    assert!(!policy.may_obtain(&Caller::new("bob"), "production"));
+    assert!(policy.may_obtain(&alice(), "production"));
+    assert!(!policy.may_obtain(&alice(), "staging"));
+    assert!(!policy.may_obtain(&Principal::new("bob"), "production"));
 }
 
 proptest! {
@@ -167,19 +170,20 @@ proptest! {
     /// If a caller can obtain a profile at some time, from some place, in some way,
     /// `may_obtain` reports this beforehand.
     #[test]
-    fn whoever_gets_a_profile_was_told_that_they_can(
+    fn a_caller_that_is_allowed_a_profile_may_obtain_it(
         text in policy(1..8, 0..1),
-        who in asked(),
-        circumstances in vec(asked(), 24),
+        who in question(),
+        circumstances in vec(question(), 24),
     ) {
         let policy =
-            Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
-        let Request { caller, profile, .. } = who.request();
-        for asked in &circumstances {
-            let request = Request { caller, profile, ..asked.request() };
-            let verdict = policy.decide(&request, &asked.facts, asked.now).verdict;
+            CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+        let Request { principal, profile, .. } = who.request();
+        for question in &circumstances {
+            let mut request = question.request();
+            (request.principal, request.profile) = (principal, profile);
+            let verdict = policy.decide(&request, &question.facts, question.now).verdict;
             if verdict != Verdict::Deny {
-                prop_assert!(policy.may_obtain(&caller, profile), "{:?}", request);
+                prop_assert!(policy.may_obtain(&principal, profile), "{:?}", request);
             }
         }
     }

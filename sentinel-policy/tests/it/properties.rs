@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sentinel_policy::{Checked, Limits, Position};
+use sentinel_policy::{CheckedPolicy, Limits, Position};
 
 const WHOLE: &str = include_str!("../cases/whole-language.yaml");
 
@@ -53,8 +53,8 @@ const PIECES: [&str; 40] = [
 /// Every input has a result, and the diagnostics are bounded, in the order of the
 /// source, inside the source, and safe to print.
 fn holds(source: &[u8]) -> Result<(), TestCaseError> {
-    let limits = Limits { max_diagnostics: 7, ..Limits::default() };
-    let Err(diagnostics) = Checked::parse(source, &limits) else { return Ok(()) };
+    let limits = Limits::default().with_max_diagnostics(7);
+    let Err(diagnostics) = CheckedPolicy::parse(source, &limits) else { return Ok(()) };
     prop_assert!((1..=7).contains(&diagnostics.len()));
     let text = String::from_utf8_lossy(source);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -97,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn a_good_policy_with_pieces_cut_out_and_put_in_is_refused_or_read(
+    fn a_valid_policy_with_pieces_removed_and_inserted_is_refused_or_read(
         edits in vec(
             (any::<prop::sample::Index>(), 0..30_usize, proptest::sample::select(PIECES.as_slice())),
             1..6,

@@ -1,14 +1,14 @@
 //! Windows of time on the wall clock: days, midnight, and clocks that change.
 
 use chrono::{DateTime, Utc};
-use sentinel_policy::{Caller, Checked, Facts, Limits, Policy, Request, Verdict};
+use sentinel_policy::{CheckedPolicy, Facts, Limits, Policy, Principal, Request, Verdict};
 
 /// A policy that allows while `time` is open.
 fn while_open(time: &str) -> Policy {
     let text = format!(
         "version: \"1\"\nrules:\n  - {{ name: r, effect: allow, conditions: {{ time: {time} }} }}\n"
     );
-    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+    CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
 
 /// Asserts whether the window is open at each instant.
@@ -16,7 +16,7 @@ fn expect(time: &str, instants: &[(&str, bool)]) {
     let policy = while_open(time);
     for (at, open) in instants {
         let now: DateTime<Utc> = at.parse().unwrap();
-        let request = Request::new(Caller::new("alice"), "production");
+        let request = Request::new(Principal::new("alice"), "production");
         let verdict = policy.decide(&request, &Facts::default(), now).verdict;
         assert_eq!(verdict == Verdict::Allow, *open, "{time} at {at}");
     }
@@ -130,7 +130,7 @@ fn a_zone_may_change_by_half_an_hour() {
 }
 
 #[test]
-fn offsets_of_minutes_and_of_seconds_are_kept() {
+fn offsets_of_minutes_and_of_seconds_are_applied() {
     expect(
         "{ hours: { start: \"12:00\", end: \"12:01\" }, timezone: Asia/Kathmandu }",
         &[("2026-06-15T06:14:59Z", false), ("2026-06-15T06:15:00Z", true)],
@@ -143,7 +143,7 @@ fn offsets_of_minutes_and_of_seconds_are_kept() {
 }
 
 #[test]
-fn a_day_that_a_zone_skips_is_no_day() {
+fn a_day_that_a_zone_skips_does_not_exist() {
     // Apia went from Thursday, 29 December 2011 to Saturday the 31st.
     expect(
         "{ days: [friday], timezone: Pacific/Apia }",
@@ -156,10 +156,10 @@ fn a_day_that_a_zone_skips_is_no_day() {
 }
 
 #[test]
-fn no_moment_that_can_be_written_is_too_far() {
+fn every_representable_instant_can_be_evaluated() {
     let policy =
         while_open("{ hours: { start: \"22:00\", end: \"06:00\" }, timezone: Europe/Berlin }");
-    let request = Request::new(Caller::new("alice"), "production");
+    let request = Request::new(Principal::new("alice"), "production");
     for now in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
         let facts = Facts::default();
         let decision = policy.decide(&request, &facts, now);

@@ -55,7 +55,7 @@ pub(super) struct Finding<'a> {
 
 impl<'a> Finding<'a> {
     pub(super) fn new(file: &'a str, diagnostic: &'a Diagnostic) -> Self {
-        let Diagnostic { severity, code, message, help, span } = diagnostic;
+        let Diagnostic { severity, code, message, help, span, .. } = diagnostic;
         Self {
             file,
             line: span.start.line,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use sentinel_policy::{Explanation, Facts, Outcome as StepOutcome, Policy, Request, Step, Unmet};
+use sentinel_policy::{Explanation, Facts, Policy, Request, Step, StepOutcome, Unmet};
 use serde::Serialize;
 
 use super::eval::human;

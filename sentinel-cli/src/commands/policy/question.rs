@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, ValueEnum};
 use sentinel_policy::{
-    Approval, Caller, Decision, DeviceFacts, Facts, Mode, Policy, Request, Requirements,
+    Approval, Decision, DeviceFacts, Facts, Mode, Policy, Principal, Request, Requirements,
 };
 use serde::{Serialize, Serializer};
 
@@ -151,13 +151,11 @@ impl Question {
         source::compile(file, screen)
     }
 
-    fn caller(&self) -> Caller<'_> {
-        Caller {
-            user: self.user.as_deref().unwrap_or_default(),
-            account: self.account.as_deref(),
-            principal: self.principal.as_deref(),
-            organization: self.organization.as_deref(),
-        }
+    fn caller(&self) -> Principal<'_> {
+        Principal::new(self.user.as_deref().unwrap_or_default())
+            .with_account(self.account.as_deref())
+            .with_arn(self.principal.as_deref())
+            .with_organization(self.organization.as_deref())
     }
 
     /// The file of requests, if one is given.
@@ -190,23 +188,20 @@ impl Question {
                 DeviceFact::OsType(os) => device.os_type = Some(os),
             }
         }
-        let request = Request {
-            caller: self.caller(),
-            profile: self.profile.as_deref().unwrap_or_default(),
-            source_ip: self.source_ip,
-            source_vpc: self.source_vpc.as_deref(),
-            source_vpce: self.source_vpce.as_deref(),
-            mode: Some(self.mode),
-            session_table: self.session_table.as_deref(),
-            device,
-        };
+        let request = Request::new(self.caller(), self.profile.as_deref().unwrap_or_default())
+            .with_source_ip(self.source_ip)
+            .with_source_vpc(self.source_vpc.as_deref())
+            .with_source_vpce(self.source_vpce.as_deref())
+            .with_mode(self.mode)
+            .with_session_table(self.session_table.as_deref())
+            .with_device(device);
         (request, facts(self.approved), self.at.unwrap_or_else(Utc::now))
     }
 }
 
 /// Facts are used as given: an approval does not expire.
 pub(super) fn facts(approved: bool) -> Facts {
-    Facts { approval: approved.then_some(Approval { until: None }) }
+    Facts::default().with_approval(approved.then_some(Approval::new()))
 }
 
 /// The answer of a policy.
@@ -237,7 +232,7 @@ impl<'p> Answer<'p> {
     }
 
     pub(super) fn new(decision: &Decision<'p>, valid_until: Option<DateTime<Utc>>) -> Self {
-        let Decision { verdict, rule, max_duration, requires } = *decision;
+        let Decision { verdict, rule, max_duration, requires, .. } = *decision;
         Self {
             effect: verdict.as_str(),
             rule: rule.map(|rule| rule.name),

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use sentinel_policy::{Caller, DeviceFacts, Facts, Mode, Request};
+use sentinel_policy::{DeviceFacts, Facts, Mode, Principal, Request};
 use serde::{Deserialize, Serialize};
 
 use super::question::facts;
@@ -201,34 +201,29 @@ fn answer<A>(
         checked("device.os_version", device.os_version.as_ref(), value::os_version)?;
         checked("device.os_type", device.os_type.as_ref(), value::os_type)?;
     }
-    let caller = Caller {
-        user: &asked.user.0,
-        account: given(asked.account.as_ref()),
-        principal: given(asked.principal.as_ref()),
-        organization: given(asked.organization.as_ref()),
-    };
+    let caller = Principal::new(&asked.user.0)
+        .with_account(given(asked.account.as_ref()))
+        .with_arn(given(asked.principal.as_ref()))
+        .with_organization(given(asked.organization.as_ref()));
     value::consistent(&caller).map_err(|fault| {
         let Contradiction { attribute, value, fact } = fault;
         format!("`{attribute}`: `{value}` contradicts `principal`: {fact}")
     })?;
     let device = asked.device.as_ref();
-    let request = Request {
-        caller,
-        profile: &asked.profile.0,
-        source_ip,
-        source_vpc,
-        source_vpce,
-        mode: Some(mode.unwrap_or(Mode::Server)),
-        session_table: given(asked.session_table.as_ref()),
-        device: DeviceFacts {
-            mdm_enrolled: device.and_then(|device| device.mdm_enrolled),
-            mdm_compliant: device.and_then(|device| device.mdm_compliant),
-            disk_encrypted: device.and_then(|device| device.disk_encrypted),
-            firewall_enabled: device.and_then(|device| device.firewall_enabled),
-            os_version: given(device.and_then(|device| device.os_version.as_ref())),
-            os_type: given(device.and_then(|device| device.os_type.as_ref())),
-        },
-    };
+    let device = DeviceFacts::default()
+        .with_mdm_enrolled(device.and_then(|device| device.mdm_enrolled))
+        .with_mdm_compliant(device.and_then(|device| device.mdm_compliant))
+        .with_disk_encrypted(device.and_then(|device| device.disk_encrypted))
+        .with_firewall_enabled(device.and_then(|device| device.firewall_enabled))
+        .with_os_version(given(device.and_then(|device| device.os_version.as_ref())))
+        .with_os_type(given(device.and_then(|device| device.os_type.as_ref())));
+    let request = Request::new(caller, &asked.profile.0)
+        .with_source_ip(source_ip)
+        .with_source_vpc(source_vpc)
+        .with_source_vpce(source_vpce)
+        .with_mode(mode.unwrap_or(Mode::Server))
+        .with_session_table(given(asked.session_table.as_ref()))
+        .with_device(device);
     let facts = facts(asked.approved == Some(true));
     Ok(ask(&request, &facts, at.unwrap_or(now)))
 }

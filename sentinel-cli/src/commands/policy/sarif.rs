@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sentinel_policy::Code;
+use sentinel_policy::DiagnosticCode;
 use serde_json::{Value, json};
 
 use super::check::Finding;
@@ -24,7 +24,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 /// A log with one run.
 pub(super) fn log(findings: &[Finding<'_>]) -> Value {
     let used: BTreeSet<&str> = findings.iter().map(|finding| finding.code).collect();
-    let rules: Vec<Value> = Code::ALL
+    let rules: Vec<Value> = DiagnosticCode::ALL
         .into_iter()
         .filter(|code| used.contains(code.as_str()))
         .map(|code| json!({ "id": code.as_str(), "shortDescription": { "text": code.explain() } }))

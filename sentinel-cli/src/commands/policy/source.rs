@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use sentinel_policy::{Checked, Diagnostics, Document, Limits, Policy};
+use sentinel_policy::{CheckedPolicy, Diagnostics, Limits, Policy, PolicyDocument};
 
 use crate::output::{Failure, Screen};
 
@@ -35,8 +35,8 @@ impl Source {
     }
 
     /// The checked document, or all of its errors.
-    pub(super) fn check(&self) -> Result<Checked, Diagnostics> {
-        Document::parse(&self.text, &Limits::default())?.check()
+    pub(super) fn check(&self) -> Result<CheckedPolicy, Diagnostics> {
+        PolicyDocument::parse(&self.text, &Limits::default())?.check()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether the TVM can use a document at the path where it will be stored.
 
-use sentinel_policy::{Checked, Diagnostics, Limits};
+use sentinel_policy::{CheckedPolicy, Diagnostics, Limits};
 use sentinel_store::PolicyPath;
 
 /// Maximum size of an SSM parameter of the advanced tier, in bytes.
@@ -16,8 +16,8 @@ pub(crate) fn check(
     text: &[u8],
     path: &PolicyPath,
     main: &PolicyPath,
-) -> Result<Checked, Diagnostics> {
-    let checked = Checked::parse(text, &Limits::default())?;
+) -> Result<CheckedPolicy, Diagnostics> {
+    let checked = CheckedPolicy::parse(text, &Limits::default())?;
     checked.usable_in_server()?;
     if path != main {
         checked.usable_for_one_profile()?;

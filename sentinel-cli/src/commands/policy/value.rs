@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use sentinel_broker::{is_principal, is_user};
-use sentinel_policy::{Caller, Mode, OsType, OsVersion, is_vpc_endpoint_id, is_vpc_id};
+use sentinel_policy::{Mode, OsType, OsVersion, Principal, is_vpc_endpoint_id, is_vpc_id};
 use sentinel_store::{AccountId, ProfileName};
 
 pub(super) fn user(text: &str) -> Result<&str, String> {
@@ -50,8 +50,8 @@ pub(super) struct Contradiction {
 /// Checks that a valid principal, if one is given, can belong to a user in an
 /// account. The user of a role session is `RoleName/session`, or only its session
 /// name if the TVM lists the role.
-pub(super) fn consistent(caller: &Caller<'_>) -> Result<(), Contradiction> {
-    let Some(principal) = caller.principal else { return Ok(()) };
+pub(super) fn consistent(caller: &Principal<'_>) -> Result<(), Contradiction> {
+    let Some(principal) = caller.arn else { return Ok(()) };
     let mut parts = principal.splitn(6, ':').skip(4);
     let (Some(account), Some(resource)) = (parts.next(), parts.next()) else { return Ok(()) };
     if let Some(given) = caller.account.filter(|given| *given != account) {
@@ -81,7 +81,7 @@ pub(super) fn os_version(text: &str) -> Result<&str, String> {
 }
 
 pub(super) fn os_type(text: &str) -> Result<&str, String> {
-    valid(OsType::parse(text).is_some(), text, "not an operating system: darwin, linux or windows")
+    valid(text.parse::<OsType>().is_ok(), text, "not an operating system: darwin, linux or windows")
 }
 
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
@@ -107,7 +107,7 @@ pub(super) fn vpce(text: &str) -> Result<&str, String> {
 }
 
 pub(super) fn mode(text: &str) -> Result<Mode, String> {
-    Mode::parse(text).ok_or_else(|| {
+    text.parse().map_err(|_| {
         let words: Vec<&str> = Mode::ALL.into_iter().map(Mode::as_str).collect();
         format!("not one of {}", words.join(", "))
     })

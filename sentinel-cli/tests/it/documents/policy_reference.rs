@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 use sentinel_policy::{
-    Caller, Checked, Code, Day, Diagnostics, Effect, Facts, Limits, Mode, Operation, OsType,
-    Policy, ReasonCode, Request, Severity,
+    CheckedPolicy, Day, DiagnosticCode, Diagnostics, Effect, Facts, Limits, Mode, Operation,
+    OsType, Policy, Principal, ReasonCode, Request, Severity,
 };
 
 use super::{Block, blocks, root, text};
@@ -40,7 +40,7 @@ fn codes(diagnostics: &Diagnostics) -> Vec<&'static str> {
 /// Checks a block according to its info string. Returns the policy if it is valid.
 fn judge(block: &Block) -> Option<Policy> {
     let place = format!("{DOCUMENT}:{}", block.line);
-    let checked = Checked::parse(whole(&block.text).as_bytes(), &Limits::default());
+    let checked = CheckedPolicy::parse(whole(&block.text).as_bytes(), &Limits::default());
     let (result, code) = match block.info.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["yaml"] => {
             return Some(checked.unwrap_or_else(|found| panic!("{place}: {found}")).compile());
@@ -89,7 +89,7 @@ fn decide(policy: &Policy, line: &str) {
     let (asked, expected) = words.split_at(3);
     let [at, user, profile] = asked else { panic!("{line}") };
     let at: DateTime<Utc> = at.parse().unwrap();
-    let request = Request::new(Caller::new(user), profile);
+    let request = Request::new(Principal::new(user), profile);
     let verdict = policy.decide(&request, &Facts::default(), at).verdict.as_str();
     let until = policy
         .valid_until(&request, &Facts::default(), at)
@@ -126,14 +126,14 @@ fn keys() -> String {
     let mut rows = String::from("| in | required | optional |\n| --- | --- | --- |\n");
     for place in PLACES {
         let source = place.replace('@', "{ qqqqqqqqqqqq: 1 }");
-        let found = Checked::parse(source.as_bytes(), &Limits::default()).unwrap_err();
-        let unknown = found.iter().find(|one| one.code == Code::UnknownKey).unwrap();
+        let found = CheckedPolicy::parse(source.as_bytes(), &Limits::default()).unwrap_err();
+        let unknown = found.iter().find(|one| one.code == DiagnosticCode::UnknownKey).unwrap();
         let place = unknown.message.split_once(" in ").unwrap().1;
         let known = unknown.help.as_deref().unwrap();
         let known = known.strip_prefix(&format!("the keys of {place} are ")).unwrap();
         let required: Vec<&str> = found
             .iter()
-            .filter(|one| one.code == Code::MissingKey && one.message.ends_with(place))
+            .filter(|one| one.code == DiagnosticCode::MissingKey && one.message.ends_with(place))
             .map(|one| one.message.split('`').nth(1).unwrap())
             .collect();
         let (needed, optional): (Vec<&str>, Vec<&str>) =
@@ -161,7 +161,7 @@ fn words() -> String {
 }
 
 fn limits() -> String {
-    let Limits { max_bytes, max_rules, max_depth, max_group_entries, max_diagnostics } =
+    let Limits { max_bytes, max_rules, max_depth, max_group_entries, max_diagnostics, .. } =
         Limits::default();
     format!(
         "| limit | by default |\n| --- | --- |\n\
@@ -175,7 +175,7 @@ fn limits() -> String {
 
 fn codes_table(severity: Severity) -> String {
     let mut rows = String::from("| code | what it means |\n| --- | --- |\n");
-    for code in Code::ALL.into_iter().filter(|code| code.severity() == severity) {
+    for code in DiagnosticCode::ALL.into_iter().filter(|code| code.severity() == severity) {
         writeln!(rows, "| `{}` | {} |", code.as_str(), code.explain()).unwrap();
     }
     rows

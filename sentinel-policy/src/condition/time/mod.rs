@@ -114,9 +114,8 @@ impl<'n> Reader<'n> {
     }
 
     fn days(&mut self, field: Field<'n>) -> Option<DaySet> {
-        let days = self.each(field, |reader, key, node| {
-            reader.word(Subject::EntryOf(key), node, Day::WORDS, Day::parse)
-        })?;
+        let days =
+            self.each(field, |reader, key, node| reader.word::<Day>(Subject::EntryOf(key), node))?;
         Some(days.into_iter().map(|day| day.value).collect())
     }
 
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hour_that_was_meant_is_two_digits_each() {
+    fn a_suggested_hour_has_two_digits_each() {
         for (text, expected) in [
             ("9:00", Some("09:00")),
             ("0900", Some("09:00")),
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zone_that_was_meant_is_one_that_exists() {
+    fn a_suggested_zone_exists() {
         for (text, expected) in [
             ("europe/berlin", Some("Europe/Berlin")),
             ("Berlin", Some("Europe/Berlin")),

@@ -7,14 +7,21 @@ use crate::closed_set::closed_set;
 
 closed_set! {
     /// A day of the week.
-    #[expect(missing_docs, reason = "the names say all")]
+    #[expect(clippy::exhaustive_enums, reason = "a week has seven days")]
     Day {
+        /// Monday.
         Monday = "monday",
+        /// Tuesday.
         Tuesday = "tuesday",
+        /// Wednesday.
         Wednesday = "wednesday",
+        /// Thursday.
         Thursday = "thursday",
+        /// Friday.
         Friday = "friday",
+        /// Saturday.
         Saturday = "saturday",
+        /// Sunday.
         Sunday = "sunday",
     }
 }
@@ -89,12 +96,13 @@ impl Hours {
 /// extends past midnight belongs to the day on which it starts. A skipped hour does
 /// not exist. A repeated hour counts twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Window {
-    /// The days. All seven if the policy names none.
+    /// The days on which the window opens. All seven if the policy names none.
     pub days: DaySet,
-    /// The hours. The whole day if the policy names none.
+    /// The hours of the day in which the window is open. `None` if it is open all day.
     pub hours: Option<Hours>,
-    /// The zone. UTC if the policy names none.
+    /// The time zone of the days and hours. UTC if the policy names none.
     pub zone: Tz,
 }
 

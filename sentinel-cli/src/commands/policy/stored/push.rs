@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sentinel_policy::{Checked, Diagnostics};
+use sentinel_policy::{CheckedPolicy, Diagnostics};
 use sentinel_store::{PolicyPath, StoreError};
 use serde::Serialize;
 
@@ -172,7 +172,7 @@ struct Report<'a> {
 struct Document {
     source: Source,
     path: PolicyPath,
-    checked: Option<Checked>,
+    checked: Option<CheckedPolicy>,
     /// Its errors, or its warnings.
     diagnostics: Option<Diagnostics>,
 }

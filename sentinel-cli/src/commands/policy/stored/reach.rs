@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use sentinel_policy::{Checked, Effect, Limits, Policy};
+use sentinel_policy::{CheckedPolicy, Effect, Limits, Policy};
 use sentinel_store::ProfileName;
 use serde::Serialize;
 
@@ -102,14 +102,14 @@ pub(super) async fn reach<'d>(
     stores: &Stores,
     policies: &Policies,
     pushed: impl IntoIterator<Item = &'d str>,
-    pushed_main: Option<&Checked>,
+    pushed_main: Option<&CheckedPolicy>,
 ) -> Result<Option<Reach>, Failure> {
     let (root, main) = (policies.root(), policies.main());
     let checked = match pushed_main {
         Some(checked) => Some(checked.clone()),
         None => match stores.find(&main).await? {
             Found { ssm: Some(text), table: None } | Found { ssm: None, table: Some(text) } => {
-                Checked::parse(&text.text, &Limits::default()).ok()
+                CheckedPolicy::parse(&text.text, &Limits::default()).ok()
             }
             Found { ssm: None, table: None } | Found { ssm: Some(_), table: Some(_) } => None,
         },
@@ -140,7 +140,7 @@ rules:
 
     #[test]
     fn a_document_is_beyond_the_main_ones_denies_or_decides_nothing() {
-        let main = Checked::parse(MAIN.as_bytes(), &Limits::default()).unwrap().compile();
+        let main = CheckedPolicy::parse(MAIN.as_bytes(), &Limits::default()).unwrap().compile();
         let names = ["bad name", "described", "named", "prod-eu", "staging", "main"];
         let reach = Reach::new(&main, "main", names.map(str::to_owned));
         assert_eq!(reach.deny_rules_do_not_apply_to, ["prod-eu"]);

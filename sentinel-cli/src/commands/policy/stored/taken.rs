@@ -3,7 +3,7 @@
 
 use clap::Args;
 use sentinel_broker::{GovernedRoles, Home, RoleArnTemplate};
-use sentinel_policy::{Checked, Limits, Policy};
+use sentinel_policy::{CheckedPolicy, Limits, Policy};
 use sentinel_store::{PolicyPath, ProfileName};
 
 use super::Stores;
@@ -64,7 +64,7 @@ struct Main {
 impl Main {
     /// `None` if the text is not a policy: nothing is vended then.
     fn read(text: &[u8], path: &PolicyPath) -> Option<Self> {
-        let policy = Checked::parse(text, &Limits::default()).ok()?.compile();
+        let policy = CheckedPolicy::parse(text, &Limits::default()).ok()?.compile();
         let roles = GovernedRoles::of(&policy, path);
         Some(Self { policy, roles })
     }

@@ -3,13 +3,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
-use sentinel_policy::{Approval, Caller, Checked, Facts, Limits, Mode, Policy, Request};
+use sentinel_policy::{Approval, CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request};
 
-use crate::generated::{asked, policy};
+use crate::generated::{policy, question};
 
 fn compile(rules: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rules}");
-    Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
+    CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -18,9 +18,9 @@ fn at(text: &str) -> DateTime<Utc> {
 
 /// For a request of alice for `production` with an approval until `approved`.
 fn valid_until(policy: &Policy, now: &str, approved: Option<&str>) -> Option<String> {
-    let request = Request::new(Caller::new("alice"), "production");
-    let approval = approved.map(|until| Approval { until: Some(at(until)) });
-    let until = policy.valid_until(&request, &Facts { approval }, at(now));
+    let request = Request::new(Principal::new("alice"), "production");
+    let approval = approved.map(|until| Approval::new().with_until(at(until)));
+    let until = policy.valid_until(&request, &Facts::default().with_approval(approval), at(now));
     until.map(|until| until.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
 }
 
@@ -29,7 +29,7 @@ const OFFICE: &str = "  - { name: office, effect: allow, conditions: { time: { d
      timezone: Europe/Berlin } } }\n";
 
 #[test]
-fn a_rule_without_time_stands_for_good() {
+fn a_rule_without_time_has_no_end() {
     let policy = compile("  - { name: all, effect: allow }\n");
     assert_eq!(valid_until(&policy, "2026-03-18T12:00:00Z", None), None);
 }
@@ -94,7 +94,7 @@ fn an_approved_request_ends_with_the_approval_or_the_window_whichever_is_first()
 }
 
 #[test]
-fn a_rule_that_comes_to_a_deny_stands_like_one() {
+fn a_rule_whose_effect_is_a_deny_ends_like_a_deny() {
     // Neither mode: both rules result in a deny, whichever matches.
     let policy = compile(
         &(OFFICE.replace("effect: allow", "effect: require_server")
@@ -102,14 +102,14 @@ fn a_rule_that_comes_to_a_deny_stands_like_one() {
     );
     let now = "2026-03-18T11:00:00Z";
     assert_eq!(valid_until(&policy, now, None), None);
-    let mut request = Request::new(Caller::new("alice"), "production");
+    let mut request = Request::new(Principal::new("alice"), "production");
     request.mode = Some(Mode::Server);
     let until = policy.valid_until(&request, &Facts::default(), at(now));
     assert_eq!(until, Some(at("2026-03-18T16:00:00Z")));
 }
 
 #[test]
-fn eight_days_are_looked_at_and_no_more() {
+fn only_eight_days_are_searched() {
     let policy = compile("  - { name: all, effect: require_approval }\n");
     let now = "2026-03-18T11:00:00Z";
     let ends = valid_until(&policy, now, Some("2026-03-26T11:00:00Z"));
@@ -120,7 +120,7 @@ fn eight_days_are_looked_at_and_no_more() {
 /// A different rule matches every minute, but the effect stays the same, so that
 /// all of the eight days must be searched.
 #[test]
-fn four_thousand_windows_that_take_over_from_each_other_end_nothing() {
+fn four_thousand_adjacent_windows_have_no_end_between_them() {
     let mut rules = String::new();
     for zone in ["Europe/Berlin", "Asia/Kathmandu", "UTC"] {
         for minute in 0..1_440 {
@@ -147,18 +147,18 @@ proptest! {
     /// at it. (If offsets are whole minutes, and facts end at whole minutes, nothing
     /// changes within one.)
     #[test]
-    fn the_effect_is_the_same_until_then_and_another_at_it(
+    fn the_effect_changes_at_valid_until_and_not_before(
         text in policy(1..8, 0..1),
-        asked in asked(),
+        question in question(),
     ) {
         let policy =
-            Checked::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+            CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
         let minute = |at: DateTime<Utc>| {
             DateTime::from_timestamp(at.timestamp().div_euclid(60) * 60, 0).unwrap()
         };
-        let (request, mut facts, now) = (asked.request(), asked.facts, minute(asked.now));
+        let (request, mut facts, now) = (question.request(), question.facts, minute(question.now));
         prop_assume!(now > at("1972-02-01T00:00:00Z"));
-        if let Some(Approval { until: Some(until) }) = &mut facts.approval {
+        if let Some(Approval { until: Some(until), .. }) = &mut facts.approval {
             *until = minute(*until);
         }
         let verdict = policy.decide(&request, &facts, now).verdict;

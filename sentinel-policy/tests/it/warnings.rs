@@ -4,7 +4,8 @@
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use sentinel_policy::{
-    Caller, Checked, Code, Diagnostics, Facts, Limits, Pattern, Request, UserPattern, Verdict,
+    CheckedPolicy, DiagnosticCode, Diagnostics, Facts, Limits, Pattern, Principal, Request,
+    UserPattern, Verdict,
 };
 
 const NAME: &str = "[a-cA9_+=,.@-]{1,5}";
@@ -50,13 +51,13 @@ fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, char)>> {
 }
 
 /// The policy that allows what the pattern matches, and its diagnostics.
-fn checked(key: &str, pattern: &str) -> (Option<Checked>, Vec<Code>) {
+fn checked(key: &str, pattern: &str) -> (Option<CheckedPolicy>, Vec<DiagnosticCode>) {
     let pattern = serde_json::to_string(pattern).unwrap();
     let source = format!(
         "version: '1'\nrules: [{{ name: a, effect: allow, conditions: {{ {key}: [{pattern}] }} }}]"
     );
     let codes = |all: Diagnostics| all.iter().map(|one| one.code).collect();
-    match Checked::parse(source.as_bytes(), &Limits::default()) {
+    match CheckedPolicy::parse(source.as_bytes(), &Limits::default()) {
         Ok(checked) => {
             let warnings = checked.warnings().map(codes).unwrap_or_default();
             (Some(checked), warnings)
@@ -66,7 +67,7 @@ fn checked(key: &str, pattern: &str) -> (Option<Checked>, Vec<Code>) {
 }
 
 /// Whether the policy allows the request. A policy with errors allows nothing.
-fn allows(checked: Option<Checked>, request: &Request<'_>) -> bool {
+fn allows(checked: Option<CheckedPolicy>, request: &Request<'_>) -> bool {
     checked.is_some_and(|checked| {
         let now = DateTime::<Utc>::UNIX_EPOCH;
         checked.compile().decide(request, &Facts::default(), now).verdict == Verdict::Allow
@@ -78,24 +79,24 @@ proptest! {
 
     /// If a user pattern has a diagnostic, no caller matches it.
     #[test]
-    fn a_doubtful_user_pattern_matches_no_caller(user in user(), other in user(), edits in edits()) {
+    fn a_user_pattern_with_a_warning_matches_no_caller(user in user(), other in user(), edits in edits()) {
         let pattern = resembling(other, &edits);
         let (checked, codes) = checked("users", &pattern);
-        let legal = [Code::GroupWithoutPrefix, Code::MisleadingUser];
+        let legal = [DiagnosticCode::GroupWithoutPrefix, DiagnosticCode::MisleadingUser];
         let dead = codes.iter().any(|code| !legal.contains(code));
-        let allowed = allows(checked, &Request::new(Caller::new(&user), "p"));
+        let allowed = allows(checked, &Request::new(Principal::new(&user), "p"));
         prop_assert!(!(dead && allowed), "{pattern}: {codes:?}");
     }
 
     /// If a user matches a pattern, the pattern has no diagnostic.
     #[test]
-    fn a_pattern_that_a_caller_matches_is_not_doubted(user in user(), edits in edits()) {
+    fn a_pattern_that_a_caller_matches_causes_no_warning(user in user(), edits in edits()) {
         let pattern = resembling(user.clone(), &edits);
         if UserPattern::new(&pattern).matches(&user) {
             let (_, codes) = checked("users", &pattern);
-            let only = |code: &Code| {
-                (*code == Code::GroupWithoutPrefix && pattern.starts_with('@'))
-                    || (*code == Code::MisleadingUser && pattern.contains(','))
+            let only = |code: &DiagnosticCode| {
+                (*code == DiagnosticCode::GroupWithoutPrefix && pattern.starts_with('@'))
+                    || (*code == DiagnosticCode::MisleadingUser && pattern.contains(','))
             };
             prop_assert!(codes.iter().all(only), "{pattern}: {codes:?}");
         }
@@ -103,7 +104,7 @@ proptest! {
 
     /// If a profile matches a pattern, the pattern has no diagnostic.
     #[test]
-    fn a_pattern_that_a_profile_matches_is_not_doubted(
+    fn a_pattern_that_a_profile_matches_causes_no_warning(
         profile in prop_oneof![4 => "[a-c9][a-c9._-]{0,4}", 1 => "[a-z][a-z._-]{63}"],
         edits in edits(),
     ) {
@@ -115,7 +116,7 @@ proptest! {
 
     /// If a caller's ARN matches a pattern, the pattern has no diagnostic.
     #[test]
-    fn a_pattern_that_a_callers_arn_matches_is_not_doubted(arn in principal(), edits in edits()) {
+    fn a_pattern_that_a_callers_arn_matches_causes_no_warning(arn in principal(), edits in edits()) {
         let pattern = resembling(arn.clone(), &edits);
         if Pattern::new(&pattern).matches(&arn) {
             prop_assert_eq!(checked("principals", &pattern).1, []);
@@ -124,14 +125,14 @@ proptest! {
 }
 
 #[test]
-fn hostile_patterns_are_doubted_in_time_proportional_to_their_length() {
+fn hostile_patterns_are_checked_in_time_proportional_to_their_length() {
     let many = vec!["\"arn:*a*b*c*:user:*?*\u{430}\""; 20_000].join(",");
     let long = format!("\"arn:{}\u{430}\"", "*a".repeat(200_000));
     for principals in [many, long] {
         let source = format!(
             "version: '1'\nrules: [{{ name: a, effect: deny, conditions: {{ principals: [{principals}] }} }}]"
         );
-        let checked = Checked::parse(source.as_bytes(), &Limits::default()).unwrap();
+        let checked = CheckedPolicy::parse(source.as_bytes(), &Limits::default()).unwrap();
         let warnings = checked.warnings().unwrap();
         assert!(warnings.len() <= 100);
         assert!(warnings.render("p.yaml", source.as_bytes(), false).len() < 100_000);
@@ -140,6 +141,6 @@ fn hostile_patterns_are_doubted_in_time_proportional_to_their_length() {
     let source = format!(
         "version: '1'\nrules: [{{ name: a, effect: deny, conditions: {{ users: [{stars}] }} }}]"
     );
-    let checked = Checked::parse(source.as_bytes(), &Limits::default()).unwrap();
+    let checked = CheckedPolicy::parse(source.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(checked.warnings().unwrap().len(), 100);
 }
