@@ -12,7 +12,7 @@ help: ## list the targets
 	    while read -r target does; do printf '  %-18s %s\n' "$$target" "$$does"; done
 
 demo: ## run the main job, from start to end, on this machine
-	cargo run --locked --release --package sentinel-cli --no-default-features --bin sentinel -- demo
+	cargo run --locked --profile demo --package sentinel-cli --no-default-features --bin sentinel -- demo
 
 test: ## run every check; with ONLY='word…' those whose name contains a word
 	@$(PYTHON) scripts/check.py $(ONLY)

@@ -71,9 +71,9 @@ def binary() -> Path:
 
 
 @pytest.fixture(scope="session")
-def release_binary() -> Path:
+def demo_binary() -> Path:
     """The `sentinel` whose speed and memory are measured. It has `policy`, `dev` and `demo`."""
-    return built("SENTINEL_RELEASE_BINARY", "release")
+    return built("SENTINEL_DEMO_BINARY", "demo")
 
 
 @pytest.fixture(scope="module")

@@ -133,9 +133,9 @@ def check(binary: Path, folder: Path, document: bytes, form: str) -> Checked:
 @pytest.mark.parametrize("form", ["json", "human"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_input_is_refused_in_bounded_time_and_memory(
-    release_binary: Path, tmp_path: Path, name: str, form: str
+    demo_binary: Path, tmp_path: Path, name: str, form: str
 ) -> None:
-    done = check(release_binary, tmp_path, HOSTILE[name](), form)
+    done = check(demo_binary, tmp_path, HOSTILE[name](), form)
     print(f"{name}: {done.seconds:.3f} s, {done.peak_bytes / 1e6:.0f} MB")
     assert done.status == 1, done.stderr[:2000]
     assert done.seconds < SECONDS
@@ -153,15 +153,15 @@ def test_hostile_input_is_refused_in_bounded_time_and_memory(
     "name", ["an error in each of 9,000 rules", "9,000 rules of one name", "90,000 unknown keys"]
 )
 def test_the_last_of_a_hundred_diagnostics_contains_the_number_of_the_rest(
-    release_binary: Path, tmp_path: Path, name: str
+    demo_binary: Path, tmp_path: Path, name: str
 ) -> None:
-    found = json.loads(check(release_binary, tmp_path, HOSTILE[name](), "json").stdout)
+    found = json.loads(check(demo_binary, tmp_path, HOSTILE[name](), "json").stdout)
     assert len(found) == DIAGNOSTICS
     assert "more" in found[-1]["message"], found[-1]
 
 
-def test_the_largest_allowed_document_is_valid(release_binary: Path, tmp_path: Path) -> None:
-    done = check(release_binary, tmp_path, rules(10_000, good_rule), "json")
+def test_the_largest_allowed_document_is_valid(demo_binary: Path, tmp_path: Path) -> None:
+    done = check(demo_binary, tmp_path, rules(10_000, good_rule), "json")
     assert (done.status, json.loads(done.stdout)) == (0, []), done
     assert done.seconds < SECONDS
     assert done.peak_bytes < PEAK_BYTES

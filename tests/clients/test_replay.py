@@ -70,13 +70,13 @@ def replay(binary: Path, folder: Path) -> "tuple[float, Path]":
         return time.monotonic() - start, answers
 
 
-def test_a_log_is_replayed_at_a_hundred_thousand_requests_a_second(release_binary: Path, tmp_path: Path) -> None:
+def test_a_log_is_replayed_at_a_hundred_thousand_requests_a_second(demo_binary: Path, tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY)
     with (tmp_path / "requests.jsonl").open("w") as log:
         log.writelines(requests(REQUESTS, seed=4))
     best = 0.0
     for _ in range(TRIES):
-        seconds, answers = replay(release_binary, tmp_path)
+        seconds, answers = replay(demo_binary, tmp_path)
         best = max(best, REQUESTS / seconds)
         if best >= REQUESTS_A_SECOND:
             break
@@ -88,7 +88,7 @@ def test_a_log_is_replayed_at_a_hundred_thousand_requests_a_second(release_binar
     assert best >= REQUESTS_A_SECOND
 
 
-def test_each_line_is_answered_in_its_place_and_a_bad_one_too(release_binary: Path, tmp_path: Path) -> None:
+def test_each_line_is_answered_in_its_place_and_a_bad_one_too(demo_binary: Path, tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY)
     lines = [
         '{"user":"mallory","profile":"sandbox"}',
@@ -97,7 +97,7 @@ def test_each_line_is_answered_in_its_place_and_a_bad_one_too(release_binary: Pa
         '{"user":"dave"}',
     ]
     done = subprocess.run(
-        [release_binary, "policy", "eval", tmp_path / "policy.yaml", "--requests", "-"],
+        [demo_binary, "policy", "eval", tmp_path / "policy.yaml", "--requests", "-"],
         input="\n".join(lines) + "\n",
         env=clean_environment(tmp_path),
         stdout=subprocess.PIPE,
