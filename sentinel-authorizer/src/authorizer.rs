@@ -160,12 +160,10 @@ impl Authorizer {
     /// be written changes nothing: the session is refused either way.
     fn record(&self, id: Option<&str>, code: &str, request_id: &str) {
         let handle = id.and_then(|id| SessionId::parse(id).ok()).map(|id| id.handle.to_string());
-        let event = Event {
-            session: handle,
-            code: Some(code.to_owned()),
-            request_id: Some(request_id.to_owned()),
-            ..Event::new(EventKind::AuthorizerRefusal, self.clock.now())
-        };
+        let event = Event::new(EventKind::AuthorizerRefusal, self.clock.now())
+            .with_session(handle)
+            .with_code(code.to_owned())
+            .with_request_id(request_id.to_owned());
         let record = Record::Event(Box::new(event));
         if !matches!(catch_panic(|| self.sink.write(&record)), Ok(Ok(()))) {
             tracing::error!(request_id, "failed to record a refusal");

@@ -17,6 +17,7 @@ pub struct Document {
 /// A statement of a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
 pub struct Statement {
     /// Name of the statement, in letters and digits.
     pub sid: &'static str,
@@ -39,6 +40,7 @@ pub struct Statement {
 
 /// The effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::exhaustive_enums, reason = "IAM has these two effects")]
 pub enum Effect {
     /// Allows.
     Allow,
@@ -48,6 +50,7 @@ pub enum Effect {
 
 /// The principal of a statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub enum Principal {
     /// An AWS service.
     Service(&'static str),

@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
+// Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
+// reason).
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod authorization;
 mod refusal;

@@ -332,6 +332,7 @@ impl SessionId {
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 #[serde(transparent)]
+#[expect(clippy::exhaustive_structs, reason = "an epoch is one number")]
 pub struct Epoch(pub u64);
 
 impl Epoch {
@@ -347,6 +348,7 @@ impl Epoch {
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 #[serde(transparent)]
+#[expect(clippy::exhaustive_structs, reason = "a generation is one number")]
 pub struct Generation(pub u64);
 
 /// RFC 4648 base32 in lower case without padding.

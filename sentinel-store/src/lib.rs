@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
+// Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
+// reason).
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod audit;
 #[cfg(feature = "aws")]
@@ -37,8 +40,8 @@ mod verify;
 // use one backend of each kind.
 
 pub use audit::{
-    AuditError, AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metered, Metrics,
-    PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,
+    AuditError, AuditSink, DecisionFields, DecisionRecord, Event, EventKind, JsonLines, Metered,
+    Metrics, PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,
 };
 pub use clock::{Clock, SystemClock};
 #[cfg(feature = "dynamodb")]
@@ -69,7 +72,7 @@ pub use policies::{
 pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;
 pub use session_key::SessionKeys;
-pub use sessions::{Listing, Session, SessionPage, SessionState, SessionStore};
+pub use sessions::{Listing, Session, SessionFields, SessionPage, SessionState, SessionStore};
 #[cfg(feature = "ssm")]
 #[doc(no_inline)]
 pub use ssm::SsmPolicies;

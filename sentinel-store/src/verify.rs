@@ -7,6 +7,7 @@ use crate::{
 
 /// Why a session id is refused. For the log only: the client does not get the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The id does not parse. Nothing was read.
     Malformed,
@@ -42,6 +43,7 @@ impl Refusal {
 
 /// A session was refused.
 #[derive(Debug, thiserror::Error)]
+#[expect(clippy::exhaustive_enums, reason = "a caller must handle both reasons to refuse")]
 pub enum VerifyError {
     /// The session is not valid.
     #[error("refused: {}", .0.as_str())]

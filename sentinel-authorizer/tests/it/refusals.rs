@@ -11,8 +11,8 @@ use sentinel_store::conformance::{
     Call, Failure, Faults, Hook, HookedSessions, Operation, Phase, Which,
 };
 use sentinel_store::{
-    Block, CallerKey, Clock, EventKind, GateAction, GateChange, Record, Scope, SessionId,
-    SessionKeys, SessionStore, StoreError, SystemClock,
+    Block, CallerKey, Clock, EventKind, GateChange, Record, Scope, SessionId, SessionKeys,
+    SessionStore, StoreError, SystemClock,
 };
 use serde_json::{Value, json};
 
@@ -68,9 +68,8 @@ async fn invariant_7_the_client_cannot_see_why_a_session_is_refused() {
     };
     let revoked = World::new(Policy);
     let (_, revoked_id) = revoked.session().await;
-    let block =
-        Block { until: None, by: "carol".into(), reason: "r".into(), at: SystemClock.now() };
-    let change = GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) };
+    let block = Block::new("carol", SystemClock.now()).with_reason("r");
+    let change = GateChange::revoke(Scope::Caller, block);
     revoked.sessions.change_gate(&CallerKey::parse("alice").unwrap(), &change).await.unwrap();
     let expired = World::new(Policy);
     let (_, expired_id) = expired.session_until("2026-01-01T01:00:00Z").await;
@@ -92,13 +91,10 @@ async fn invariant_7_the_client_cannot_see_why_a_session_is_refused() {
         let answer = world.send(&header(id)).await.unwrap();
         assert!(!allows(&answer));
         answers.push(answer.to_string());
-        match world.sink.take().pop().unwrap() {
-            Record::Event(event) => {
-                assert_eq!(event.event, EventKind::AuthorizerRefusal);
-                codes.push(event.code.unwrap());
-            }
-            Record::Decision(_) | Record::Metrics(_) => panic!("not an event"),
-        }
+        let record = world.sink.take().pop().unwrap();
+        let Record::Event(event) = record else { panic!("not an event: {record:?}") };
+        assert_eq!(event.event, EventKind::AuthorizerRefusal);
+        codes.push(event.code.unwrap());
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");

@@ -192,7 +192,7 @@ struct Panicking(Operation);
 #[async_trait]
 impl Hook for Panicking {
     fn begin(&self, operation: Operation) -> Call {
-        Call { operation, number: 0 }
+        Call::new(operation, 0)
     }
 
     async fn at(&self, call: Call, moment: Phase) -> Result<(), StoreError> {

@@ -223,9 +223,9 @@ impl World {
     pub(crate) fn decisions(&self) -> Vec<DecisionRecord> {
         let records = self.sink.records().into_iter();
         records
-            .filter_map(|record| match record {
-                Record::Decision(decision) => Some(*decision),
-                Record::Event(_) | Record::Metrics(_) => None,
+            .filter_map(|record| {
+                let Record::Decision(decision) = record else { return None };
+                Some(*decision)
             })
             .collect()
     }
@@ -234,9 +234,9 @@ impl World {
     pub(crate) fn events(&self) -> Vec<Event> {
         let records = self.sink.records().into_iter();
         records
-            .filter_map(|record| match record {
-                Record::Event(event) => Some(*event),
-                Record::Decision(_) | Record::Metrics(_) => None,
+            .filter_map(|record| {
+                let Record::Event(event) = record else { return None };
+                Some(*event)
             })
             .collect()
     }

@@ -57,7 +57,7 @@ fn counts(record: &Record) -> Option<Metrics> {
         }
         Record::Metrics(_) => return None,
     };
-    Some(Metrics { timestamp, values })
+    Some(Metrics::new(timestamp, values))
 }
 
 #[cfg(all(test, feature = "memory"))]
@@ -68,8 +68,8 @@ mod tests {
     use crate::{Event, MemorySink};
 
     fn event(kind: EventKind) -> Record {
-        let user = Some("alice".to_owned());
-        Record::Event(Box::new(Event { user, ..Event::new(kind, chrono::DateTime::UNIX_EPOCH) }))
+        let event = Event::new(kind, chrono::DateTime::UNIX_EPOCH).with_user("alice".to_owned());
+        Record::Event(Box::new(event))
     }
 
     #[test]
@@ -88,10 +88,8 @@ mod tests {
             })
             .collect();
         assert_eq!(metrics, [vec![("Revocations", 1)], vec![("AuthorizerRefusals", 1)]]);
-        let line = serde_json::to_string(&Record::Metrics(Metrics {
-            timestamp: chrono::DateTime::UNIX_EPOCH,
-            values: vec![("Vends", 1)],
-        }));
+        let metrics = Metrics::new(chrono::DateTime::UNIX_EPOCH, vec![("Vends", 1)]);
+        let line = serde_json::to_string(&Record::Metrics(metrics));
         assert!(!line.unwrap().contains("alice"));
     }
 

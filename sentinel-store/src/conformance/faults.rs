@@ -13,6 +13,7 @@ use crate::StoreError;
 /// The kinds of failure that can be injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of `StoreError`")]
+#[expect(clippy::exhaustive_enums, reason = "the kinds are those of `StoreError`")]
 pub enum Failure {
     NotFound,
     Conflict,
@@ -50,6 +51,7 @@ impl Failure {
 
 /// The calls that a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Which {
     /// Every call.
     All,

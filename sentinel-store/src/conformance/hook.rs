@@ -15,6 +15,7 @@ use crate::{
 /// A method of a wrapped store or sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of the methods")]
+#[non_exhaustive]
 pub enum Operation {
     Gate,
     ChangeGate,
@@ -31,6 +32,7 @@ pub enum Operation {
 
 /// When a hook runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a hook runs before and after a call")]
 pub enum Phase {
     /// Before the call has any effect.
     Before,
@@ -45,11 +47,20 @@ impl Phase {
 
 /// One call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Call {
     /// The method.
     pub operation: Operation,
     /// Number of calls that the hook received before this one.
     pub number: usize,
+}
+
+impl Call {
+    /// A call of that method, with its number.
+    #[must_use]
+    pub const fn new(operation: Operation, number: usize) -> Self {
+        Self { operation, number }
+    }
 }
 
 /// What a test does with the calls of wrapped stores. Several wrappers can share one
@@ -202,7 +213,7 @@ impl<S: AuditSink> AuditSink for FaultySink<S> {
     fn write(&self, record: &Record) -> Result<(), AuditError> {
         let call = self.faults.begin(Operation::Write);
         let inject = |phase| match self.faults.failure(call, phase) {
-            Some(failure) => Err(AuditError(failure.error().into())),
+            Some(failure) => Err(AuditError::new(failure.error())),
             None => Ok(()),
         };
         inject(Phase::Before)?;

@@ -174,6 +174,7 @@ impl Schedule for Exhaustive {
 /// There are unfinished tasks, and none of them waits for a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{tasks} tasks are unfinished, and none of them waits for a turn")]
+#[non_exhaustive]
 pub struct Stuck {
     /// Number of unfinished tasks.
     pub tasks: usize,

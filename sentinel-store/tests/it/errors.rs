@@ -2,7 +2,7 @@
 
 use sentinel_store::{
     Causes, Cursor, FolderPolicies, Listing, Location, MemoryPolicies, MemorySessions, PolicyStore,
-    Session, SessionStore, StoreError, StoreResultExt,
+    SessionStore, StoreError, StoreResultExt,
 };
 
 use crate::fixtures::{RedbBackdoor, at, caller, id, root, session};
@@ -11,7 +11,8 @@ use crate::fixtures::{RedbBackdoor, at, caller, id, root, session};
 async fn errors(store: &dyn SessionStore) -> Vec<String> {
     let (alice, bob) = (caller("alice"), caller("bob"));
     let handle = id(&alice, 1).handle;
-    let strays = Session { handle: id(&bob, 1).handle, ..session(&alice, 1) };
+    let mut strays = session(&alice, 1);
+    strays.handle = id(&bob, 1).handle;
     let cursor = Cursor("x".to_owned());
     let listing = Listing::Caller(alice);
     let results = [

@@ -50,7 +50,7 @@ impl PolicyStore for Circle {
     ) -> Result<Page<ListedPolicy>, StoreError> {
         let number: usize = cursor.map_or(0, |cursor| cursor.0.parse().unwrap());
         let next = Some(Cursor(((number + 1) % self.0).to_string()));
-        Ok(Page { items: Vec::new(), next })
+        Ok(Page::new(Vec::new()).with_next(next))
     }
 }
 

@@ -165,10 +165,10 @@ impl SessionStore for Flawed {
 impl SessionsUnderTest for Flaw {
     async fn fresh(&self) -> FreshSessions {
         let inner = Arc::new(MemorySessions::with_page_size(page_size()));
-        let backdoor = Some(Box::new(MemoryBackdoor(Arc::clone(&inner))) as _);
+        let backdoor = MemoryBackdoor(Arc::clone(&inner));
         let (before, deferred) = (Mutex::default(), Mutex::default());
-        let store = Arc::new(Flawed { flaw: *self, inner, before, deferred });
-        FreshSessions { store, backdoor }
+        let store = Flawed { flaw: *self, inner, before, deferred };
+        FreshSessions::new(store).with_backdoor(backdoor)
     }
 }
 

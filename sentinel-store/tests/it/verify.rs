@@ -181,7 +181,7 @@ async fn invariant_7_a_revoked_session_is_refused_after_reinstatement() {
         let (store, id) = store().await;
         store.change_gate(&alice, &revoke(scope.clone(), Some(at(1)))).await.unwrap();
         assert_eq!(refusal(check(&store, &id).await), Refusal::Revoked);
-        let reinstate = GateChange { scope, action: sentinel_store::GateAction::Reinstate };
+        let reinstate = GateChange::reinstate(scope);
         store.change_gate(&alice, &reinstate).await.unwrap();
         assert_eq!(refusal(check(&store, &id).await), Refusal::Revoked);
     }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::fixtures::{at, caller, id, revoke, root, session};
 
 fn record() -> Record {
-    Record::Metrics(Metrics { timestamp: at(0), values: vec![("Requests", 1)] })
+    Record::Metrics(Metrics::new(at(0), vec![("Requests", 1)]))
 }
 
 fn kind(error: &StoreError) -> Failure {
@@ -146,7 +146,7 @@ async fn a_call_takes_the_injected_delay() {
 async fn an_issuer_can_share_the_hook() {
     let faults = Faults::new();
     let call = faults.begin(Operation::Other("issue"));
-    assert_eq!(call, Call { operation: Operation::Other("issue"), number: 0 });
+    assert_eq!(call, Call::new(Operation::Other("issue"), 0));
     faults.fail(Which::Operation(Operation::Other("issue")), Phase::After, Failure::Refused);
     faults.at(call, Phase::Before).await.unwrap();
     assert_eq!(kind(&faults.at(call, Phase::After).await.unwrap_err()), Failure::Refused);

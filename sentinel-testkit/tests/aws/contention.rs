@@ -45,8 +45,8 @@ const HELD: Duration = Duration::from_millis(800);
 /// another, and the stand-in shares this process with its clients, so that 200 vends wait for
 /// seconds. This test does not measure their duration.
 const PATIENT: Timings = Timings::new(
-    Timing { attempt: LONG, operation: LONG, ..Timing::DYNAMODB },
-    Timing { attempt: LONG, operation: LONG, ..StsIssuer::TIMING },
+    Timing::DYNAMODB.with_attempt(LONG).with_operation(LONG),
+    StsIssuer::TIMING.with_attempt(LONG).with_operation(LONG),
 );
 
 const LONG: Duration = Duration::from_secs(20);

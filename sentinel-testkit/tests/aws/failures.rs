@@ -15,19 +15,15 @@ use crate::{
 };
 
 /// Short, because some of these services never answer, and long enough for those that do.
-const HASTY: Timing = Timing {
-    connect: Duration::from_secs(2),
-    attempt: Duration::from_secs(5),
-    operation: Duration::from_secs(20),
-    attempts: 2,
-};
+const HASTY: Timing = Timing::new(Duration::from_secs(20))
+    .with_connect(Duration::from_secs(2))
+    .with_attempt(Duration::from_secs(5))
+    .with_attempts(2);
 
-const SILENT: Timing = Timing {
-    connect: Duration::from_millis(500),
-    attempt: Duration::from_millis(300),
-    operation: Duration::from_millis(1500),
-    attempts: 2,
-};
+const SILENT: Timing = Timing::new(Duration::from_millis(1500))
+    .with_connect(Duration::from_millis(500))
+    .with_attempt(Duration::from_millis(300))
+    .with_attempts(2);
 
 fn consumed() -> Value {
     json!({"TableName": "t", "CapacityUnits": 0.5})
@@ -254,10 +250,8 @@ async fn forgetful(since: impl Fn(Value) -> Value + Send + Sync + 'static) -> Ca
 
 fn revoke() -> sentinel_store::GateChange {
     let at = chrono::DateTime::from_timestamp(1_769_342_400, 0).unwrap();
-    let (by, reason) = ("carol".to_owned(), "stolen".to_owned());
-    let block = sentinel_store::Block { until: None, by, reason, at };
-    let action = sentinel_store::GateAction::Revoke(block);
-    sentinel_store::GateChange { scope: sentinel_store::Scope::Caller, action }
+    let block = sentinel_store::Block::new("carol", at).with_reason("stolen");
+    sentinel_store::GateChange::revoke(sentinel_store::Scope::Caller, block)
 }
 
 #[tokio::test(flavor = "multi_thread")]

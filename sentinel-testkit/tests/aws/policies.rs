@@ -58,9 +58,10 @@ struct Wrapped(Documents);
 #[async_trait]
 impl PoliciesUnderTest for Wrapped {
     async fn fresh(&self) -> FreshPolicies {
-        let FreshPolicies { store, root, editor } = self.0.fresh().await;
-        let store: Box<dyn PolicyStore> = Box::new(HookedPolicies::new(store, Faults::new()));
-        FreshPolicies { store: Arc::new(store), root, editor }
+        let mut fresh = self.0.fresh().await;
+        let store: Box<dyn PolicyStore> = Box::new(HookedPolicies::new(fresh.store, Faults::new()));
+        fresh.store = Arc::new(store);
+        fresh
     }
 }
 
@@ -80,10 +81,10 @@ struct LayersEditor(WriterEditor, WriterEditor);
 impl PoliciesUnderTest for Layers {
     async fn fresh(&self) -> FreshPolicies {
         let (ssm, table, root) = (self.0.writer().await, self.1.writer().await, root());
-        let store = Arc::new(PolicyLayers::new(ssm.clone(), table.clone()));
+        let store = PolicyLayers::new(ssm.clone(), table.clone());
         let editor = |writer| WriterEditor { writer, root: root.clone() };
-        let editor = Box::new(LayersEditor(editor(ssm), editor(table)));
-        FreshPolicies { store, root, editor }
+        let editor = LayersEditor(editor(ssm), editor(table));
+        FreshPolicies::new(store, root.clone(), editor)
     }
 }
 
@@ -127,9 +128,9 @@ async fn a_document_in_both_places_is_corrupt_and_named_once() {
     assert!(matches!(layers.policy(&path).await, Err(StoreError::Corrupt(_))));
     let list = layers.list(&root, None).await.unwrap();
     // Neither of the two texts is returned as the document.
-    let both = ListedPolicy { name: "production".to_owned(), document: None };
+    let both = ListedPolicy::new("production");
     let staging = second.policy(&root.join("staging")).await.unwrap();
-    let one = ListedPolicy { name: "staging".to_owned(), document: Some(staging) };
+    let one = ListedPolicy::new("staging").with_document(staging);
     assert_eq!((list.items, list.next), (vec![both, one], None));
 }
 

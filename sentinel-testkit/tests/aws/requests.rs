@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use sentinel_store::{
-    DynamoPolicies, DynamoSessions, Gate, GateAction, GateChange, Listing, PolicyPath, PolicyStore,
+    DynamoPolicies, DynamoSessions, Gate, GateChange, Listing, PolicyPath, PolicyStore,
     PolicyWriter, ProfileName, Scope, SessionHandle, SessionStore, SsmPolicies,
 };
 use serde_json::{Value, json};
@@ -67,8 +67,8 @@ async fn sessions_are_read_consistently_and_written_on_conditions() {
     let handle = SessionHandle::new(alice.hash(), [1; 10]);
     let session = any_session(&handle);
     let at = session.created;
-    let block = sentinel_store::Block { until: None, by: "c".into(), reason: "r".into(), at };
-    let change = GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) };
+    let block = sentinel_store::Block::new("c", at).with_reason("r");
+    let change = GateChange::revoke(Scope::Caller, block);
     store.gate(&alice).await.unwrap();
     store.create_session(&session).await.unwrap();
     store.change_gate(&alice, &change).await.unwrap();
@@ -127,8 +127,8 @@ async fn a_revocation_writes_and_reads_nothing() {
         (caller("alice"), chrono::DateTime::from_timestamp(1_769_342_400, 0).unwrap());
     let revoke = |scope, until| {
         let (by, reason) = ("carol".to_owned(), "stolen".to_owned());
-        let block = sentinel_store::Block { until, by, reason, at };
-        GateChange { scope, action: GateAction::Revoke(block) }
+        let block = sentinel_store::Block::new(by, at).with_reason(reason).with_until(until);
+        GateChange::revoke(scope, block)
     };
     let production = || Scope::Profile(ProfileName::parse("production").unwrap());
     let changes = [

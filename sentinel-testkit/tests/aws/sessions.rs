@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use sentinel_store::{
-    Block, DynamoSessions, Epoch, Gate, GateAction, GateChange, Listing, Pages, Scope,
-    SessionHandle, SessionStore, StoreError,
-    aws::Timing,
+    Block, DynamoSessions, Epoch, Gate, GateChange, Listing, Pages, Scope, SessionHandle,
+    SessionStore, StoreError,
     conformance::{self, Report},
 };
 use sentinel_testkit::emulator::Kind;
@@ -40,8 +39,8 @@ async fn sessions_on_dynalite_do_what_they_must() {
 
 fn revoke(reason: &str) -> GateChange {
     let at = chrono::DateTime::from_timestamp(1_769_342_400, 0).unwrap();
-    let block = Block { until: None, by: "carol".to_owned(), reason: reason.to_owned(), at };
-    GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) }
+    let block = Block::new("carol", at).with_reason(reason);
+    GateChange::revoke(Scope::Caller, block)
 }
 
 /// More concurrent changes than in the suite. Every acknowledged change counts, and none fails
@@ -160,7 +159,7 @@ async fn pages_of_all_sessions_are_full() {
 async fn a_table_that_is_not_there_is_refused_and_not_empty() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
     let store = DynamoSessions::new(&sessions.config, "no-such-table")
-        .with_timing(Timing { attempts: 1, ..crate::stores::PATIENT });
+        .with_timing(crate::stores::PATIENT.with_attempts(1));
     let found = store.gate(&caller("alice")).await;
     assert!(matches!(found, Err(StoreError::Refused(_))), "{found:?}");
 }

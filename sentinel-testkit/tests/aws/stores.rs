@@ -16,7 +16,7 @@ use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
 use sentinel_store::{
     CallerKey, DynamoPolicies, DynamoSessions, Gate, PolicyPath, PolicyWriter, Session,
-    SessionHandle, SsmPolicies, StoreResultExt,
+    SessionFields, SessionHandle, SsmPolicies, StoreResultExt,
     aws::Timing,
     conformance::{
         Backdoor, FreshPolicies, FreshSessions, FreshWriter, PoliciesUnderTest, PolicyEditor,
@@ -27,12 +27,9 @@ use sentinel_store::{
 use sentinel_testkit::emulator::{Emulator, Kind};
 
 /// Emulators on a busy machine are not representative of AWS, so the timeouts are long.
-pub(crate) const PATIENT: Timing = Timing {
-    connect: Duration::from_secs(10),
-    attempt: Duration::from_secs(30),
-    operation: Duration::from_secs(90),
-    attempts: 3,
-};
+pub(crate) const PATIENT: Timing = Timing::new(Duration::from_secs(90))
+    .with_connect(Duration::from_secs(10))
+    .with_attempt(Duration::from_secs(30));
 
 /// Small, and not a divisor of the number of items that the suites write, so that pages can end
 /// anywhere.
@@ -98,10 +95,7 @@ impl SessionsUnderTest for Sessions {
     async fn fresh(&self) -> FreshSessions {
         let (store, table) = self.store().await;
         let client = aws_sdk_dynamodb::Client::new(&self.config);
-        FreshSessions {
-            store: Arc::new(store),
-            backdoor: Some(Box::new(TableBackdoor { client, table })),
-        }
+        FreshSessions::new(store).with_backdoor(TableBackdoor { client, table })
     }
 }
 
@@ -168,7 +162,7 @@ pub(crate) fn caller(key: &str) -> CallerKey {
 
 pub(crate) fn any_session(handle: &SessionHandle) -> Session {
     let at = DateTime::from_timestamp(1_769_342_400, 0).unwrap();
-    Session {
+    Session::new(SessionFields {
         handle: *handle,
         secret_digest: [7; 32],
         caller: caller("alice"),
@@ -182,8 +176,7 @@ pub(crate) fn any_session(handle: &SessionHandle) -> Session {
         expires: at + chrono::TimeDelta::hours(1),
         epochs: sentinel_store::Epochs::default(),
         generation: sentinel_store::Generation(0),
-        ended: None,
-    }
+    })
 }
 
 /// The store of documents in the emulator.
@@ -229,7 +222,7 @@ pub(crate) fn root() -> PolicyPath {
 #[async_trait]
 impl WritersUnderTest for Documents {
     async fn fresh(&self) -> FreshWriter {
-        FreshWriter { writer: self.writer().await, root: root() }
+        FreshWriter::new(self.writer().await, root())
     }
 }
 
@@ -237,8 +230,8 @@ impl WritersUnderTest for Documents {
 impl PoliciesUnderTest for Documents {
     async fn fresh(&self) -> FreshPolicies {
         let (writer, root) = (self.writer().await, root());
-        let editor = Box::new(WriterEditor { writer: Arc::clone(&writer), root: root.clone() });
-        FreshPolicies { store: writer, root, editor }
+        let editor = WriterEditor { writer: Arc::clone(&writer), root: root.clone() };
+        FreshPolicies::new(writer, root, editor)
     }
 }
 

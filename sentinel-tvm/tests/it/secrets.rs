@@ -62,7 +62,7 @@ struct Breaking {
 #[async_trait]
 impl Hook for Breaking {
     fn begin(&self, operation: Operation) -> Call {
-        Call { operation, number: 0 }
+        Call::new(operation, 0)
     }
 
     async fn at(&self, call: Call, moment: Phase) -> Result<(), StoreError> {

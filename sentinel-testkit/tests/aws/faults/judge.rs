@@ -367,9 +367,9 @@ const A_SESSION: &str =
 /// Why the authorizer refused, according to its last event.
 fn refusal(world: &World) -> &'static str {
     let records = world.sink().records();
-    let codes = records.iter().rev().find_map(|record| match record {
-        Record::Event(event) => event.code.clone(),
-        Record::Decision(_) | Record::Metrics(_) => None,
+    let codes = records.iter().rev().find_map(|record| {
+        let Record::Event(event) = record else { return None };
+        event.code.clone()
     });
     match codes.as_deref() {
         Some("store_failed") => "store_failed",
@@ -399,10 +399,11 @@ fn records(world: &World, row: &Row, check: &mut impl FnMut(bool, String)) {
     let mut decisions = Vec::new();
     let mut events = Vec::new();
     for record in &records {
-        match record {
-            Record::Decision(decision) => decisions.push(decision.code.as_str()),
-            Record::Event(event) => events.push((event.event, event.code.as_deref())),
-            Record::Metrics(_) => {}
+        if let Record::Decision(decision) = record {
+            decisions.push(decision.code.as_str());
+        }
+        if let Record::Event(event) = record {
+            events.push((event.event, event.code.as_deref()));
         }
     }
     match row.place.recorded {

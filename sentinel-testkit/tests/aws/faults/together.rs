@@ -129,9 +129,9 @@ async fn a_copy_of_a_policy_helps_while_ssm_is_away_and_not_when_it_says_no() {
     let setting = Setting { no_cache: true, ..Setting::default() };
     let stale = |world: &World| {
         let records = world.sink().take();
-        let stale = records.iter().find_map(|record| match record {
-            Record::Decision(decision) => Some(decision.policy_stale),
-            Record::Event(_) | Record::Metrics(_) => None,
+        let stale = records.iter().find_map(|record| {
+            let Record::Decision(decision) = record else { return None };
+            Some(decision.policy_stale)
         });
         stale.unwrap()
     };

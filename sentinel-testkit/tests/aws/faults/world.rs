@@ -258,16 +258,11 @@ impl World {
 
     /// Revokes or reinstates a caller on `production`, without the functions.
     pub(crate) async fn change(&self, caller: &str, revoke: bool) {
-        let block = Block {
-            until: None,
-            by: "carol".to_owned(),
-            reason: "a test".to_owned(),
-            at: chrono::Utc::now(),
-        };
+        let block = Block::new("carol", chrono::Utc::now()).with_reason("a test");
         let action = if revoke { GateAction::Revoke(block) } else { GateAction::Reinstate };
         let scope = Scope::Profile(ProfileName::parse("production").unwrap());
         let caller = CallerKey::parse(caller).unwrap();
-        self.direct.change_gate(&caller, &GateChange { scope, action }).await.unwrap();
+        self.direct.change_gate(&caller, &GateChange::new(scope, action)).await.unwrap();
     }
 
     /// Sends a request to the TVM. Lambda ends the function after `left`.
