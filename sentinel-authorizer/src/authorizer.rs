@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sentinel_store::{
-    AuditSink, Causes, Clock, Event, EventKind, Generation, Record, Refusal, Session, SessionId,
-    SessionKeys, SessionStore, StoreError, SystemClock, VerifyError, catch_panic, catch_panic_of,
-    verify_session,
+    AuditSink, Causes, Clock, Event, EventKind, Generation, Record, Session, SessionId,
+    SessionKeys, SessionRefusal, SessionStore, StoreError, SystemClock, VerifyError, catch_panic,
+    catch_panic_of, verify_session,
 };
 use serde_json::Value;
 
@@ -145,7 +145,7 @@ impl Authorizer {
     }
 
     async fn check(&self, id: Option<&str>, deadline: Instant) -> Result<Session, VerifyError> {
-        let id = id.ok_or(VerifyError::Refused(Refusal::Malformed))?;
+        let id = id.ok_or(VerifyError::Refused(SessionRefusal::Malformed))?;
         let sessions = self.sessions.as_deref().ok_or_else(|| {
             VerifyError::Store(StoreError::Refused("the configuration is invalid".into()))
         })?;

@@ -22,7 +22,7 @@ pub struct Statement {
     /// Name of the statement, in letters and digits.
     pub sid: &'static str,
     /// Effect on the actions.
-    pub effect: Effect,
+    pub effect: StatementEffect,
     /// The principal. `None` in identity policies, which apply to the identity that has
     /// them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub struct Statement {
 /// The effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_enums, reason = "IAM has these two effects")]
-pub enum Effect {
+pub enum StatementEffect {
     /// Allows.
     Allow,
     /// Denies, also what another statement allows.
@@ -86,7 +86,7 @@ impl Statement {
     ) -> Self {
         Self {
             sid,
-            effect: Effect::Allow,
+            effect: StatementEffect::Allow,
             principal: None,
             action: action.into_iter().collect(),
             resource: resource.into_iter().collect(),
@@ -99,7 +99,7 @@ impl Statement {
         action: impl IntoIterator<Item = &'static str>,
         resource: impl IntoIterator<Item = String>,
     ) -> Self {
-        Self { effect: Effect::Deny, ..Self::allow(sid, action, resource) }
+        Self { effect: StatementEffect::Deny, ..Self::allow(sid, action, resource) }
     }
 
     pub(super) fn to(self, principal: Principal) -> Self {

@@ -36,21 +36,14 @@ mod sessions;
 pub mod ssm;
 mod verify;
 
-// A backend's own place is its module. The root has its names too, because most programs
-// use one backend of each kind.
+// A backend has one path, that of its module: `sentinel_store::memory::MemorySessions`.
 
 pub use audit::{
     AuditError, AuditSink, DecisionFields, DecisionRecord, Event, EventKind, JsonLines, Metered,
-    Metrics, PolicyUsed, Record, Verdict, rfc3339, rfc3339_option,
+    Metrics, PolicyUsed, Record, RecordedEffect, rfc3339, rfc3339_option,
 };
 pub use clock::{Clock, SystemClock};
-#[cfg(feature = "dynamodb")]
-#[doc(no_inline)]
-pub use dynamodb::{DynamoPolicies, DynamoSessions};
 pub use error::{Causes, ErrorDetails, Location, StoreError, StoreResultExt};
-#[cfg(feature = "folder")]
-#[doc(no_inline)]
-pub use folder::FolderPolicies;
 pub use gate::{Block, Epochs, Gate, GateAction, GateChange, GateState, Scope};
 pub use id::{
     AccountId, CallerHash, CallerKey, Epoch, Generation, ParseIdError, ProfileName, SessionHandle,
@@ -58,22 +51,13 @@ pub use id::{
 };
 #[cfg(feature = "dynamodb")]
 pub use layers::PolicyLayers;
-#[cfg(feature = "memory")]
-#[doc(no_inline)]
-pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
 pub use pages::{EndlessList, PageOf, PageRequest, Pages, SeenCursors};
 pub use panics::{Panicked, catch_panic, catch_panic_of};
 pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
 };
-#[cfg(feature = "redb")]
-#[doc(no_inline)]
-pub use redb::{Purged, RedbFile, RedbSessions};
 pub use secret::Secret;
 pub use session_key::SessionKeys;
 pub use sessions::{Listing, Session, SessionFields, SessionPage, SessionState, SessionStore};
-#[cfg(feature = "ssm")]
-#[doc(no_inline)]
-pub use ssm::SsmPolicies;
-pub use verify::{Refusal, VerifyError, verify_session};
+pub use verify::{SessionRefusal, VerifyError, verify_session};

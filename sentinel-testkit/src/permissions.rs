@@ -11,9 +11,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use sentinel_iam::{Document, Effect, Statement};
+use sentinel_iam::{Document, Statement, StatementEffect};
 
-use crate::call::Call;
+use crate::call::RecordedCall;
 use crate::iam::{Need, Place, needs};
 
 /// Statements about calls that no proxy can observe, and the maker of each.
@@ -60,7 +60,11 @@ impl fmt::Display for Difference {
 
 /// The differences between these calls and a document; empty if they match.
 #[must_use]
-pub fn differences(document: &Document, calls: &[Call], place: &Place) -> BTreeSet<Difference> {
+pub fn differences(
+    document: &Document,
+    calls: &[RecordedCall],
+    place: &Place,
+) -> BTreeSet<Difference> {
     let mut differences = BTreeSet::new();
     let mut used = vec![(BTreeSet::new(), BTreeSet::new()); document.statements().len()];
     for call in calls {
@@ -75,7 +79,7 @@ pub fn differences(document: &Document, calls: &[Call], place: &Place) -> BTreeS
             let context = Context { call, need: &need, region: &place.region };
             let mut allowed = false;
             for (statement, (actions, resources)) in document.statements().iter().zip(&mut used) {
-                if statement.effect == Effect::Allow && context.holds(statement) {
+                if statement.effect == StatementEffect::Allow && context.holds(statement) {
                     allowed = true;
                     actions.extend(matching(&statement.action, &need.action));
                     resources.extend(matching(&statement.resource, &need.resource));
@@ -111,7 +115,7 @@ fn matching<'a, T: AsRef<str>>(
 
 /// A need of a call, as conditions see it.
 struct Context<'a> {
-    call: &'a Call,
+    call: &'a RecordedCall,
     need: &'a Need,
     region: &'a str,
 }
@@ -159,7 +163,7 @@ impl Context<'_> {
                 Some(keys.filter_map(|(_, value)| value.as_str()).map(str::to_owned).collect())
             }
             "kms:ViaService" => {
-                let Call { service, .. } = self.call;
+                let RecordedCall { service, .. } = self.call;
                 Some(vec![format!("{service}.{}.amazonaws.com", self.region)])
             }
             _ => None,
@@ -198,8 +202,8 @@ mod tests {
     use super::*;
     use crate::recorded::{Holder, KEY, deployment, place};
 
-    fn call(service: &str, operation: &str, parameters: Value) -> Call {
-        Call {
+    fn call(service: &str, operation: &str, parameters: Value) -> RecordedCall {
+        RecordedCall {
             at: String::new(),
             service: service.into(),
             operation: operation.into(),
@@ -214,7 +218,7 @@ mod tests {
         }
     }
 
-    fn assume(stamps: Value) -> Call {
+    fn assume(stamps: Value) -> RecordedCall {
         let mut parameters =
             json!({ "RoleArn": "arn:aws:iam::111122223333:role/SentinelProtected-production" });
         parameters.as_object_mut().unwrap().extend(stamps.as_object().unwrap().clone());
@@ -222,7 +226,7 @@ mod tests {
     }
 
     /// One of each of the calls that the TVM's document is made for.
-    fn tvm() -> Vec<Call> {
+    fn tvm() -> Vec<RecordedCall> {
         let mut secure = call(
             "ssm",
             "GetParameter",
@@ -247,7 +251,7 @@ mod tests {
         calls
     }
 
-    fn between(calls: &[Call]) -> Vec<String> {
+    fn between(calls: &[RecordedCall]) -> Vec<String> {
         let deployment = deployment().unwrap();
         let document = deployment.document(Holder::Tvm.document());
         let differences = differences(&document, calls, &place(&deployment));

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use sentinel_authorizer::ResponseFormat::{Policy, Simple};
 use sentinel_authorizer::Unauthorized;
 use sentinel_store::conformance::{
-    Call, Failure, Faults, Hook, HookedSessions, Operation, Phase, Which,
+    CallSelector, Faults, Hook, HookedSessions, Phase, StoreCall, StoreErrorKind, StoreOperation,
 };
 use sentinel_store::{
     Block, CallerKey, Clock, EventKind, GateChange, Record, Scope, SessionId, SessionKeys,
@@ -120,10 +120,10 @@ async fn two_different_ids_are_refused_even_if_one_is_valid() {
 
 #[tokio::test]
 async fn invariant_1_a_store_that_fails_allows_no_session() {
-    for failure in Failure::ALL {
+    for failure in StoreErrorKind::ALL {
         for (format, moment) in [(Simple, Phase::Before), (Policy, Phase::After)] {
             let faults = Faults::new();
-            faults.fail(Which::Operation(Operation::Session), moment, failure);
+            faults.fail(CallSelector::Operation(StoreOperation::Session), moment, failure);
             let world = World::over(format, |sessions| {
                 Arc::new(HookedSessions::new(sessions, faults.clone()))
             });
@@ -139,7 +139,7 @@ async fn invariant_1_a_store_that_fails_allows_no_session() {
 async fn a_store_that_never_answers_is_refused_in_four_seconds() {
     let faults = Faults::new();
     let never = Duration::from_secs(3600);
-    faults.delay(Which::Operation(Operation::Session), Phase::Before, never);
+    faults.delay(CallSelector::Operation(StoreOperation::Session), Phase::Before, never);
     let world =
         World::over(Simple, |sessions| Arc::new(HookedSessions::new(sessions, faults.clone())));
     let (_, id) = world.session().await;
@@ -154,11 +154,11 @@ struct Panicking;
 
 #[async_trait]
 impl Hook for Panicking {
-    fn begin(&self, _: Operation) -> Call {
+    fn begin(&self, _: StoreOperation) -> StoreCall {
         panic!("injected")
     }
 
-    async fn at(&self, _: Call, _: Phase) -> Result<(), StoreError> {
+    async fn at(&self, _: StoreCall, _: Phase) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sentinel_authorizer::{Authorizer, Invocation, ResponseFormat, Unauthorized};
+use sentinel_store::memory::{MemorySessions, MemorySink};
 use sentinel_store::{
-    AccountId, CallerKey, Epochs, Generation, MemorySessions, MemorySink, ProfileName, Session,
-    SessionFields, SessionHandle, SessionId, SessionKeys, SessionSecret, SessionStore,
+    AccountId, CallerKey, Epochs, Generation, ProfileName, Session, SessionFields, SessionHandle,
+    SessionId, SessionKeys, SessionSecret, SessionStore,
 };
 use serde_json::{Value, json};
 

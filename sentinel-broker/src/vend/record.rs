@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sentinel_policy::Mode;
-use sentinel_store::{self as store, DecisionFields, DecisionRecord, PolicyUsed, Record};
+use sentinel_store::{DecisionFields, DecisionRecord, PolicyUsed, Record, RecordedEffect};
 use tokio::time::Instant;
 
 use super::lifetime::Lifetime;
@@ -69,9 +69,9 @@ impl<'a> Progress<'a> {
     pub(super) fn record(&self, code: Option<DenialCode>) -> Record {
         let Self { call, caller, vend, .. } = self;
         let effect = match code {
-            None => store::Verdict::Allow,
-            Some(DenialCode::ApprovalRequired) => store::Verdict::RequireApproval,
-            Some(_) => store::Verdict::Deny,
+            None => RecordedEffect::Allow,
+            Some(DenialCode::ApprovalRequired) => RecordedEffect::RequireApproval,
+            Some(_) => RecordedEffect::Deny,
         };
         let vended = self.issued.as_ref().filter(|_| code.is_none());
         let lifetime = self.lifetime.filter(|_| code.is_none());

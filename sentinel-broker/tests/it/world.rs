@@ -12,11 +12,11 @@ use sentinel_broker::{
     Vended, VerifiedIdentity,
 };
 use sentinel_store::conformance::{
-    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Operation, Phase,
+    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Phase, StoreOperation,
 };
+use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
 use sentinel_store::{
-    AccountId, AuditSink, Clock, DecisionRecord, Event, MemoryPolicies, MemorySessions, MemorySink,
-    PolicyPath, ProfileName, Record, StoreError,
+    AccountId, AuditSink, Clock, DecisionRecord, Event, PolicyPath, ProfileName, Record, StoreError,
 };
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -52,7 +52,7 @@ pub(crate) struct WatchedIssuer {
 }
 
 /// The operation by which hooks identify a call of the issuer.
-pub(crate) const ASSUME_ROLE: Operation = Operation::Other("assume_role");
+pub(crate) const ASSUME_ROLE: StoreOperation = StoreOperation::Other("assume_role");
 
 impl WatchedIssuer {
     pub(crate) fn requests(&self) -> Vec<AssumeRole> {

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use sentinel_broker::{Broker, Home, OperatorArn, Parts, SessionTable, Settings};
-use sentinel_store::{DynamoSessions, Generation, JsonLines, PolicyPath, SsmPolicies};
+use sentinel_store::dynamodb::DynamoSessions;
+use sentinel_store::ssm::SsmPolicies;
+use sentinel_store::{Generation, JsonLines, PolicyPath};
 use sentinel_tvm::{Invocation, Response, StsIssuer, Tvm};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

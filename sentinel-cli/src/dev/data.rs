@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use data_encoding::{BASE32_NOPAD, BASE64};
 use hmac::{Hmac, KeyInit, Mac};
-use sentinel_store::{FolderPolicies, ProfileName, Secret};
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::{ProfileName, Secret};
 use sha2::Sha256;
 
 use super::identities::Identity;

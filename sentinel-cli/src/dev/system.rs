@@ -8,9 +8,10 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use sentinel_authorizer::{Authorizer, ResponseFormat};
 use sentinel_broker::{Broker, Home, Issuer, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::redb::RedbSessions;
 use sentinel_store::{
-    AccountId, AuditSink, Causes, Clock, FolderPolicies, JsonLines, PolicyPath, RedbSessions,
-    StoreError, SystemClock,
+    AccountId, AuditSink, Causes, Clock, JsonLines, PolicyPath, StoreError, SystemClock,
 };
 use sentinel_tvm::Tvm;
 

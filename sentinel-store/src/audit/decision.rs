@@ -11,7 +11,7 @@ use crate::{PolicyPath, PolicyText};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "a reader must handle every effect")]
-pub enum Verdict {
+pub enum RecordedEffect {
     /// The credentials are about to be returned.
     Allow,
     /// The caller receives no credentials.
@@ -55,7 +55,7 @@ pub struct DecisionFields {
     /// The requested profile.
     pub profile: String,
     /// The effect for the caller.
-    pub effect: Verdict,
+    pub effect: RecordedEffect,
     /// The code that is returned to the caller: `OK`, or the code of the refusal.
     pub code: String,
     /// The request id that is returned to the caller.
@@ -77,13 +77,13 @@ pub struct DecisionFields {
 ///
 /// ```
 /// use chrono::DateTime;
-/// use sentinel_store::{DecisionFields, DecisionRecord, Verdict};
+/// use sentinel_store::{DecisionFields, DecisionRecord, RecordedEffect};
 ///
 /// let record = DecisionRecord::new(DecisionFields {
 ///     timestamp: DateTime::UNIX_EPOCH,
 ///     user: "alice".to_owned(),
 ///     profile: "production".to_owned(),
-///     effect: Verdict::Deny,
+///     effect: RecordedEffect::Deny,
 ///     code: "POLICY_DENY".to_owned(),
 ///     request_id: "5f1c".to_owned(),
 ///     account: "111122223333".to_owned(),
@@ -108,7 +108,7 @@ pub struct DecisionRecord {
     pub profile: String,
     /// The effect for the caller, which is not always the effect of the rule. `Allow` only if
     /// credentials are about to be returned.
-    pub effect: Verdict,
+    pub effect: RecordedEffect,
     /// The SourceIdentity and RoleSessionName that were sent to STS. `None` if no request to STS was
     /// prepared.
     pub source_identity: Option<String>,

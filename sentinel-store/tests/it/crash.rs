@@ -11,8 +11,9 @@ use std::{
     time::Duration,
 };
 
+use sentinel_store::redb::RedbSessions;
 use sentinel_store::{
-    Epoch, RedbSessions, Scope, SessionStore, StoreError,
+    Epoch, Scope, SessionStore, StoreError,
     conformance::{Schedule, Seeded},
 };
 

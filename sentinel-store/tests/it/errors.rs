@@ -1,8 +1,9 @@
 //! Errors name the record and the store, and never a secret.
 
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::memory::{MemoryPolicies, MemorySessions};
 use sentinel_store::{
-    Causes, Cursor, FolderPolicies, Listing, Location, MemoryPolicies, MemorySessions, PolicyStore,
-    SessionStore, StoreError, StoreResultExt,
+    Causes, Cursor, Listing, Location, PolicyStore, SessionStore, StoreError, StoreResultExt,
 };
 
 use crate::fixtures::{RedbBackdoor, at, caller, id, root, session};

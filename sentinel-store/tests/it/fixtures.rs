@@ -4,10 +4,12 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::memory::{MemoryPolicies, MemorySessions};
+use sentinel_store::redb::RedbSessions;
 use sentinel_store::{
-    AccountId, Block, CallerKey, Epochs, FolderPolicies, Gate, GateChange, Generation,
-    MemoryPolicies, MemorySessions, PolicyPath, ProfileName, RedbSessions, Scope, Session,
-    SessionFields, SessionHandle, SessionId, SessionSecret,
+    AccountId, Block, CallerKey, Epochs, Gate, GateChange, Generation, PolicyPath, ProfileName,
+    Scope, Session, SessionFields, SessionHandle, SessionId, SessionSecret,
     conformance::{Backdoor, PolicyEditor},
 };
 use tempfile::TempDir;

@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sentinel_store::{FolderPolicies, PolicyPath, PolicyStore, PolicyText, StoreError};
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::{PolicyPath, PolicyStore, PolicyText, StoreError};
 use tempfile::TempDir;
 
 use crate::fixtures::root;

@@ -6,8 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use sentinel_store::memory::MemorySessions;
 use sentinel_store::{
-    Listing, MemorySessions, Scope, SessionStore,
+    Listing, Scope, SessionStore,
     conformance::{Exhaustive, HookedSessions, Schedule, Seeded, Steps, interleave},
 };
 

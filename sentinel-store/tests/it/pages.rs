@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
+use sentinel_store::memory::{MemoryPolicies, MemorySessions};
 use sentinel_store::{
-    Causes, Cursor, ListedPolicy, Listing, MemoryPolicies, MemorySessions, Page, Pages, PolicyPath,
-    PolicyStore, PolicyText, SessionStore, StoreError,
+    Causes, Cursor, ListedPolicy, Listing, Page, Pages, PolicyPath, PolicyStore, PolicyText,
+    SessionStore, StoreError,
 };
 
 use crate::fixtures::{caller, root, session};

@@ -2,7 +2,7 @@
 
 use sentinel_store::{
     AuditSink, DecisionFields, DecisionRecord, Event, EventKind, JsonLines, Metrics, PolicyPath,
-    PolicyText, PolicyUsed, Record, Verdict,
+    PolicyText, PolicyUsed, Record, RecordedEffect,
 };
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn refused() -> DecisionRecord {
         timestamp: at(0),
         user: "alice".to_owned(),
         profile: "production".to_owned(),
-        effect: Verdict::Deny,
+        effect: RecordedEffect::Deny,
         code: "POLICY_DENY".to_owned(),
         request_id: "req-1".to_owned(),
         account: "111122223333".to_owned(),
@@ -45,7 +45,7 @@ fn vended() -> DecisionRecord {
         .with_withheld(true)
         .with_function_version("42".to_owned());
     record.timestamp = at(0) + chrono::TimeDelta::milliseconds(50);
-    record.effect = Verdict::Allow;
+    record.effect = RecordedEffect::Allow;
     record.code = "OK".to_owned();
     record
 }
@@ -82,7 +82,7 @@ fn a_decision_record_has_the_documented_fields_in_order() {
 
 #[test]
 fn records_have_the_documented_form() {
-    let effects = [Verdict::Allow, Verdict::Deny, Verdict::RequireApproval];
+    let effects = [RecordedEffect::Allow, RecordedEffect::Deny, RecordedEffect::RequireApproval];
     let decisions = effects.map(|effect| {
         let mut decision = refused();
         decision.effect = effect;

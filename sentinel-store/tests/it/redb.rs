@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sentinel_store::{Epoch, Gate, RedbFile, RedbSessions, Scope, SessionStore, StoreError};
+use sentinel_store::redb::{RedbFile, RedbSessions};
+use sentinel_store::{Epoch, Gate, Scope, SessionStore, StoreError};
 use tempfile::TempDir;
 
 use crate::fixtures::{at, caller, id, revoke, session};

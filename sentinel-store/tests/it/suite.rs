@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sentinel_store::memory::MemorySessions;
 use sentinel_store::{
-    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, MemorySessions, Session,
-    SessionHandle, SessionPage, SessionStore, StoreError,
+    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, Session, SessionHandle, SessionPage,
+    SessionStore, StoreError,
     conformance::{self, CaseResult, FreshSessions, SessionsUnderTest},
 };
 

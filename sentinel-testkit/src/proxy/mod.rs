@@ -23,7 +23,7 @@ use hyper::http::request::Parts;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::call::Call;
+use crate::call::RecordedCall;
 pub use fault::{Edit, Fault, Lie, Meant, Rule};
 
 use crate::recorded::Holder;
@@ -46,7 +46,7 @@ struct State {
     /// `HOST:PORT`.
     upstream: String,
     rules: Mutex<Vec<Rule>>,
-    calls: Mutex<Vec<Call>>,
+    calls: Mutex<Vec<RecordedCall>>,
     record: Mutex<Option<File>>,
     /// Successful answers: service and operation, parameters, answer.
     answers: Mutex<Vec<(Asked, Whole)>>,
@@ -113,7 +113,7 @@ impl Proxy {
 
     /// All calls that have ended so far, in the order in which they began.
     #[must_use]
-    pub fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<RecordedCall> {
         let mut calls = lock(&self.state.calls).clone();
         calls.sort_by_key(|call| call.start_us);
         calls
@@ -176,7 +176,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// client has stopped waiting is recorded too.
 struct UnderWay {
     state: Arc<State>,
-    call: Call,
+    call: RecordedCall,
 }
 
 impl Drop for UnderWay {
@@ -198,7 +198,7 @@ async fn pass(state: Arc<State>, request: Request<Incoming>) -> Reply {
     let Ok(body) = body.collect().await.map(|body| body.to_bytes()) else { return Reply::Reset };
     let asked = Asked::read(&parts, &body);
     let fault = state.fault(&asked);
-    let call = Call {
+    let call = RecordedCall {
         at,
         service: asked.service.clone(),
         operation: asked.operation.clone(),

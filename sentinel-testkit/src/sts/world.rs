@@ -21,7 +21,7 @@ pub struct Setup {
     #[serde(default = "default_region")]
     pub region: String,
     /// The callers.
-    pub callers: Vec<Caller>,
+    pub callers: Vec<StsCaller>,
     /// The roles that can be assumed.
     pub roles: Vec<Role>,
 }
@@ -29,7 +29,7 @@ pub struct Setup {
 /// A caller that signs requests.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Caller {
+pub struct StsCaller {
     /// `arn:aws:iam::A:user/U` or `arn:aws:sts::A:assumed-role/R/S`. A role's session needs a
     /// token. A user must not have one.
     pub arn: String,

@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use sentinel_store::SessionId;
 use sentinel_store::aws::Timing;
-use sentinel_testkit::call::Call;
+use sentinel_testkit::call::RecordedCall;
 use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::proxy::{Fault, Rule};
 use sentinel_tvm::StsIssuer;
@@ -96,11 +96,11 @@ fn number(value: &Value) -> u64 {
     value["N"].as_str().unwrap().parse().unwrap()
 }
 
-fn key(call: &Call, at: &str) -> String {
+fn key(call: &RecordedCall, at: &str) -> String {
     call.parameters[at]["sk"]["S"].as_str().unwrap_or_default().to_owned()
 }
 
-fn writes(calls: &[Call]) -> Vec<Write> {
+fn writes(calls: &[RecordedCall]) -> Vec<Write> {
     let gates = calls.iter().filter(|call| {
         call.operation == "PutItem" && key(call, "Item") == "gate" && call.status == Some(200)
     });
@@ -123,7 +123,7 @@ fn writes(calls: &[Call]) -> Vec<Write> {
 }
 
 /// Creates the vend from its answer, its record, and the calls of its sandbox since it began.
-fn vend(answer: Answer, mut records: Vec<Value>, calls: &[Call]) -> Vend {
+fn vend(answer: Answer, mut records: Vec<Value>, calls: &[RecordedCall]) -> Vend {
     assert_eq!(records.len(), 1, "one record a request: {records:?}");
     let record = records.remove(0);
     assert_eq!(record["request_id"], answer.request_id.as_str());
@@ -133,7 +133,7 @@ fn vend(answer: Answer, mut records: Vec<Value>, calls: &[Call]) -> Vend {
     });
     let reads =
         || calls.iter().filter(|call| call.operation == "GetItem" && key(call, "Key") == "gate");
-    let span = |call: &Call| (call.start_us, call.end_us);
+    let span = |call: &RecordedCall| (call.start_us, call.end_us);
     let ended = write.map_or(u64::MAX, |write| write.end_us);
     let epochs = write.map(|write| {
         let epochs = &write.parameters["Item"]["record"]["M"]["epochs"]["M"];
@@ -282,7 +282,8 @@ async fn operate(
 
 /// All writes of the gate so far.
 fn gate_writes(operators: &[Sandbox]) -> Vec<Write> {
-    let calls: Vec<Call> = operators.iter().flat_map(|sandbox| sandbox.data.calls()).collect();
+    let calls: Vec<RecordedCall> =
+        operators.iter().flat_map(|sandbox| sandbox.data.calls()).collect();
     writes(&calls)
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use sentinel_testkit::call::Call;
+use sentinel_testkit::call::RecordedCall;
 use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::proxy::{Fault, Rule};
 use serde_json::{Value, json};
@@ -16,8 +16,8 @@ use crate::deployed::{SESSIONS, Sandbox, World};
 const HELD: Duration = Duration::from_millis(400);
 
 /// The operation of a call, and its subject.
-fn short(call: &Call) -> String {
-    let Call { operation, parameters, .. } = call;
+fn short(call: &RecordedCall) -> String {
+    let RecordedCall { operation, parameters, .. } = call;
     let key =
         |at: &Value| at["sk"]["S"].as_str().map(|sk| sk.split('#').next().unwrap().to_owned());
     let about = match operation.as_str() {
@@ -32,21 +32,21 @@ fn short(call: &Call) -> String {
 }
 
 /// The calls since this function was last called. Each of them must be a permitted one.
-fn asked(sandbox: &Sandbox) -> Vec<Call> {
+fn asked(sandbox: &Sandbox) -> Vec<RecordedCall> {
     let calls = sandbox.calls();
     sound(&calls);
     calls
 }
 
-fn shorts(calls: &[Call]) -> Vec<String> {
+fn shorts(calls: &[RecordedCall]) -> Vec<String> {
     calls.iter().map(short).collect()
 }
 
 /// Reads use a whole primary key and are strongly consistent. Lists are strongly consistent too,
 /// unless they contain all callers. Writes are conditional.
-fn sound(calls: &[Call]) {
+fn sound(calls: &[RecordedCall]) {
     for call in calls {
-        let Call { service, operation, parameters, .. } = call;
+        let RecordedCall { service, operation, parameters, .. } = call;
         let sound = match (service.as_str(), operation.as_str()) {
             ("dynamodb", "GetItem") => {
                 let key = parameters["Key"].as_object().unwrap();
@@ -70,7 +70,7 @@ fn sound(calls: &[Call]) {
 }
 
 /// The single call with this description.
-fn the<'a>(calls: &'a [Call], what: &str) -> &'a Call {
+fn the<'a>(calls: &'a [RecordedCall], what: &str) -> &'a RecordedCall {
     let mut found = calls.iter().filter(|call| short(call) == what);
     let one = found.next().unwrap_or_else(|| panic!("no {what}: {:?}", shorts(calls)));
     assert!(found.next().is_none(), "{what} twice: {:?}", shorts(calls));
@@ -106,7 +106,8 @@ async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_sam
     sorted.sort();
     assert_eq!(sorted, ["AssumeRole", "GetItem gate", "GetItem gate", "PutItem session"]);
     let (write, assume) = (the(&calls, "PutItem session"), the(&calls, "AssumeRole"));
-    let gates: Vec<&Call> = calls.iter().filter(|call| short(call) == "GetItem gate").collect();
+    let gates: Vec<&RecordedCall> =
+        calls.iter().filter(|call| short(call) == "GetItem gate").collect();
     assert!(write.overlaps(assume), "one waits for the other: {calls:?}");
     assert!(gates[0].end_us <= write.start_us && gates[0].end_us <= assume.start_us, "{calls:?}");
     assert!(write.end_us <= gates[1].start_us, "the second read is after the write: {calls:?}");
@@ -163,7 +164,7 @@ async fn a_cold_vend_reads_the_policy_beside_the_gate() {
     assert_eq!(counted("GetParametersByPath /sentinel/policies"), 2);
     assert_eq!(counted("GetParameter /sentinel/policies/staging"), 1);
     let table = |operation: &str| {
-        let of = |call: &&Call| call.parameters["TableName"] == "sentinel-policies";
+        let of = |call: &&RecordedCall| call.parameters["TableName"] == "sentinel-policies";
         calls.iter().filter(of).filter(|call| call.operation == operation).count()
     };
     assert_eq!((table("Query"), table("GetItem")), (1, 1));

@@ -3,9 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use sentinel_store::dynamodb::{DynamoPolicies, DynamoSessions};
+use sentinel_store::ssm::SsmPolicies;
 use sentinel_store::{
-    Causes, DynamoPolicies, DynamoSessions, Gate, PolicyPath, PolicyStore, PolicyWriter,
-    SessionHandle, SessionStore, SsmPolicies, StoreError, aws::Timing,
+    Causes, Gate, PolicyPath, PolicyStore, PolicyWriter, SessionHandle, SessionStore, StoreError,
+    aws::Timing,
 };
 use serde_json::{Value, json};
 

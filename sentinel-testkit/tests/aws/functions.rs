@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use sentinel_testkit::runtime_api::{Function, Outcome, Start};
+use sentinel_testkit::runtime_api::{Function, InvocationResult, Start};
 use serde_json::{Value, json};
 
 pub(crate) const TVM: &str = env!("CARGO_BIN_EXE_tvm-under-test");
@@ -77,7 +77,7 @@ pub(crate) fn authorizer_event(id: Option<&str>) -> Value {
 }
 
 /// The status and the code of a TVM's answer.
-pub(crate) fn code(outcome: &Outcome) -> (u64, String) {
+pub(crate) fn code(outcome: &InvocationResult) -> (u64, String) {
     let answer = outcome.response().unwrap();
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     (answer["statusCode"].as_u64().unwrap(), body["Code"].as_str().unwrap().to_owned())
@@ -127,7 +127,10 @@ async fn a_faulty_authorizer_refuses_in_the_format_that_is_configured() {
         .with("SENTINEL_GENERATION", "-1");
     let mut authorizer = Function::start(start).await.unwrap();
     let outcome = authorizer.invoke(&authorizer_event(Some(SESSION_ID))).await.unwrap();
-    assert_eq!(outcome, Outcome::Response(json!({ "isAuthorized": false, "context": {} })));
+    assert_eq!(
+        outcome,
+        InvocationResult::Response(json!({ "isAuthorized": false, "context": {} }))
+    );
     let outcome = authorizer.invoke(&authorizer_event(None)).await.unwrap();
     assert_eq!(outcome.error_message(), Some("Unauthorized"));
     let stderr = authorizer.stderr().unwrap();
@@ -210,10 +213,10 @@ async fn no_payload_ends_a_function() {
             let outcome = function.invoke_bytes(payload).await.unwrap();
             match outcome {
                 // Not `Unauthorized`, which is only for a missing id.
-                Outcome::Error(error) => {
+                InvocationResult::Error(error) => {
                     assert_ne!(error["errorMessage"], "Unauthorized", "{shown}");
                 }
-                Outcome::Response(answer) => {
+                InvocationResult::Response(answer) => {
                     let refused = answer["statusCode"] == 403
                         || answer["policyDocument"]["Statement"][0]["Effect"] == "Deny";
                     assert!(refused, "{shown}: {answer}");
@@ -239,10 +242,16 @@ async fn no_payload_ends_a_function() {
 #[tokio::test]
 async fn a_panic_is_an_error_and_the_process_lives() {
     let mut function = Function::start(Start::new(PANICKING)).await.unwrap();
-    assert_eq!(function.invoke(&json!(1)).await.unwrap(), Outcome::Response(json!("built")));
+    assert_eq!(
+        function.invoke(&json!(1)).await.unwrap(),
+        InvocationResult::Response(json!("built"))
+    );
     let outcome = function.invoke(&json!("panic")).await.unwrap();
     assert!(outcome.error_message().unwrap().contains("panicked"));
-    assert_eq!(function.invoke(&json!(2)).await.unwrap(), Outcome::Response(json!("built")));
+    assert_eq!(
+        function.invoke(&json!(2)).await.unwrap(),
+        InvocationResult::Response(json!("built"))
+    );
     let outcome = function.invoke(&json!("fail")).await.unwrap();
     assert_eq!(outcome.error_message(), Some("this one fails"));
 }
@@ -251,7 +260,10 @@ async fn a_panic_is_an_error_and_the_process_lives() {
 async fn a_panic_at_the_start_is_answered_by_what_stands_in() {
     let start = Start::new(PANICKING).with("PANIC", "build");
     let mut function = Function::start(start).await.unwrap();
-    assert_eq!(function.invoke(&json!(1)).await.unwrap(), Outcome::Response(json!("instead")));
+    assert_eq!(
+        function.invoke(&json!(1)).await.unwrap(),
+        InvocationResult::Response(json!("instead"))
+    );
     assert!(function.stderr().unwrap().contains("failed to build the function"));
 }
 

@@ -5,7 +5,7 @@
 //! ministack and the stand-in refuse what the documents do not allow. The comparison finds what
 //! they allow and no call needs.
 
-use sentinel_testkit::call::Call;
+use sentinel_testkit::call::RecordedCall;
 use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::permissions::{Difference, differences};
 use sentinel_testkit::recorded::{Holder, deployment, place};
@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 use crate::deployed::{Sandbox, World};
 
-fn between(holder: Holder, calls: &[Call]) -> Vec<String> {
+fn between(holder: Holder, calls: &[RecordedCall]) -> Vec<String> {
     let deployment = deployment().unwrap();
     let document = deployment.document(holder.document());
     let differences = differences(&document, calls, &place(&deployment));
@@ -26,7 +26,7 @@ fn nothing() -> Vec<String> {
 }
 
 /// Every route of the TVM, with each of its outcomes.
-async fn every_route(sandbox: &Sandbox) -> Vec<Call> {
+async fn every_route(sandbox: &Sandbox) -> Vec<RecordedCall> {
     let about = |profile: &str| json!({ "user": "alice", "profile": profile, "reason": "a test" });
     for (user, method, path, body, expected) in [
         ("alice", "GET", "/?profile=production", None, "OK"),
@@ -66,7 +66,7 @@ async fn the_tvm_asks_what_its_document_says_and_nothing_else() {
     let calls = every_route(&world.tvm(&[]).await).await;
     assert_eq!(between(Holder::Tvm, &calls), nothing());
     // Only the calls for the missing role and the missing documents were answered with an error.
-    let known = |call: &Call| {
+    let known = |call: &RecordedCall| {
         let missing = call.is("sts", "AssumeRole") || call.is("ssm", "GetParameter");
         // A call has no status if its client no longer waits for it. If a gate exists, the first
         // write of a revocation fails.
@@ -78,7 +78,7 @@ async fn the_tvm_asks_what_its_document_says_and_nothing_else() {
     // Both directions: without the calls of one kind, the document allows too much, and a call with
     // another stamp is not allowed.
     for kind in ["AssumeRole", "PutItem", "UpdateItem", "GetParametersByPath", "GetParameter"] {
-        let without: Vec<Call> =
+        let without: Vec<RecordedCall> =
             calls.iter().filter(|call| call.operation != kind).cloned().collect();
         let told = between(Holder::Tvm, &without);
         assert!(told.iter().any(|told| told.starts_with("too many: ")), "{kind}: {told:?}");

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
+use sentinel_store::memory::MemoryPolicies;
 use sentinel_store::{
-    ListedPolicy, MemoryPolicies, PolicyLayers, PolicyPath, PolicyStore, PolicyWriter, StoreError,
+    ListedPolicy, PolicyLayers, PolicyPath, PolicyStore, PolicyWriter, StoreError,
     conformance::{
-        self, Failure, Faults, FreshPolicies, HookedPolicies, Phase, PoliciesUnderTest,
-        PolicyEditor, Report, Which,
+        self, CallSelector, Faults, FreshPolicies, HookedPolicies, Phase, PoliciesUnderTest,
+        PolicyEditor, Report, StoreErrorKind,
     },
 };
 use sentinel_testkit::emulator::Kind;
@@ -139,11 +140,12 @@ async fn a_document_in_both_places_is_corrupt_and_named_once() {
 #[tokio::test]
 async fn a_place_that_fails_makes_both_fail() {
     let path = PolicyPath::new("/root/production");
-    let failures = Failure::ALL.into_iter().filter(|failure| *failure != Failure::NotFound);
+    let failures =
+        StoreErrorKind::ALL.into_iter().filter(|failure| *failure != StoreErrorKind::NotFound);
     for failure in failures {
         for failing in [0, 1] {
             let faults = Faults::new();
-            faults.fail(Which::All, Phase::Before, failure);
+            faults.fail(CallSelector::All, Phase::Before, failure);
             let [good, bad] = [(); 2].map(|()| Arc::new(MemoryPolicies::new()));
             good.put(&path, "one");
             let bad = Arc::new(HookedPolicies::new(bad, faults));

@@ -3,9 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use sentinel_store::dynamodb::{DynamoPolicies, DynamoSessions};
+use sentinel_store::ssm::SsmPolicies;
 use sentinel_store::{
-    DynamoPolicies, DynamoSessions, Gate, GateChange, Listing, PolicyPath, PolicyStore,
-    PolicyWriter, ProfileName, Scope, SessionHandle, SessionStore, SsmPolicies,
+    Gate, GateChange, Listing, PolicyPath, PolicyStore, PolicyWriter, ProfileName, Scope,
+    SessionHandle, SessionStore,
 };
 use serde_json::{Value, json};
 use tokio::sync::Barrier;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use sentinel_store::dynamodb::DynamoSessions;
 use sentinel_store::{
-    Block, DynamoSessions, Epoch, Gate, GateChange, Listing, Pages, Scope, SessionHandle,
-    SessionStore, StoreError,
+    Block, Epoch, Gate, GateChange, Listing, Pages, Scope, SessionHandle, SessionStore, StoreError,
     conformance::{self, Report},
 };
 use sentinel_testkit::emulator::Kind;

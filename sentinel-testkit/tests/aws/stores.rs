@@ -14,15 +14,16 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
+use sentinel_store::ssm::SsmPolicies;
 use sentinel_store::{
-    CallerKey, DynamoPolicies, DynamoSessions, Gate, PolicyPath, PolicyWriter, Session,
-    SessionFields, SessionHandle, SsmPolicies, StoreResultExt,
+    CallerKey, Gate, PolicyPath, PolicyWriter, Session, SessionFields, SessionHandle,
+    StoreResultExt,
     aws::Timing,
     conformance::{
         Backdoor, FreshPolicies, FreshSessions, FreshWriter, PoliciesUnderTest, PolicyEditor,
         SessionsUnderTest, WritersUnderTest,
     },
-    dynamodb::TableDefinition,
+    dynamodb::{DynamoPolicies, DynamoSessions, TableDefinition},
 };
 use sentinel_testkit::emulator::{Emulator, Kind};
 

@@ -8,8 +8,8 @@ use aws_sdk_ssm::types::ParameterType;
 use sentinel_store::Secret;
 use sentinel_store::dynamodb::TableDefinition;
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
-use sentinel_testkit::runtime_api::{Function, Outcome, Start};
-use sentinel_testkit::sts::{Caller, StandIn};
+use sentinel_testkit::runtime_api::{Function, InvocationResult, Start};
+use sentinel_testkit::sts::{StandIn, StsCaller};
 use serde_json::{Value, json};
 
 use crate::functions::{AUTHORIZER, TVM, authorizer_event, code, records};
@@ -95,7 +95,7 @@ impl System {
 
         // The same session of the TVM's role, as a caller of the stand-in.
         let mut setup = setup();
-        setup.callers = vec![Caller {
+        setup.callers = vec![StsCaller {
             access_key_id: tvm_role.access_key_id().into(),
             secret_access_key: Secret::new(tvm_role.secret_access_key()),
             session_token: tvm_role.session_token().map(Secret::new),
@@ -125,7 +125,13 @@ impl System {
         }
     }
 
-    async fn ask(&mut self, user: &str, method: &str, path: &str, body: Option<Value>) -> Outcome {
+    async fn ask(
+        &mut self,
+        user: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> InvocationResult {
         let query = if body.is_none() { "profile=production" } else { "" };
         let event = json!({
             "version": "2.0",

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sentinel_broker::{Broker, Home, Parts, SessionTable, Settings};
-use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath};
+use sentinel_store::PolicyPath;
+use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
 use sentinel_testkit::proxy::{Fault, Lie, Proxy, Rule};
 use sentinel_testkit::sts::StandIn;
 use sentinel_tvm::{Invocation, Response, Tvm};

@@ -3,9 +3,10 @@
 use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
+use sentinel_store::dynamodb::DynamoSessions;
 use sentinel_store::{
-    AccountId, CallerKey, DynamoSessions, Epochs, Generation, ProfileName, Session, SessionFields,
-    SessionHandle, SessionId, SessionSecret, SessionStore, verify_session,
+    AccountId, CallerKey, Epochs, Generation, ProfileName, Session, SessionFields, SessionHandle,
+    SessionId, SessionSecret, SessionStore, verify_session,
 };
 use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::sts::{Setup, StandIn};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use chrono::DateTime;
 use sentinel_store::{
     AuditSink, DecisionFields, DecisionRecord, Event, EventKind, JsonLines, Metered, Record,
-    Verdict,
+    RecordedEffect,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -168,7 +168,7 @@ fn decision() -> DecisionRecord {
         timestamp: DateTime::UNIX_EPOCH,
         user: String::new(),
         profile: String::new(),
-        effect: Verdict::Allow,
+        effect: RecordedEffect::Allow,
         code: String::new(),
         request_id: String::new(),
         account: String::new(),
@@ -188,7 +188,7 @@ fn the_metrics_that_follow_records_are_as_described() {
     let written = Written::default();
     let sink = Metered::new(JsonLines::new(written.clone()));
     let mut denied = decision();
-    denied.effect = Verdict::Deny;
+    denied.effect = RecordedEffect::Deny;
     for decision in [decision(), denied] {
         sink.write(&Record::Decision(Box::new(decision))).unwrap();
     }

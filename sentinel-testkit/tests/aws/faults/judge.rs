@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sentinel_store::{DynamoPolicies, PolicyPath, PolicyStore, Record, SsmPolicies};
+use sentinel_store::dynamodb::DynamoPolicies;
+use sentinel_store::ssm::SsmPolicies;
+use sentinel_store::{PolicyPath, PolicyStore, Record};
 use sentinel_testkit::proxy::Fault;
 use sentinel_tvm::Response;
 use serde_json::{Value, json};

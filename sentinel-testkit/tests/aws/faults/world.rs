@@ -15,14 +15,15 @@ use aws_types::SdkConfig;
 use sentinel_authorizer::Authorizer;
 use sentinel_broker::Home;
 use sentinel_store::dynamodb::TableDefinition;
+use sentinel_store::dynamodb::{DynamoPolicies, DynamoSessions};
+use sentinel_store::memory::MemorySink;
 use sentinel_store::{
-    AuditSink, Block, CallerKey, DynamoPolicies, DynamoSessions, GateAction, GateChange, Listing,
-    MemorySink, Pages, PolicyPath, PolicyWriter, ProfileName, Scope, Secret, Session, SessionStore,
-    aws,
+    AuditSink, Block, CallerKey, GateAction, GateChange, Listing, Pages, PolicyPath, PolicyWriter,
+    ProfileName, Scope, Secret, Session, SessionStore, aws,
 };
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use sentinel_testkit::proxy::{Proxy, Rule};
-use sentinel_testkit::sts::{Caller, Setup, StandIn};
+use sentinel_testkit::sts::{Setup, StandIn, StsCaller};
 use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
 
@@ -394,7 +395,7 @@ async fn lay(config: &SdkConfig, setting: Setting) {
 }
 
 fn sts(region: &str, credentials: &Credentials) -> Setup {
-    let caller = Caller {
+    let caller = StsCaller {
         access_key_id: credentials.access_key_id().into(),
         secret_access_key: Secret::new(credentials.secret_access_key()),
         session_token: credentials.session_token().map(Secret::new),
