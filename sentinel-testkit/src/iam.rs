@@ -70,7 +70,9 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
     /// Sentinel is not expected to make this call.
-    #[error("no line says what `{service}:{operation}` needs: add one, and to the documents too")]
+    #[error(
+        "the needs of `{service}:{operation}` are not listed: add them here and to the documents"
+    )]
     Call {
         /// The service.
         service: String,
@@ -369,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_an_error() {
+    fn an_unlisted_call_or_parameter_is_an_error() {
         for unknown in [
             call("s3", "GET /", Value::Null),
             call("sts", "GetSessionToken", json!({})),

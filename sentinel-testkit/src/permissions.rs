@@ -19,8 +19,8 @@ use crate::iam::{Need, Place, needs};
 /// Statements about calls that no proxy can observe, and the maker of each.
 pub const NOT_RECORDED: [(&str, &str); 3] = [
     ("Logs", "Lambda writes the log of a function, by the function's role"),
-    ("DecryptTables", "DynamoDB asks KMS for whoever reads or writes the table"),
-    ("EncryptTables", "DynamoDB asks KMS for whoever gives the table a key"),
+    ("DecryptTables", "DynamoDB calls KMS for callers that read or write the table"),
+    ("EncryptTables", "DynamoDB calls KMS for the administrator that sets the key of the table"),
 ];
 
 /// A difference between the recorded calls and a document.
@@ -46,7 +46,10 @@ impl fmt::Display for Difference {
         match self {
             Self::Unknown(what) => write!(f, "not known: {what}"),
             Self::Missing { action, resource } => {
-                write!(f, "missing: no statement allows `{action}` on `{resource}` as it was asked")
+                write!(
+                    f,
+                    "missing: no statement allows `{action}` on `{resource}` with the request's conditions"
+                )
             }
             Self::IdleAction(sid, action) => {
                 write!(f, "too many: no call needed `{action}` of the statement `{sid}`")
@@ -79,7 +82,9 @@ pub fn differences(
             let context = Context { call, need: &need, region: &place.region };
             let mut allowed = false;
             for (statement, (actions, resources)) in document.statements().iter().zip(&mut used) {
-                if statement.effect == StatementEffect::Allow && context.holds(statement) {
+                if statement.effect == StatementEffect::Allow
+                    && context.matches_statement(statement)
+                {
                     allowed = true;
                     actions.extend(matching(&statement.action, &need.action));
                     resources.extend(matching(&statement.resource, &need.resource));
@@ -121,7 +126,7 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn holds(&self, statement: &Statement) -> bool {
+    fn matches_statement(&self, statement: &Statement) -> bool {
         matching(&statement.action, &self.need.action).next().is_some()
             && matching(&statement.resource, &self.need.resource).next().is_some()
             && statement.condition.iter().all(|(operator, keys)| {
@@ -259,12 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_says_what_was_asked_differs_in_nothing() {
+    fn a_document_that_allows_exactly_the_calls_has_no_differences() {
         assert_eq!(between(&tvm()), Vec::<String>::new());
     }
 
     #[test]
-    fn what_is_not_allowed_is_missing() {
+    fn a_call_that_is_not_allowed_is_reported() {
         for (extra, expected) in [
             (
                 call("dynamodb", "Scan", json!({ "TableName": "sentinel-sessions" })),
@@ -294,9 +299,15 @@ mod tests {
         ] {
             let mut calls = tvm();
             calls.push(extra);
-            let told = between(&calls);
-            assert!(told.iter().any(|told| told.contains(expected)), "{expected}: {told:?}");
-            assert!(told.iter().all(|told| told.starts_with("missing: ")), "{told:?}");
+            let differences = between(&calls);
+            assert!(
+                differences.iter().any(|differences| differences.contains(expected)),
+                "{expected}: {differences:?}"
+            );
+            assert!(
+                differences.iter().all(|differences| differences.starts_with("missing: ")),
+                "{differences:?}"
+            );
         }
         let mut calls = tvm();
         calls.push(call("ssm", "DescribeParameters", json!({})));
@@ -304,20 +315,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_asked_is_too_much() {
+    fn an_action_or_a_resource_that_no_call_needs_is_reported() {
         // Without any one of the calls, an action or a resource is idle.
         for left_out in 0..tvm().len() {
             let mut calls = tvm();
             let call = calls.remove(left_out);
-            let told = between(&calls);
-            let idle = told.iter().all(|told| told.starts_with("too many: "));
-            assert!(!told.is_empty() && idle, "{call:?}: {told:?}");
+            let differences = between(&calls);
+            let idle = differences.iter().all(|differences| differences.starts_with("too many: "));
+            assert!(!differences.is_empty() && idle, "{call:?}: {differences:?}");
         }
         let mut plain = tvm();
         plain[1].parameter_types.clear();
-        let told = between(&plain);
+        let differences = between(&plain);
         assert_eq!(
-            told,
+            differences,
             [
                 "too many: no call needed `kms:Decrypt` of the statement `DecryptPolicies`"
                     .to_owned(),
@@ -327,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn every_statement_that_is_passed_over_is_about_logs_or_keys_of_tables() {
+    fn only_statements_about_logs_and_keys_of_tables_are_not_recorded() {
         let mut deployment = deployment().unwrap();
         deployment.table_key = Some("arn:aws:kms:us-east-1:111122223333:key/tables".to_owned());
         let mut seen = BTreeSet::new();

@@ -33,7 +33,7 @@ pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:111122223333:function:u
 const VERSION: &str = "/2018-06-01/runtime/";
 
 /// A function that does not request an event, or answer one, within this time is considered hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a function is run.
 #[derive(Clone, Debug)]
@@ -271,9 +271,9 @@ impl Function {
     /// # Errors
     /// If it does not end.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
-        tokio::time::timeout(PATIENCE, self.child.wait())
+        tokio::time::timeout(TIMEOUT, self.child.wait())
             .await
-            .map_err(|_| io::Error::other("the function goes on"))?
+            .map_err(|_| io::Error::other("the function does not end"))?
     }
 
     /// The output of the future, if the function is still running by then.
@@ -281,10 +281,12 @@ impl Function {
         let ended = tokio::select! {
             value = future => return Ok(value),
             status = self.child.wait() => status?.to_string(),
-            () = tokio::time::sleep(PATIENCE) => "it hangs".to_owned(),
+            () = tokio::time::sleep(TIMEOUT) => "it does not end".to_owned(),
         };
         let stderr = self.stderr()?;
-        Err(io::Error::other(format!("the function did not answer ({ended}); it said: {stderr}")))
+        Err(io::Error::other(format!(
+            "the function did not respond ({ended}); its stderr: {stderr}"
+        )))
     }
 }
 

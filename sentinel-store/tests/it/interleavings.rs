@@ -81,7 +81,7 @@ async fn invariant_2_in_every_order_a_vend_and_a_revocation_see_each_other() {
 }
 
 #[tokio::test]
-async fn the_same_seed_gives_the_same_order() {
+async fn the_same_seed_results_in_the_same_order() {
     for seed in 0..20 {
         let (one, again) = (order(seed).await, order(seed).await);
         assert_eq!(one, again);
@@ -120,7 +120,7 @@ async fn a_cancelled_call_does_not_wait_for_its_turn() {
         let alice = caller("alice");
         tokio::select! {
             biased;
-            _ = store.gate(&alice) => panic!("it had no turn"),
+            _ = store.gate(&alice) => panic!("the call was not cancelled"),
             () = std::future::ready(()) => {}
         }
     })];

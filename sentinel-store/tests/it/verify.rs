@@ -29,7 +29,7 @@ fn refusal(result: Result<Session, VerifyError>) -> SessionRefusal {
     match result {
         Err(VerifyError::Refused(refusal)) => refusal,
         Err(VerifyError::Store(error)) => panic!("{error:?}"),
-        Ok(session) => panic!("{session:?} was let through"),
+        Ok(session) => panic!("{session:?} was accepted"),
     }
 }
 
@@ -220,7 +220,7 @@ async fn invariant_1_a_failing_store_refuses_every_session() {
                 (_, Err(VerifyError::Store(_))) => {}
                 (_, other) => panic!("{failure:?}: {other:?}"),
             }
-            assert_eq!(faults.calls().len(), 1, "one read, whatever the result");
+            assert_eq!(faults.calls().len(), 1, "one read for every result");
         }
     }
 }
@@ -280,9 +280,9 @@ async fn invariant_9_a_record_of_another_session_is_refused() {
         (valid.clone(), Gate::open(mallory)),
     ];
     for (session, gate) in wrong {
-        let liar = FixedRecord { session, gate, reads: AtomicUsize::new(0) };
-        refusal(check(&liar, &shown).await);
-        assert_eq!(liar.reads.into_inner(), 1);
+        let wrong_store = FixedRecord { session, gate, reads: AtomicUsize::new(0) };
+        refusal(check(&wrong_store, &shown).await);
+        assert_eq!(wrong_store.reads.into_inner(), 1);
     }
     let correct =
         FixedRecord { session: valid, gate: Gate::open(alice), reads: AtomicUsize::new(0) };

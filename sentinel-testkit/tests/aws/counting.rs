@@ -32,9 +32,9 @@ fn short(call: &RecordedCall) -> String {
 }
 
 /// The calls since this function was last called. Each of them must be a permitted one.
-fn asked(sandbox: &Sandbox) -> Vec<RecordedCall> {
+fn new_calls(sandbox: &Sandbox) -> Vec<RecordedCall> {
     let calls = sandbox.calls();
-    sound(&calls);
+    check_calls(&calls);
     calls
 }
 
@@ -44,10 +44,10 @@ fn shorts(calls: &[RecordedCall]) -> Vec<String> {
 
 /// Reads use a whole primary key and are strongly consistent. Lists are strongly consistent too,
 /// unless they contain all callers. Writes are conditional.
-fn sound(calls: &[RecordedCall]) {
+fn check_calls(calls: &[RecordedCall]) {
     for call in calls {
         let RecordedCall { service, operation, parameters, .. } = call;
-        let sound = match (service.as_str(), operation.as_str()) {
+        let expected = match (service.as_str(), operation.as_str()) {
             ("dynamodb", "GetItem") => {
                 let key = parameters["Key"].as_object().unwrap();
                 parameters["ConsistentRead"] == true
@@ -62,7 +62,7 @@ fn sound(calls: &[RecordedCall]) {
             ("ssm", "GetParameter" | "GetParametersByPath") | ("sts", "AssumeRole") => true,
             _ => false,
         };
-        assert!(sound, "{call:?}");
+        assert!(expected, "{call:?}");
         // If the gate exists, the first write of a revocation fails.
         let refused = short(call) == "PutItem gate" && call.status == Some(400);
         assert!(refused || call.status == Some(200), "{call:?}");
@@ -77,9 +77,9 @@ fn the<'a>(calls: &'a [RecordedCall], what: &str) -> &'a RecordedCall {
     one
 }
 
-fn hold(sandbox: &Sandbox, operation: &str) {
+fn delay(sandbox: &Sandbox, operation: &str) {
     let rule = Rule::operation("dynamodb", operation, Fault::SlowAfter(HELD));
-    sandbox.data.harm(rule);
+    sandbox.data.inject(rule);
 }
 
 /// A TVM that has vended once.
@@ -96,12 +96,12 @@ async fn warm(world: &World) -> Sandbox {
 async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_same_time() {
     let world = World::start(Kind::Ministack).await;
     let sandbox = warm(&world).await;
-    hold(&sandbox, "PutItem");
+    delay(&sandbox, "PutItem");
     // Longer than the write, so that the calls after the write overlap with it too.
-    sandbox.sts.harm(Rule::all(Fault::SlowAfter(HELD * 3)));
+    sandbox.sts.inject(Rule::all(Fault::SlowAfter(HELD * 3)));
     let answer = sandbox.vend("alice", "production").await;
     assert_eq!(answer.code(), "OK", "{answer:?}");
-    let calls = asked(&sandbox);
+    let calls = new_calls(&sandbox);
     let mut sorted = shorts(&calls);
     sorted.sort();
     assert_eq!(sorted, ["AssumeRole", "GetItem gate", "GetItem gate", "PutItem session"]);
@@ -111,43 +111,43 @@ async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_sam
     assert!(write.overlaps(assume), "one waits for the other: {calls:?}");
     assert!(gates[0].end_us <= write.start_us && gates[0].end_us <= assume.start_us, "{calls:?}");
     assert!(write.end_us <= gates[1].start_us, "the second read is after the write: {calls:?}");
-    assert!(gates[1].overlaps(assume), "and beside AssumeRole: {calls:?}");
+    assert!(gates[1].overlaps(assume), "it is in parallel with AssumeRole: {calls:?}");
     for gate in gates {
         assert_eq!(gate.parameters["TableName"], SESSIONS);
     }
 }
 
 #[tokio::test]
-async fn ssm_is_not_asked_within_the_ttl_and_once_after_it() {
+async fn ssm_is_not_called_within_the_ttl_and_once_after_it() {
     let world = World::start(Kind::Ministack).await;
     // Long enough for the slowest machine.
     let sandbox = world.tvm(&[("SENTINEL_POLICY_CACHE_TTL", "10m")]).await;
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
-    let first = asked(&sandbox);
+    let first = new_calls(&sandbox);
     assert_eq!(the(&first, "GetParameter /sentinel/policies/main").service, "ssm");
     for _ in 0..5 {
         assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
     }
-    let within = asked(&sandbox);
+    let within = new_calls(&sandbox);
     assert!(within.iter().all(|call| call.service != "ssm"), "{:?}", shorts(&within));
 
     let sandbox = world.tvm(&[("SENTINEL_POLICY_CACHE_TTL", "2s")]).await;
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
-    asked(&sandbox);
+    new_calls(&sandbox);
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
-    let after = asked(&sandbox);
+    let after = new_calls(&sandbox);
     the(&after, "GetParameter /sentinel/policies/main");
     assert_eq!(after.iter().filter(|call| call.service == "ssm").count(), 1);
 }
 
 #[tokio::test]
-async fn a_cold_vend_reads_the_policy_beside_the_gate() {
+async fn a_cold_vend_reads_the_policy_and_the_gate_concurrently() {
     let world = World::start(Kind::Ministack).await;
     let sandbox = world.tvm(&[]).await;
-    sandbox.data.harm(Rule::service("ssm", Fault::SlowAfter(HELD)));
+    sandbox.data.inject(Rule::service("ssm", Fault::SlowAfter(HELD)));
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
-    let calls = asked(&sandbox);
+    let calls = new_calls(&sandbox);
     let main = the(&calls, "GetParameter /sentinel/policies/main");
     let gate = calls.iter().find(|call| short(call) == "GetItem gate").unwrap();
     assert!(gate.overlaps(main), "one waits for the other: {calls:?}");
@@ -159,7 +159,7 @@ async fn a_cold_vend_reads_the_policy_beside_the_gate() {
     // A profile with its own document: all pages of the list of names from both stores, and the
     // document, which is looked up in both.
     assert_eq!(sandbox.vend("alice", "staging").await.code(), "OK");
-    let calls = asked(&sandbox);
+    let calls = new_calls(&sandbox);
     let counted = |what: &str| calls.iter().filter(|call| short(call) == what).count();
     assert_eq!(counted("GetParametersByPath /sentinel/policies"), 2);
     assert_eq!(counted("GetParameter /sentinel/policies/staging"), 1);
@@ -203,21 +203,21 @@ async fn invariant_5_a_denied_vend_is_one_gate_read() {
     let sandbox = warm(&world).await;
     let answer = sandbox.vend("mallory", "production").await;
     assert_eq!(answer.code(), "POLICY_DENY");
-    assert_eq!(shorts(&asked(&sandbox)), ["GetItem gate"]);
+    assert_eq!(shorts(&new_calls(&sandbox)), ["GetItem gate"]);
     assert_eq!(sandbox.records().len(), 1);
     assert!(world.sessions_of("mallory").await.is_empty());
 }
 
 #[tokio::test]
-async fn an_unknown_profile_costs_no_read_of_its_own() {
+async fn an_unknown_profile_causes_no_additional_read() {
     let world = World::start(Kind::Ministack).await;
     let sandbox = warm(&world).await;
     assert_eq!(sandbox.vend("alice", "nowhere").await.code(), "POLICY_DENY");
     // The names are listed once per TTL.
-    asked(&sandbox);
+    new_calls(&sandbox);
     for unknown in ["nowhere", "elsewhere", "prod", "main2"] {
         assert_eq!(sandbox.vend("alice", unknown).await.code(), "POLICY_DENY");
-        assert_eq!(shorts(&asked(&sandbox)), ["GetItem gate"], "{unknown}");
+        assert_eq!(shorts(&new_calls(&sandbox)), ["GetItem gate"], "{unknown}");
     }
 }
 
@@ -226,37 +226,37 @@ async fn the_authorizer_is_two_reads_at_the_same_time() {
     let world = World::start(Kind::Ministack).await;
     let answer = warm(&world).await.vend("alice", "production").await;
     let id = answer.session.as_deref().unwrap();
-    let gatekeeper = world.authorizer().await;
-    gatekeeper.data.harm(Rule::all(Fault::SlowAfter(HELD)));
-    assert_eq!(gatekeeper.admits(Some(id), None).await, Some(true));
-    let calls = gatekeeper.data.calls();
-    sound(&calls);
+    let authorizer_sandbox = world.authorizer().await;
+    authorizer_sandbox.data.inject(Rule::all(Fault::SlowAfter(HELD)));
+    assert_eq!(authorizer_sandbox.admits(Some(id), None).await, Some(true));
+    let calls = authorizer_sandbox.data.calls();
+    check_calls(&calls);
     let mut sorted = shorts(&calls);
     sorted.sort();
     assert_eq!(sorted, ["GetItem gate", "GetItem session"]);
     assert!(calls[0].overlaps(&calls[1]), "one waits for the other: {calls:?}");
 
     // The query form has the same cost. A value that cannot be an id costs no call.
-    gatekeeper.data.forget();
-    assert_eq!(gatekeeper.admits(None, Some(id)).await, Some(true));
-    assert_eq!(gatekeeper.data.calls().len(), 2);
-    gatekeeper.data.forget();
+    authorizer_sandbox.data.forget();
+    assert_eq!(authorizer_sandbox.admits(None, Some(id)).await, Some(true));
+    assert_eq!(authorizer_sandbox.data.calls().len(), 2);
+    authorizer_sandbox.data.forget();
     let other = id.replace("session-", "session-a");
     for (header, query) in
         [(Some("session-xxx"), None), (Some(id), Some("session-xxx")), (Some(&*other), None)]
     {
-        assert_eq!(gatekeeper.admits(header, query).await, Some(false));
+        assert_eq!(authorizer_sandbox.admits(header, query).await, Some(false));
     }
-    assert_eq!(gatekeeper.admits(None, None).await, None);
-    assert!(gatekeeper.data.calls().is_empty(), "{:?}", gatekeeper.data.calls());
+    assert_eq!(authorizer_sandbox.admits(None, None).await, None);
+    assert!(authorizer_sandbox.data.calls().is_empty(), "{:?}", authorizer_sandbox.data.calls());
 }
 
 #[tokio::test]
-async fn operators_and_lists_ask_no_more_than_they_must() {
+async fn operators_and_lists_make_only_the_necessary_calls() {
     let world = World::start(Kind::Ministack).await;
     let sandbox = warm(&world).await;
     let handle = sandbox.vend("alice", "production").await.handle().unwrap();
-    asked(&sandbox);
+    new_calls(&sandbox);
     let own_gate = "GetItem gate";
     for (user, method, path, body, expected) in [
         ("alice", "GET", "/whoami", None, vec![own_gate]),
@@ -305,7 +305,7 @@ async fn operators_and_lists_ask_no_more_than_they_must() {
     ] {
         let answer = sandbox.ask(user, method, path, body).await;
         assert!([200, 403].contains(&answer.status), "{method} {path}: {answer:?}");
-        let mut calls = shorts(&asked(&sandbox));
+        let mut calls = shorts(&new_calls(&sandbox));
         // Session and gate are read concurrently, in either order.
         if calls.len() == 5 {
             calls[1..3].sort();
@@ -315,7 +315,7 @@ async fn operators_and_lists_ask_no_more_than_they_must() {
     // The sessions of all callers: one query per shard, and the gate of each caller found.
     let answer = sandbox.ask("carol", "GET", "/sessions", None).await;
     assert_eq!(answer.body["sessions"].as_array().unwrap().len(), 2, "{answer:?}");
-    let calls = shorts(&asked(&sandbox));
+    let calls = shorts(&new_calls(&sandbox));
     let shards = calls.iter().filter(|call| *call == "Query by-shard").count();
     assert_eq!((shards, calls.len()), (16, 18), "{calls:?}");
 }

@@ -67,7 +67,7 @@ pub(crate) struct Sandbox {
 }
 
 /// One authorizer, with its calls.
-pub(crate) struct Gatekeeper {
+pub(crate) struct AuthorizerSandbox {
     authorizer: Authorizer,
     pub(crate) data: Proxy,
 }
@@ -158,7 +158,7 @@ impl World {
         Sandbox { tvm, sink, data, sts }
     }
 
-    pub(crate) async fn authorizer(&self) -> Gatekeeper {
+    pub(crate) async fn authorizer(&self) -> AuthorizerSandbox {
         let data = Proxy::start_for(Holder::Authorizer, &self.emulator.url()).await.unwrap();
         let variables = variables(&self.authorizer, &data);
         let sink = Arc::new(MemorySink::new());
@@ -166,7 +166,7 @@ impl World {
             |name| variables.get(name).cloned(),
             sink as Arc<dyn AuditSink>,
         );
-        Gatekeeper { authorizer, data }
+        AuthorizerSandbox { authorizer, data }
     }
 
     /// Every session of a caller, as it is stored in the table.
@@ -340,7 +340,7 @@ impl Sandbox {
     }
 }
 
-impl Gatekeeper {
+impl AuthorizerSandbox {
     /// Whether the authorizer admits a caller with these ids in header and query; `None` if the
     /// authorizer returns an error, as it does if both are missing.
     pub(crate) async fn admits(&self, header: Option<&str>, query: Option<&str>) -> Option<bool> {

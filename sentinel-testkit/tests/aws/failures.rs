@@ -92,7 +92,7 @@ async fn throughout(stores: impl AsyncFn(&aws_types::SdkConfig) -> Vec<StoreErro
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_of_dynamodb_are_told_apart_and_open_no_gate() {
+async fn failures_of_dynamodb_are_distinguished_and_open_no_gate() {
     throughout(async |config| {
         let store = DynamoSessions::new(config, "t").with_timing(HASTY);
         let alice = caller("alice");
@@ -109,7 +109,7 @@ async fn failures_of_dynamodb_are_told_apart_and_open_no_gate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_of_ssm_and_the_policy_table_are_told_apart() {
+async fn failures_of_ssm_and_the_policy_table_are_distinguished() {
     throughout(async |config| {
         let root = PolicyPath::new("/sentinel/policies");
         let path = root.join("production");
@@ -128,7 +128,7 @@ async fn failures_of_ssm_and_the_policy_table_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_service_alone_says_is_told_apart() {
+async fn error_codes_of_single_services_are_distinguished() {
     let parameter = |mut parameter: Value| {
         if parameter["Name"].is_null() {
             parameter["Name"] = json!("/sentinel/production");
@@ -172,7 +172,7 @@ async fn what_one_service_alone_says_is_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_answer_is_given_up_in_time() {
+async fn a_service_that_does_not_respond_times_out() {
     let server = Canned::new(|_| Answer::Silence).await;
     let closed = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -192,7 +192,7 @@ async fn who_does_not_answer_is_given_up_in_time() {
 }
 
 #[test]
-fn the_times_fit_the_answers_that_were_promised() {
+fn the_timeouts_leave_time_for_the_documented_response_times() {
     // The authorizer answers within 4 s, the TVM within 25 s.
     assert!(Timing::DYNAMODB.operation < Duration::from_secs(4));
     assert!(Timing::SSM.operation < Duration::from_secs(25));
@@ -205,7 +205,7 @@ fn the_times_fit_the_answers_that_were_promised() {
 
 /// The message of a wrong signature repeats the request's headers.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_says_what_to_mend_and_repeats_nothing_that_was_sent() {
+async fn an_error_names_what_to_fix_and_quotes_nothing_that_was_sent() {
     let secret = "x-amz-security-token:hunter2";
     let quoting = ["InvalidSignatureException", "ValidationException", "InternalServerError"];
     for code in quoting {
@@ -230,7 +230,7 @@ async fn an_error_says_what_to_mend_and_repeats_nothing_that_was_sent() {
 
 /// A table that performs each write and loses the answer to the first. `since` may change the
 /// stored item, as if other clients had written since.
-async fn forgetful(since: impl Fn(Value) -> Value + Send + Sync + 'static) -> Canned {
+async fn losing_first_answer(since: impl Fn(Value) -> Value + Send + Sync + 'static) -> Canned {
     let stored = std::sync::Mutex::new(None::<Value>);
     Canned::new(move |request| {
         let mut stored = stored.lock().unwrap();
@@ -270,7 +270,7 @@ async fn a_change_of_a_gate_whose_answer_was_lost_is_made_once() {
         },
     ];
     for since in others {
-        let server = forgetful(since).await;
+        let server = losing_first_answer(since).await;
         let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
         let mut expected = Gate::open(caller("alice"));
         expected.apply(&revoke()).unwrap();
@@ -280,13 +280,13 @@ async fn a_change_of_a_gate_whose_answer_was_lost_is_made_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_whose_answer_was_lost_is_written_and_another_ones_is_a_conflict() {
+async fn a_session_whose_answer_was_lost_is_written_and_another_session_is_a_conflict() {
     let handle = SessionHandle::new(caller("alice").hash(), [1; 10]);
-    let server = forgetful(|item| item).await;
+    let server = losing_first_answer(|item| item).await;
     let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
     store.create_session(&any_session(&handle)).await.unwrap();
 
-    let server = forgetful(|mut item| {
+    let server = losing_first_answer(|mut item| {
         item["write"] = json!({"S": "another"});
         item
     })
@@ -298,7 +298,7 @@ async fn a_session_whose_answer_was_lost_is_written_and_another_ones_is_a_confli
 
 /// SSM with one parameter of two versions. The second version was written in between.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parameter_that_another_wrote_meanwhile_is_put_back() {
+async fn a_parameter_that_another_writer_changed_is_restored() {
     let server = Canned::new(|request| {
         let entry = |version, text| {
             json!({

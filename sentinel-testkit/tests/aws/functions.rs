@@ -18,13 +18,13 @@ const SESSION_ID: &str =
     "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
 
 /// A function with credentials that uses this address for AWS.
-fn start(program: &str, end_point: &str) -> Start {
+fn start(program: &str, endpoint: &str) -> Start {
     Start::new(program)
         .with("AWS_REGION", "us-east-1")
         .with("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         .with("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         .with("AWS_SESSION_TOKEN", SESSION_TOKEN)
-        .with("AWS_ENDPOINT_URL", end_point)
+        .with("AWS_ENDPOINT_URL", endpoint)
         .with("SENTINEL_SESSION_TABLE", "sentinel-sessions")
         .with("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/main")
 }
@@ -90,7 +90,7 @@ pub(crate) fn records(function: &Function) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_faulty_configuration_is_named_whole_and_every_request_is_answered_config_error() {
+async fn every_configuration_error_is_named_and_every_request_is_answered_config_error() {
     let start = Start::new(TVM)
         .with("AWS_REGION", "us-east-1")
         .with("SENTINEL_GENERATION", "seven")
@@ -144,16 +144,16 @@ async fn a_faulty_authorizer_refuses_in_the_format_that_is_configured() {
 }
 
 #[tokio::test]
-async fn variables_that_have_no_effect_are_reported_by_name_at_the_start() {
-    let end_point = Silent::new();
+async fn variables_without_effect_are_reported_by_name_at_startup() {
+    let endpoint = Silent::new();
     for (program, event, other) in [
         (TVM, json!({}), "SENTINEL_AUTHORIZER_RESPONSE: has no effect: the authorizer reads it"),
         (AUTHORIZER, authorizer_event(None), "SENTINEL_POLICY_PARAMETER: has no effect: the TVM"),
     ] {
-        let start = start(program, &end_point.url())
+        let start = start(program, &endpoint.url())
             .with("SENTINEL_AUTHORIZER_RESPONSE", "simple")
             .with("SENTINEL_MDM_API_TOKEN", "not-for-the-log")
-            .with("SENTINEL_SESSION_TABEL", "not-for-the-log")
+            .with("SENTINEL_SESSION_TABLES", "not-for-the-log")
             .with("SENTINEL_GENERATION", "");
         let mut function = Function::start(start).await.unwrap();
         function.invoke(&event).await.unwrap();
@@ -161,7 +161,7 @@ async fn variables_that_have_no_effect_are_reported_by_name_at_the_start() {
         for warning in [
             other,
             "SENTINEL_MDM_API_TOKEN: has no effect: a variable of the Go project",
-            "SENTINEL_SESSION_TABEL: has no effect: unknown to ",
+            "SENTINEL_SESSION_TABLES: has no effect: unknown to ",
             "did you mean `SENTINEL_SESSION_TABLE`?",
         ] {
             assert_eq!(stderr.matches(warning).count(), 1, "{warning}: {stderr}");
@@ -174,9 +174,9 @@ async fn variables_that_have_no_effect_are_reported_by_name_at_the_start() {
 }
 
 #[tokio::test]
-async fn the_authorizer_reads_three_variables_of_ours_and_no_other() {
-    let end_point = Silent::new();
-    let start = start(AUTHORIZER, &end_point.url())
+async fn the_authorizer_reads_only_its_three_variables() {
+    let endpoint = Silent::new();
+    let start = start(AUTHORIZER, &endpoint.url())
         .with("SENTINEL_POLICY_TABLE", "no table")
         .with("SENTINEL_MAX_DURATION", "soon")
         .with("SENTINEL_ORIGIN_SECRET", "short");
@@ -192,12 +192,12 @@ async fn the_authorizer_reads_three_variables_of_ours_and_no_other() {
 
 #[tokio::test]
 async fn no_payload_ends_a_function() {
-    let end_point = Silent::new();
+    let endpoint = Silent::new();
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let mut host = http_event("GET", "/whoami");
     host["requestContext"]["authorizer"] = Value::Null;
     for program in [TVM, AUTHORIZER] {
-        let mut function = Function::start(start(program, &end_point.url())).await.unwrap();
+        let mut function = Function::start(start(program, &endpoint.url())).await.unwrap();
         let payloads: [Vec<u8>; 8] = [
             b"no JSON".to_vec(),
             b"".to_vec(),
@@ -240,7 +240,7 @@ async fn no_payload_ends_a_function() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_error_and_the_process_lives() {
+async fn a_panic_is_an_error_and_the_process_continues() {
     let mut function = Function::start(Start::new(PANICKING)).await.unwrap();
     assert_eq!(
         function.invoke(&json!(1)).await.unwrap(),
@@ -257,7 +257,7 @@ async fn a_panic_is_an_error_and_the_process_lives() {
 }
 
 #[tokio::test]
-async fn a_panic_at_the_start_is_answered_by_what_stands_in() {
+async fn a_panic_at_startup_is_answered_by_the_fallback() {
     let start = Start::new(PANICKING).with("PANIC", "build");
     let mut function = Function::start(start).await.unwrap();
     assert_eq!(
@@ -268,7 +268,7 @@ async fn a_panic_at_the_start_is_answered_by_what_stands_in() {
 }
 
 #[tokio::test]
-async fn started_by_hand_it_says_what_it_is() {
+async fn a_function_that_is_started_by_hand_reports_what_it_is() {
     let output = tokio::process::Command::new(TVM).env_clear().output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -278,10 +278,10 @@ async fn started_by_hand_it_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn an_end_point_that_hangs_is_an_answer_in_time() {
-    let end_point = Silent::new();
+async fn an_endpoint_that_hangs_is_answered_in_time() {
+    let endpoint = Silent::new();
     let started = Instant::now();
-    let mut authorizer = Function::start(start(AUTHORIZER, &end_point.url())).await.unwrap();
+    let mut authorizer = Function::start(start(AUTHORIZER, &endpoint.url())).await.unwrap();
     let outcome = authorizer.invoke(&authorizer_event(Some(SESSION_ID))).await.unwrap();
     let answer = outcome.response().unwrap();
     assert_eq!(answer["policyDocument"]["Statement"][0]["Effect"], "Deny");
@@ -289,7 +289,7 @@ async fn an_end_point_that_hangs_is_an_answer_in_time() {
 
     // One second before the deadline of the context.
     let started = Instant::now();
-    let mut start = start(TVM, &end_point.url());
+    let mut start = start(TVM, &endpoint.url());
     start.timeout = Duration::from_millis(2_500);
     let mut tvm = Function::start(start).await.unwrap();
     let outcome = tvm.invoke(&http_event("GET", "/")).await.unwrap();
@@ -299,11 +299,11 @@ async fn an_end_point_that_hangs_is_an_answer_in_time() {
 
 #[tokio::test]
 async fn invariant_6_no_secret_is_written_whatever_the_level() {
-    let end_point = Silent::new();
+    let endpoint = Silent::new();
     for (program, event) in
         [(TVM, http_event("GET", "/")), (AUTHORIZER, authorizer_event(Some(SESSION_ID)))]
     {
-        let mut start = start(program, &end_point.url()).with("RUST_LOG", "trace");
+        let mut start = start(program, &endpoint.url()).with("RUST_LOG", "trace");
         start.timeout = Duration::from_millis(1_500);
         let mut function = Function::start(start).await.unwrap();
         function.invoke(&event).await.unwrap();

@@ -44,7 +44,7 @@ async fn table() -> Canned {
 
 /// What must hold for every request: no scan, strongly consistent reads of the table, conditional
 /// writes.
-fn safe(request: &Request) {
+fn check_request(request: &Request) {
     let Request { operation, body } = request;
     match operation.as_str() {
         "GetItem" => assert_eq!(body["ConsistentRead"], true, "{body}"),
@@ -81,7 +81,7 @@ async fn sessions_are_read_consistently_and_written_on_conditions() {
     store.sessions(&Listing::All, None).await.unwrap();
 
     let requests = server.requests();
-    requests.iter().for_each(safe);
+    requests.iter().for_each(check_request);
     // Only the list of all callers' sessions uses the index, shard by shard.
     let shards: Vec<_> = requests
         .iter()
@@ -162,7 +162,7 @@ async fn policies_in_a_table_are_read_consistently_and_written_on_conditions() {
     store.revision(&path, &one).await.unwrap();
     store.remove(&path).await.unwrap();
     assert_eq!((one.as_str(), two.as_str()), ("1", "2"));
-    server.requests().iter().for_each(safe);
+    server.requests().iter().for_each(check_request);
     // The pointer is moved only after the whole text is stored.
     assert_eq!(server.operations()[..5], ["GetItem", "PutItem", "PutItem", "PutItem", "PutItem"]);
     let written = &server.requests()[4].body["Item"]["pk"]["S"];

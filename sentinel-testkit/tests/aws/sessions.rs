@@ -13,28 +13,28 @@ use tokio::task::JoinSet;
 use crate::stores::{Sessions, TableBackdoor, any_session, caller};
 
 /// Every case passes, and none is left out.
-fn holds(report: Report) {
+fn assert_conforms(report: Report) {
     assert!(report.outcomes().len() > 30, "the suite has lost its cases");
     assert_eq!(report.not_offered().count(), 0);
     report.result().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_on_ministack_do_what_they_must() {
+async fn sessions_on_ministack_conform() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
-    holds(conformance::sessions(&sessions).await);
+    assert_conforms(conformance::sessions(&sessions).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_on_moto_do_what_they_must() {
+async fn sessions_on_moto_conform() {
     let Some(sessions) = Sessions::on(Kind::Moto).await else { return };
-    holds(conformance::sessions(&sessions).await);
+    assert_conforms(conformance::sessions(&sessions).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_on_dynalite_do_what_they_must() {
+async fn sessions_on_dynalite_conform() {
     let Some(sessions) = Sessions::on(Kind::Dynalite).await else { return };
-    holds(conformance::sessions(&sessions).await);
+    assert_conforms(conformance::sessions(&sessions).await);
 }
 
 fn revoke(reason: &str) -> GateChange {
@@ -46,7 +46,7 @@ fn revoke(reason: &str) -> GateChange {
 /// More concurrent changes than in the suite. Every acknowledged change counts, and none fails
 /// because of contention.
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_revocations_at_once_all_count() {
+async fn fifty_concurrent_revocations_all_count() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
     let store = Arc::new(sessions.store().await.0);
     let mut tasks = JoinSet::new();
@@ -95,7 +95,7 @@ async fn gates_have_no_time_to_live_and_are_in_no_index() {
 
 /// An item with an added or a removed attribute is not used for any decision.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_item_that_was_changed_by_other_hands_is_corrupt() {
+async fn an_item_that_another_program_changed_is_corrupt() {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
     let (store, table) = sessions.store().await;
@@ -156,7 +156,7 @@ async fn pages_of_all_sessions_are_full() {
 
 /// As deployed, with the timeouts for AWS.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_is_not_there_is_refused_and_not_empty() {
+async fn a_missing_table_is_refused_and_not_empty() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
     let store = DynamoSessions::new(&sessions.config, "no-such-table")
         .with_timing(crate::stores::PATIENT.with_attempts(1));

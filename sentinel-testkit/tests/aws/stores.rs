@@ -182,7 +182,7 @@ pub(crate) fn any_session(handle: &SessionHandle) -> Session {
 
 /// The store of documents in the emulator.
 #[derive(Clone, Copy)]
-pub(crate) enum Keeper {
+pub(crate) enum Backend {
     Ssm,
     Table,
 }
@@ -190,20 +190,20 @@ pub(crate) enum Keeper {
 /// Documents in SSM or in a table. Each fresh store has a separate root.
 pub(crate) struct Documents {
     pub(crate) config: SdkConfig,
-    keeper: Keeper,
+    backend: Backend,
     _emulator: Arc<Emulator>,
 }
 
 impl Documents {
-    pub(crate) async fn on(kind: Kind, keeper: Keeper) -> Option<Self> {
+    pub(crate) async fn on(kind: Kind, backend: Backend) -> Option<Self> {
         let emulator = emulator(kind).await?;
-        Some(Self { config: emulator.config().unwrap(), keeper, _emulator: emulator })
+        Some(Self { config: emulator.config().unwrap(), backend, _emulator: emulator })
     }
 
     pub(crate) async fn writer(&self) -> Arc<dyn PolicyWriter> {
-        match self.keeper {
-            Keeper::Ssm => Arc::new(ssm(&self.config)),
-            Keeper::Table => {
+        match self.backend {
+            Backend::Ssm => Arc::new(ssm(&self.config)),
+            Backend::Table => {
                 let table = table(&self.config, TableDefinition::POLICIES).await;
                 let store = DynamoPolicies::new(&self.config, table).with_timing(PATIENT);
                 Arc::new(store.with_page_size(page_size()))

@@ -153,14 +153,14 @@ impl System {
         self.tvm.invoke(&event).await.unwrap()
     }
 
-    async fn lets_through(&mut self, id: &str) -> bool {
+    async fn accepts(&mut self, id: &str) -> bool {
         let outcome = self.authorizer.invoke(&authorizer_event(Some(id))).await.unwrap();
         outcome.response().unwrap()["isAuthorized"].as_bool().unwrap()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
+async fn the_authorizer_accepts_a_vended_session_until_an_operator_revokes_it() {
     let mut system = System::start().await;
 
     let outcome = system.ask("alice", "GET", "/", None).await;
@@ -185,16 +185,16 @@ async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
         assert!(!written.contains(secret.unwrap()));
     }
 
-    assert!(system.lets_through(&id).await, "{}", system.authorizer.stderr().unwrap());
+    assert!(system.accepts(&id).await, "{}", system.authorizer.stderr().unwrap());
 
     let revoke = json!({ "user": "alice", "profile": "production", "reason": "laptop lost" });
     let outcome = system.ask("mallory", "POST", "/sessions/revoke", Some(revoke.clone())).await;
     assert_eq!(code(&outcome), (403, "FORBIDDEN".to_owned()));
-    assert!(system.lets_through(&id).await);
+    assert!(system.accepts(&id).await);
     let outcome = system.ask("carol", "POST", "/sessions/revoke", Some(revoke)).await;
     assert_eq!(outcome.response().unwrap()["statusCode"], 200, "{outcome:?}");
 
-    assert!(!system.lets_through(&id).await);
+    assert!(!system.accepts(&id).await);
     let refusals = records(&system.authorizer);
     assert_eq!(refusals[0]["code"], "revoked");
     assert_eq!(refusals[1]["AuthorizerRefusals"], 1);
@@ -202,5 +202,5 @@ async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
     assert_eq!(code(&outcome), (403, "SESSION_REVOKED".to_owned()));
     let outcome = system.ask("mallory", "GET", "/", None).await;
     assert_eq!(code(&outcome), (403, "POLICY_DENY".to_owned()));
-    assert_eq!(system.stand_in.asked().len(), 1, "one vend, one AssumeRole");
+    assert_eq!(system.stand_in.requests().len(), 1, "one vend, one AssumeRole");
 }

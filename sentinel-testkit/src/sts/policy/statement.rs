@@ -43,7 +43,7 @@ pub(super) struct Statement {
 impl Statement {
     pub(super) fn read(value: &Value, kind: Kind) -> Result<Self, String> {
         let Value::Object(fields) = value else {
-            return Err("Syntax errors in policy: a statement is no object".to_owned());
+            return Err("Syntax errors in policy: a statement is not an object".to_owned());
         };
         let known: &[&str] = match kind {
             Kind::Identity | Kind::Session => {
@@ -88,7 +88,7 @@ impl Statement {
             && self.principals.as_ref().is_none_or(|trusted| {
                 trusted.iter().any(|name| name == "*" || principal.contains(name))
             })
-            && self.conditions.hold(context)
+            && self.conditions.all_match(context)
     }
 }
 

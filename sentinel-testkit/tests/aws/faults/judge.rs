@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::class::Class;
-use super::line::Cut;
-use super::place::{Ask, Recorded};
-use super::table::{Harm, Row, Sees};
-use super::world::{Asked, Ground, POLICIES, Service, Setting, World};
+use super::connection::ConnectionFault;
+use super::place::{Recorded, RequestKind};
+use super::table::{Injection, Row, Sees};
+use super::world::{Ground, POLICIES, Service, Setting, TvmRequest, World};
 
 /// The guide's timeouts of the functions.
 pub(crate) const TVM_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,30 +27,30 @@ pub(crate) const AUTHORIZER_WITHIN: Duration = Duration::from_secs(4);
 
 /// The time that a service that does not answer may cost, and an allowance for this machine.
 fn within(row: &Row) -> Duration {
-    if row.place.ask == Ask::Authorize {
+    if row.place.request_kind == RequestKind::Authorize {
         return AUTHORIZER_WITHIN;
     }
-    let patience = match row.place.service {
+    let seconds = match row.place.service {
         Service::Ssm => 6,
         Service::DynamoDb => 3,
         Service::Sts => 10,
     };
-    TVM_WITHIN.min(Duration::from_secs(patience + 5))
+    TVM_WITHIN.min(Duration::from_secs(seconds + 5))
 }
 
 /// Maximum number of attempts of a call.
 const ATTEMPTS: usize = 3;
 
-impl Ask {
-    pub(crate) fn asked(self, session: &str) -> Asked {
-        let get = |user, path, query: &str| Asked {
+impl RequestKind {
+    pub(crate) fn request(self, session: &str) -> TvmRequest {
+        let get = |user, path, query: &str| TvmRequest {
             user,
             method: "GET",
             path,
             query: query.to_owned(),
             body: None,
         };
-        let post = |path, body: Value| Asked {
+        let post = |path, body: Value| TvmRequest {
             user: "carol",
             method: "POST",
             path,
@@ -68,7 +68,7 @@ impl Ask {
                 post("/sessions/revoke", json!({ "session": session, "reason": "a test" }))
             }
             Self::Reinstate => post("/sessions/reinstate", alice),
-            Self::Authorize => panic!("is asked of the authorizer"),
+            Self::Authorize => panic!("is a request to the authorizer"),
         }
     }
 }
@@ -84,7 +84,7 @@ pub(crate) async fn judge(rows: Vec<Row>) {
         let alike = |group: &&mut Vec<&Row>| {
             let first = group[0];
             first.place.name == row.place.name
-                && first.place.ask == row.place.ask
+                && first.place.request_kind == row.place.request_kind
                 && !is_apart(first)
                 && group.len() < TOGETHER
         };
@@ -103,7 +103,7 @@ pub(crate) async fn judge(rows: Vec<Row>) {
             if again { judge_group(&ground, &[row], &busy).await } else { vec![(row, found)] };
         for (Row { place, fault, .. }, found) in found {
             let found: Vec<_> = found.into_iter().map(|wrong| wrong.what).collect();
-            let place = format!("{:?}, {} {:?}", place.chapter, place.name, place.ask);
+            let place = format!("{:?}, {} {:?}", place.chapter, place.name, place.request_kind);
             wrong.push(format!("{place}, {fault}: {}", found.join("; ")));
         }
     }
@@ -129,7 +129,7 @@ async fn judge_group<'a>(
 ) -> Vec<(&'a Row, Vec<Wrong>)> {
     let mut permit = Some(busy.acquire().await.unwrap());
     let first = rows[0];
-    let unnamed = matches!(first.harm, Harm::Unnamed).then(|| first.place.service.word());
+    let unnamed = matches!(first.injection, Injection::Unnamed).then(|| first.place.service.word());
     let mut world = World::new(ground, Setting { unnamed, ..first.place.setting }).await;
     let session = prepare(&world, first).await;
     let mut wrong = Vec::new();
@@ -137,13 +137,13 @@ async fn judge_group<'a>(
         prime(&mut world, row).await;
         let active = world.active("alice").await;
         drop(world.sink().take());
-        world.harmed();
+        world.faulted_calls();
         set(&world, row).await;
         if is_apart(row) {
             permit = None;
         }
         let started = Instant::now();
-        let answer = ask(&world, row.place.ask, &session).await;
+        let answer = send(&world, row.place.request_kind, &session).await;
         let took = started.elapsed();
         if permit.is_none() {
             permit = Some(busy.acquire().await.unwrap());
@@ -159,13 +159,13 @@ async fn judge_group<'a>(
 
 async fn set(world: &World, row: &Row) {
     let service = row.place.service;
-    match &row.harm {
-        Harm::Call(fault) => world.harm(service, row.place.rule(fault.clone())),
-        Harm::First(count, fault) => {
-            world.harm(service, row.place.attempts(*count, fault.clone()));
+    match &row.injection {
+        Injection::Call(fault) => world.inject(service, row.place.rule(fault.clone())),
+        Injection::First(count, fault) => {
+            world.inject(service, row.place.attempts(*count, fault.clone()));
         }
-        Harm::Line(cut) => world.cut(service, *cut).await,
-        Harm::Unnamed => {}
+        Injection::Connection(cut) => world.cut(service, *cut).await,
+        Injection::Unnamed => {}
     }
 }
 
@@ -191,13 +191,13 @@ async fn judge_one(
     }
     let retry_after = answer.retry_after;
     check(retry_after == retried_after(row.sees), format!("Retry-After {retry_after:?}"));
-    let harmed = world.harmed();
-    let met = match row.harm {
-        Harm::Call(_) | Harm::First(..) => harmed > 0,
-        Harm::Line(_) | Harm::Unnamed => true,
+    let faulted = world.faulted_calls();
+    let injected = match row.injection {
+        Injection::Call(_) | Injection::First(..) => faulted > 0,
+        Injection::Connection(_) | Injection::Unnamed => true,
     };
-    check(met, "no call met the fault".to_owned());
-    check(harmed <= ATTEMPTS * row.place.calls, format!("{harmed} attempts"));
+    check(injected, "the fault was injected into no call".to_owned());
+    check(faulted <= ATTEMPTS * row.place.calls, format!("{faulted} attempts"));
     records(world, row, &mut check);
     let mut check_in_time = |good: bool, what: String| {
         if !good {
@@ -209,9 +209,9 @@ async fn judge_one(
         let now = world.active("alice").await;
         check_in_time(now == active, format!("{now} sessions are active, {active} before"));
     }
-    if !matches!(row.harm, Harm::Unnamed) {
-        world.heal().await;
-        let again = ask(world, row.place.ask, session).await;
+    if !matches!(row.injection, Injection::Unnamed) {
+        world.clear_faults().await;
+        let again = send(world, row.place.request_kind, session).await;
         check_in_time(again.sees == Sees::Done, format!("then {:?} ({})", again.sees, again.text));
     }
     wrong
@@ -219,11 +219,11 @@ async fn judge_one(
 
 /// Whether the row mostly waits, or needs a separate world.
 fn is_apart(row: &Row) -> bool {
-    let fault = match &row.harm {
-        Harm::Call(fault) => fault,
-        Harm::First(..) => return true,
-        Harm::Line(cut) => return matches!(cut, Cut::Deaf),
-        Harm::Unnamed => return true,
+    let fault = match &row.injection {
+        Injection::Call(fault) => fault,
+        Injection::First(..) => return true,
+        Injection::Connection(cut) => return matches!(cut, ConnectionFault::NotRead),
+        Injection::Unnamed => return true,
     };
     row.class == Class::Gone
         || matches!(
@@ -235,7 +235,7 @@ fn is_apart(row: &Row) -> bool {
 /// Prepares a world for its rows. Returns a session id of alice's.
 async fn prepare(world: &World, row: &Row) -> String {
     let reads_policies = row.place.service == Service::Ssm || row.place.setting.policy_table;
-    if reads_policies || matches!(row.harm, Harm::Unnamed) {
+    if reads_policies || matches!(row.injection, Injection::Unnamed) {
         return String::new();
     }
     // Gates that exist, with an epoch that differs from that of a missing gate.
@@ -249,23 +249,23 @@ async fn prepare(world: &World, row: &Row) -> String {
     }
     let [bobs, other, id] = ids.as_slice() else { panic!("{}", ids.len()) };
     // The answers about other callers that the proxy may return.
-    match row.place.ask {
-        Ask::Authorize => {
+    match row.place.request_kind {
+        RequestKind::Authorize => {
             for id in [bobs, other] {
                 let answer = world.authorize(id, AUTHORIZER_TIMEOUT).await.unwrap();
                 assert_eq!(answer["isAuthorized"], true, "{answer}");
             }
         }
-        Ask::OwnSessions => {
-            let asked = Asked { user: "bob", ..Ask::OwnSessions.asked("") };
-            assert_eq!(world.ask(&asked, TVM_TIMEOUT).await.status_code, 200);
+        RequestKind::OwnSessions => {
+            let request = TvmRequest { user: "bob", ..RequestKind::OwnSessions.request("") };
+            assert_eq!(world.send(&request, TVM_TIMEOUT).await.status_code, 200);
         }
-        Ask::Vend(_)
-        | Ask::Profiles
-        | Ask::AllSessions
-        | Ask::Revoke
-        | Ask::RevokeSession
-        | Ask::Reinstate => {}
+        RequestKind::Vend(_)
+        | RequestKind::Profiles
+        | RequestKind::AllSessions
+        | RequestKind::Revoke
+        | RequestKind::RevokeSession
+        | RequestKind::Reinstate => {}
     }
     id.clone()
 }
@@ -295,15 +295,15 @@ async fn prime(world: &mut World, row: &Row) {
         }
         _ => {}
     }
-    match row.place.ask {
-        Ask::Reinstate => world.change("alice", true).await,
-        Ask::Vend(_)
-        | Ask::Profiles
-        | Ask::OwnSessions
-        | Ask::AllSessions
-        | Ask::Revoke
-        | Ask::RevokeSession
-        | Ask::Authorize => {}
+    match row.place.request_kind {
+        RequestKind::Reinstate => world.change("alice", true).await,
+        RequestKind::Vend(_)
+        | RequestKind::Profiles
+        | RequestKind::OwnSessions
+        | RequestKind::AllSessions
+        | RequestKind::Revoke
+        | RequestKind::RevokeSession
+        | RequestKind::Authorize => {}
     }
 }
 
@@ -328,7 +328,7 @@ impl Answer {
             None => {
                 assert_eq!(response.status_code, 200, "{}", response.body);
                 match body["unreadable"].as_u64() {
-                    Some(_) => Sees::LeftOut,
+                    Some(_) => Sees::Omitted,
                     None => Sees::Done,
                 }
             }
@@ -343,11 +343,11 @@ impl Answer {
     }
 }
 
-pub(crate) async fn ask(world: &World, ask: Ask, session: &str) -> Answer {
-    if ask != Ask::Authorize {
+pub(crate) async fn send(world: &World, request_kind: RequestKind, session: &str) -> Answer {
+    if request_kind != RequestKind::Authorize {
         let handle = session.strip_prefix("session-").and_then(|id| id.get(..42));
-        let asked = ask.asked(handle.unwrap_or_default());
-        return Answer::of(&world.ask(&asked, TVM_TIMEOUT).await);
+        let request = request_kind.request(handle.unwrap_or_default());
+        return Answer::of(&world.send(&request, TVM_TIMEOUT).await);
     }
     let id = if session.is_empty() { A_SESSION } else { session };
     let answer = world.authorize(id, AUTHORIZER_TIMEOUT).await.unwrap();
@@ -386,7 +386,7 @@ fn retried_after(sees: Sees) -> Option<String> {
     match sees {
         Sees::Refused(DenialCode::RateLimited) => Some("2".to_owned()),
         Sees::Refused(DenialCode::StoreUnavailable) => Some("5".to_owned()),
-        Sees::Refused(_) | Sees::Done | Sees::LeftOut | Sees::Forbidden(_) => None,
+        Sees::Refused(_) | Sees::Done | Sees::Omitted | Sees::Forbidden(_) => None,
     }
 }
 
@@ -394,7 +394,7 @@ fn retried_after(sees: Sees) -> Option<String> {
 fn records(world: &World, row: &Row, check: &mut impl FnMut(bool, String)) {
     let records = world.sink().records();
     let code = match row.sees {
-        Sees::Done | Sees::LeftOut => "OK",
+        Sees::Done | Sees::Omitted => "OK",
         Sees::Refused(code) => code.as_str(),
         Sees::Forbidden(code) => code,
     };
@@ -415,8 +415,8 @@ fn records(world: &World, row: &Row, check: &mut impl FnMut(bool, String)) {
         }
         Recorded::Event(kind) => {
             check(decisions.is_empty(), format!("decisions {decisions:?}"));
-            let told: Vec<_> = events.iter().filter(|(of, _)| *of == kind).collect();
-            let refused: Vec<_> = told.iter().filter_map(|(_, code)| *code).collect();
+            let recorded: Vec<_> = events.iter().filter(|(of, _)| *of == kind).collect();
+            let refused: Vec<_> = recorded.iter().filter_map(|(_, code)| *code).collect();
             if row.sees == Sees::Done {
                 check(refused.is_empty(), format!("events {events:?}"));
             } else {
