@@ -23,7 +23,7 @@ pub const NOT_RECORDED: [(&str, &str); 3] = [
     ("EncryptTables", "DynamoDB calls KMS for the administrator that sets the key of the table"),
 ];
 
-/// A difference between the recorded calls and a document.
+/// A difference shown_differences the recorded calls and a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
     /// A call whose needs are not listed.
@@ -61,7 +61,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The differences between these calls and a document; empty if they match.
+/// The differences shown_differences these calls and a document; empty if they match.
 #[must_use]
 pub fn differences(
     document: &Document,
@@ -256,7 +256,7 @@ mod tests {
         calls
     }
 
-    fn between(calls: &[RecordedCall]) -> Vec<String> {
+    fn shown_differences(calls: &[RecordedCall]) -> Vec<String> {
         let deployment = deployment().unwrap();
         let document = deployment.document(Holder::Tvm.document());
         let differences = differences(&document, calls, &place(&deployment));
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_document_that_allows_exactly_the_calls_has_no_differences() {
-        assert_eq!(between(&tvm()), Vec::<String>::new());
+        assert_eq!(shown_differences(&tvm()), Vec::<String>::new());
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
                 call("ssm", "GetParameter", json!({ "Name": "/prod/password" })),
                 "`ssm:GetParameter` on `arn:aws:ssm:us-east-1:111122223333:parameter/prod/password`",
             ),
-            // The conditions: a source identity that is not ours, a missing one, and another tag.
+            // The conditions: a source identity that is not Sentinel's, a missing one, and another tag.
             (
                 assume(json!({ "SourceIdentity": "mallory" })),
                 "`sts:AssumeRole` on `arn:aws:iam::111122223333:role/SentinelProtected-production`",
@@ -299,7 +299,7 @@ mod tests {
         ] {
             let mut calls = tvm();
             calls.push(extra);
-            let differences = between(&calls);
+            let differences = shown_differences(&calls);
             assert!(
                 differences.iter().any(|differences| differences.contains(expected)),
                 "{expected}: {differences:?}"
@@ -311,7 +311,7 @@ mod tests {
         }
         let mut calls = tvm();
         calls.push(call("ssm", "DescribeParameters", json!({})));
-        assert!(between(&calls)[0].starts_with("not known: "));
+        assert!(shown_differences(&calls)[0].starts_with("not known: "));
     }
 
     #[test]
@@ -320,13 +320,13 @@ mod tests {
         for left_out in 0..tvm().len() {
             let mut calls = tvm();
             let call = calls.remove(left_out);
-            let differences = between(&calls);
+            let differences = shown_differences(&calls);
             let idle = differences.iter().all(|differences| differences.starts_with("too many: "));
             assert!(!differences.is_empty() && idle, "{call:?}: {differences:?}");
         }
         let mut plain = tvm();
         plain[1].parameter_types.clear();
-        let differences = between(&plain);
+        let differences = shown_differences(&plain);
         assert_eq!(
             differences,
             [

@@ -9,7 +9,7 @@
 //!   for the virtual machine of regorus. The order of the rules is lost.
 //! - **casbin**: a line for each user of a rule, priority effect, `enforce` without async.
 //!
-//! None of them supports time zones. If a rule of ours has office hours, theirs has none, and does
+//! None of them supports time zones. If a rule of Sentinel has office hours, theirs has none, and does
 //! less work.
 
 use std::collections::HashSet;

@@ -125,8 +125,8 @@ impl Proxy {
         lock(&self.state.calls).iter().filter(|call| call.is(service, operation)).count()
     }
 
-    /// Forgets all calls.
-    pub fn forget(&self) {
+    /// Removes all recorded calls.
+    pub fn clear_calls(&self) {
         lock(&self.state.calls).clear();
     }
 }

@@ -44,12 +44,12 @@ const DELAY: Duration = Duration::from_millis(800);
 /// DynamoDB answers this many requests in a few milliseconds. An emulator answers one after
 /// another, and the stand-in shares this process with its clients, so that 200 vends wait for
 /// seconds. This test does not measure their duration.
-const PATIENT: Timings = Timings::new(
-    Timing::DYNAMODB.with_attempt(LONG).with_operation(LONG),
-    StsIssuer::TIMING.with_attempt(LONG).with_operation(LONG),
+const LONG_TIMEOUTS: Timings = Timings::new(
+    Timing::DYNAMODB.with_attempt(LONG_TIMEOUT).with_operation(LONG_TIMEOUT),
+    StsIssuer::TIMING.with_attempt(LONG_TIMEOUT).with_operation(LONG_TIMEOUT),
 );
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG_TIMEOUT: Duration = Duration::from_secs(20);
 
 const PROFILE: &str = "production";
 
@@ -293,8 +293,9 @@ fn gate_writes(operators: &[Sandbox]) -> Vec<Write> {
 async fn warmed(world: &World, count: usize) -> Vec<Sandbox> {
     stream::iter(0..count)
         .map(|_| async {
-            let sandbox =
-                world.tvm_with_timings(&[("SENTINEL_POLICY_CACHE_TTL", "10m")], PATIENT).await;
+            let sandbox = world
+                .tvm_with_timings(&[("SENTINEL_POLICY_CACHE_TTL", "10m")], LONG_TIMEOUTS)
+                .await;
             done(&sandbox, "bob", "GET", "/whoami", None).await;
             sandbox.calls();
             sandbox.records();

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use crate::deployed::{SESSIONS, Sandbox, World};
 
 /// How long a call is delayed.
-const HELD: Duration = Duration::from_millis(400);
+const DELAY: Duration = Duration::from_millis(400);
 
 /// The operation of a call, and its subject.
-fn short(call: &RecordedCall) -> String {
+fn description(call: &RecordedCall) -> String {
     let RecordedCall { operation, parameters, .. } = call;
     let key =
         |at: &Value| at["sk"]["S"].as_str().map(|sk| sk.split('#').next().unwrap().to_owned());
@@ -38,8 +38,8 @@ fn new_calls(sandbox: &Sandbox) -> Vec<RecordedCall> {
     calls
 }
 
-fn shorts(calls: &[RecordedCall]) -> Vec<String> {
-    calls.iter().map(short).collect()
+fn descriptions(calls: &[RecordedCall]) -> Vec<String> {
+    calls.iter().map(description).collect()
 }
 
 /// Reads use a whole primary key and are strongly consistent. Lists are strongly consistent too,
@@ -64,21 +64,21 @@ fn check_calls(calls: &[RecordedCall]) {
         };
         assert!(expected, "{call:?}");
         // If the gate exists, the first write of a revocation fails.
-        let refused = short(call) == "PutItem gate" && call.status == Some(400);
+        let refused = description(call) == "PutItem gate" && call.status == Some(400);
         assert!(refused || call.status == Some(200), "{call:?}");
     }
 }
 
 /// The single call with this description.
-fn the<'a>(calls: &'a [RecordedCall], what: &str) -> &'a RecordedCall {
-    let mut found = calls.iter().filter(|call| short(call) == what);
-    let one = found.next().unwrap_or_else(|| panic!("no {what}: {:?}", shorts(calls)));
-    assert!(found.next().is_none(), "{what} twice: {:?}", shorts(calls));
+fn single_call<'a>(calls: &'a [RecordedCall], what: &str) -> &'a RecordedCall {
+    let mut found = calls.iter().filter(|call| description(call) == what);
+    let one = found.next().unwrap_or_else(|| panic!("no {what}: {:?}", descriptions(calls)));
+    assert!(found.next().is_none(), "{what} twice: {:?}", descriptions(calls));
     one
 }
 
 fn delay(sandbox: &Sandbox, operation: &str) {
-    let rule = Rule::operation("dynamodb", operation, Fault::SlowAfter(HELD));
+    let rule = Rule::operation("dynamodb", operation, Fault::SlowAfter(DELAY));
     sandbox.data.inject(rule);
 }
 
@@ -98,16 +98,17 @@ async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_sam
     let sandbox = warm(&world).await;
     delay(&sandbox, "PutItem");
     // Longer than the write, so that the calls after the write overlap with it too.
-    sandbox.sts.inject(Rule::all(Fault::SlowAfter(HELD * 3)));
+    sandbox.sts.inject(Rule::all(Fault::SlowAfter(DELAY * 3)));
     let answer = sandbox.vend("alice", "production").await;
     assert_eq!(answer.code(), "OK", "{answer:?}");
     let calls = new_calls(&sandbox);
-    let mut sorted = shorts(&calls);
+    let mut sorted = descriptions(&calls);
     sorted.sort();
     assert_eq!(sorted, ["AssumeRole", "GetItem gate", "GetItem gate", "PutItem session"]);
-    let (write, assume) = (the(&calls, "PutItem session"), the(&calls, "AssumeRole"));
+    let (write, assume) =
+        (single_call(&calls, "PutItem session"), single_call(&calls, "AssumeRole"));
     let gates: Vec<&RecordedCall> =
-        calls.iter().filter(|call| short(call) == "GetItem gate").collect();
+        calls.iter().filter(|call| description(call) == "GetItem gate").collect();
     assert!(write.overlaps(assume), "one waits for the other: {calls:?}");
     assert!(gates[0].end_us <= write.start_us && gates[0].end_us <= assume.start_us, "{calls:?}");
     assert!(write.end_us <= gates[1].start_us, "the second read is after the write: {calls:?}");
@@ -124,12 +125,12 @@ async fn ssm_is_not_called_within_the_ttl_and_once_after_it() {
     let sandbox = world.tvm(&[("SENTINEL_POLICY_CACHE_TTL", "10m")]).await;
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
     let first = new_calls(&sandbox);
-    assert_eq!(the(&first, "GetParameter /sentinel/policies/main").service, "ssm");
+    assert_eq!(single_call(&first, "GetParameter /sentinel/policies/main").service, "ssm");
     for _ in 0..5 {
         assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
     }
     let within = new_calls(&sandbox);
-    assert!(within.iter().all(|call| call.service != "ssm"), "{:?}", shorts(&within));
+    assert!(within.iter().all(|call| call.service != "ssm"), "{:?}", descriptions(&within));
 
     let sandbox = world.tvm(&[("SENTINEL_POLICY_CACHE_TTL", "2s")]).await;
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
@@ -137,7 +138,7 @@ async fn ssm_is_not_called_within_the_ttl_and_once_after_it() {
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
     let after = new_calls(&sandbox);
-    the(&after, "GetParameter /sentinel/policies/main");
+    single_call(&after, "GetParameter /sentinel/policies/main");
     assert_eq!(after.iter().filter(|call| call.service == "ssm").count(), 1);
 }
 
@@ -145,22 +146,22 @@ async fn ssm_is_not_called_within_the_ttl_and_once_after_it() {
 async fn a_cold_vend_reads_the_policy_and_the_gate_concurrently() {
     let world = World::start(Kind::Ministack).await;
     let sandbox = world.tvm(&[]).await;
-    sandbox.data.inject(Rule::service("ssm", Fault::SlowAfter(HELD)));
+    sandbox.data.inject(Rule::service("ssm", Fault::SlowAfter(DELAY)));
     assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
     let calls = new_calls(&sandbox);
-    let main = the(&calls, "GetParameter /sentinel/policies/main");
-    let gate = calls.iter().find(|call| short(call) == "GetItem gate").unwrap();
+    let main = single_call(&calls, "GetParameter /sentinel/policies/main");
+    let gate = calls.iter().find(|call| description(call) == "GetItem gate").unwrap();
     assert!(gate.overlaps(main), "one waits for the other: {calls:?}");
-    assert_eq!(calls.iter().filter(|call| short(call) == "GetItem gate").count(), 2);
+    assert_eq!(calls.iter().filter(|call| description(call) == "GetItem gate").count(), 2);
     // The read of the policy table for the same document runs concurrently.
-    assert!(main.overlaps(the(&calls, "GetItem main")));
-    assert_eq!(calls.len(), 6, "{:?}", shorts(&calls));
+    assert!(main.overlaps(single_call(&calls, "GetItem main")));
+    assert_eq!(calls.len(), 6, "{:?}", descriptions(&calls));
 
     // A profile with its own document: all pages of the list of names from both stores, and the
     // document, which is looked up in both.
     assert_eq!(sandbox.vend("alice", "staging").await.code(), "OK");
     let calls = new_calls(&sandbox);
-    let counted = |what: &str| calls.iter().filter(|call| short(call) == what).count();
+    let counted = |what: &str| calls.iter().filter(|call| description(call) == what).count();
     assert_eq!(counted("GetParametersByPath /sentinel/policies"), 2);
     assert_eq!(counted("GetParameter /sentinel/policies/staging"), 1);
     let table = |operation: &str| {
@@ -168,7 +169,7 @@ async fn a_cold_vend_reads_the_policy_and_the_gate_concurrently() {
         calls.iter().filter(of).filter(|call| call.operation == operation).count()
     };
     assert_eq!((table("Query"), table("GetItem")), (1, 1));
-    assert_eq!(calls.len(), 2 + 1 + 2 + 4, "{:?}", shorts(&calls));
+    assert_eq!(calls.len(), 2 + 1 + 2 + 4, "{:?}", descriptions(&calls));
 }
 
 #[tokio::test]
@@ -181,7 +182,7 @@ async fn a_list_of_profiles_reads_only_the_documents_whose_texts_the_list_cannot
     assert!(listed.iter().any(|profile| profile["name"] == "other-11"), "{answer:?}");
     let calls = sandbox.calls();
     let mut read: Vec<String> =
-        shorts(&calls).into_iter().filter(|call| call.starts_with("GetParameter")).collect();
+        descriptions(&calls).into_iter().filter(|call| call.starts_with("GetParameter")).collect();
     read.sort();
     // The main document in parallel with the list, an encrypted one, and one of the policy table.
     let root = "/sentinel/policies";
@@ -203,7 +204,7 @@ async fn invariant_5_a_denied_vend_is_one_gate_read() {
     let sandbox = warm(&world).await;
     let answer = sandbox.vend("mallory", "production").await;
     assert_eq!(answer.code(), "POLICY_DENY");
-    assert_eq!(shorts(&new_calls(&sandbox)), ["GetItem gate"]);
+    assert_eq!(descriptions(&new_calls(&sandbox)), ["GetItem gate"]);
     assert_eq!(sandbox.records().len(), 1);
     assert!(world.sessions_of("mallory").await.is_empty());
 }
@@ -217,7 +218,7 @@ async fn an_unknown_profile_causes_no_additional_read() {
     new_calls(&sandbox);
     for unknown in ["nowhere", "elsewhere", "prod", "main2"] {
         assert_eq!(sandbox.vend("alice", unknown).await.code(), "POLICY_DENY");
-        assert_eq!(shorts(&new_calls(&sandbox)), ["GetItem gate"], "{unknown}");
+        assert_eq!(descriptions(&new_calls(&sandbox)), ["GetItem gate"], "{unknown}");
     }
 }
 
@@ -227,20 +228,20 @@ async fn the_authorizer_is_two_reads_at_the_same_time() {
     let answer = warm(&world).await.vend("alice", "production").await;
     let id = answer.session.as_deref().unwrap();
     let authorizer_sandbox = world.authorizer().await;
-    authorizer_sandbox.data.inject(Rule::all(Fault::SlowAfter(HELD)));
+    authorizer_sandbox.data.inject(Rule::all(Fault::SlowAfter(DELAY)));
     assert_eq!(authorizer_sandbox.admits(Some(id), None).await, Some(true));
     let calls = authorizer_sandbox.data.calls();
     check_calls(&calls);
-    let mut sorted = shorts(&calls);
+    let mut sorted = descriptions(&calls);
     sorted.sort();
     assert_eq!(sorted, ["GetItem gate", "GetItem session"]);
     assert!(calls[0].overlaps(&calls[1]), "one waits for the other: {calls:?}");
 
     // The query form has the same cost. A value that cannot be an id costs no call.
-    authorizer_sandbox.data.forget();
+    authorizer_sandbox.data.clear_calls();
     assert_eq!(authorizer_sandbox.admits(None, Some(id)).await, Some(true));
     assert_eq!(authorizer_sandbox.data.calls().len(), 2);
-    authorizer_sandbox.data.forget();
+    authorizer_sandbox.data.clear_calls();
     let other = id.replace("session-", "session-a");
     for (header, query) in
         [(Some("session-xxx"), None), (Some(id), Some("session-xxx")), (Some(&*other), None)]
@@ -305,7 +306,7 @@ async fn operators_and_lists_make_only_the_necessary_calls() {
     ] {
         let answer = sandbox.ask(user, method, path, body).await;
         assert!([200, 403].contains(&answer.status), "{method} {path}: {answer:?}");
-        let mut calls = shorts(&new_calls(&sandbox));
+        let mut calls = descriptions(&new_calls(&sandbox));
         // Session and gate are read concurrently, in either order.
         if calls.len() == 5 {
             calls[1..3].sort();
@@ -315,7 +316,7 @@ async fn operators_and_lists_make_only_the_necessary_calls() {
     // The sessions of all callers: one query per shard, and the gate of each caller found.
     let answer = sandbox.ask("carol", "GET", "/sessions", None).await;
     assert_eq!(answer.body["sessions"].as_array().unwrap().len(), 2, "{answer:?}");
-    let calls = shorts(&new_calls(&sandbox));
+    let calls = descriptions(&new_calls(&sandbox));
     let shards = calls.iter().filter(|call| *call == "Query by-shard").count();
     assert_eq!((shards, calls.len()), (16, 18), "{calls:?}");
 }

@@ -333,8 +333,8 @@ impl Sandbox {
     pub(crate) fn calls(&self) -> Vec<RecordedCall> {
         let mut calls = self.data.calls();
         calls.extend(self.sts.calls());
-        self.data.forget();
-        self.sts.forget();
+        self.data.clear_calls();
+        self.sts.clear_calls();
         calls.sort_by_key(|call| call.start_us);
         calls
     }

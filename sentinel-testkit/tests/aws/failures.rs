@@ -17,12 +17,12 @@ use crate::{
 };
 
 /// Short, because some of these services never answer, and long enough for those that do.
-const HASTY: Timing = Timing::new(Duration::from_secs(20))
+const SHORT_TIMEOUTS: Timing = Timing::new(Duration::from_secs(20))
     .with_connect(Duration::from_secs(2))
     .with_attempt(Duration::from_secs(5))
     .with_attempts(2);
 
-const SILENT: Timing = Timing::new(Duration::from_millis(1500))
+const SHORTEST_TIMEOUTS: Timing = Timing::new(Duration::from_millis(1500))
     .with_connect(Duration::from_millis(500))
     .with_attempt(Duration::from_millis(300))
     .with_attempts(2);
@@ -94,7 +94,7 @@ async fn throughout(stores: impl AsyncFn(&aws_types::SdkConfig) -> Vec<StoreErro
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_of_dynamodb_are_distinguished_and_open_no_gate() {
     throughout(async |config| {
-        let store = DynamoSessions::new(config, "t").with_timing(HASTY);
+        let store = DynamoSessions::new(config, "t").with_timing(SHORT_TIMEOUTS);
         let alice = caller("alice");
         let handle = SessionHandle::new(alice.hash(), [1; 10]);
         let listing = sentinel_store::Listing::Caller(alice.clone());
@@ -113,8 +113,8 @@ async fn failures_of_ssm_and_the_policy_table_are_distinguished() {
     throughout(async |config| {
         let root = PolicyPath::new("/sentinel/policies");
         let path = root.join("production");
-        let ssm = SsmPolicies::new(config).with_timing(HASTY);
-        let table = DynamoPolicies::new(config, "t").with_timing(HASTY);
+        let ssm = SsmPolicies::new(config).with_timing(SHORT_TIMEOUTS);
+        let table = DynamoPolicies::new(config, "t").with_timing(SHORT_TIMEOUTS);
         vec![
             ssm.policy(&path).await.unwrap_err(),
             ssm.list(&root, None).await.unwrap_err(),
@@ -152,7 +152,7 @@ async fn error_codes_of_single_services_are_distinguished() {
     for (expected, answer) in cases {
         let given = answer.clone();
         let server = Canned::new(move |_| given.clone()).await;
-        let ssm = SsmPolicies::new(&server.config()).with_timing(HASTY);
+        let ssm = SsmPolicies::new(&server.config()).with_timing(SHORT_TIMEOUTS);
         let error = ssm.policy(&PolicyPath::new("/sentinel/production")).await.unwrap_err();
         assert_eq!(word(&error), expected, "{answer:?}");
     }
@@ -165,7 +165,7 @@ async fn error_codes_of_single_services_are_distinguished() {
     for item in items {
         let answer = json!({"Item": item, "ConsumedCapacity": consumed()});
         let server = Canned::new(move |_| Answer::ok(&answer)).await;
-        let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+        let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
         let error = store.gate(&caller("alice")).await.unwrap_err();
         assert_eq!(word(&error), "corrupt", "{item}");
     }
@@ -180,10 +180,10 @@ async fn a_service_that_does_not_respond_times_out() {
     };
     for config in [server.config(), closed] {
         let begun = Instant::now();
-        let store = DynamoSessions::new(&config, "t").with_timing(SILENT);
+        let store = DynamoSessions::new(&config, "t").with_timing(SHORTEST_TIMEOUTS);
         let error = store.gate(&caller("alice")).await.unwrap_err();
         assert_eq!(word(&error), "unavailable", "{}", Causes(&error));
-        let ssm = SsmPolicies::new(&config).with_timing(SILENT);
+        let ssm = SsmPolicies::new(&config).with_timing(SHORTEST_TIMEOUTS);
         let error = ssm.policy(&PolicyPath::new("/sentinel/production")).await.unwrap_err();
         assert_eq!(word(&error), "unavailable", "{}", Causes(&error));
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
@@ -211,7 +211,7 @@ async fn an_error_names_what_to_fix_and_quotes_nothing_that_was_sent() {
     for code in quoting {
         let message = format!("The Canonical String should have been\n{secret} {secret}");
         let server = Canned::new(move |_| Answer::error(400, code, &message)).await;
-        let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+        let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
         let error = store.gate(&caller("alice")).await.unwrap_err();
         let text = format!("{error:?} {}", Causes(&error));
         assert!(!text.contains("hunter2"), "{text}");
@@ -219,7 +219,7 @@ async fn an_error_names_what_to_fix_and_quotes_nothing_that_was_sent() {
     }
     let message = "User: arn:x is not authorized to perform: dynamodb:GetItem\nhunter2";
     let server = Canned::new(|_| Answer::error(400, "AccessDeniedException", message)).await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
     let error = store.gate(&caller("alice")).await.unwrap_err();
     assert_eq!(
         Causes(&error).to_string(),
@@ -271,7 +271,7 @@ async fn a_change_of_a_gate_whose_answer_was_lost_is_made_once() {
     ];
     for since in others {
         let server = losing_first_answer(since).await;
-        let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+        let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
         let mut expected = Gate::open(caller("alice"));
         expected.apply(&revoke()).unwrap();
         assert_eq!(store.change_gate(&caller("alice"), &revoke()).await.unwrap(), expected);
@@ -283,7 +283,7 @@ async fn a_change_of_a_gate_whose_answer_was_lost_is_made_once() {
 async fn a_session_whose_answer_was_lost_is_written_and_another_session_is_a_conflict() {
     let handle = SessionHandle::new(caller("alice").hash(), [1; 10]);
     let server = losing_first_answer(|item| item).await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
     store.create_session(&any_session(&handle)).await.unwrap();
 
     let server = losing_first_answer(|mut item| {
@@ -291,7 +291,7 @@ async fn a_session_whose_answer_was_lost_is_written_and_another_session_is_a_con
         item
     })
     .await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
     let written = store.create_session(&any_session(&handle)).await;
     assert!(matches!(written, Err(StoreError::Conflict(_))), "{written:?}");
 }
@@ -317,7 +317,7 @@ async fn a_parameter_that_another_writer_changed_is_restored() {
         }
     })
     .await;
-    let store = SsmPolicies::new(&server.config()).with_timing(HASTY);
+    let store = SsmPolicies::new(&server.config()).with_timing(SHORT_TIMEOUTS);
     let path = PolicyPath::new("/sentinel/production");
     let written = store.put(&path, b"mine", Some("1")).await;
     assert!(matches!(written, Err(StoreError::Conflict(_))), "{written:?}");
@@ -346,7 +346,7 @@ async fn a_parameter_whose_answer_was_lost_is_no_conflict() {
         other => panic!("{other}"),
     })
     .await;
-    let store = SsmPolicies::new(&server.config()).with_timing(HASTY);
+    let store = SsmPolicies::new(&server.config()).with_timing(SHORT_TIMEOUTS);
     let path = PolicyPath::new("/sentinel/production");
     assert_eq!(store.put(&path, b"two", Some("1")).await.unwrap(), "3");
     assert_eq!(store.put(&path, b"one", None).await.unwrap(), "1");

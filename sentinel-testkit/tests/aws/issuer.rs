@@ -331,11 +331,11 @@ async fn a_failed_attempt_is_retried_and_at_most_three_are_made() {
         // A separate client, because the SDK keeps a budget of retries per client.
         let issuer = issuer(&proxy.url());
         proxy.clear_faults();
-        proxy.forget();
+        proxy.clear_calls();
         proxy.inject(Rule::operation("sts", "AssumeRole", fault.clone()).calls(1..=2));
         assert!(issuer.assume_role(&request()).await.is_ok(), "{fault:?}");
         assert_eq!(proxy.count("sts", "AssumeRole"), 3, "{fault:?}");
-        proxy.forget();
+        proxy.clear_calls();
         proxy.inject(Rule::operation("sts", "AssumeRole", fault.clone()));
         assert!(issuer.assume_role(&request()).await.is_err(), "{fault:?}");
         assert_eq!(proxy.count("sts", "AssumeRole"), 3, "{fault:?}");
@@ -373,7 +373,7 @@ async fn a_slow_first_attempt_leaves_room_for_a_second() {
 #[tokio::test]
 async fn no_wrong_answer_becomes_credentials() {
     let (_stand_in, proxy) = behind_proxy().await;
-    // The answer for another caller, which the proxy returns for ours.
+    // The answer for another caller, which the proxy returns for this one.
     let other = CallerKey::parse("bob").unwrap();
     let handle = SessionHandle::new(other.hash(), [9; 10]);
     let mut others = request();

@@ -151,7 +151,7 @@ async fn a_fault_is_injected_into_the_selected_calls_only() {
     assert_eq!(whoami(&url).await.status, 503);
     proxy.clear_faults();
     assert_eq!(whoami(&url).await.status, 200);
-    proxy.forget();
+    proxy.clear_calls();
     assert_eq!(proxy.calls(), []);
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::Barrier;
 
 use crate::{
     canned::{Answer, Canned, Request},
-    stores::{PATIENT, any_session, caller},
+    stores::{LONG_TIMEOUTS, any_session, caller},
 };
 
 /// A table that stores items by key, and ignores conditions.
@@ -64,7 +64,7 @@ fn check_request(request: &Request) {
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_read_consistently_and_written_on_conditions() {
     let server = table().await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(PATIENT);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(LONG_TIMEOUTS);
     let alice = caller("alice");
     let handle = SessionHandle::new(alice.hash(), [1; 10]);
     let session = any_session(&handle);
@@ -124,7 +124,7 @@ async fn one_item() -> Canned {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_writes_and_reads_nothing() {
     let server = one_item().await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(PATIENT);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(LONG_TIMEOUTS);
     let (alice, at) =
         (caller("alice"), chrono::DateTime::from_timestamp(1_769_342_400, 0).unwrap());
     let revoke = |scope, until| {
@@ -151,7 +151,7 @@ async fn a_revocation_writes_and_reads_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_in_a_table_are_read_consistently_and_written_on_conditions() {
     let server = table().await;
-    let store = DynamoPolicies::new(&server.config(), "t").with_timing(PATIENT);
+    let store = DynamoPolicies::new(&server.config(), "t").with_timing(LONG_TIMEOUTS);
     let root = PolicyPath::new("/sentinel/policies");
     let path = root.join("production");
     let one = store.put(&path, &[b'x'; 700_000], None).await.unwrap();
@@ -174,7 +174,7 @@ async fn policies_in_a_table_are_read_consistently_and_written_on_conditions() {
 async fn a_session_and_its_gate_are_read_at_the_same_time() {
     let handle = SessionHandle::new(caller("alice").hash(), [1; 10]);
     let stored = table().await;
-    let store = DynamoSessions::new(&stored.config(), "t").with_timing(PATIENT);
+    let store = DynamoSessions::new(&stored.config(), "t").with_timing(LONG_TIMEOUTS);
     store.create_session(&any_session(&handle)).await.unwrap();
     let session = stored.requests()[0].body["Item"].clone();
 
@@ -187,7 +187,7 @@ async fn a_session_and_its_gate_are_read_at_the_same_time() {
         Answer::Together(Arc::clone(&both), answer.to_string())
     })
     .await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(PATIENT);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(LONG_TIMEOUTS);
     store.session(&handle).await.unwrap();
     assert_eq!(server.operations(), ["GetItem", "GetItem"]);
 }
@@ -195,7 +195,7 @@ async fn a_session_and_its_gate_are_read_at_the_same_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_ssm_would_refuse_is_not_sent() {
     let server = Canned::new(|request| panic!("{request:?}")).await;
-    let store = SsmPolicies::new(&server.config()).with_timing(PATIENT);
+    let store = SsmPolicies::new(&server.config()).with_timing(LONG_TIMEOUTS);
     let root = PolicyPath::new("/sentinel/policies");
     for name in ["", "a:1", "a b", "x/", "/x", "\u{1f511}", "x\0", "*"] {
         let found = store.policy(&root.join(name)).await;

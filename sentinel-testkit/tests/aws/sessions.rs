@@ -159,7 +159,7 @@ async fn pages_of_all_sessions_are_full() {
 async fn a_missing_table_is_refused_and_not_empty() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
     let store = DynamoSessions::new(&sessions.config, "no-such-table")
-        .with_timing(crate::stores::PATIENT.with_attempts(1));
+        .with_timing(crate::stores::LONG_TIMEOUTS.with_attempts(1));
     let found = store.gate(&caller("alice")).await;
     assert!(matches!(found, Err(StoreError::Refused(_))), "{found:?}");
 }

@@ -28,7 +28,7 @@ use sentinel_store::{
 use sentinel_testkit::emulator::{Emulator, Kind};
 
 /// Emulators on a busy machine are not representative of AWS, so the timeouts are long.
-pub(crate) const PATIENT: Timing = Timing::new(Duration::from_secs(90))
+pub(crate) const LONG_TIMEOUTS: Timing = Timing::new(Duration::from_secs(90))
     .with_connect(Duration::from_secs(10))
     .with_attempt(Duration::from_secs(30));
 
@@ -85,7 +85,7 @@ impl Sessions {
     pub(crate) async fn store(&self) -> (DynamoSessions, String) {
         let table = table(&self.config, TableDefinition::SESSIONS).await;
         let store = DynamoSessions::new(&self.config, table.clone())
-            .with_timing(PATIENT)
+            .with_timing(LONG_TIMEOUTS)
             .with_page_size(page_size());
         (store, table)
     }
@@ -205,7 +205,7 @@ impl Documents {
             Backend::Ssm => Arc::new(ssm(&self.config)),
             Backend::Table => {
                 let table = table(&self.config, TableDefinition::POLICIES).await;
-                let store = DynamoPolicies::new(&self.config, table).with_timing(PATIENT);
+                let store = DynamoPolicies::new(&self.config, table).with_timing(LONG_TIMEOUTS);
                 Arc::new(store.with_page_size(page_size()))
             }
         }
@@ -213,7 +213,7 @@ impl Documents {
 }
 
 pub(crate) fn ssm(config: &SdkConfig) -> SsmPolicies {
-    SsmPolicies::new(config).with_timing(PATIENT).with_page_size(NonZeroU8::new(7).unwrap())
+    SsmPolicies::new(config).with_timing(LONG_TIMEOUTS).with_page_size(NonZeroU8::new(7).unwrap())
 }
 
 pub(crate) fn root() -> PolicyPath {

@@ -85,7 +85,9 @@ impl Document {
     /// matches.
     pub(super) fn effect(&self, question: Question<'_>) -> Option<Effect> {
         let has_effect = |effect| {
-            self.0.iter().any(|statement| statement.effect == effect && statement.covers(question))
+            self.0
+                .iter()
+                .any(|statement| statement.effect == effect && statement.applies_to(question))
         };
         if has_effect(Effect::Deny) {
             Some(Effect::Deny)

@@ -15,7 +15,7 @@ use super::class::Class;
 use super::connection::ConnectionFault;
 use super::place::{Recorded, RequestKind};
 use super::table::{Injection, Row, Sees};
-use super::world::{Ground, POLICIES, Service, Setting, TvmRequest, World};
+use super::world::{POLICIES, Service, Setting, Shared, TvmRequest, World};
 
 /// The guide's timeouts of the functions.
 pub(crate) const TVM_TIMEOUT: Duration = Duration::from_secs(30);
@@ -77,7 +77,7 @@ impl RequestKind {
 /// does not answer uses no CPU, so it has a separate world. The other rows about one call run one
 /// after another.
 pub(crate) async fn judge(rows: Vec<Row>) {
-    let ground = Ground::new().await;
+    let shared = Shared::new().await;
     let busy = Semaphore::new(4);
     let mut groups: Vec<Vec<&Row>> = Vec::new();
     for row in &rows {
@@ -85,22 +85,22 @@ pub(crate) async fn judge(rows: Vec<Row>) {
             let first = group[0];
             first.place.name == row.place.name
                 && first.place.request_kind == row.place.request_kind
-                && !is_apart(first)
-                && group.len() < TOGETHER
+                && !needs_own_world(first)
+                && group.len() < ROWS_IN_ONE_WORLD
         };
-        match groups.iter_mut().find(alike).filter(|_| !is_apart(row)) {
+        match groups.iter_mut().find(alike).filter(|_| !needs_own_world(row)) {
             Some(group) => group.push(row),
             None => groups.push(vec![row]),
         }
     }
-    let judged = groups.iter().map(|group| judge_group(&ground, group, &busy));
+    let judged = groups.iter().map(|group| judge_group(&shared, group, &busy));
     let mut wrong = Vec::new();
     for (row, found) in join_all(judged).await.into_iter().flatten() {
         // If only time limits were exceeded, the row is checked again alone, because a busy machine
         // may be the cause.
         let again = found.iter().all(|wrong| wrong.is_of_time);
         let found =
-            if again { judge_group(&ground, &[row], &busy).await } else { vec![(row, found)] };
+            if again { judge_group(&shared, &[row], &busy).await } else { vec![(row, found)] };
         for (Row { place, fault, .. }, found) in found {
             let found: Vec<_> = found.into_iter().map(|wrong| wrong.what).collect();
             let place = format!("{:?}, {} {:?}", place.chapter, place.name, place.request_kind);
@@ -119,27 +119,27 @@ struct Wrong {
 
 /// Number of rows that share a world. After many failures, the SDK retries less often or not at
 /// all.
-const TOGETHER: usize = 20;
+const ROWS_IN_ONE_WORLD: usize = 20;
 
 /// The failed checks of some rows about one call.
 async fn judge_group<'a>(
-    ground: &Ground,
+    shared: &Shared,
     rows: &[&'a Row],
     busy: &Semaphore,
 ) -> Vec<(&'a Row, Vec<Wrong>)> {
     let mut permit = Some(busy.acquire().await.unwrap());
     let first = rows[0];
     let unnamed = matches!(first.injection, Injection::Unnamed).then(|| first.place.service.word());
-    let mut world = World::new(ground, Setting { unnamed, ..first.place.setting }).await;
+    let mut world = World::new(shared, Setting { unnamed, ..first.place.setting }).await;
     let session = prepare(&world, first).await;
     let mut wrong = Vec::new();
     for row in rows {
-        prime(&mut world, row).await;
+        prepare_again(&mut world, row).await;
         let active = world.active("alice").await;
         drop(world.sink().take());
         world.faulted_calls();
         set(&world, row).await;
-        if is_apart(row) {
+        if needs_own_world(row) {
             permit = None;
         }
         let started = Instant::now();
@@ -190,7 +190,7 @@ async fn judge_one(
         check(!answer.has_session, "a session id in the answer".to_owned());
     }
     let retry_after = answer.retry_after;
-    check(retry_after == retried_after(row.sees), format!("Retry-After {retry_after:?}"));
+    check(retry_after == expected_retry_after(row.sees), format!("Retry-After {retry_after:?}"));
     let faulted = world.faulted_calls();
     let injected = match row.injection {
         Injection::Call(_) | Injection::First(..) => faulted > 0,
@@ -218,7 +218,7 @@ async fn judge_one(
 }
 
 /// Whether the row mostly waits, or needs a separate world.
-fn is_apart(row: &Row) -> bool {
+fn needs_own_world(row: &Row) -> bool {
     let fault = match &row.injection {
         Injection::Call(fault) => fault,
         Injection::First(..) => return true,
@@ -271,7 +271,7 @@ async fn prepare(world: &World, row: &Row) -> String {
 }
 
 /// Prepares the world again, after another row.
-async fn prime(world: &mut World, row: &Row) {
+async fn prepare_again(world: &mut World, row: &Row) {
     if row.place.service == Service::Ssm || row.place.setting.policy_table {
         // A new function has no cached copies.
         world.restart();
@@ -349,7 +349,7 @@ pub(crate) async fn send(world: &World, request_kind: RequestKind, session: &str
         let request = request_kind.request(handle.unwrap_or_default());
         return Answer::of(&world.send(&request, TVM_TIMEOUT).await);
     }
-    let id = if session.is_empty() { A_SESSION } else { session };
+    let id = if session.is_empty() { PARSABLE_SESSION_ID } else { session };
     let answer = world.authorize(id, AUTHORIZER_TIMEOUT).await.unwrap();
     let text = answer.to_string();
     let sees = match answer["isAuthorized"].as_bool() {
@@ -363,7 +363,7 @@ pub(crate) async fn send(world: &World, request_kind: RequestKind, session: &str
 }
 
 /// A session id that parses.
-const A_SESSION: &str =
+const PARSABLE_SESSION_ID: &str =
     "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
 
 /// Why the authorizer refused, according to its last event.
@@ -381,7 +381,7 @@ fn refusal(world: &World) -> &'static str {
     }
 }
 
-fn retried_after(sees: Sees) -> Option<String> {
+fn expected_retry_after(sees: Sees) -> Option<String> {
     use sentinel_broker::DenialCode;
     match sees {
         Sees::Refused(DenialCode::RateLimited) => Some("2".to_owned()),

@@ -92,7 +92,7 @@ fn policy(class: Class) -> Sees {
 }
 
 /// A session or a gate that cannot be read or written.
-fn tracked(class: Class) -> Sees {
+fn session_store(class: Class) -> Sees {
     match class {
         Class::Throttled => LIMITED,
         Class::Refusing
@@ -175,10 +175,10 @@ pub(crate) fn ssm() -> Vec<Row> {
         if class == Class::Gone { Sees::Refused(DenialCode::PolicyDeny) } else { policy(class) }
     };
     let mut rows = of(MAIN_DOCUMENT, policy, &[Class::Mistaken, Class::Gone]);
-    rows.extend(few(of(NAMES, policy, &[Class::Mistaken])));
-    rows.extend(few(of(PROFILES_DOCUMENT, own, &[Class::Mistaken, Class::Gone])));
-    rows.extend(few(of(LISTING_MAIN, policy, &[])));
-    rows.extend(few(of(LISTING_NAMES, policy, &[])));
+    rows.extend(some_of_each_class(of(NAMES, policy, &[Class::Mistaken])));
+    rows.extend(some_of_each_class(of(PROFILES_DOCUMENT, own, &[Class::Mistaken, Class::Gone])));
+    rows.extend(some_of_each_class(of(LISTING_MAIN, policy, &[])));
+    rows.extend(some_of_each_class(of(LISTING_NAMES, policy, &[])));
     rows.extend(endpoints(MAIN_DOCUMENT, UNAVAILABLE));
     rows.extend(once(&[MAIN_DOCUMENT, NAMES]));
     rows
@@ -186,16 +186,16 @@ pub(crate) fn ssm() -> Vec<Row> {
 
 pub(crate) fn policy_table() -> Vec<Row> {
     let mistaken = |class| if class == Class::Mistaken { POLICY } else { policy(class) };
-    let mut rows = few(of(POINTER, policy, &[Class::Corrupt]));
-    rows.extend(few(of(TEXT, mistaken, &[Class::Mistaken])));
-    rows.extend(few(of(TABLES_NAMES, policy, &[])));
-    rows.extend(few(of(NOT_IN_TABLE, policy, &[])));
+    let mut rows = some_of_each_class(of(POINTER, policy, &[Class::Corrupt]));
+    rows.extend(some_of_each_class(of(TEXT, mistaken, &[Class::Mistaken])));
+    rows.extend(some_of_each_class(of(TABLES_NAMES, policy, &[])));
+    rows.extend(some_of_each_class(of(NOT_IN_TABLE, policy, &[])));
     rows
 }
 
 pub(crate) fn session_table() -> Vec<Row> {
-    let mut rows = of(FIRST_GATE, tracked, &[Class::Mistaken, Class::Corrupt]);
-    rows.extend(of(WRITE, tracked, &[Class::Contended]).into_iter().map(|row| {
+    let mut rows = of(FIRST_GATE, session_store, &[Class::Mistaken, Class::Corrupt]);
+    rows.extend(of(WRITE, session_store, &[Class::Contended]).into_iter().map(|row| {
         // A write that arrives after the refusal finds that the session has ended, unless the write
         // that ends it arrives even later.
         if let Injection::Call(it @ Fault::SlowBefore(_)) = row.injection {
@@ -204,7 +204,7 @@ pub(crate) fn session_table() -> Vec<Row> {
             row
         }
     }));
-    rows.extend(of(SECOND_GATE, tracked, &[Class::Mistaken, Class::Corrupt]));
+    rows.extend(of(SECOND_GATE, session_store, &[Class::Mistaken, Class::Corrupt]));
     rows.extend(endpoints(FIRST_GATE, UNAVAILABLE));
     rows.extend(once(&[FIRST_GATE, WRITE, SECOND_GATE]));
     rows
@@ -213,7 +213,7 @@ pub(crate) fn session_table() -> Vec<Row> {
 pub(crate) fn operators() -> Vec<Row> {
     let mut rows = Vec::new();
     for place in [LISTERS_GATE, PROFILES_GATE, OPERATORS_GATE, WHOLE_LIST, TARGET] {
-        rows.extend(few(of(place, tracked, &[])));
+        rows.extend(some_of_each_class(of(place, session_store, &[])));
     }
     let listed = |class| match class {
         Class::Corrupt | Class::Mistaken => Sees::Omitted,
@@ -224,13 +224,13 @@ pub(crate) fn operators() -> Vec<Row> {
         | Class::HalfDead
         | Class::WrongAnswer
         | Class::Gone
-        | Class::Contended => tracked(class),
+        | Class::Contended => session_store(class),
     };
-    rows.extend(few(of(LISTED_GATES, listed, &[Class::Corrupt])));
-    rows.extend(few(of(OWN_LIST, listed, &[Class::Mistaken])));
-    rows.extend(few(of(GATE_TO_CHANGE, tracked, &[Class::Corrupt])));
-    rows.extend(few(of(REVOCATION, tracked, &[])));
-    rows.extend(few(of(REINSTATEMENT, tracked, &[])));
+    rows.extend(some_of_each_class(of(LISTED_GATES, listed, &[Class::Corrupt])));
+    rows.extend(some_of_each_class(of(OWN_LIST, listed, &[Class::Mistaken])));
+    rows.extend(some_of_each_class(of(GATE_TO_CHANGE, session_store, &[Class::Corrupt])));
+    rows.extend(some_of_each_class(of(REVOCATION, session_store, &[])));
+    rows.extend(some_of_each_class(of(REINSTATEMENT, session_store, &[])));
     rows.extend(once(&[REVOCATION]));
     rows
 }
@@ -254,7 +254,7 @@ pub(crate) fn authorizer() -> Vec<Row> {
 }
 
 /// Some rows of each class, if another test runs all of them with the same client.
-fn few(rows: Vec<Row>) -> Vec<Row> {
+fn some_of_each_class(rows: Vec<Row>) -> Vec<Row> {
     let mut seen = HashMap::<Class, usize>::new();
     let mut kept = Vec::new();
     for row in rows {

@@ -10,7 +10,7 @@ use sentinel_testkit::proxy::{Fault, Rule};
 use super::judge::{AUTHORIZER_TIMEOUT, AUTHORIZER_WITHIN, TVM_TIMEOUT, TVM_WITHIN, send};
 use super::place::{ASSUME_ROLE, FIRST_GATE, MAIN_DOCUMENT, RequestKind, SECOND_GATE, WRITE};
 use super::table::Sees;
-use super::world::{Ground, Service, Setting, World};
+use super::world::{Service, Setting, Shared, World};
 
 const EVERY_REQUEST: [RequestKind; 8] = [
     RequestKind::Vend("production"),
@@ -31,7 +31,7 @@ fn inject_all(world: &World, fault: &Fault) {
 
 #[tokio::test]
 async fn when_every_service_fails_every_route_responds_in_time() {
-    let ground = &Ground::new().await;
+    let shared = &Shared::new().await;
     let long = Duration::from_secs(10);
     let faults = [
         Fault::Throttled,
@@ -42,7 +42,7 @@ async fn when_every_service_fails_every_route_responds_in_time() {
         Fault::Silent,
         Fault::Stalled,
     ];
-    let worlds = faults.iter().map(|_| World::new(ground, Setting::default()));
+    let worlds = faults.iter().map(|_| World::new(shared, Setting::default()));
     let worlds = join_all(worlds).await;
     for (world, fault) in worlds.iter().zip(&faults) {
         inject_all(world, fault);
@@ -75,8 +75,8 @@ async fn when_every_service_fails_every_route_responds_in_time() {
 
 #[tokio::test]
 async fn services_that_respond_within_their_timeouts_are_waited_for() {
-    let ground = Ground::new().await;
-    let world = World::new(&ground, Setting::default()).await;
+    let shared = Shared::new().await;
+    let world = World::new(&shared, Setting::default()).await;
     inject_all(&world, &Fault::SlowBefore(Duration::from_millis(900)));
     let id = world.vend("alice").await;
     let answer = world.authorize(&id, AUTHORIZER_TIMEOUT).await.unwrap();
@@ -85,8 +85,8 @@ async fn services_that_respond_within_their_timeouts_are_waited_for() {
 
 #[tokio::test]
 async fn the_first_attempt_of_every_call_may_be_lost() {
-    let ground = Ground::new().await;
-    let mut world = World::new(&ground, Setting::default()).await;
+    let shared = Shared::new().await;
+    let mut world = World::new(&shared, Setting::default()).await;
     for lost in [Fault::SlowAfter(Duration::from_secs(10)), Fault::Silent] {
         world.restart();
         for place in [MAIN_DOCUMENT, FIRST_GATE, WRITE, ASSUME_ROLE] {
@@ -107,8 +107,8 @@ async fn the_first_attempt_of_every_call_may_be_lost() {
 
 #[tokio::test]
 async fn a_function_with_little_time_answers_a_second_before_it_is_ended() {
-    let ground = Ground::new().await;
-    let world = World::new(&ground, Setting::default()).await;
+    let shared = Shared::new().await;
+    let world = World::new(&shared, Setting::default()).await;
     inject_all(&world, &Fault::Silent);
     let left = Duration::from_secs(3);
     let requests =
@@ -129,7 +129,7 @@ async fn a_function_with_little_time_answers_a_second_before_it_is_ended() {
 
 #[tokio::test]
 async fn a_copy_of_a_policy_is_used_while_ssm_is_unavailable_and_not_when_it_refuses() {
-    let ground = Ground::new().await;
+    let shared = Shared::new().await;
     let setting = Setting { no_cache: true, ..Setting::default() };
     let stale = |world: &World| {
         let records = world.sink().take();
@@ -139,7 +139,7 @@ async fn a_copy_of_a_policy_is_used_while_ssm_is_unavailable_and_not_when_it_ref
         });
         stale.unwrap()
     };
-    let world = World::new(&ground, setting).await;
+    let world = World::new(&shared, setting).await;
     for fault in [Fault::Throttled, Fault::Unavailable(503), Fault::Silent, Fault::CutShort] {
         world.vend("alice").await;
         assert!(!stale(&world));
@@ -154,7 +154,7 @@ async fn a_copy_of_a_policy_is_used_while_ssm_is_unavailable_and_not_when_it_ref
     world.clear_faults().await;
 
     let setting = Setting { no_stale: true, ..setting };
-    let world = World::new(&ground, setting).await;
+    let world = World::new(&shared, setting).await;
     world.vend("alice").await;
     world.inject(Service::Ssm, Rule::all(Fault::Unavailable(503)));
     let answer = send(&world, RequestKind::Vend("production"), "").await;
@@ -164,8 +164,8 @@ async fn a_copy_of_a_policy_is_used_while_ssm_is_unavailable_and_not_when_it_ref
 /// An operation that was not acknowledged may still be performed, and later.
 #[tokio::test]
 async fn a_session_whose_write_comes_after_the_refusal_has_ended_before() {
-    let ground = Ground::new().await;
-    let world = World::new(&ground, Setting::default()).await;
+    let shared = Shared::new().await;
+    let world = World::new(&shared, Setting::default()).await;
     let slow = |seconds| Fault::SlowBefore(Duration::from_secs(seconds));
     // STS refuses while the write is in progress.
     world.inject(Service::DynamoDb, WRITE.attempts(1, slow(2)));
@@ -184,8 +184,8 @@ async fn a_session_whose_write_comes_after_the_refusal_has_ended_before() {
 
 #[tokio::test]
 async fn a_session_that_cannot_be_ended_is_not_returned() {
-    let ground = Ground::new().await;
-    let world = World::new(&ground, Setting::default()).await;
+    let shared = Shared::new().await;
+    let world = World::new(&shared, Setting::default()).await;
     world.vend("alice").await;
     for (number, fault) in
         [Fault::Throttled, Fault::Refused, Fault::Silent, Fault::Reset].into_iter().enumerate()

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 
 use super::connection::{ConnectionFault, FaultyConnections};
 use crate::roles::{function, role, trust};
-use crate::stores::PATIENT;
+use crate::stores::LONG_TIMEOUTS;
 use crate::system::assumed;
 
 pub(crate) const SESSIONS: &str = "sentinel-sessions";
@@ -52,12 +52,12 @@ fn document_of(profile: &str) -> String {
 }
 
 /// What all worlds of a test share: an emulator, and a session of the TVM's role in it.
-pub(crate) struct Ground {
+pub(crate) struct Shared {
     emulator: Emulator,
     credentials: Credentials,
 }
 
-impl Ground {
+impl Shared {
     pub(crate) async fn new() -> Self {
         let emulator = Emulator::start(Kind::Ministack).await.unwrap();
         let actions = [
@@ -141,8 +141,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new(ground: &Ground, setting: Setting) -> Self {
-        let Ground { emulator, credentials } = ground;
+    pub(crate) async fn new(shared: &Shared, setting: Setting) -> Self {
+        let Shared { emulator, credentials } = shared;
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let region = format!("test-east-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let stand_in = StandIn::start(&sts(&region, credentials)).await.unwrap();
@@ -183,7 +183,7 @@ impl World {
             variables.insert("SENTINEL_POLICY_MAX_AGE", "0s".to_owned());
         }
         let (tvm, authorizer) = functions(&variables, &sink);
-        let direct = DynamoSessions::new(&config, SESSIONS).with_timing(PATIENT);
+        let direct = DynamoSessions::new(&config, SESSIONS).with_timing(LONG_TIMEOUTS);
         Self { endpoints, stand_in, variables, tvm, authorizer, sink, direct, config, proxied }
     }
 
@@ -217,7 +217,7 @@ impl World {
         let mut faulted = 0;
         for EndPoint { proxy, .. } in &self.endpoints {
             faulted += proxy.calls().iter().filter(|call| call.fault.is_some()).count();
-            proxy.forget();
+            proxy.clear_calls();
         }
         faulted
     }
@@ -386,7 +386,7 @@ async fn create_resources(config: &SdkConfig, setting: Setting) {
     if setting.policy_table {
         let policies = TableDefinition::POLICIES.create(&tables, POLICIES).unwrap();
         policies.send().await.unwrap();
-        let documents = DynamoPolicies::new(config, POLICIES).with_timing(PATIENT);
+        let documents = DynamoPolicies::new(config, POLICIES).with_timing(LONG_TIMEOUTS);
         for name in ["ledger", "payroll"] {
             let path = PolicyPath::new(&format!("/sentinel/policies/{name}"));
             documents.put(&path, document_of(name).as_bytes(), None).await.unwrap();
