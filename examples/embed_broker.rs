@@ -13,9 +13,8 @@ use sentinel_broker::{
     Broker, Call, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings, Vend,
     VerifiedIdentity,
 };
-use sentinel_store::{
-    JsonLines, MemoryPolicies, MemorySessions, PolicyPath, ProfileName, SystemClock,
-};
+use sentinel_store::memory::{MemoryPolicies, MemorySessions};
+use sentinel_store::{JsonLines, PolicyPath, ProfileName, SystemClock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -36,7 +36,7 @@ pub fn document(rules: usize) -> String {
 /// # Panics
 /// Never for the documents made here.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a measurement of a broken document is worth nothing")]
+#[expect(clippy::expect_used, reason = "a measurement of an invalid document has no meaning")]
 pub fn checked(rules: usize) -> CheckedPolicy {
     let limits = Limits::default().with_max_bytes(1 << 24);
     CheckedPolicy::parse(document(rules).as_bytes(), &limits)
@@ -78,7 +78,7 @@ pub fn questions(rules: usize) -> Vec<Question> {
         ("middle", middle, middle + 1),
         ("last", rules - 2, rules - 1),
         ("window", middle + 3, middle + 3),
-        ("nobody", rules + 7, middle),
+        ("no match", rules + 7, middle),
     ]
     .into_iter()
     .map(|(name, profile, user)| Question {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sentinel_store::{
-    AuditSink, Causes, Clock, Event, EventKind, Generation, Record, Refusal, Session, SessionId,
-    SessionKeys, SessionStore, StoreError, SystemClock, VerifyError, catch_panic, catch_panic_of,
-    verify_session,
+    AuditSink, Causes, Clock, Event, EventKind, Generation, Record, Session, SessionId,
+    SessionKeys, SessionRefusal, SessionStore, StoreError, SystemClock, VerifyError, catch_panic,
+    catch_panic_of, verify_session,
 };
 use serde_json::Value;
 
@@ -145,7 +145,7 @@ impl Authorizer {
     }
 
     async fn check(&self, id: Option<&str>, deadline: Instant) -> Result<Session, VerifyError> {
-        let id = id.ok_or(VerifyError::Refused(Refusal::Malformed))?;
+        let id = id.ok_or(VerifyError::Refused(SessionRefusal::Malformed))?;
         let sessions = self.sessions.as_deref().ok_or_else(|| {
             VerifyError::Store(StoreError::Refused("the configuration is invalid".into()))
         })?;
@@ -160,12 +160,10 @@ impl Authorizer {
     /// be written changes nothing: the session is refused either way.
     fn record(&self, id: Option<&str>, code: &str, request_id: &str) {
         let handle = id.and_then(|id| SessionId::parse(id).ok()).map(|id| id.handle.to_string());
-        let event = Event {
-            session: handle,
-            code: Some(code.to_owned()),
-            request_id: Some(request_id.to_owned()),
-            ..Event::new(EventKind::AuthorizerRefusal, self.clock.now())
-        };
+        let event = Event::new(EventKind::AuthorizerRefusal, self.clock.now())
+            .with_session(handle)
+            .with_code(code.to_owned())
+            .with_request_id(request_id.to_owned());
         let record = Record::Event(Box::new(event));
         if !matches!(catch_panic(|| self.sink.write(&record)), Ok(Ok(()))) {
             tracing::error!(request_id, "failed to record a refusal");

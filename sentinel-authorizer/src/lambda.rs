@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use sentinel_function::lambda::{self as runtime, serve, set_variables, warn};
-use sentinel_store::{AuditSink, DynamoSessions, JsonLines, Metered, aws};
+use sentinel_store::dynamodb::DynamoSessions;
+use sentinel_store::{AuditSink, JsonLines, Metered, aws};
 use serde_json::Value;
 
 use crate::authorizer::{Authorizer, Invocation, Unauthorized};

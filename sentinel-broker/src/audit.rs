@@ -21,7 +21,7 @@ impl Audit {
 
     /// An event of this call, to be completed.
     pub(crate) fn event(&self, kind: EventKind, call: &Call) -> Event {
-        Event { request_id: Some(call.request_id.clone()), ..Event::new(kind, self.clock.now()) }
+        Event::new(kind, self.clock.now()).with_request_id(call.request_id.clone())
     }
 
     /// Writes an event.

@@ -1,6 +1,6 @@
 //! What every operation checks first: who the caller is, and that the caller is not revoked.
 
-use sentinel_store::{Event, EventKind};
+use sentinel_store::EventKind;
 use sentinel_wire::ErrorCode;
 
 use crate::broker::{Broker, SessionTable};
@@ -45,12 +45,12 @@ impl Broker {
             ),
         };
         tracing::info!(request_id = call.request_id, %error, "refused an identity");
-        let event = Event {
-            code: Some(denial.code.as_str().to_owned()),
-            by: arn.map(|arn| arn.chars().take(256).collect()),
-            reason: Some(error.to_string()),
-            ..self.audit.event(EventKind::IdentityRefused, call)
-        };
+        let event = self
+            .audit
+            .event(EventKind::IdentityRefused, call)
+            .with_code(denial.code.as_str().to_owned())
+            .with_by(arn.map(|arn| arn.chars().take(256).collect::<String>()))
+            .with_reason(error.to_string());
         self.audit.write_event(event).err().unwrap_or(denial)
     }
 

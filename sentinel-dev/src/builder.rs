@@ -6,7 +6,8 @@ use std::sync::{Arc, mpsc};
 use std::{io, thread};
 
 use sentinel_broker::{Home, Issuer};
-use sentinel_store::{AuditSink, MemorySink, ProfileName};
+use sentinel_store::memory::MemorySink;
+use sentinel_store::{AuditSink, ProfileName};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sentinel_broker::LocalIssuer;
-use sentinel_sigv4::{Presented, Received, Refusal, Scope, SecretKey, verify};
+use sentinel_sigv4::{CredentialScope, Presented, Received, SecretKey, SignatureError, verify};
 use sentinel_store::Secret;
 
 use crate::StartError;
@@ -53,7 +53,7 @@ impl Callers {
         request: &Request,
         service: &str,
         now: DateTime<Utc>,
-    ) -> Result<Signer, Refusal> {
+    ) -> Result<Signer, SignatureError> {
         let received = Received {
             method: &request.method,
             path: &request.path,
@@ -61,26 +61,29 @@ impl Callers {
             headers: &request.headers,
             body: &request.body,
         };
-        verify(&received, Scope { region: REGION, service }, now, |shown| self.find(shown, now))
+        verify(&received, CredentialScope { region: REGION, service }, now, |shown| {
+            self.find(shown, now)
+        })
     }
 
     fn find(
         &self,
         Presented { access_key_id, token, .. }: Presented<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(SecretKey, Signer), Refusal> {
+    ) -> Result<(SecretKey, Signer), SignatureError> {
         match token {
             None => {
-                let (secret, signer) = self.by_key.get(access_key_id).ok_or(Refusal::UnknownKey)?;
+                let (secret, signer) =
+                    self.by_key.get(access_key_id).ok_or(SignatureError::UnknownKey)?;
                 Ok((SecretKey::new(secret.reveal()), signer.clone()))
             }
             // The identities' own keys have no token. A key with a token is a
             // vended one, or unknown.
             Some(token) => {
                 let vended =
-                    self.issuer.identify(access_key_id, token).ok_or(Refusal::UnknownKey)?;
+                    self.issuer.identify(access_key_id, token).ok_or(SignatureError::UnknownKey)?;
                 if now >= vended.expiration {
-                    return Err(Refusal::Expired);
+                    return Err(SignatureError::Expired);
                 }
                 let signer = Signer {
                     access_key_id: access_key_id.to_owned(),

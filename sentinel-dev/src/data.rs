@@ -19,10 +19,10 @@ use crate::identities::Identity;
 /// The default policies: the files in `examples/policies`, so that the policies
 /// that people read there are the ones that run.
 const EXAMPLE: [(&str, &str); 4] = [
-    ("main.yaml", include_str!("../../examples/policies/main.yaml")),
-    ("staging.yaml", include_str!("../../examples/policies/staging.yaml")),
-    ("maintenance.yaml", include_str!("../../examples/policies/maintenance.yaml")),
-    ("billing.yaml", include_str!("../../examples/policies/billing.yaml")),
+    ("main.yaml", include_str!("../policies/main.yaml")),
+    ("staging.yaml", include_str!("../policies/staging.yaml")),
+    ("maintenance.yaml", include_str!("../policies/maintenance.yaml")),
+    ("billing.yaml", include_str!("../policies/billing.yaml")),
 ];
 
 /// The data folder, which belongs to the current user and which no other user can

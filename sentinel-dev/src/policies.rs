@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sentinel_policy::{CheckedPolicy, Limits, Policy};
-use sentinel_store::{Causes, FolderPolicies, PolicyText, ProfileName, StoreResultExt};
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::{Causes, PolicyText, ProfileName, StoreResultExt};
 
 use crate::StartError;
 

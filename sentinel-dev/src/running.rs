@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use aws_credential_types::Credentials;
-use sentinel_store::{MemorySink, Record, RedbSessions};
+use sentinel_store::Record;
+use sentinel_store::memory::MemorySink;
+use sentinel_store::redb::RedbSessions;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 

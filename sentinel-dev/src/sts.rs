@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
-use sentinel_sigv4::Refusal;
+use sentinel_sigv4::SignatureError;
 
 use crate::answer::{Answer, answer};
 use crate::callers::Callers;
@@ -89,7 +89,7 @@ fn perform(request: &Request, signer: &Signer) -> Result<String, Error> {
 }
 
 /// STS's own codes for errors in a signature.
-fn refused(refusal: &Refusal) -> Error {
+fn refused(refusal: &SignatureError) -> Error {
     let (status, code, message) = refusal.as_sts();
     Error { status: StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN), code, message }
 }

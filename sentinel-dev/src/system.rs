@@ -8,10 +8,9 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use sentinel_authorizer::{Authorizer, ResponseFormat};
 use sentinel_broker::{Broker, Home, Issuer, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
-use sentinel_store::{
-    AccountId, AuditSink, Causes, Clock, FolderPolicies, PolicyPath, RedbSessions, StoreError,
-    SystemClock,
-};
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::redb::RedbSessions;
+use sentinel_store::{AccountId, AuditSink, Causes, Clock, PolicyPath, StoreError, SystemClock};
 use sentinel_tvm::Tvm;
 
 use crate::StartError;

@@ -17,11 +17,12 @@ pub struct Document {
 /// A statement of a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
 pub struct Statement {
     /// Name of the statement, in letters and digits.
     pub sid: &'static str,
     /// Effect on the actions.
-    pub effect: Effect,
+    pub effect: StatementEffect,
     /// The principal. `None` in identity policies, which apply to the identity that has
     /// them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +40,8 @@ pub struct Statement {
 
 /// The effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Effect {
+#[expect(clippy::exhaustive_enums, reason = "IAM has these two effects")]
+pub enum StatementEffect {
     /// Allows.
     Allow,
     /// Denies, also what another statement allows.
@@ -48,6 +50,7 @@ pub enum Effect {
 
 /// The principal of a statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub enum Principal {
     /// An AWS service.
     Service(&'static str),
@@ -83,7 +86,7 @@ impl Statement {
     ) -> Self {
         Self {
             sid,
-            effect: Effect::Allow,
+            effect: StatementEffect::Allow,
             principal: None,
             action: action.into_iter().collect(),
             resource: resource.into_iter().collect(),
@@ -96,7 +99,7 @@ impl Statement {
         action: impl IntoIterator<Item = &'static str>,
         resource: impl IntoIterator<Item = String>,
     ) -> Self {
-        Self { effect: Effect::Deny, ..Self::allow(sid, action, resource) }
+        Self { effect: StatementEffect::Deny, ..Self::allow(sid, action, resource) }
     }
 
     pub(super) fn to(self, principal: Principal) -> Self {

@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
+// Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
+// reason).
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod document;
 mod functions;
@@ -9,7 +12,7 @@ mod revoked;
 use sentinel_broker::SourceIdentityFormat;
 use sentinel_store::{AccountId, PolicyPath};
 
-pub use document::{Document, Effect, Principal, Statement};
+pub use document::{Document, Principal, Statement, StatementEffect};
 pub use revoked::deny_revoked;
 
 /// The location of a deployment, and the names of its parts.

@@ -2,7 +2,7 @@
 //! `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request,
 //! SignedHeaders=host;x-amz-date, Signature=64 hexadecimal digits`.
 
-use super::{Refusal, Scope};
+use super::{CredentialScope, SignatureError};
 
 /// The parsed header, before it is verified.
 #[derive(Clone, Copy)]
@@ -27,29 +27,34 @@ impl std::fmt::Debug for Authorization<'_> {
 
 impl<'a> Authorization<'a> {
     /// Reads the header; each part once, none that is unknown.
-    pub(super) fn parse(header: &'a str) -> Result<Self, Refusal> {
+    pub(super) fn parse(header: &'a str) -> Result<Self, SignatureError> {
         let Some(rest) = header.strip_prefix("AWS4-HMAC-SHA256 ") else {
-            return Err(Refusal::Malformed("the Authorization header is not AWS4-HMAC-SHA256"));
+            return Err(SignatureError::Malformed(
+                "the Authorization header is not AWS4-HMAC-SHA256",
+            ));
         };
         let (mut credential, mut signed, mut signature) = (None, None, None);
         for part in rest.split(',') {
-            let (name, value) = part
-                .trim_matches(' ')
-                .split_once('=')
-                .ok_or(Refusal::Malformed("a part of the Authorization header has no value"))?;
+            let (name, value) = part.trim_matches(' ').split_once('=').ok_or(
+                SignatureError::Malformed("a part of the Authorization header has no value"),
+            )?;
             let place = match name {
                 "Credential" => &mut credential,
                 "SignedHeaders" => &mut signed,
                 "Signature" => &mut signature,
-                _ => return Err(Refusal::Malformed("the Authorization header has unknown parts")),
+                _ => {
+                    return Err(SignatureError::Malformed(
+                        "the Authorization header has unknown parts",
+                    ));
+                }
             };
             if place.replace(value).is_some() {
-                return Err(Refusal::Malformed("the Authorization header has a part twice"));
+                return Err(SignatureError::Malformed("the Authorization header has a part twice"));
             }
         }
         let (Some(credential), Some(signed), Some(signature)) = (credential, signed, signature)
         else {
-            return Err(Refusal::Malformed(
+            return Err(SignatureError::Malformed(
                 "the Authorization header lacks Credential, SignedHeaders or Signature",
             ));
         };
@@ -57,27 +62,31 @@ impl<'a> Authorization<'a> {
         let scope = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
         let (Some(key), Some(date), Some(region), Some(service), Some("aws4_request")) = scope
         else {
-            return Err(Refusal::Malformed(
+            return Err(SignatureError::Malformed(
                 "Credential is not KEY/DATE/REGION/SERVICE/aws4_request",
             ));
         };
         let key_like =
             (16..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric());
         if parts.next().is_some() || !key_like {
-            return Err(Refusal::Malformed(
+            return Err(SignatureError::Malformed(
                 "Credential is not KEY/DATE/REGION/SERVICE/aws4_request",
             ));
         }
         if signature.len() != 64
             || !signature.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         {
-            return Err(Refusal::Malformed("Signature is not 64 lower-case hexadecimal digits"));
+            return Err(SignatureError::Malformed(
+                "Signature is not 64 lower-case hexadecimal digits",
+            ));
         }
         // One spelling only: lower case, sorted, each once.
         let lower = signed.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase());
         let sorted = signed.split(';').zip(signed.split(';').skip(1)).all(|(a, b)| a < b);
         if !lower || !sorted || signed.split(';').any(str::is_empty) {
-            return Err(Refusal::Malformed("SignedHeaders is not a sorted list in lower case"));
+            return Err(SignatureError::Malformed(
+                "SignedHeaders is not a sorted list in lower case",
+            ));
         }
         Ok(Self { access_key_id: key, date, region, service, signed, signature })
     }
@@ -93,11 +102,14 @@ impl<'a> Authorization<'a> {
     }
 
     /// Refuses a signature that is for another region or service.
-    pub(super) fn refuse_other_scope(&self, scope: Scope<'_>) -> Result<(), Refusal> {
+    pub(super) fn refuse_other_scope(
+        &self,
+        scope: CredentialScope<'_>,
+    ) -> Result<(), SignatureError> {
         if self.region == scope.region && self.service == scope.service {
             Ok(())
         } else {
-            Err(Refusal::Scope {
+            Err(SignatureError::Scope {
                 signed: format!("{}/{}", self.region, self.service),
                 expected: format!("{}/{}", scope.region, scope.service),
             })

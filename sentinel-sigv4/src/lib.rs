@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
+// Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
+// reason).
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod authorization;
-mod refusal;
+mod error;
 mod secret;
 mod target;
 
@@ -20,7 +23,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use authorization::Authorization;
-pub use refusal::Refusal;
+pub use error::SignatureError;
 pub use secret::SecretKey;
 
 /// Maximum difference between the time of a signature and the verifier's time, as in
@@ -60,7 +63,7 @@ impl fmt::Debug for Received<'_> {
 /// The region and service that a signature must be for.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "the parts of a credential scope are fixed")]
-pub struct Scope<'a> {
+pub struct CredentialScope<'a> {
     /// The region, such as `us-east-1`.
     pub region: &'a str,
     /// The service, such as `execute-api`.
@@ -94,18 +97,18 @@ impl fmt::Debug for Presented<'_> {
 /// missing token if the credentials are temporary.
 ///
 /// # Errors
-/// [`Refusal`] if the signature is missing, malformed or ambiguous, for another
+/// [`SignatureError`] if the signature is missing, malformed or ambiguous, for another
 /// scope or time, or does not match the request; or the refusal of `lookup`.
 pub fn verify<T>(
     request: &Received<'_>,
-    scope: Scope<'_>,
+    scope: CredentialScope<'_>,
     now: DateTime<Utc>,
-    lookup: impl FnOnce(Presented<'_>) -> Result<(SecretKey, T), Refusal>,
-) -> Result<T, Refusal> {
+    lookup: impl FnOnce(Presented<'_>) -> Result<(SecretKey, T), SignatureError>,
+) -> Result<T, SignatureError> {
     target::refuse_ambiguous(request.path, request.query)?;
     target::refuse_presigned(request.query)?;
     let Some(authorization) = single(request.headers, &AUTHORIZATION)? else {
-        return Err(Refusal::Unsigned);
+        return Err(SignatureError::Unsigned);
     };
     let authorization = Authorization::parse(authorization)?;
     authorization.refuse_other_scope(scope)?;
@@ -119,20 +122,23 @@ pub fn verify<T>(
     if expected.as_bytes().ct_eq(authorization.signature.as_bytes()).into() {
         Ok(owner)
     } else {
-        Err(Refusal::Mismatch)
+        Err(SignatureError::Mismatch)
     }
 }
 
 /// The only value of a header. `None` if it is absent.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
+fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, SignatureError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Refusal::Malformed("a header of the signature is given more than once"));
+        return Err(SignatureError::Malformed("a header of the signature is given more than once"));
     }
     match value.to_str() {
         Ok(text) => Ok(Some(text)),
-        Err(_) => Err(Refusal::Malformed("a header of the signature is not plain text")),
+        Err(_) => Err(SignatureError::Malformed("a header of the signature is not plain text")),
     }
 }
 
@@ -142,11 +148,11 @@ fn signed_at(
     headers: &HeaderMap,
     authorization: &Authorization<'_>,
     now: DateTime<Utc>,
-) -> Result<DateTime<Utc>, Refusal> {
+) -> Result<DateTime<Utc>, SignatureError> {
     const FORM: &str = "%Y%m%dT%H%M%SZ";
-    let malformed = || Refusal::Malformed("x-amz-date is not of the form 20260131T235959Z");
+    let malformed = || SignatureError::Malformed("x-amz-date is not of the form 20260131T235959Z");
     let Some(text) = single(headers, &X_AMZ_DATE)? else {
-        return Err(Refusal::Malformed("there is no x-amz-date header"));
+        return Err(SignatureError::Malformed("there is no x-amz-date header"));
     };
     let at = NaiveDateTime::parse_from_str(text, FORM).map_err(|_| malformed())?.and_utc();
     // Whole seconds, written back: the parser takes more spellings, and leap
@@ -156,10 +162,12 @@ fn signed_at(
         return Err(malformed());
     }
     if at.format("%Y%m%d").to_string() != authorization.date {
-        return Err(Refusal::Malformed("the credential scope is of another day than x-amz-date"));
+        return Err(SignatureError::Malformed(
+            "the credential scope is of another day than x-amz-date",
+        ));
     }
     if (now - at).abs() > SKEW {
-        return Err(Refusal::Skewed { signed: at, now });
+        return Err(SignatureError::Skewed { signed: at, now });
     }
     Ok(at)
 }
@@ -169,47 +177,47 @@ fn signed_at(
 fn refuse_unsigned_headers(
     headers: &HeaderMap,
     authorization: &Authorization<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), SignatureError> {
     if single(headers, &HOST)?.is_none() {
-        return Err(Refusal::Malformed("there is no Host header"));
+        return Err(SignatureError::Malformed("there is no Host header"));
     }
     single(headers, &X_AMZ_CONTENT_SHA256)?;
     for name in headers.keys() {
         let must = *name == HOST || name.as_str().starts_with("x-amz-");
         if must && !authorization.signs(name.as_str()) {
-            return Err(Refusal::UnsignedHeader(name.as_str().to_owned()));
+            return Err(SignatureError::UnsignedHeader(name.as_str().to_owned()));
         }
     }
     if authorization.signed_headers().all(|name| headers.contains_key(name)) {
         Ok(())
     } else {
-        Err(Refusal::Malformed("a header in SignedHeaders was not sent"))
+        Err(SignatureError::Malformed("a header in SignedHeaders was not sent"))
     }
 }
 
 /// Refuses a wrong `x-amz-content-sha256`. The header is optional.
-fn refuse_other_body(request: &Received<'_>) -> Result<(), Refusal> {
+fn refuse_other_body(request: &Received<'_>) -> Result<(), SignatureError> {
     let Some(claimed) = single(request.headers, &X_AMZ_CONTENT_SHA256)? else { return Ok(()) };
     let actual = data_encoding::HEXLOWER.encode(&Sha256::digest(request.body));
-    if claimed == actual { Ok(()) } else { Err(Refusal::Body) }
+    if claimed == actual { Ok(()) } else { Err(SignatureError::Body) }
 }
 
 /// The signature that the request must have.
 fn signature(
     request: &Received<'_>,
-    scope: Scope<'_>,
+    scope: CredentialScope<'_>,
     authorization: &Authorization<'_>,
     at: DateTime<Utc>,
     secret: &SecretKey,
     token: Option<&str>,
-) -> Result<String, Refusal> {
+) -> Result<String, SignatureError> {
     let mut signed = Vec::new();
     for (name, value) in request.headers {
         if !authorization.signs(name.as_str()) {
             continue;
         }
         let Ok(value) = value.to_str() else {
-            return Err(Refusal::Malformed("a signed header is not plain text"));
+            return Err(SignatureError::Malformed("a signed header is not plain text"));
         };
         signed.push((name.as_str(), value));
     }
@@ -220,7 +228,7 @@ fn signature(
     } else {
         format!("http://signed.invalid{}?{}", request.path, request.query)
     };
-    let unusable = || Refusal::Malformed("the request cannot be signed as it was sent");
+    let unusable = || SignatureError::Malformed("the request cannot be signed as it was sent");
     let body = SignableBody::Bytes(request.body);
     let signable = SignableRequest::new(request.method, uri, signed.into_iter(), body)
         .map_err(|_| unusable())?;

@@ -1,32 +1,32 @@
 //! Refuses paths and queries that the signer would normalize: otherwise two different
 //! requests could have the same signature.
 
-use super::Refusal;
+use super::SignatureError;
 
 /// Refuses what does not have exactly one canonical form: a relative path, dot
 /// segments, empty segments, broken escapes, and text that is not UTF-8 (which
 /// the signer would replace).
-pub(super) fn refuse_ambiguous(path: &str, query: &str) -> Result<(), Refusal> {
+pub(super) fn refuse_ambiguous(path: &str, query: &str) -> Result<(), SignatureError> {
     let Some(rest) = path.strip_prefix('/') else {
-        return Err(Refusal::Malformed("the path does not begin with a slash"));
+        return Err(SignatureError::Malformed("the path does not begin with a slash"));
     };
     // A trailing slash is a last segment without text.
     let segments = rest.strip_suffix('/').unwrap_or(rest);
     let odd = |segment: &str| matches!(segment, "" | "." | "..");
     if !rest.is_empty() && segments.split('/').any(odd) {
-        return Err(Refusal::Malformed("the path has empty or dot segments"));
+        return Err(SignatureError::Malformed("the path has empty or dot segments"));
     }
     if !is_escaped_text(path) || !is_escaped_text(query) {
-        return Err(Refusal::Malformed("the path or query is not percent-encoded UTF-8"));
+        return Err(SignatureError::Malformed("the path or query is not percent-encoded UTF-8"));
     }
     Ok(())
 }
 
 /// Refuses a signature in the query.
-pub(super) fn refuse_presigned(query: &str) -> Result<(), Refusal> {
+pub(super) fn refuse_presigned(query: &str) -> Result<(), SignatureError> {
     let presigned = form_urlencoded::parse(query.as_bytes())
         .any(|(name, _)| name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-")));
-    if presigned { Err(Refusal::Presigned) } else { Ok(()) }
+    if presigned { Err(SignatureError::Presigned) } else { Ok(()) }
 }
 
 /// Printable ASCII in which every `%` begins an escape, and which decodes to
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_signature_in_the_query_is_refused_in_any_spelling() {
         for query in ["X-Amz-Signature=00", "a=b&x-amz-algorithm=x", "%58-Amz-Credential=x"] {
-            assert_eq!(refuse_presigned(query), Err(Refusal::Presigned), "{query}");
+            assert_eq!(refuse_presigned(query), Err(SignatureError::Presigned), "{query}");
         }
     }
 }

@@ -19,6 +19,7 @@ impl Clock for DateTime<Utc> {
 
 /// The system's clock.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "the clock has no state")]
 pub struct SystemClock;
 
 impl Clock for SystemClock {

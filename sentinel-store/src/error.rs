@@ -265,6 +265,7 @@ impl<T> StoreResultExt<T> for Result<T, StoreError> {
 /// An error and its causes, for messages and log lines: each source follows the
 /// error that it caused.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it only displays an error")]
 pub struct Causes<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, ListedPolicy, Listing, Page,
-    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionPage, SessionStore,
-    StoreError,
+    PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter, Record, Session,
+    SessionHandle, SessionPage, SessionStore, StoreError,
 };
 
 macro_rules! forward {
@@ -70,6 +70,39 @@ macro_rules! forward {
                 cursor: Option<&Cursor>,
             ) -> Result<Page<ListedPolicy>, StoreError> {
                 (**self).list(root, cursor).await
+            }
+        }
+
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: PolicyWriter + ?Sized> PolicyWriter for $holder<T> {
+            async fn put(
+                &self,
+                path: &PolicyPath,
+                text: &[u8],
+                over: Option<&str>,
+            ) -> Result<String, StoreError> {
+                (**self).put(path, text, over).await
+            }
+
+            async fn remove(&self, path: &PolicyPath) -> Result<(), StoreError> {
+                (**self).remove(path).await
+            }
+
+            async fn history(
+                &self,
+                path: &PolicyPath,
+                cursor: Option<&Cursor>,
+            ) -> Result<Page<PolicyRevision>, StoreError> {
+                (**self).history(path, cursor).await
+            }
+
+            async fn revision(
+                &self,
+                path: &PolicyPath,
+                version: &str,
+            ) -> Result<PolicyText, StoreError> {
+                (**self).revision(path, version).await
             }
         }
 

@@ -11,6 +11,7 @@ use crate::{CallerKey, Epoch, ProfileName, StoreError};
 /// Gates are never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Gate {
     /// The caller key.
     pub caller: CallerKey,
@@ -23,6 +24,7 @@ pub struct Gate {
 /// The state of a gate, for the caller on all profiles or on one profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct GateState {
     /// Number of revocations. Sessions created under another epoch are refused.
     pub epoch: Epoch,
@@ -35,6 +37,7 @@ pub struct GateState {
 /// A block on new sessions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Block {
     /// When the block ends. `None` if it lasts until an operator reinstates the caller.
     #[serde(deserialize_with = "Option::deserialize")]
@@ -49,6 +52,7 @@ pub struct Block {
 
 /// The part of a gate that a change affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "every store must be able to change every part")]
 pub enum Scope {
     /// The caller on all profiles.
     Caller,
@@ -58,6 +62,7 @@ pub enum Scope {
 
 /// How a gate changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "every store must implement every change")]
 pub enum GateAction {
     /// Raises the epoch and blocks new sessions. A block in force that lasts longer
     /// stays: a short revocation does not shorten a long one.
@@ -68,6 +73,7 @@ pub enum GateAction {
 
 /// A change of a gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GateChange {
     /// The part of the gate that changes.
     pub scope: Scope,
@@ -78,6 +84,7 @@ pub struct GateChange {
 /// The epochs of a caller's gate, on all profiles and on one profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "every store must keep every epoch")]
 pub struct Epochs {
     /// The epoch of the caller on all profiles.
     pub caller: Epoch,
@@ -90,6 +97,18 @@ impl Gate {
     #[must_use]
     pub fn open(caller: CallerKey) -> Self {
         Self { caller, whole: GateState::default(), profiles: BTreeMap::new() }
+    }
+
+    /// The same gate with another state for the caller on all profiles.
+    #[must_use]
+    pub fn with_whole(self, whole: GateState) -> Self {
+        Self { whole, ..self }
+    }
+
+    /// The same gate with other states for the caller on single profiles.
+    #[must_use]
+    pub fn with_profiles(self, profiles: BTreeMap<ProfileName, GateState>) -> Self {
+        Self { profiles, ..self }
     }
 
     /// The epochs of a new session on `profile`.
@@ -169,7 +188,60 @@ impl Gate {
     }
 }
 
+impl GateChange {
+    /// A change of that part of a gate.
+    #[must_use]
+    pub const fn new(scope: Scope, action: GateAction) -> Self {
+        Self { scope, action }
+    }
+
+    /// A revocation: raises the epoch and blocks new sessions.
+    #[must_use]
+    pub const fn revoke(scope: Scope, block: Block) -> Self {
+        Self::new(scope, GateAction::Revoke(block))
+    }
+
+    /// A reinstatement: lifts the block.
+    #[must_use]
+    pub const fn reinstate(scope: Scope) -> Self {
+        Self::new(scope, GateAction::Reinstate)
+    }
+}
+
+impl Block {
+    /// A block by the operator with the caller key `by`, without a reason, that lasts until an
+    /// operator reinstates the caller.
+    #[must_use]
+    pub fn new(by: impl Into<String>, at: DateTime<Utc>) -> Self {
+        Self { until: None, by: by.into(), reason: String::new(), at }
+    }
+
+    /// The same block with the reason that the operator entered.
+    #[must_use]
+    pub fn with_reason(self, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), ..self }
+    }
+
+    /// The same block with an end.
+    #[must_use]
+    pub fn with_until(self, until: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { until: until.into(), ..self }
+    }
+}
+
 impl GateState {
+    /// A state without a block.
+    #[must_use]
+    pub const fn new(epoch: Epoch) -> Self {
+        Self { epoch, block: None }
+    }
+
+    /// The same state with a block on new sessions.
+    #[must_use]
+    pub fn with_block(self, block: impl Into<Option<Block>>) -> Self {
+        Self { block: block.into(), ..self }
+    }
+
     /// The block, if it is in force at `now`.
     #[must_use]
     pub fn blocked(&self, now: DateTime<Utc>) -> Option<&Block> {

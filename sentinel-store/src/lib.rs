@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
+// Each public type either can grow (`#[non_exhaustive]`) or states why it cannot (`#[expect]` with a
+// reason).
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod audit;
 #[cfg(feature = "aws")]
@@ -31,44 +34,28 @@ mod sessions;
 pub mod ssm;
 mod verify;
 
-// A backend's own place is its module. The root has its names too, because most programs
-// use one backend of each kind.
+// A backend has one path, that of its module: `sentinel_store::memory::MemorySessions`.
 
 pub use audit::{
-    AuditError, AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metered, Metrics,
-    PolicyUsed, Record, Verdict,
+    AuditError, AuditSink, DecisionFields, DecisionRecord, Event, EventKind, JsonLines, Metered,
+    Metrics, PolicyUsed, Record, RecordedEffect,
 };
 pub use clock::{Clock, SystemClock};
-#[cfg(feature = "dynamodb")]
-#[doc(no_inline)]
-pub use dynamodb::{DynamoPolicies, DynamoSessions};
 pub use error::{Causes, ErrorDetails, Location, StoreError, StoreResultExt};
-#[cfg(feature = "folder")]
-#[doc(no_inline)]
-pub use folder::FolderPolicies;
 pub use gate::{Block, Epochs, Gate, GateAction, GateChange, GateState, Scope};
 #[cfg(feature = "dynamodb")]
 pub use layers::PolicyLayers;
-#[cfg(feature = "memory")]
-#[doc(no_inline)]
-pub use memory::{MemoryPolicies, MemorySessions, MemorySink};
 pub use page::{Cursor, Page};
 pub use pages::{PageOf, PageRequest, Pages};
 pub use panics::{Panicked, catch_panic, catch_panic_of};
 pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
 };
-#[cfg(feature = "redb")]
-#[doc(no_inline)]
-pub use redb::{Purged, RedbFile, RedbSessions};
 pub use session_key::SessionKeys;
 // Identifiers are part of the HTTP interface too.
 pub use sentinel_wire::{
     AccountId, CallerHash, CallerKey, EndlessList, Epoch, Generation, ParseIdError, ProfileName,
     Secret, SeenCursors, SessionHandle, SessionId, SessionSecret, SessionState,
 };
-pub use sessions::{Listing, Session, SessionPage, SessionStore};
-#[cfg(feature = "ssm")]
-#[doc(no_inline)]
-pub use ssm::SsmPolicies;
-pub use verify::{Refusal, VerifyError, verify_session};
+pub use sessions::{Listing, Session, SessionFields, SessionPage, SessionStore};
+pub use verify::{SessionRefusal, VerifyError, verify_session};

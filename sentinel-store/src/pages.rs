@@ -37,7 +37,8 @@ pub type PageRequest<'a, P> = Pin<Box<dyn Future<Output = Result<P, StoreError>>
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-/// use sentinel_store::{MemoryPolicies, Pages, PolicyPath};
+/// use sentinel_store::{ Pages, PolicyPath};
+/// use sentinel_store::memory::MemoryPolicies;
 ///
 /// let (store, root) = (MemoryPolicies::new(), PolicyPath::new("/sentinel/policies"));
 /// store.put(&root.join("production"), "version: \"1\"\n");

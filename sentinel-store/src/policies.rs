@@ -59,6 +59,7 @@ impl fmt::Debug for PolicyPath {
 
 /// A stored policy document.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PolicyText {
     /// The document.
     pub text: Vec<u8>,
@@ -67,6 +68,12 @@ pub struct PolicyText {
 }
 
 impl PolicyText {
+    /// A document, and its version as the store names it.
+    #[must_use]
+    pub fn new(text: impl Into<Vec<u8>>, version: impl Into<String>) -> Self {
+        Self { text: text.into(), version: version.into() }
+    }
+
     /// The SHA-256 of the document.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
@@ -85,12 +92,27 @@ impl fmt::Debug for PolicyText {
 
 /// A document in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ListedPolicy {
     /// The last part of the path.
     pub name: String,
     /// The document as it was stored when it was listed, if the list contained it. `None` if it
     /// must be read separately.
     pub document: Option<PolicyText>,
+}
+
+impl ListedPolicy {
+    /// A document whose text is not in the list.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), document: None }
+    }
+
+    /// The same document with its text.
+    #[must_use]
+    pub fn with_document(self, document: impl Into<Option<PolicyText>>) -> Self {
+        Self { document: document.into(), ..self }
+    }
 }
 
 /// Reads policy documents.
@@ -124,15 +146,36 @@ pub trait PolicyStore: fmt::Debug + Send + Sync {
 
 /// A version of a document, in its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PolicyRevision {
     /// The version, as the store names it.
     pub version: String,
     /// When the version was written. `None` if the store does not record it.
     pub at: Option<DateTime<Utc>>,
-    /// Who wrote the version. `None` if the store does not record it.
+    /// The ARN of the principal that wrote the version. `None` if the store does not record it.
     pub by: Option<String>,
     /// Length of the document, in bytes.
     pub bytes: usize,
+}
+
+impl PolicyRevision {
+    /// A version of that length in bytes, without a time and a writer.
+    #[must_use]
+    pub fn new(version: impl Into<String>, bytes: usize) -> Self {
+        Self { version: version.into(), at: None, by: None, bytes }
+    }
+
+    /// The same version with the time at which it was written.
+    #[must_use]
+    pub fn with_at(self, at: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { at: at.into(), ..self }
+    }
+
+    /// The same version with the principal that wrote it.
+    #[must_use]
+    pub fn with_by(self, by: impl Into<Option<String>>) -> Self {
+        Self { by: by.into(), ..self }
+    }
 }
 
 /// Changes policy documents and reads their history. For administrators, never for the

@@ -15,6 +15,7 @@ use crate::{
 /// A stored session. Its secret is not stored, only the digest of the secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Session {
     /// The public name of the session.
     pub handle: SessionHandle,
@@ -51,6 +52,122 @@ pub struct Session {
     pub ended: Option<DateTime<Utc>>,
 }
 
+/// The fields that every session has: the arguments of [`Session::new`].
+#[derive(Clone)]
+#[expect(clippy::exhaustive_structs, reason = "a session without one of them cannot be checked")]
+pub struct SessionFields {
+    /// The public name of the session.
+    pub handle: SessionHandle,
+    /// The SHA-256 of the secret.
+    pub secret_digest: [u8; 32],
+    /// The caller key of the caller.
+    pub caller: CallerKey,
+    /// The user name that policies match.
+    pub user: String,
+    /// The profile of the credentials.
+    pub profile: ProfileName,
+    /// The AWS account of the caller.
+    pub account: AccountId,
+    /// The ARN of the caller's principal.
+    pub principal: String,
+    /// The SourceIdentity of the credentials.
+    pub source_identity: String,
+    /// The id of the request that created the session.
+    pub request_id: String,
+    /// When the session was created.
+    pub created: DateTime<Utc>,
+    /// When the session expires.
+    pub expires: DateTime<Utc>,
+    /// The epochs of the gate when the session was created. They must equal the current
+    /// epochs.
+    pub epochs: Epochs,
+    /// The generation of the deployment that created the session. It must equal the
+    /// reader's.
+    pub generation: Generation,
+}
+
+impl Session {
+    /// A session that has not ended.
+    ///
+    /// ```
+    /// use chrono::{DateTime, TimeDelta};
+    /// use sentinel_store::{
+    ///     AccountId, CallerKey, Gate, Generation, ProfileName, Session, SessionFields, SessionHandle,
+    ///     SessionSecret,
+    /// };
+    ///
+    /// let (alice, now) = (CallerKey::parse("alice")?, DateTime::UNIX_EPOCH);
+    /// let production = ProfileName::parse("production")?;
+    /// let session = Session::new(SessionFields {
+    ///     handle: SessionHandle::new(alice.hash(), [1; 10]),
+    ///     secret_digest: SessionSecret::new([2; 16]).digest(),
+    ///     caller: alice.clone(),
+    ///     user: "alice".to_owned(),
+    ///     profile: production.clone(),
+    ///     account: AccountId::parse("111122223333")?,
+    ///     principal: "arn:aws:iam::111122223333:user/alice".to_owned(),
+    ///     source_identity: "sentinel-alice-abcdefgh".to_owned(),
+    ///     request_id: "5f1c".to_owned(),
+    ///     created: now,
+    ///     expires: now + TimeDelta::hours(1),
+    ///     epochs: Gate::open(alice).epochs(&production),
+    ///     generation: Generation(0),
+    /// });
+    /// assert_eq!(session.ended, None);
+    /// # Ok::<(), sentinel_store::ParseIdError>(())
+    /// ```
+    #[must_use]
+    pub fn new(fields: SessionFields) -> Self {
+        let SessionFields {
+            handle,
+            secret_digest,
+            caller,
+            user,
+            profile,
+            account,
+            principal,
+            source_identity,
+            request_id,
+            created,
+            expires,
+            epochs,
+            generation,
+        } = fields;
+        Self {
+            handle,
+            secret_digest,
+            caller,
+            user,
+            profile,
+            account,
+            principal,
+            source_identity,
+            request_id,
+            created,
+            expires,
+            epochs,
+            generation,
+            ended: None,
+        }
+    }
+
+    /// The same session, marked as ended at that time.
+    #[must_use]
+    pub fn with_ended(self, ended: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { ended: ended.into(), ..self }
+    }
+}
+
+impl fmt::Debug for SessionFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionFields")
+            .field("handle", &self.handle)
+            .field("caller", &self.caller)
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
@@ -81,8 +198,10 @@ impl Session {
     }
 }
 
-/// The sessions that are listed.
+/// The sessions that are listed. A store refuses a list that it does not support with
+/// [`StoreError::Refused`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Listing {
     /// The sessions of one caller. The read is strongly consistent: it contains every
     /// session whose write was acknowledged.
@@ -93,6 +212,7 @@ pub enum Listing {
 
 /// A part of a list of sessions. A page may be empty and still have a next page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionPage {
     /// The sessions.
     pub items: Vec<Session>,
@@ -101,6 +221,26 @@ pub struct SessionPage {
     pub unreadable: Vec<String>,
     /// Where the next page begins. `None` on the last page.
     pub next: Option<Cursor>,
+}
+
+impl SessionPage {
+    /// The last page of a list, without unreadable rows.
+    #[must_use]
+    pub const fn new(items: Vec<Session>) -> Self {
+        Self { items, unreadable: Vec::new(), next: None }
+    }
+
+    /// The same page with the keys of rows that cannot be read.
+    #[must_use]
+    pub fn with_unreadable(self, unreadable: Vec<String>) -> Self {
+        Self { unreadable, ..self }
+    }
+
+    /// The same page with a next page.
+    #[must_use]
+    pub fn with_next(self, next: impl Into<Option<Cursor>>) -> Self {
+        Self { next: next.into(), ..self }
+    }
 }
 
 /// Stores sessions and gates.

@@ -7,7 +7,8 @@ use crate::{
 
 /// Why a session id is refused. For the log only: the client does not get the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
+#[non_exhaustive]
+pub enum SessionRefusal {
     /// The id does not parse. Nothing was read.
     Malformed,
     /// The keyed check is missing, wrong, or not expected. Nothing was read.
@@ -24,7 +25,7 @@ pub enum Refusal {
     Revoked,
 }
 
-impl Refusal {
+impl SessionRefusal {
     /// The word for the reason in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -42,10 +43,11 @@ impl Refusal {
 
 /// A session was refused.
 #[derive(Debug, thiserror::Error)]
+#[expect(clippy::exhaustive_enums, reason = "a caller must handle both reasons to refuse")]
 pub enum VerifyError {
     /// The session is not valid.
     #[error("refused: {}", .0.as_str())]
-    Refused(Refusal),
+    Refused(SessionRefusal),
     /// The store failed, so that the session cannot be checked. It is refused.
     #[error("the session store failed")]
     Store(#[source] StoreError),
@@ -80,27 +82,27 @@ pub async fn verify_session(
     clock: &dyn Clock,
 ) -> Result<Session, VerifyError> {
     let refused = |refusal| Err(VerifyError::Refused(refusal));
-    let Ok(id) = SessionId::parse(id) else { return refused(Refusal::Malformed) };
+    let Ok(id) = SessionId::parse(id) else { return refused(SessionRefusal::Malformed) };
     let expected = match keys {
         Some(keys) => keys.accept(&id),
         None => id.check().is_none(),
     };
     if !expected {
-        return refused(Refusal::BadCheck);
+        return refused(SessionRefusal::BadCheck);
     }
     let found = store.session(&id.handle).await.optional().map_err(VerifyError::Store)?;
-    let Some((session, gate)) = found else { return refused(Refusal::Unknown) };
+    let Some((session, gate)) = found else { return refused(SessionRefusal::Unknown) };
     // A record of another session must not make this one valid.
     if session.handle != id.handle || session.caller.hash() != id.handle.caller() {
-        return refused(Refusal::Unknown);
+        return refused(SessionRefusal::Unknown);
     }
     if !id.secret.matches(&session.secret_digest) {
-        return refused(Refusal::WrongSecret);
+        return refused(SessionRefusal::WrongSecret);
     }
     match session.state(&gate, generation, clock.now()) {
         SessionState::Active => Ok(session),
-        SessionState::Ended => refused(Refusal::Ended),
-        SessionState::Expired => refused(Refusal::Expired),
-        SessionState::Revoked => refused(Refusal::Revoked),
+        SessionState::Ended => refused(SessionRefusal::Ended),
+        SessionState::Expired => refused(SessionRefusal::Expired),
+        SessionState::Revoked => refused(SessionRefusal::Revoked),
     }
 }

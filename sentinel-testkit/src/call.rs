@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// One call, forwarded or not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Call {
+pub struct RecordedCall {
     /// When it was received, RFC 3339.
     pub at: String,
     /// The service, as in a credential scope: `dynamodb`, `ssm`, `sts`.
@@ -32,7 +32,7 @@ pub struct Call {
     pub end_us: u64,
 }
 
-impl Call {
+impl RecordedCall {
     /// Whether both calls were in progress at the same time.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
@@ -50,6 +50,6 @@ impl Call {
 ///
 /// # Errors
 /// If a line is not a call.
-pub fn read_record(text: &str) -> Result<Vec<Call>, serde_json::Error> {
+pub fn read_record(text: &str) -> Result<Vec<RecordedCall>, serde_json::Error> {
     text.lines().map(serde_json::from_str).collect()
 }

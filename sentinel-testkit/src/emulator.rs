@@ -42,17 +42,17 @@ pub enum Kind {
 pub enum EmulatorError {
     /// It is not installed.
     #[error(
-        "`{}` is not there: `make test` installs it, or SENTINEL_TOOLS points at where it is", .0.display()
+        "`{}` is not installed: run `make test`, which installs it, or set SENTINEL_TOOLS to its folder", .0.display()
     )]
     Missing(PathBuf),
     /// It cannot be started.
     #[error("cannot start {0}")]
     Start(&'static str, #[source] io::Error),
     /// It did not respond, or it ended.
-    #[error("{0} does not answer; it said:\n{1}")]
+    #[error("{0} does not respond; its output:\n{1}")]
     Silent(&'static str, String),
     /// Its client configuration cannot be created.
-    #[error("no configuration for the emulator")]
+    #[error("cannot configure a client of the emulator")]
     Configuration,
 }
 
@@ -63,7 +63,7 @@ pub const ROOT_KEY: &str = "test";
 const ACCOUNT: &str = "111122223333";
 
 /// Maximum time for an emulator to start, on a machine that runs builds at the same time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Number of attempts, each with another port, because another process may take the port first.
 const ATTEMPTS: usize = 3;
@@ -172,7 +172,7 @@ impl Emulator {
                 return Ok(emulator);
             }
             if attempt == ATTEMPTS {
-                return Err(EmulatorError::Silent(kind.name(), emulator.said()));
+                return Err(EmulatorError::Silent(kind.name(), emulator.output()));
             }
             attempt += 1;
         }
@@ -223,12 +223,12 @@ impl Emulator {
 
     /// Waits until it responds. Returns `false` if it ended.
     async fn answers(&mut self) -> bool {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return false;
             }
-            if let Ok(Ok(true)) = timeout(Duration::from_secs(2), self.greets()).await {
+            if let Ok(Ok(true)) = timeout(Duration::from_secs(2), self.reports_its_start()).await {
                 return true;
             }
             sleep(Duration::from_millis(50)).await;
@@ -236,7 +236,7 @@ impl Emulator {
         false
     }
 
-    async fn greets(&self) -> io::Result<bool> {
+    async fn reports_its_start(&self) -> io::Result<bool> {
         let mut stream = TcpStream::connect(self.address()).await?;
         stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
         let mut answer = [0; 5];
@@ -244,7 +244,7 @@ impl Emulator {
         Ok(answer == *b"HTTP/")
     }
 
-    fn said(&self) -> String {
+    fn output(&self) -> String {
         fs::read_to_string(self.output.path().join("output")).unwrap_or_default()
     }
 

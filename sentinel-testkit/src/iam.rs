@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::call::Call;
+use crate::call::RecordedCall;
 
 /// An action on a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +70,9 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
     /// Sentinel is not expected to make this call.
-    #[error("no line says what `{service}:{operation}` needs: add one, and to the documents too")]
+    #[error(
+        "the needs of `{service}:{operation}` are not listed: add them here and to the documents"
+    )]
     Call {
         /// The service.
         service: String,
@@ -91,7 +93,7 @@ pub enum Unknown {
 ///
 /// # Errors
 /// If the call, or one of its parameters, is not listed here.
-pub fn needs(call: &Call, place: &Place) -> Result<BTreeSet<Need>, Unknown> {
+pub fn needs(call: &RecordedCall, place: &Place) -> Result<BTreeSet<Need>, Unknown> {
     let reading = Reading { call, place };
     let needs = match call.service.as_str() {
         "sts" => reading.sts(),
@@ -103,7 +105,7 @@ pub fn needs(call: &Call, place: &Place) -> Result<BTreeSet<Need>, Unknown> {
 }
 
 struct Reading<'a> {
-    call: &'a Call,
+    call: &'a RecordedCall,
     place: &'a Place,
 }
 
@@ -111,7 +113,7 @@ type Needs = Result<Vec<Need>, Unknown>;
 
 impl<'a> Reading<'a> {
     fn unknown(&self) -> Unknown {
-        let Call { service, operation, .. } = self.call;
+        let RecordedCall { service, operation, .. } = self.call;
         Unknown::Call { service: service.clone(), operation: operation.clone() }
     }
 
@@ -133,7 +135,7 @@ impl<'a> Reading<'a> {
 
     /// The action with the operation's name, on one resource.
     fn own(&self, resource: impl Into<String>) -> Vec<Need> {
-        let Call { service, operation, .. } = self.call;
+        let RecordedCall { service, operation, .. } = self.call;
         vec![Need::new(&format!("{service}:{operation}"), resource)]
     }
 
@@ -271,8 +273,8 @@ mod tests {
 
     use super::*;
 
-    fn call(service: &str, operation: &str, parameters: Value) -> Call {
-        Call {
+    fn call(service: &str, operation: &str, parameters: Value) -> RecordedCall {
+        RecordedCall {
             at: String::new(),
             service: service.into(),
             operation: operation.into(),
@@ -296,7 +298,7 @@ mod tests {
         }
     }
 
-    fn needed(call: &Call) -> Vec<String> {
+    fn needed(call: &RecordedCall) -> Vec<String> {
         let needs = needs(call, &place()).unwrap();
         needs.into_iter().map(|need| format!("{} {}", need.action, need.resource)).collect()
     }
@@ -369,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_an_error() {
+    fn an_unlisted_call_or_parameter_is_an_error() {
         for unknown in [
             call("s3", "GET /", Value::Null),
             call("sts", "GetSessionToken", json!({})),

@@ -11,19 +11,19 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use sentinel_iam::{Document, Effect, Statement};
+use sentinel_iam::{Document, Statement, StatementEffect};
 
-use crate::call::Call;
+use crate::call::RecordedCall;
 use crate::iam::{Need, Place, needs};
 
 /// Statements about calls that no proxy can observe, and the maker of each.
 pub const NOT_RECORDED: [(&str, &str); 3] = [
     ("Logs", "Lambda writes the log of a function, by the function's role"),
-    ("DecryptTables", "DynamoDB asks KMS for whoever reads or writes the table"),
-    ("EncryptTables", "DynamoDB asks KMS for whoever gives the table a key"),
+    ("DecryptTables", "DynamoDB calls KMS for callers that read or write the table"),
+    ("EncryptTables", "DynamoDB calls KMS for the administrator that sets the key of the table"),
 ];
 
-/// A difference between the recorded calls and a document.
+/// A difference shown_differences the recorded calls and a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
     /// A call whose needs are not listed.
@@ -46,7 +46,10 @@ impl fmt::Display for Difference {
         match self {
             Self::Unknown(what) => write!(f, "not known: {what}"),
             Self::Missing { action, resource } => {
-                write!(f, "missing: no statement allows `{action}` on `{resource}` as it was asked")
+                write!(
+                    f,
+                    "missing: no statement allows `{action}` on `{resource}` with the request's conditions"
+                )
             }
             Self::IdleAction(sid, action) => {
                 write!(f, "too many: no call needed `{action}` of the statement `{sid}`")
@@ -58,9 +61,13 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The differences between these calls and a document; empty if they match.
+/// The differences shown_differences these calls and a document; empty if they match.
 #[must_use]
-pub fn differences(document: &Document, calls: &[Call], place: &Place) -> BTreeSet<Difference> {
+pub fn differences(
+    document: &Document,
+    calls: &[RecordedCall],
+    place: &Place,
+) -> BTreeSet<Difference> {
     let mut differences = BTreeSet::new();
     let mut used = vec![(BTreeSet::new(), BTreeSet::new()); document.statements().len()];
     for call in calls {
@@ -75,7 +82,9 @@ pub fn differences(document: &Document, calls: &[Call], place: &Place) -> BTreeS
             let context = Context { call, need: &need, region: &place.region };
             let mut allowed = false;
             for (statement, (actions, resources)) in document.statements().iter().zip(&mut used) {
-                if statement.effect == Effect::Allow && context.holds(statement) {
+                if statement.effect == StatementEffect::Allow
+                    && context.matches_statement(statement)
+                {
                     allowed = true;
                     actions.extend(matching(&statement.action, &need.action));
                     resources.extend(matching(&statement.resource, &need.resource));
@@ -111,13 +120,13 @@ fn matching<'a, T: AsRef<str>>(
 
 /// A need of a call, as conditions see it.
 struct Context<'a> {
-    call: &'a Call,
+    call: &'a RecordedCall,
     need: &'a Need,
     region: &'a str,
 }
 
 impl Context<'_> {
-    fn holds(&self, statement: &Statement) -> bool {
+    fn matches_statement(&self, statement: &Statement) -> bool {
         matching(&statement.action, &self.need.action).next().is_some()
             && matching(&statement.resource, &self.need.resource).next().is_some()
             && statement.condition.iter().all(|(operator, keys)| {
@@ -159,7 +168,7 @@ impl Context<'_> {
                 Some(keys.filter_map(|(_, value)| value.as_str()).map(str::to_owned).collect())
             }
             "kms:ViaService" => {
-                let Call { service, .. } = self.call;
+                let RecordedCall { service, .. } = self.call;
                 Some(vec![format!("{service}.{}.amazonaws.com", self.region)])
             }
             _ => None,
@@ -198,8 +207,8 @@ mod tests {
     use super::*;
     use crate::recorded::{Holder, KEY, deployment, place};
 
-    fn call(service: &str, operation: &str, parameters: Value) -> Call {
-        Call {
+    fn call(service: &str, operation: &str, parameters: Value) -> RecordedCall {
+        RecordedCall {
             at: String::new(),
             service: service.into(),
             operation: operation.into(),
@@ -214,7 +223,7 @@ mod tests {
         }
     }
 
-    fn assume(stamps: Value) -> Call {
+    fn assume(stamps: Value) -> RecordedCall {
         let mut parameters =
             json!({ "RoleArn": "arn:aws:iam::111122223333:role/SentinelProtected-production" });
         parameters.as_object_mut().unwrap().extend(stamps.as_object().unwrap().clone());
@@ -222,7 +231,7 @@ mod tests {
     }
 
     /// One of each of the calls that the TVM's document is made for.
-    fn tvm() -> Vec<Call> {
+    fn tvm() -> Vec<RecordedCall> {
         let mut secure = call(
             "ssm",
             "GetParameter",
@@ -247,7 +256,7 @@ mod tests {
         calls
     }
 
-    fn between(calls: &[Call]) -> Vec<String> {
+    fn shown_differences(calls: &[RecordedCall]) -> Vec<String> {
         let deployment = deployment().unwrap();
         let document = deployment.document(Holder::Tvm.document());
         let differences = differences(&document, calls, &place(&deployment));
@@ -255,12 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_says_what_was_asked_differs_in_nothing() {
-        assert_eq!(between(&tvm()), Vec::<String>::new());
+    fn a_document_that_allows_exactly_the_calls_has_no_differences() {
+        assert_eq!(shown_differences(&tvm()), Vec::<String>::new());
     }
 
     #[test]
-    fn what_is_not_allowed_is_missing() {
+    fn a_call_that_is_not_allowed_is_reported() {
         for (extra, expected) in [
             (
                 call("dynamodb", "Scan", json!({ "TableName": "sentinel-sessions" })),
@@ -274,7 +283,7 @@ mod tests {
                 call("ssm", "GetParameter", json!({ "Name": "/prod/password" })),
                 "`ssm:GetParameter` on `arn:aws:ssm:us-east-1:111122223333:parameter/prod/password`",
             ),
-            // The conditions: a source identity that is not ours, a missing one, and another tag.
+            // The conditions: a source identity that is not Sentinel's, a missing one, and another tag.
             (
                 assume(json!({ "SourceIdentity": "mallory" })),
                 "`sts:AssumeRole` on `arn:aws:iam::111122223333:role/SentinelProtected-production`",
@@ -290,30 +299,36 @@ mod tests {
         ] {
             let mut calls = tvm();
             calls.push(extra);
-            let told = between(&calls);
-            assert!(told.iter().any(|told| told.contains(expected)), "{expected}: {told:?}");
-            assert!(told.iter().all(|told| told.starts_with("missing: ")), "{told:?}");
+            let differences = shown_differences(&calls);
+            assert!(
+                differences.iter().any(|differences| differences.contains(expected)),
+                "{expected}: {differences:?}"
+            );
+            assert!(
+                differences.iter().all(|differences| differences.starts_with("missing: ")),
+                "{differences:?}"
+            );
         }
         let mut calls = tvm();
         calls.push(call("ssm", "DescribeParameters", json!({})));
-        assert!(between(&calls)[0].starts_with("not known: "));
+        assert!(shown_differences(&calls)[0].starts_with("not known: "));
     }
 
     #[test]
-    fn what_was_not_asked_is_too_much() {
+    fn an_action_or_a_resource_that_no_call_needs_is_reported() {
         // Without any one of the calls, an action or a resource is idle.
         for left_out in 0..tvm().len() {
             let mut calls = tvm();
             let call = calls.remove(left_out);
-            let told = between(&calls);
-            let idle = told.iter().all(|told| told.starts_with("too many: "));
-            assert!(!told.is_empty() && idle, "{call:?}: {told:?}");
+            let differences = shown_differences(&calls);
+            let idle = differences.iter().all(|differences| differences.starts_with("too many: "));
+            assert!(!differences.is_empty() && idle, "{call:?}: {differences:?}");
         }
         let mut plain = tvm();
         plain[1].parameter_types.clear();
-        let told = between(&plain);
+        let differences = shown_differences(&plain);
         assert_eq!(
-            told,
+            differences,
             [
                 "too many: no call needed `kms:Decrypt` of the statement `DecryptPolicies`"
                     .to_owned(),
@@ -323,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn every_statement_that_is_passed_over_is_about_logs_or_keys_of_tables() {
+    fn only_statements_about_logs_and_keys_of_tables_are_not_recorded() {
         let mut deployment = deployment().unwrap();
         deployment.table_key = Some("arn:aws:kms:us-east-1:111122223333:key/tables".to_owned());
         let mut seen = BTreeSet::new();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sentinel_iam::{Deployment, DocumentName};
 use sentinel_store::{AccountId, ParseIdError};
 
-use crate::call::{Call, read_record};
+use crate::call::{RecordedCall, read_record};
 use crate::iam::Place;
 
 /// Name of the variable with the folder to record in. If it is not set, nothing is recorded.
@@ -74,7 +74,7 @@ impl Holder {
     ///
     /// # Errors
     /// If a file cannot be read, or a line is not a call.
-    pub fn read(self, folder: &Path) -> io::Result<Vec<Call>> {
+    pub fn read(self, folder: &Path) -> io::Result<Vec<RecordedCall>> {
         let mut calls = Vec::new();
         for name in [self.as_str().to_owned(), format!("sentinel-{}", self.as_str())] {
             let path = folder.join(format!("{name}.jsonl"));

@@ -33,7 +33,7 @@ pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:111122223333:function:u
 const VERSION: &str = "/2018-06-01/runtime/";
 
 /// A function that does not request an event, or answer one, within this time is considered hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a function is run.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Start {
 
 /// The result of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum InvocationResult {
     /// It answered.
     Response(Value),
     /// It answered with an error: the JSON that Lambda forwards, with `errorType` and
@@ -78,7 +78,7 @@ pub enum Outcome {
     Error(Value),
 }
 
-impl Outcome {
+impl InvocationResult {
     /// The answer; `None` for an error.
     #[must_use]
     pub const fn response(&self) -> Option<&Value> {
@@ -133,7 +133,7 @@ struct State {
     /// The event that the function has not requested yet.
     waiting: Option<Invocation>,
     /// The receivers of the answers, by request id.
-    answers: HashMap<String, oneshot::Sender<Outcome>>,
+    answers: HashMap<String, oneshot::Sender<InvocationResult>>,
     init_error: Option<Value>,
 }
 
@@ -200,7 +200,7 @@ impl Function {
     ///
     /// # Errors
     /// If the function ends instead, or hangs.
-    pub async fn invoke(&mut self, event: &Value) -> io::Result<Outcome> {
+    pub async fn invoke(&mut self, event: &Value) -> io::Result<InvocationResult> {
         self.invoke_bytes(event.to_string()).await
     }
 
@@ -208,7 +208,10 @@ impl Function {
     ///
     /// # Errors
     /// If the function ends instead, or hangs.
-    pub async fn invoke_bytes(&mut self, payload: impl Into<Bytes>) -> io::Result<Outcome> {
+    pub async fn invoke_bytes(
+        &mut self,
+        payload: impl Into<Bytes>,
+    ) -> io::Result<InvocationResult> {
         self.invocations += 1;
         let request_id = format!("8476a536-e9f4-11e8-9739-{:012}", self.invocations);
         let deadline = SystemTime::now() + self.start.timeout;
@@ -268,9 +271,9 @@ impl Function {
     /// # Errors
     /// If it does not end.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
-        tokio::time::timeout(PATIENCE, self.child.wait())
+        tokio::time::timeout(TIMEOUT, self.child.wait())
             .await
-            .map_err(|_| io::Error::other("the function goes on"))?
+            .map_err(|_| io::Error::other("the function does not end"))?
     }
 
     /// The output of the future, if the function is still running by then.
@@ -278,10 +281,12 @@ impl Function {
         let ended = tokio::select! {
             value = future => return Ok(value),
             status = self.child.wait() => status?.to_string(),
-            () = tokio::time::sleep(PATIENCE) => "it hangs".to_owned(),
+            () = tokio::time::sleep(TIMEOUT) => "it does not end".to_owned(),
         };
         let stderr = self.stderr()?;
-        Err(io::Error::other(format!("the function did not answer ({ended}); it said: {stderr}")))
+        Err(io::Error::other(format!(
+            "the function did not respond ({ended}); its stderr: {stderr}"
+        )))
     }
 }
 
@@ -326,9 +331,11 @@ impl Api {
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
         let status = match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
             (Method::POST, ["invocation", id, "response"]) => {
-                self.answered(id, Outcome::Response(value))
+                self.answered(id, InvocationResult::Response(value))
             }
-            (Method::POST, ["invocation", id, "error"]) => self.answered(id, Outcome::Error(value)),
+            (Method::POST, ["invocation", id, "error"]) => {
+                self.answered(id, InvocationResult::Error(value))
+            }
             (Method::POST, ["init", "error"]) => {
                 self.state().init_error = Some(value);
                 StatusCode::ACCEPTED
@@ -369,7 +376,7 @@ impl Api {
         })
     }
 
-    fn answered(&self, id: &str, outcome: Outcome) -> StatusCode {
+    fn answered(&self, id: &str, outcome: InvocationResult) -> StatusCode {
         match self.state().answers.remove(id) {
             Some(answer) => {
                 // A receiver that no longer waits has failed already.

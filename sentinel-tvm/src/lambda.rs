@@ -9,10 +9,9 @@ use aws_types::SdkConfig;
 use sentinel_broker::{Broker, Denial, Home, Parts, SessionTable};
 use sentinel_function::lambda::{self as runtime, serve, set_variables, warn};
 use sentinel_store::aws::Timing;
-use sentinel_store::{
-    AuditSink, DynamoPolicies, DynamoSessions, JsonLines, Metered, PolicyLayers, PolicyStore,
-    SsmPolicies, aws,
-};
+use sentinel_store::dynamodb::{DynamoPolicies, DynamoSessions};
+use sentinel_store::ssm::SsmPolicies;
+use sentinel_store::{AuditSink, JsonLines, Metered, PolicyLayers, PolicyStore, aws};
 use serde_json::Value;
 
 use crate::config::Config;

@@ -190,10 +190,8 @@ impl Tvm {
     fn count(&self, response: &Response, latency_ms: u64) {
         let Some(sink) = &self.metrics else { return };
         let errors = u64::from(response.status_code >= 500);
-        let metrics = Metrics {
-            timestamp: SystemClock.now(),
-            values: vec![("Requests", 1), ("Errors", errors), ("LatencyMs", latency_ms)],
-        };
+        let values = vec![("Requests", 1), ("Errors", errors), ("LatencyMs", latency_ms)];
+        let metrics = Metrics::new(SystemClock.now(), values);
         let record = Record::Metrics(metrics);
         if !matches!(catch_panic(|| sink.write(&record)), Ok(Ok(()))) {
             tracing::warn!("failed to write metrics");

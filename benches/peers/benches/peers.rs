@@ -9,7 +9,7 @@
 //!   for the virtual machine of regorus. The order of the rules is lost.
 //! - **casbin**: a line for each user of a rule, priority effect, `enforce` without async.
 //!
-//! None of them supports time zones. If a rule of ours has office hours, theirs has none, and does
+//! None of them supports time zones. If a rule of Sentinel has office hours, theirs has none, and does
 //! less work.
 
 use std::collections::HashSet;
@@ -39,7 +39,7 @@ fn main() {
 
 /// Whether a rule matches the question.
 fn allowed(question: &Question) -> bool {
-    question.name != "nobody"
+    question.name != "no match"
 }
 
 fn sentinel(criterion: &mut Criterion, rules: usize, questions: &[Question]) {
@@ -157,8 +157,8 @@ fn casbin(criterion: &mut Criterion, rules: usize, questions: &[Question]) {
     group.sample_size(10);
     for question in questions {
         let answer = || {
-            let asked = black_box(question);
-            enforcer.enforce((asked.user.as_str(), asked.profile.as_str())).unwrap()
+            let question = black_box(question);
+            enforcer.enforce((question.user.as_str(), question.profile.as_str())).unwrap()
         };
         assert_eq!(answer(), allowed(question), "{}", question.name);
         group.bench_function(BenchmarkId::new(question.name, rules), |bencher| {

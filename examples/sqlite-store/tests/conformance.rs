@@ -87,8 +87,8 @@ async fn a_gate_is_kept_when_the_file_is_opened_again() {
 
 /// A revocation of the caller as a whole.
 fn revocation() -> sentinel_store::GateChange {
-    use sentinel_store::{Block, GateAction, GateChange, Scope};
+    use sentinel_store::{Block, GateChange, Scope};
     let at = DateTime::from_timestamp(1_769_342_400, 0).unwrap();
-    let block = Block { until: None, by: "carol".to_owned(), reason: "test".to_owned(), at };
-    GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) }
+    let block = Block::new("carol", at).with_reason("test");
+    GateChange::revoke(Scope::Caller, block)
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sentinel_authorizer::{Authorizer, Config, ConfigError, Invocation, ResponseFormat};
-use sentinel_store::{Generation, MemorySink, Record, SessionKeys};
+use sentinel_store::memory::MemorySink;
+use sentinel_store::{Generation, Record, SessionKeys};
 use serde_json::{Value, json};
 
 use crate::world::http;

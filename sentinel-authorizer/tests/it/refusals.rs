@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use sentinel_authorizer::ResponseFormat::{Policy, Simple};
 use sentinel_authorizer::Unauthorized;
 use sentinel_store::conformance::{
-    Call, Failure, Faults, Hook, HookedSessions, Operation, Phase, Which,
+    CallSelector, Faults, Hook, HookedSessions, Phase, StoreCall, StoreErrorKind, StoreOperation,
 };
 use sentinel_store::{
-    Block, CallerKey, Clock, EventKind, GateAction, GateChange, Record, Scope, SessionId,
-    SessionKeys, SessionStore, StoreError, SystemClock,
+    Block, CallerKey, Clock, EventKind, GateChange, Record, Scope, SessionId, SessionKeys,
+    SessionStore, StoreError, SystemClock,
 };
 use serde_json::{Value, json};
 
@@ -68,9 +68,8 @@ async fn invariant_7_the_client_cannot_see_why_a_session_is_refused() {
     };
     let revoked = World::new(Policy);
     let (_, revoked_id) = revoked.session().await;
-    let block =
-        Block { until: None, by: "carol".into(), reason: "r".into(), at: SystemClock.now() };
-    let change = GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) };
+    let block = Block::new("carol", SystemClock.now()).with_reason("r");
+    let change = GateChange::revoke(Scope::Caller, block);
     revoked.sessions.change_gate(&CallerKey::parse("alice").unwrap(), &change).await.unwrap();
     let expired = World::new(Policy);
     let (_, expired_id) = expired.session_until("2026-01-01T01:00:00Z").await;
@@ -92,13 +91,10 @@ async fn invariant_7_the_client_cannot_see_why_a_session_is_refused() {
         let answer = world.send(&header(id)).await.unwrap();
         assert!(!allows(&answer));
         answers.push(answer.to_string());
-        match world.sink.take().pop().unwrap() {
-            Record::Event(event) => {
-                assert_eq!(event.event, EventKind::AuthorizerRefusal);
-                codes.push(event.code.unwrap());
-            }
-            Record::Decision(_) | Record::Metrics(_) => panic!("not an event"),
-        }
+        let record = world.sink.take().pop().unwrap();
+        let Record::Event(event) = record else { panic!("not an event: {record:?}") };
+        assert_eq!(event.event, EventKind::AuthorizerRefusal);
+        codes.push(event.code.unwrap());
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
@@ -124,10 +120,10 @@ async fn two_different_ids_are_refused_even_if_one_is_valid() {
 
 #[tokio::test]
 async fn invariant_1_a_store_that_fails_allows_no_session() {
-    for failure in Failure::ALL {
+    for failure in StoreErrorKind::ALL {
         for (format, moment) in [(Simple, Phase::Before), (Policy, Phase::After)] {
             let faults = Faults::new();
-            faults.fail(Which::Operation(Operation::Session), moment, failure);
+            faults.fail(CallSelector::Operation(StoreOperation::Session), moment, failure);
             let world = World::over(format, |sessions| {
                 Arc::new(HookedSessions::new(sessions, faults.clone()))
             });
@@ -143,7 +139,7 @@ async fn invariant_1_a_store_that_fails_allows_no_session() {
 async fn a_store_that_never_answers_is_refused_in_four_seconds() {
     let faults = Faults::new();
     let never = Duration::from_secs(3600);
-    faults.delay(Which::Operation(Operation::Session), Phase::Before, never);
+    faults.delay(CallSelector::Operation(StoreOperation::Session), Phase::Before, never);
     let world =
         World::over(Simple, |sessions| Arc::new(HookedSessions::new(sessions, faults.clone())));
     let (_, id) = world.session().await;
@@ -158,11 +154,11 @@ struct Panicking;
 
 #[async_trait]
 impl Hook for Panicking {
-    fn begin(&self, _: Operation) -> Call {
+    fn begin(&self, _: StoreOperation) -> StoreCall {
         panic!("injected")
     }
 
-    async fn at(&self, _: Call, _: Phase) -> Result<(), StoreError> {
+    async fn at(&self, _: StoreCall, _: Phase) -> Result<(), StoreError> {
         Ok(())
     }
 }

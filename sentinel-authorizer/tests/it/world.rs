@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sentinel_authorizer::{Authorizer, Invocation, ResponseFormat, Unauthorized};
+use sentinel_store::memory::{MemorySessions, MemorySink};
 use sentinel_store::{
-    AccountId, CallerKey, Epochs, Generation, MemorySessions, MemorySink, ProfileName, Session,
-    SessionHandle, SessionId, SessionKeys, SessionSecret, SessionStore,
+    AccountId, CallerKey, Epochs, Generation, ProfileName, Session, SessionFields, SessionHandle,
+    SessionId, SessionKeys, SessionSecret, SessionStore,
 };
 use serde_json::{Value, json};
 
@@ -60,7 +61,7 @@ impl World {
         let caller = CallerKey::parse("alice").unwrap();
         let handle = SessionHandle::new(caller.hash(), [5; 10]);
         let secret = SessionSecret::new([6; 16]);
-        let session = Session {
+        let session = Session::new(SessionFields {
             handle,
             secret_digest: secret.digest(),
             caller,
@@ -74,8 +75,7 @@ impl World {
             expires: expires.parse().unwrap(),
             epochs: Epochs::default(),
             generation: Generation(3),
-            ended: None,
-        };
+        });
         self.sessions.create_session(&session).await.unwrap();
         (session, SessionId::new(handle, secret).reveal())
     }

@@ -9,7 +9,6 @@ pub use roles::GovernedRoles;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use data_encoding::HEXLOWER;
 use sentinel_policy::{CheckedPolicy, Limits, Policy};
 use sentinel_store::{
     Causes, Clock, ListedPolicy, Pages, PolicyPath, PolicyStore, PolicyText, PolicyUsed,
@@ -212,7 +211,7 @@ impl PolicyCache {
             let mut bytes = 0;
             let mut pages = Pages::policies(&self.store, &self.root);
             while let Some(page) = pages.next().await? {
-                for ListedPolicy { name, document } in page.items {
+                for ListedPolicy { name, document, .. } in page.items {
                     let fits = |text: &PolicyText| bytes + text.text.len() <= MAX_LISTED_BYTES;
                     if let Some(text) = document.filter(fits) {
                         bytes += text.text.len();
@@ -282,11 +281,7 @@ impl PolicyCache {
         last: Option<&CachedDocument>,
     ) -> CachedDocument {
         let digest = text.digest();
-        let used = PolicyUsed {
-            name: path.as_str().to_owned(),
-            version: text.version.clone(),
-            sha256: HEXLOWER.encode(&digest),
-        };
+        let used = PolicyUsed::new(path, &text.version, &digest);
         match last {
             Some(CachedDocument::Usable { policy, roles, used: last })
                 if last.sha256 == used.sha256 =>

@@ -99,7 +99,7 @@ impl Broker {
             self.audit.write_event(event.clone())?;
         }
         let Change { subject, action, .. } = change;
-        let gate_change = GateChange { scope: subject.scope.clone(), action };
+        let gate_change = GateChange::new(subject.scope.clone(), action);
         let gate = match call.bounded(store.change_gate(&subject.caller, &gate_change)).await {
             Ok(gate) => gate,
             Err(error) => {
@@ -112,8 +112,7 @@ impl Broker {
                     | StoreError::Corrupt(_) => Denial::unconfirmed(),
                 };
                 tracing::error!(request_id = call.request_id, cause = %Causes(&error), "failed to change a gate");
-                let code = Some(denial.code.as_str().to_owned());
-                self.audit.write_event(Event { code, ..event })?;
+                self.audit.write_event(event.with_code(denial.code.as_str().to_owned()))?;
                 return Err(denial);
             }
         };
@@ -125,8 +124,7 @@ impl Broker {
         if is_reinstatement {
             return Ok(view);
         }
-        let (epoch, blocked_until) = (Some(view.epoch), view.blocked_until);
-        let event = Event { epoch, blocked_until, ..event };
+        let event = event.with_epoch(view.epoch).with_blocked_until(view.blocked_until);
         self.audit.write_event(event).map_err(|_| Denial::unconfirmed())?;
         Ok(view.with_known(is_known(call, store, &gate).await))
     }
@@ -134,15 +132,14 @@ impl Broker {
     /// The record of a change, before it is done.
     fn change_event(&self, kind: EventKind, call: &Call, change: &Change<'_>) -> Event {
         let Change { by, subject, reason, .. } = change;
-        Event {
-            by: Some(by.key.to_string()),
-            principal: Some(by.principal.clone()),
-            user: Some(subject.caller.to_string()),
-            profile: subject.profile().map(ToString::to_string),
-            session: subject.session.map(|handle| handle.to_string()),
-            reason: Some((*reason).to_owned()),
-            ..self.audit.event(kind, call)
-        }
+        self.audit
+            .event(kind, call)
+            .with_by(by.key.to_string())
+            .with_principal(by.principal.clone())
+            .with_user(subject.caller.to_string())
+            .with_profile(subject.profile().map(ToString::to_string))
+            .with_session(subject.session.map(|handle| handle.to_string()))
+            .with_reason((*reason).to_owned())
     }
 }
 

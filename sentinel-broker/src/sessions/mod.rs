@@ -17,7 +17,7 @@ pub use revoke::Revoke;
 use std::sync::Arc;
 
 use sentinel_policy::Operation;
-use sentinel_store::{Event, EventKind, SessionStore};
+use sentinel_store::{EventKind, SessionStore};
 use sentinel_wire::ErrorCode;
 
 use crate::broker::Broker;
@@ -47,13 +47,14 @@ impl Broker {
         if self.may(call, caller, operation).await? {
             return Ok(store);
         }
-        self.audit.write_event(Event {
-            by: Some(caller.key.to_string()),
-            principal: Some(caller.principal.clone()),
-            reason: Some(operation.as_str().to_owned()),
-            code: Some(ErrorCode::Forbidden.as_str().to_owned()),
-            ..self.audit.event(EventKind::OperationRefused, call)
-        })?;
+        let event = self.audit.event(EventKind::OperationRefused, call);
+        self.audit.write_event(
+            event
+                .with_by(caller.key.to_string())
+                .with_principal(caller.principal.clone())
+                .with_reason(operation.as_str().to_owned())
+                .with_code(ErrorCode::Forbidden.as_str().to_owned()),
+        )?;
         Err(Denial::new(
             ErrorCode::Forbidden,
             format!(

@@ -71,7 +71,7 @@ impl Broker {
                 ),
             };
         let by = caller.key.to_string();
-        let block = Block { until, by, reason: shortened(reason).to_owned(), at };
+        let block = Block::new(by, at).with_reason(shortened(reason)).with_until(until);
         let action = GateAction::Revoke(block);
         self.change(call, store.as_ref(), Change { by: caller, subject, action, reason }).await
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sentinel_policy::RoleArn;
-use sentinel_store::{Causes, Gate, Session, SessionHandle, SessionId, SessionSecret};
+use sentinel_store::{
+    Causes, Gate, Session, SessionFields, SessionHandle, SessionId, SessionSecret,
+};
 use sentinel_wire::Credentials;
 
 use super::lifetime::Lifetime;
@@ -108,7 +110,7 @@ impl Broker {
         gate: &Gate,
     ) -> Session {
         let Progress { call, caller, vend, now, .. } = *progress;
-        Session {
+        Session::new(SessionFields {
             handle: stamp.handle,
             secret_digest: secret.digest(),
             caller: caller.key.clone(),
@@ -122,8 +124,7 @@ impl Broker {
             expires: stamp.end,
             epochs: gate.epochs(&vend.profile),
             generation: self.settings.generation,
-            ended: None,
-        }
+        })
     }
 
     fn session_id(&self, tracked: &Tracked) -> SessionId {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sentinel_policy::Mode;
-use sentinel_store::{self as store, DecisionRecord, PolicyUsed, Record};
+use sentinel_store::{DecisionFields, DecisionRecord, PolicyUsed, Record, RecordedEffect};
 use sentinel_wire::ErrorCode;
 use tokio::time::Instant;
 
@@ -69,51 +69,48 @@ impl<'a> Progress<'a> {
     pub(super) fn record(&self, code: Option<ErrorCode>) -> Record {
         let Self { call, caller, vend, .. } = self;
         let effect = match code {
-            None => store::Verdict::Allow,
-            Some(ErrorCode::ApprovalRequired) => store::Verdict::RequireApproval,
-            Some(_) => store::Verdict::Deny,
+            None => RecordedEffect::Allow,
+            Some(ErrorCode::ApprovalRequired) => RecordedEffect::RequireApproval,
+            Some(_) => RecordedEffect::Deny,
         };
         let vended = self.issued.as_ref().filter(|_| code.is_none());
-        let (rule, rule_index, reason) = match self.rule.clone() {
-            Some((name, index, reason)) => (Some(name), Some(index), reason),
-            None => (None, None, None),
-        };
         let lifetime = self.lifetime.filter(|_| code.is_none());
+        let duration_s = lifetime
+            .and_then(|lifetime| (lifetime.end - self.now).to_std().ok())
+            .map(|length| length.as_secs());
         let session = match (&self.tracked, vended) {
             (Some(tracked), _) => Some(tracked.session.handle.to_string()),
             (None, Some(_)) => Some("untracked".to_owned()),
             (None, None) => None,
         };
-        Record::Decision(Box::new(DecisionRecord {
+        let fields = DecisionFields {
             timestamp: self.now,
             user: caller.user.clone(),
             profile: vend.profile.to_string(),
             effect,
-            source_identity: self.source_identity.as_ref().map(ToString::to_string),
             code: code.map_or("OK", ErrorCode::as_str).to_owned(),
-            rule,
-            rule_index,
-            reason,
             request_id: call.request_id.clone(),
-            session,
             account: caller.account.to_string(),
             principal: caller.principal.clone(),
             caller: caller.key.to_string(),
-            source_ip: call.source_ip.map(|address| address.to_string()),
             mode: Mode::Server.as_str(),
-            duration_s: lifetime
-                .and_then(|lifetime| (lifetime.end - self.now).to_std().ok())
-                .map(|length| length.as_secs()),
-            expiration: vended.map(|issued| issued.expiration),
-            access_key_id: self.issued.as_ref().map(|issued| issued.access_key_id.clone()),
-            sts_request_id: self.issued.as_ref().and_then(|issued| issued.request_id.clone()),
-            approval: None,
-            break_glass: None,
-            policy: self.policy.clone(),
-            policy_stale: self.policy_stale,
-            withheld: self.withheld,
-            function_version: call.service_version.clone(),
             latency_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        }))
+        };
+        let mut record = DecisionRecord::new(fields)
+            .with_source_identity(self.source_identity.as_ref().map(ToString::to_string))
+            .with_session(session)
+            .with_source_ip(call.source_ip.map(|address| address.to_string()))
+            .with_duration_s(duration_s)
+            .with_expiration(vended.map(|issued| issued.expiration))
+            .with_access_key_id(self.issued.as_ref().map(|issued| issued.access_key_id.clone()))
+            .with_sts_request_id(self.issued.as_ref().and_then(|issued| issued.request_id.clone()))
+            .with_policy(self.policy.clone())
+            .with_policy_stale(self.policy_stale)
+            .with_withheld(self.withheld)
+            .with_function_version(call.service_version.clone());
+        if let Some((name, index, reason)) = self.rule.clone() {
+            record = record.with_rule(name, index, reason);
+        }
+        Record::Decision(Box::new(record))
     }
 }

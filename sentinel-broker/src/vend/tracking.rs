@@ -44,7 +44,7 @@ impl Tracked {
             if store.end_session(&session.handle, at).await.optional()?.is_some() {
                 return Ok(());
             }
-            let ended = Session { ended: Some(at), ..session.clone() };
+            let ended = session.clone().with_ended(at);
             match store.create_session(&ended).await.unless_conflict()? {
                 Some(()) => Ok(()),
                 None => store.end_session(&session.handle, at).await,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sentinel_broker::ErrorCode;
 use sentinel_store::PolicyPath;
-use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
+use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
 
 use crate::world::{ALICE, Plan, ROOT, World};
 
@@ -114,18 +114,18 @@ async fn without_a_main_document_no_credentials_are_vended_unless_none_is_requir
 }
 
 /// A world with a warm cache, whose policy store then fails in that way.
-async fn failing(plan: Plan, faults: &Arc<Faults>, failure: Failure) -> World {
+async fn failing(plan: Plan, faults: &Arc<Faults>, failure: StoreErrorKind) -> World {
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..plan });
     world.vend("alice", "production").await.unwrap();
-    faults.fail(Which::Operation(Operation::Policy), Phase::Before, failure);
+    faults.fail(CallSelector::Operation(StoreOperation::Policy), Phase::Before, failure);
     world
 }
 
 #[tokio::test]
 async fn a_stale_copy_decides_only_during_a_failure_for_a_limited_time_and_is_recorded() {
     for (failure, later) in [
-        (Failure::Throttled, ErrorCode::RateLimited),
-        (Failure::Unavailable, ErrorCode::StoreUnavailable),
+        (StoreErrorKind::Throttled, ErrorCode::RateLimited),
+        (StoreErrorKind::Unavailable, ErrorCode::StoreUnavailable),
     ] {
         let faults = Faults::new();
         let world = failing(Plan::default(), &faults, failure).await;
@@ -144,7 +144,7 @@ async fn a_stale_copy_decides_only_during_a_failure_for_a_limited_time_and_is_re
 
 #[tokio::test]
 async fn a_store_that_refuses_overrides_any_copy() {
-    for failure in [Failure::Refused, Failure::Corrupt, Failure::NotFound] {
+    for failure in [StoreErrorKind::Refused, StoreErrorKind::Corrupt, StoreErrorKind::NotFound] {
         let faults = Faults::new();
         let world = failing(Plan::default(), &faults, failure).await;
         world.clock.advance(31);
@@ -157,7 +157,7 @@ async fn stale_copies_can_be_disabled() {
     let faults = Faults::new();
     let mut plan = Plan::default();
     plan.settings.policy_max_age = Duration::ZERO;
-    let world = failing(plan, &faults, Failure::Unavailable).await;
+    let world = failing(plan, &faults, StoreErrorKind::Unavailable).await;
     world.clock.advance(31);
     assert_eq!(code(&world, "alice", "production").await, Some(ErrorCode::StoreUnavailable));
 }
@@ -165,7 +165,7 @@ async fn stale_copies_can_be_disabled() {
 #[tokio::test]
 async fn a_copy_is_not_fresh_after_the_clock_was_set_back() {
     let faults = Faults::new();
-    let world = failing(Plan::default(), &faults, Failure::Unavailable).await;
+    let world = failing(Plan::default(), &faults, StoreErrorKind::Unavailable).await;
     world.clock.advance(-3600);
     assert_eq!(code(&world, "alice", "production").await, Some(ErrorCode::StoreUnavailable));
 }
@@ -183,7 +183,11 @@ async fn a_change_is_in_force_after_the_ttl() {
 #[tokio::test]
 async fn concurrent_requests_share_one_read_of_each_document() {
     let faults = Faults::new();
-    faults.delay(Which::Operation(Operation::Policy), Phase::Before, Duration::from_millis(20));
+    faults.delay(
+        CallSelector::Operation(StoreOperation::Policy),
+        Phase::Before,
+        Duration::from_millis(20),
+    );
     let plan = Plan { hook: faults.clone(), ..Plan::default() };
     let world = World::with(ALICE, plan);
     world.put("staging", OPEN);
@@ -195,7 +199,7 @@ async fn concurrent_requests_share_one_read_of_each_document() {
     let calls = faults.calls();
     let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
     // The list contains the other document.
-    assert_eq!((count(Operation::Policy), count(Operation::List)), (1, 1));
+    assert_eq!((count(StoreOperation::Policy), count(StoreOperation::List)), (1, 1));
 }
 
 #[tokio::test]
@@ -207,7 +211,7 @@ async fn an_unknown_name_causes_no_read() {
     }
     let calls = faults.calls();
     let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
-    assert_eq!((count(Operation::Policy), count(Operation::List)), (1, 1));
+    assert_eq!((count(StoreOperation::Policy), count(StoreOperation::List)), (1, 1));
 }
 
 #[tokio::test]
@@ -217,7 +221,11 @@ async fn a_decision_is_stale_when_the_choice_of_its_document_was_stale() {
     world.put("own", OPEN);
     world.vend("alice", "own").await.unwrap();
     world.clock.advance(31);
-    faults.fail(Which::Operation(Operation::List), Phase::Before, Failure::Throttled);
+    faults.fail(
+        CallSelector::Operation(StoreOperation::List),
+        Phase::Before,
+        StoreErrorKind::Throttled,
+    );
     world.vend("alice", "own").await.unwrap();
     assert!(world.decisions().pop().unwrap().policy_stale);
 }

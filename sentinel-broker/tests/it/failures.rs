@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sentinel_broker::{Denial, ErrorCode, Revoke, Target, Vended, parse_user};
-use sentinel_store::conformance::{Call, Failure, Faults, Hook, Operation, Phase, Which};
+use sentinel_store::conformance::{
+    CallSelector, Faults, Hook, Phase, StoreCall, StoreErrorKind, StoreOperation,
+};
 use sentinel_store::{
-    AuditError, AuditSink, Clock, Generation, Listing, Record, SessionState, SessionStore,
-    StoreError, Verdict,
+    AuditError, AuditSink, Clock, Generation, Listing, Record, RecordedEffect, SessionState,
+    SessionStore, StoreError,
 };
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World};
@@ -23,7 +25,7 @@ fn world(faults: &Arc<Faults>) -> World {
 }
 
 /// The calls of a vend without failures.
-async fn calls(profile: &str) -> Vec<Operation> {
+async fn calls(profile: &str) -> Vec<StoreOperation> {
     let faults = Faults::new();
     world(&faults).vend("alice", profile).await.unwrap();
     faults.calls()
@@ -46,7 +48,7 @@ fn code(result: &Result<Vended, Denial>) -> Option<ErrorCode> {
 
 #[tokio::test]
 async fn a_vend_makes_exactly_the_calls_in_the_design() {
-    use Operation::{CreateSession, Gate, List, Policy, Write};
+    use StoreOperation::{CreateSession, Gate, List, Policy, Write};
     let mut cold = calls("production").await;
     cold.sort_by_key(|operation| format!("{operation:?}"));
     assert_eq!(cold, [CreateSession, Gate, Gate, ASSUME_ROLE, Policy, Write]);
@@ -71,9 +73,9 @@ async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails()
         let calls = calls(profile).await;
         for (number, operation) in calls.iter().enumerate() {
             for moment in Phase::ALL {
-                for failure in Failure::ALL {
+                for failure in StoreErrorKind::ALL {
                     let faults = Faults::new();
-                    faults.fail(Which::Number(number), moment, failure);
+                    faults.fail(CallSelector::Number(number), moment, failure);
                     let world = world(&faults);
                     let result = world.vend("alice", profile).await;
                     let what = format!("{profile}: {operation:?} {moment:?} {failure:?}");
@@ -83,10 +85,11 @@ async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails()
                     assert!(!states.contains(&SessionState::Active), "{what}: {states:?}");
                     // And no record states that it was vended, except the
                     // record whose acknowledgment was lost.
-                    let allowed = world.decisions().iter().any(|d| d.effect == Verdict::Allow);
-                    let lost = (*operation, moment) == (Operation::Write, Phase::After);
+                    let allowed =
+                        world.decisions().iter().any(|d| d.effect == RecordedEffect::Allow);
+                    let lost = (*operation, moment) == (StoreOperation::Write, Phase::After);
                     assert_eq!(allowed, lost, "{what}");
-                    if *operation != Operation::Write {
+                    if *operation != StoreOperation::Write {
                         assert_eq!(world.decisions().len(), 1, "{what}");
                     }
                 }
@@ -97,8 +100,8 @@ async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails()
 
 #[tokio::test]
 async fn each_failure_has_its_code() {
-    use Failure::{Conflict, Corrupt, NotFound, Refused, Throttled, Unavailable};
-    use Operation::{CreateSession, Gate, List, Policy, Write};
+    use StoreErrorKind::{Conflict, Corrupt, NotFound, Refused, Throttled, Unavailable};
+    use StoreOperation::{CreateSession, Gate, List, Policy, Write};
     let (limited, unavailable) = (ErrorCode::RateLimited, ErrorCode::StoreUnavailable);
     let (policy, credentials) = (ErrorCode::PolicyError, ErrorCode::CredentialError);
     for (operation, failure, expected) in [
@@ -124,7 +127,7 @@ async fn each_failure_has_its_code() {
         (Write, Unavailable, unavailable),
     ] {
         let faults = Faults::new();
-        faults.fail(Which::Operation(operation), Phase::Before, failure);
+        faults.fail(CallSelector::Operation(operation), Phase::Before, failure);
         let result = world(&faults).vend("alice", "staging").await;
         assert_eq!(code(&result), Some(expected), "{operation:?} {failure:?}");
     }
@@ -134,13 +137,13 @@ async fn each_failure_has_its_code() {
 async fn invariant_1_a_step_that_hangs_is_answered_in_time_without_credentials() {
     let calls = calls("staging").await;
     for (number, operation) in calls.iter().enumerate() {
-        if *operation == Operation::Write {
+        if *operation == StoreOperation::Write {
             // A sink is synchronous: a wait for it cannot be cut short.
             continue;
         }
         for moment in Phase::ALL {
             let faults = Faults::new();
-            faults.delay(Which::Number(number), moment, Duration::from_secs(3600));
+            faults.delay(CallSelector::Number(number), moment, Duration::from_secs(3600));
             let world = world(&faults);
             let started = tokio::time::Instant::now();
             let result = world.vend("alice", "staging").await;
@@ -154,8 +157,12 @@ async fn invariant_1_a_step_that_hangs_is_answered_in_time_without_credentials()
 #[tokio::test(start_paused = true)]
 async fn a_store_that_also_fails_to_end_sessions_vends_nothing() {
     let faults = Faults::new();
-    faults.fail(Which::Operation(ASSUME_ROLE), Phase::Before, Failure::Refused);
-    faults.delay(Which::Operation(Operation::EndSession), Phase::Before, Duration::from_secs(3600));
+    faults.fail(CallSelector::Operation(ASSUME_ROLE), Phase::Before, StoreErrorKind::Refused);
+    faults.delay(
+        CallSelector::Operation(StoreOperation::EndSession),
+        Phase::Before,
+        Duration::from_secs(3600),
+    );
     let started = tokio::time::Instant::now();
     let result = world(&faults).vend("alice", "production").await;
     assert_eq!(code(&result), Some(ErrorCode::CredentialError));
@@ -171,9 +178,11 @@ async fn invariant_1_a_revoked_caller_is_refused_when_other_steps_fail_too() {
     let target = Target::Caller(parse_user("alice").unwrap());
     let call = crate::world::call();
     world.broker.revoke(&call, &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
-    for operation in [Operation::Policy, Operation::List, Operation::CreateSession, ASSUME_ROLE] {
-        for failure in Failure::ALL {
-            faults.fail(Which::Operation(operation), Phase::Before, failure);
+    for operation in
+        [StoreOperation::Policy, StoreOperation::List, StoreOperation::CreateSession, ASSUME_ROLE]
+    {
+        for failure in StoreErrorKind::ALL {
+            faults.fail(CallSelector::Operation(operation), Phase::Before, failure);
             let result = world.vend("alice", "production").await;
             assert_eq!(code(&result), Some(ErrorCode::SessionRevoked), "{operation:?} {failure:?}");
             faults.clear();
@@ -183,15 +192,15 @@ async fn invariant_1_a_revoked_caller_is_refused_when_other_steps_fail_too() {
 
 /// Panics after each call of one operation.
 #[derive(Debug)]
-struct Panicking(Operation);
+struct Panicking(StoreOperation);
 
 #[async_trait]
 impl Hook for Panicking {
-    fn begin(&self, operation: Operation) -> Call {
-        Call { operation, number: 0 }
+    fn begin(&self, operation: StoreOperation) -> StoreCall {
+        StoreCall::new(operation, 0)
     }
 
-    async fn at(&self, call: Call, moment: Phase) -> Result<(), StoreError> {
+    async fn at(&self, call: StoreCall, moment: Phase) -> Result<(), StoreError> {
         assert!(call.operation != self.0 || moment == Phase::Before, "injected");
         Ok(())
     }
@@ -199,14 +208,16 @@ impl Hook for Panicking {
 
 #[tokio::test]
 async fn invariant_5_a_panic_is_recorded_like_any_refusal_and_ends_the_session() {
-    for operation in [Operation::Policy, Operation::Gate, Operation::CreateSession, ASSUME_ROLE] {
+    for operation in
+        [StoreOperation::Policy, StoreOperation::Gate, StoreOperation::CreateSession, ASSUME_ROLE]
+    {
         let hook = Arc::new(Panicking(operation));
         let world = World::with(ALICE, Plan { hook, ..Plan::default() });
         let result = world.vend("alice", "production").await;
         assert_eq!(code(&result), Some(ErrorCode::InternalError), "{operation:?}");
         let decisions = world.decisions();
         let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
-        assert_eq!((record.effect, record.code.as_str()), (Verdict::Deny, "INTERNAL_ERROR"));
+        assert_eq!((record.effect, record.code.as_str()), (RecordedEffect::Deny, "INTERNAL_ERROR"));
         assert!(!states(&world).await.contains(&SessionState::Active), "{operation:?}");
     }
 }
@@ -232,12 +243,16 @@ async fn invariant_1_a_sink_that_panics_withholds_credentials_and_ends_the_sessi
 #[tokio::test]
 async fn whoami_reads_the_policy_once_when_it_cannot_be_read() {
     let faults = Faults::new();
-    faults.fail(Which::Operation(Operation::Policy), Phase::Before, Failure::Throttled);
+    faults.fail(
+        CallSelector::Operation(StoreOperation::Policy),
+        Phase::Before,
+        StoreErrorKind::Throttled,
+    );
     let world = world(&faults);
     let alice = world.caller("alice");
     let before = faults.calls().len();
     let said = world.broker.whoami(&crate::world::call(), &alice).await.unwrap();
     assert!(!said.operator);
     let calls = faults.calls().split_off(before);
-    assert_eq!(calls, [Operation::Gate, Operation::Policy]);
+    assert_eq!(calls, [StoreOperation::Gate, StoreOperation::Policy]);
 }

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use sentinel_broker::{
     ErrorCode, ListSessions, OperatorArn, Reinstate, Revoke, Target, parse_user,
 };
-use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
+use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
 use sentinel_store::{
-    CallerKey, Clock, EventKind, Gate, Generation, ProfileName, SessionState, SessionStore,
-    Verdict, VerifyError, verify_session,
+    CallerKey, Clock, EventKind, Gate, Generation, ProfileName, RecordedEffect, SessionState,
+    SessionStore, VerifyError, verify_session,
 };
 
 use crate::world::{ALICE, Plan, World, call};
@@ -42,7 +42,7 @@ async fn a_revocation_refuses_the_session_immediately_and_new_ones_until_reinsta
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, ErrorCode::SessionRevoked);
     let record = world.decisions().pop().unwrap();
-    assert_eq!((record.effect, record.code.as_str()), (Verdict::Deny, "SESSION_REVOKED"));
+    assert_eq!((record.effect, record.code.as_str()), (RecordedEffect::Deny, "SESSION_REVOKED"));
 
     let target = Target::OnProfile(key("alice"), production());
     let back = world
@@ -220,7 +220,11 @@ async fn no_caller_is_reinstated_without_a_record() {
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
     world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
-    faults.fail(Which::Operation(Operation::Write), Phase::Before, Failure::Unavailable);
+    faults.fail(
+        CallSelector::Operation(StoreOperation::Write),
+        Phase::Before,
+        StoreErrorKind::Unavailable,
+    );
     let denial = world
         .broker
         .reinstate(&call(), &carol, &Reinstate::new(target.clone(), "r"))
@@ -238,7 +242,11 @@ async fn a_revocation_is_in_force_even_if_its_record_fails_and_the_refusal_reque
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
-    faults.fail(Which::Operation(Operation::Write), Phase::Before, Failure::Unavailable);
+    faults.fail(
+        CallSelector::Operation(StoreOperation::Write),
+        Phase::Before,
+        StoreErrorKind::Unavailable,
+    );
     let denial =
         world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap_err();
     assert!(denial.message.contains("repeat it"), "{}", denial.message);
@@ -253,7 +261,11 @@ async fn a_change_that_fails_is_recorded_as_failed() {
     let world = World::with(ALICE, Plan::faulty(&faults));
     let carol = world.caller("carol");
     let target = Target::Caller(key("alice"));
-    faults.fail(Which::Operation(Operation::ChangeGate), Phase::Before, Failure::Unavailable);
+    faults.fail(
+        CallSelector::Operation(StoreOperation::ChangeGate),
+        Phase::Before,
+        StoreErrorKind::Unavailable,
+    );
     world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap_err();
     let event = world.events().pop().unwrap();
     assert_eq!(
@@ -271,7 +283,11 @@ async fn an_operator_of_a_stale_copy_can_revoke_but_not_reinstate() {
     let target = Target::Caller(key("alice"));
     world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     world.clock.advance(60);
-    faults.fail(Which::Operation(Operation::Policy), Phase::Before, Failure::Unavailable);
+    faults.fail(
+        CallSelector::Operation(StoreOperation::Policy),
+        Phase::Before,
+        StoreErrorKind::Unavailable,
+    );
     world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
     let denial = world
         .broker
@@ -362,7 +378,11 @@ async fn a_revocation_by_user_reads_nothing_of_the_caller_before_it_is_done() {
     world.vend("alice", "production").await.unwrap();
     let before = faults.calls().len();
     // The partition is overloaded: lists and reads of sessions fail.
-    faults.fail(Which::Operation(Operation::Sessions), Phase::Before, Failure::Throttled);
+    faults.fail(
+        CallSelector::Operation(StoreOperation::Sessions),
+        Phase::Before,
+        StoreErrorKind::Throttled,
+    );
     let target = Target::Caller(key("alice"));
     let revoked =
         world.broker.revoke(&call(), &carol, &Revoke::new(target.clone(), "r")).await.unwrap();
@@ -370,10 +390,10 @@ async fn a_revocation_by_user_reads_nothing_of_the_caller_before_it_is_done() {
     let calls = faults.calls().split_off(before);
     // For the operator: the gate, and the policy. For the caller: the write, and only
     // then the list.
-    let change = calls.iter().position(|call| *call == Operation::ChangeGate).unwrap();
-    assert_eq!(calls[..change].iter().filter(|call| **call == Operation::Gate).count(), 1);
-    assert!(!calls[..change].contains(&Operation::Sessions));
-    assert!(!calls[..change].contains(&Operation::Session));
+    let change = calls.iter().position(|call| *call == StoreOperation::ChangeGate).unwrap();
+    assert_eq!(calls[..change].iter().filter(|call| **call == StoreOperation::Gate).count(), 1);
+    assert!(!calls[..change].contains(&StoreOperation::Sessions));
+    assert!(!calls[..change].contains(&StoreOperation::Session));
 }
 
 /// One call of an operator.

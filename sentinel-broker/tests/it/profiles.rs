@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sentinel_broker::ErrorCode;
-use sentinel_store::conformance::{Failure, Faults, Operation, Phase, Which};
+use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
 
 use crate::world::{Plan, World, call};
 
@@ -46,7 +46,7 @@ const OPEN: &str = "version: \"1\"\nrules: [{ name: all, effect: allow }]\n";
 fn reads(faults: &Faults) -> (usize, usize) {
     let calls = faults.calls();
     let count = |wanted| calls.iter().filter(|operation| **operation == wanted).count();
-    (count(Operation::Policy), count(Operation::List))
+    (count(StoreOperation::Policy), count(StoreOperation::List))
 }
 
 #[tokio::test]
@@ -88,7 +88,11 @@ async fn a_listed_document_is_as_old_as_the_list() {
 #[tokio::test(start_paused = true)]
 async fn a_listed_text_replaces_no_copy_that_was_read_after_the_list_began() {
     let faults = Faults::new();
-    faults.delay(Which::Operation(Operation::List), Phase::After, Duration::from_secs(1));
+    faults.delay(
+        CallSelector::Operation(StoreOperation::List),
+        Phase::After,
+        Duration::from_secs(1),
+    );
     let mut plan = Plan { hook: faults.clone(), ..Plan::default() };
     plan.settings.policy_cache_ttl = Duration::from_secs(1);
     let world = World::with(MAIN, plan);
@@ -105,7 +109,11 @@ async fn a_listed_text_replaces_no_copy_that_was_read_after_the_list_began() {
     // The list contains the main document as it was before it was changed.
     let (list, ()) = tokio::join!(world.broker.profiles(&call, &alice), meanwhile);
     list.unwrap();
-    faults.fail(Which::Operation(Operation::Policy), Phase::Before, Failure::Unavailable);
+    faults.fail(
+        CallSelector::Operation(StoreOperation::Policy),
+        Phase::Before,
+        StoreErrorKind::Unavailable,
+    );
     world.clock.advance(2);
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, ErrorCode::PolicyDeny);

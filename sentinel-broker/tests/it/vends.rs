@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use sentinel_broker::{Call, Cap, ErrorCode, Vend};
 use sentinel_store::{
-    Clock, Generation, Listing, ProfileName, SessionKeys, SessionStore, Verdict, verify_session,
+    Clock, Generation, Listing, ProfileName, RecordedEffect, SessionKeys, SessionStore,
+    verify_session,
 };
 
 use crate::world::{ACCOUNT, ALICE, Plan, World, call};
@@ -55,7 +56,7 @@ async fn a_vend_writes_exactly_one_complete_record() {
     let vended = world.vend("alice", "production").await.unwrap();
     let decisions = world.decisions();
     let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
-    assert_eq!(record.effect, Verdict::Allow);
+    assert_eq!(record.effect, RecordedEffect::Allow);
     assert_eq!(record.code, "OK");
     assert_eq!(record.rule.as_deref(), Some("alice"));
     assert_eq!(record.rule_index, Some(0));
@@ -114,7 +115,7 @@ rules:
         assert!(all.items.is_empty());
         let decisions = world.decisions();
         let [record] = decisions.as_slice() else { panic!("{decisions:?}") };
-        assert_ne!(record.effect, Verdict::Allow);
+        assert_ne!(record.effect, RecordedEffect::Allow);
         assert_eq!(record.code, code.as_str());
         assert_eq!((&record.session, &record.access_key_id), (&None, &None));
     }

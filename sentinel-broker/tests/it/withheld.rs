@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sentinel_broker::{ErrorCode, Revoke, Target, parse_user};
-use sentinel_store::conformance::{Faults, Operation, Phase, Which};
-use sentinel_store::{Listing, SessionStore, Verdict};
+use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreOperation};
+use sentinel_store::{Listing, RecordedEffect, SessionStore};
 
 use crate::world::{ALICE, ASSUME_ROLE, Plan, World, call};
 
@@ -13,7 +13,7 @@ fn is_recorded(world: &World, code: ErrorCode) {
     let decisions = world.decisions();
     assert_eq!(decisions.len(), 1);
     let record = &decisions[0];
-    assert!(record.withheld && record.effect == Verdict::Deny, "{record:?}");
+    assert!(record.withheld && record.effect == RecordedEffect::Deny, "{record:?}");
     assert_eq!(record.code, code.as_str());
     assert!(record.access_key_id.is_some() && record.expiration.is_none(), "{record:?}");
 }
@@ -21,7 +21,7 @@ fn is_recorded(world: &World, code: ErrorCode) {
 #[tokio::test(start_paused = true)]
 async fn credentials_issued_while_their_caller_is_revoked_are_withheld() {
     let faults = Faults::new();
-    let written = Which::Operation(Operation::CreateSession);
+    let written = CallSelector::Operation(StoreOperation::CreateSession);
     faults.delay(written, Phase::After, Duration::from_secs(2));
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
     let (carol, alice) = (world.caller("carol"), Target::Caller(parse_user("alice").unwrap()));
@@ -36,7 +36,7 @@ async fn credentials_issued_while_their_caller_is_revoked_are_withheld() {
 #[tokio::test(start_paused = true)]
 async fn credentials_issued_after_their_end_are_withheld() {
     let faults = Faults::new();
-    faults.delay(Which::Operation(ASSUME_ROLE), Phase::After, Duration::from_secs(2));
+    faults.delay(CallSelector::Operation(ASSUME_ROLE), Phase::After, Duration::from_secs(2));
     let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
     let (vended, ()) = tokio::join!(world.vend("alice", "production"), async {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -12,11 +12,11 @@ use sentinel_broker::{
     Vended, VerifiedIdentity,
 };
 use sentinel_store::conformance::{
-    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Operation, Phase,
+    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Phase, StoreOperation,
 };
+use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
 use sentinel_store::{
-    AccountId, AuditSink, Clock, DecisionRecord, Event, MemoryPolicies, MemorySessions, MemorySink,
-    PolicyPath, ProfileName, Record, StoreError,
+    AccountId, AuditSink, Clock, DecisionRecord, Event, PolicyPath, ProfileName, Record, StoreError,
 };
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -52,7 +52,7 @@ pub(crate) struct WatchedIssuer {
 }
 
 /// The operation by which hooks identify a call of the issuer.
-pub(crate) const ASSUME_ROLE: Operation = Operation::Other("assume_role");
+pub(crate) const ASSUME_ROLE: StoreOperation = StoreOperation::Other("assume_role");
 
 impl WatchedIssuer {
     pub(crate) fn requests(&self) -> Vec<AssumeRole> {
@@ -223,9 +223,9 @@ impl World {
     pub(crate) fn decisions(&self) -> Vec<DecisionRecord> {
         let records = self.sink.records().into_iter();
         records
-            .filter_map(|record| match record {
-                Record::Decision(decision) => Some(*decision),
-                Record::Event(_) | Record::Metrics(_) => None,
+            .filter_map(|record| {
+                let Record::Decision(decision) = record else { return None };
+                Some(*decision)
             })
             .collect()
     }
@@ -234,9 +234,9 @@ impl World {
     pub(crate) fn events(&self) -> Vec<Event> {
         let records = self.sink.records().into_iter();
         records
-            .filter_map(|record| match record {
-                Record::Event(event) => Some(*event),
-                Record::Decision(_) | Record::Metrics(_) => None,
+            .filter_map(|record| {
+                let Record::Event(event) = record else { return None };
+                Some(*event)
             })
             .collect()
     }

@@ -14,7 +14,9 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use sentinel_broker::{Broker, Home, OperatorArn, Parts, SessionTable, Settings};
 use sentinel_client::{ClientError, Request, Response, Transport};
-use sentinel_store::{DynamoSessions, Generation, JsonLines, PolicyPath, SsmPolicies};
+use sentinel_store::dynamodb::DynamoSessions;
+use sentinel_store::ssm::SsmPolicies;
+use sentinel_store::{Generation, JsonLines, PolicyPath};
 use sentinel_tvm::{Invocation, StsIssuer, Tvm};
 use serde_json::{Value, json};
 

@@ -10,12 +10,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use proptest::prelude::*;
-use sentinel_sigv4::{Received, Refusal, Scope, SecretKey, verify};
+use sentinel_sigv4::{CredentialScope, Received, SecretKey, SignatureError, verify};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKEN==";
-const SCOPE: Scope<'_> = Scope { region: "us-east-1", service: "execute-api" };
+const SCOPE: CredentialScope<'_> = CredentialScope { region: "us-east-1", service: "execute-api" };
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap()
@@ -54,7 +54,7 @@ impl Request {
         mut self,
         secret: &str,
         token: Option<&str>,
-        scope: Scope<'_>,
+        scope: CredentialScope<'_>,
         at: DateTime<Utc>,
     ) -> Self {
         let identity = Credentials::new(KEY, secret, token.map(str::to_owned), None, "test").into();
@@ -88,11 +88,11 @@ impl Request {
         self
     }
 
-    fn verify(&self) -> Result<&'static str, Refusal> {
+    fn verify(&self) -> Result<&'static str, SignatureError> {
         self.verify_at(now())
     }
 
-    fn verify_at(&self, at: DateTime<Utc>) -> Result<&'static str, Refusal> {
+    fn verify_at(&self, at: DateTime<Utc>) -> Result<&'static str, SignatureError> {
         let received = Received {
             method: &self.method,
             path: &self.path,
@@ -102,12 +102,12 @@ impl Request {
         };
         verify(&received, SCOPE, at, |presented| {
             if presented.access_key_id != KEY {
-                return Err(Refusal::UnknownKey);
+                return Err(SignatureError::UnknownKey);
             }
             match presented.token {
                 None => Ok((SecretKey::new(SECRET), "alice")),
                 Some(TOKEN) => Ok((SecretKey::new(SECRET), "a session")),
-                Some(_) => Err(Refusal::UnknownKey),
+                Some(_) => Err(SignatureError::UnknownKey),
             }
         })
     }
@@ -158,7 +158,7 @@ fn the_example_of_awss_documentation_is_accepted() {
     );
     let received = Received { method: "GET", path: "/", query: "", headers: &headers, body: b"" };
     let at = DateTime::from_timestamp(1_440_938_160, 0).unwrap();
-    let scope = Scope { region: "us-east-1", service: "service" };
+    let scope = CredentialScope { region: "us-east-1", service: "service" };
     // The access key id is not part of what is signed; the suite's own,
     // AKIDEXAMPLE, is shorter than AWS's are.
     let verified = verify(&received, scope, at, |_| {
@@ -175,33 +175,42 @@ fn a_signature_is_good_for_five_minutes_around_its_time() {
     }
     for seconds in [-301, 301, 86_400] {
         let at = now() + TimeDelta::seconds(seconds);
-        assert!(matches!(signed.verify_at(at), Err(Refusal::Skewed { .. })), "{seconds}");
+        assert!(matches!(signed.verify_at(at), Err(SignatureError::Skewed { .. })), "{seconds}");
     }
 }
 
 #[test]
 fn a_signature_for_elsewhere_is_refused() {
-    for scope in [Scope { region: "eu-west-1", ..SCOPE }, Scope { service: "sts", ..SCOPE }] {
+    for scope in [
+        CredentialScope { region: "eu-west-1", ..SCOPE },
+        CredentialScope { service: "sts", ..SCOPE },
+    ] {
         let signed = post().signed_with(SECRET, None, scope, now());
-        assert!(matches!(signed.verify(), Err(Refusal::Scope { .. })));
+        assert!(matches!(signed.verify(), Err(SignatureError::Scope { .. })));
     }
 }
 
 #[test]
 fn another_secret_or_key_is_refused() {
-    assert_eq!(post().signed_with("other", None, SCOPE, now()).verify(), Err(Refusal::Mismatch));
+    assert_eq!(
+        post().signed_with("other", None, SCOPE, now()).verify(),
+        Err(SignatureError::Mismatch)
+    );
     let other = post().signed().authorization(|text| text.replace(KEY, "AKIAI44QH8DHBEXAMPLE"));
-    assert_eq!(other.verify(), Err(Refusal::UnknownKey));
+    assert_eq!(other.verify(), Err(SignatureError::UnknownKey));
 }
 
 #[test]
 fn a_token_must_be_signed_and_the_right_one() {
     let signed = post().signed_with(SECRET, Some(TOKEN), SCOPE, now());
     let unsigned = post().signed().set("x-amz-security-token", TOKEN);
-    assert_eq!(unsigned.verify(), Err(Refusal::UnsignedHeader("x-amz-security-token".to_owned())));
+    assert_eq!(
+        unsigned.verify(),
+        Err(SignatureError::UnsignedHeader("x-amz-security-token".to_owned()))
+    );
     assert_eq!(
         signed.clone().set("x-amz-security-token", "another").verify(),
-        Err(Refusal::UnknownKey)
+        Err(SignatureError::UnknownKey)
     );
     assert!(signed.without("x-amz-security-token").verify().is_err());
 }
@@ -210,10 +219,10 @@ fn a_token_must_be_signed_and_the_right_one() {
 fn host_and_awss_own_headers_must_be_signed() {
     assert_eq!(
         post().signed().set("x-amz-target", "anything").verify(),
-        Err(Refusal::UnsignedHeader("x-amz-target".to_owned()))
+        Err(SignatureError::UnsignedHeader("x-amz-target".to_owned()))
     );
     let hostless = post().signed().authorization(|text| text.replace(";host", ""));
-    assert_eq!(hostless.verify(), Err(Refusal::UnsignedHeader("host".to_owned())));
+    assert_eq!(hostless.verify(), Err(SignatureError::UnsignedHeader("host".to_owned())));
     assert!(post().signed().without("host").verify().is_err());
     assert!(post().signed().without("content-type").verify().is_err(), "signed, not sent");
 }
@@ -224,7 +233,7 @@ fn headers_of_the_signature_may_stand_once_only() {
         let mut signed = post().signed();
         let value = signed.headers[name].clone();
         signed.headers.append(name, value);
-        assert!(matches!(signed.verify(), Err(Refusal::Malformed(_))), "{name}");
+        assert!(matches!(signed.verify(), Err(SignatureError::Malformed(_))), "{name}");
     }
 }
 
@@ -236,29 +245,29 @@ fn a_repeated_signed_header_counts_with_all_its_values() {
     let mut signed = request.signed();
     assert_eq!(signed.verify(), Ok("alice"));
     signed.headers.append("x-note", HeaderValue::from_static("three"));
-    assert_eq!(signed.verify(), Err(Refusal::Mismatch));
+    assert_eq!(signed.verify(), Err(SignatureError::Mismatch));
 }
 
 #[test]
 fn the_body_is_hashed_regardless_of_the_headers() {
     assert_eq!(
         post().signed().set("x-amz-content-sha256", "UNSIGNED-PAYLOAD").verify().err(),
-        Some(Refusal::UnsignedHeader("x-amz-content-sha256".to_owned()))
+        Some(SignatureError::UnsignedHeader("x-amz-content-sha256".to_owned()))
     );
     let mut claimed = post();
     claimed.headers.insert("x-amz-content-sha256", HeaderValue::from_static("UNSIGNED-PAYLOAD"));
-    assert_eq!(claimed.signed().verify(), Err(Refusal::Body));
+    assert_eq!(claimed.signed().verify(), Err(SignatureError::Body));
     let mut changed = post().signed();
     changed.body.push(b' ');
-    assert_eq!(changed.verify(), Err(Refusal::Mismatch));
+    assert_eq!(changed.verify(), Err(SignatureError::Mismatch));
 }
 
 #[test]
 fn presigned_and_unsigned_requests_are_refused() {
-    assert_eq!(post().verify(), Err(Refusal::Unsigned));
+    assert_eq!(post().verify(), Err(SignatureError::Unsigned));
     let mut presigned = post();
     presigned.query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00".to_owned();
-    assert_eq!(presigned.verify(), Err(Refusal::Presigned));
+    assert_eq!(presigned.verify(), Err(SignatureError::Presigned));
 }
 
 #[test]
@@ -267,7 +276,7 @@ fn a_date_has_one_spelling() {
         ["20260921T130640", "2026-09-21T13:06:40Z", "20260921T130660Z", "+2026921T130640Z", ""]
     {
         let signed = post().signed().set("x-amz-date", date);
-        assert!(matches!(signed.verify(), Err(Refusal::Malformed(_))), "{date}");
+        assert!(matches!(signed.verify(), Err(SignatureError::Malformed(_))), "{date}");
     }
 }
 

@@ -21,7 +21,7 @@ use super::{AuditError, AuditSink, Record};
 ///
 /// let sink = JsonLines::new(std::io::stderr());
 /// let timestamp = DateTime::from_timestamp(1_769_342_400, 0).ok_or("out of range")?;
-/// sink.write(&Record::Metrics(Metrics { timestamp, values: vec![("Requests", 1)] }))?;
+/// sink.write(&Record::Metrics(Metrics::new(timestamp, vec![("Requests", 1)])))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JsonLines<W>(Mutex<Out<W>>);
@@ -43,7 +43,7 @@ impl<W: Write + Send> JsonLines<W> {
     /// # Errors
     /// If it has panicked.
     pub fn into_inner(self) -> Result<W, AuditError> {
-        let out = self.0.into_inner().map_err(|_| AuditError("the writer has panicked".into()))?;
+        let out = self.0.into_inner().map_err(|_| AuditError::new("the writer has panicked"))?;
         Ok(out.writer)
     }
 }
@@ -69,11 +69,11 @@ impl<W: Write> Out<W> {
 impl<W: Write + Send> AuditSink for JsonLines<W> {
     fn write(&self, record: &Record) -> Result<(), AuditError> {
         let mut line = vec![b'\n'];
-        serde_json::to_writer(&mut line, record).map_err(|error| AuditError(error.into()))?;
+        serde_json::to_writer(&mut line, record).map_err(AuditError::new)?;
         line.push(b'\n');
-        let mut out = self.0.lock().map_err(|_| AuditError("the writer has panicked".into()))?;
+        let mut out = self.0.lock().map_err(|_| AuditError::new("the writer has panicked"))?;
         let line = if out.torn { line.as_slice() } else { line.get(1..).unwrap_or_default() };
-        out.write(line).map_err(|error| AuditError(error.into()))
+        out.write(line).map_err(AuditError::new)
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
 
     fn record(vends: u64) -> Record {
         let timestamp = DateTime::from_timestamp(1_769_342_400, 0).unwrap();
-        Record::Metrics(Metrics { timestamp, values: vec![("Vends", vends)] })
+        Record::Metrics(Metrics::new(timestamp, vec![("Vends", vends)]))
     }
 
     fn line(vends: u64) -> String {

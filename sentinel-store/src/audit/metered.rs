@@ -1,6 +1,6 @@
 //! Metrics next to the records that they count.
 
-use super::{AuditError, AuditSink, EventKind, Metrics, Record, Verdict};
+use super::{AuditError, AuditSink, EventKind, Metrics, Record, RecordedEffect};
 
 /// A sink that writes a line of metrics after each record, in CloudWatch's embedded
 /// metric format, without user or profile.
@@ -39,8 +39,8 @@ fn counts(record: &Record) -> Option<Metrics> {
     let (timestamp, values) = match record {
         Record::Decision(decision) => {
             let vended = match decision.effect {
-                Verdict::Allow => ("Vends", 1),
-                Verdict::Deny | Verdict::RequireApproval => ("Denials", 1),
+                RecordedEffect::Allow => ("Vends", 1),
+                RecordedEffect::Deny | RecordedEffect::RequireApproval => ("Denials", 1),
             };
             let stale = ("StalePolicy", u64::from(decision.policy_stale));
             (decision.timestamp, vec![vended, stale])
@@ -57,7 +57,7 @@ fn counts(record: &Record) -> Option<Metrics> {
         }
         Record::Metrics(_) => return None,
     };
-    Some(Metrics { timestamp, values })
+    Some(Metrics::new(timestamp, values))
 }
 
 #[cfg(all(test, feature = "memory"))]
@@ -65,11 +65,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Event, MemorySink};
+    use crate::Event;
+    use crate::memory::MemorySink;
 
     fn event(kind: EventKind) -> Record {
-        let user = Some("alice".to_owned());
-        Record::Event(Box::new(Event { user, ..Event::new(kind, chrono::DateTime::UNIX_EPOCH) }))
+        let event = Event::new(kind, chrono::DateTime::UNIX_EPOCH).with_user("alice".to_owned());
+        Record::Event(Box::new(event))
     }
 
     #[test]
@@ -88,10 +89,8 @@ mod tests {
             })
             .collect();
         assert_eq!(metrics, [vec![("Revocations", 1)], vec![("AuthorizerRefusals", 1)]]);
-        let line = serde_json::to_string(&Record::Metrics(Metrics {
-            timestamp: chrono::DateTime::UNIX_EPOCH,
-            values: vec![("Vends", 1)],
-        }));
+        let metrics = Metrics::new(chrono::DateTime::UNIX_EPOCH, vec![("Vends", 1)]);
+        let line = serde_json::to_string(&Record::Metrics(metrics));
         assert!(!line.unwrap().contains("alice"));
     }
 

@@ -29,6 +29,7 @@ use super::bounded::Bounded;
 /// A variable that AWS clients require is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}: must be set, by Lambda or in the environment as for any AWS SDK")]
+#[non_exhaustive]
 pub struct MissingVariable(pub &'static str);
 
 /// The HTTP client of a process, which all AWS clients share: rustls with ring, and the

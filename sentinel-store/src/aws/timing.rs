@@ -7,6 +7,7 @@ use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 
 /// The timeouts and retries of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timing {
     /// Timeout of a connection, including TLS.
     pub connect: Duration,
@@ -22,20 +23,41 @@ impl Timing {
     /// For DynamoDB, which responds in a few milliseconds. The authorizer responds within
     /// 4 s and makes two concurrent calls. A whole call fits into that time, with a second
     /// attempt after one that timed out.
-    pub const DYNAMODB: Self = Self {
-        connect: Duration::from_secs(1),
-        attempt: Duration::from_millis(1500),
-        operation: Duration::from_secs(3),
-        attempts: 3,
-    };
+    pub const DYNAMODB: Self =
+        Self::new(Duration::from_secs(3)).with_attempt(Duration::from_millis(1500));
 
     /// For SSM, which may call KMS, and is called once per document and minute.
-    pub const SSM: Self = Self {
-        connect: Duration::from_secs(1),
-        attempt: Duration::from_secs(2),
-        operation: Duration::from_secs(6),
-        attempts: 3,
-    };
+    pub const SSM: Self = Self::new(Duration::from_secs(6)).with_attempt(Duration::from_secs(2));
+
+    /// At most three attempts within `operation`, pauses included. A connection takes at most 1 second.
+    #[must_use]
+    pub const fn new(operation: Duration) -> Self {
+        Self { connect: Duration::from_secs(1), attempt: operation, operation, attempts: 3 }
+    }
+
+    /// The same timing with another timeout of a connection.
+    #[must_use]
+    pub const fn with_connect(self, connect: Duration) -> Self {
+        Self { connect, ..self }
+    }
+
+    /// The same timing with another timeout of one attempt.
+    #[must_use]
+    pub const fn with_attempt(self, attempt: Duration) -> Self {
+        Self { attempt, ..self }
+    }
+
+    /// The same timing with another timeout of all attempts of one call.
+    #[must_use]
+    pub const fn with_operation(self, operation: Duration) -> Self {
+        Self { operation, ..self }
+    }
+
+    /// The same timing with another maximum number of attempts.
+    #[must_use]
+    pub const fn with_attempts(self, attempts: u32) -> Self {
+        Self { attempts, ..self }
+    }
 
     pub(crate) fn timeouts(self) -> TimeoutConfig {
         TimeoutConfig::builder()

@@ -7,13 +7,14 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Call, Hook, Operation, Phase};
+use super::{Hook, Phase, StoreCall, StoreOperation};
 use crate::StoreError;
 
 /// The kinds of failure that can be injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of `StoreError`")]
-pub enum Failure {
+#[expect(clippy::exhaustive_enums, reason = "the kinds are those of `StoreError`")]
+pub enum StoreErrorKind {
     NotFound,
     Conflict,
     Throttled,
@@ -22,7 +23,7 @@ pub enum Failure {
     Corrupt,
 }
 
-impl Failure {
+impl StoreErrorKind {
     /// Every kind.
     pub const ALL: [Self; 6] = [
         Self::NotFound,
@@ -50,17 +51,18 @@ impl Failure {
 
 /// The calls that a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+#[non_exhaustive]
+pub enum CallSelector {
     /// Every call.
     All,
     /// The calls of one operation.
-    Operation(Operation),
-    /// The call with this [number](Call::number).
+    Operation(StoreOperation),
+    /// The call with this [number](StoreCall::number).
     Number(usize),
 }
 
-impl Which {
-    fn selects(self, call: Call) -> bool {
+impl CallSelector {
+    fn selects(self, call: StoreCall) -> bool {
         match self {
             Self::All => true,
             Self::Operation(operation) => operation == call.operation,
@@ -77,15 +79,18 @@ impl Which {
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use sentinel_store::conformance::{Failure, Faults, HookedSessions, Phase, Which};
-/// use sentinel_store::{CallerKey, MemorySessions, SessionStore, StoreError};
+/// use sentinel_store::conformance::{
+///     CallSelector, Faults, HookedSessions, Phase, StoreErrorKind,
+/// };
+/// use sentinel_store::memory::MemorySessions;
+/// use sentinel_store::{CallerKey, SessionStore, StoreError};
 ///
 /// let faults = Faults::new();
 /// let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
 /// let alice = CallerKey::parse("alice").unwrap();
 /// store.gate(&alice).await.unwrap();
 ///
-/// faults.fail(Which::Number(1), Phase::Before, Failure::Throttled);
+/// faults.fail(CallSelector::Number(1), Phase::Before, StoreErrorKind::Throttled);
 /// assert!(matches!(store.gate(&alice).await, Err(StoreError::Throttled(_))));
 /// assert_eq!(faults.calls().len(), 2);
 /// # });
@@ -98,9 +103,9 @@ pub struct Faults {
 
 #[derive(Debug, Default)]
 struct State {
-    calls: Vec<Operation>,
-    failures: Vec<(Which, Phase, Failure)>,
-    delays: Vec<(Which, Phase, Duration)>,
+    calls: Vec<StoreOperation>,
+    failures: Vec<(CallSelector, Phase, StoreErrorKind)>,
+    delays: Vec<(CallSelector, Phase, Duration)>,
 }
 
 impl Faults {
@@ -112,13 +117,13 @@ impl Faults {
 
     /// Makes calls fail. If several failures apply to a call in one phase, the last
     /// one that was added is injected.
-    pub fn fail(&self, which: Which, phase: Phase, failure: Failure) {
+    pub fn fail(&self, which: CallSelector, phase: Phase, failure: StoreErrorKind) {
         self.state().failures.push((which, phase, failure));
     }
 
     /// Delays calls. Under tokio's paused clock, a delay takes no real time. All
     /// delays that apply to a call in one phase add up, and are before its failure.
-    pub fn delay(&self, which: Which, phase: Phase, delay: Duration) {
+    pub fn delay(&self, which: CallSelector, phase: Phase, delay: Duration) {
         self.state().delays.push((which, phase, delay));
     }
 
@@ -131,13 +136,13 @@ impl Faults {
 
     /// The calls so far. The index of a call is its number.
     #[must_use]
-    pub fn calls(&self) -> Vec<Operation> {
+    pub fn calls(&self) -> Vec<StoreOperation> {
         self.state().calls.clone()
     }
 
     /// The failure to inject into a call in a phase, if any.
     #[must_use]
-    pub fn failure(&self, call: Call, phase: Phase) -> Option<Failure> {
+    pub fn failure(&self, call: StoreCall, phase: Phase) -> Option<StoreErrorKind> {
         let state = self.state();
         let mut failures = state.failures.iter().rev();
         failures
@@ -145,7 +150,7 @@ impl Faults {
             .map(|(.., failure)| *failure)
     }
 
-    fn delay_of(&self, call: Call, phase: Phase) -> Duration {
+    fn delay_of(&self, call: StoreCall, phase: Phase) -> Duration {
         let state = self.state();
         let delays = state.delays.iter();
         delays
@@ -161,13 +166,13 @@ impl Faults {
 
 #[async_trait]
 impl Hook for Faults {
-    fn begin(&self, operation: Operation) -> Call {
+    fn begin(&self, operation: StoreOperation) -> StoreCall {
         let calls = &mut self.state().calls;
         calls.push(operation);
-        Call { operation, number: calls.len() - 1 }
+        StoreCall { operation, number: calls.len() - 1 }
     }
 
-    async fn at(&self, call: Call, phase: Phase) -> Result<(), StoreError> {
+    async fn at(&self, call: StoreCall, phase: Phase) -> Result<(), StoreError> {
         let delay = self.delay_of(call, phase);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;

@@ -15,7 +15,8 @@ use crate::{
 /// A method of a wrapped store or sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of the methods")]
-pub enum Operation {
+#[non_exhaustive]
+pub enum StoreOperation {
     Gate,
     ChangeGate,
     CreateSession,
@@ -31,6 +32,7 @@ pub enum Operation {
 
 /// When a hook runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a hook runs before and after a call")]
 pub enum Phase {
     /// Before the call has any effect.
     Before,
@@ -45,11 +47,20 @@ impl Phase {
 
 /// One call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Call {
+#[non_exhaustive]
+pub struct StoreCall {
     /// The method.
-    pub operation: Operation,
+    pub operation: StoreOperation,
     /// Number of calls that the hook received before this one.
     pub number: usize,
+}
+
+impl StoreCall {
+    /// A call of that method, with its number.
+    #[must_use]
+    pub const fn new(operation: StoreOperation, number: usize) -> Self {
+        Self { operation, number }
+    }
 }
 
 /// What a test does with the calls of wrapped stores. Several wrappers can share one
@@ -57,17 +68,17 @@ pub struct Call {
 #[async_trait]
 pub trait Hook: fmt::Debug + Send + Sync {
     /// Called when a call begins. Returns the call with its number.
-    fn begin(&self, operation: Operation) -> Call;
+    fn begin(&self, operation: StoreOperation) -> StoreCall;
 
     /// Called before and after the wrapped store. An error before replaces the call.
     /// An error after replaces its result: the effect of the call stays, and only the
     /// acknowledgment is lost.
-    async fn at(&self, call: Call, phase: Phase) -> Result<(), StoreError>;
+    async fn at(&self, call: StoreCall, phase: Phase) -> Result<(), StoreError>;
 }
 
 async fn around<T>(
     hook: &dyn Hook,
-    operation: Operation,
+    operation: StoreOperation,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, StoreError> {
     let this = hook.begin(operation);
@@ -100,7 +111,7 @@ impl<S: SessionStore> HookedSessions<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: SessionStore> SessionStore for HookedSessions<S> {
     async fn gate(&self, caller: &CallerKey) -> Result<Gate, StoreError> {
-        around(&*self.hook, Operation::Gate, self.inner.gate(caller)).await
+        around(&*self.hook, StoreOperation::Gate, self.inner.gate(caller)).await
     }
 
     async fn change_gate(
@@ -109,12 +120,12 @@ impl<S: SessionStore> SessionStore for HookedSessions<S> {
         change: &GateChange,
     ) -> Result<Gate, StoreError> {
         let call = self.inner.change_gate(caller, change);
-        around(&*self.hook, Operation::ChangeGate, call).await
+        around(&*self.hook, StoreOperation::ChangeGate, call).await
     }
 
     async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
         let call = self.inner.create_session(session);
-        around(&*self.hook, Operation::CreateSession, call).await
+        around(&*self.hook, StoreOperation::CreateSession, call).await
     }
 
     async fn end_session(
@@ -122,11 +133,11 @@ impl<S: SessionStore> SessionStore for HookedSessions<S> {
         handle: &SessionHandle,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        around(&*self.hook, Operation::EndSession, self.inner.end_session(handle, at)).await
+        around(&*self.hook, StoreOperation::EndSession, self.inner.end_session(handle, at)).await
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
-        around(&*self.hook, Operation::Session, self.inner.session(handle)).await
+        around(&*self.hook, StoreOperation::Session, self.inner.session(handle)).await
     }
 
     async fn sessions(
@@ -134,7 +145,7 @@ impl<S: SessionStore> SessionStore for HookedSessions<S> {
         listing: &Listing,
         cursor: Option<&Cursor>,
     ) -> Result<SessionPage, StoreError> {
-        around(&*self.hook, Operation::Sessions, self.inner.sessions(listing, cursor)).await
+        around(&*self.hook, StoreOperation::Sessions, self.inner.sessions(listing, cursor)).await
     }
 }
 
@@ -161,7 +172,7 @@ impl<S: PolicyStore> HookedPolicies<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: PolicyStore> PolicyStore for HookedPolicies<S> {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
-        around(&*self.hook, Operation::Policy, self.inner.policy(path)).await
+        around(&*self.hook, StoreOperation::Policy, self.inner.policy(path)).await
     }
 
     fn place(&self, path: &PolicyPath) -> String {
@@ -173,7 +184,7 @@ impl<S: PolicyStore> PolicyStore for HookedPolicies<S> {
         root: &PolicyPath,
         cursor: Option<&Cursor>,
     ) -> Result<Page<ListedPolicy>, StoreError> {
-        around(&*self.hook, Operation::List, self.inner.list(root, cursor)).await
+        around(&*self.hook, StoreOperation::List, self.inner.list(root, cursor)).await
     }
 }
 
@@ -200,9 +211,9 @@ impl<S: AuditSink> FaultySink<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: AuditSink> AuditSink for FaultySink<S> {
     fn write(&self, record: &Record) -> Result<(), AuditError> {
-        let call = self.faults.begin(Operation::Write);
+        let call = self.faults.begin(StoreOperation::Write);
         let inject = |phase| match self.faults.failure(call, phase) {
-            Some(failure) => Err(AuditError(failure.error().into())),
+            Some(failure) => Err(AuditError::new(failure.error())),
             None => Ok(()),
         };
         inject(Phase::Before)?;

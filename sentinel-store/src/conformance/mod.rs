@@ -27,8 +27,10 @@ mod sessions;
 mod steps;
 mod writers;
 
-pub use faults::{Failure, Faults, Which};
-pub use hook::{Call, FaultySink, Hook, HookedPolicies, HookedSessions, Operation, Phase};
+pub use faults::{CallSelector, Faults, StoreErrorKind};
+pub use hook::{
+    FaultySink, Hook, HookedPolicies, HookedSessions, Phase, StoreCall, StoreOperation,
+};
 pub use policies::{FreshPolicies, PoliciesUnderTest, PolicyEditor, policies};
 pub use report::{CaseOutcome, CaseResult, FailedCases, Report};
 pub use sessions::{Backdoor, FreshSessions, SessionsUnderTest, sessions};

@@ -28,6 +28,7 @@ where
 
 /// An empty policy store.
 #[expect(missing_debug_implementations, reason = "an editor has no state to show")]
+#[non_exhaustive]
 pub struct FreshPolicies {
     /// The store.
     pub store: Arc<dyn PolicyStore>,

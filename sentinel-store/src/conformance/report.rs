@@ -6,6 +6,7 @@ use crate::StoreError;
 
 /// The result of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CaseResult {
     /// The store conforms.
     Passed,
@@ -17,6 +18,7 @@ pub enum CaseResult {
 
 /// A case and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CaseOutcome {
     /// The case: a sentence about what a store must do.
     pub case: &'static str,
@@ -71,6 +73,7 @@ impl Report {
 
 /// The cases that failed.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FailedCases(pub Vec<CaseOutcome>);
 
 impl fmt::Display for FailedCases {

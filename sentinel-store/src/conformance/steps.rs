@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::{Call, Hook, Operation, Phase};
+use super::{Hook, Phase, StoreCall, StoreOperation};
 use crate::StoreError;
 
 /// Makes each call wait twice: before its effect, and before its caller gets the
@@ -31,7 +31,7 @@ struct State {
 
 #[derive(Debug)]
 struct Waiting {
-    call: Call,
+    call: StoreCall,
     phase: Phase,
     turn: oneshot::Sender<()>,
 }
@@ -45,7 +45,7 @@ impl Steps {
 
     /// The waiting calls, in order of arrival.
     #[must_use]
-    pub fn waiting(&self) -> Vec<(Call, Phase)> {
+    pub fn waiting(&self) -> Vec<(StoreCall, Phase)> {
         let mut state = self.state();
         // The caller of a closed turn was cancelled.
         state.waiting.retain(|waiting| !waiting.turn.is_closed());
@@ -73,14 +73,14 @@ impl Steps {
 
 #[async_trait]
 impl Hook for Steps {
-    fn begin(&self, operation: Operation) -> Call {
+    fn begin(&self, operation: StoreOperation) -> StoreCall {
         let mut state = self.state();
         let number = state.calls;
         state.calls += 1;
-        Call { operation, number }
+        StoreCall { operation, number }
     }
 
-    async fn at(&self, call: Call, phase: Phase) -> Result<(), StoreError> {
+    async fn at(&self, call: StoreCall, phase: Phase) -> Result<(), StoreError> {
         let (turn, mine) = oneshot::channel();
         {
             let mut state = self.state();
@@ -174,6 +174,7 @@ impl Schedule for Exhaustive {
 /// There are unfinished tasks, and none of them waits for a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{tasks} tasks are unfinished, and none of them waits for a turn")]
+#[non_exhaustive]
 pub struct Stuck {
     /// Number of unfinished tasks.
     pub tasks: usize,

@@ -34,6 +34,7 @@ where
 
 /// A writer of an empty store.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct FreshWriter {
     /// The writer.
     pub writer: Arc<dyn PolicyWriter>,

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
 
 /// The keys of a table. All of them are strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TableDefinition {
     /// The partition key.
     pub partition_key: &'static str,
@@ -25,6 +26,7 @@ pub struct TableDefinition {
 
 /// The keys of a global secondary index. It contains all attributes of the items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IndexDefinition {
     /// The name of the index.
     pub name: &'static str,

@@ -43,7 +43,7 @@ impl MemorySink {
 impl AuditSink for MemorySink {
     fn write(&self, record: &Record) -> Result<(), AuditError> {
         if self.failing.load(Ordering::SeqCst) {
-            return Err(AuditError("injected".into()));
+            return Err(AuditError::new("injected"));
         }
         locked(&self.records).push(record.clone());
         Ok(())

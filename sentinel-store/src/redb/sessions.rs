@@ -38,6 +38,7 @@ pub struct RedbSessions {
 
 /// The result of a purge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Purged {
     /// Number of removed sessions.
     pub removed: usize,

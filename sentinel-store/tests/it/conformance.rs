@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use sentinel_store::memory::{MemoryPolicies, MemorySessions};
 use sentinel_store::{
-    MemoryPolicies, MemorySessions, PolicyStore, SessionStore,
+    PolicyStore, SessionStore,
     conformance::{
         self, Faults, FreshPolicies, FreshSessions, HookedPolicies, HookedSessions,
         PoliciesUnderTest, Report, SessionsUnderTest,

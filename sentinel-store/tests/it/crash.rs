@@ -11,8 +11,9 @@ use std::{
     time::Duration,
 };
 
+use sentinel_store::redb::RedbSessions;
 use sentinel_store::{
-    Epoch, RedbSessions, Scope, SessionStore, StoreError,
+    Epoch, Scope, SessionStore, StoreError,
     conformance::{Schedule, Seeded},
 };
 
@@ -132,8 +133,8 @@ fn write(file: &Path, round: u32) {
     let store = RedbSessions::open(file).unwrap();
     // The test harness has begun a line.
     let out = Mutex::new(std::io::stdout());
-    let say = |line: String| out.lock().unwrap().write_all(line.as_bytes()).unwrap();
-    say("\n".to_owned());
+    let print_line = |line: String| out.lock().unwrap().write_all(line.as_bytes()).unwrap();
+    print_line("\n".to_owned());
     runtime.block_on(async {
         let writer = async |writer: u32| {
             let caller = caller(&format!("writer-{writer}"));
@@ -141,11 +142,11 @@ fn write(file: &Path, round: u32) {
             for number in 0..20_000 {
                 let number = round * 100_000 + number;
                 store.create_session(&session(&caller, number)).await.unwrap();
-                say(format!("ack session {writer} {number}.\n"));
+                print_line(format!("ack session {writer} {number}.\n"));
                 if number.is_multiple_of(3) {
                     let gate =
                         store.change_gate(&caller, &revoke(Scope::Caller, None)).await.unwrap();
-                    say(format!("ack epoch {writer} {}.\n", gate.whole.epoch.0));
+                    print_line(format!("ack epoch {writer} {}.\n", gate.whole.epoch.0));
                 }
             }
         };

@@ -1,8 +1,9 @@
 //! Errors name the record and the store, and never a secret.
 
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::memory::{MemoryPolicies, MemorySessions};
 use sentinel_store::{
-    Causes, Cursor, FolderPolicies, Listing, Location, MemoryPolicies, MemorySessions, PolicyStore,
-    Session, SessionStore, StoreError, StoreResultExt,
+    Causes, Cursor, Listing, Location, PolicyStore, SessionStore, StoreError, StoreResultExt,
 };
 
 use crate::fixtures::{RedbBackdoor, at, caller, id, root, session};
@@ -11,7 +12,8 @@ use crate::fixtures::{RedbBackdoor, at, caller, id, root, session};
 async fn errors(store: &dyn SessionStore) -> Vec<String> {
     let (alice, bob) = (caller("alice"), caller("bob"));
     let handle = id(&alice, 1).handle;
-    let strays = Session { handle: id(&bob, 1).handle, ..session(&alice, 1) };
+    let mut strays = session(&alice, 1);
+    strays.handle = id(&bob, 1).handle;
     let cursor = Cursor("x".to_owned());
     let listing = Listing::Caller(alice);
     let results = [

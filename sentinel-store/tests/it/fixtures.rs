@@ -4,10 +4,12 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::memory::{MemoryPolicies, MemorySessions};
+use sentinel_store::redb::RedbSessions;
 use sentinel_store::{
-    AccountId, Block, CallerKey, Epochs, FolderPolicies, Gate, GateAction, GateChange, Generation,
-    MemoryPolicies, MemorySessions, PolicyPath, ProfileName, RedbSessions, Scope, Session,
-    SessionHandle, SessionId, SessionSecret,
+    AccountId, Block, CallerKey, Epochs, Gate, GateChange, Generation, PolicyPath, ProfileName,
+    Scope, Session, SessionFields, SessionHandle, SessionId, SessionSecret,
     conformance::{Backdoor, PolicyEditor},
 };
 use tempfile::TempDir;
@@ -40,7 +42,7 @@ pub(crate) fn id(caller: &CallerKey, number: u32) -> SessionId {
 /// The session of [`id`], on `production`, created under an open gate.
 pub(crate) fn session(caller: &CallerKey, number: u32) -> Session {
     let id = id(caller, number);
-    Session {
+    Session::new(SessionFields {
         handle: id.handle,
         secret_digest: id.secret.digest(),
         caller: caller.clone(),
@@ -54,13 +56,12 @@ pub(crate) fn session(caller: &CallerKey, number: u32) -> Session {
         expires: at(3600),
         epochs: Epochs::default(),
         generation: Generation(0),
-        ended: None,
-    }
+    })
 }
 
 pub(crate) fn revoke(scope: Scope, until: Option<DateTime<Utc>>) -> GateChange {
-    let block = Block { until, by: "carol".to_owned(), reason: "test".to_owned(), at: at(0) };
-    GateChange { scope, action: GateAction::Revoke(block) }
+    let block = Block::new("carol", at(0)).with_reason("test").with_until(until);
+    GateChange::revoke(scope, block)
 }
 
 pub(crate) struct MemoryBackdoor(pub(crate) Arc<MemorySessions>);

@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sentinel_store::{FolderPolicies, PolicyPath, PolicyStore, PolicyText, StoreError};
+use sentinel_store::folder::FolderPolicies;
+use sentinel_store::{PolicyPath, PolicyStore, PolicyText, StoreError};
 use tempfile::TempDir;
 
 use crate::fixtures::root;
@@ -313,7 +314,7 @@ async fn a_writer_is_found_although_the_name_that_it_opened_is_gone() {
 }
 
 #[tokio::test]
-async fn a_document_that_comes_and_goes_is_not_absent() {
+async fn a_document_that_appears_and_disappears_is_not_absent() {
     let (folder, store) = slow_folder();
     let [path, aside] = ["production.yaml", "aside"].map(|name| folder.path().join(name));
     write(folder.path(), "production.yaml", b"text");
@@ -415,10 +416,10 @@ async fn a_link_that_leads_out_of_the_folder_is_refused() {
         assert!(cause.to_string().contains("leads out of the policies folder"), "{cause}");
     }
     // The folder itself may be reached through a link.
-    let through = outside.path().join("link");
-    std::os::unix::fs::symlink(folder.path(), &through).unwrap();
+    let linked = outside.path().join("link");
+    std::os::unix::fs::symlink(folder.path(), &linked).unwrap();
     write(folder.path(), "solo.yaml", b"inside");
-    let store = FolderPolicies::new(&through, root()).with_settled(SETTLED);
+    let store = FolderPolicies::new(&linked, root()).with_settled(SETTLED);
     assert_eq!(read(&store, "solo").await.unwrap().text, b"inside");
 }
 

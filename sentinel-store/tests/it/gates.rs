@@ -15,15 +15,10 @@ fn scopes() -> impl Strategy<Value = Scope> {
 fn changes() -> impl Strategy<Value = GateChange> {
     let until = prop::option::of((0_i64..100).prop_map(at));
     let revoking = (until, 0_i64..100).prop_map(|(until, now)| {
-        GateAction::Revoke(Block {
-            until,
-            by: "carol".to_owned(),
-            reason: String::new(),
-            at: at(now),
-        })
+        GateAction::Revoke(Block::new("carol", at(now)).with_until(until))
     });
     let action = prop_oneof![3 => revoking, 1 => Just(GateAction::Reinstate)];
-    (scopes(), action).prop_map(|(scope, action)| GateChange { scope, action })
+    (scopes(), action).prop_map(|(scope, action)| GateChange::new(scope, action))
 }
 
 fn gates() -> impl Strategy<Value = Gate> {
@@ -77,7 +72,7 @@ proptest! {
     #[test]
     fn reinstating_lifts_one_block(gate in gates(), scope in scopes()) {
         let mut after = gate.clone();
-        after.apply(&GateChange { scope: scope.clone(), action: GateAction::Reinstate }).unwrap();
+        after.apply(&GateChange::reinstate(scope.clone())).unwrap();
         prop_assert_eq!(after.state(&scope).block, None);
         for other in [Scope::Caller, Scope::Profile(profile("a")), Scope::Profile(profile("b"))] {
             if other != scope {
@@ -200,7 +195,7 @@ fn reinstating_an_open_gate_changes_nothing() {
     let open = gate.clone();
     for number in 0..=Gate::MAX_PROFILES {
         let scope = Scope::Profile(profile(&format!("p{number}")));
-        let reinstate = GateChange { scope, action: GateAction::Reinstate };
+        let reinstate = GateChange::reinstate(scope);
         assert!(!gate.apply(&reinstate).unwrap());
     }
     assert_eq!(gate, open);
@@ -211,19 +206,15 @@ fn reinstating_an_open_gate_changes_nothing() {
 /// KB.
 #[test]
 fn the_largest_gate_is_smaller_than_an_item_of_dynamodb() {
-    let block = Block {
-        until: Some(DateTime::<Utc>::MAX_UTC),
-        by: "x".repeat(512),
+    let block = Block::new("x".repeat(512), DateTime::<Utc>::MAX_UTC)
         // As much of a reason as the broker keeps in a gate.
-        reason: "\u{1}".repeat(256),
-        at: DateTime::<Utc>::MAX_UTC,
-    };
+        .with_reason("\u{1}".repeat(256))
+        .with_until(DateTime::<Utc>::MAX_UTC);
     let mut gate = Gate::open(caller(&"x".repeat(512)));
-    gate.apply(&GateChange { scope: Scope::Caller, action: GateAction::Revoke(block.clone()) })
-        .unwrap();
+    gate.apply(&GateChange::revoke(Scope::Caller, block.clone())).unwrap();
     for number in 0..Gate::MAX_PROFILES {
         let scope = Scope::Profile(profile(&format!("{number:0>64}")));
-        gate.apply(&GateChange { scope, action: GateAction::Revoke(block.clone()) }).unwrap();
+        gate.apply(&GateChange::revoke(scope, block.clone())).unwrap();
     }
     // JSON escapes control characters sixfold, and so is the larger form.
     let size = serde_json::to_string(&gate).unwrap().len();

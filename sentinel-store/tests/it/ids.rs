@@ -192,11 +192,11 @@ fn invariant_6_an_id_is_not_shown_by_debug_or_by_its_errors() {
     let id = SessionId::new(handle, SessionSecret::new([3; 16]));
     let text = id.reveal();
     let secret = &text[text.len() - 26..];
-    let spoilt = format!("{text}!");
+    let changed = format!("{text}!");
     for shown in [
         format!("{id:?} {:?}", id.secret),
-        format!("{0} {0:?}", SessionId::parse(&spoilt).unwrap_err()),
-        format!("{0} {0:?}", SessionHandle::parse(&spoilt).unwrap_err()),
+        format!("{0} {0:?}", SessionId::parse(&changed).unwrap_err()),
+        format!("{0} {0:?}", SessionHandle::parse(&changed).unwrap_err()),
     ] {
         assert!(!shown.contains(secret), "{shown}");
         assert!(!shown.contains("[3, 3"), "{shown}");

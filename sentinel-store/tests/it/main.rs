@@ -4,7 +4,7 @@
     clippy::string_slice,
     clippy::unreachable,
     clippy::unwrap_used,
-    reason = "a test that panics has failed, and says where"
+    reason = "a test that panics has failed, and reports where"
 )]
 
 mod conformance;

@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
+use sentinel_store::memory::{MemoryPolicies, MemorySessions};
 use sentinel_store::{
-    Causes, Cursor, ListedPolicy, Listing, MemoryPolicies, MemorySessions, Page, Pages, PolicyPath,
-    PolicyStore, PolicyText, SessionStore, StoreError,
+    Causes, Cursor, ListedPolicy, Listing, Page, Pages, PolicyPath, PolicyStore, PolicyText,
+    SessionStore, StoreError,
 };
 
 use crate::fixtures::{caller, root, session};
@@ -50,7 +51,7 @@ impl PolicyStore for Circle {
     ) -> Result<Page<ListedPolicy>, StoreError> {
         let number: usize = cursor.map_or(0, |cursor| cursor.0.parse().unwrap());
         let next = Some(Cursor(((number + 1) % self.0).to_string()));
-        Ok(Page { items: Vec::new(), next })
+        Ok(Page::new(Vec::new()).with_next(next))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The exact form of records, which other programs read.
 
 use sentinel_store::{
-    AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metrics, PolicyUsed, Record, Verdict,
+    AuditSink, DecisionFields, DecisionRecord, Event, EventKind, JsonLines, Metrics, PolicyPath,
+    PolicyText, PolicyUsed, Record, RecordedEffect,
 };
 use serde_json::{Value, json};
 
@@ -9,64 +10,48 @@ use crate::fixtures::at;
 
 /// A decision without optional fields.
 fn refused() -> DecisionRecord {
-    DecisionRecord {
+    DecisionRecord::new(DecisionFields {
         timestamp: at(0),
         user: "alice".to_owned(),
         profile: "production".to_owned(),
-        effect: Verdict::Deny,
-        source_identity: None,
+        effect: RecordedEffect::Deny,
         code: "POLICY_DENY".to_owned(),
-        rule: None,
-        rule_index: None,
-        reason: None,
         request_id: "req-1".to_owned(),
-        session: None,
         account: "111122223333".to_owned(),
         principal: "arn:aws:iam::111122223333:user/alice".to_owned(),
         caller: "alice".to_owned(),
-        source_ip: None,
         mode: "server",
-        duration_s: None,
-        expiration: None,
-        access_key_id: None,
-        sts_request_id: None,
-        approval: None,
-        break_glass: None,
-        policy: None,
-        policy_stale: false,
-        withheld: false,
-        function_version: None,
         latency_ms: 3,
-    }
+    })
 }
 
 fn vended() -> DecisionRecord {
-    DecisionRecord {
-        timestamp: at(0) + chrono::TimeDelta::milliseconds(50),
-        effect: Verdict::Allow,
-        source_identity: Some("sentinel-alice-abcdefgh".to_owned()),
-        code: "OK".to_owned(),
-        rule: Some("business-hours".to_owned()),
-        rule_index: Some(0),
-        reason: Some("Business hours access".to_owned()),
-        session: Some("mfzwiy3f".to_owned()),
-        source_ip: Some("192.0.2.1".to_owned()),
-        duration_s: Some(3600),
-        expiration: Some(at(3600)),
-        access_key_id: Some("ASIAEXAMPLE".to_owned()),
-        sts_request_id: Some("sts-1".to_owned()),
-        approval: Some("req-abc".to_owned()),
-        break_glass: Some("bg-abc".to_owned()),
-        policy: Some(PolicyUsed {
-            name: "/sentinel/policies/production".to_owned(),
-            version: "7".to_owned(),
-            sha256: "e3b0c442".to_owned(),
-        }),
-        policy_stale: true,
-        withheld: true,
-        function_version: Some("42".to_owned()),
-        ..refused()
-    }
+    let document = PolicyText::new("", "7");
+    let mut policy = PolicyUsed::new(
+        &PolicyPath::new("/sentinel/policies/production"),
+        &document.version,
+        &document.digest(),
+    );
+    policy.sha256.truncate(8);
+    let mut record = refused()
+        .with_source_identity("sentinel-alice-abcdefgh".to_owned())
+        .with_rule("business-hours".to_owned(), 0, Some("Business hours access".to_owned()))
+        .with_session("mfzwiy3f".to_owned())
+        .with_source_ip("192.0.2.1".to_owned())
+        .with_duration_s(3600)
+        .with_expiration(at(3600))
+        .with_access_key_id("ASIAEXAMPLE".to_owned())
+        .with_sts_request_id("sts-1".to_owned())
+        .with_approval("req-abc".to_owned())
+        .with_break_glass("bg-abc".to_owned())
+        .with_policy(policy)
+        .with_policy_stale(true)
+        .with_withheld(true)
+        .with_function_version("42".to_owned());
+    record.timestamp = at(0) + chrono::TimeDelta::milliseconds(50);
+    record.effect = RecordedEffect::Allow;
+    record.code = "OK".to_owned();
+    record
 }
 
 fn line(record: &Record) -> String {
@@ -101,32 +86,34 @@ fn a_decision_record_has_the_documented_fields_in_order() {
 
 #[test]
 fn records_have_the_documented_form() {
-    let effects = [Verdict::Allow, Verdict::Deny, Verdict::RequireApproval];
-    let decisions = effects
-        .map(|effect| line(&Record::Decision(Box::new(DecisionRecord { effect, ..refused() }))));
+    let effects = [RecordedEffect::Allow, RecordedEffect::Deny, RecordedEffect::RequireApproval];
+    let decisions = effects.map(|effect| {
+        let mut decision = refused();
+        decision.effect = effect;
+        line(&Record::Decision(Box::new(decision)))
+    });
     insta::assert_snapshot!("decisions", decisions.join("\n"));
     insta::assert_snapshot!("vended", line(&Record::Decision(Box::new(vended()))));
 
     let bare = Event::new(EventKind::AuthorizerRefusal, at(0));
-    let whole = Event {
-        event: EventKind::Revocation,
-        by: Some("carol".to_owned()),
-        principal: Some("arn:aws:iam::111122223333:user/carol".to_owned()),
-        user: Some("alice".to_owned()),
-        profile: Some("production".to_owned()),
-        session: Some("mfzwiy3f".to_owned()),
-        reason: Some("stolen laptop".to_owned()),
-        code: Some("revoked".to_owned()),
-        epoch: Some(1),
-        blocked_until: Some(at(60)),
-        request_id: Some("req-1".to_owned()),
-        ..bare.clone()
-    };
+    let mut whole = bare
+        .clone()
+        .with_by("carol".to_owned())
+        .with_principal("arn:aws:iam::111122223333:user/carol".to_owned())
+        .with_user("alice".to_owned())
+        .with_profile("production".to_owned())
+        .with_session("mfzwiy3f".to_owned())
+        .with_reason("stolen laptop".to_owned())
+        .with_code("revoked".to_owned())
+        .with_epoch(1)
+        .with_blocked_until(at(60))
+        .with_request_id("req-1".to_owned());
+    whole.event = EventKind::Revocation;
     let events = [bare, whole].map(|event| line(&Record::Event(Box::new(event))));
     insta::assert_snapshot!("events", events.join("\n"));
 
     let values = vec![("Requests", 1), ("LatencyMs", 12), ("Vends", 0)];
-    let metrics = Record::Metrics(Metrics { timestamp: at(0), values });
+    let metrics = Record::Metrics(Metrics::new(at(0), values));
     insta::assert_snapshot!("metrics", line(&metrics));
 }
 
@@ -141,7 +128,8 @@ fn times_are_utc_and_end_in_z() {
 #[test]
 fn text_from_callers_cannot_start_a_line_or_a_field() {
     let hostile = "alice\"}\n{\"user\":\"root\r\u{2028}\u{0}\u{1b}[31m";
-    let decision = DecisionRecord { user: hostile.to_owned(), ..refused() };
+    let mut decision = refused();
+    decision.user = hostile.to_owned();
     let text = line(&Record::Decision(Box::new(decision)));
     assert!(!text.contains(|c: char| c.is_ascii_control()), "{text:?}");
     let record: Value = serde_json::from_str(&text).unwrap();
@@ -163,7 +151,7 @@ fn metrics_are_in_the_embedded_metric_format() {
         "AuthorizerRefusals",
     ];
     let values: Vec<_> = names.into_iter().zip(1..).collect();
-    let metrics = Record::Metrics(Metrics { timestamp: at(0), values });
+    let metrics = Record::Metrics(Metrics::new(at(0), values));
     let root: Value = serde_json::from_str(&line(&metrics)).unwrap();
 
     let metadata = &root["_aws"];

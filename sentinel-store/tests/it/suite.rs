@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sentinel_store::memory::MemorySessions;
 use sentinel_store::{
-    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, MemorySessions, Session,
-    SessionHandle, SessionPage, SessionStore, StoreError,
+    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, Session, SessionHandle, SessionPage,
+    SessionStore, StoreError,
     conformance::{self, CaseResult, FreshSessions, SessionsUnderTest},
 };
 
@@ -165,10 +166,10 @@ impl SessionStore for Flawed {
 impl SessionsUnderTest for Flaw {
     async fn fresh(&self) -> FreshSessions {
         let inner = Arc::new(MemorySessions::with_page_size(page_size()));
-        let backdoor = Some(Box::new(MemoryBackdoor(Arc::clone(&inner))) as _);
+        let backdoor = MemoryBackdoor(Arc::clone(&inner));
         let (before, deferred) = (Mutex::default(), Mutex::default());
-        let store = Arc::new(Flawed { flaw: *self, inner, before, deferred });
-        FreshSessions { store, backdoor }
+        let store = Flawed { flaw: *self, inner, before, deferred };
+        FreshSessions::new(store).with_backdoor(backdoor)
     }
 }
 

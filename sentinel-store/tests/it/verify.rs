@@ -8,11 +8,12 @@ use std::sync::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
+use sentinel_store::memory::MemorySessions;
 use sentinel_store::{
-    CallerKey, Cursor, Gate, GateChange, Generation, Listing, MemorySessions, Refusal, Scope,
-    Session, SessionHandle, SessionId, SessionKeys, SessionPage, SessionSecret, SessionStore,
-    StoreError, VerifyError,
-    conformance::{Failure, Faults, HookedSessions, Phase, Which},
+    CallerKey, Cursor, Gate, GateChange, Generation, Listing, Scope, Session, SessionHandle,
+    SessionId, SessionKeys, SessionPage, SessionRefusal, SessionSecret, SessionStore, StoreError,
+    VerifyError,
+    conformance::{CallSelector, Faults, HookedSessions, Phase, StoreErrorKind},
     verify_session,
 };
 
@@ -24,11 +25,11 @@ async fn check(store: &dyn SessionStore, id: &str) -> Result<Session, VerifyErro
     verify_session(store, id, None, GENERATION, &at(10)).await
 }
 
-fn refusal(result: Result<Session, VerifyError>) -> Refusal {
+fn refusal(result: Result<Session, VerifyError>) -> SessionRefusal {
     match result {
         Err(VerifyError::Refused(refusal)) => refusal,
         Err(VerifyError::Store(error)) => panic!("{error:?}"),
-        Ok(session) => panic!("{session:?} was let through"),
+        Ok(session) => panic!("{session:?} was accepted"),
     }
 }
 
@@ -52,7 +53,7 @@ async fn invariant_7_an_unknown_session_is_refused() {
     let (store, _) = store().await;
     for (name, number) in [("alice", 2), ("bob", 1)] {
         let unknown = id(&caller(name), number).reveal();
-        assert_eq!(refusal(check(&store, &unknown).await), Refusal::Unknown);
+        assert_eq!(refusal(check(&store, &unknown).await), SessionRefusal::Unknown);
     }
 }
 
@@ -80,7 +81,7 @@ async fn invariant_7_a_malformed_id_is_refused_without_a_read() {
         &long,
     ];
     for id in ids {
-        assert_eq!(refusal(check(&store, id).await), Refusal::Malformed);
+        assert_eq!(refusal(check(&store, id).await), SessionRefusal::Malformed);
     }
     assert_eq!(faults.calls(), []);
 }
@@ -97,7 +98,7 @@ async fn a_forged_id_costs_no_read_with_a_session_key() {
     let guessed = format!("{plain}{}", "a".repeat(16));
     for id in [&plain, &forged, &guessed] {
         let check = verify_session(&store, id, Some(&keys), GENERATION, &at(10)).await;
-        assert_eq!(refusal(check), Refusal::BadCheck, "{id}");
+        assert_eq!(refusal(check), SessionRefusal::BadCheck, "{id}");
     }
     assert_eq!(faults.calls(), []);
 
@@ -119,7 +120,7 @@ async fn a_session_key_is_rotated_without_ending_a_session() {
     check(&old).await.unwrap();
     check(&format!("{old},{new}")).await.unwrap();
     check(&format!("{new},{old}")).await.unwrap();
-    assert_eq!(refusal(check(&new).await), Refusal::BadCheck);
+    assert_eq!(refusal(check(&new).await), SessionRefusal::BadCheck);
 }
 
 #[tokio::test]
@@ -128,7 +129,7 @@ async fn an_id_with_a_check_is_refused_without_a_session_key() {
     let valid = id(&caller("alice"), 1);
     let keys = SessionKeys::parse(&"k".repeat(32)).unwrap();
     let issued = keys.issue(valid.handle, valid.secret).reveal();
-    assert_eq!(refusal(check(&store, &issued).await), Refusal::BadCheck);
+    assert_eq!(refusal(check(&store, &issued).await), SessionRefusal::BadCheck);
     check(&store, &plain).await.unwrap();
 }
 
@@ -139,7 +140,7 @@ async fn invariant_7_a_session_with_another_secret_is_refused() {
     let other = store_session_secret(2);
     for secret in [other, SessionSecret::new([0; 16]), SessionSecret::new([0xff; 16])] {
         forged.secret = secret;
-        assert_eq!(refusal(check(&store, &forged.reveal()).await), Refusal::WrongSecret);
+        assert_eq!(refusal(check(&store, &forged.reveal()).await), SessionRefusal::WrongSecret);
     }
 }
 
@@ -155,7 +156,7 @@ async fn invariant_7_the_stored_digest_is_not_the_secret() {
     let stored = session(&caller("alice"), 1);
     let digest: [u8; 16] = stored.secret_digest[..16].try_into().unwrap();
     let forged = SessionId::new(stored.handle, SessionSecret::new(digest));
-    assert_eq!(refusal(check(&store, &forged.reveal()).await), Refusal::WrongSecret);
+    assert_eq!(refusal(check(&store, &forged.reveal()).await), SessionRefusal::WrongSecret);
 }
 
 #[tokio::test]
@@ -163,15 +164,15 @@ async fn invariant_7_a_session_is_refused_from_its_expiration_on() {
     let (store, id) = store().await;
     let check = async |now| verify_session(&store, &id, None, GENERATION, &now).await;
     assert!(check(at(3600) - chrono::TimeDelta::nanoseconds(1)).await.is_ok());
-    assert_eq!(refusal(check(at(3600)).await), Refusal::Expired);
-    assert_eq!(refusal(check(DateTime::<Utc>::MAX_UTC).await), Refusal::Expired);
+    assert_eq!(refusal(check(at(3600)).await), SessionRefusal::Expired);
+    assert_eq!(refusal(check(DateTime::<Utc>::MAX_UTC).await), SessionRefusal::Expired);
 }
 
 #[tokio::test]
 async fn invariant_7_an_ended_session_is_refused() {
     let (store, id) = store().await;
     store.end_session(&session(&caller("alice"), 1).handle, at(5)).await.unwrap();
-    assert_eq!(refusal(check(&store, &id).await), Refusal::Ended);
+    assert_eq!(refusal(check(&store, &id).await), SessionRefusal::Ended);
 }
 
 #[tokio::test]
@@ -180,10 +181,10 @@ async fn invariant_7_a_revoked_session_is_refused_after_reinstatement() {
     for scope in [Scope::Caller, Scope::Profile(session(&alice, 1).profile)] {
         let (store, id) = store().await;
         store.change_gate(&alice, &revoke(scope.clone(), Some(at(1)))).await.unwrap();
-        assert_eq!(refusal(check(&store, &id).await), Refusal::Revoked);
-        let reinstate = GateChange { scope, action: sentinel_store::GateAction::Reinstate };
+        assert_eq!(refusal(check(&store, &id).await), SessionRefusal::Revoked);
+        let reinstate = GateChange::reinstate(scope);
         store.change_gate(&alice, &reinstate).await.unwrap();
-        assert_eq!(refusal(check(&store, &id).await), Refusal::Revoked);
+        assert_eq!(refusal(check(&store, &id).await), SessionRefusal::Revoked);
     }
 }
 
@@ -192,7 +193,7 @@ async fn invariant_7_a_session_of_another_generation_is_refused() {
     let (store, id) = store().await;
     for generation in [1, u64::MAX] {
         let result = verify_session(&store, &id, None, Generation(generation), &at(10)).await;
-        assert_eq!(refusal(result), Refusal::Revoked);
+        assert_eq!(refusal(result), SessionRefusal::Revoked);
     }
 }
 
@@ -207,19 +208,19 @@ async fn invariant_7_a_session_is_not_refused_for_the_revocation_of_another() {
 
 #[tokio::test]
 async fn invariant_1_a_failing_store_refuses_every_session() {
-    for failure in Failure::ALL {
+    for failure in StoreErrorKind::ALL {
         for phase in Phase::ALL {
             let (store, id) = store().await;
             let faults = Faults::new();
-            faults.fail(Which::All, phase, failure);
+            faults.fail(CallSelector::All, phase, failure);
             let store = HookedSessions::new(store, Arc::clone(&faults) as _);
             match (failure, check(&store, &id).await) {
-                (Failure::NotFound, Err(VerifyError::Refused(Refusal::Unknown))) => {}
-                (Failure::NotFound, other) => panic!("{other:?}"),
+                (StoreErrorKind::NotFound, Err(VerifyError::Refused(SessionRefusal::Unknown))) => {}
+                (StoreErrorKind::NotFound, other) => panic!("{other:?}"),
                 (_, Err(VerifyError::Store(_))) => {}
                 (_, other) => panic!("{failure:?}: {other:?}"),
             }
-            assert_eq!(faults.calls().len(), 1, "one read, whatever the result");
+            assert_eq!(faults.calls().len(), 1, "one read for every result");
         }
     }
 }
@@ -279,9 +280,9 @@ async fn invariant_9_a_record_of_another_session_is_refused() {
         (valid.clone(), Gate::open(mallory)),
     ];
     for (session, gate) in wrong {
-        let liar = FixedRecord { session, gate, reads: AtomicUsize::new(0) };
-        refusal(check(&liar, &shown).await);
-        assert_eq!(liar.reads.into_inner(), 1);
+        let wrong_store = FixedRecord { session, gate, reads: AtomicUsize::new(0) };
+        refusal(check(&wrong_store, &shown).await);
+        assert_eq!(wrong_store.reads.into_inner(), 1);
     }
     let correct =
         FixedRecord { session: valid, gate: Gate::open(alice), reads: AtomicUsize::new(0) };

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
 use sentinel_store::{
-    AuditSink, Epoch, MemoryPolicies, MemorySessions, MemorySink, Metrics, PolicyStore, Record,
-    Scope, SessionStore, StoreError,
+    AuditSink, Epoch, Metrics, PolicyStore, Record, Scope, SessionStore, StoreError,
     conformance::{
-        Call, Failure, Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Operation, Phase,
-        Which,
+        CallSelector, Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Phase, StoreCall,
+        StoreErrorKind, StoreOperation,
     },
 };
 use tokio::time::Instant;
@@ -15,17 +15,17 @@ use tokio::time::Instant;
 use crate::fixtures::{at, caller, id, revoke, root, session};
 
 fn record() -> Record {
-    Record::Metrics(Metrics { timestamp: at(0), values: vec![("Requests", 1)] })
+    Record::Metrics(Metrics::new(at(0), vec![("Requests", 1)]))
 }
 
-fn kind(error: &StoreError) -> Failure {
+fn kind(error: &StoreError) -> StoreErrorKind {
     match error {
-        StoreError::NotFound(_) => Failure::NotFound,
-        StoreError::Conflict(_) => Failure::Conflict,
-        StoreError::Throttled(_) => Failure::Throttled,
-        StoreError::Unavailable(_) => Failure::Unavailable,
-        StoreError::Refused(_) => Failure::Refused,
-        StoreError::Corrupt(_) => Failure::Corrupt,
+        StoreError::NotFound(_) => StoreErrorKind::NotFound,
+        StoreError::Conflict(_) => StoreErrorKind::Conflict,
+        StoreError::Throttled(_) => StoreErrorKind::Throttled,
+        StoreError::Unavailable(_) => StoreErrorKind::Unavailable,
+        StoreError::Refused(_) => StoreErrorKind::Refused,
+        StoreError::Corrupt(_) => StoreErrorKind::Corrupt,
     }
 }
 
@@ -47,20 +47,20 @@ async fn calls_are_numbered_across_stores_and_sinks() {
     sink.write(&record()).unwrap();
     policies.list(&root(), None).await.unwrap();
     sessions.sessions(&sentinel_store::Listing::All, None).await.unwrap();
-    assert_eq!(faults.begin(Operation::Other("issue")).number, 9);
+    assert_eq!(faults.begin(StoreOperation::Other("issue")).number, 9);
     assert_eq!(
         faults.calls(),
         [
-            Operation::Gate,
-            Operation::ChangeGate,
-            Operation::Policy,
-            Operation::CreateSession,
-            Operation::Session,
-            Operation::EndSession,
-            Operation::Write,
-            Operation::List,
-            Operation::Sessions,
-            Operation::Other("issue"),
+            StoreOperation::Gate,
+            StoreOperation::ChangeGate,
+            StoreOperation::Policy,
+            StoreOperation::CreateSession,
+            StoreOperation::Session,
+            StoreOperation::EndSession,
+            StoreOperation::Write,
+            StoreOperation::List,
+            StoreOperation::Sessions,
+            StoreOperation::Other("issue"),
         ]
     );
 }
@@ -68,11 +68,11 @@ async fn calls_are_numbered_across_stores_and_sinks() {
 #[tokio::test]
 async fn each_kind_of_failure_is_injected_into_the_selected_call_only() {
     let alice = caller("alice");
-    for failure in Failure::ALL {
+    for failure in StoreErrorKind::ALL {
         for phase in Phase::ALL {
             let faults = Faults::new();
             let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
-            faults.fail(Which::Number(1), phase, failure);
+            faults.fail(CallSelector::Number(1), phase, failure);
             store.gate(&alice).await.unwrap();
             let error = store.gate(&alice).await.unwrap_err();
             assert_eq!(kind(&error), failure);
@@ -87,7 +87,11 @@ async fn a_failure_before_leaves_no_effect_and_one_after_loses_the_acknowledgmen
     for (phase, epoch) in [(Phase::Before, Epoch(0)), (Phase::After, Epoch(1))] {
         let faults = Faults::new();
         let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
-        faults.fail(Which::Operation(Operation::ChangeGate), phase, Failure::Unavailable);
+        faults.fail(
+            CallSelector::Operation(StoreOperation::ChangeGate),
+            phase,
+            StoreErrorKind::Unavailable,
+        );
         assert!(store.change_gate(&alice, &revoke(Scope::Caller, None)).await.is_err());
         assert_eq!(store.gate(&alice).await.unwrap().whole.epoch, epoch);
         assert_eq!(store.inner().gate(&alice).await.unwrap().whole.epoch, epoch);
@@ -98,11 +102,11 @@ async fn a_failure_before_leaves_no_effect_and_one_after_loses_the_acknowledgmen
 async fn clearing_removes_the_faults_and_keeps_the_calls() {
     let faults = Faults::new();
     let policies = HookedPolicies::new(MemoryPolicies::new(), Arc::clone(&faults) as _);
-    faults.fail(Which::All, Phase::Before, Failure::Throttled);
+    faults.fail(CallSelector::All, Phase::Before, StoreErrorKind::Throttled);
     assert!(policies.list(&root(), None).await.is_err());
     faults.clear();
     assert!(policies.list(&root(), None).await.is_ok());
-    assert_eq!(faults.calls(), [Operation::List; 2]);
+    assert_eq!(faults.calls(), [StoreOperation::List; 2]);
     assert_eq!(policies.inner().list(&root(), None).await.unwrap().items, []);
 }
 
@@ -111,7 +115,11 @@ fn a_sink_fails_before_and_after_its_write() {
     for (phase, written) in [(Phase::Before, 0), (Phase::After, 1)] {
         let faults = Faults::new();
         let sink = FaultySink::new(MemorySink::new(), Arc::clone(&faults));
-        faults.fail(Which::Operation(Operation::Write), phase, Failure::Unavailable);
+        faults.fail(
+            CallSelector::Operation(StoreOperation::Write),
+            phase,
+            StoreErrorKind::Unavailable,
+        );
         assert!(sink.write(&record()).is_err());
         assert_eq!(sink.inner().records().len(), written);
     }
@@ -134,8 +142,8 @@ async fn a_call_takes_the_injected_delay() {
     let faults = Faults::new();
     let store = HookedSessions::new(MemorySessions::new(), Arc::clone(&faults) as _);
     let hour = Duration::from_secs(3600);
-    faults.delay(Which::Operation(Operation::Session), Phase::Before, hour);
-    faults.delay(Which::Number(0), Phase::After, hour);
+    faults.delay(CallSelector::Operation(StoreOperation::Session), Phase::Before, hour);
+    faults.delay(CallSelector::Number(0), Phase::After, hour);
     let begun = Instant::now();
     let unknown = id(&caller("alice"), 1).handle;
     assert!(matches!(store.session(&unknown).await, Err(StoreError::NotFound(_))));
@@ -145,9 +153,13 @@ async fn a_call_takes_the_injected_delay() {
 #[tokio::test]
 async fn an_issuer_can_share_the_hook() {
     let faults = Faults::new();
-    let call = faults.begin(Operation::Other("issue"));
-    assert_eq!(call, Call { operation: Operation::Other("issue"), number: 0 });
-    faults.fail(Which::Operation(Operation::Other("issue")), Phase::After, Failure::Refused);
+    let call = faults.begin(StoreOperation::Other("issue"));
+    assert_eq!(call, StoreCall::new(StoreOperation::Other("issue"), 0));
+    faults.fail(
+        CallSelector::Operation(StoreOperation::Other("issue")),
+        Phase::After,
+        StoreErrorKind::Refused,
+    );
     faults.at(call, Phase::Before).await.unwrap();
-    assert_eq!(kind(&faults.at(call, Phase::After).await.unwrap_err()), Failure::Refused);
+    assert_eq!(kind(&faults.at(call, Phase::After).await.unwrap_err()), StoreErrorKind::Refused);
 }

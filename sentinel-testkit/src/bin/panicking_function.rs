@@ -10,7 +10,7 @@ use serde_json::Value;
 fn main() -> ExitCode {
     serve(
         || {
-            assert_ne!(std::env::var("PANIC").as_deref(), Ok("build"), "told to");
+            assert_ne!(std::env::var("PANIC").as_deref(), Ok("build"), "injected");
             "built".to_owned()
         },
         || "instead".to_owned(),
@@ -19,6 +19,6 @@ fn main() -> ExitCode {
 }
 
 async fn answer(built: Arc<String>, event: Value, _: Invocation) -> Result<String, String> {
-    assert_ne!(event, "panic", "told to");
+    assert_ne!(event, "panic", "injected");
     if event == "fail" { Err("this one fails".to_owned()) } else { Ok(built.to_string()) }
 }

@@ -13,8 +13,8 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::fault::Lie;
-use super::protocol::{Asked, Protocol};
+use super::fault::WrongAnswer;
+use super::protocol::{AwsRequest, Protocol};
 use crate::server::{Body, whole};
 
 const ID: &str = "00000000-0000-4000-8000-000000000000";
@@ -67,36 +67,36 @@ fn head(status: u16, headers: hyper::HeaderMap, body: Body) -> Response<Body> {
 }
 
 /// The service's throttling error.
-pub(super) fn throttled(asked: &Asked) -> Whole {
-    let code = match asked.service.as_str() {
+pub(super) fn throttled(aws_request: &AwsRequest) -> Whole {
+    let code = match aws_request.service.as_str() {
         "dynamodb" => "ProvisionedThroughputExceededException",
         "sts" | "iam" => "Throttling",
         _ => "ThrottlingException",
     };
-    error(asked, 400, code, "Rate exceeded")
+    error(aws_request, 400, code, "Rate exceeded")
 }
 
 /// The service's access-denied error.
-pub(super) fn refused(asked: &Asked) -> Whole {
-    let (status, code) = match Protocol::of(&asked.service) {
+pub(super) fn refused(aws_request: &AwsRequest) -> Whole {
+    let (status, code) = match Protocol::of(&aws_request.service) {
         Protocol::Json => (400, "AccessDeniedException"),
         Protocol::Query => (403, "AccessDenied"),
     };
-    let Asked { service, operation, .. } = asked;
+    let AwsRequest { service, operation, .. } = aws_request;
     let message = format!("User is not authorized to perform: {service}:{operation}");
-    error(asked, status, code, &message)
+    error(aws_request, status, code, &message)
 }
 
 /// An error in the service's own format.
-pub(super) fn error(asked: &Asked, status: u16, code: &str, message: &str) -> Whole {
-    match Protocol::of(&asked.service) {
+pub(super) fn error(aws_request: &AwsRequest, status: u16, code: &str, message: &str) -> Whole {
+    match Protocol::of(&aws_request.service) {
         Protocol::Json => {
-            let namespace = match asked.service.as_str() {
+            let namespace = match aws_request.service.as_str() {
                 "dynamodb" => "com.amazonaws.dynamodb.v20120810#",
                 _ => "",
             };
             let body = json!({ "__type": format!("{namespace}{code}"), "message": message });
-            let content_type = match asked.service.as_str() {
+            let content_type = match aws_request.service.as_str() {
                 "dynamodb" => "application/x-amz-json-1.0",
                 _ => "application/x-amz-json-1.1",
             };
@@ -124,49 +124,49 @@ pub(super) fn no_answer(why: &str) -> Whole {
 }
 
 /// A wrong answer instead of the true one. `another` is a true answer to another request.
-pub(super) fn lie(
-    lie: &Lie,
-    asked: &Asked,
-    truth: Whole,
+pub(super) fn wrong(
+    wrong: &WrongAnswer,
+    aws_request: &AwsRequest,
+    true_answer: Whole,
     another: Option<Whole>,
 ) -> Response<Body> {
-    let body = match lie {
-        Lie::Malformed => Bytes::from_static(b"{\"Item\": <Credentials"),
-        Lie::Halved => half(&truth.body),
-        Lie::Truncated => {
-            let mut truth = truth;
-            let length = HeaderValue::from(truth.body.len());
-            truth.headers.insert(CONTENT_LENGTH, length);
-            let part = half(&truth.body);
-            return truth.with_stream(broken_off(part));
+    let body = match wrong {
+        WrongAnswer::Malformed => Bytes::from_static(b"{\"Item\": <Credentials"),
+        WrongAnswer::Halved => half(&true_answer.body),
+        WrongAnswer::Truncated => {
+            let mut true_answer = true_answer;
+            let length = HeaderValue::from(true_answer.body.len());
+            true_answer.headers.insert(CONTENT_LENGTH, length);
+            let part = half(&true_answer.body);
+            return true_answer.with_stream(broken_off(part));
         }
-        Lie::WrongTypes => match Protocol::of(&asked.service) {
+        WrongAnswer::WrongTypes => match Protocol::of(&aws_request.service) {
             Protocol::Json => {
-                let value = serde_json::from_slice(&truth.body).unwrap_or(Value::Null);
+                let value = serde_json::from_slice(&true_answer.body).unwrap_or(Value::Null);
                 Bytes::from(other_types(value).to_string())
             }
-            Protocol::Query => Bytes::from(other_elements(&truth.body)),
+            Protocol::Query => Bytes::from(other_elements(&true_answer.body)),
         },
-        Lie::Empty => match Protocol::of(&asked.service) {
+        WrongAnswer::Empty => match Protocol::of(&aws_request.service) {
             Protocol::Json => Bytes::from_static(b"{}"),
             Protocol::Query => {
-                let operation = &asked.operation;
+                let operation = &aws_request.operation;
                 Bytes::from(format!(
                     "<{operation}Response><{operation}Result/></{operation}Response>"
                 ))
             }
         },
-        Lie::Html => {
+        WrongAnswer::Html => {
             let page = "<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>";
             return Whole::new(200, "text/html", page).into_response();
         }
-        Lie::Another => match another {
+        WrongAnswer::Another => match another {
             Some(another) => return another.into_response(),
-            None => return no_answer("there is no other answer to give").into_response(),
+            None => return no_answer("no other answer is recorded").into_response(),
         },
-        Lie::Edited(edit) => Bytes::from(edit(&String::from_utf8_lossy(&truth.body))),
+        WrongAnswer::Edited(edit) => Bytes::from(edit(&String::from_utf8_lossy(&true_answer.body))),
     };
-    Whole { status: 200, ..truth.with_body(body) }.into_response()
+    Whole { status: 200, ..true_answer.with_body(body) }.into_response()
 }
 
 /// The first half.
@@ -211,7 +211,7 @@ fn other_types(value: Value) -> Value {
     match value {
         Value::String(_) => json!(7),
         Value::Number(number) => Value::String(number.to_string()),
-        Value::Bool(truth) => Value::String(truth.to_string()),
+        Value::Bool(value) => Value::String(value.to_string()),
         Value::Null => json!([]),
         Value::Array(items) => items.into_iter().map(other_types).collect(),
         Value::Object(fields) => {

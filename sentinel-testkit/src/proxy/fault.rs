@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::protocol::Asked;
+use super::protocol::AwsRequest;
 
 /// What happens to a call instead of being forwarded, or in addition to it.
 #[derive(Clone, Debug)]
@@ -36,12 +36,12 @@ pub enum Fault {
     /// them.
     Huge(usize),
     /// Forwards the call, and returns a wrong answer.
-    Lying(Lie),
+    WrongAnswer(WrongAnswer),
 }
 
 /// A wrong answer, with status 200.
 #[derive(Clone)]
-pub enum Lie {
+pub enum WrongAnswer {
     /// Text that is neither JSON nor XML.
     Malformed,
     /// Half the answer, then the end of the connection. The header contains the full length.
@@ -64,7 +64,7 @@ pub enum Lie {
 /// Changes an answer.
 pub type Edit = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
-impl Lie {
+impl WrongAnswer {
     /// The answer, changed by this function.
     #[must_use]
     pub fn edited(edit: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
@@ -83,7 +83,7 @@ impl Lie {
     ];
 }
 
-impl fmt::Debug for Lie {
+impl fmt::Debug for WrongAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "Malformed",
@@ -99,14 +99,14 @@ impl fmt::Debug for Lie {
 }
 
 /// Whether a rule applies to a call with these parameters.
-pub type Meant = Arc<dyn Fn(&Value) -> bool + Send + Sync>;
+pub type ParameterFilter = Arc<dyn Fn(&Value) -> bool + Send + Sync>;
 
 /// Which calls a fault applies to.
 #[derive(Clone)]
 pub struct Rule {
     service: Option<String>,
     operation: Option<String>,
-    meant: Option<Meant>,
+    filter: Option<ParameterFilter>,
     calls: RangeInclusive<usize>,
     pub(super) fault: Fault,
     seen: usize,
@@ -116,7 +116,7 @@ impl Rule {
     /// Every call.
     #[must_use]
     pub fn all(fault: Fault) -> Self {
-        Self { service: None, operation: None, meant: None, calls: 1..=usize::MAX, fault, seen: 0 }
+        Self { service: None, operation: None, filter: None, calls: 1..=usize::MAX, fault, seen: 0 }
     }
 
     /// Every call of a service, named as in a credential scope.
@@ -133,8 +133,8 @@ impl Rule {
 
     /// Only calls with parameters that match.
     #[must_use]
-    pub fn with(self, meant: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
-        Self { meant: Some(Arc::new(meant)), ..self }
+    pub fn with(self, filter: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
+        Self { filter: Some(Arc::new(filter)), ..self }
     }
 
     /// Only these calls, of all that the rule applies to, counted from 1 since the rule was set.
@@ -144,14 +144,15 @@ impl Rule {
     }
 
     /// Counts a call, and returns whether the fault applies to it.
-    pub(super) fn meets(&mut self, asked: &Asked) -> bool {
+    pub(super) fn matches_request(&mut self, aws_request: &AwsRequest) -> bool {
         let is = |wanted: &Option<String>, given: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == given)
         };
-        if !is(&self.service, &asked.service) || !is(&self.operation, &asked.operation) {
+        if !is(&self.service, &aws_request.service) || !is(&self.operation, &aws_request.operation)
+        {
             return false;
         }
-        if self.meant.as_ref().is_some_and(|meant| !meant(&asked.parameters)) {
+        if self.filter.as_ref().is_some_and(|filter| !filter(&aws_request.parameters)) {
             return false;
         }
         self.seen += 1;

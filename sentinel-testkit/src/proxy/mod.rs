@@ -23,15 +23,15 @@ use hyper::http::request::Parts;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::call::Call;
-pub use fault::{Edit, Fault, Lie, Meant, Rule};
+use crate::call::RecordedCall;
+pub use fault::{Edit, Fault, ParameterFilter, Rule, WrongAnswer};
 
 use crate::recorded::Holder;
 use crate::server::{Reply, Server};
 use answer::Whole;
-use protocol::Asked;
+use protocol::AwsRequest;
 
-/// Maximum number of answers that are kept for [`Lie::Another`].
+/// Maximum number of answers that are kept for [`WrongAnswer::Another`].
 const KEPT: usize = 64;
 
 /// A running proxy. It ends when this value is dropped.
@@ -46,10 +46,10 @@ struct State {
     /// `HOST:PORT`.
     upstream: String,
     rules: Mutex<Vec<Rule>>,
-    calls: Mutex<Vec<Call>>,
+    calls: Mutex<Vec<RecordedCall>>,
     record: Mutex<Option<File>>,
     /// Successful answers: service and operation, parameters, answer.
-    answers: Mutex<Vec<(Asked, Whole)>>,
+    answers: Mutex<Vec<(AwsRequest, Whole)>>,
 }
 
 impl Proxy {
@@ -102,18 +102,18 @@ impl Proxy {
 
     /// Injects a fault from now on. If several rules apply to a call, the rule that was set first
     /// is used.
-    pub fn harm(&self, rule: Rule) {
+    pub fn inject(&self, rule: Rule) {
         lock(&self.state.rules).push(rule);
     }
 
     /// Removes all rules.
-    pub fn heal(&self) {
+    pub fn clear_faults(&self) {
         lock(&self.state.rules).clear();
     }
 
     /// All calls that have ended so far, in the order in which they began.
     #[must_use]
-    pub fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<RecordedCall> {
         let mut calls = lock(&self.state.calls).clone();
         calls.sort_by_key(|call| call.start_us);
         calls
@@ -125,8 +125,8 @@ impl Proxy {
         lock(&self.state.calls).iter().filter(|call| call.is(service, operation)).count()
     }
 
-    /// Forgets all calls.
-    pub fn forget(&self) {
+    /// Removes all recorded calls.
+    pub fn clear_calls(&self) {
         lock(&self.state.calls).clear();
     }
 }
@@ -139,30 +139,30 @@ fn since_start() -> u64 {
 }
 
 impl State {
-    fn fault(&self, asked: &Asked) -> Option<Fault> {
+    fn fault(&self, aws_request: &AwsRequest) -> Option<Fault> {
         let mut rules = lock(&self.rules);
         // Every matching rule counts the call. The first one is used.
-        let met: Vec<_> = rules
+        let matching: Vec<_> = rules
             .iter_mut()
-            .filter_map(|rule| rule.meets(asked).then(|| rule.fault.clone()))
+            .filter_map(|rule| rule.matches_request(aws_request).then(|| rule.fault.clone()))
             .collect();
-        met.into_iter().next()
+        matching.into_iter().next()
     }
 
-    fn keep(&self, asked: &Asked, answer: &Whole) {
+    fn keep(&self, aws_request: &AwsRequest, answer: &Whole) {
         let mut answers = lock(&self.answers);
         if answers.len() == KEPT {
             answers.remove(0);
         }
-        answers.push((asked.clone(), answer.clone()));
+        answers.push((aws_request.clone(), answer.clone()));
     }
 
-    fn another(&self, asked: &Asked) -> Option<Whole> {
+    fn another(&self, aws_request: &AwsRequest) -> Option<Whole> {
         let answers = lock(&self.answers);
         let other = answers.iter().rev().find(|(other, _)| {
-            other.service == asked.service
-                && other.operation == asked.operation
-                && other.parameters != asked.parameters
+            other.service == aws_request.service
+                && other.operation == aws_request.operation
+                && other.parameters != aws_request.parameters
         });
         other.map(|(_, answer)| answer.clone())
     }
@@ -176,7 +176,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// client has stopped waiting is recorded too.
 struct UnderWay {
     state: Arc<State>,
-    call: Call,
+    call: RecordedCall,
 }
 
 impl Drop for UnderWay {
@@ -196,15 +196,15 @@ async fn pass(state: Arc<State>, request: Request<Incoming>) -> Reply {
     let at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await.map(|body| body.to_bytes()) else { return Reply::Reset };
-    let asked = Asked::read(&parts, &body);
-    let fault = state.fault(&asked);
-    let call = Call {
+    let aws_request = AwsRequest::read(&parts, &body);
+    let fault = state.fault(&aws_request);
+    let call = RecordedCall {
         at,
-        service: asked.service.clone(),
-        operation: asked.operation.clone(),
-        parameters: asked.parameters.clone(),
-        access_key_id: asked.access_key_id.clone(),
-        region: asked.region.clone(),
+        service: aws_request.service.clone(),
+        operation: aws_request.operation.clone(),
+        parameters: aws_request.parameters.clone(),
+        access_key_id: aws_request.access_key_id.clone(),
+        region: aws_request.region.clone(),
         status: None,
         fault: fault.as_ref().map(|fault| format!("{fault:?}")),
         parameter_types: Vec::new(),
@@ -212,8 +212,9 @@ async fn pass(state: Arc<State>, request: Request<Incoming>) -> Reply {
         end_us: start_us,
     };
     let mut under_way = UnderWay { state: Arc::clone(&state), call };
-    let forward = Forward { state: Arc::clone(&state), asked: asked.clone(), parts, body };
-    let reply = harmed(forward, fault, &mut under_way.call.parameter_types).await;
+    let forward =
+        Forward { state: Arc::clone(&state), aws_request: aws_request.clone(), parts, body };
+    let reply = faulted_calls(forward, fault, &mut under_way.call.parameter_types).await;
     if let Reply::Answer(answer) = &reply {
         under_way.call.status = Some(answer.status().as_u16());
     }
@@ -223,70 +224,72 @@ async fn pass(state: Arc<State>, request: Request<Incoming>) -> Reply {
 /// A call that can be forwarded.
 struct Forward {
     state: Arc<State>,
-    asked: Asked,
+    aws_request: AwsRequest,
     parts: Parts,
     body: Bytes,
 }
 
-async fn harmed(forward: Forward, fault: Option<Fault>, types: &mut Vec<String>) -> Reply {
-    let asked = &forward.asked.clone();
-    let another = forward.state.another(asked);
+async fn faulted_calls(forward: Forward, fault: Option<Fault>, types: &mut Vec<String>) -> Reply {
+    let aws_request = &forward.aws_request.clone();
+    let another = forward.state.another(aws_request);
     let made_up = |answer: Whole| Reply::Answer(answer.into_response());
     match fault {
-        None => made_up(forward.truth(types).await),
-        Some(Fault::Throttled) => made_up(answer::throttled(asked)),
-        Some(Fault::Refused) => made_up(answer::refused(asked)),
-        Some(Fault::Error(status, code)) => made_up(answer::error(asked, status, code, "as told")),
+        None => made_up(forward.true_answer(types).await),
+        Some(Fault::Throttled) => made_up(answer::throttled(aws_request)),
+        Some(Fault::Refused) => made_up(answer::refused(aws_request)),
+        Some(Fault::Error(status, code)) => {
+            made_up(answer::error(aws_request, status, code, "injected"))
+        }
         Some(Fault::Unavailable(status)) => made_up(answer::unavailable(status)),
         Some(Fault::SlowBefore(delay)) => {
             let late = tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
                 let mut types = Vec::new();
-                (forward.truth(&mut types).await, types)
+                (forward.true_answer(&mut types).await, types)
             });
             let Ok((answer, late_types)) = late.await else { return Reply::Reset };
             *types = late_types;
             made_up(answer)
         }
         Some(Fault::SlowAfter(delay)) => {
-            let answer = forward.truth(types).await;
+            let answer = forward.true_answer(types).await;
             tokio::time::sleep(delay).await;
             made_up(answer)
         }
         Some(Fault::Silent) => std::future::pending().await,
         Some(Fault::Stalled) => {
-            let answer = forward.truth(types).await;
+            let answer = forward.true_answer(types).await;
             Reply::Answer(answer.with_stream(answer::never()))
         }
         Some(Fault::CutShort) => {
-            let mut answer = forward.truth(types).await;
+            let mut answer = forward.true_answer(types).await;
             answer.headers.remove(CONTENT_LENGTH);
             let half = answer.body.slice(..answer.body.len() / 2);
             Reply::Answer(answer.with_stream(answer::broken_off(half)))
         }
         Some(Fault::Reset) => Reply::Reset,
         Some(Fault::Huge(bytes)) => {
-            let mut answer = forward.truth(types).await;
+            let mut answer = forward.true_answer(types).await;
             answer.headers.remove(CONTENT_LENGTH);
-            let truth = answer.body.clone();
-            Reply::Answer(answer.with_stream(answer::padded(truth, bytes)))
+            let true_answer = answer.body.clone();
+            Reply::Answer(answer.with_stream(answer::padded(true_answer, bytes)))
         }
-        Some(Fault::Lying(lie)) => {
-            let truth = forward.truth(types).await;
-            Reply::Answer(answer::lie(&lie, asked, truth, another))
+        Some(Fault::WrongAnswer(wrong)) => {
+            let true_answer = forward.true_answer(types).await;
+            Reply::Answer(answer::wrong(&wrong, aws_request, true_answer, another))
         }
     }
 }
 
 impl Forward {
     /// Forwards the call and returns the response.
-    async fn truth(self, types: &mut Vec<String>) -> Whole {
-        let Self { state, asked, parts, body } = self;
+    async fn true_answer(self, types: &mut Vec<String>) -> Whole {
+        let Self { state, aws_request, parts, body } = self;
         match exchange(&state.upstream, parts, body).await {
             Ok(answer) => {
-                *types = protocol::parameter_types(&asked.service, &answer.body);
+                *types = protocol::parameter_types(&aws_request.service, &answer.body);
                 if answer.status == 200 {
-                    state.keep(&asked, &answer);
+                    state.keep(&aws_request, &answer);
                 }
                 answer
             }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// What a request contains.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct AwsRequest {
     pub(super) service: String,
     pub(super) operation: String,
     pub(super) parameters: Value,
@@ -30,7 +30,7 @@ impl Protocol {
     }
 }
 
-impl Asked {
+impl AwsRequest {
     /// Reads a request.
     pub(super) fn read(parts: &Parts, body: &[u8]) -> Self {
         let scope = Scope::read(&parts.headers);

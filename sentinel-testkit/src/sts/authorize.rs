@@ -23,7 +23,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::limits::AssumeRole;
 use super::policy::{Context, Effect, Question};
 use super::wire::Error;
-use super::world::{KnownRole, Principal};
+use super::world::{ParsedRole, Principal};
 
 /// The settings of the session, requested or inherited.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Stamps<'a> {
 /// Whether every needed action is allowed on both sides.
 pub(super) fn authorize(
     caller: &Principal,
-    role: Option<&KnownRole>,
+    role: Option<&ParsedRole>,
     request: &AssumeRole,
     stamps: Stamps<'_>,
     now: DateTime<Utc>,
@@ -63,12 +63,12 @@ pub(super) fn authorize(
             return Err(refused("because no resource-based policy allows it"));
         };
         for documents in &caller.policies {
-            let says: Vec<_> =
+            let effects: Vec<_> =
                 documents.iter().filter_map(|document| document.effect(question)).collect();
-            if says.contains(&Effect::Deny) {
+            if effects.contains(&Effect::Deny) {
                 return Err(refused("with an explicit deny in an identity-based policy"));
             }
-            if says.is_empty() {
+            if effects.is_empty() {
                 return Err(refused(&format!(
                     "because no identity-based policy allows the {action} action"
                 )));

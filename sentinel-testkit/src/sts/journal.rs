@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// One request.
 #[derive(Clone, Debug, Serialize)]
-pub struct Asked {
+pub struct JournalEntry {
     /// When it was received.
     pub at: DateTime<Utc>,
     /// The operation, if the request names one.

@@ -138,7 +138,7 @@ pub(super) fn read(form: &Form) -> Result<AssumeRole, Error> {
         faults.text(key, "transitiveTagKeys", TAG_KEY, TAG_PATTERN, is_tag);
     }
     faults.into_result()?;
-    refuse_what_is_not_modelled(form)?;
+    refuse_unsupported_parameters(form)?;
     let tags = unique(tags)?;
     if let Some(key) = transitive.iter().find(|key| !tags.contains_key(*key)) {
         return Err(Error::parameter(format!(
@@ -169,7 +169,7 @@ pub(super) fn read(form: &Form) -> Result<AssumeRole, Error> {
 fn duration(form: &Form, faults: &mut Faults) -> Result<u32, Error> {
     let Some(text) = form.get("DurationSeconds") else { return Ok(DEFAULT_DURATION) };
     let Ok(seconds) = text.parse::<i32>() else {
-        return Err(Error::validation(format!("'{text}' at 'durationSeconds' is no integer")));
+        return Err(Error::validation(format!("'{text}' at 'durationSeconds' is not an integer")));
     };
     let (least, most) = DURATION;
     let seconds = u32::try_from(seconds).unwrap_or(0);
@@ -232,7 +232,7 @@ fn unique(tags: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Error
 
 /// Refuses managed session policies, MFA and trusted contexts. Sentinel sends none of them, so a
 /// request with one is a mistake that must be visible.
-fn refuse_what_is_not_modelled(form: &Form) -> Result<(), Error> {
+fn refuse_unsupported_parameters(form: &Form) -> Result<(), Error> {
     let unmodelled = ["PolicyArns.", "SerialNumber", "TokenCode", "ProvidedContexts."];
     match unmodelled.iter().find(|name| form.names().any(|given| given.starts_with(**name))) {
         Some(name) => Err(Error::validation(format!("this stand-in does not model {name}"))),

@@ -22,11 +22,11 @@ use data_encoding::HEXLOWER;
 use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::body::Incoming;
-use sentinel_sigv4::{Presented, Received, Refusal, Scope, SecretKey, verify};
+use sentinel_sigv4::{CredentialScope, Presented, Received, SecretKey, SignatureError, verify};
 use sentinel_store::Secret;
 
-pub use journal::Asked;
-pub use world::{Caller, Role, Setup, SetupError};
+pub use journal::JournalEntry;
+pub use world::{Role, Setup, SetupError, StsCaller};
 
 use crate::server::{Reply, Server};
 use wire::{Error, Form};
@@ -42,7 +42,7 @@ pub struct StandIn {
 #[derive(Debug)]
 struct State {
     world: Mutex<World>,
-    journal: Mutex<Vec<Asked>>,
+    journal: Mutex<Vec<JournalEntry>>,
 }
 
 /// Why the stand-in did not start.
@@ -83,7 +83,7 @@ impl StandIn {
 
     /// All requests so far, in order.
     #[must_use]
-    pub fn asked(&self) -> Vec<Asked> {
+    pub fn requests(&self) -> Vec<JournalEntry> {
         lock(&self.state.journal).clone()
     }
 
@@ -104,7 +104,7 @@ async fn serve(state: &State, request: Request<Incoming>) -> hyper::Response<cra
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes());
     let at = Utc::now();
-    let mut asked = Asked {
+    let mut entry = JournalEntry {
         at,
         operation: None,
         caller: None,
@@ -125,21 +125,21 @@ async fn serve(state: &State, request: Request<Incoming>) -> hyper::Response<cra
             headers: &parts.headers,
             body: &body,
         };
-        let scope = Scope { region: &world.region, service: "sts" };
+        let scope = CredentialScope { region: &world.region, service: "sts" };
         let caller = verify(&received, scope, at, |shown| find(&world, shown, at))
             .map_err(|refusal| refused(&refusal))?;
-        asked.caller = Some(caller.arn.clone());
+        entry.caller = Some(caller.arn.clone());
         let parameters = if parts.method == "POST" { &body[..] } else { received.query.as_bytes() };
         let form = Form::parse(parameters)?;
-        asked.operation = form.get("Action").map(str::to_owned);
-        asked.parameters = form.shown();
+        entry.operation = form.get("Action").map(str::to_owned);
+        entry.parameters = form.shown();
         operations::perform(&mut world, &caller, &form, at)
     })();
     if let Err(error) = &result {
-        asked.status = error.status;
-        asked.code = Some(error.code.to_owned());
+        entry.status = error.status;
+        entry.code = Some(error.code.to_owned());
     }
-    lock(&state.journal).push(asked);
+    lock(&state.journal).push(entry);
     wire::answer(&result, &request_id)
 }
 
@@ -148,19 +148,19 @@ fn find(
     world: &World,
     shown: Presented<'_>,
     now: chrono::DateTime<Utc>,
-) -> Result<(SecretKey, Principal), Refusal> {
-    let principal = world.principal(shown.access_key_id).ok_or(Refusal::UnknownKey)?;
+) -> Result<(SecretKey, Principal), SignatureError> {
+    let principal = world.principal(shown.access_key_id).ok_or(SignatureError::UnknownKey)?;
     if principal.token != shown.token.map(Secret::new) {
-        return Err(Refusal::UnknownKey);
+        return Err(SignatureError::UnknownKey);
     }
     if principal.expires.is_some_and(|expires| now >= expires) {
-        return Err(Refusal::Expired);
+        return Err(SignatureError::Expired);
     }
     Ok((SecretKey::new(principal.secret.reveal()), principal.clone()))
 }
 
 /// The error code that STS uses for this problem with a signature.
-fn refused(refusal: &Refusal) -> Error {
+fn refused(refusal: &SignatureError) -> Error {
     let (status, code, message) = refusal.as_sts();
     Error { status, code, message }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::authorize::{Stamps, authorize};
 use super::limits;
-use super::wire::{Error, Form, VERSION, element, leaf};
+use super::wire::{Error, Form, VERSION, element, text_element};
 use super::world::{NewSession, Principal, World};
 
 /// The longest session that a role's session may assume.
@@ -43,9 +43,9 @@ fn caller_identity(caller: &Principal) -> String {
     element(
         "GetCallerIdentityResult",
         &[
-            leaf("Arn", &caller.arn),
-            leaf("UserId", &caller.user_id),
-            leaf("Account", caller.account()),
+            text_element("Arn", &caller.arn),
+            text_element("UserId", &caller.user_id),
+            text_element("Account", caller.account()),
         ],
     )
 }
@@ -91,7 +91,7 @@ fn assume_role(
         expires: now + TimeDelta::seconds(request.seconds.into()),
     };
     let Some((access_key_id, session)) = world.vend(session) else {
-        return Err(Error::new(500, "InternalFailure", "no session could be made".to_owned()));
+        return Err(Error::new(500, "InternalFailure", "no session could be created".to_owned()));
     };
     Ok(assumed(&access_key_id, &session, percent))
 }
@@ -99,17 +99,19 @@ fn assume_role(
 fn assumed(access_key_id: &str, session: &Principal, percent: usize) -> String {
     let expiration = session.expires.unwrap_or_default();
     let credentials = [
-        leaf("AccessKeyId", access_key_id),
-        leaf("SecretAccessKey", session.secret.reveal()),
-        leaf("SessionToken", session.token.as_ref().map_or("", |token| token.reveal())),
-        leaf("Expiration", &expiration.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        text_element("AccessKeyId", access_key_id),
+        text_element("SecretAccessKey", session.secret.reveal()),
+        text_element("SessionToken", session.token.as_ref().map_or("", |token| token.reveal())),
+        text_element("Expiration", &expiration.to_rfc3339_opts(SecondsFormat::Secs, true)),
     ];
-    let user = [leaf("AssumedRoleId", &session.user_id), leaf("Arn", &session.arn)];
+    let user = [text_element("AssumedRoleId", &session.user_id), text_element("Arn", &session.arn)];
     let mut result = vec![element("Credentials", &credentials), element("AssumedRoleUser", &user)];
     if percent > 0 {
-        result.push(leaf("PackedPolicySize", &percent.to_string()));
+        result.push(text_element("PackedPolicySize", &percent.to_string()));
     }
-    result.extend(session.source_identity.as_deref().map(|text| leaf("SourceIdentity", text)));
+    result.extend(
+        session.source_identity.as_deref().map(|text| text_element("SourceIdentity", text)),
+    );
     element("AssumeRoleResult", &result)
 }
 

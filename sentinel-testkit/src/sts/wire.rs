@@ -27,7 +27,7 @@ impl Form {
                 return Err(Error::new(
                     400,
                     "MalformedQueryString",
-                    format!("the parameter {name} is given twice"),
+                    format!("the parameter {name} is repeated"),
                 ));
             }
         }
@@ -102,9 +102,13 @@ impl Error {
             &[
                 element(
                     "Error",
-                    &[leaf("Type", kind), leaf("Code", self.code), leaf("Message", &self.message)],
+                    &[
+                        text_element("Type", kind),
+                        text_element("Code", self.code),
+                        text_element("Message", &self.message),
+                    ],
                 ),
-                leaf("RequestId", request_id),
+                text_element("RequestId", request_id),
             ],
         )
     }
@@ -117,7 +121,7 @@ pub(super) fn answer(
 ) -> Response<Body> {
     let (status, body) = match result {
         Ok((operation, result)) => {
-            let metadata = element("ResponseMetadata", &[leaf("RequestId", request_id)]);
+            let metadata = element("ResponseMetadata", &[text_element("RequestId", request_id)]);
             let opening = format!("{operation}Response xmlns=\"{NAMESPACE}\"");
             (200, element(&opening, &[result.clone(), metadata]))
         }
@@ -139,7 +143,7 @@ pub(super) fn element(opening: &str, inside: &[String]) -> String {
 }
 
 /// An element that contains text.
-pub(super) fn leaf(name: &str, text: &str) -> String {
+pub(super) fn text_element(name: &str, text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -21,7 +21,7 @@ pub struct Setup {
     #[serde(default = "default_region")]
     pub region: String,
     /// The callers.
-    pub callers: Vec<Caller>,
+    pub callers: Vec<StsCaller>,
     /// The roles that can be assumed.
     pub roles: Vec<Role>,
 }
@@ -29,7 +29,7 @@ pub struct Setup {
 /// A caller that signs requests.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Caller {
+pub struct StsCaller {
     /// `arn:aws:iam::A:user/U` or `arn:aws:sts::A:assumed-role/R/S`. A role's session needs a
     /// token. A user must not have one.
     pub arn: String,
@@ -90,7 +90,7 @@ pub struct SetupError(String);
 
 /// A role with its parsed documents.
 #[derive(Debug)]
-pub(super) struct KnownRole {
+pub(super) struct ParsedRole {
     pub(super) trust: Document,
     policies: Vec<Document>,
     pub(super) max_session_duration: u32,
@@ -151,7 +151,7 @@ impl Principal {
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) region: String,
-    pub(super) roles: HashMap<String, KnownRole>,
+    pub(super) roles: HashMap<String, ParsedRole>,
     by_key: HashMap<String, Principal>,
 }
 
@@ -182,7 +182,7 @@ impl World {
                 let arn = &role.arn;
                 return Err(SetupError(format!("{arn}: MaxSessionDuration is 3600 to 43200")));
             }
-            let known = KnownRole {
+            let known = ParsedRole {
                 trust,
                 policies: documents(&role.arn, &role.policies)?,
                 max_session_duration: role.max_session_duration,
@@ -203,7 +203,7 @@ impl World {
             };
             if principal.is_session() != caller.session_token.is_some() {
                 return Err(SetupError(format!(
-                    "{}: a role's session has a session token, and nobody else",
+                    "{}: a role's session has a session token, and no other caller has one",
                     caller.arn
                 )));
             }

@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use sentinel_store::SessionId;
 use sentinel_store::aws::Timing;
-use sentinel_testkit::call::Call;
+use sentinel_testkit::call::RecordedCall;
 use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::proxy::{Fault, Rule};
 use sentinel_tvm::StsIssuer;
@@ -26,7 +26,7 @@ use sentinel_tvm::lambda::Timings;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::deployed::{Answer, Gatekeeper, Sandbox, World};
+use crate::deployed::{Answer, AuthorizerSandbox, Sandbox, World};
 
 /// Number of concurrent vends, each in a separate sandbox.
 const SANDBOXES: usize = 200;
@@ -39,17 +39,17 @@ const TENTH: usize = 10;
 
 /// Maximum delay of the answer to a session's write. It differs for each sandbox, so that for many
 /// of them a revocation comes between the two reads.
-const HELD: Duration = Duration::from_millis(800);
+const DELAY: Duration = Duration::from_millis(800);
 
 /// DynamoDB answers this many requests in a few milliseconds. An emulator answers one after
 /// another, and the stand-in shares this process with its clients, so that 200 vends wait for
 /// seconds. This test does not measure their duration.
-const PATIENT: Timings = Timings::new(
-    Timing { attempt: LONG, operation: LONG, ..Timing::DYNAMODB },
-    Timing { attempt: LONG, operation: LONG, ..StsIssuer::TIMING },
+const LONG_TIMEOUTS: Timings = Timings::new(
+    Timing::DYNAMODB.with_attempt(LONG_TIMEOUT).with_operation(LONG_TIMEOUT),
+    StsIssuer::TIMING.with_attempt(LONG_TIMEOUT).with_operation(LONG_TIMEOUT),
 );
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG_TIMEOUT: Duration = Duration::from_secs(20);
 
 const PROFILE: &str = "production";
 
@@ -96,11 +96,11 @@ fn number(value: &Value) -> u64 {
     value["N"].as_str().unwrap().parse().unwrap()
 }
 
-fn key(call: &Call, at: &str) -> String {
+fn key(call: &RecordedCall, at: &str) -> String {
     call.parameters[at]["sk"]["S"].as_str().unwrap_or_default().to_owned()
 }
 
-fn writes(calls: &[Call]) -> Vec<Write> {
+fn writes(calls: &[RecordedCall]) -> Vec<Write> {
     let gates = calls.iter().filter(|call| {
         call.operation == "PutItem" && key(call, "Item") == "gate" && call.status == Some(200)
     });
@@ -123,7 +123,7 @@ fn writes(calls: &[Call]) -> Vec<Write> {
 }
 
 /// Creates the vend from its answer, its record, and the calls of its sandbox since it began.
-fn vend(answer: Answer, mut records: Vec<Value>, calls: &[Call]) -> Vend {
+fn vend(answer: Answer, mut records: Vec<Value>, calls: &[RecordedCall]) -> Vend {
     assert_eq!(records.len(), 1, "one record a request: {records:?}");
     let record = records.remove(0);
     assert_eq!(record["request_id"], answer.request_id.as_str());
@@ -133,7 +133,7 @@ fn vend(answer: Answer, mut records: Vec<Value>, calls: &[Call]) -> Vend {
     });
     let reads =
         || calls.iter().filter(|call| call.operation == "GetItem" && key(call, "Key") == "gate");
-    let span = |call: &Call| (call.start_us, call.end_us);
+    let span = |call: &RecordedCall| (call.start_us, call.end_us);
     let ended = write.map_or(u64::MAX, |write| write.end_us);
     let epochs = write.map(|write| {
         let epochs = &write.parameters["Item"]["record"]["M"]["epochs"]["M"];
@@ -252,7 +252,7 @@ async fn vend_in_rounds(sandbox: Sandbox, stage: &Stage) -> Vec<Vend> {
 async fn operate(
     rounds: &[Round],
     operators: &[Sandbox],
-    gatekeeper: &Gatekeeper,
+    authorizer_sandbox: &AuthorizerSandbox,
     stage: &Stage,
 ) -> Vec<Revoked> {
     let mut revoked = Vec::new();
@@ -268,8 +268,10 @@ async fn operate(
             answers.iter().map(|answer| answer.body["epoch"].as_u64().unwrap()).collect();
         assert_eq!(epochs.len(), operators.len(), "each revocation counts: {answers:?}");
         let last = gate_writes(operators).into_iter().max_by_key(|write| write.revision).unwrap();
-        let (refused, listed) =
-            tokio::join!(gatekeeper.admits(Some(&shown), None), list(&operators[0], OPERATORS[0]));
+        let (refused, listed) = tokio::join!(
+            authorizer_sandbox.admits(Some(&shown), None),
+            list(&operators[0], OPERATORS[0])
+        );
         assert_eq!(refused, Some(false), "a revoked session was admitted");
         revoked.push(Revoked { epochs: last.epochs, listed });
         let body = body(*round, &handle);
@@ -282,7 +284,8 @@ async fn operate(
 
 /// All writes of the gate so far.
 fn gate_writes(operators: &[Sandbox]) -> Vec<Write> {
-    let calls: Vec<Call> = operators.iter().flat_map(|sandbox| sandbox.data.calls()).collect();
+    let calls: Vec<RecordedCall> =
+        operators.iter().flat_map(|sandbox| sandbox.data.calls()).collect();
     writes(&calls)
 }
 
@@ -290,8 +293,9 @@ fn gate_writes(operators: &[Sandbox]) -> Vec<Write> {
 async fn warmed(world: &World, count: usize) -> Vec<Sandbox> {
     stream::iter(0..count)
         .map(|_| async {
-            let sandbox =
-                world.tvm_with_timings(&[("SENTINEL_POLICY_CACHE_TTL", "10m")], PATIENT).await;
+            let sandbox = world
+                .tvm_with_timings(&[("SENTINEL_POLICY_CACHE_TTL", "10m")], LONG_TIMEOUTS)
+                .await;
             done(&sandbox, "bob", "GET", "/whoami", None).await;
             sandbox.calls();
             sandbox.records();
@@ -305,7 +309,7 @@ async fn warmed(world: &World, count: usize) -> Vec<Sandbox> {
 async fn contend(kind: Kind, sandboxes: usize, rounds: &[Round]) {
     let world = World::start(kind).await;
     let operators = warmed(&world, OPERATORS.len()).await;
-    let gatekeeper = world.authorizer().await;
+    let authorizer_sandbox = world.authorizer().await;
     let stage = Arc::new(Stage {
         round: watch::Sender::new(0),
         rounds: rounds.len() + 1,
@@ -315,27 +319,27 @@ async fn contend(kind: Kind, sandboxes: usize, rounds: &[Round]) {
     });
     let mut vending = Vec::new();
     for (number, sandbox) in (0..).zip(warmed(&world, sandboxes).await) {
-        let held = HELD * number / u32::try_from(sandboxes).unwrap();
-        sandbox.data.harm(Rule::operation("dynamodb", "PutItem", Fault::SlowAfter(held)));
+        let delay = DELAY * number / u32::try_from(sandboxes).unwrap();
+        sandbox.data.inject(Rule::operation("dynamodb", "PutItem", Fault::SlowAfter(delay)));
         let stage = Arc::clone(&stage);
         vending.push(tokio::spawn(async move { vend_in_rounds(sandbox, &stage).await }));
     }
-    let revoked = operate(rounds, &operators, &gatekeeper, &stage).await;
+    let revoked = operate(rounds, &operators, &authorizer_sandbox, &stage).await;
     let mut vends = Vec::new();
     for sandbox in vending {
         vends.extend(sandbox.await.unwrap());
     }
     let writes = gate_writes(&operators);
     every_write_counts(&writes, rounds);
-    nobody_was_refused_or_let_through_wrongly(&vends, &writes);
+    check_that_every_answer_is_right(&vends, &writes);
     every_session_is_in_the_list_that_follows(&vends, &revoked);
     every_session_is_accounted_for(&world, &vends).await;
-    the_authorizer_agrees(&gatekeeper, &vends, &writes).await;
-    assert!(vends.len() >= sandboxes * (rounds.len() + 1), "somebody did not vend");
+    check_the_authorizer(&authorizer_sandbox, &vends, &writes).await;
+    assert!(vends.len() >= sandboxes * (rounds.len() + 1), "a caller did not vend");
     let withheld = vends.iter().filter(|vend| vend.record["withheld"] == true).count();
     let good = vends.iter().filter(|vend| vend.answer.status == 200).count();
-    assert!(withheld > 0, "no vend met a revocation half-way: nothing was tried");
-    assert!(vends.len() > good + withheld, "no vend met a block at its beginning");
+    assert!(withheld > 0, "no vend was in progress during a revocation: the test checked nothing");
+    assert!(vends.len() > good + withheld, "no vend began during a block");
 }
 
 /// No change of the gate was lost: the number of revisions equals the number of acknowledged
@@ -352,7 +356,7 @@ fn every_write_counts(writes: &[Write], rounds: &[Round]) {
     assert!(!last.blocked);
 }
 
-fn nobody_was_refused_or_let_through_wrongly(vends: &[Vend], writes: &[Write]) {
+fn check_that_every_answer_is_right(vends: &[Vend], writes: &[Write]) {
     for vend in vends {
         let code = vend.answer.code();
         assert!(["OK", "SESSION_REVOKED"].contains(&code), "failed for contention: {vend:?}");
@@ -365,9 +369,9 @@ fn nobody_was_refused_or_let_through_wrongly(vends: &[Vend], writes: &[Write]) {
                 let good = visible.contains(&(epochs, false));
                 let bad = visible.iter().any(|seen| *seen != (epochs, false));
                 if code == "OK" {
-                    assert!(good, "it should have seen a revocation: {vend:?}, {visible:?}");
+                    assert!(good, "it must be affected by a revocation: {vend:?}, {visible:?}");
                 } else {
-                    assert!(bad, "no revocation was there to be seen: {vend:?}, {visible:?}");
+                    assert!(bad, "no revocation could affect it: {vend:?}, {visible:?}");
                     assert!(withheld, "{vend:?}");
                 }
             }
@@ -403,7 +407,7 @@ fn every_session_is_in_the_list_that_follows(vends: &[Vend], revoked: &[Revoked]
 async fn every_session_is_accounted_for(world: &World, vends: &[Vend]) {
     let stored = world.sessions_of("alice").await;
     let written = vends.iter().filter(|vend| vend.epochs.is_some()).count();
-    assert_eq!(stored.len(), written, "a session was lost, or is nobody's");
+    assert_eq!(stored.len(), written, "a session was lost, or belongs to no vend");
     for vend in vends {
         let mut of = stored.iter().filter(|it| it.request_id == vend.answer.request_id);
         let (one, more) = (of.next(), of.next());
@@ -421,14 +425,18 @@ async fn every_session_is_accounted_for(world: &World, vends: &[Vend]) {
 }
 
 /// Of all sessions in answers, the authorizer admits only those of the last epochs.
-async fn the_authorizer_agrees(gatekeeper: &Gatekeeper, vends: &[Vend], writes: &[Write]) {
+async fn check_the_authorizer(
+    authorizer_sandbox: &AuthorizerSandbox,
+    vends: &[Vend],
+    writes: &[Write],
+) {
     let last = writes.iter().max_by_key(|write| write.revision).unwrap().epochs;
     let shown = vends.iter().filter_map(|vend| Some((vend, vend.answer.session.as_deref()?)));
     let (mut admitted, mut refused) = (0, 0);
-    let mut asked = stream::iter(shown)
-        .map(|(vend, id)| async move { (vend, gatekeeper.admits(Some(id), None).await) })
+    let mut checked = stream::iter(shown)
+        .map(|(vend, id)| async move { (vend, authorizer_sandbox.admits(Some(id), None).await) })
         .buffer_unordered(4);
-    while let Some((vend, admits)) = asked.next().await {
+    while let Some((vend, admits)) = checked.next().await {
         let good = vend.epochs == Some(last);
         assert_eq!(admits, Some(good), "{vend:?}");
         if good { admitted += 1 } else { refused += 1 }
@@ -437,7 +445,7 @@ async fn the_authorizer_agrees(gatekeeper: &Gatekeeper, vends: &[Vend], writes: 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_at_once_meet_revocations_and_none_is_answered_that_should_have_seen_one() {
+async fn two_hundred_concurrent_vends_respect_every_earlier_revocation() {
     contend(Kind::Ministack, SANDBOXES, &ROUNDS).await;
 }
 

@@ -15,16 +15,16 @@ use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 use sentinel_authorizer::Authorizer;
 use sentinel_broker::Home;
 use sentinel_iam::{Deployment, Document};
+use sentinel_store::dynamodb::DynamoPolicies;
 use sentinel_store::dynamodb::TableDefinition;
-use sentinel_store::{
-    AuditSink, CallerKey, DynamoPolicies, MemorySink, PolicyPath, PolicyWriter, Record, Secret,
-};
-use sentinel_testkit::call::Call;
+use sentinel_store::memory::MemorySink;
+use sentinel_store::{AuditSink, CallerKey, PolicyPath, PolicyWriter, Record, Secret};
+use sentinel_testkit::call::RecordedCall;
 use sentinel_testkit::emulator::{Emulator, Kind};
 use sentinel_testkit::keys::Keys;
 use sentinel_testkit::proxy::Proxy;
 use sentinel_testkit::recorded::{Holder, KEY, deployment};
-use sentinel_testkit::sts::{Caller, Role, Setup, StandIn};
+use sentinel_testkit::sts::{Role, Setup, StandIn, StsCaller};
 use sentinel_tvm::lambda::Timings;
 use sentinel_tvm::{Response, Tvm};
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ pub(crate) struct Sandbox {
 }
 
 /// One authorizer, with its calls.
-pub(crate) struct Gatekeeper {
+pub(crate) struct AuthorizerSandbox {
     authorizer: Authorizer,
     pub(crate) data: Proxy,
 }
@@ -158,7 +158,7 @@ impl World {
         Sandbox { tvm, sink, data, sts }
     }
 
-    pub(crate) async fn authorizer(&self) -> Gatekeeper {
+    pub(crate) async fn authorizer(&self) -> AuthorizerSandbox {
         let data = Proxy::start_for(Holder::Authorizer, &self.emulator.url()).await.unwrap();
         let variables = variables(&self.authorizer, &data);
         let sink = Arc::new(MemorySink::new());
@@ -166,7 +166,7 @@ impl World {
             |name| variables.get(name).cloned(),
             sink as Arc<dyn AuditSink>,
         );
-        Gatekeeper { authorizer, data }
+        AuthorizerSandbox { authorizer, data }
     }
 
     /// Every session of a caller, as it is stored in the table.
@@ -243,7 +243,7 @@ fn setup(deployment: &Deployment, tvm: &Keys) -> Setup {
     };
     Setup {
         region: REGION.to_owned(),
-        callers: vec![Caller {
+        callers: vec![StsCaller {
             arn: format!("arn:aws:sts::{ACCOUNT}:assumed-role/{}/function", deployment.tvm_role),
             access_key_id: tvm.id.clone(),
             secret_access_key: Secret::new(tvm.secret.as_str()),
@@ -330,17 +330,17 @@ impl Sandbox {
     }
 
     /// Its calls to all services since this method was last called, in order.
-    pub(crate) fn calls(&self) -> Vec<Call> {
+    pub(crate) fn calls(&self) -> Vec<RecordedCall> {
         let mut calls = self.data.calls();
         calls.extend(self.sts.calls());
-        self.data.forget();
-        self.sts.forget();
+        self.data.clear_calls();
+        self.sts.clear_calls();
         calls.sort_by_key(|call| call.start_us);
         calls
     }
 }
 
-impl Gatekeeper {
+impl AuthorizerSandbox {
     /// Whether the authorizer admits a caller with these ids in header and query; `None` if the
     /// authorizer returns an error, as it does if both are missing.
     pub(crate) async fn admits(&self, header: Option<&str>, query: Option<&str>) -> Option<bool> {

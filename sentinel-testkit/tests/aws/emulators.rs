@@ -11,7 +11,7 @@ use sentinel_testkit::emulator::{Emulator, Kind};
 use crate::stores::table;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_emulators_at_once_know_nothing_of_each_other_and_stop_when_dropped() {
+async fn two_concurrent_emulators_are_independent_and_stop_when_dropped() {
     let (one, two) = tokio::join!(Emulator::start(Kind::Moto), Emulator::start(Kind::Ministack));
     let (one, two) = (one.unwrap(), two.unwrap());
     table(&one.config().unwrap(), TableDefinition::SESSIONS).await;

@@ -3,9 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use sentinel_store::dynamodb::{DynamoPolicies, DynamoSessions};
+use sentinel_store::ssm::SsmPolicies;
 use sentinel_store::{
-    Causes, DynamoPolicies, DynamoSessions, Gate, PolicyPath, PolicyStore, PolicyWriter,
-    SessionHandle, SessionStore, SsmPolicies, StoreError, aws::Timing,
+    Causes, Gate, PolicyPath, PolicyStore, PolicyWriter, SessionHandle, SessionStore, StoreError,
+    aws::Timing,
 };
 use serde_json::{Value, json};
 
@@ -15,19 +17,15 @@ use crate::{
 };
 
 /// Short, because some of these services never answer, and long enough for those that do.
-const HASTY: Timing = Timing {
-    connect: Duration::from_secs(2),
-    attempt: Duration::from_secs(5),
-    operation: Duration::from_secs(20),
-    attempts: 2,
-};
+const SHORT_TIMEOUTS: Timing = Timing::new(Duration::from_secs(20))
+    .with_connect(Duration::from_secs(2))
+    .with_attempt(Duration::from_secs(5))
+    .with_attempts(2);
 
-const SILENT: Timing = Timing {
-    connect: Duration::from_millis(500),
-    attempt: Duration::from_millis(300),
-    operation: Duration::from_millis(1500),
-    attempts: 2,
-};
+const SHORTEST_TIMEOUTS: Timing = Timing::new(Duration::from_millis(1500))
+    .with_connect(Duration::from_millis(500))
+    .with_attempt(Duration::from_millis(300))
+    .with_attempts(2);
 
 fn consumed() -> Value {
     json!({"TableName": "t", "CapacityUnits": 0.5})
@@ -94,9 +92,9 @@ async fn throughout(stores: impl AsyncFn(&aws_types::SdkConfig) -> Vec<StoreErro
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_of_dynamodb_are_told_apart_and_open_no_gate() {
+async fn failures_of_dynamodb_are_distinguished_and_open_no_gate() {
     throughout(async |config| {
-        let store = DynamoSessions::new(config, "t").with_timing(HASTY);
+        let store = DynamoSessions::new(config, "t").with_timing(SHORT_TIMEOUTS);
         let alice = caller("alice");
         let handle = SessionHandle::new(alice.hash(), [1; 10]);
         let listing = sentinel_store::Listing::Caller(alice.clone());
@@ -111,12 +109,12 @@ async fn failures_of_dynamodb_are_told_apart_and_open_no_gate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_of_ssm_and_the_policy_table_are_told_apart() {
+async fn failures_of_ssm_and_the_policy_table_are_distinguished() {
     throughout(async |config| {
         let root = PolicyPath::new("/sentinel/policies");
         let path = root.join("production");
-        let ssm = SsmPolicies::new(config).with_timing(HASTY);
-        let table = DynamoPolicies::new(config, "t").with_timing(HASTY);
+        let ssm = SsmPolicies::new(config).with_timing(SHORT_TIMEOUTS);
+        let table = DynamoPolicies::new(config, "t").with_timing(SHORT_TIMEOUTS);
         vec![
             ssm.policy(&path).await.unwrap_err(),
             ssm.list(&root, None).await.unwrap_err(),
@@ -130,7 +128,7 @@ async fn failures_of_ssm_and_the_policy_table_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_service_alone_says_is_told_apart() {
+async fn error_codes_of_single_services_are_distinguished() {
     let parameter = |mut parameter: Value| {
         if parameter["Name"].is_null() {
             parameter["Name"] = json!("/sentinel/production");
@@ -154,7 +152,7 @@ async fn what_one_service_alone_says_is_told_apart() {
     for (expected, answer) in cases {
         let given = answer.clone();
         let server = Canned::new(move |_| given.clone()).await;
-        let ssm = SsmPolicies::new(&server.config()).with_timing(HASTY);
+        let ssm = SsmPolicies::new(&server.config()).with_timing(SHORT_TIMEOUTS);
         let error = ssm.policy(&PolicyPath::new("/sentinel/production")).await.unwrap_err();
         assert_eq!(word(&error), expected, "{answer:?}");
     }
@@ -167,14 +165,14 @@ async fn what_one_service_alone_says_is_told_apart() {
     for item in items {
         let answer = json!({"Item": item, "ConsumedCapacity": consumed()});
         let server = Canned::new(move |_| Answer::ok(&answer)).await;
-        let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+        let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
         let error = store.gate(&caller("alice")).await.unwrap_err();
         assert_eq!(word(&error), "corrupt", "{item}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_answer_is_given_up_in_time() {
+async fn a_service_that_does_not_respond_times_out() {
     let server = Canned::new(|_| Answer::Silence).await;
     let closed = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -182,10 +180,10 @@ async fn who_does_not_answer_is_given_up_in_time() {
     };
     for config in [server.config(), closed] {
         let begun = Instant::now();
-        let store = DynamoSessions::new(&config, "t").with_timing(SILENT);
+        let store = DynamoSessions::new(&config, "t").with_timing(SHORTEST_TIMEOUTS);
         let error = store.gate(&caller("alice")).await.unwrap_err();
         assert_eq!(word(&error), "unavailable", "{}", Causes(&error));
-        let ssm = SsmPolicies::new(&config).with_timing(SILENT);
+        let ssm = SsmPolicies::new(&config).with_timing(SHORTEST_TIMEOUTS);
         let error = ssm.policy(&PolicyPath::new("/sentinel/production")).await.unwrap_err();
         assert_eq!(word(&error), "unavailable", "{}", Causes(&error));
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
@@ -194,7 +192,7 @@ async fn who_does_not_answer_is_given_up_in_time() {
 }
 
 #[test]
-fn the_times_fit_the_answers_that_were_promised() {
+fn the_timeouts_leave_time_for_the_documented_response_times() {
     // The authorizer answers within 4 s, the TVM within 25 s.
     assert!(Timing::DYNAMODB.operation < Duration::from_secs(4));
     assert!(Timing::SSM.operation < Duration::from_secs(25));
@@ -207,13 +205,13 @@ fn the_times_fit_the_answers_that_were_promised() {
 
 /// The message of a wrong signature repeats the request's headers.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_says_what_to_mend_and_repeats_nothing_that_was_sent() {
+async fn an_error_names_what_to_fix_and_quotes_nothing_that_was_sent() {
     let secret = "x-amz-security-token:hunter2";
     let quoting = ["InvalidSignatureException", "ValidationException", "InternalServerError"];
     for code in quoting {
         let message = format!("The Canonical String should have been\n{secret} {secret}");
         let server = Canned::new(move |_| Answer::error(400, code, &message)).await;
-        let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+        let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
         let error = store.gate(&caller("alice")).await.unwrap_err();
         let text = format!("{error:?} {}", Causes(&error));
         assert!(!text.contains("hunter2"), "{text}");
@@ -221,7 +219,7 @@ async fn an_error_says_what_to_mend_and_repeats_nothing_that_was_sent() {
     }
     let message = "User: arn:x is not authorized to perform: dynamodb:GetItem\nhunter2";
     let server = Canned::new(|_| Answer::error(400, "AccessDeniedException", message)).await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
     let error = store.gate(&caller("alice")).await.unwrap_err();
     assert_eq!(
         Causes(&error).to_string(),
@@ -232,7 +230,7 @@ async fn an_error_says_what_to_mend_and_repeats_nothing_that_was_sent() {
 
 /// A table that performs each write and loses the answer to the first. `since` may change the
 /// stored item, as if other clients had written since.
-async fn forgetful(since: impl Fn(Value) -> Value + Send + Sync + 'static) -> Canned {
+async fn losing_first_answer(since: impl Fn(Value) -> Value + Send + Sync + 'static) -> Canned {
     let stored = std::sync::Mutex::new(None::<Value>);
     Canned::new(move |request| {
         let mut stored = stored.lock().unwrap();
@@ -254,10 +252,8 @@ async fn forgetful(since: impl Fn(Value) -> Value + Send + Sync + 'static) -> Ca
 
 fn revoke() -> sentinel_store::GateChange {
     let at = chrono::DateTime::from_timestamp(1_769_342_400, 0).unwrap();
-    let (by, reason) = ("carol".to_owned(), "stolen".to_owned());
-    let block = sentinel_store::Block { until: None, by, reason, at };
-    let action = sentinel_store::GateAction::Revoke(block);
-    sentinel_store::GateChange { scope: sentinel_store::Scope::Caller, action }
+    let block = sentinel_store::Block::new("carol", at).with_reason("stolen");
+    sentinel_store::GateChange::revoke(sentinel_store::Scope::Caller, block)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,8 +270,8 @@ async fn a_change_of_a_gate_whose_answer_was_lost_is_made_once() {
         },
     ];
     for since in others {
-        let server = forgetful(since).await;
-        let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+        let server = losing_first_answer(since).await;
+        let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
         let mut expected = Gate::open(caller("alice"));
         expected.apply(&revoke()).unwrap();
         assert_eq!(store.change_gate(&caller("alice"), &revoke()).await.unwrap(), expected);
@@ -284,25 +280,25 @@ async fn a_change_of_a_gate_whose_answer_was_lost_is_made_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_whose_answer_was_lost_is_written_and_another_ones_is_a_conflict() {
+async fn a_session_whose_answer_was_lost_is_written_and_another_session_is_a_conflict() {
     let handle = SessionHandle::new(caller("alice").hash(), [1; 10]);
-    let server = forgetful(|item| item).await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+    let server = losing_first_answer(|item| item).await;
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
     store.create_session(&any_session(&handle)).await.unwrap();
 
-    let server = forgetful(|mut item| {
+    let server = losing_first_answer(|mut item| {
         item["write"] = json!({"S": "another"});
         item
     })
     .await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(HASTY);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(SHORT_TIMEOUTS);
     let written = store.create_session(&any_session(&handle)).await;
     assert!(matches!(written, Err(StoreError::Conflict(_))), "{written:?}");
 }
 
 /// SSM with one parameter of two versions. The second version was written in between.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parameter_that_another_wrote_meanwhile_is_put_back() {
+async fn a_parameter_that_another_writer_changed_is_restored() {
     let server = Canned::new(|request| {
         let entry = |version, text| {
             json!({
@@ -321,7 +317,7 @@ async fn a_parameter_that_another_wrote_meanwhile_is_put_back() {
         }
     })
     .await;
-    let store = SsmPolicies::new(&server.config()).with_timing(HASTY);
+    let store = SsmPolicies::new(&server.config()).with_timing(SHORT_TIMEOUTS);
     let path = PolicyPath::new("/sentinel/production");
     let written = store.put(&path, b"mine", Some("1")).await;
     assert!(matches!(written, Err(StoreError::Conflict(_))), "{written:?}");
@@ -350,7 +346,7 @@ async fn a_parameter_whose_answer_was_lost_is_no_conflict() {
         other => panic!("{other}"),
     })
     .await;
-    let store = SsmPolicies::new(&server.config()).with_timing(HASTY);
+    let store = SsmPolicies::new(&server.config()).with_timing(SHORT_TIMEOUTS);
     let path = PolicyPath::new("/sentinel/production");
     assert_eq!(store.put(&path, b"two", Some("1")).await.unwrap(), "3");
     assert_eq!(store.put(&path, b"one", None).await.unwrap(), "1");

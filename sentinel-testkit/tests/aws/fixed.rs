@@ -17,7 +17,7 @@ impl Fixed {
     pub(crate) async fn start(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let mut answer = format!("HTTP/1.1 {status} Told\r\nconnection: close\r\n");
+        let mut answer = format!("HTTP/1.1 {status} Fixed\r\nconnection: close\r\n");
         for (name, value) in headers {
             write!(answer, "{name}: {value}\r\n").unwrap();
         }

@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use sentinel_testkit::runtime_api::{Function, Outcome, Start};
+use sentinel_testkit::runtime_api::{Function, InvocationResult, Start};
 use serde_json::{Value, json};
 
 pub(crate) const TVM: &str = env!("CARGO_BIN_EXE_tvm-under-test");
@@ -18,13 +18,13 @@ const SESSION_ID: &str =
     "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
 
 /// A function with credentials that uses this address for AWS.
-fn start(program: &str, end_point: &str) -> Start {
+fn start(program: &str, endpoint: &str) -> Start {
     Start::new(program)
         .with("AWS_REGION", "us-east-1")
         .with("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         .with("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         .with("AWS_SESSION_TOKEN", SESSION_TOKEN)
-        .with("AWS_ENDPOINT_URL", end_point)
+        .with("AWS_ENDPOINT_URL", endpoint)
         .with("SENTINEL_SESSION_TABLE", "sentinel-sessions")
         .with("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/main")
 }
@@ -77,7 +77,7 @@ pub(crate) fn authorizer_event(id: Option<&str>) -> Value {
 }
 
 /// The status and the code of a TVM's answer.
-pub(crate) fn code(outcome: &Outcome) -> (u64, String) {
+pub(crate) fn code(outcome: &InvocationResult) -> (u64, String) {
     let answer = outcome.response().unwrap();
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     (answer["statusCode"].as_u64().unwrap(), body["Code"].as_str().unwrap().to_owned())
@@ -90,7 +90,7 @@ pub(crate) fn records(function: &Function) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_faulty_configuration_is_named_whole_and_every_request_is_answered_config_error() {
+async fn every_configuration_error_is_named_and_every_request_is_answered_config_error() {
     let start = Start::new(TVM)
         .with("AWS_REGION", "us-east-1")
         .with("SENTINEL_GENERATION", "seven")
@@ -127,7 +127,10 @@ async fn a_faulty_authorizer_refuses_in_the_format_that_is_configured() {
         .with("SENTINEL_GENERATION", "-1");
     let mut authorizer = Function::start(start).await.unwrap();
     let outcome = authorizer.invoke(&authorizer_event(Some(SESSION_ID))).await.unwrap();
-    assert_eq!(outcome, Outcome::Response(json!({ "isAuthorized": false, "context": {} })));
+    assert_eq!(
+        outcome,
+        InvocationResult::Response(json!({ "isAuthorized": false, "context": {} }))
+    );
     let outcome = authorizer.invoke(&authorizer_event(None)).await.unwrap();
     assert_eq!(outcome.error_message(), Some("Unauthorized"));
     let stderr = authorizer.stderr().unwrap();
@@ -141,16 +144,16 @@ async fn a_faulty_authorizer_refuses_in_the_format_that_is_configured() {
 }
 
 #[tokio::test]
-async fn variables_that_have_no_effect_are_reported_by_name_at_the_start() {
-    let end_point = Silent::new();
+async fn variables_without_effect_are_reported_by_name_at_startup() {
+    let endpoint = Silent::new();
     for (program, event, other) in [
         (TVM, json!({}), "SENTINEL_AUTHORIZER_RESPONSE: has no effect: the authorizer reads it"),
         (AUTHORIZER, authorizer_event(None), "SENTINEL_POLICY_PARAMETER: has no effect: the TVM"),
     ] {
-        let start = start(program, &end_point.url())
+        let start = start(program, &endpoint.url())
             .with("SENTINEL_AUTHORIZER_RESPONSE", "simple")
             .with("SENTINEL_MDM_API_TOKEN", "not-for-the-log")
-            .with("SENTINEL_SESSION_TABEL", "not-for-the-log")
+            .with("SENTINEL_SESSION_TABLES", "not-for-the-log")
             .with("SENTINEL_GENERATION", "");
         let mut function = Function::start(start).await.unwrap();
         function.invoke(&event).await.unwrap();
@@ -158,7 +161,7 @@ async fn variables_that_have_no_effect_are_reported_by_name_at_the_start() {
         for warning in [
             other,
             "SENTINEL_MDM_API_TOKEN: has no effect: a variable of the Go project",
-            "SENTINEL_SESSION_TABEL: has no effect: unknown to ",
+            "SENTINEL_SESSION_TABLES: has no effect: unknown to ",
             "did you mean `SENTINEL_SESSION_TABLE`?",
         ] {
             assert_eq!(stderr.matches(warning).count(), 1, "{warning}: {stderr}");
@@ -171,9 +174,9 @@ async fn variables_that_have_no_effect_are_reported_by_name_at_the_start() {
 }
 
 #[tokio::test]
-async fn the_authorizer_reads_three_variables_of_ours_and_no_other() {
-    let end_point = Silent::new();
-    let start = start(AUTHORIZER, &end_point.url())
+async fn the_authorizer_reads_only_its_three_variables() {
+    let endpoint = Silent::new();
+    let start = start(AUTHORIZER, &endpoint.url())
         .with("SENTINEL_POLICY_TABLE", "no table")
         .with("SENTINEL_MAX_DURATION", "soon")
         .with("SENTINEL_ORIGIN_SECRET", "short");
@@ -189,12 +192,12 @@ async fn the_authorizer_reads_three_variables_of_ours_and_no_other() {
 
 #[tokio::test]
 async fn no_payload_ends_a_function() {
-    let end_point = Silent::new();
+    let endpoint = Silent::new();
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let mut host = http_event("GET", "/whoami");
     host["requestContext"]["authorizer"] = Value::Null;
     for program in [TVM, AUTHORIZER] {
-        let mut function = Function::start(start(program, &end_point.url())).await.unwrap();
+        let mut function = Function::start(start(program, &endpoint.url())).await.unwrap();
         let payloads: [Vec<u8>; 8] = [
             b"no JSON".to_vec(),
             b"".to_vec(),
@@ -210,10 +213,10 @@ async fn no_payload_ends_a_function() {
             let outcome = function.invoke_bytes(payload).await.unwrap();
             match outcome {
                 // Not `Unauthorized`, which is only for a missing id.
-                Outcome::Error(error) => {
+                InvocationResult::Error(error) => {
                     assert_ne!(error["errorMessage"], "Unauthorized", "{shown}");
                 }
-                Outcome::Response(answer) => {
+                InvocationResult::Response(answer) => {
                     let refused = answer["statusCode"] == 403
                         || answer["policyDocument"]["Statement"][0]["Effect"] == "Deny";
                     assert!(refused, "{shown}: {answer}");
@@ -237,26 +240,35 @@ async fn no_payload_ends_a_function() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_error_and_the_process_lives() {
+async fn a_panic_is_an_error_and_the_process_continues() {
     let mut function = Function::start(Start::new(PANICKING)).await.unwrap();
-    assert_eq!(function.invoke(&json!(1)).await.unwrap(), Outcome::Response(json!("built")));
+    assert_eq!(
+        function.invoke(&json!(1)).await.unwrap(),
+        InvocationResult::Response(json!("built"))
+    );
     let outcome = function.invoke(&json!("panic")).await.unwrap();
     assert!(outcome.error_message().unwrap().contains("panicked"));
-    assert_eq!(function.invoke(&json!(2)).await.unwrap(), Outcome::Response(json!("built")));
+    assert_eq!(
+        function.invoke(&json!(2)).await.unwrap(),
+        InvocationResult::Response(json!("built"))
+    );
     let outcome = function.invoke(&json!("fail")).await.unwrap();
     assert_eq!(outcome.error_message(), Some("this one fails"));
 }
 
 #[tokio::test]
-async fn a_panic_at_the_start_is_answered_by_what_stands_in() {
+async fn a_panic_at_startup_is_answered_by_the_fallback() {
     let start = Start::new(PANICKING).with("PANIC", "build");
     let mut function = Function::start(start).await.unwrap();
-    assert_eq!(function.invoke(&json!(1)).await.unwrap(), Outcome::Response(json!("instead")));
+    assert_eq!(
+        function.invoke(&json!(1)).await.unwrap(),
+        InvocationResult::Response(json!("instead"))
+    );
     assert!(function.stderr().unwrap().contains("failed to build the function"));
 }
 
 #[tokio::test]
-async fn started_by_hand_it_says_what_it_is() {
+async fn a_function_that_is_started_by_hand_reports_what_it_is() {
     let output = tokio::process::Command::new(TVM).env_clear().output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -266,10 +278,10 @@ async fn started_by_hand_it_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn an_end_point_that_hangs_is_an_answer_in_time() {
-    let end_point = Silent::new();
+async fn an_endpoint_that_hangs_is_answered_in_time() {
+    let endpoint = Silent::new();
     let started = Instant::now();
-    let mut authorizer = Function::start(start(AUTHORIZER, &end_point.url())).await.unwrap();
+    let mut authorizer = Function::start(start(AUTHORIZER, &endpoint.url())).await.unwrap();
     let outcome = authorizer.invoke(&authorizer_event(Some(SESSION_ID))).await.unwrap();
     let answer = outcome.response().unwrap();
     assert_eq!(answer["policyDocument"]["Statement"][0]["Effect"], "Deny");
@@ -277,7 +289,7 @@ async fn an_end_point_that_hangs_is_an_answer_in_time() {
 
     // One second before the deadline of the context.
     let started = Instant::now();
-    let mut start = start(TVM, &end_point.url());
+    let mut start = start(TVM, &endpoint.url());
     start.timeout = Duration::from_millis(2_500);
     let mut tvm = Function::start(start).await.unwrap();
     let outcome = tvm.invoke(&http_event("GET", "/")).await.unwrap();
@@ -287,11 +299,11 @@ async fn an_end_point_that_hangs_is_an_answer_in_time() {
 
 #[tokio::test]
 async fn invariant_6_no_secret_is_written_whatever_the_level() {
-    let end_point = Silent::new();
+    let endpoint = Silent::new();
     for (program, event) in
         [(TVM, http_event("GET", "/")), (AUTHORIZER, authorizer_event(Some(SESSION_ID)))]
     {
-        let mut start = start(program, &end_point.url()).with("RUST_LOG", "trace");
+        let mut start = start(program, &endpoint.url()).with("RUST_LOG", "trace");
         start.timeout = Duration::from_millis(1_500);
         let mut function = Function::start(start).await.unwrap();
         function.invoke(&event).await.unwrap();

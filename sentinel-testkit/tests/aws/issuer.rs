@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use sentinel_broker::{AssumeRole, IssueError, Issued, Issuer, SourceIdentityFormat};
 use sentinel_policy::RoleArn;
 use sentinel_store::{CallerKey, Causes, SessionHandle};
-use sentinel_testkit::proxy::{Fault, Lie, Proxy, Rule};
+use sentinel_testkit::proxy::{Fault, Proxy, Rule, WrongAnswer};
 use sentinel_testkit::sts::{Setup, StandIn};
 use sentinel_tvm::StsIssuer;
 use serde_json::json;
@@ -55,7 +55,7 @@ fn is_about(at: DateTime<Utc>, expected: DateTime<Utc>) -> bool {
 }
 
 /// The kind of an error, and its whole text.
-fn told(result: Result<Issued, IssueError>) -> (&'static str, String) {
+fn kind_and_text(result: Result<Issued, IssueError>) -> (&'static str, String) {
     let error = result.expect_err("credentials were issued");
     let kind = match &error {
         IssueError::Throttled(_) => "throttled",
@@ -74,10 +74,11 @@ async fn credentials_come_with_every_stamp() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let request = request();
     let issued = issuer(&stand_in.url()).assume_role(&request).await.unwrap();
-    let asked = stand_in.asked();
-    assert_eq!(asked.len(), 1);
+    let requests = stand_in.requests();
+    assert_eq!(requests.len(), 1);
     let stamp = request.source_identity.as_str();
-    let sent: Vec<_> = asked[0].parameters.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let sent: Vec<_> =
+        requests[0].parameters.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(
         sent,
         [
@@ -91,7 +92,7 @@ async fn credentials_come_with_every_stamp() {
             ("Version", "2011-06-15"),
         ]
     );
-    assert_eq!(issued.request_id.as_ref(), Some(&asked[0].request_id));
+    assert_eq!(issued.request_id.as_ref(), Some(&requests[0].request_id));
     assert!(is_about(issued.credentials.expiration, Utc::now() + TimeDelta::hours(1)));
     // The credentials belong to the principal that the answer names.
     let vended = Credentials::new(
@@ -109,12 +110,12 @@ async fn credentials_come_with_every_stamp() {
 }
 
 #[tokio::test]
-async fn an_end_goes_along_as_the_inline_policy() {
+async fn an_end_is_sent_as_the_inline_policy() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let end = Utc::now() + TimeDelta::minutes(3);
     let request = request().with_seconds(900).with_end(end);
     issuer(&stand_in.url()).assume_role(&request).await.unwrap();
-    let sent = &stand_in.asked()[0].parameters;
+    let sent = &stand_in.requests()[0].parameters;
     assert_eq!(sent.get("Policy"), request.session_policy().as_ref());
     assert_eq!(sent["DurationSeconds"], "900");
 }
@@ -127,7 +128,7 @@ fn changed(change: impl FnOnce(&mut Setup)) -> Setup {
 }
 
 #[tokio::test]
-async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
+async fn a_refusal_by_sts_is_a_refusal_and_the_log_names_what_to_check() {
     let without_second = |mut document: serde_json::Value| {
         document["Statement"].as_array_mut().unwrap().truncate(1);
         document
@@ -173,7 +174,7 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
             &["AccessDenied", "sts:AssumeRole is not allowed", "trust policy"],
         ),
         (
-            "a source identity of its own",
+            "a caller with a source identity",
             changed(|setup| setup.callers[0].source_identity = Some("sentinel-bob-1".into())),
             request(),
             &["AccessDenied", "own session has a source identity"],
@@ -194,19 +195,19 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
             &["ValidationError", "MaxSessionDuration"],
         ),
         (
-            "longer than STS gives",
+            "longer than STS allows",
             setup(),
             request().with_seconds(43_201),
             &["ValidationError", "STS does not accept the duration"],
         ),
         (
-            "more than a number holds",
+            "more than a number can contain",
             setup(),
             request().with_seconds(u32::MAX),
             &["DurationSeconds is out of range"],
         ),
         (
-            "a tag that STS does not take",
+            "a tag that STS refuses",
             setup(),
             request().with_session_tag("a,b"),
             &["ValidationError"],
@@ -226,12 +227,12 @@ async fn whatever_sts_refuses_is_refused_and_the_log_says_what_to_check() {
     ];
     for (what, setup, request, words) in cases {
         let stand_in = StandIn::start(&setup).await.unwrap();
-        let (kind, text) = told(issuer(&stand_in.url()).assume_role(&request).await);
+        let (kind, text) = kind_and_text(issuer(&stand_in.url()).assume_role(&request).await);
         assert_eq!(kind, "refused", "{what}: {text}");
         for word in words {
             assert!(text.contains(word), "{what}: `{word}` is not in: {text}");
         }
-        assert!(stand_in.asked().len() <= 1, "{what}: a refusal was tried again");
+        assert!(stand_in.requests().len() <= 1, "{what}: a refusal was retried");
     }
 }
 
@@ -262,7 +263,7 @@ async fn another_region_or_secret_is_refused() {
     let wrong = Credentials::new(TVM_KEY, "another", Some(TOKEN.into()), None, "test");
     for (credentials, region) in [(wrong, "us-east-1"), (good, "eu-west-1")] {
         let issuer = issuer_as(&stand_in.url(), credentials, region);
-        let (kind, text) = told(issuer.assume_role(&request()).await);
+        let (kind, text) = kind_and_text(issuer.assume_role(&request()).await);
         assert!(kind == "refused" && text.contains("SignatureDoesNotMatch"), "{kind} {text}");
     }
 }
@@ -275,7 +276,7 @@ async fn behind_proxy() -> (StandIn, Proxy) {
 }
 
 #[tokio::test]
-async fn errors_are_told_apart_by_what_can_be_done() {
+async fn errors_are_distinguished_by_what_the_caller_can_do() {
     let (_stand_in, proxy) = behind_proxy().await;
     let issuer = issuer(&proxy.url());
     for (fault, expected) in [
@@ -303,46 +304,46 @@ async fn errors_are_told_apart_by_what_can_be_done() {
         (Fault::CutShort, "unavailable"),
         (Fault::Reset, "unavailable"),
     ] {
-        proxy.heal();
-        proxy.harm(Rule::service("sts", fault.clone()));
-        let (kind, text) = told(issuer.assume_role(&request()).await);
+        proxy.clear_faults();
+        proxy.inject(Rule::service("sts", fault.clone()));
+        let (kind, text) = kind_and_text(issuer.assume_role(&request()).await);
         assert_eq!(kind, expected, "{fault:?}: {text}");
     }
-    proxy.heal();
+    proxy.clear_faults();
     assert!(issuer.assume_role(&request()).await.is_ok());
 }
 
 #[tokio::test]
-async fn nobody_listening_is_unavailable_at_once() {
+async fn an_endpoint_without_a_listener_is_unavailable_immediately() {
     let url = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
     let started = Instant::now();
-    assert_eq!(told(issuer(&url).assume_role(&request()).await).0, "unavailable");
+    assert_eq!(kind_and_text(issuer(&url).assume_role(&request()).await).0, "unavailable");
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
-async fn what_fails_once_is_tried_again_and_thrice_at_most() {
+async fn a_failed_attempt_is_retried_and_at_most_three_are_made() {
     let (_stand_in, proxy) = behind_proxy().await;
     for fault in [Fault::Throttled, Fault::Unavailable(503), Fault::Reset, Fault::CutShort] {
         // A separate client, because the SDK keeps a budget of retries per client.
         let issuer = issuer(&proxy.url());
-        proxy.heal();
-        proxy.forget();
-        proxy.harm(Rule::operation("sts", "AssumeRole", fault.clone()).calls(1..=2));
+        proxy.clear_faults();
+        proxy.clear_calls();
+        proxy.inject(Rule::operation("sts", "AssumeRole", fault.clone()).calls(1..=2));
         assert!(issuer.assume_role(&request()).await.is_ok(), "{fault:?}");
         assert_eq!(proxy.count("sts", "AssumeRole"), 3, "{fault:?}");
-        proxy.forget();
-        proxy.harm(Rule::operation("sts", "AssumeRole", fault.clone()));
+        proxy.clear_calls();
+        proxy.inject(Rule::operation("sts", "AssumeRole", fault.clone()));
         assert!(issuer.assume_role(&request()).await.is_err(), "{fault:?}");
         assert_eq!(proxy.count("sts", "AssumeRole"), 3, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn an_end_point_that_does_not_answer_in_time_is_unavailable_within_ten_seconds() {
+async fn an_endpoint_that_does_not_respond_in_time_is_unavailable_within_ten_seconds() {
     let faults = [
         Fault::SlowBefore(Duration::from_secs(10)),
         Fault::SlowAfter(Duration::from_secs(10)),
@@ -350,45 +351,45 @@ async fn an_end_point_that_does_not_answer_in_time_is_unavailable_within_ten_sec
         Fault::Stalled,
     ];
     // Concurrently, because each takes the maximum time.
-    let asked = faults.map(|fault| async move {
+    let requests = faults.map(|fault| async move {
         let (_stand_in, proxy) = behind_proxy().await;
-        proxy.harm(Rule::all(fault.clone()));
+        proxy.inject(Rule::all(fault.clone()));
         let started = Instant::now();
-        let (kind, text) = told(issuer(&proxy.url()).assume_role(&request()).await);
+        let (kind, text) = kind_and_text(issuer(&proxy.url()).assume_role(&request()).await);
         assert_eq!(kind, "unavailable", "{fault:?}: {text}");
         let took = started.elapsed();
         assert!(took < Duration::from_secs(11), "{fault:?}: {took:?}");
     });
-    futures_util::future::join_all(asked).await;
+    futures_util::future::join_all(requests).await;
 }
 
 #[tokio::test]
 async fn a_slow_first_attempt_leaves_room_for_a_second() {
     let (_stand_in, proxy) = behind_proxy().await;
-    proxy.harm(Rule::all(Fault::Silent).calls(1..=1));
+    proxy.inject(Rule::all(Fault::Silent).calls(1..=1));
     assert!(issuer(&proxy.url()).assume_role(&request()).await.is_ok());
 }
 
 #[tokio::test]
-async fn no_lie_becomes_credentials() {
+async fn no_wrong_answer_becomes_credentials() {
     let (_stand_in, proxy) = behind_proxy().await;
-    // The answer for another caller, which the proxy returns for ours.
+    // The answer for another caller, which the proxy returns for this one.
     let other = CallerKey::parse("bob").unwrap();
     let handle = SessionHandle::new(other.hash(), [9; 10]);
     let mut others = request();
     others.source_identity = SourceIdentityFormat::default().of_session(&other, &handle);
     issuer(&proxy.url()).assume_role(&others).await.unwrap();
-    for lie in Lie::PLAIN {
-        proxy.heal();
-        proxy.harm(Rule::all(Fault::Lying(lie.clone())));
-        let (kind, text) = told(issuer(&proxy.url()).assume_role(&request()).await);
-        assert_eq!(kind, "unavailable", "{lie:?}: {text}");
+    for wrong in WrongAnswer::PLAIN {
+        proxy.clear_faults();
+        proxy.inject(Rule::all(Fault::WrongAnswer(wrong.clone())));
+        let (kind, text) = kind_and_text(issuer(&proxy.url()).assume_role(&request()).await);
+        assert_eq!(kind, "unavailable", "{wrong:?}: {text}");
     }
 }
 
 /// The answer with the text of an element replaced, or without the element.
-fn with(name: &'static str, text: Option<&'static str>) -> Lie {
-    Lie::edited(move |answer| {
+fn with(name: &'static str, text: Option<&'static str>) -> WrongAnswer {
+    WrongAnswer::edited(move |answer| {
         let (opening, closing) = (format!("<{name}>"), format!("</{name}>"));
         let (before, rest) = answer.split_once(&opening).unwrap();
         let (_, after) = rest.split_once(&closing).unwrap();
@@ -400,7 +401,7 @@ fn with(name: &'static str, text: Option<&'static str>) -> Lie {
 }
 
 #[tokio::test]
-async fn an_answer_that_lacks_or_bends_something_is_none() {
+async fn an_incomplete_or_malformed_answer_is_an_error() {
     let (_stand_in, proxy) = behind_proxy().await;
     let other =
         "arn:aws:sts::111122223333:assumed-role/SentinelProtected-production/sentinel-bob-abcdefgh";
@@ -432,29 +433,29 @@ async fn an_answer_that_lacks_or_bends_something_is_none() {
         ("SourceIdentity", Some("")),
         ("AssumeRoleResult", Some("")),
     ] {
-        proxy.heal();
-        proxy.harm(Rule::all(Fault::Lying(with(name, text))));
-        let (kind, said) = told(issuer(&proxy.url()).assume_role(&request()).await);
-        assert_eq!(kind, "unavailable", "{name} {text:?}: {said}");
+        proxy.clear_faults();
+        proxy.inject(Rule::all(Fault::WrongAnswer(with(name, text))));
+        let (kind, message) = kind_and_text(issuer(&proxy.url()).assume_role(&request()).await);
+        assert_eq!(kind, "unavailable", "{name} {text:?}: {message}");
     }
     // Emulators do not repeat the source identity. The session name is the same text, and it was
     // compared.
-    proxy.heal();
-    proxy.harm(Rule::all(Fault::Lying(with("SourceIdentity", None))));
+    proxy.clear_faults();
+    proxy.inject(Rule::all(Fault::WrongAnswer(with("SourceIdentity", None))));
     assert!(issuer(&proxy.url()).assume_role(&request()).await.is_ok());
 }
 
 /// A truncated answer yields the credentials that it contained, or none.
 #[tokio::test]
-async fn an_answer_that_ends_anywhere_gives_no_other_credentials() {
+async fn a_truncated_answer_never_becomes_other_credentials() {
     let (_stand_in, proxy) = behind_proxy().await;
     let seen = Arc::new(std::sync::Mutex::new(String::new()));
     let issuer = issuer(&proxy.url());
     for end in (0..1400).step_by(9) {
         let seen = Arc::clone(&seen);
         let kept = Arc::clone(&seen);
-        proxy.heal();
-        proxy.harm(Rule::all(Fault::Lying(Lie::edited(move |answer| {
+        proxy.clear_faults();
+        proxy.inject(Rule::all(Fault::WrongAnswer(WrongAnswer::edited(move |answer| {
             *kept.lock().unwrap() = answer.to_owned();
             answer.chars().take(end).collect()
         }))));
@@ -476,14 +477,14 @@ async fn an_answer_that_ends_anywhere_gives_no_other_credentials() {
 }
 
 #[tokio::test]
-async fn nothing_that_sts_says_goes_on_but_code_id_and_known_words() {
+async fn only_the_code_the_id_and_known_words_of_an_sts_error_are_used() {
     for code in ["AccessDenied", "ValidationError", "Throttling", "InternalFailure", TOKEN] {
         let echo = format!(
             "<ErrorResponse><Error><Code>{code}</Code><Message>sts:TagSession {TOKEN} {SECRET}\
              </Message></Error><RequestId>{TOKEN}</RequestId></ErrorResponse>"
         );
         let server = Fixed::start(400, &[("x-amzn-requestid", TOKEN)], &echo).await;
-        let (_, text) = told(issuer(&server.url).assume_role(&request()).await);
+        let (_, text) = kind_and_text(issuer(&server.url).assume_role(&request()).await);
         let explained = text.contains("sts:TagSession is not allowed");
         assert_eq!(explained, code == "AccessDenied", "{text}");
     }
@@ -494,7 +495,7 @@ proptest! {
 
     /// STS accepts the source identity of every caller key, also as a session name.
     #[test]
-    fn every_source_identity_is_one_that_sts_takes(
+    fn every_source_identity_is_accepted_by_sts(
         name in "\\PC{1,80}",
         random in any::<[u8; 10]>(),
         separator in prop::sample::select(vec!["-", "_", ".", ",", "@", "+", "="]),

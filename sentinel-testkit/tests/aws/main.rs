@@ -4,7 +4,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that panics has failed, and says where"
+    reason = "a test that panics has failed, and reports where"
 )]
 
 mod canned;

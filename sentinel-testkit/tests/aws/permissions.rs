@@ -5,7 +5,7 @@
 //! ministack and the stand-in refuse what the documents do not allow. The comparison finds what
 //! they allow and no call needs.
 
-use sentinel_testkit::call::Call;
+use sentinel_testkit::call::RecordedCall;
 use sentinel_testkit::emulator::Kind;
 use sentinel_testkit::permissions::{Difference, differences};
 use sentinel_testkit::recorded::{Holder, deployment, place};
@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 use crate::deployed::{Sandbox, World};
 
-fn between(holder: Holder, calls: &[Call]) -> Vec<String> {
+fn between(holder: Holder, calls: &[RecordedCall]) -> Vec<String> {
     let deployment = deployment().unwrap();
     let document = deployment.document(holder.document());
     let differences = differences(&document, calls, &place(&deployment));
@@ -26,7 +26,7 @@ fn nothing() -> Vec<String> {
 }
 
 /// Every route of the TVM, with each of its outcomes.
-async fn every_route(sandbox: &Sandbox) -> Vec<Call> {
+async fn every_route(sandbox: &Sandbox) -> Vec<RecordedCall> {
     let about = |profile: &str| json!({ "user": "alice", "profile": profile, "reason": "a test" });
     for (user, method, path, body, expected) in [
         ("alice", "GET", "/?profile=production", None, "OK"),
@@ -61,12 +61,12 @@ async fn every_route(sandbox: &Sandbox) -> Vec<Call> {
 }
 
 #[tokio::test]
-async fn the_tvm_asks_what_its_document_says_and_nothing_else() {
+async fn the_tvm_makes_exactly_the_calls_that_its_document_allows() {
     let world = World::start(Kind::Ministack).await;
     let calls = every_route(&world.tvm(&[]).await).await;
     assert_eq!(between(Holder::Tvm, &calls), nothing());
     // Only the calls for the missing role and the missing documents were answered with an error.
-    let known = |call: &Call| {
+    let known = |call: &RecordedCall| {
         let missing = call.is("sts", "AssumeRole") || call.is("ssm", "GetParameter");
         // A call has no status if its client no longer waits for it. If a gate exists, the first
         // write of a revocation fails.
@@ -78,10 +78,13 @@ async fn the_tvm_asks_what_its_document_says_and_nothing_else() {
     // Both directions: without the calls of one kind, the document allows too much, and a call with
     // another stamp is not allowed.
     for kind in ["AssumeRole", "PutItem", "UpdateItem", "GetParametersByPath", "GetParameter"] {
-        let without: Vec<Call> =
+        let without: Vec<RecordedCall> =
             calls.iter().filter(|call| call.operation != kind).cloned().collect();
-        let told = between(Holder::Tvm, &without);
-        assert!(told.iter().any(|told| told.starts_with("too many: ")), "{kind}: {told:?}");
+        let differences = between(Holder::Tvm, &without);
+        assert!(
+            differences.iter().any(|differences| differences.starts_with("too many: ")),
+            "{kind}: {differences:?}"
+        );
     }
     let changed = |name: &str, value: Value| {
         let mut calls = calls.clone();
@@ -98,18 +101,21 @@ async fn the_tvm_asks_what_its_document_says_and_nothing_else() {
         ("Tags.member.1.Key", json!("Team"), "sts:TagSession"),
         ("RoleArn", json!("arn:aws:iam::111122223333:role/Admin"), "sts:AssumeRole"),
     ] {
-        let told = changed(name, value);
+        let differences = changed(name, value);
         let wanted = format!("missing: no statement allows `{action}` {role}");
-        assert!(told.iter().any(|told| told.starts_with(&wanted)), "{name}: {told:?}");
+        assert!(
+            differences.iter().any(|differences| differences.starts_with(&wanted)),
+            "{name}: {differences:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn the_authorizer_asks_what_its_document_says_and_nothing_else() {
+async fn the_authorizer_makes_exactly_the_calls_that_its_document_allows() {
     let world = World::start(Kind::Ministack).await;
     let sandbox = world.tvm(&[]).await;
     let id = sandbox.vend("alice", "production").await.session.unwrap();
-    let gatekeeper = world.authorizer().await;
+    let authorizer_sandbox = world.authorizer().await;
     let other = format!("session-{}{}", "a".repeat(42), "b".repeat(26));
     for (header, query, admitted) in [
         (Some(&*id), None, Some(true)),
@@ -119,18 +125,22 @@ async fn the_authorizer_asks_what_its_document_says_and_nothing_else() {
         (Some(&*id), Some(&*other), Some(false)),
         (None, None, None),
     ] {
-        assert_eq!(gatekeeper.admits(header, query).await, admitted, "{header:?} {query:?}");
+        assert_eq!(
+            authorizer_sandbox.admits(header, query).await,
+            admitted,
+            "{header:?} {query:?}"
+        );
     }
     let body = json!({ "user": "alice", "reason": "a test" });
     assert_eq!(sandbox.ask("carol", "POST", "/sessions/revoke", Some(body)).await.code(), "OK");
-    assert_eq!(gatekeeper.admits(Some(&id), None).await, Some(false));
-    let calls = gatekeeper.data.calls();
+    assert_eq!(authorizer_sandbox.admits(Some(&id), None).await, Some(false));
+    let calls = authorizer_sandbox.data.calls();
     assert_eq!(between(Holder::Authorizer, &calls), nothing());
     assert!(calls.iter().all(|call| call.status == Some(200)));
 }
 
 #[tokio::test]
-async fn a_whole_run_is_compared_from_the_files_that_were_recorded() {
+async fn the_recorded_calls_of_a_run_are_compared_with_the_documents() {
     let world = World::start(Kind::Ministack).await;
     let calls = every_route(&world.tvm(&[]).await).await;
     let folder = tempfile::tempdir().unwrap();
@@ -142,15 +152,15 @@ async fn a_whole_run_is_compared_from_the_files_that_were_recorded() {
     std::fs::write(folder.path().join("sentinel-tvm.jsonl"), others.concat()).unwrap();
     let program = env!("CARGO_BIN_EXE_recorded-calls");
     let output = Command::new(program).arg(folder.path()).output().await.unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
+    let output_text = String::from_utf8(output.stdout).unwrap();
     let exact = format!("tvm: {} calls, which its document allows exactly", calls.len());
-    assert!(said.contains(&exact), "{said}");
+    assert!(output_text.contains(&exact), "{output_text}");
     // No calls of the other holders were recorded, which is a difference.
     assert_eq!(output.status.code(), Some(1));
     let idle =
         "authorizer: too many: no call needed `dynamodb:GetItem` of the statement `ReadSessions`";
-    assert!(said.contains(idle), "{said}");
-    assert!(said.contains("not compared: the statement `Logs`"), "{said}");
+    assert!(output_text.contains(idle), "{output_text}");
+    assert!(output_text.contains("not compared: the statement `Logs`"), "{output_text}");
     for arguments in [vec![], vec!["/nowhere"]] {
         let output = Command::new(program).args(arguments).output().await.unwrap();
         assert_eq!(output.status.code(), Some(1));

@@ -4,70 +4,72 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
+use sentinel_store::memory::MemoryPolicies;
 use sentinel_store::{
-    ListedPolicy, MemoryPolicies, PolicyLayers, PolicyPath, PolicyStore, PolicyWriter, StoreError,
+    ListedPolicy, PolicyLayers, PolicyPath, PolicyStore, PolicyWriter, StoreError,
     conformance::{
-        self, Failure, Faults, FreshPolicies, HookedPolicies, Phase, PoliciesUnderTest,
-        PolicyEditor, Report, Which,
+        self, CallSelector, Faults, FreshPolicies, HookedPolicies, Phase, PoliciesUnderTest,
+        PolicyEditor, Report, StoreErrorKind,
     },
 };
 use sentinel_testkit::emulator::Kind;
 
-use crate::stores::{Documents, Keeper, WriterEditor, root, ssm};
+use crate::stores::{Backend, Documents, WriterEditor, root, ssm};
 
-fn holds(report: Report) {
+fn assert_conforms(report: Report) {
     assert!(report.outcomes().len() > 10, "the suite has lost its cases");
     assert_eq!(report.not_offered().count(), 0);
     report.result().unwrap();
 }
 
-async fn all_hold(kind: Kind, keeper: Keeper) {
-    let Some(documents) = Documents::on(kind, keeper).await else { return };
-    holds(conformance::policies(&documents).await);
-    holds(conformance::writers(&documents).await);
+async fn assert_all_conform(kind: Kind, backend: Backend) {
+    let Some(documents) = Documents::on(kind, backend).await else { return };
+    assert_conforms(conformance::policies(&documents).await);
+    assert_conforms(conformance::writers(&documents).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_in_ssm_on_ministack_do_what_they_must() {
-    all_hold(Kind::Ministack, Keeper::Ssm).await;
+async fn documents_in_ssm_on_ministack_conform() {
+    assert_all_conform(Kind::Ministack, Backend::Ssm).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_in_ssm_on_moto_do_what_they_must() {
-    all_hold(Kind::Moto, Keeper::Ssm).await;
+async fn documents_in_ssm_on_moto_conform() {
+    assert_all_conform(Kind::Moto, Backend::Ssm).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_in_a_table_on_ministack_do_what_they_must() {
-    all_hold(Kind::Ministack, Keeper::Table).await;
+async fn documents_in_a_table_on_ministack_conform() {
+    assert_all_conform(Kind::Ministack, Backend::Table).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_in_a_table_on_moto_do_what_they_must() {
-    all_hold(Kind::Moto, Keeper::Table).await;
+async fn documents_in_a_table_on_moto_conform() {
+    assert_all_conform(Kind::Moto, Backend::Table).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_in_a_table_on_dynalite_do_what_they_must() {
-    all_hold(Kind::Dynalite, Keeper::Table).await;
+async fn documents_in_a_table_on_dynalite_conform() {
+    assert_all_conform(Kind::Dynalite, Backend::Table).await;
 }
 
-/// As the broker holds them: boxed, shared, and behind wrappers.
+/// As the broker contains them: boxed, shared, and behind wrappers.
 struct Wrapped(Documents);
 
 #[async_trait]
 impl PoliciesUnderTest for Wrapped {
     async fn fresh(&self) -> FreshPolicies {
-        let FreshPolicies { store, root, editor } = self.0.fresh().await;
-        let store: Box<dyn PolicyStore> = Box::new(HookedPolicies::new(store, Faults::new()));
-        FreshPolicies { store: Arc::new(store), root, editor }
+        let mut fresh = self.0.fresh().await;
+        let store: Box<dyn PolicyStore> = Box::new(HookedPolicies::new(fresh.store, Faults::new()));
+        fresh.store = Arc::new(store);
+        fresh
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrapped_documents_in_ssm_do_what_they_must() {
-    let Some(documents) = Documents::on(Kind::Ministack, Keeper::Ssm).await else { return };
-    holds(conformance::policies(&Wrapped(documents)).await);
+async fn wrapped_documents_in_ssm_conform() {
+    let Some(documents) = Documents::on(Kind::Ministack, Backend::Ssm).await else { return };
+    assert_conforms(conformance::policies(&Wrapped(documents)).await);
 }
 
 /// SSM and a table as one store. Every other name is stored in the table, and so is every document
@@ -80,10 +82,10 @@ struct LayersEditor(WriterEditor, WriterEditor);
 impl PoliciesUnderTest for Layers {
     async fn fresh(&self) -> FreshPolicies {
         let (ssm, table, root) = (self.0.writer().await, self.1.writer().await, root());
-        let store = Arc::new(PolicyLayers::new(ssm.clone(), table.clone()));
+        let store = PolicyLayers::new(ssm.clone(), table.clone());
         let editor = |writer| WriterEditor { writer, root: root.clone() };
-        let editor = Box::new(LayersEditor(editor(ssm), editor(table)));
-        FreshPolicies { store, root, editor }
+        let editor = LayersEditor(editor(ssm), editor(table));
+        FreshPolicies::new(store, root.clone(), editor)
     }
 }
 
@@ -109,14 +111,14 @@ impl PolicyEditor for LayersEditor {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_in_both_places_do_what_they_must() {
-    let Some(first) = Documents::on(Kind::Ministack, Keeper::Ssm).await else { return };
-    let Some(second) = Documents::on(Kind::Ministack, Keeper::Table).await else { return };
-    holds(conformance::policies(&Layers(first, second)).await);
+async fn documents_in_both_places_conform() {
+    let Some(first) = Documents::on(Kind::Ministack, Backend::Ssm).await else { return };
+    let Some(second) = Documents::on(Kind::Ministack, Backend::Table).await else { return };
+    assert_conforms(conformance::policies(&Layers(first, second)).await);
 }
 
 #[tokio::test]
-async fn a_document_in_both_places_is_corrupt_and_named_once() {
+async fn a_document_in_both_layers_is_corrupt_and_listed_once() {
     let [first, second] = [(); 2].map(|()| Arc::new(MemoryPolicies::new()));
     let layers = PolicyLayers::new(first.clone(), second.clone());
     let (root, path) = (PolicyPath::new("/root"), PolicyPath::new("/root/production"));
@@ -127,22 +129,23 @@ async fn a_document_in_both_places_is_corrupt_and_named_once() {
     assert!(matches!(layers.policy(&path).await, Err(StoreError::Corrupt(_))));
     let list = layers.list(&root, None).await.unwrap();
     // Neither of the two texts is returned as the document.
-    let both = ListedPolicy { name: "production".to_owned(), document: None };
+    let both = ListedPolicy::new("production");
     let staging = second.policy(&root.join("staging")).await.unwrap();
-    let one = ListedPolicy { name: "staging".to_owned(), document: Some(staging) };
+    let one = ListedPolicy::new("staging").with_document(staging);
     assert_eq!((list.items, list.next), (vec![both, one], None));
 }
 
 /// The contents of a store that failed are unknown: the document in the other store may be one of
 /// two.
 #[tokio::test]
-async fn a_place_that_fails_makes_both_fail() {
+async fn a_layer_that_fails_makes_both_fail() {
     let path = PolicyPath::new("/root/production");
-    let failures = Failure::ALL.into_iter().filter(|failure| *failure != Failure::NotFound);
+    let failures =
+        StoreErrorKind::ALL.into_iter().filter(|failure| *failure != StoreErrorKind::NotFound);
     for failure in failures {
         for failing in [0, 1] {
             let faults = Faults::new();
-            faults.fail(Which::All, Phase::Before, failure);
+            faults.fail(CallSelector::All, Phase::Before, failure);
             let [good, bad] = [(); 2].map(|()| Arc::new(MemoryPolicies::new()));
             good.put(&path, "one");
             let bad = Arc::new(HookedPolicies::new(bad, faults));
@@ -163,7 +166,7 @@ async fn a_place_that_fails_makes_both_fail() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encrypted_parameter_stays_encrypted_with_its_key() {
     for kind in [Kind::Ministack, Kind::Moto] {
-        let documents = Documents::on(kind, Keeper::Ssm).await.unwrap();
+        let documents = Documents::on(kind, Backend::Ssm).await.unwrap();
         let client = aws_sdk_ssm::Client::new(&documents.config);
         let path = root().join("production");
         client
@@ -189,7 +192,7 @@ async fn an_encrypted_parameter_stays_encrypted_with_its_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_parameter_is_advanced_and_stays_so() {
-    let documents = Documents::on(Kind::Ministack, Keeper::Ssm).await.unwrap();
+    let documents = Documents::on(Kind::Ministack, Backend::Ssm).await.unwrap();
     let client = aws_sdk_ssm::Client::new(&documents.config);
     let path = root().join("production");
     let store = ssm(&documents.config);
@@ -211,9 +214,9 @@ async fn a_large_parameter_is_advanced_and_stays_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_of_texts_is_no_policy() {
+async fn a_list_of_texts_is_not_a_policy() {
     for kind in [Kind::Ministack, Kind::Moto] {
-        let documents = Documents::on(kind, Keeper::Ssm).await.unwrap();
+        let documents = Documents::on(kind, Backend::Ssm).await.unwrap();
         let client = aws_sdk_ssm::Client::new(&documents.config);
         let path = root().join("production");
         let list = client.put_parameter().name(path.as_str()).value("a,b");

@@ -25,7 +25,7 @@ async fn start(program: &str, arguments: &[&str]) -> (Child, String) {
 }
 
 #[tokio::test]
-async fn both_say_where_they_are_and_end_when_they_are_told() {
+async fn both_programs_print_their_address_and_end_on_sigterm() {
     let folder = tempfile::tempdir().unwrap();
     let setup = folder.path().join("setup.json");
     let text = json!({

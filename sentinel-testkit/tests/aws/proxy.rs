@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use sentinel_testkit::proxy::{Fault, Lie, Proxy, Rule};
+use sentinel_testkit::proxy::{Fault, Proxy, Rule, WrongAnswer};
 use sentinel_testkit::sts::StandIn;
 
 use crate::fixed::Fixed;
@@ -89,7 +89,7 @@ async fn a_call_is_recorded_with_its_parameters_and_no_secret() {
 }
 
 #[tokio::test]
-async fn each_protocol_is_told_by_its_own_signs() {
+async fn each_protocol_is_recognized_by_its_headers() {
     let upstream = Fixed::start(200, JSON, PARAMETER).await;
     let proxy = Proxy::start(&upstream.url).await.unwrap();
     let ssm = aws_sdk_ssm::Client::new(&config(&proxy.url()));
@@ -100,10 +100,10 @@ async fn each_protocol_is_told_by_its_own_signs() {
         .await
         .unwrap();
     let calls = proxy.calls();
-    let asked: Vec<_> =
+    let operations: Vec<_> =
         calls.iter().map(|call| (call.service.as_str(), call.operation.as_str())).collect();
     assert_eq!(
-        asked,
+        operations,
         [
             ("ssm", "GetParameter"),
             ("dynamodb", "GetItem"),
@@ -118,11 +118,11 @@ async fn each_protocol_is_told_by_its_own_signs() {
 }
 
 #[tokio::test]
-async fn calls_under_way_at_once_can_be_told() {
+async fn overlapping_calls_are_recognized() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let proxy = Proxy::start(&stand_in.url()).await.unwrap();
     let url = proxy.url();
-    proxy.harm(Rule::all(Fault::SlowBefore(Duration::from_millis(200))));
+    proxy.inject(Rule::all(Fault::SlowBefore(Duration::from_millis(200))));
     tokio::join!(whoami(&url), whoami(&url));
     whoami(&url).await;
     let calls = proxy.calls();
@@ -131,32 +131,32 @@ async fn calls_under_way_at_once_can_be_told() {
 }
 
 #[tokio::test]
-async fn harm_is_done_to_the_calls_it_is_for_and_no_others() {
+async fn a_fault_is_injected_into_the_selected_calls_only() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let proxy = Proxy::start(&stand_in.url()).await.unwrap();
     let url = proxy.url();
     let unavailable = || Fault::Unavailable(503);
-    proxy.harm(Rule::service("ssm", unavailable()));
-    proxy.harm(Rule::operation("sts", "AssumeRole", unavailable()));
-    proxy.harm(Rule::operation("sts", "GetCallerIdentity", unavailable()).calls(2..=3));
+    proxy.inject(Rule::service("ssm", unavailable()));
+    proxy.inject(Rule::operation("sts", "AssumeRole", unavailable()));
+    proxy.inject(Rule::operation("sts", "GetCallerIdentity", unavailable()).calls(2..=3));
     let mut statuses = Vec::new();
     for _ in 0..4 {
         statuses.push(whoami(&url).await.status);
     }
     assert_eq!(statuses, [200, 503, 503, 200]);
     let faults: Vec<_> = proxy.calls().into_iter().map(|call| call.fault).collect();
-    let told = Some("Unavailable(503)".to_owned());
-    assert_eq!(faults, [None, told.clone(), told, None]);
-    proxy.harm(Rule::all(unavailable()));
+    let fault = Some("Unavailable(503)".to_owned());
+    assert_eq!(faults, [None, fault.clone(), fault, None]);
+    proxy.inject(Rule::all(unavailable()));
     assert_eq!(whoami(&url).await.status, 503);
-    proxy.heal();
+    proxy.clear_faults();
     assert_eq!(whoami(&url).await.status, 200);
-    proxy.forget();
+    proxy.clear_calls();
     assert_eq!(proxy.calls(), []);
 }
 
 #[tokio::test]
-async fn errors_have_each_services_own_shape() {
+async fn errors_have_the_format_of_each_service() {
     let upstream = Fixed::start(200, JSON, ITEM).await;
     let proxy = Proxy::start(&upstream.url).await.unwrap();
     let url = proxy.url();
@@ -171,8 +171,8 @@ async fn errors_have_each_services_own_shape() {
         (Fault::Refused, "AccessDeniedException", "AccessDeniedException", "AccessDenied"),
         (Fault::Error(400, "SomethingElse"), "SomethingElse", "SomethingElse", "SomethingElse"),
     ] {
-        proxy.heal();
-        proxy.harm(Rule::all(fault));
+        proxy.clear_faults();
+        proxy.inject(Rule::all(fault));
         let error = get_item(&url, "alice").await.unwrap_err();
         assert_eq!(error.code(), Some(dynamodb));
         let error = ssm.get_parameter().name("p").send().await.unwrap_err();
@@ -184,27 +184,27 @@ async fn errors_have_each_services_own_shape() {
 }
 
 #[tokio::test]
-async fn no_lie_about_an_item_is_read_as_the_truth() {
+async fn no_wrong_answer_about_an_item_is_accepted() {
     let upstream = Fixed::start(200, JSON, ITEM).await;
     let proxy = Proxy::start(&upstream.url).await.unwrap();
     let url = proxy.url();
     let alices = Some("alice".to_owned());
     assert_eq!(get_item(&url, "bob").await.unwrap(), alices);
-    for lie in Lie::PLAIN {
-        proxy.heal();
-        proxy.harm(Rule::all(Fault::Lying(lie.clone())));
-        let told = get_item(&url, "alice").await;
-        match lie {
+    for wrong in WrongAnswer::PLAIN {
+        proxy.clear_faults();
+        proxy.inject(Rule::all(Fault::WrongAnswer(wrong.clone())));
+        let answer = get_item(&url, "alice").await;
+        match wrong {
             // An item: only its reader can detect that it is another one.
-            Lie::Another => assert_eq!(told.unwrap(), alices),
+            WrongAnswer::Another => assert_eq!(answer.unwrap(), alices),
             // An answer that contains no item.
-            Lie::Empty => assert_eq!(told.unwrap(), None),
-            Lie::Malformed
-            | Lie::Truncated
-            | Lie::Halved
-            | Lie::WrongTypes
-            | Lie::Html
-            | Lie::Edited(_) => assert!(told.is_err(), "{lie:?}: {told:?}"),
+            WrongAnswer::Empty => assert_eq!(answer.unwrap(), None),
+            WrongAnswer::Malformed
+            | WrongAnswer::Truncated
+            | WrongAnswer::Halved
+            | WrongAnswer::WrongTypes
+            | WrongAnswer::Html
+            | WrongAnswer::Edited(_) => assert!(answer.is_err(), "{wrong:?}: {answer:?}"),
         }
     }
 }
@@ -214,14 +214,14 @@ async fn another_answer_is_of_other_parameters_or_none() {
     let upstream = Fixed::start(200, JSON, ITEM).await;
     let proxy = Proxy::start(&upstream.url).await.unwrap();
     get_item(&proxy.url(), "alice").await.unwrap();
-    proxy.harm(Rule::all(Fault::Lying(Lie::Another)));
+    proxy.inject(Rule::all(Fault::WrongAnswer(WrongAnswer::Another)));
     assert!(get_item(&proxy.url(), "alice").await.is_err(), "it is the only one");
     assert_eq!(proxy.calls()[1].status, Some(502));
     assert!(get_item(&proxy.url(), "bob").await.is_ok());
 }
 
 #[tokio::test]
-async fn a_half_dead_end_point_gives_no_whole_answer() {
+async fn a_half_dead_endpoint_returns_no_complete_answer() {
     let upstream = Fixed::start(200, JSON, ITEM).await;
     let proxy = Proxy::start(&upstream.url).await.unwrap();
     let url = proxy.url();
@@ -230,10 +230,10 @@ async fn a_half_dead_end_point_gives_no_whole_answer() {
         (Fault::Stalled, false),
         (Fault::CutShort, true),
         (Fault::Reset, true),
-        (Fault::Lying(Lie::Truncated), true),
+        (Fault::WrongAnswer(WrongAnswer::Truncated), true),
     ] {
-        proxy.heal();
-        proxy.harm(Rule::all(fault.clone()));
+        proxy.clear_faults();
+        proxy.inject(Rule::all(fault.clone()));
         // A fault that ends the connection ends it promptly, however busy the machine is. Any other
         // does not end it within half a second.
         let within = Duration::from_millis(if ends { 5000 } else { 500 });
@@ -246,28 +246,28 @@ async fn a_half_dead_end_point_gives_no_whole_answer() {
 }
 
 #[tokio::test]
-async fn a_slow_call_is_slow_before_or_after_it_is_done() {
+async fn a_delay_is_before_or_after_the_effect_of_a_call() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let proxy = Proxy::start(&stand_in.url()).await.unwrap();
     let delay = Duration::from_millis(300);
     for (fault, done) in [(Fault::SlowBefore(delay), 0), (Fault::SlowAfter(delay), 1)] {
-        proxy.heal();
-        proxy.harm(Rule::all(fault.clone()));
-        let before = stand_in.asked().len();
+        proxy.clear_faults();
+        proxy.inject(Rule::all(fault.clone()));
+        let before = stand_in.requests().len();
         let url = proxy.url();
         let (started, asking) = (Instant::now(), tokio::spawn(async move { whoami(&url).await }));
         tokio::time::sleep(Duration::from_millis(150)).await;
-        assert_eq!(stand_in.asked().len() - before, done, "{fault:?}");
+        assert_eq!(stand_in.requests().len() - before, done, "{fault:?}");
         assert_eq!(asking.await.unwrap().status, 200);
         assert!(started.elapsed() >= delay, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn a_call_whose_client_gave_up_is_recorded_without_a_status() {
+async fn a_call_whose_client_timed_out_is_recorded_without_a_status() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let proxy = Proxy::start(&stand_in.url()).await.unwrap();
-    proxy.harm(Rule::all(Fault::Silent));
+    proxy.inject(Rule::all(Fault::Silent));
     let url = proxy.url();
     let asking = tokio::time::timeout(Duration::from_secs(1), get_item(&url, "alice"));
     assert!(asking.await.is_err());
@@ -284,7 +284,7 @@ async fn a_call_whose_client_gave_up_is_recorded_without_a_status() {
 }
 
 #[tokio::test]
-async fn an_end_point_must_be_a_plain_address() {
+async fn an_endpoint_must_be_a_plain_address() {
     for wrong in ["", "127.0.0.1:1", "https://127.0.0.1:1", "http://", "http://127.0.0.1:1/path"] {
         assert!(Proxy::start(wrong).await.is_err(), "{wrong}");
     }

@@ -3,16 +3,18 @@
 
 use std::sync::{Arc, Mutex};
 
+use sentinel_store::dynamodb::{DynamoPolicies, DynamoSessions};
+use sentinel_store::ssm::SsmPolicies;
 use sentinel_store::{
-    DynamoPolicies, DynamoSessions, Gate, GateAction, GateChange, Listing, PolicyPath, PolicyStore,
-    PolicyWriter, ProfileName, Scope, SessionHandle, SessionStore, SsmPolicies,
+    Gate, GateChange, Listing, PolicyPath, PolicyStore, PolicyWriter, ProfileName, Scope,
+    SessionHandle, SessionStore,
 };
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::{
     canned::{Answer, Canned, Request},
-    stores::{PATIENT, any_session, caller},
+    stores::{LONG_TIMEOUTS, any_session, caller},
 };
 
 /// A table that stores items by key, and ignores conditions.
@@ -42,7 +44,7 @@ async fn table() -> Canned {
 
 /// What must hold for every request: no scan, strongly consistent reads of the table, conditional
 /// writes.
-fn safe(request: &Request) {
+fn check_request(request: &Request) {
     let Request { operation, body } = request;
     match operation.as_str() {
         "GetItem" => assert_eq!(body["ConsistentRead"], true, "{body}"),
@@ -62,13 +64,13 @@ fn safe(request: &Request) {
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_read_consistently_and_written_on_conditions() {
     let server = table().await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(PATIENT);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(LONG_TIMEOUTS);
     let alice = caller("alice");
     let handle = SessionHandle::new(alice.hash(), [1; 10]);
     let session = any_session(&handle);
     let at = session.created;
-    let block = sentinel_store::Block { until: None, by: "c".into(), reason: "r".into(), at };
-    let change = GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) };
+    let block = sentinel_store::Block::new("c", at).with_reason("r");
+    let change = GateChange::revoke(Scope::Caller, block);
     store.gate(&alice).await.unwrap();
     store.create_session(&session).await.unwrap();
     store.change_gate(&alice, &change).await.unwrap();
@@ -79,7 +81,7 @@ async fn sessions_are_read_consistently_and_written_on_conditions() {
     store.sessions(&Listing::All, None).await.unwrap();
 
     let requests = server.requests();
-    requests.iter().for_each(safe);
+    requests.iter().for_each(check_request);
     // Only the list of all callers' sessions uses the index, shard by shard.
     let shards: Vec<_> = requests
         .iter()
@@ -122,13 +124,13 @@ async fn one_item() -> Canned {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_writes_and_reads_nothing() {
     let server = one_item().await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(PATIENT);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(LONG_TIMEOUTS);
     let (alice, at) =
         (caller("alice"), chrono::DateTime::from_timestamp(1_769_342_400, 0).unwrap());
     let revoke = |scope, until| {
         let (by, reason) = ("carol".to_owned(), "stolen".to_owned());
-        let block = sentinel_store::Block { until, by, reason, at };
-        GateChange { scope, action: GateAction::Revoke(block) }
+        let block = sentinel_store::Block::new(by, at).with_reason(reason).with_until(until);
+        GateChange::revoke(scope, block)
     };
     let production = || Scope::Profile(ProfileName::parse("production").unwrap());
     let changes = [
@@ -149,7 +151,7 @@ async fn a_revocation_writes_and_reads_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_in_a_table_are_read_consistently_and_written_on_conditions() {
     let server = table().await;
-    let store = DynamoPolicies::new(&server.config(), "t").with_timing(PATIENT);
+    let store = DynamoPolicies::new(&server.config(), "t").with_timing(LONG_TIMEOUTS);
     let root = PolicyPath::new("/sentinel/policies");
     let path = root.join("production");
     let one = store.put(&path, &[b'x'; 700_000], None).await.unwrap();
@@ -160,7 +162,7 @@ async fn policies_in_a_table_are_read_consistently_and_written_on_conditions() {
     store.revision(&path, &one).await.unwrap();
     store.remove(&path).await.unwrap();
     assert_eq!((one.as_str(), two.as_str()), ("1", "2"));
-    server.requests().iter().for_each(safe);
+    server.requests().iter().for_each(check_request);
     // The pointer is moved only after the whole text is stored.
     assert_eq!(server.operations()[..5], ["GetItem", "PutItem", "PutItem", "PutItem", "PutItem"]);
     let written = &server.requests()[4].body["Item"]["pk"]["S"];
@@ -172,7 +174,7 @@ async fn policies_in_a_table_are_read_consistently_and_written_on_conditions() {
 async fn a_session_and_its_gate_are_read_at_the_same_time() {
     let handle = SessionHandle::new(caller("alice").hash(), [1; 10]);
     let stored = table().await;
-    let store = DynamoSessions::new(&stored.config(), "t").with_timing(PATIENT);
+    let store = DynamoSessions::new(&stored.config(), "t").with_timing(LONG_TIMEOUTS);
     store.create_session(&any_session(&handle)).await.unwrap();
     let session = stored.requests()[0].body["Item"].clone();
 
@@ -185,7 +187,7 @@ async fn a_session_and_its_gate_are_read_at_the_same_time() {
         Answer::Together(Arc::clone(&both), answer.to_string())
     })
     .await;
-    let store = DynamoSessions::new(&server.config(), "t").with_timing(PATIENT);
+    let store = DynamoSessions::new(&server.config(), "t").with_timing(LONG_TIMEOUTS);
     store.session(&handle).await.unwrap();
     assert_eq!(server.operations(), ["GetItem", "GetItem"]);
 }
@@ -193,7 +195,7 @@ async fn a_session_and_its_gate_are_read_at_the_same_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_ssm_would_refuse_is_not_sent() {
     let server = Canned::new(|request| panic!("{request:?}")).await;
-    let store = SsmPolicies::new(&server.config()).with_timing(PATIENT);
+    let store = SsmPolicies::new(&server.config()).with_timing(LONG_TIMEOUTS);
     let root = PolicyPath::new("/sentinel/policies");
     for name in ["", "a:1", "a b", "x/", "/x", "\u{1f511}", "x\0", "*"] {
         let found = store.policy(&root.join(name)).await;

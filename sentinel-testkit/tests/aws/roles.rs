@@ -1,7 +1,7 @@
 //! The roles and callers of the STS tests: a small version of Sentinel's own IAM documents.
 
 use sentinel_store::Secret;
-use sentinel_testkit::sts::{Caller, Role, Setup};
+use sentinel_testkit::sts::{Role, Setup, StsCaller};
 use serde_json::{Value, json};
 
 pub(crate) const PROTECTED: &str = "arn:aws:iam::111122223333:role/SentinelProtected-production";
@@ -44,8 +44,8 @@ pub(crate) fn trust() -> Value {
 }
 
 /// The function with the credentials that Lambda provides: a session of its role.
-pub(crate) fn function() -> Caller {
-    Caller {
+pub(crate) fn function() -> StsCaller {
+    StsCaller {
         arn: "arn:aws:sts::111122223333:assumed-role/SentinelTVMExecutionRole/sentinel-tvm".into(),
         access_key_id: TVM_KEY.into(),
         secret_access_key: Secret::new(SECRET),
@@ -57,10 +57,10 @@ pub(crate) fn function() -> Caller {
 }
 
 /// A user with the permission to assume every role that trusts her.
-pub(crate) fn alice() -> Caller {
+pub(crate) fn alice() -> StsCaller {
     let all = json!({ "Version": "2012-10-17", "Statement":
         { "Effect": "Allow", "Action": "sts:*", "Resource": "*" } });
-    Caller {
+    StsCaller {
         arn: "arn:aws:iam::111122223333:user/alice".into(),
         access_key_id: USER_KEY.into(),
         session_token: None,

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use sentinel_store::dynamodb::DynamoSessions;
 use sentinel_store::{
-    Block, DynamoSessions, Epoch, Gate, GateAction, GateChange, Listing, Pages, Scope,
-    SessionHandle, SessionStore, StoreError,
-    aws::Timing,
+    Block, Epoch, Gate, GateChange, Listing, Pages, Scope, SessionHandle, SessionStore, StoreError,
     conformance::{self, Report},
 };
 use sentinel_testkit::emulator::Kind;
@@ -14,40 +13,40 @@ use tokio::task::JoinSet;
 use crate::stores::{Sessions, TableBackdoor, any_session, caller};
 
 /// Every case passes, and none is left out.
-fn holds(report: Report) {
+fn assert_conforms(report: Report) {
     assert!(report.outcomes().len() > 30, "the suite has lost its cases");
     assert_eq!(report.not_offered().count(), 0);
     report.result().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_on_ministack_do_what_they_must() {
+async fn sessions_on_ministack_conform() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
-    holds(conformance::sessions(&sessions).await);
+    assert_conforms(conformance::sessions(&sessions).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_on_moto_do_what_they_must() {
+async fn sessions_on_moto_conform() {
     let Some(sessions) = Sessions::on(Kind::Moto).await else { return };
-    holds(conformance::sessions(&sessions).await);
+    assert_conforms(conformance::sessions(&sessions).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_on_dynalite_do_what_they_must() {
+async fn sessions_on_dynalite_conform() {
     let Some(sessions) = Sessions::on(Kind::Dynalite).await else { return };
-    holds(conformance::sessions(&sessions).await);
+    assert_conforms(conformance::sessions(&sessions).await);
 }
 
 fn revoke(reason: &str) -> GateChange {
     let at = chrono::DateTime::from_timestamp(1_769_342_400, 0).unwrap();
-    let block = Block { until: None, by: "carol".to_owned(), reason: reason.to_owned(), at };
-    GateChange { scope: Scope::Caller, action: GateAction::Revoke(block) }
+    let block = Block::new("carol", at).with_reason(reason);
+    GateChange::revoke(Scope::Caller, block)
 }
 
 /// More concurrent changes than in the suite. Every acknowledged change counts, and none fails
 /// because of contention.
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_revocations_at_once_all_count() {
+async fn fifty_concurrent_revocations_all_count() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
     let store = Arc::new(sessions.store().await.0);
     let mut tasks = JoinSet::new();
@@ -96,7 +95,7 @@ async fn gates_have_no_time_to_live_and_are_in_no_index() {
 
 /// An item with an added or a removed attribute is not used for any decision.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_item_that_was_changed_by_other_hands_is_corrupt() {
+async fn an_item_that_another_program_changed_is_corrupt() {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
     let (store, table) = sessions.store().await;
@@ -157,10 +156,10 @@ async fn pages_of_all_sessions_are_full() {
 
 /// As deployed, with the timeouts for AWS.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_is_not_there_is_refused_and_not_empty() {
+async fn a_missing_table_is_refused_and_not_empty() {
     let Some(sessions) = Sessions::on(Kind::Ministack).await else { return };
     let store = DynamoSessions::new(&sessions.config, "no-such-table")
-        .with_timing(Timing { attempts: 1, ..crate::stores::PATIENT });
+        .with_timing(crate::stores::LONG_TIMEOUTS.with_attempts(1));
     let found = store.gate(&caller("alice")).await;
     assert!(matches!(found, Err(StoreError::Refused(_))), "{found:?}");
 }

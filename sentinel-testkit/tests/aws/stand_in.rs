@@ -55,7 +55,7 @@ fn long(length: usize) -> String {
 }
 
 #[tokio::test]
-async fn every_limit_holds_from_both_sides() {
+async fn every_limit_is_exact() {
     let stand_in = StandIn::start(&with_open()).await.unwrap();
     let arn_of = |length: usize| {
         let start = "arn:aws:iam::111122223333:role/";
@@ -185,7 +185,7 @@ async fn tags_hold_to_their_limits() {
 }
 
 #[tokio::test]
-async fn policy_and_tags_share_their_room() {
+async fn policy_and_tags_share_their_space() {
     let stand_in = StandIn::start(&with_open()).await.unwrap();
     // 1,024 characters of policy and the same amount of tags: exactly full.
     let policy = |length: usize| {
@@ -326,7 +326,7 @@ async fn the_source_identity_condition_is_evaluated_on_both_sides() {
 }
 
 #[tokio::test]
-async fn a_deny_wins_and_only_the_trusted_are_let_in() {
+async fn a_deny_wins_and_only_trusted_principals_are_accepted() {
     let with = |mut document: Value, statement: Value| {
         document["Statement"].as_array_mut().unwrap().push(statement);
         document
@@ -359,7 +359,7 @@ async fn a_deny_wins_and_only_the_trusted_are_let_in() {
 }
 
 #[tokio::test]
-async fn a_setup_with_a_document_that_iam_would_not_take_does_not_start() {
+async fn a_setup_with_a_document_that_iam_would_refuse_does_not_start() {
     for wrong in [
         json!({ "Statement": [{ "Effect": "Allow", "Action": "sts:AssumeRole" }] }),
         json!({ "Statement": [{ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*",
@@ -400,7 +400,7 @@ async fn a_sessions_length_is_bounded_by_the_role_and_by_chaining() {
 }
 
 #[tokio::test]
-async fn a_source_identity_stays_and_is_handed_on() {
+async fn a_source_identity_is_inherited_unchanged() {
     let mut setup = with_open();
     setup.callers[0].source_identity = Some("sentinel-bob-abcdefgh".into());
     setup.callers[0].policies = vec![alice().policies[0].clone()];
@@ -458,7 +458,7 @@ async fn vended_credentials_are_unique_sign_and_end() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_sign_well_is_not_served() {
+async fn a_request_without_a_valid_signature_is_refused() {
     let stand_in = StandIn::start(&with_open()).await.unwrap();
     let other = |key: &str, secret: &str, token: Option<&str>| {
         Credentials::new(key, secret, token.map(str::to_owned), None, "test")
@@ -473,21 +473,23 @@ async fn whoever_does_not_sign_well_is_not_served() {
         let answer = assume(&stand_in.url(), &who, &[]).await;
         assert_eq!((answer.outcome(), answer.status), (expected, 403), "{who:?}");
     }
-    assert!(stand_in.asked().iter().all(|asked| asked.caller.is_none() && asked.status == 403));
+    assert!(
+        stand_in.requests().iter().all(|request| request.caller.is_none() && request.status == 403)
+    );
 }
 
 #[tokio::test]
-async fn the_journal_says_what_was_asked_and_holds_no_secret() {
+async fn the_journal_contains_each_request_and_no_secret() {
     let stand_in = StandIn::start(&with_open()).await.unwrap();
     let answer = assume(&stand_in.url(), &user(), &[("ExternalId", "half-a-secret")]).await;
-    let asked = stand_in.asked();
-    assert_eq!(asked.len(), 1);
-    assert_eq!(asked[0].operation.as_deref(), Some("AssumeRole"));
-    assert_eq!(asked[0].caller.as_deref(), Some(alice().arn.as_str()));
-    assert_eq!(asked[0].parameters["RoleArn"], OPEN);
-    assert_eq!(answer.element("RequestId"), Some(asked[0].request_id.as_str()));
+    let requests = stand_in.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].operation.as_deref(), Some("AssumeRole"));
+    assert_eq!(requests[0].caller.as_deref(), Some(alice().arn.as_str()));
+    assert_eq!(requests[0].parameters["RoleArn"], OPEN);
+    assert_eq!(answer.element("RequestId"), Some(requests[0].request_id.as_str()));
     let journal =
-        format!("{} {stand_in:?} {:?}", serde_json::to_string(&asked).unwrap(), function());
+        format!("{} {stand_in:?} {:?}", serde_json::to_string(&requests).unwrap(), function());
     for secret in [
         SECRET,
         TOKEN,

@@ -14,25 +14,23 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
+use sentinel_store::ssm::SsmPolicies;
 use sentinel_store::{
-    CallerKey, DynamoPolicies, DynamoSessions, Gate, PolicyPath, PolicyWriter, Session,
-    SessionHandle, SsmPolicies, StoreResultExt,
+    CallerKey, Gate, PolicyPath, PolicyWriter, Session, SessionFields, SessionHandle,
+    StoreResultExt,
     aws::Timing,
     conformance::{
         Backdoor, FreshPolicies, FreshSessions, FreshWriter, PoliciesUnderTest, PolicyEditor,
         SessionsUnderTest, WritersUnderTest,
     },
-    dynamodb::TableDefinition,
+    dynamodb::{DynamoPolicies, DynamoSessions, TableDefinition},
 };
 use sentinel_testkit::emulator::{Emulator, Kind};
 
 /// Emulators on a busy machine are not representative of AWS, so the timeouts are long.
-pub(crate) const PATIENT: Timing = Timing {
-    connect: Duration::from_secs(10),
-    attempt: Duration::from_secs(30),
-    operation: Duration::from_secs(90),
-    attempts: 3,
-};
+pub(crate) const LONG_TIMEOUTS: Timing = Timing::new(Duration::from_secs(90))
+    .with_connect(Duration::from_secs(10))
+    .with_attempt(Duration::from_secs(30));
 
 /// Small, and not a divisor of the number of items that the suites write, so that pages can end
 /// anywhere.
@@ -87,7 +85,7 @@ impl Sessions {
     pub(crate) async fn store(&self) -> (DynamoSessions, String) {
         let table = table(&self.config, TableDefinition::SESSIONS).await;
         let store = DynamoSessions::new(&self.config, table.clone())
-            .with_timing(PATIENT)
+            .with_timing(LONG_TIMEOUTS)
             .with_page_size(page_size());
         (store, table)
     }
@@ -98,10 +96,7 @@ impl SessionsUnderTest for Sessions {
     async fn fresh(&self) -> FreshSessions {
         let (store, table) = self.store().await;
         let client = aws_sdk_dynamodb::Client::new(&self.config);
-        FreshSessions {
-            store: Arc::new(store),
-            backdoor: Some(Box::new(TableBackdoor { client, table })),
-        }
+        FreshSessions::new(store).with_backdoor(TableBackdoor { client, table })
     }
 }
 
@@ -168,7 +163,7 @@ pub(crate) fn caller(key: &str) -> CallerKey {
 
 pub(crate) fn any_session(handle: &SessionHandle) -> Session {
     let at = DateTime::from_timestamp(1_769_342_400, 0).unwrap();
-    Session {
+    Session::new(SessionFields {
         handle: *handle,
         secret_digest: [7; 32],
         caller: caller("alice"),
@@ -182,13 +177,12 @@ pub(crate) fn any_session(handle: &SessionHandle) -> Session {
         expires: at + chrono::TimeDelta::hours(1),
         epochs: sentinel_store::Epochs::default(),
         generation: sentinel_store::Generation(0),
-        ended: None,
-    }
+    })
 }
 
 /// The store of documents in the emulator.
 #[derive(Clone, Copy)]
-pub(crate) enum Keeper {
+pub(crate) enum Backend {
     Ssm,
     Table,
 }
@@ -196,22 +190,22 @@ pub(crate) enum Keeper {
 /// Documents in SSM or in a table. Each fresh store has a separate root.
 pub(crate) struct Documents {
     pub(crate) config: SdkConfig,
-    keeper: Keeper,
+    backend: Backend,
     _emulator: Arc<Emulator>,
 }
 
 impl Documents {
-    pub(crate) async fn on(kind: Kind, keeper: Keeper) -> Option<Self> {
+    pub(crate) async fn on(kind: Kind, backend: Backend) -> Option<Self> {
         let emulator = emulator(kind).await?;
-        Some(Self { config: emulator.config().unwrap(), keeper, _emulator: emulator })
+        Some(Self { config: emulator.config().unwrap(), backend, _emulator: emulator })
     }
 
     pub(crate) async fn writer(&self) -> Arc<dyn PolicyWriter> {
-        match self.keeper {
-            Keeper::Ssm => Arc::new(ssm(&self.config)),
-            Keeper::Table => {
+        match self.backend {
+            Backend::Ssm => Arc::new(ssm(&self.config)),
+            Backend::Table => {
                 let table = table(&self.config, TableDefinition::POLICIES).await;
-                let store = DynamoPolicies::new(&self.config, table).with_timing(PATIENT);
+                let store = DynamoPolicies::new(&self.config, table).with_timing(LONG_TIMEOUTS);
                 Arc::new(store.with_page_size(page_size()))
             }
         }
@@ -219,7 +213,7 @@ impl Documents {
 }
 
 pub(crate) fn ssm(config: &SdkConfig) -> SsmPolicies {
-    SsmPolicies::new(config).with_timing(PATIENT).with_page_size(NonZeroU8::new(7).unwrap())
+    SsmPolicies::new(config).with_timing(LONG_TIMEOUTS).with_page_size(NonZeroU8::new(7).unwrap())
 }
 
 pub(crate) fn root() -> PolicyPath {
@@ -229,7 +223,7 @@ pub(crate) fn root() -> PolicyPath {
 #[async_trait]
 impl WritersUnderTest for Documents {
     async fn fresh(&self) -> FreshWriter {
-        FreshWriter { writer: self.writer().await, root: root() }
+        FreshWriter::new(self.writer().await, root())
     }
 }
 
@@ -237,8 +231,8 @@ impl WritersUnderTest for Documents {
 impl PoliciesUnderTest for Documents {
     async fn fresh(&self) -> FreshPolicies {
         let (writer, root) = (self.writer().await, root());
-        let editor = Box::new(WriterEditor { writer: Arc::clone(&writer), root: root.clone() });
-        FreshPolicies { store: writer, root, editor }
+        let editor = WriterEditor { writer: Arc::clone(&writer), root: root.clone() };
+        FreshPolicies::new(writer, root, editor)
     }
 }
 

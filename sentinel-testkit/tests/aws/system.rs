@@ -8,8 +8,8 @@ use aws_sdk_ssm::types::ParameterType;
 use sentinel_store::Secret;
 use sentinel_store::dynamodb::TableDefinition;
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
-use sentinel_testkit::runtime_api::{Function, Outcome, Start};
-use sentinel_testkit::sts::{Caller, StandIn};
+use sentinel_testkit::runtime_api::{Function, InvocationResult, Start};
+use sentinel_testkit::sts::{StandIn, StsCaller};
 use serde_json::{Value, json};
 
 use crate::functions::{AUTHORIZER, TVM, authorizer_event, code, records};
@@ -95,7 +95,7 @@ impl System {
 
         // The same session of the TVM's role, as a caller of the stand-in.
         let mut setup = setup();
-        setup.callers = vec![Caller {
+        setup.callers = vec![StsCaller {
             access_key_id: tvm_role.access_key_id().into(),
             secret_access_key: Secret::new(tvm_role.secret_access_key()),
             session_token: tvm_role.session_token().map(Secret::new),
@@ -125,7 +125,13 @@ impl System {
         }
     }
 
-    async fn ask(&mut self, user: &str, method: &str, path: &str, body: Option<Value>) -> Outcome {
+    async fn ask(
+        &mut self,
+        user: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> InvocationResult {
         let query = if body.is_none() { "profile=production" } else { "" };
         let event = json!({
             "version": "2.0",
@@ -147,14 +153,14 @@ impl System {
         self.tvm.invoke(&event).await.unwrap()
     }
 
-    async fn lets_through(&mut self, id: &str) -> bool {
+    async fn accepts(&mut self, id: &str) -> bool {
         let outcome = self.authorizer.invoke(&authorizer_event(Some(id))).await.unwrap();
         outcome.response().unwrap()["isAuthorized"].as_bool().unwrap()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
+async fn the_authorizer_accepts_a_vended_session_until_an_operator_revokes_it() {
     let mut system = System::start().await;
 
     let outcome = system.ask("alice", "GET", "/", None).await;
@@ -179,16 +185,16 @@ async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
         assert!(!written.contains(secret.unwrap()));
     }
 
-    assert!(system.lets_through(&id).await, "{}", system.authorizer.stderr().unwrap());
+    assert!(system.accepts(&id).await, "{}", system.authorizer.stderr().unwrap());
 
     let revoke = json!({ "user": "alice", "profile": "production", "reason": "laptop lost" });
     let outcome = system.ask("mallory", "POST", "/sessions/revoke", Some(revoke.clone())).await;
     assert_eq!(code(&outcome), (403, "FORBIDDEN".to_owned()));
-    assert!(system.lets_through(&id).await);
+    assert!(system.accepts(&id).await);
     let outcome = system.ask("carol", "POST", "/sessions/revoke", Some(revoke)).await;
     assert_eq!(outcome.response().unwrap()["statusCode"], 200, "{outcome:?}");
 
-    assert!(!system.lets_through(&id).await);
+    assert!(!system.accepts(&id).await);
     let refusals = records(&system.authorizer);
     assert_eq!(refusals[0]["code"], "revoked");
     assert_eq!(refusals[1]["AuthorizerRefusals"], 1);
@@ -196,5 +202,5 @@ async fn what_the_tvm_vends_is_let_through_until_an_operator_revokes_it() {
     assert_eq!(code(&outcome), (403, "SESSION_REVOKED".to_owned()));
     let outcome = system.ask("mallory", "GET", "/", None).await;
     assert_eq!(code(&outcome), (403, "POLICY_DENY".to_owned()));
-    assert_eq!(system.stand_in.asked().len(), 1, "one vend, one AssumeRole");
+    assert_eq!(system.stand_in.requests().len(), 1, "one vend, one AssumeRole");
 }

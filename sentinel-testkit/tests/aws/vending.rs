@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sentinel_broker::{Broker, Home, Parts, SessionTable, Settings};
-use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath};
-use sentinel_testkit::proxy::{Fault, Lie, Proxy, Rule};
+use sentinel_store::PolicyPath;
+use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
+use sentinel_testkit::proxy::{Fault, Proxy, Rule, WrongAnswer};
 use sentinel_testkit::sts::StandIn;
 use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
@@ -100,27 +101,27 @@ fn listen() -> (Heard, tracing::subscriber::DefaultGuard) {
 }
 
 #[tokio::test]
-async fn credentials_of_sts_leave_with_their_session() {
+async fn credentials_of_sts_are_returned_with_their_session() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let (tvm, sink) = tvm(&stand_in.url());
     let response = vend(&tvm).await;
     assert_eq!(response.status_code, 200, "{}", response.body);
     assert!(body(&response)["AccessKeyId"].as_str().unwrap().starts_with("ASIA"));
     let session = &response.headers["x-sentinel-session-id"];
-    let asked = stand_in.asked();
-    assert_eq!(asked.len(), 1);
-    let tag = &asked[0].parameters["Tags.member.1.Value"];
+    let requests = stand_in.requests();
+    assert_eq!(requests.len(), 1);
+    let tag = &requests[0].parameters["Tags.member.1.Value"];
     assert!(session.starts_with(&format!("session-{tag}")), "the tag is the handle");
     assert!(!session.ends_with(tag), "and not the whole id");
     let records = serde_json::to_string(&sink.records()).unwrap();
-    assert!(records.contains(&asked[0].request_id), "{records}");
+    assert!(records.contains(&requests[0].request_id), "{records}");
 }
 
 #[tokio::test]
 async fn throttling_by_sts_is_429_with_retry_after() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let proxy = Proxy::start(&stand_in.url()).await.unwrap();
-    proxy.harm(Rule::service("sts", Fault::Throttled));
+    proxy.inject(Rule::service("sts", Fault::Throttled));
     let (tvm, _) = tvm(&proxy.url());
     let response = vend(&tvm).await;
     assert_eq!(
@@ -132,7 +133,7 @@ async fn throttling_by_sts_is_429_with_retry_after() {
 }
 
 #[tokio::test]
-async fn what_to_check_goes_into_the_log_and_not_into_the_answer() {
+async fn what_to_check_is_logged_and_not_returned() {
     let mut setup = setup();
     setup.roles[0].trust["Statement"][0]["Action"] = json!("sts:AssumeRole");
     let stand_in = StandIn::start(&setup).await.unwrap();
@@ -154,7 +155,7 @@ async fn what_to_check_goes_into_the_log_and_not_into_the_answer() {
         "sts:SetSourceIdentity is not allowed",
         "the role's trust policy does not allow it",
         "SentinelProtected-production",
-        &stand_in.asked()[0].request_id,
+        &stand_in.requests()[0].request_id,
     ] {
         assert!(log.contains(word), "{word}: {log}");
     }
@@ -163,26 +164,28 @@ async fn what_to_check_goes_into_the_log_and_not_into_the_answer() {
 }
 
 #[tokio::test]
-async fn no_secret_of_sts_is_logged_whatever_it_answers() {
+async fn no_secret_of_sts_is_logged_for_any_answer() {
     let stand_in = StandIn::start(&setup()).await.unwrap();
     let proxy = Proxy::start(&stand_in.url()).await.unwrap();
     let (heard, guard) = listen();
     let mut secrets = vec![SECRET.to_owned(), TOKEN.to_owned()];
     let mut left = String::new();
     let faults = [Fault::Throttled, Fault::Refused, Fault::Unavailable(503), Fault::CutShort];
-    let lies = Lie::PLAIN.into_iter().map(Fault::Lying);
-    for fault in std::iter::once(None).chain(faults.into_iter().chain(lies).map(Some)) {
-        proxy.heal();
+    let wrong_answers = WrongAnswer::PLAIN.into_iter().map(Fault::WrongAnswer);
+    for fault in std::iter::once(None).chain(faults.into_iter().chain(wrong_answers).map(Some)) {
+        proxy.clear_faults();
         let seen: Arc<Mutex<String>> = Arc::default();
         let kept = Arc::clone(&seen);
         match fault {
-            Some(fault) => proxy.harm(Rule::all(fault)),
+            Some(fault) => proxy.inject(Rule::all(fault)),
             // A true answer except for its expiration, which is in the past. Its credentials must
             // not be logged or returned.
-            None => proxy.harm(Rule::all(Fault::Lying(Lie::edited(move |answer| {
-                *kept.lock().unwrap() = answer.to_owned();
-                answer.replace("<Expiration>2", "<Expiration>1")
-            })))),
+            None => {
+                proxy.inject(Rule::all(Fault::WrongAnswer(WrongAnswer::edited(move |answer| {
+                    *kept.lock().unwrap() = answer.to_owned();
+                    answer.replace("<Expiration>2", "<Expiration>1")
+                }))))
+            }
         }
         let (tvm, sink) = tvm(&proxy.url());
         let response = vend(&tvm).await;

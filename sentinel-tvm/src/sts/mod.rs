@@ -58,12 +58,10 @@ impl StsIssuer {
     /// - At most three attempts are made. A retry is safe, since the credentials in a lost response
     ///   reach no caller. More retries do not help: clients that honor `Retry-After` spread the load
     ///   better.
-    pub const TIMING: Timing = Timing {
-        connect: Duration::from_secs(1),
-        attempt: Duration::from_secs(5),
-        operation: Duration::from_secs(10),
-        attempts: 3,
-    };
+    pub const TIMING: Timing = Timing::new(Duration::from_secs(10))
+        .with_connect(Duration::from_secs(1))
+        .with_attempt(Duration::from_secs(5))
+        .with_attempts(3);
 
     /// An issuer with the region, credentials, endpoint and HTTP client of that configuration. Its
     /// timeouts and retries are not used.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sentinel_broker::Home;
-use sentinel_store::{MemorySink, Record, SessionKeys};
+use sentinel_store::memory::MemorySink;
+use sentinel_store::{Record, SessionKeys};
 use sentinel_tvm::{Config, ConfigError, Invocation, Tvm};
 use serde_json::{Value, json};
 

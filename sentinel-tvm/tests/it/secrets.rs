@@ -13,9 +13,10 @@ use sentinel_broker::{
     Broker, Home, LocalIssuer, Parts, Random, RandomError, SessionTable, Settings,
 };
 use sentinel_store::conformance::{
-    Call, Faults, FaultySink, Hook, HookedSessions, Operation, Phase,
+    Faults, FaultySink, Hook, HookedSessions, Phase, StoreCall, StoreOperation,
 };
-use sentinel_store::{MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, StoreError};
+use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
+use sentinel_store::{PolicyPath, Secret, StoreError};
 use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -55,17 +56,17 @@ impl Random for Known {
 /// Panics or fails at one operation.
 #[derive(Debug)]
 struct Breaking {
-    operation: Option<Operation>,
+    operation: Option<StoreOperation>,
     panics: bool,
 }
 
 #[async_trait]
 impl Hook for Breaking {
-    fn begin(&self, operation: Operation) -> Call {
-        Call { operation, number: 0 }
+    fn begin(&self, operation: StoreOperation) -> StoreCall {
+        StoreCall::new(operation, 0)
     }
 
-    async fn at(&self, call: Call, moment: Phase) -> Result<(), StoreError> {
+    async fn at(&self, call: StoreCall, moment: Phase) -> Result<(), StoreError> {
         if self.operation != Some(call.operation) || moment == Phase::Before {
             return Ok(());
         }
@@ -78,7 +79,7 @@ impl Hook for Breaking {
 /// the parts).
 async fn run(
     events: &[Value],
-    operation: Option<Operation>,
+    operation: Option<StoreOperation>,
     panics: bool,
 ) -> (Vec<Response>, String) {
     let parameter = PolicyPath::new("/sentinel/policies/main");
@@ -88,9 +89,9 @@ async fn run(
     let sink = Arc::new(MemorySink::new());
     let hook = Arc::new(Breaking { operation, panics });
     let faults = Faults::new();
-    if operation == Some(Operation::Write) {
-        let every = sentinel_store::conformance::Which::All;
-        faults.fail(every, Phase::Before, sentinel_store::conformance::Failure::Unavailable);
+    if operation == Some(StoreOperation::Write) {
+        let every = sentinel_store::conformance::CallSelector::All;
+        faults.fail(every, Phase::Before, sentinel_store::conformance::StoreErrorKind::Unavailable);
     }
     let store = Arc::new(HookedSessions::new(MemorySessions::new(), hook));
     let issuer = LocalIssuer::new(KEY, clock.clone(), Arc::new(Known));
@@ -192,9 +193,12 @@ fn invariant_6_no_secret_is_left_behind_panics_included() {
                 good(&format!("profile=production&duration={id}")),
                 good("profile=production"),
             ];
-            for operation in
-                [Operation::Gate, Operation::CreateSession, Operation::EndSession, Operation::Write]
-            {
+            for operation in [
+                StoreOperation::Gate,
+                StoreOperation::CreateSession,
+                StoreOperation::EndSession,
+                StoreOperation::Write,
+            ] {
                 for panics in [false, true] {
                     let (answers, behind) = runtime.block_on(run(&events, Some(operation), panics));
                     left.push_str(&behind);

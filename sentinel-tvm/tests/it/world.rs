@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
-use sentinel_store::{
-    AccountId, Clock, MemoryPolicies, MemorySessions, MemorySink, PolicyPath, Secret, SystemClock,
-};
+use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
+use sentinel_store::{AccountId, Clock, PolicyPath, Secret, SystemClock};
 use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
 

@@ -33,7 +33,7 @@ pub(crate) async fn start() -> std::io::Result<SocketAddr> {
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let target = request.headers().get("x-amz-target");
     let target = target.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let asked = request.into_body().collect().await?.to_bytes();
+    let form = request.into_body().collect().await?.to_bytes();
     let body = match target.as_str() {
         "AmazonSSM.GetParameter" => json!({ "Parameter": {
             "Name": "/sentinel/policies/production", "Value": POLICY, "Version": 1,
@@ -46,15 +46,15 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
             "ConsumedCapacity": { "TableName": "sentinel-sessions", "CapacityUnits": 1.0 },
         })
         .to_string(),
-        _ => assumed(&asked),
+        _ => assumed(&form),
     };
     Ok(Response::new(Full::new(Bytes::from(body))))
 }
 
 /// Credentials for the requested role, with the requested session name and duration.
-fn assumed(asked: &[u8]) -> String {
+fn assumed(form: &[u8]) -> String {
     let of = |name: &str| {
-        let found = form_urlencoded::parse(asked).find(|(key, _)| key == name);
+        let found = form_urlencoded::parse(form).find(|(key, _)| key == name);
         found.map(|(_, value)| value.into_owned()).unwrap_or_default()
     };
     let (role, session) = (of("RoleArn"), of("RoleSessionName"));

@@ -50,8 +50,10 @@ fn arguments() -> Result<Arguments, Failure> {
     let mut rest = std::env::args().skip(1);
     while let Some(argument) = rest.next() {
         match argument.as_str() {
-            "--starts" => starts = rest.next().ok_or("--starts takes a number")?.parse()?,
-            "--requests" => requests = rest.next().ok_or("--requests takes a number")?.parse()?,
+            "--starts" => starts = rest.next().ok_or("--starts requires a number")?.parse()?,
+            "--requests" => {
+                requests = rest.next().ok_or("--requests requires a number")?.parse()?
+            }
             "--memory-only" => memory_only = true,
             _ => programs.push(argument),
         }
@@ -111,14 +113,14 @@ async fn warm(subject: &Subject, requests: usize) -> Result<(Duration, u64), Fai
     let mut function = Function::start(subject.start.clone()).await?;
     let mut times = Vec::new();
     for _ in 0..requests {
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let outcome = function.invoke(&subject.event).await?;
-        times.push(asked.elapsed());
+        times.push(sent_at.elapsed());
         let answer = outcome.response().ok_or_else(|| format!("{}: {outcome:?}", subject.name))?;
         let vended = answer.get("statusCode").is_none_or(|status| status == 200);
         if !vended {
             return Err(
-                format!("{}: {answer}; it said: {}", subject.name, function.stderr()?).into()
+                format!("{}: {answer}; its stderr: {}", subject.name, function.stderr()?).into()
             );
         }
     }
@@ -136,12 +138,12 @@ async fn measure() -> Result<bool, Failure> {
         for subject in &mut subjects {
             let mut function = Function::start(subject.start.clone()).await?;
             let poll = function.first_poll().await?;
-            let asked = Instant::now();
+            let sent_at = Instant::now();
             function.invoke(&subject.event).await?;
             // The first round is not measured, because it reads the programs from the disk.
             if round > 0 {
                 subject.polls.push(poll);
-                subject.first_answers.push(asked.elapsed());
+                subject.first_answers.push(sent_at.elapsed());
             }
         }
     }

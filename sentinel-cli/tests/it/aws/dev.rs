@@ -58,7 +58,7 @@ fn real_credentials_are_vended_through_sts_with_the_ambient_ones() {
     let record = dev.record();
     assert_eq!(record["effect"], "allow", "{record}");
     let assumed: Vec<_> = sts
-        .asked()
+        .requests()
         .into_iter()
         .filter(|asked| asked.operation.as_deref() == Some("AssumeRole"))
         .collect();

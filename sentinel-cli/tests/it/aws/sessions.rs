@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
+use sentinel_store::dynamodb::DynamoSessions;
 use sentinel_store::{
-    AccountId, CallerKey, DynamoSessions, Epochs, Generation, ProfileName, Session, SessionHandle,
+    AccountId, CallerKey, Epochs, Generation, ProfileName, Session, SessionFields, SessionHandle,
     SessionId, SessionSecret, SessionStore, verify_session,
 };
 use sentinel_testkit::emulator::Kind;
@@ -35,7 +36,7 @@ fn as_carol<'a>(command: &'a mut Command, sts: &str) -> &'a mut Command {
 
 fn session(caller: &str, secret: &SessionSecret) -> Session {
     let caller = CallerKey::parse(caller).unwrap();
-    Session {
+    Session::new(SessionFields {
         handle: SessionHandle::new(caller.hash(), [7; 10]),
         secret_digest: secret.digest(),
         user: caller.to_string(),
@@ -49,8 +50,7 @@ fn session(caller: &str, secret: &SessionSecret) -> Session {
         expires: Utc::now() + TimeDelta::hours(1),
         epochs: Epochs::default(),
         generation: Generation(3),
-        ended: None,
-    }
+    })
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use chrono::DateTime;
 use sentinel_store::{
-    AuditSink, DecisionRecord, Event, EventKind, JsonLines, Metered, Record, Verdict,
+    AuditSink, DecisionFields, DecisionRecord, Event, EventKind, JsonLines, Metered, Record,
+    RecordedEffect,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -163,35 +164,19 @@ impl Write for Written {
 }
 
 fn decision() -> DecisionRecord {
-    DecisionRecord {
+    DecisionRecord::new(DecisionFields {
         timestamp: DateTime::UNIX_EPOCH,
         user: String::new(),
         profile: String::new(),
-        effect: Verdict::Allow,
-        source_identity: None,
+        effect: RecordedEffect::Allow,
         code: String::new(),
-        rule: None,
-        rule_index: None,
-        reason: None,
         request_id: String::new(),
-        session: None,
         account: String::new(),
         principal: String::new(),
         caller: String::new(),
-        source_ip: None,
         mode: "server",
-        duration_s: None,
-        expiration: None,
-        access_key_id: None,
-        sts_request_id: None,
-        approval: None,
-        break_glass: None,
-        policy: None,
-        policy_stale: false,
-        withheld: false,
-        function_version: None,
         latency_ms: 0,
-    }
+    })
 }
 
 #[test]
@@ -202,7 +187,8 @@ fn the_metrics_that_follow_records_are_as_described() {
 
     let written = Written::default();
     let sink = Metered::new(JsonLines::new(written.clone()));
-    let denied = DecisionRecord { effect: Verdict::Deny, ..decision() };
+    let mut denied = decision();
+    denied.effect = RecordedEffect::Deny;
     for decision in [decision(), denied] {
         sink.write(&Record::Decision(Box::new(decision))).unwrap();
     }

@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 
 use super::report::{Checked, Report, Stop, run};
 use crate::{
-    AccountId, Block, CallerKey, Epochs, Gate, GateAction, GateChange, Generation, Listing, Pages,
-    ProfileName, Scope, Session, SessionHandle, SessionPage, SessionSecret, SessionStore,
+    AccountId, Block, CallerKey, Epochs, Gate, GateChange, Generation, Listing, Pages, ProfileName,
+    Scope, Session, SessionFields, SessionHandle, SessionPage, SessionSecret, SessionStore,
 };
 
 /// A session backend under test. A closure is one:
@@ -42,6 +42,7 @@ where
 
 /// An empty session store.
 #[expect(missing_debug_implementations, reason = "a backdoor has no state to show")]
+#[non_exhaustive]
 pub struct FreshSessions {
     /// The store.
     pub store: Arc<dyn SessionStore>,
@@ -165,7 +166,7 @@ fn handle(caller: &CallerKey, number: u16) -> SessionHandle {
 
 /// A session of a caller on `production`, created under an open gate.
 fn session(caller: &CallerKey, number: u16) -> Result<Session, Stop> {
-    Ok(Session {
+    Ok(Session::new(SessionFields {
         handle: handle(caller, number),
         secret_digest: SessionSecret::new([7; 16]).digest(),
         caller: caller.clone(),
@@ -179,18 +180,16 @@ fn session(caller: &CallerKey, number: u16) -> Result<Session, Stop> {
         expires: at(3600),
         epochs: Epochs::default(),
         generation: Generation(3),
-        ended: None,
-    })
+    }))
 }
 
 fn revoke(scope: Scope, until: Option<DateTime<Utc>>) -> GateChange {
-    let block =
-        Block { until, by: "carol".to_owned(), reason: "stolen laptop".to_owned(), at: at(0) };
-    GateChange { scope, action: GateAction::Revoke(block) }
+    let block = Block::new("carol", at(0)).with_reason("stolen laptop").with_until(until);
+    GateChange::revoke(scope, block)
 }
 
 const fn reinstate(scope: Scope) -> GateChange {
-    GateChange { scope, action: GateAction::Reinstate }
+    GateChange::reinstate(scope)
 }
 
 /// Maximum number of concurrent writes of [`fill`]. More would wait until the timeouts

@@ -4,7 +4,7 @@ use super::{
     FreshSessions, SessionsUnderTest, at, caller, handle, profile, reinstate, revoke, session,
 };
 use crate::{
-    CallerKey, Epoch, Epochs, Gate, Generation, Refusal, Scope, SessionId, SessionSecret,
+    CallerKey, Epoch, Epochs, Gate, Generation, Scope, SessionId, SessionRefusal, SessionSecret,
     StoreError, VerifyError,
     conformance::report::{Checked, ensure, ensure_eq, ensure_error},
     verify_session,
@@ -126,19 +126,19 @@ pub(super) async fn the_session_check_follows_the_store(
     let id = |number| id(&alice, number).reveal();
     let check = async |number| verify_session(&store, &id(number), None, generation, &at(1)).await;
 
-    ensure_error!(check(1).await, VerifyError::Refused(Refusal::Unknown));
+    ensure_error!(check(1).await, VerifyError::Refused(SessionRefusal::Unknown));
     for number in [1, 2] {
         store.create_session(&session(&alice, number)?).await?;
         ensure!(check(number).await.is_ok(), "a valid session is refused");
     }
     store.end_session(&handle(&alice, 2), at(1)).await?;
-    ensure_error!(check(2).await, VerifyError::Refused(Refusal::Ended));
+    ensure_error!(check(2).await, VerifyError::Refused(SessionRefusal::Ended));
 
     let scope = Scope::Profile(production);
     store.change_gate(&alice, &revoke(scope.clone(), Some(at(1)))).await?;
-    ensure_error!(check(1).await, VerifyError::Refused(Refusal::Revoked));
+    ensure_error!(check(1).await, VerifyError::Refused(SessionRefusal::Revoked));
     let gate = store.change_gate(&alice, &reinstate(scope)).await?;
-    ensure_error!(check(1).await, VerifyError::Refused(Refusal::Revoked));
+    ensure_error!(check(1).await, VerifyError::Refused(SessionRefusal::Revoked));
 
     let mut later = session(&alice, 3)?;
     later.epochs = gate.epochs(&later.profile);

@@ -53,7 +53,7 @@ enum Order {
 }
 
 impl Order {
-    fn holds<T: PartialOrd>(self, given: &T, wanted: &T) -> bool {
+    fn matches<T: PartialOrd>(self, given: &T, wanted: &T) -> bool {
         match self {
             Self::Equal => given == wanted,
             Self::Less => given < wanted,
@@ -69,7 +69,7 @@ impl Order {
 enum Set {
     /// No set operator: one matching value is enough.
     Any,
-    /// `ForAllValues:`, which also holds if the key is absent.
+    /// `ForAllValues:`, which also matches if the key is absent.
     ForAll,
 }
 
@@ -83,7 +83,7 @@ struct Condition {
     wanted: Vec<String>,
 }
 
-/// The conditions of a statement. All of them must hold.
+/// The conditions of a statement. All of them must match.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conditions(Vec<Condition>);
 
@@ -92,12 +92,12 @@ impl Conditions {
         let wrong = |what: &str| Err(format!("Syntax errors in policy: {what}"));
         let Some(value) = value else { return Ok(Self::default()) };
         let Value::Object(operators) = value else {
-            return wrong("Condition is no object");
+            return wrong("Condition is not an object");
         };
         let mut conditions = Vec::new();
         for (name, keys) in operators {
             let Value::Object(keys) = keys else {
-                return wrong("a condition operator holds no object");
+                return wrong("the value of a condition operator is not an object");
             };
             for (key, wanted) in keys {
                 let Some(wanted) = values(wanted) else {
@@ -115,8 +115,8 @@ impl Conditions {
         Ok(Self(conditions))
     }
 
-    pub(super) fn hold(&self, context: &Context) -> bool {
-        self.0.iter().all(|condition| condition.holds(context))
+    pub(super) fn all_match(&self, context: &Context) -> bool {
+        self.0.iter().all(|condition| condition.matches(context))
     }
 }
 
@@ -156,29 +156,29 @@ impl Condition {
         Some(Self { compare, negated, if_exists, set, key: key.to_owned(), wanted })
     }
 
-    fn holds(&self, context: &Context) -> bool {
+    fn matches(&self, context: &Context) -> bool {
         let given = context.get(&self.key);
         if let Compare::Null = self.compare {
             let absent = given.is_none().to_string();
             return self.wanted.contains(&absent);
         }
         let Some(given) = given else {
-            // The key is absent. A negated operator holds, and so do `…IfExists` and
+            // The key is absent. A negated operator matches, and so do `…IfExists` and
             // `ForAllValues:`.
             return self.negated || self.if_exists || self.set == Set::ForAll;
         };
-        let meets = |value: &String| {
-            self.wanted.iter().any(|wanted| self.compare.holds(value, wanted)) != self.negated
+        let matches_one = |value: &String| {
+            self.wanted.iter().any(|wanted| self.compare.matches(value, wanted)) != self.negated
         };
         match self.set {
-            Set::ForAll => given.iter().all(meets),
-            Set::Any => given.iter().any(meets),
+            Set::ForAll => given.iter().all(matches_one),
+            Set::Any => given.iter().any(matches_one),
         }
     }
 }
 
 impl Compare {
-    fn holds(self, given: &str, wanted: &str) -> bool {
+    fn matches(self, given: &str, wanted: &str) -> bool {
         match self {
             Self::Equal => given == wanted,
             Self::EqualIgnoringCase => given.to_lowercase() == wanted.to_lowercase(),
@@ -186,11 +186,11 @@ impl Compare {
             Self::Date(order) => {
                 let dates =
                     (DateTime::parse_from_rfc3339(given), DateTime::parse_from_rfc3339(wanted));
-                matches!(dates, (Ok(given), Ok(wanted)) if order.holds(&given, &wanted))
+                matches!(dates, (Ok(given), Ok(wanted)) if order.matches(&given, &wanted))
             }
             Self::Number(order) => {
                 let numbers = (given.parse::<f64>(), wanted.parse::<f64>());
-                matches!(numbers, (Ok(given), Ok(wanted)) if order.holds(&given, &wanted))
+                matches!(numbers, (Ok(given), Ok(wanted)) if order.matches(&given, &wanted))
             }
             Self::Bool => given.eq_ignore_ascii_case(wanted),
             Self::Null => false,
@@ -220,16 +220,16 @@ mod tests {
 
     use super::*;
 
-    fn hold(conditions: &Value, context: &[(&str, &[&str])]) -> bool {
+    fn all_match(conditions: &Value, context: &[(&str, &[&str])]) -> bool {
         let mut seen = Context::default();
         for (key, values) in context {
             seen.set(key, values.iter().copied());
         }
-        Conditions::read(Some(conditions)).unwrap().hold(&seen)
+        Conditions::read(Some(conditions)).unwrap().all_match(&seen)
     }
 
     #[test]
-    fn an_absent_key_meets_only_what_forgives_it() {
+    fn an_absent_key_matches_only_operators_that_allow_it() {
         for (operator, expected) in [
             ("StringLike", false),
             ("StringEquals", false),
@@ -238,29 +238,29 @@ mod tests {
             ("ForAllValues:StringEquals", true),
             ("ForAnyValue:StringEquals", false),
         ] {
-            assert_eq!(hold(&json!({ operator: { "k": "v" } }), &[]), expected, "{operator}");
+            assert_eq!(all_match(&json!({ operator: { "k": "v" } }), &[]), expected, "{operator}");
         }
-        assert!(hold(&json!({ "Null": { "k": "true" } }), &[]));
-        assert!(!hold(&json!({ "Null": { "k": "true" } }), &[("K", &["v"])]));
+        assert!(all_match(&json!({ "Null": { "k": "true" } }), &[]));
+        assert!(!all_match(&json!({ "Null": { "k": "true" } }), &[("K", &["v"])]));
     }
 
     #[test]
-    fn all_conditions_hold_and_any_value_will_do() {
+    fn all_conditions_must_match_and_one_value_is_enough() {
         let both = json!({ "StringLike": { "a": ["x-*", "y-*"] }, "StringEquals": { "b": "1" } });
-        assert!(hold(&both, &[("a", &["y-2"]), ("b", &["1"])]));
-        assert!(!hold(&both, &[("a", &["y-2"]), ("b", &["2"])]));
-        assert!(!hold(&both, &[("a", &["z-2"]), ("b", &["1"])]));
+        assert!(all_match(&both, &[("a", &["y-2"]), ("b", &["1"])]));
+        assert!(!all_match(&both, &[("a", &["y-2"]), ("b", &["2"])]));
+        assert!(!all_match(&both, &[("a", &["z-2"]), ("b", &["1"])]));
         let all = json!({ "ForAllValues:StringEquals": { "t": ["A", "B"] } });
-        assert!(hold(&all, &[("t", &["A", "B"])]));
-        assert!(!hold(&all, &[("t", &["A", "C"])]));
+        assert!(all_match(&all, &[("t", &["A", "B"])]));
+        assert!(!all_match(&all, &[("t", &["A", "C"])]));
     }
 
     #[test]
     fn dates_are_compared_as_instants() {
         let from =
             json!({ "DateGreaterThanEquals": { "aws:CurrentTime": "2026-01-31T12:00:00Z" } });
-        assert!(hold(&from, &[("aws:CurrentTime", &["2026-01-31T12:00:00Z"])]));
-        assert!(!hold(&from, &[("aws:CurrentTime", &["2026-01-31T11:59:59Z"])]));
+        assert!(all_match(&from, &[("aws:CurrentTime", &["2026-01-31T12:00:00Z"])]));
+        assert!(!all_match(&from, &[("aws:CurrentTime", &["2026-01-31T11:59:59Z"])]));
     }
 
     #[test]

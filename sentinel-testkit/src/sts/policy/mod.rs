@@ -56,7 +56,7 @@ impl Document {
     /// Reads a document that is JSON already.
     pub(super) fn read(value: &Value, kind: Kind) -> Result<Self, String> {
         let Value::Object(fields) = value else {
-            return Err("Syntax errors in policy: it is no object".to_owned());
+            return Err("Syntax errors in policy: it is not an object".to_owned());
         };
         for name in fields.keys() {
             if !["Version", "Id", "Statement"].contains(&name.as_str()) {
@@ -84,13 +84,15 @@ impl Document {
     /// The effect of the document. A deny takes precedence over an allow; `None` if no statement
     /// matches.
     pub(super) fn effect(&self, question: Question<'_>) -> Option<Effect> {
-        let says = |effect| {
-            self.0.iter().any(|statement| statement.effect == effect && statement.covers(question))
+        let has_effect = |effect| {
+            self.0
+                .iter()
+                .any(|statement| statement.effect == effect && statement.applies_to(question))
         };
-        if says(Effect::Deny) {
+        if has_effect(Effect::Deny) {
             Some(Effect::Deny)
         } else {
-            says(Effect::Allow).then_some(Effect::Allow)
+            has_effect(Effect::Allow).then_some(Effect::Allow)
         }
     }
 }

@@ -20,10 +20,10 @@ enum Patterns {
 }
 
 impl Patterns {
-    fn cover(&self, covers: impl Fn(&str) -> bool) -> bool {
+    fn cover(&self, applies_to: impl Fn(&str) -> bool) -> bool {
         match self {
-            Self::These(patterns) => patterns.iter().any(|pattern| covers(pattern)),
-            Self::AllBut(patterns) => !patterns.iter().any(|pattern| covers(pattern)),
+            Self::These(patterns) => patterns.iter().any(|pattern| applies_to(pattern)),
+            Self::AllBut(patterns) => !patterns.iter().any(|pattern| applies_to(pattern)),
         }
     }
 }
@@ -43,7 +43,7 @@ pub(super) struct Statement {
 impl Statement {
     pub(super) fn read(value: &Value, kind: Kind) -> Result<Self, String> {
         let Value::Object(fields) = value else {
-            return Err("Syntax errors in policy: a statement is no object".to_owned());
+            return Err("Syntax errors in policy: a statement is not an object".to_owned());
         };
         let known: &[&str] = match kind {
             Kind::Identity | Kind::Session => {
@@ -76,7 +76,7 @@ impl Statement {
     }
 
     /// Whether the statement applies to the request.
-    pub(super) fn covers(&self, question: Question<'_>) -> bool {
+    pub(super) fn applies_to(&self, question: Question<'_>) -> bool {
         let Question { action, resource, principal, context } = question;
         // Actions are not case-sensitive, resources are.
         let action = action.to_ascii_lowercase();
@@ -88,7 +88,7 @@ impl Statement {
             && self.principals.as_ref().is_none_or(|trusted| {
                 trusted.iter().any(|name| name == "*" || principal.contains(name))
             })
-            && self.conditions.hold(context)
+            && self.conditions.all_match(context)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_testkit::proxy::{Fault, Lie};
+use sentinel_testkit::proxy::{Fault, WrongAnswer};
 use serde_json::Value;
 
 use super::world::Service;
@@ -15,7 +15,7 @@ pub(crate) enum Class {
     Failing,
     Slow,
     HalfDead,
-    Lying,
+    WrongAnswer,
     /// Wrong answers about another caller or another item than the requested one.
     Mistaken,
     /// A record that cannot be what was written.
@@ -27,8 +27,14 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    pub(crate) const USUAL: [Self; 6] =
-        [Self::Throttled, Self::Refusing, Self::Failing, Self::Slow, Self::HalfDead, Self::Lying];
+    pub(crate) const USUAL: [Self; 6] = [
+        Self::Throttled,
+        Self::Refusing,
+        Self::Failing,
+        Self::Slow,
+        Self::HalfDead,
+        Self::WrongAnswer,
+    ];
 
     pub(crate) const fn word(self) -> &'static str {
         match self {
@@ -37,11 +43,11 @@ impl Class {
             Self::Failing => "failing (5xx)",
             Self::Slow => "slow",
             Self::HalfDead => "half-dead",
-            Self::Lying => "lying",
-            Self::Mistaken => "answering about another",
+            Self::WrongAnswer => "wrong answer",
+            Self::Mistaken => "answer about another item",
             Self::Corrupt => "corrupt",
-            Self::Gone => "gone",
-            Self::Contended => "failing its condition",
+            Self::Gone => "missing",
+            Self::Contended => "failed condition",
         }
     }
 
@@ -118,17 +124,17 @@ impl Class {
                     [Fault::Silent, Fault::Stalled, Fault::CutShort, Fault::Reset].map(named),
                 );
             }
-            Self::Lying => {
-                let plain = Lie::PLAIN.into_iter().filter(|lie| !matches!(lie, Lie::Another));
-                faults.extend(plain.map(|lie| named(Fault::Lying(lie))));
+            Self::WrongAnswer => {
+                let plain = WrongAnswer::PLAIN
+                    .into_iter()
+                    .filter(|wrong| !matches!(wrong, WrongAnswer::Another));
+                faults.extend(plain.map(|wrong| named(Fault::WrongAnswer(wrong))));
                 faults.push(named(Fault::Huge(50 << 20)));
-                faults.extend(
-                    lies(service)
-                        .into_iter()
-                        .map(|(name, lie)| (format!("Lying({name})"), Fault::Lying(lie))),
-                );
+                faults.extend(wrong_answers(service).into_iter().map(|(name, wrong)| {
+                    (format!("WrongAnswer({name})"), Fault::WrongAnswer(wrong))
+                }));
             }
-            Self::Mistaken => faults.push(named(Fault::Lying(Lie::Another))),
+            Self::Mistaken => faults.push(named(Fault::WrongAnswer(WrongAnswer::Another))),
             Self::Corrupt => faults.extend(corruptions()),
             Self::Gone => faults.extend(errors(400, &["ParameterNotFound"])),
             Self::Contended => faults.extend(errors(400, &["ConditionalCheckFailedException"])),
@@ -138,18 +144,18 @@ impl Class {
 }
 
 /// Wrong answers that only this service can return.
-fn lies(service: Service) -> Vec<(&'static str, Lie)> {
+fn wrong_answers(service: Service) -> Vec<(&'static str, WrongAnswer)> {
     match service {
         Service::DynamoDb => vec![
             (
                 "an error with status 200",
-                Lie::edited(|_| {
+                WrongAnswer::edited(|_| {
                     r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"x"}"#.into()
                 }),
             ),
             (
                 "an item nested deep",
-                Lie::edited(|_| {
+                WrongAnswer::edited(|_| {
                     let deep = 20_000;
                     format!(
                         r#"{{"ConsumedCapacity":{{"CapacityUnits":1}},"Item":{{"pk":{}{{"S":"x"}}{}}}}}"#,
@@ -158,31 +164,36 @@ fn lies(service: Service) -> Vec<(&'static str, Lie)> {
                     )
                 }),
             ),
-            ("a list", Lie::edited(|_| "[]".into())),
-            ("nothing", Lie::edited(|_| String::new())),
+            ("a list", WrongAnswer::edited(|_| "[]".into())),
+            ("nothing", WrongAnswer::edited(|_| String::new())),
         ],
         Service::Ssm => vec![
             (
                 "an error with status 200",
-                Lie::edited(|_| r#"{"__type":"ThrottlingException","message":"x"}"#.into()),
+                WrongAnswer::edited(|_| r#"{"__type":"ThrottlingException","message":"x"}"#.into()),
             ),
-            ("`null` for each", Lie::edited(|_| r#"{"Parameter":null,"Parameters":null}"#.into())),
+            (
+                "`null` for each",
+                WrongAnswer::edited(|_| r#"{"Parameter":null,"Parameters":null}"#.into()),
+            ),
             (
                 "nested deep",
-                Lie::edited(|_| format!(r#"{{"Parameter":{}}}"#, r#"{"a":["#.repeat(20_000))),
+                WrongAnswer::edited(|_| {
+                    format!(r#"{{"Parameter":{}}}"#, r#"{"a":["#.repeat(20_000))
+                }),
             ),
-            ("nothing", Lie::edited(|_| String::new())),
+            ("nothing", WrongAnswer::edited(|_| String::new())),
         ],
         Service::Sts => vec![
             (
                 "an error with status 200",
-                Lie::edited(|_| {
+                WrongAnswer::edited(|_| {
                     "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>".into()
                 }),
             ),
             (
                 "an entity that doubles",
-                Lie::edited(|answer| {
+                WrongAnswer::edited(|answer| {
                     let mut document =
                         String::from("<!DOCTYPE a [<!ENTITY e0 \"ASIAAAAAAAAAAAAA\">");
                     for n in 1..30 {
@@ -193,21 +204,21 @@ fn lies(service: Service) -> Vec<(&'static str, Lie)> {
             ),
             (
                 "an entity of a file",
-                Lie::edited(|answer| {
+                WrongAnswer::edited(|answer| {
                     let document = "<!DOCTYPE a [<!ENTITY f SYSTEM \"file:///etc/hostname\">]>";
                     document.to_owned() + &within(answer, "SecretAccessKey", "&f;")
                 }),
             ),
             (
                 "elements nested deep",
-                Lie::edited(|_| {
+                WrongAnswer::edited(|_| {
                     let deep = 100_000;
                     format!("<AssumeRoleResponse>{}{}", "<a>".repeat(deep), "</a>".repeat(deep))
                 }),
             ),
             (
                 "a key of other characters",
-                Lie::edited(|answer| {
+                WrongAnswer::edited(|answer| {
                     within(
                         answer,
                         "AccessKeyId",
@@ -217,17 +228,19 @@ fn lies(service: Service) -> Vec<(&'static str, Lie)> {
             ),
             (
                 "an end of long ago",
-                Lie::edited(|answer| within(answer, "Expiration", "2001-01-01T00:00:00Z")),
+                WrongAnswer::edited(|answer| within(answer, "Expiration", "2001-01-01T00:00:00Z")),
             ),
             (
                 "an end in a hundred years",
-                Lie::edited(|answer| within(answer, "Expiration", "2126-01-01T00:00:00Z")),
+                WrongAnswer::edited(|answer| within(answer, "Expiration", "2126-01-01T00:00:00Z")),
             ),
             (
                 "another's source identity",
-                Lie::edited(|answer| within(answer, "SourceIdentity", "sentinel-bob-aaaaaaaa")),
+                WrongAnswer::edited(|answer| {
+                    within(answer, "SourceIdentity", "sentinel-bob-aaaaaaaa")
+                }),
             ),
-            ("nothing", Lie::edited(|_| String::new())),
+            ("nothing", WrongAnswer::edited(|_| String::new())),
         ],
     }
 }
@@ -240,8 +253,8 @@ fn within(answer: &str, element: &str, text: &str) -> String {
     format!("{before}{open}{text}{close}{after}")
 }
 
-fn json(edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Lie {
-    Lie::edited(move |answer| {
+fn json(edit: impl Fn(&mut Value) + Send + Sync + 'static) -> WrongAnswer {
+    WrongAnswer::edited(move |answer| {
         let mut answer: Value = serde_json::from_str(answer).unwrap_or(Value::Null);
         edit(&mut answer);
         answer.to_string()
@@ -252,7 +265,7 @@ fn json(edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Lie {
 fn corruptions() -> Vec<(String, Fault)> {
     let text = |text: &str| serde_json::json!({ "S": text });
     let number = |number: &str| serde_json::json!({ "N": number });
-    let edits: Vec<(&str, Lie)> = vec![
+    let edits: Vec<(&str, WrongAnswer)> = vec![
         (
             "an epoch that is text",
             json(move |answer| {
@@ -295,5 +308,8 @@ fn corruptions() -> Vec<(String, Fault)> {
         ("empty", json(|answer| answer["Item"] = serde_json::json!({}))),
         ("of another key", json(move |answer| answer["Item"]["sk"] = text("another"))),
     ];
-    edits.into_iter().map(|(name, lie)| (format!("Corrupt({name})"), Fault::Lying(lie))).collect()
+    edits
+        .into_iter()
+        .map(|(name, wrong)| (format!("Corrupt({name})"), Fault::WrongAnswer(wrong)))
+        .collect()
 }

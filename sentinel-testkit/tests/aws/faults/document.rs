@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::class::Class;
 use super::place::Chapter;
-use super::table::{self, Harm, Row, Sees};
+use super::table::{self, Injection, Row, Sees};
 
 const DOCUMENT: &str = "docs/failures.md";
 
@@ -16,37 +16,37 @@ const HEAD: &str = "| call | failure | what the caller sees | what the operator 
 /// The chapters: the name in the document, the rows, and their test.
 fn chapters() -> Vec<(&'static str, Vec<Row>, &'static str)> {
     vec![
-        ("ssm", table::ssm(), "whatever_ssm_answers_is_an_answer_in_time"),
+        ("ssm", table::ssm(), "every_fault_of_ssm_is_answered_in_time"),
         (
             "policy-table",
             table::policy_table(),
-            "whatever_the_policy_table_answers_is_an_answer_in_time",
+            "every_fault_of_the_policy_table_is_answered_in_time",
         ),
         (
             "session-table",
             table::session_table(),
-            "whatever_the_session_table_answers_nothing_is_vended_and_nothing_stays_active",
+            "no_fault_of_the_session_table_vends_credentials_or_leaves_a_session_active",
         ),
         (
             "operators",
             table::operators(),
-            "whatever_the_session_table_answers_operators_are_told_in_time",
+            "every_fault_of_the_session_table_is_reported_to_operators_in_time",
         ),
-        ("sts", table::sts(), "whatever_sts_answers_nothing_is_vended_and_nothing_stays_active"),
+        ("sts", table::sts(), "no_fault_of_sts_vends_credentials_or_leaves_a_session_active"),
         (
             "authorizer",
             table::authorizer(),
-            "whatever_the_session_table_answers_the_authorizer_lets_nobody_through",
+            "no_fault_of_the_session_table_makes_the_authorizer_accept_a_session",
         ),
     ]
 }
 
 fn seen(sees: Sees) -> String {
     match sees {
-        Sees::Done => "nothing of it: it is tried again".to_owned(),
-        Sees::LeftOut => "200, without what cannot be read; `unreadable` counts it".to_owned(),
+        Sees::Done => "nothing: the call is retried".to_owned(),
+        Sees::Omitted => "200, without the damaged rows; `unreadable` counts them".to_owned(),
         Sees::Refused(code) => format!("`{}` ({})", code.as_str(), code.status()),
-        Sees::Forbidden(reason) => format!("403; the event says `{reason}`"),
+        Sees::Forbidden(reason) => format!("403; the event contains `{reason}`"),
     }
 }
 
@@ -59,27 +59,29 @@ fn done(chapter: Chapter, classes: &[Class], sees: Sees) -> &'static str {
     match chapter {
         Chapter::Ssm | Chapter::PolicyTable => {
             if any(Class::Gone) && !any(Class::Refusing) {
-                "restores it, or takes the profile for removed"
+                "restores it, unless the profile was removed on purpose"
             } else if any(Class::Refusing) {
-                "mends what standard error names: permissions, the key, the table, the clock, the document"
+                "fixes the cause on standard error: permissions, the key, the table, the clock, the document"
             } else if any(Class::Throttled) {
                 "raises the limit, or `SENTINEL_POLICY_CACHE_TTL`"
             } else {
-                "looks at the service and the way there; until then nobody vends"
+                "checks the service and the network; until then no caller can vend"
             }
         }
         Chapter::SessionTable | Chapter::Operators | Chapter::Authorizer => {
             if any(Class::Refusing) {
-                "mends what standard error names: permissions, the table, the clock, the item, the way there"
-            } else {
+                "fixes the cause on standard error: permissions, the table, the clock, the item, the network"
+            } else if any(Class::Throttled) {
                 "raises the table's capacity"
+            } else {
+                "finds out who wrote the items that standard error names"
             }
         }
         Chapter::Sts => {
             if any(Class::Refusing) {
-                "mends what standard error names, which says what to check"
+                "fixes the cause on standard error, which names what to check"
             } else {
-                "nothing, or asks AWS for more"
+                "nothing, or requests a higher limit from AWS"
             }
         }
     }
@@ -89,7 +91,7 @@ fn done(chapter: Chapter, classes: &[Class], sees: Sees) -> &'static str {
 fn written(rows: &[Row], test: &str) -> String {
     let mut groups: Vec<(&'static str, bool, Sees, Chapter, Vec<Class>)> = Vec::new();
     for row in rows {
-        let once = matches!(row.harm, Harm::First(..)) && row.sees == Sees::Done;
+        let once = matches!(row.injection, Injection::First(..)) && row.sees == Sees::Done;
         let known = groups.iter_mut().find(|(name, is_once, sees, ..)| {
             (*name, *is_once, *sees) == (row.place.name, once, row.sees)
         });

@@ -3,17 +3,19 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sentinel_store::{DynamoPolicies, PolicyPath, PolicyStore, Record, SsmPolicies};
+use sentinel_store::dynamodb::DynamoPolicies;
+use sentinel_store::ssm::SsmPolicies;
+use sentinel_store::{PolicyPath, PolicyStore, Record};
 use sentinel_testkit::proxy::Fault;
 use sentinel_tvm::Response;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::class::Class;
-use super::line::Cut;
-use super::place::{Ask, Recorded};
-use super::table::{Harm, Row, Sees};
-use super::world::{Asked, Ground, POLICIES, Service, Setting, World};
+use super::connection::ConnectionFault;
+use super::place::{Recorded, RequestKind};
+use super::table::{Injection, Row, Sees};
+use super::world::{POLICIES, Service, Setting, Shared, TvmRequest, World};
 
 /// The guide's timeouts of the functions.
 pub(crate) const TVM_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,30 +27,30 @@ pub(crate) const AUTHORIZER_WITHIN: Duration = Duration::from_secs(4);
 
 /// The time that a service that does not answer may cost, and an allowance for this machine.
 fn within(row: &Row) -> Duration {
-    if row.place.ask == Ask::Authorize {
+    if row.place.request_kind == RequestKind::Authorize {
         return AUTHORIZER_WITHIN;
     }
-    let patience = match row.place.service {
+    let seconds = match row.place.service {
         Service::Ssm => 6,
         Service::DynamoDb => 3,
         Service::Sts => 10,
     };
-    TVM_WITHIN.min(Duration::from_secs(patience + 5))
+    TVM_WITHIN.min(Duration::from_secs(seconds + 5))
 }
 
 /// Maximum number of attempts of a call.
 const ATTEMPTS: usize = 3;
 
-impl Ask {
-    pub(crate) fn asked(self, session: &str) -> Asked {
-        let get = |user, path, query: &str| Asked {
+impl RequestKind {
+    pub(crate) fn request(self, session: &str) -> TvmRequest {
+        let get = |user, path, query: &str| TvmRequest {
             user,
             method: "GET",
             path,
             query: query.to_owned(),
             body: None,
         };
-        let post = |path, body: Value| Asked {
+        let post = |path, body: Value| TvmRequest {
             user: "carol",
             method: "POST",
             path,
@@ -66,7 +68,7 @@ impl Ask {
                 post("/sessions/revoke", json!({ "session": session, "reason": "a test" }))
             }
             Self::Reinstate => post("/sessions/reinstate", alice),
-            Self::Authorize => panic!("is asked of the authorizer"),
+            Self::Authorize => panic!("is a request to the authorizer"),
         }
     }
 }
@@ -75,33 +77,33 @@ impl Ask {
 /// does not answer uses no CPU, so it has a separate world. The other rows about one call run one
 /// after another.
 pub(crate) async fn judge(rows: Vec<Row>) {
-    let ground = Ground::new().await;
+    let shared = Shared::new().await;
     let busy = Semaphore::new(4);
     let mut groups: Vec<Vec<&Row>> = Vec::new();
     for row in &rows {
         let alike = |group: &&mut Vec<&Row>| {
             let first = group[0];
             first.place.name == row.place.name
-                && first.place.ask == row.place.ask
-                && !is_apart(first)
-                && group.len() < TOGETHER
+                && first.place.request_kind == row.place.request_kind
+                && !needs_own_world(first)
+                && group.len() < ROWS_IN_ONE_WORLD
         };
-        match groups.iter_mut().find(alike).filter(|_| !is_apart(row)) {
+        match groups.iter_mut().find(alike).filter(|_| !needs_own_world(row)) {
             Some(group) => group.push(row),
             None => groups.push(vec![row]),
         }
     }
-    let judged = groups.iter().map(|group| judge_group(&ground, group, &busy));
+    let judged = groups.iter().map(|group| judge_group(&shared, group, &busy));
     let mut wrong = Vec::new();
     for (row, found) in join_all(judged).await.into_iter().flatten() {
         // If only time limits were exceeded, the row is checked again alone, because a busy machine
         // may be the cause.
         let again = found.iter().all(|wrong| wrong.is_of_time);
         let found =
-            if again { judge_group(&ground, &[row], &busy).await } else { vec![(row, found)] };
+            if again { judge_group(&shared, &[row], &busy).await } else { vec![(row, found)] };
         for (Row { place, fault, .. }, found) in found {
             let found: Vec<_> = found.into_iter().map(|wrong| wrong.what).collect();
-            let place = format!("{:?}, {} {:?}", place.chapter, place.name, place.ask);
+            let place = format!("{:?}, {} {:?}", place.chapter, place.name, place.request_kind);
             wrong.push(format!("{place}, {fault}: {}", found.join("; ")));
         }
     }
@@ -117,31 +119,31 @@ struct Wrong {
 
 /// Number of rows that share a world. After many failures, the SDK retries less often or not at
 /// all.
-const TOGETHER: usize = 20;
+const ROWS_IN_ONE_WORLD: usize = 20;
 
 /// The failed checks of some rows about one call.
 async fn judge_group<'a>(
-    ground: &Ground,
+    shared: &Shared,
     rows: &[&'a Row],
     busy: &Semaphore,
 ) -> Vec<(&'a Row, Vec<Wrong>)> {
     let mut permit = Some(busy.acquire().await.unwrap());
     let first = rows[0];
-    let unnamed = matches!(first.harm, Harm::Unnamed).then(|| first.place.service.word());
-    let mut world = World::new(ground, Setting { unnamed, ..first.place.setting }).await;
+    let unnamed = matches!(first.injection, Injection::Unnamed).then(|| first.place.service.word());
+    let mut world = World::new(shared, Setting { unnamed, ..first.place.setting }).await;
     let session = prepare(&world, first).await;
     let mut wrong = Vec::new();
     for row in rows {
-        prime(&mut world, row).await;
+        prepare_again(&mut world, row).await;
         let active = world.active("alice").await;
         drop(world.sink().take());
-        world.harmed();
+        world.faulted_calls();
         set(&world, row).await;
-        if is_apart(row) {
+        if needs_own_world(row) {
             permit = None;
         }
         let started = Instant::now();
-        let answer = ask(&world, row.place.ask, &session).await;
+        let answer = send(&world, row.place.request_kind, &session).await;
         let took = started.elapsed();
         if permit.is_none() {
             permit = Some(busy.acquire().await.unwrap());
@@ -157,13 +159,13 @@ async fn judge_group<'a>(
 
 async fn set(world: &World, row: &Row) {
     let service = row.place.service;
-    match &row.harm {
-        Harm::Call(fault) => world.harm(service, row.place.rule(fault.clone())),
-        Harm::First(count, fault) => {
-            world.harm(service, row.place.attempts(*count, fault.clone()));
+    match &row.injection {
+        Injection::Call(fault) => world.inject(service, row.place.rule(fault.clone())),
+        Injection::First(count, fault) => {
+            world.inject(service, row.place.attempts(*count, fault.clone()));
         }
-        Harm::Line(cut) => world.cut(service, *cut).await,
-        Harm::Unnamed => {}
+        Injection::Connection(cut) => world.cut(service, *cut).await,
+        Injection::Unnamed => {}
     }
 }
 
@@ -188,14 +190,14 @@ async fn judge_one(
         check(!answer.has_session, "a session id in the answer".to_owned());
     }
     let retry_after = answer.retry_after;
-    check(retry_after == retried_after(row.sees), format!("Retry-After {retry_after:?}"));
-    let harmed = world.harmed();
-    let met = match row.harm {
-        Harm::Call(_) | Harm::First(..) => harmed > 0,
-        Harm::Line(_) | Harm::Unnamed => true,
+    check(retry_after == expected_retry_after(row.sees), format!("Retry-After {retry_after:?}"));
+    let faulted = world.faulted_calls();
+    let injected = match row.injection {
+        Injection::Call(_) | Injection::First(..) => faulted > 0,
+        Injection::Connection(_) | Injection::Unnamed => true,
     };
-    check(met, "no call met the fault".to_owned());
-    check(harmed <= ATTEMPTS * row.place.calls, format!("{harmed} attempts"));
+    check(injected, "the fault was injected into no call".to_owned());
+    check(faulted <= ATTEMPTS * row.place.calls, format!("{faulted} attempts"));
     records(world, row, &mut check);
     let mut check_in_time = |good: bool, what: String| {
         if !good {
@@ -207,21 +209,21 @@ async fn judge_one(
         let now = world.active("alice").await;
         check_in_time(now == active, format!("{now} sessions are active, {active} before"));
     }
-    if !matches!(row.harm, Harm::Unnamed) {
-        world.heal().await;
-        let again = ask(world, row.place.ask, session).await;
+    if !matches!(row.injection, Injection::Unnamed) {
+        world.clear_faults().await;
+        let again = send(world, row.place.request_kind, session).await;
         check_in_time(again.sees == Sees::Done, format!("then {:?} ({})", again.sees, again.text));
     }
     wrong
 }
 
 /// Whether the row mostly waits, or needs a separate world.
-fn is_apart(row: &Row) -> bool {
-    let fault = match &row.harm {
-        Harm::Call(fault) => fault,
-        Harm::First(..) => return true,
-        Harm::Line(cut) => return matches!(cut, Cut::Deaf),
-        Harm::Unnamed => return true,
+fn needs_own_world(row: &Row) -> bool {
+    let fault = match &row.injection {
+        Injection::Call(fault) => fault,
+        Injection::First(..) => return true,
+        Injection::Connection(cut) => return matches!(cut, ConnectionFault::NotRead),
+        Injection::Unnamed => return true,
     };
     row.class == Class::Gone
         || matches!(
@@ -233,7 +235,7 @@ fn is_apart(row: &Row) -> bool {
 /// Prepares a world for its rows. Returns a session id of alice's.
 async fn prepare(world: &World, row: &Row) -> String {
     let reads_policies = row.place.service == Service::Ssm || row.place.setting.policy_table;
-    if reads_policies || matches!(row.harm, Harm::Unnamed) {
+    if reads_policies || matches!(row.injection, Injection::Unnamed) {
         return String::new();
     }
     // Gates that exist, with an epoch that differs from that of a missing gate.
@@ -247,29 +249,29 @@ async fn prepare(world: &World, row: &Row) -> String {
     }
     let [bobs, other, id] = ids.as_slice() else { panic!("{}", ids.len()) };
     // The answers about other callers that the proxy may return.
-    match row.place.ask {
-        Ask::Authorize => {
+    match row.place.request_kind {
+        RequestKind::Authorize => {
             for id in [bobs, other] {
                 let answer = world.authorize(id, AUTHORIZER_TIMEOUT).await.unwrap();
                 assert_eq!(answer["isAuthorized"], true, "{answer}");
             }
         }
-        Ask::OwnSessions => {
-            let asked = Asked { user: "bob", ..Ask::OwnSessions.asked("") };
-            assert_eq!(world.ask(&asked, TVM_TIMEOUT).await.status_code, 200);
+        RequestKind::OwnSessions => {
+            let request = TvmRequest { user: "bob", ..RequestKind::OwnSessions.request("") };
+            assert_eq!(world.send(&request, TVM_TIMEOUT).await.status_code, 200);
         }
-        Ask::Vend(_)
-        | Ask::Profiles
-        | Ask::AllSessions
-        | Ask::Revoke
-        | Ask::RevokeSession
-        | Ask::Reinstate => {}
+        RequestKind::Vend(_)
+        | RequestKind::Profiles
+        | RequestKind::AllSessions
+        | RequestKind::Revoke
+        | RequestKind::RevokeSession
+        | RequestKind::Reinstate => {}
     }
     id.clone()
 }
 
 /// Prepares the world again, after another row.
-async fn prime(world: &mut World, row: &Row) {
+async fn prepare_again(world: &mut World, row: &Row) {
     if row.place.service == Service::Ssm || row.place.setting.policy_table {
         // A new function has no cached copies.
         world.restart();
@@ -293,15 +295,15 @@ async fn prime(world: &mut World, row: &Row) {
         }
         _ => {}
     }
-    match row.place.ask {
-        Ask::Reinstate => world.change("alice", true).await,
-        Ask::Vend(_)
-        | Ask::Profiles
-        | Ask::OwnSessions
-        | Ask::AllSessions
-        | Ask::Revoke
-        | Ask::RevokeSession
-        | Ask::Authorize => {}
+    match row.place.request_kind {
+        RequestKind::Reinstate => world.change("alice", true).await,
+        RequestKind::Vend(_)
+        | RequestKind::Profiles
+        | RequestKind::OwnSessions
+        | RequestKind::AllSessions
+        | RequestKind::Revoke
+        | RequestKind::RevokeSession
+        | RequestKind::Authorize => {}
     }
 }
 
@@ -326,7 +328,7 @@ impl Answer {
             None => {
                 assert_eq!(response.status_code, 200, "{}", response.body);
                 match body["unreadable"].as_u64() {
-                    Some(_) => Sees::LeftOut,
+                    Some(_) => Sees::Omitted,
                     None => Sees::Done,
                 }
             }
@@ -341,13 +343,13 @@ impl Answer {
     }
 }
 
-pub(crate) async fn ask(world: &World, ask: Ask, session: &str) -> Answer {
-    if ask != Ask::Authorize {
+pub(crate) async fn send(world: &World, request_kind: RequestKind, session: &str) -> Answer {
+    if request_kind != RequestKind::Authorize {
         let handle = session.strip_prefix("session-").and_then(|id| id.get(..42));
-        let asked = ask.asked(handle.unwrap_or_default());
-        return Answer::of(&world.ask(&asked, TVM_TIMEOUT).await);
+        let request = request_kind.request(handle.unwrap_or_default());
+        return Answer::of(&world.send(&request, TVM_TIMEOUT).await);
     }
-    let id = if session.is_empty() { A_SESSION } else { session };
+    let id = if session.is_empty() { PARSABLE_SESSION_ID } else { session };
     let answer = world.authorize(id, AUTHORIZER_TIMEOUT).await.unwrap();
     let text = answer.to_string();
     let sees = match answer["isAuthorized"].as_bool() {
@@ -361,15 +363,15 @@ pub(crate) async fn ask(world: &World, ask: Ask, session: &str) -> Answer {
 }
 
 /// A session id that parses.
-const A_SESSION: &str =
+const PARSABLE_SESSION_ID: &str =
     "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
 
 /// Why the authorizer refused, according to its last event.
 fn refusal(world: &World) -> &'static str {
     let records = world.sink().records();
-    let codes = records.iter().rev().find_map(|record| match record {
-        Record::Event(event) => event.code.clone(),
-        Record::Decision(_) | Record::Metrics(_) => None,
+    let codes = records.iter().rev().find_map(|record| {
+        let Record::Event(event) = record else { return None };
+        event.code.clone()
     });
     match codes.as_deref() {
         Some("store_failed") => "store_failed",
@@ -379,12 +381,12 @@ fn refusal(world: &World) -> &'static str {
     }
 }
 
-fn retried_after(sees: Sees) -> Option<String> {
+fn expected_retry_after(sees: Sees) -> Option<String> {
     use sentinel_broker::ErrorCode;
     match sees {
         Sees::Refused(ErrorCode::RateLimited) => Some("2".to_owned()),
         Sees::Refused(ErrorCode::StoreUnavailable) => Some("5".to_owned()),
-        Sees::Refused(_) | Sees::Done | Sees::LeftOut | Sees::Forbidden(_) => None,
+        Sees::Refused(_) | Sees::Done | Sees::Omitted | Sees::Forbidden(_) => None,
     }
 }
 
@@ -392,17 +394,18 @@ fn retried_after(sees: Sees) -> Option<String> {
 fn records(world: &World, row: &Row, check: &mut impl FnMut(bool, String)) {
     let records = world.sink().records();
     let code = match row.sees {
-        Sees::Done | Sees::LeftOut => "OK",
+        Sees::Done | Sees::Omitted => "OK",
         Sees::Refused(code) => code.as_str(),
         Sees::Forbidden(code) => code,
     };
     let mut decisions = Vec::new();
     let mut events = Vec::new();
     for record in &records {
-        match record {
-            Record::Decision(decision) => decisions.push(decision.code.as_str()),
-            Record::Event(event) => events.push((event.event, event.code.as_deref())),
-            Record::Metrics(_) => {}
+        if let Record::Decision(decision) = record {
+            decisions.push(decision.code.as_str());
+        }
+        if let Record::Event(event) = record {
+            events.push((event.event, event.code.as_deref()));
         }
     }
     match row.place.recorded {
@@ -412,8 +415,8 @@ fn records(world: &World, row: &Row, check: &mut impl FnMut(bool, String)) {
         }
         Recorded::Event(kind) => {
             check(decisions.is_empty(), format!("decisions {decisions:?}"));
-            let told: Vec<_> = events.iter().filter(|(of, _)| *of == kind).collect();
-            let refused: Vec<_> = told.iter().filter_map(|(_, code)| *code).collect();
+            let recorded: Vec<_> = events.iter().filter(|(of, _)| *of == kind).collect();
+            let refused: Vec<_> = recorded.iter().filter_map(|(_, code)| *code).collect();
             if row.sees == Sees::Done {
                 check(refused.is_empty(), format!("events {events:?}"));
             } else {

@@ -1,12 +1,12 @@
-//! Every service that Sentinel calls, throttled, slow, refusing, lying and half-dead, call by call:
+//! Every service that Sentinel calls, throttled, slow, refusing, half-dead or with wrong answers, call by call:
 //! what the caller sees, how long it takes, and what remains stored. `table` is the table, made of
 //! the calls in `place` and the faults in `class`. `judge` checks what must hold in each row.
 //! `document` generates `docs/failures.md` from the table.
 
 mod class;
+mod connection;
 mod document;
 mod judge;
-mod line;
 mod place;
 mod table;
 mod together;
@@ -15,31 +15,31 @@ mod world;
 use judge::judge;
 
 #[tokio::test]
-async fn whatever_ssm_answers_is_an_answer_in_time() {
+async fn every_fault_of_ssm_is_answered_in_time() {
     judge(table::ssm()).await;
 }
 
 #[tokio::test]
-async fn whatever_the_policy_table_answers_is_an_answer_in_time() {
+async fn every_fault_of_the_policy_table_is_answered_in_time() {
     judge(table::policy_table()).await;
 }
 
 #[tokio::test]
-async fn whatever_the_session_table_answers_nothing_is_vended_and_nothing_stays_active() {
+async fn no_fault_of_the_session_table_vends_credentials_or_leaves_a_session_active() {
     judge(table::session_table()).await;
 }
 
 #[tokio::test]
-async fn whatever_the_session_table_answers_operators_are_told_in_time() {
+async fn every_fault_of_the_session_table_is_reported_to_operators_in_time() {
     judge(table::operators()).await;
 }
 
 #[tokio::test]
-async fn whatever_sts_answers_nothing_is_vended_and_nothing_stays_active() {
+async fn no_fault_of_sts_vends_credentials_or_leaves_a_session_active() {
     judge(table::sts()).await;
 }
 
 #[tokio::test]
-async fn whatever_the_session_table_answers_the_authorizer_lets_nobody_through() {
+async fn no_fault_of_the_session_table_makes_the_authorizer_accept_a_session() {
     judge(table::authorizer()).await;
 }

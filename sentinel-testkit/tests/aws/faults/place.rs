@@ -8,7 +8,7 @@ use super::world::{MAIN, Service, Setting};
 
 /// The request to Sentinel during a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ask {
+pub(crate) enum RequestKind {
     /// alice vends for a profile.
     Vend(&'static str),
     /// alice lists the profiles that she can vend for.
@@ -52,11 +52,11 @@ pub(crate) struct Place {
     pub(crate) chapter: Chapter,
     /// Its name in the document.
     pub(crate) name: &'static str,
-    pub(crate) ask: Ask,
+    pub(crate) request_kind: RequestKind,
     pub(crate) service: Service,
     operation: &'static str,
     /// Selects among the calls of the operation, by their parameters.
-    meant: fn(&Value) -> bool,
+    filter: fn(&Value) -> bool,
     /// The first call that the fault applies to, counted from 1. Attempts are counted.
     first: usize,
     /// Number of these calls that a request makes if the fault applies to it.
@@ -68,7 +68,7 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn rule(&self, fault: Fault) -> Rule {
         Rule::operation(self.service.word(), self.operation, fault)
-            .with(self.meant)
+            .with(self.filter)
             .calls(self.first..=usize::MAX)
     }
 
@@ -86,29 +86,29 @@ fn hash(caller: &str) -> String {
     CallerKey::parse(caller).unwrap().hash().to_string()
 }
 
-fn key<'a>(asked: &'a Value, name: &str) -> &'a str {
-    let of = |part: &str| asked[part][name]["S"].as_str();
+fn key<'a>(parameters: &'a Value, name: &str) -> &'a str {
+    let of = |part: &str| parameters[part][name]["S"].as_str();
     of("Key").or(of("Item")).unwrap_or_default()
 }
 
-fn gate_of_alice(asked: &Value) -> bool {
-    key(asked, "sk") == "gate" && key(asked, "pk") == hash("alice")
+fn gate_of_alice(parameters: &Value) -> bool {
+    key(parameters, "sk") == "gate" && key(parameters, "pk") == hash("alice")
 }
 
-fn gate_of_carol(asked: &Value) -> bool {
-    key(asked, "sk") == "gate" && key(asked, "pk") == hash("carol")
+fn gate_of_carol(parameters: &Value) -> bool {
+    key(parameters, "sk") == "gate" && key(parameters, "pk") == hash("carol")
 }
 
-fn session(asked: &Value) -> bool {
-    key(asked, "sk").starts_with("session#")
+fn session(parameters: &Value) -> bool {
+    key(parameters, "sk").starts_with("session#")
 }
 
-fn of_one(asked: &Value) -> bool {
-    asked["IndexName"].is_null()
+fn of_one(parameters: &Value) -> bool {
+    parameters["IndexName"].is_null()
 }
 
-fn of_all(asked: &Value) -> bool {
-    !of_one(asked)
+fn of_all(parameters: &Value) -> bool {
+    !of_one(parameters)
 }
 
 const PLAIN: Setting =
@@ -118,22 +118,33 @@ const WITH_TABLE: Setting = Setting { policy_table: true, ..PLAIN };
 const fn place(
     chapter: Chapter,
     name: &'static str,
-    ask: Ask,
+    request_kind: RequestKind,
     (service, operation): (Service, &'static str),
-    meant: fn(&Value) -> bool,
+    filter: fn(&Value) -> bool,
 ) -> Place {
-    let recorded = match ask {
-        Ask::Vend(_) => Recorded::Decision,
-        Ask::Authorize => Recorded::Event(EventKind::AuthorizerRefusal),
-        Ask::Profiles
-        | Ask::OwnSessions
-        | Ask::AllSessions
-        | Ask::Revoke
-        | Ask::RevokeSession
-        | Ask::Reinstate => Recorded::Nothing,
+    let recorded = match request_kind {
+        RequestKind::Vend(_) => Recorded::Decision,
+        RequestKind::Authorize => Recorded::Event(EventKind::AuthorizerRefusal),
+        RequestKind::Profiles
+        | RequestKind::OwnSessions
+        | RequestKind::AllSessions
+        | RequestKind::Revoke
+        | RequestKind::RevokeSession
+        | RequestKind::Reinstate => Recorded::Nothing,
     };
     let setting = PLAIN;
-    Place { chapter, name, ask, service, operation, meant, first: 1, calls: 1, setting, recorded }
+    Place {
+        chapter,
+        name,
+        request_kind,
+        service,
+        operation,
+        filter,
+        first: 1,
+        calls: 1,
+        setting,
+        recorded,
+    }
 }
 
 const GET: (Service, &str) = (Service::DynamoDb, "GetItem");
@@ -143,33 +154,33 @@ const QUERY: (Service, &str) = (Service::DynamoDb, "Query");
 pub(crate) const MAIN_DOCUMENT: Place = place(
     Chapter::Ssm,
     "the main document (`GetParameter`)",
-    Ask::Vend("production"),
+    RequestKind::Vend("production"),
     (Service::Ssm, "GetParameter"),
-    |asked| asked["Name"] == MAIN,
+    |parameters| parameters["Name"] == MAIN,
 );
 pub(crate) const NAMES: Place = place(
     Chapter::Ssm,
     "the list of documents (`GetParametersByPath`)",
-    Ask::Vend("billing"),
+    RequestKind::Vend("billing"),
     (Service::Ssm, "GetParametersByPath"),
     any,
 );
 pub(crate) const PROFILES_DOCUMENT: Place = place(
     Chapter::Ssm,
     "a profile's own document (`GetParameter`)",
-    Ask::Vend("billing"),
+    RequestKind::Vend("billing"),
     (Service::Ssm, "GetParameter"),
-    |asked| asked["Name"] == "/sentinel/policies/billing",
+    |parameters| parameters["Name"] == "/sentinel/policies/billing",
 );
 pub(crate) const LISTING_MAIN: Place = Place {
     name: "the main document, for a list of profiles (`GetParameter`)",
-    ask: Ask::Profiles,
+    request_kind: RequestKind::Profiles,
     recorded: Recorded::Nothing,
     ..MAIN_DOCUMENT
 };
 pub(crate) const LISTING_NAMES: Place = Place {
     name: "the list of documents, for a list of profiles (`GetParametersByPath`)",
-    ask: Ask::Profiles,
+    request_kind: RequestKind::Profiles,
     recorded: Recorded::Nothing,
     ..NAMES
 };
@@ -178,24 +189,30 @@ pub(crate) const POINTER: Place = Place {
     setting: WITH_TABLE,
     ..place(
         Chapter::PolicyTable,
-        "which version a document has (`GetItem`)",
-        Ask::Vend("ledger"),
+        "the version of a document (`GetItem`)",
+        RequestKind::Vend("ledger"),
         GET,
-        |asked| key(asked, "pk").starts_with("documents#") && key(asked, "sk") == "ledger",
+        |parameters| {
+            key(parameters, "pk").starts_with("documents#") && key(parameters, "sk") == "ledger"
+        },
     )
 };
 pub(crate) const TEXT: Place = Place {
     setting: WITH_TABLE,
-    ..place(Chapter::PolicyTable, "its text (`GetItem`)", Ask::Vend("ledger"), GET, |asked| {
-        key(asked, "pk").starts_with("text#")
-    })
+    ..place(
+        Chapter::PolicyTable,
+        "the text of a document (`GetItem`)",
+        RequestKind::Vend("ledger"),
+        GET,
+        |parameters| key(parameters, "pk").starts_with("text#"),
+    )
 };
 pub(crate) const TABLES_NAMES: Place = Place {
     setting: WITH_TABLE,
     ..place(
         Chapter::PolicyTable,
         "the list of documents (`Query`)",
-        Ask::Vend("ledger"),
+        RequestKind::Vend("ledger"),
         QUERY,
         of_one,
     )
@@ -204,17 +221,19 @@ pub(crate) const NOT_IN_TABLE: Place = Place {
     setting: WITH_TABLE,
     ..place(
         Chapter::PolicyTable,
-        "whether it has the main document too (`GetItem`)",
-        Ask::Vend("production"),
+        "a check for the main document (`GetItem`)",
+        RequestKind::Vend("production"),
         GET,
-        |asked| key(asked, "pk").starts_with("documents#") && key(asked, "sk") == "main",
+        |parameters| {
+            key(parameters, "pk").starts_with("documents#") && key(parameters, "sk") == "main"
+        },
     )
 };
 
 pub(crate) const FIRST_GATE: Place = place(
     Chapter::SessionTable,
     "the gate, before the decision (`GetItem`)",
-    Ask::Vend("production"),
+    RequestKind::Vend("production"),
     GET,
     gate_of_alice,
 );
@@ -224,7 +243,7 @@ pub(crate) const WRITE: Place = Place {
     ..place(
         Chapter::SessionTable,
         "the write of the session (`PutItem`)",
-        Ask::Vend("production"),
+        RequestKind::Vend("production"),
         PUT,
         session,
     )
@@ -234,34 +253,40 @@ pub(crate) const SECOND_GATE: Place =
 
 pub(crate) const LISTERS_GATE: Place = place(
     Chapter::Operators,
-    "the asker's own gate (`GetItem`)",
-    Ask::OwnSessions,
+    "the gate of the caller (`GetItem`)",
+    RequestKind::OwnSessions,
     GET,
     gate_of_alice,
 );
-pub(crate) const PROFILES_GATE: Place = Place { ask: Ask::Profiles, ..LISTERS_GATE };
+pub(crate) const PROFILES_GATE: Place =
+    Place { request_kind: RequestKind::Profiles, ..LISTERS_GATE };
 pub(crate) const OPERATORS_GATE: Place =
-    Place { ask: Ask::Revoke, meant: gate_of_carol, ..LISTERS_GATE };
-pub(crate) const OWN_LIST: Place =
-    place(Chapter::Operators, "a caller's sessions (`Query`)", Ask::OwnSessions, QUERY, of_one);
+    Place { request_kind: RequestKind::Revoke, filter: gate_of_carol, ..LISTERS_GATE };
+pub(crate) const OWN_LIST: Place = place(
+    Chapter::Operators,
+    "a caller's sessions (`Query`)",
+    RequestKind::OwnSessions,
+    QUERY,
+    of_one,
+);
 pub(crate) const WHOLE_LIST: Place = place(
     Chapter::Operators,
-    "everybody's sessions (`Query` of the index)",
-    Ask::AllSessions,
+    "the sessions of all callers (`Query` of the index)",
+    RequestKind::AllSessions,
     QUERY,
     of_all,
 );
 pub(crate) const LISTED_GATES: Place = place(
     Chapter::Operators,
-    "the gates of those who are listed (`GetItem`)",
-    Ask::AllSessions,
+    "the gates of the listed callers (`GetItem`)",
+    RequestKind::AllSessions,
     GET,
     gate_of_alice,
 );
 pub(crate) const TARGET: Place = place(
     Chapter::Operators,
-    "the session that is to be revoked (`GetItem`)",
-    Ask::RevokeSession,
+    "the session to revoke (`GetItem`)",
+    RequestKind::RevokeSession,
     GET,
     session,
 );
@@ -269,8 +294,8 @@ pub(crate) const GATE_TO_CHANGE: Place = Place {
     recorded: Recorded::Event(EventKind::Reinstatement),
     ..place(
         Chapter::Operators,
-        "the gate that is to be reinstated (`GetItem`)",
-        Ask::Reinstate,
+        "the gate to reinstate (`GetItem`)",
+        RequestKind::Reinstate,
         GET,
         gate_of_alice,
     )
@@ -278,7 +303,7 @@ pub(crate) const GATE_TO_CHANGE: Place = Place {
 pub(crate) const REVOCATION: Place = Place {
     name: "the write of a revocation (`PutItem`)",
     operation: "PutItem",
-    ask: Ask::Revoke,
+    request_kind: RequestKind::Revoke,
     recorded: Recorded::Event(EventKind::Revocation),
     ..GATE_TO_CHANGE
 };
@@ -288,10 +313,15 @@ pub(crate) const REINSTATEMENT: Place = Place {
     ..GATE_TO_CHANGE
 };
 
-pub(crate) const ASSUME_ROLE: Place =
-    place(Chapter::Sts, "`AssumeRole`", Ask::Vend("production"), (Service::Sts, "AssumeRole"), any);
+pub(crate) const ASSUME_ROLE: Place = place(
+    Chapter::Sts,
+    "`AssumeRole`",
+    RequestKind::Vend("production"),
+    (Service::Sts, "AssumeRole"),
+    any,
+);
 
 pub(crate) const SHOWN_SESSION: Place =
-    place(Chapter::Authorizer, "the session (`GetItem`)", Ask::Authorize, GET, session);
+    place(Chapter::Authorizer, "the session (`GetItem`)", RequestKind::Authorize, GET, session);
 pub(crate) const SHOWN_GATE: Place =
-    place(Chapter::Authorizer, "the gate (`GetItem`)", Ask::Authorize, GET, gate_of_alice);
+    place(Chapter::Authorizer, "the gate (`GetItem`)", RequestKind::Authorize, GET, gate_of_alice);

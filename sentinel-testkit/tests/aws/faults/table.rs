@@ -8,7 +8,7 @@ use sentinel_broker::ErrorCode;
 use sentinel_testkit::proxy::Fault;
 
 use super::class::Class;
-use super::line::Cut;
+use super::connection::ConnectionFault;
 use super::place::{
     ASSUME_ROLE, FIRST_GATE, GATE_TO_CHANGE, LISTED_GATES, LISTERS_GATE, LISTING_MAIN,
     LISTING_NAMES, MAIN_DOCUMENT, NAMES, NOT_IN_TABLE, OPERATORS_GATE, OWN_LIST, POINTER,
@@ -23,7 +23,7 @@ pub(crate) enum Sees {
     /// The request succeeds as if nothing failed.
     Done,
     /// The request succeeds. Items that cannot be read are omitted and counted.
-    LeftOut,
+    Omitted,
     Refused(ErrorCode),
     /// The authorizer refuses. Its event contains the reason.
     Forbidden(&'static str),
@@ -31,11 +31,11 @@ pub(crate) enum Sees {
 
 /// The fault of a call, or of a whole endpoint.
 #[derive(Clone, Debug)]
-pub(crate) enum Harm {
+pub(crate) enum Injection {
     Call(Fault),
     /// Only this number of its first attempts.
     First(usize, Fault),
-    Line(Cut),
+    Connection(ConnectionFault),
     /// The service's name cannot be resolved.
     Unnamed,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Row {
     pub(crate) place: Place,
     pub(crate) class: Class,
     pub(crate) fault: String,
-    pub(crate) harm: Harm,
+    pub(crate) injection: Injection,
     pub(crate) sees: Sees,
 }
 
@@ -66,7 +66,13 @@ fn of(place: Place, sees: impl Fn(Class) -> Sees, more: &[Class]) -> Vec<Row> {
         let no_cache = class == Class::Gone;
         let mut place = place;
         place.setting = Setting { no_cache, ..place.setting };
-        faults.map(move |(fault, it)| Row { place, class, fault, harm: Harm::Call(it), sees })
+        faults.map(move |(fault, it)| Row {
+            place,
+            class,
+            fault,
+            injection: Injection::Call(it),
+            sees,
+        })
     });
     rows.collect()
 }
@@ -79,14 +85,14 @@ fn policy(class: Class) -> Sees {
         Class::Failing
         | Class::Slow
         | Class::HalfDead
-        | Class::Lying
+        | Class::WrongAnswer
         | Class::Mistaken
         | Class::Contended => UNAVAILABLE,
     }
 }
 
 /// A session or a gate that cannot be read or written.
-fn tracked(class: Class) -> Sees {
+fn session_store(class: Class) -> Sees {
     match class {
         Class::Throttled => LIMITED,
         Class::Refusing
@@ -94,7 +100,7 @@ fn tracked(class: Class) -> Sees {
         | Class::Failing
         | Class::Slow
         | Class::HalfDead
-        | Class::Lying
+        | Class::WrongAnswer
         | Class::Mistaken
         | Class::Corrupt
         | Class::Gone => UNAVAILABLE,
@@ -102,38 +108,44 @@ fn tracked(class: Class) -> Sees {
 }
 
 /// An endpoint that is missing, or is another service.
-fn end_points(place: Place, sees: Sees) -> Vec<Row> {
+fn endpoints(place: Place, sees: Sees) -> Vec<Row> {
     let mut rows = Vec::new();
     {
-        let mut row = |class, fault: &str, harm| {
+        let mut row = |class, fault: &str, injection| {
             let fault = fault.to_owned();
-            rows.push(Row { place, class, fault, harm, sees });
+            rows.push(Row { place, class, fault, injection, sees });
         };
-        let mut cut = |class, fault, cut| row(class, fault, Harm::Line(cut));
-        cut(Class::HalfDead, "connection refused", Cut::Refused);
-        cut(Class::HalfDead, "accepted and closed", Cut::Closed);
-        cut(Class::HalfDead, "accepted and not read", Cut::Deaf);
-        cut(Class::Lying, "no HTTP", Cut::Says(b"SSH-2.0-OpenSSH_9.6\r\n"));
+        let mut cut = |class, fault, cut| row(class, fault, Injection::Connection(cut));
+        cut(Class::HalfDead, "connection refused", ConnectionFault::Refused);
+        cut(Class::HalfDead, "accepted and closed", ConnectionFault::Closed);
+        cut(Class::HalfDead, "accepted and not read", ConnectionFault::NotRead);
+        cut(Class::WrongAnswer, "no HTTP", ConnectionFault::Responds(b"SSH-2.0-OpenSSH_9.6\r\n"));
         cut(
-            Class::Lying,
+            Class::WrongAnswer,
             "more than its length",
-            Cut::Says(
+            ConnectionFault::Responds(
                 b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n\r\n{\"Item\":{}}",
             ),
         );
         cut(
-            Class::Lying,
+            Class::WrongAnswer,
             "two lengths",
-            Cut::Says(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{} "),
+            ConnectionFault::Responds(
+                b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{} ",
+            ),
         );
         cut(
             Class::HalfDead,
             "only a head",
-            Cut::Says(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"),
+            ConnectionFault::Responds(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"),
         );
-        row(Class::HalfDead, "no such name", Harm::Unnamed);
+        row(Class::HalfDead, "no such name", Injection::Unnamed);
         let elsewhere = b"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n";
-        row(Class::Lying, "a redirection", Harm::Line(Cut::Says(elsewhere)));
+        row(
+            Class::WrongAnswer,
+            "a redirection",
+            Injection::Connection(ConnectionFault::Responds(elsewhere)),
+        );
     }
     rows
 }
@@ -151,8 +163,8 @@ fn once(places: &[Place]) -> Vec<Row> {
             (Class::HalfDead, Fault::Silent),
         ] {
             let named = format!("once {fault:?}");
-            let (harm, sees) = (Harm::First(1, fault), Sees::Done);
-            rows.push(Row { place, class, fault: named, harm, sees });
+            let (injection, sees) = (Injection::First(1, fault), Sees::Done);
+            rows.push(Row { place, class, fault: named, injection, sees });
         }
     }
     rows
@@ -163,37 +175,37 @@ pub(crate) fn ssm() -> Vec<Row> {
         if class == Class::Gone { Sees::Refused(ErrorCode::PolicyDeny) } else { policy(class) }
     };
     let mut rows = of(MAIN_DOCUMENT, policy, &[Class::Mistaken, Class::Gone]);
-    rows.extend(few(of(NAMES, policy, &[Class::Mistaken])));
-    rows.extend(few(of(PROFILES_DOCUMENT, own, &[Class::Mistaken, Class::Gone])));
-    rows.extend(few(of(LISTING_MAIN, policy, &[])));
-    rows.extend(few(of(LISTING_NAMES, policy, &[])));
-    rows.extend(end_points(MAIN_DOCUMENT, UNAVAILABLE));
+    rows.extend(some_of_each_class(of(NAMES, policy, &[Class::Mistaken])));
+    rows.extend(some_of_each_class(of(PROFILES_DOCUMENT, own, &[Class::Mistaken, Class::Gone])));
+    rows.extend(some_of_each_class(of(LISTING_MAIN, policy, &[])));
+    rows.extend(some_of_each_class(of(LISTING_NAMES, policy, &[])));
+    rows.extend(endpoints(MAIN_DOCUMENT, UNAVAILABLE));
     rows.extend(once(&[MAIN_DOCUMENT, NAMES]));
     rows
 }
 
 pub(crate) fn policy_table() -> Vec<Row> {
     let mistaken = |class| if class == Class::Mistaken { POLICY } else { policy(class) };
-    let mut rows = few(of(POINTER, policy, &[Class::Corrupt]));
-    rows.extend(few(of(TEXT, mistaken, &[Class::Mistaken])));
-    rows.extend(few(of(TABLES_NAMES, policy, &[])));
-    rows.extend(few(of(NOT_IN_TABLE, policy, &[])));
+    let mut rows = some_of_each_class(of(POINTER, policy, &[Class::Corrupt]));
+    rows.extend(some_of_each_class(of(TEXT, mistaken, &[Class::Mistaken])));
+    rows.extend(some_of_each_class(of(TABLES_NAMES, policy, &[])));
+    rows.extend(some_of_each_class(of(NOT_IN_TABLE, policy, &[])));
     rows
 }
 
 pub(crate) fn session_table() -> Vec<Row> {
-    let mut rows = of(FIRST_GATE, tracked, &[Class::Mistaken, Class::Corrupt]);
-    rows.extend(of(WRITE, tracked, &[Class::Contended]).into_iter().map(|row| {
+    let mut rows = of(FIRST_GATE, session_store, &[Class::Mistaken, Class::Corrupt]);
+    rows.extend(of(WRITE, session_store, &[Class::Contended]).into_iter().map(|row| {
         // A write that arrives after the refusal finds that the session has ended, unless the write
         // that ends it arrives even later.
-        if let Harm::Call(it @ Fault::SlowBefore(_)) = row.harm {
-            Row { harm: Harm::First(2, it), ..row }
+        if let Injection::Call(it @ Fault::SlowBefore(_)) = row.injection {
+            Row { injection: Injection::First(2, it), ..row }
         } else {
             row
         }
     }));
-    rows.extend(of(SECOND_GATE, tracked, &[Class::Mistaken, Class::Corrupt]));
-    rows.extend(end_points(FIRST_GATE, UNAVAILABLE));
+    rows.extend(of(SECOND_GATE, session_store, &[Class::Mistaken, Class::Corrupt]));
+    rows.extend(endpoints(FIRST_GATE, UNAVAILABLE));
     rows.extend(once(&[FIRST_GATE, WRITE, SECOND_GATE]));
     rows
 }
@@ -201,24 +213,24 @@ pub(crate) fn session_table() -> Vec<Row> {
 pub(crate) fn operators() -> Vec<Row> {
     let mut rows = Vec::new();
     for place in [LISTERS_GATE, PROFILES_GATE, OPERATORS_GATE, WHOLE_LIST, TARGET] {
-        rows.extend(few(of(place, tracked, &[])));
+        rows.extend(some_of_each_class(of(place, session_store, &[])));
     }
     let listed = |class| match class {
-        Class::Corrupt | Class::Mistaken => Sees::LeftOut,
+        Class::Corrupt | Class::Mistaken => Sees::Omitted,
         Class::Throttled
         | Class::Refusing
         | Class::Failing
         | Class::Slow
         | Class::HalfDead
-        | Class::Lying
+        | Class::WrongAnswer
         | Class::Gone
-        | Class::Contended => tracked(class),
+        | Class::Contended => session_store(class),
     };
-    rows.extend(few(of(LISTED_GATES, listed, &[Class::Corrupt])));
-    rows.extend(few(of(OWN_LIST, listed, &[Class::Mistaken])));
-    rows.extend(few(of(GATE_TO_CHANGE, tracked, &[Class::Corrupt])));
-    rows.extend(few(of(REVOCATION, tracked, &[])));
-    rows.extend(few(of(REINSTATEMENT, tracked, &[])));
+    rows.extend(some_of_each_class(of(LISTED_GATES, listed, &[Class::Corrupt])));
+    rows.extend(some_of_each_class(of(OWN_LIST, listed, &[Class::Mistaken])));
+    rows.extend(some_of_each_class(of(GATE_TO_CHANGE, session_store, &[Class::Corrupt])));
+    rows.extend(some_of_each_class(of(REVOCATION, session_store, &[])));
+    rows.extend(some_of_each_class(of(REINSTATEMENT, session_store, &[])));
     rows.extend(once(&[REVOCATION]));
     rows
 }
@@ -226,7 +238,7 @@ pub(crate) fn operators() -> Vec<Row> {
 pub(crate) fn sts() -> Vec<Row> {
     let issued = |class| if class == Class::Throttled { LIMITED } else { CREDENTIAL };
     let mut rows = of(ASSUME_ROLE, issued, &[Class::Mistaken]);
-    rows.extend(end_points(ASSUME_ROLE, CREDENTIAL));
+    rows.extend(endpoints(ASSUME_ROLE, CREDENTIAL));
     rows.extend(once(&[ASSUME_ROLE]));
     rows
 }
@@ -236,20 +248,20 @@ pub(crate) fn authorizer() -> Vec<Row> {
     for place in [SHOWN_SESSION, SHOWN_GATE] {
         rows.extend(of(place, |_| STORE_FAILED, &[Class::Mistaken, Class::Corrupt]));
     }
-    rows.extend(end_points(SHOWN_SESSION, STORE_FAILED));
+    rows.extend(endpoints(SHOWN_SESSION, STORE_FAILED));
     rows.extend(once(&[SHOWN_SESSION, SHOWN_GATE]));
     rows
 }
 
 /// Some rows of each class, if another test runs all of them with the same client.
-fn few(rows: Vec<Row>) -> Vec<Row> {
+fn some_of_each_class(rows: Vec<Row>) -> Vec<Row> {
     let mut seen = HashMap::<Class, usize>::new();
     let mut kept = Vec::new();
     for row in rows {
         let count = seen.entry(row.class).or_default();
         *count += 1;
         let most = match row.class {
-            Class::Lying | Class::Corrupt => 4,
+            Class::WrongAnswer | Class::Corrupt => 4,
             Class::HalfDead | Class::Slow => 2,
             Class::Throttled
             | Class::Refusing

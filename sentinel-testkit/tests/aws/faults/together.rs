@@ -7,31 +7,31 @@ use sentinel_broker::ErrorCode;
 use sentinel_store::Record;
 use sentinel_testkit::proxy::{Fault, Rule};
 
-use super::judge::{AUTHORIZER_TIMEOUT, AUTHORIZER_WITHIN, TVM_TIMEOUT, TVM_WITHIN, ask};
-use super::place::{ASSUME_ROLE, Ask, FIRST_GATE, MAIN_DOCUMENT, SECOND_GATE, WRITE};
+use super::judge::{AUTHORIZER_TIMEOUT, AUTHORIZER_WITHIN, TVM_TIMEOUT, TVM_WITHIN, send};
+use super::place::{ASSUME_ROLE, FIRST_GATE, MAIN_DOCUMENT, RequestKind, SECOND_GATE, WRITE};
 use super::table::Sees;
-use super::world::{Ground, Service, Setting, World};
+use super::world::{Service, Setting, Shared, World};
 
-const EVERY_ASK: [Ask; 8] = [
-    Ask::Vend("production"),
-    Ask::Vend("billing"),
-    Ask::Profiles,
-    Ask::OwnSessions,
-    Ask::AllSessions,
-    Ask::Revoke,
-    Ask::Reinstate,
-    Ask::Authorize,
+const EVERY_REQUEST: [RequestKind; 8] = [
+    RequestKind::Vend("production"),
+    RequestKind::Vend("billing"),
+    RequestKind::Profiles,
+    RequestKind::OwnSessions,
+    RequestKind::AllSessions,
+    RequestKind::Revoke,
+    RequestKind::Reinstate,
+    RequestKind::Authorize,
 ];
 
-fn harm_all(world: &World, fault: &Fault) {
+fn inject_all(world: &World, fault: &Fault) {
     for service in Service::ALL {
-        world.harm(service, Rule::all(fault.clone()));
+        world.inject(service, Rule::all(fault.clone()));
     }
 }
 
 #[tokio::test]
-async fn when_every_service_fails_at_once_every_route_answers_in_time() {
-    let ground = &Ground::new().await;
+async fn when_every_service_fails_every_route_responds_in_time() {
+    let shared = &Shared::new().await;
     let long = Duration::from_secs(10);
     let faults = [
         Fault::Throttled,
@@ -42,23 +42,26 @@ async fn when_every_service_fails_at_once_every_route_answers_in_time() {
         Fault::Silent,
         Fault::Stalled,
     ];
-    let worlds = faults.iter().map(|_| World::new(ground, Setting::default()));
+    let worlds = faults.iter().map(|_| World::new(shared, Setting::default()));
     let worlds = join_all(worlds).await;
     for (world, fault) in worlds.iter().zip(&faults) {
-        harm_all(world, fault);
+        inject_all(world, fault);
     }
-    let asked = worlds.iter().zip(&faults);
-    let asked = asked.flat_map(|(world, fault)| EVERY_ASK.map(|ask| (world, fault, ask)));
-    let answers = asked.map(async |(world, fault, what)| {
+    let requests = worlds.iter().zip(&faults);
+    let requests = requests
+        .flat_map(|(world, fault)| EVERY_REQUEST.map(|request_kind| (world, fault, request_kind)));
+    let answers = requests.map(async |(world, fault, what)| {
         let started = Instant::now();
-        let answer = ask(world, what, "").await;
+        let answer = send(world, what, "").await;
         let took = started.elapsed();
-        let most = if what == Ask::Authorize { AUTHORIZER_WITHIN } else { TVM_WITHIN };
+        let most = if what == RequestKind::Authorize { AUTHORIZER_WITHIN } else { TVM_WITHIN };
         assert!(took <= most, "{fault:?} {what:?}: {took:?}");
         let expected = match (fault, what) {
-            (_, Ask::Authorize) => return assert!(matches!(answer.sees, Sees::Forbidden(_))),
+            (_, RequestKind::Authorize) => {
+                return assert!(matches!(answer.sees, Sees::Forbidden(_)));
+            }
             (Fault::Throttled, _) => ErrorCode::RateLimited,
-            (Fault::Refused, Ask::Vend(_)) => ErrorCode::PolicyError,
+            (Fault::Refused, RequestKind::Vend(_)) => ErrorCode::PolicyError,
             (_, _) => ErrorCode::StoreUnavailable,
         };
         assert_eq!(answer.sees, Sees::Refused(expected), "{fault:?} {what:?}");
@@ -71,10 +74,10 @@ async fn when_every_service_fails_at_once_every_route_answers_in_time() {
 }
 
 #[tokio::test]
-async fn services_that_are_slow_and_not_too_slow_are_waited_for() {
-    let ground = Ground::new().await;
-    let world = World::new(&ground, Setting::default()).await;
-    harm_all(&world, &Fault::SlowBefore(Duration::from_millis(900)));
+async fn services_that_respond_within_their_timeouts_are_waited_for() {
+    let shared = Shared::new().await;
+    let world = World::new(&shared, Setting::default()).await;
+    inject_all(&world, &Fault::SlowBefore(Duration::from_millis(900)));
     let id = world.vend("alice").await;
     let answer = world.authorize(&id, AUTHORIZER_TIMEOUT).await.unwrap();
     assert_eq!(answer["isAuthorized"], true);
@@ -82,21 +85,21 @@ async fn services_that_are_slow_and_not_too_slow_are_waited_for() {
 
 #[tokio::test]
 async fn the_first_attempt_of_every_call_may_be_lost() {
-    let ground = Ground::new().await;
-    let mut world = World::new(&ground, Setting::default()).await;
+    let shared = Shared::new().await;
+    let mut world = World::new(&shared, Setting::default()).await;
     for lost in [Fault::SlowAfter(Duration::from_secs(10)), Fault::Silent] {
         world.restart();
         for place in [MAIN_DOCUMENT, FIRST_GATE, WRITE, ASSUME_ROLE] {
-            world.harm(place.service, place.attempts(1, lost.clone()));
+            world.inject(place.service, place.attempts(1, lost.clone()));
         }
         // The first read of the gate and its second attempt precede it.
-        world.harm(Service::DynamoDb, SECOND_GATE.rule(lost).calls(3..=3));
+        world.inject(Service::DynamoDb, SECOND_GATE.rule(lost).calls(3..=3));
         let started = Instant::now();
-        let answer = ask(&world, Ask::Vend("production"), "").await;
+        let answer = send(&world, RequestKind::Vend("production"), "").await;
         assert_eq!(answer.sees, Sees::Done, "{}", answer.text);
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-        assert_eq!(world.harmed(), 5);
-        world.heal().await;
+        assert_eq!(world.faulted_calls(), 5);
+        world.clear_faults().await;
     }
     // Each session was written once, whether or not the write was acknowledged.
     assert_eq!(world.sessions("alice").await.len(), 2);
@@ -104,14 +107,15 @@ async fn the_first_attempt_of_every_call_may_be_lost() {
 
 #[tokio::test]
 async fn a_function_with_little_time_answers_a_second_before_it_is_ended() {
-    let ground = Ground::new().await;
-    let world = World::new(&ground, Setting::default()).await;
-    harm_all(&world, &Fault::Silent);
+    let shared = Shared::new().await;
+    let world = World::new(&shared, Setting::default()).await;
+    inject_all(&world, &Fault::Silent);
     let left = Duration::from_secs(3);
-    let asked = EVERY_ASK.iter().filter(|ask| **ask != Ask::Authorize);
-    let answers = asked.map(async |what| {
+    let requests =
+        EVERY_REQUEST.iter().filter(|request_kind| **request_kind != RequestKind::Authorize);
+    let answers = requests.map(async |what| {
         let started = Instant::now();
-        let response = world.ask(&what.asked(""), left).await;
+        let response = world.send(&what.request(""), left).await;
         assert_eq!(response.status_code, 503, "{what:?}: {}", response.body);
         assert!(started.elapsed() < Duration::from_millis(2_500), "{:?}", started.elapsed());
     });
@@ -124,54 +128,54 @@ async fn a_function_with_little_time_answers_a_second_before_it_is_ended() {
 }
 
 #[tokio::test]
-async fn a_copy_of_a_policy_helps_while_ssm_is_away_and_not_when_it_says_no() {
-    let ground = Ground::new().await;
+async fn a_copy_of_a_policy_is_used_while_ssm_is_unavailable_and_not_when_it_refuses() {
+    let shared = Shared::new().await;
     let setting = Setting { no_cache: true, ..Setting::default() };
     let stale = |world: &World| {
         let records = world.sink().take();
-        let stale = records.iter().find_map(|record| match record {
-            Record::Decision(decision) => Some(decision.policy_stale),
-            Record::Event(_) | Record::Metrics(_) => None,
+        let stale = records.iter().find_map(|record| {
+            let Record::Decision(decision) = record else { return None };
+            Some(decision.policy_stale)
         });
         stale.unwrap()
     };
-    let world = World::new(&ground, setting).await;
+    let world = World::new(&shared, setting).await;
     for fault in [Fault::Throttled, Fault::Unavailable(503), Fault::Silent, Fault::CutShort] {
         world.vend("alice").await;
         assert!(!stale(&world));
-        world.harm(Service::Ssm, Rule::all(fault));
+        world.inject(Service::Ssm, Rule::all(fault));
         world.vend("alice").await;
         assert!(stale(&world));
-        world.heal().await;
+        world.clear_faults().await;
     }
-    world.harm(Service::Ssm, Rule::all(Fault::Refused));
-    let answer = ask(&world, Ask::Vend("production"), "").await;
+    world.inject(Service::Ssm, Rule::all(Fault::Refused));
+    let answer = send(&world, RequestKind::Vend("production"), "").await;
     assert_eq!(answer.sees, Sees::Refused(ErrorCode::PolicyError));
-    world.heal().await;
+    world.clear_faults().await;
 
     let setting = Setting { no_stale: true, ..setting };
-    let world = World::new(&ground, setting).await;
+    let world = World::new(&shared, setting).await;
     world.vend("alice").await;
-    world.harm(Service::Ssm, Rule::all(Fault::Unavailable(503)));
-    let answer = ask(&world, Ask::Vend("production"), "").await;
+    world.inject(Service::Ssm, Rule::all(Fault::Unavailable(503)));
+    let answer = send(&world, RequestKind::Vend("production"), "").await;
     assert_eq!(answer.sees, Sees::Refused(ErrorCode::StoreUnavailable));
 }
 
 /// An operation that was not acknowledged may still be performed, and later.
 #[tokio::test]
 async fn a_session_whose_write_comes_after_the_refusal_has_ended_before() {
-    let ground = Ground::new().await;
-    let world = World::new(&ground, Setting::default()).await;
+    let shared = Shared::new().await;
+    let world = World::new(&shared, Setting::default()).await;
     let slow = |seconds| Fault::SlowBefore(Duration::from_secs(seconds));
     // STS refuses while the write is in progress.
-    world.harm(Service::DynamoDb, WRITE.attempts(1, slow(2)));
-    world.harm(Service::Sts, Rule::all(Fault::Refused));
-    let answer = ask(&world, Ask::Vend("production"), "").await;
+    world.inject(Service::DynamoDb, WRITE.attempts(1, slow(2)));
+    world.inject(Service::Sts, Rule::all(Fault::Refused));
+    let answer = send(&world, RequestKind::Vend("production"), "").await;
     assert_eq!(answer.sees, Sees::Refused(ErrorCode::CredentialError));
-    world.heal().await;
+    world.clear_faults().await;
     // The write takes longer than the timeout.
-    world.harm(Service::DynamoDb, WRITE.attempts(2, slow(5)));
-    let answer = ask(&world, Ask::Vend("production"), "").await;
+    world.inject(Service::DynamoDb, WRITE.attempts(2, slow(5)));
+    let answer = send(&world, RequestKind::Vend("production"), "").await;
     assert_eq!(answer.sees, Sees::Refused(ErrorCode::StoreUnavailable));
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(world.sessions("alice").await.len(), 2);
@@ -179,21 +183,21 @@ async fn a_session_whose_write_comes_after_the_refusal_has_ended_before() {
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_ended_is_nobodys() {
-    let ground = Ground::new().await;
-    let world = World::new(&ground, Setting::default()).await;
+async fn a_session_that_cannot_be_ended_is_not_returned() {
+    let shared = Shared::new().await;
+    let world = World::new(&shared, Setting::default()).await;
     world.vend("alice").await;
     for (number, fault) in
         [Fault::Throttled, Fault::Refused, Fault::Silent, Fault::Reset].into_iter().enumerate()
     {
-        world.harm(Service::Sts, Rule::all(Fault::Refused));
-        world.harm(Service::DynamoDb, Rule::operation("dynamodb", "UpdateItem", fault));
+        world.inject(Service::Sts, Rule::all(Fault::Refused));
+        world.inject(Service::DynamoDb, Rule::operation("dynamodb", "UpdateItem", fault));
         let started = Instant::now();
-        let response = world.ask(&Ask::Vend("production").asked(""), TVM_TIMEOUT).await;
+        let response = world.send(&RequestKind::Vend("production").request(""), TVM_TIMEOUT).await;
         assert_eq!(response.status_code, 500, "{}", response.body);
         assert!(!response.headers.contains_key("x-sentinel-session-id"));
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
         assert_eq!(world.active("alice").await, number + 2);
-        world.heal().await;
+        world.clear_faults().await;
     }
 }

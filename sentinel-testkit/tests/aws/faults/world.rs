@@ -15,20 +15,21 @@ use aws_types::SdkConfig;
 use sentinel_authorizer::Authorizer;
 use sentinel_broker::Home;
 use sentinel_store::dynamodb::TableDefinition;
+use sentinel_store::dynamodb::{DynamoPolicies, DynamoSessions};
+use sentinel_store::memory::MemorySink;
 use sentinel_store::{
-    AuditSink, Block, CallerKey, DynamoPolicies, DynamoSessions, GateAction, GateChange, Listing,
-    MemorySink, Pages, PolicyPath, PolicyWriter, ProfileName, Scope, Secret, Session, SessionStore,
-    aws,
+    AuditSink, Block, CallerKey, GateAction, GateChange, Listing, Pages, PolicyPath, PolicyWriter,
+    ProfileName, Scope, Secret, Session, SessionStore, aws,
 };
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use sentinel_testkit::proxy::{Proxy, Rule};
-use sentinel_testkit::sts::{Caller, Setup, StandIn};
+use sentinel_testkit::sts::{Setup, StandIn, StsCaller};
 use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
 
-use super::line::{Cut, Line};
+use super::connection::{ConnectionFault, FaultyConnections};
 use crate::roles::{function, role, trust};
-use crate::stores::PATIENT;
+use crate::stores::LONG_TIMEOUTS;
 use crate::system::assumed;
 
 pub(crate) const SESSIONS: &str = "sentinel-sessions";
@@ -51,12 +52,12 @@ fn document_of(profile: &str) -> String {
 }
 
 /// What all worlds of a test share: an emulator, and a session of the TVM's role in it.
-pub(crate) struct Ground {
+pub(crate) struct Shared {
     emulator: Emulator,
     credentials: Credentials,
 }
 
-impl Ground {
+impl Shared {
     pub(crate) async fn new() -> Self {
         let emulator = Emulator::start(Kind::Ministack).await.unwrap();
         let actions = [
@@ -102,14 +103,14 @@ impl Service {
 
 /// A service as the functions reach it: a line, and a proxy behind it.
 struct EndPoint {
-    line: Line,
+    line: FaultyConnections,
     proxy: Proxy,
 }
 
 impl EndPoint {
     async fn before(upstream: &str) -> Self {
         let proxy = Proxy::start(upstream).await.unwrap();
-        Self { line: Line::to(&proxy.url()).await, proxy }
+        Self { line: FaultyConnections::to(&proxy.url()).await, proxy }
     }
 }
 
@@ -127,7 +128,7 @@ pub(crate) struct Setting {
 }
 
 pub(crate) struct World {
-    end_points: [EndPoint; 3],
+    endpoints: [EndPoint; 3],
     stand_in: StandIn,
     variables: HashMap<&'static str, String>,
     tvm: Tvm,
@@ -140,12 +141,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new(ground: &Ground, setting: Setting) -> Self {
-        let Ground { emulator, credentials } = ground;
+    pub(crate) async fn new(shared: &Shared, setting: Setting) -> Self {
+        let Shared { emulator, credentials } = shared;
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let region = format!("test-east-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let stand_in = StandIn::start(&sts(&region, credentials)).await.unwrap();
-        let end_points = [
+        let endpoints = [
             EndPoint::before(&emulator.url()).await,
             EndPoint::before(&emulator.url()).await,
             EndPoint::before(&stand_in.url()).await,
@@ -156,11 +157,11 @@ impl World {
             if setting.unnamed == Some(service.word()) {
                 "http://sentinel.invalid".to_owned()
             } else {
-                end_points[service as usize].line.url()
+                endpoints[service as usize].line.url()
             }
         };
         let proxied = aws_config(&region, credentials, at);
-        lay(&config, setting).await;
+        create_resources(&config, setting).await;
         let sink = Arc::new(MemorySink::new());
         let mut variables = HashMap::from([
             ("AWS_REGION", region),
@@ -182,8 +183,8 @@ impl World {
             variables.insert("SENTINEL_POLICY_MAX_AGE", "0s".to_owned());
         }
         let (tvm, authorizer) = functions(&variables, &sink);
-        let direct = DynamoSessions::new(&config, SESSIONS).with_timing(PATIENT);
-        Self { end_points, stand_in, variables, tvm, authorizer, sink, direct, config, proxied }
+        let direct = DynamoSessions::new(&config, SESSIONS).with_timing(LONG_TIMEOUTS);
+        Self { endpoints, stand_in, variables, tvm, authorizer, sink, direct, config, proxied }
     }
 
     /// Replaces the functions, as in a cold start.
@@ -191,34 +192,34 @@ impl World {
         (self.tvm, self.authorizer) = functions(&self.variables, &self.sink);
     }
 
-    fn end_point(&self, service: Service) -> &EndPoint {
-        &self.end_points[service as usize]
+    fn endpoint(&self, service: Service) -> &EndPoint {
+        &self.endpoints[service as usize]
     }
 
-    pub(crate) fn harm(&self, service: Service, rule: Rule) {
-        self.end_point(service).proxy.harm(rule);
+    pub(crate) fn inject(&self, service: Service, rule: Rule) {
+        self.endpoint(service).proxy.inject(rule);
     }
 
-    pub(crate) async fn cut(&self, service: Service, cut: Cut) {
-        self.end_point(service).line.cut(cut).await;
+    pub(crate) async fn cut(&self, service: Service, cut: ConnectionFault) {
+        self.endpoint(service).line.cut(cut).await;
     }
 
     /// Removes every fault.
-    pub(crate) async fn heal(&self) {
-        for end_point in &self.end_points {
-            end_point.proxy.heal();
-            end_point.line.mend().await;
+    pub(crate) async fn clear_faults(&self) {
+        for endpoint in &self.endpoints {
+            endpoint.proxy.clear_faults();
+            endpoint.line.restore().await;
         }
     }
 
     /// The number of calls that a fault applied to, since the last call of this method.
-    pub(crate) fn harmed(&self) -> usize {
-        let mut harmed = 0;
-        for EndPoint { proxy, .. } in &self.end_points {
-            harmed += proxy.calls().iter().filter(|call| call.fault.is_some()).count();
-            proxy.forget();
+    pub(crate) fn faulted_calls(&self) -> usize {
+        let mut faulted = 0;
+        for EndPoint { proxy, .. } in &self.endpoints {
+            faulted += proxy.calls().iter().filter(|call| call.fault.is_some()).count();
+            proxy.clear_calls();
         }
-        harmed
+        faulted
     }
 
     pub(crate) fn sink(&self) -> &MemorySink {
@@ -235,8 +236,8 @@ impl World {
     }
 
     /// All requests to STS.
-    pub(crate) fn issued(&self) -> Vec<sentinel_testkit::sts::Asked> {
-        self.stand_in.asked()
+    pub(crate) fn issued(&self) -> Vec<sentinel_testkit::sts::JournalEntry> {
+        self.stand_in.requests()
     }
 
     /// The caller's sessions, as they are stored in the table.
@@ -258,21 +259,16 @@ impl World {
 
     /// Revokes or reinstates a caller on `production`, without the functions.
     pub(crate) async fn change(&self, caller: &str, revoke: bool) {
-        let block = Block {
-            until: None,
-            by: "carol".to_owned(),
-            reason: "a test".to_owned(),
-            at: chrono::Utc::now(),
-        };
+        let block = Block::new("carol", chrono::Utc::now()).with_reason("a test");
         let action = if revoke { GateAction::Revoke(block) } else { GateAction::Reinstate };
         let scope = Scope::Profile(ProfileName::parse("production").unwrap());
         let caller = CallerKey::parse(caller).unwrap();
-        self.direct.change_gate(&caller, &GateChange { scope, action }).await.unwrap();
+        self.direct.change_gate(&caller, &GateChange::new(scope, action)).await.unwrap();
     }
 
     /// Sends a request to the TVM. Lambda ends the function after `left`.
-    pub(crate) async fn ask(&self, asked: &Asked, left: Duration) -> Response {
-        let Asked { user, method, path, query, body } = asked;
+    pub(crate) async fn send(&self, request: &TvmRequest, left: Duration) -> Response {
+        let TvmRequest { user, method, path, query, body } = request;
         let event = json!({
             "version": "2.0",
             "routeKey": "$default",
@@ -299,17 +295,17 @@ impl World {
     /// The session id of a vend without faults. On a busy machine, it may take more than one
     /// attempt.
     pub(crate) async fn vend(&self, user: &'static str) -> String {
-        let asked = Asked {
+        let request = TvmRequest {
             user,
             method: "GET",
             path: "/",
             query: "profile=production".to_owned(),
             body: None,
         };
-        let mut response = self.ask(&asked, Duration::from_secs(30)).await;
+        let mut response = self.send(&request, Duration::from_secs(30)).await;
         for _ in 0..3 {
             if response.status_code != 200 {
-                response = self.ask(&asked, Duration::from_secs(30)).await;
+                response = self.send(&request, Duration::from_secs(30)).await;
             }
         }
         assert_eq!(response.status_code, 200, "{}: {:?}", response.body, self.issued());
@@ -344,7 +340,7 @@ fn functions(
 
 /// A request to the TVM.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct TvmRequest {
     pub(crate) user: &'static str,
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
@@ -371,7 +367,7 @@ fn aws_config(
 }
 
 /// Creates the tables and writes the documents.
-async fn lay(config: &SdkConfig, setting: Setting) {
+async fn create_resources(config: &SdkConfig, setting: Setting) {
     let tables = DynamoDb::new(config);
     let sessions = TableDefinition::SESSIONS.create(&tables, SESSIONS).unwrap();
     let ssm = Ssm::new(config);
@@ -390,7 +386,7 @@ async fn lay(config: &SdkConfig, setting: Setting) {
     if setting.policy_table {
         let policies = TableDefinition::POLICIES.create(&tables, POLICIES).unwrap();
         policies.send().await.unwrap();
-        let documents = DynamoPolicies::new(config, POLICIES).with_timing(PATIENT);
+        let documents = DynamoPolicies::new(config, POLICIES).with_timing(LONG_TIMEOUTS);
         for name in ["ledger", "payroll"] {
             let path = PolicyPath::new(&format!("/sentinel/policies/{name}"));
             documents.put(&path, document_of(name).as_bytes(), None).await.unwrap();
@@ -399,7 +395,7 @@ async fn lay(config: &SdkConfig, setting: Setting) {
 }
 
 fn sts(region: &str, credentials: &Credentials) -> Setup {
-    let caller = Caller {
+    let caller = StsCaller {
         access_key_id: credentials.access_key_id().into(),
         secret_access_key: Secret::new(credentials.secret_access_key()),
         session_token: credentials.session_token().map(Secret::new),

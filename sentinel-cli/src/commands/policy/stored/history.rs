@@ -41,7 +41,7 @@ pub(super) struct Version {
 
 impl Version {
     pub(super) fn of(revision: &PolicyRevision) -> Self {
-        let PolicyRevision { version, at, by, bytes } = revision.clone();
+        let PolicyRevision { version, at, by, bytes, .. } = revision.clone();
         Self { version, bytes, at, by }
     }
 }

@@ -27,7 +27,7 @@ impl PolicyStore for Memory {
     async fn policy(&self, path: &PolicyPath) -> Result<PolicyText, StoreError> {
         let versions = self.versions.lock().unwrap();
         let texts = versions.get(path).ok_or_else(StoreError::not_found)?;
-        Ok(PolicyText { text: texts.last().unwrap().clone(), version: texts.len().to_string() })
+        Ok(PolicyText::new(texts.last().unwrap().clone(), texts.len().to_string()))
     }
 
     async fn list(
@@ -37,9 +37,8 @@ impl PolicyStore for Memory {
     ) -> Result<Page<ListedPolicy>, StoreError> {
         let versions = self.versions.lock().unwrap();
         let under = versions.keys().filter(|path| path.parent().as_ref() == Some(root));
-        let listed =
-            under.map(|path| ListedPolicy { name: path.name().to_owned(), document: None });
-        Ok(Page { items: listed.collect(), next: None })
+        let listed = under.map(|path| ListedPolicy::new(path.name()));
+        Ok(Page::new(listed.collect()))
     }
 }
 
@@ -76,13 +75,10 @@ impl PolicyWriter for Memory {
     ) -> Result<Page<PolicyRevision>, StoreError> {
         let versions = self.versions.lock().unwrap();
         let texts = versions.get(path).ok_or_else(StoreError::not_found)?;
-        let revisions = (1..).zip(texts).map(|(number, text)| PolicyRevision {
-            version: i32::to_string(&number),
-            at: None,
-            by: Some("carol".to_owned()),
-            bytes: text.len(),
+        let revisions = (1..).zip(texts).map(|(number, text)| {
+            PolicyRevision::new(i32::to_string(&number), text.len()).with_by("carol".to_owned())
         });
-        Ok(Page { items: revisions.collect(), next: None })
+        Ok(Page::new(revisions.collect()))
     }
 
     async fn revision(&self, path: &PolicyPath, version: &str) -> Result<PolicyText, StoreError> {
@@ -90,6 +86,6 @@ impl PolicyWriter for Memory {
         let texts = versions.get(path).ok_or_else(StoreError::not_found)?;
         let number: usize = version.parse().map_err(|_| StoreError::not_found())?;
         let text = texts.get(number.wrapping_sub(1)).ok_or_else(StoreError::not_found)?;
-        Ok(PolicyText { text: text.clone(), version: version.to_owned() })
+        Ok(PolicyText::new(text.clone(), version))
     }
 }

@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn at(version: &str, text: Vec<u8>) -> Option<PolicyText> {
-        Some(PolicyText { text, version: version.to_owned() })
+        Some(PolicyText::new(text, version))
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         let stores = library.open().await?;
         read(&stores, &path, version.as_deref(), *from).await
     })?;
-    let PolicyText { text, version } = document;
+    let PolicyText { text, version, .. } = document;
     if let Some(file) = output {
         replace(file, &text).map_err(|error| {
             Failure::because(format!("cannot write `{}`", file.display()), error)

@@ -34,9 +34,9 @@ impl Stores {
     /// Opens the stores of an account.
     pub(crate) fn open(config: &SdkConfig, policy_table: Option<&str>) -> Self {
         let table = policy_table.map(|name| -> Arc<dyn PolicyWriter> {
-            Arc::new(sentinel_store::DynamoPolicies::new(config, name))
+            Arc::new(sentinel_store::dynamodb::DynamoPolicies::new(config, name))
         });
-        Self::new(Arc::new(sentinel_store::SsmPolicies::new(config)), table)
+        Self::new(Arc::new(sentinel_store::ssm::SsmPolicies::new(config)), table)
     }
 
     pub(crate) const fn has_table(&self) -> bool {

@@ -11,26 +11,26 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// What happens to a connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Cut {
+pub(crate) enum ConnectionFault {
     /// No process listens on the port.
     Refused,
     /// It is accepted and closed.
     Closed,
     /// It is accepted, and nothing is read.
-    Deaf,
+    NotRead,
     /// These bytes are the answer to every request. Then it is closed.
-    Says(&'static [u8]),
+    Responds(&'static [u8]),
 }
 
 /// A listener that can be closed and opened again on the same port.
-pub(crate) struct Line {
+pub(crate) struct FaultyConnections {
     address: SocketAddr,
     upstream: SocketAddr,
-    cut: Arc<Mutex<Option<Cut>>>,
+    cut: Arc<Mutex<Option<ConnectionFault>>>,
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Line {
+impl FaultyConnections {
     pub(crate) async fn to(upstream: &str) -> Self {
         let upstream = upstream.strip_prefix("http://").unwrap().parse().unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -45,17 +45,19 @@ impl Line {
     }
 
     /// Ends every connection, and applies the fault to later ones.
-    pub(crate) async fn cut(&self, cut: Cut) {
+    pub(crate) async fn cut(&self, cut: ConnectionFault) {
         *self.cut.lock().unwrap() = Some(cut);
         self.stop().await;
         match cut {
-            Cut::Refused => {}
-            Cut::Closed | Cut::Deaf | Cut::Says(_) => self.accept(self.listen_again().await),
+            ConnectionFault::Refused => {}
+            ConnectionFault::Closed | ConnectionFault::NotRead | ConnectionFault::Responds(_) => {
+                self.accept(self.listen_again().await)
+            }
         }
     }
 
     /// Forwards every connection again.
-    pub(crate) async fn mend(&self) {
+    pub(crate) async fn restore(&self) {
         let cut = self.cut.lock().unwrap().take();
         if cut.is_some() {
             self.stop().await;
@@ -99,7 +101,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for FaultyConnections {
     fn drop(&mut self) {
         if let Some(accepting) = self.accepting.lock().unwrap().take() {
             accepting.abort();
@@ -107,7 +109,7 @@ impl Drop for Line {
     }
 }
 
-async fn serve(mut stream: TcpStream, cut: Option<Cut>, upstream: SocketAddr) {
+async fn serve(mut stream: TcpStream, cut: Option<ConnectionFault>, upstream: SocketAddr) {
     match cut {
         None => {
             stream.set_nodelay(true).unwrap();
@@ -116,12 +118,12 @@ async fn serve(mut stream: TcpStream, cut: Option<Cut>, upstream: SocketAddr) {
                 drop(copy_bidirectional(&mut stream, &mut up).await);
             }
         }
-        Some(Cut::Refused | Cut::Closed) => {}
-        Some(Cut::Deaf) => std::future::pending().await,
-        Some(Cut::Says(bytes)) => {
+        Some(ConnectionFault::Refused | ConnectionFault::Closed) => {}
+        Some(ConnectionFault::NotRead) => std::future::pending().await,
+        Some(ConnectionFault::Responds(bytes)) => {
             // Only after a request was received: an answer before it is another fault.
-            let mut asked = [0; 64 * 1024];
-            drop(stream.read(&mut asked).await);
+            let mut request = [0; 64 * 1024];
+            drop(stream.read(&mut request).await);
             drop(stream.write_all(bytes).await);
             drop(stream.shutdown().await);
         }

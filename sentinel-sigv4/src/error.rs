@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 /// The reason why a signature is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum SignatureError {
     /// The request has no signature.
     #[error("the request is not signed: sign it with AWS Signature Version 4")]
     Unsigned,
@@ -57,7 +57,7 @@ pub enum Refusal {
     Mismatch,
 }
 
-impl Refusal {
+impl SignatureError {
     /// The response of STS to such a request: status, code and message.
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
     #[must_use]
