@@ -1,6 +1,10 @@
-//! The routes.
+//! The routes: the path and method of each, and the operation of the broker that it is.
 
-use sentinel_broker::{Denial, ErrorCode};
+use sentinel_broker::{Broker, Call, Caller, Denial, ErrorCode};
+
+use crate::event::Incoming;
+use crate::parameters;
+use crate::response::Response;
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,5 +50,35 @@ impl Route {
         let denial =
             Denial::new(ErrorCode::MethodNotAllowed, format!("this path supports only {allow}"));
         Err(NoRoute { denial, allow: Some(allow) })
+    }
+
+    /// Performs the operation for a caller, and makes its response.
+    pub(crate) async fn serve(
+        self,
+        broker: &Broker,
+        call: &Call,
+        caller: &Caller,
+        request: &Incoming,
+    ) -> Result<Response, Denial> {
+        Ok(match self {
+            Self::Vend => {
+                let vend = parameters::vend(request)?;
+                Response::vended(&broker.vend(call, caller, &vend).await?)
+            }
+            Self::Profiles => Response::json(200, &broker.profiles(call, caller).await?),
+            Self::Whoami => Response::json(200, &broker.whoami(call, caller).await?),
+            Self::ListSessions => {
+                let query = parameters::list_sessions(request)?;
+                Response::json(200, &broker.list_sessions(call, caller, &query).await?)
+            }
+            Self::Revoke => {
+                let revoke = parameters::revoke(request)?;
+                Response::json(200, &broker.revoke(call, caller, &revoke).await?)
+            }
+            Self::Reinstate => {
+                let reinstate = parameters::reinstate(request)?;
+                Response::json(200, &broker.reinstate(call, caller, &reinstate).await?)
+            }
+        })
     }
 }

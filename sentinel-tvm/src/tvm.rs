@@ -3,16 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sentinel_broker::{
-    Broker, Call, Caller, Denial, ErrorCode, Home, Reinstate, Revoke, VerifiedIdentity,
-};
+use sentinel_broker::{Broker, Call, Caller, Denial, ErrorCode, Home, VerifiedIdentity};
 use sentinel_store::{
     AuditSink, Clock, Metrics, Record, Secret, SystemClock, catch_panic, catch_panic_of,
 };
 use serde_json::Value;
 
 use crate::event::{Identity, Incoming};
-use crate::parameters;
 use crate::response::Response;
 use crate::route::{NoRoute, Route};
 
@@ -150,26 +147,7 @@ impl Tvm {
                 format!("query and body together may have at most {MAX_SIZE} bytes"),
             ));
         }
-        Ok(match route {
-            Route::Vend => {
-                let vend = parameters::vend(request)?;
-                Response::vended(&broker.vend(call, &caller, &vend).await?)
-            }
-            Route::Profiles => Response::json(200, &broker.profiles(call, &caller).await?),
-            Route::Whoami => Response::json(200, &broker.whoami(call, &caller).await?),
-            Route::ListSessions => {
-                let query = parameters::list_sessions(request)?;
-                Response::json(200, &broker.list_sessions(call, &caller, &query).await?)
-            }
-            Route::Revoke => {
-                let request: Revoke = parameters::revoke(request)?;
-                Response::json(200, &broker.revoke(call, &caller, &request).await?)
-            }
-            Route::Reinstate => {
-                let request: Reinstate = parameters::reinstate(request)?;
-                Response::json(200, &broker.reinstate(call, &caller, &request).await?)
-            }
-        })
+        route.serve(broker, call, &caller, request).await
     }
 
     fn identify(&self, broker: &Broker, request: &Incoming, call: &Call) -> Result<Caller, Denial> {
