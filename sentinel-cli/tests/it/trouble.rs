@@ -145,7 +145,7 @@ fn every_problem_of_the_policies_folder_is_reported_at_the_start_and_at_each_cha
     for name in ["staging.yaml", "production.yaml", "broken.yml", "bad name.yaml", "shared.yaml"] {
         fs::remove_file(policies.join(name)).unwrap();
     }
-    dev.log_with("no problems any more");
+    dev.log_with("no more problems");
     write("later.yaml", "version: \"1\"\nrules: []\nrule: []\n");
     assert!(dev.log_with(&format!("{folder}/later.yaml:3:1")).contains("unknown key"));
 }
@@ -261,7 +261,7 @@ fn an_unusable_path_or_address_is_reported_with_a_remedy() {
     let address = taken.local_addr().unwrap().to_string();
     let output = run(sentinel(home.path()).args(["dev", "--data", &data, "--listen", &address]));
     assert_eq!(output.status, 3);
-    assert!(output.stderr.contains("is empty: it begins without"), "{}", output.stderr);
+    assert!(output.stderr.contains("is empty: the server starts without"), "{}", output.stderr);
     assert!(
         output.stderr.contains(&address) && output.stderr.contains("--listen 127.0.0.1:0"),
         "{}",
