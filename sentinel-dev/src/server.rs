@@ -7,7 +7,7 @@
 //! becomes a response (500) and does not end the process.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::gateway::{self, Gateway, request_id};
 use crate::log_limit::LogLimit;
@@ -64,67 +64,104 @@ pub(crate) async fn serve(
     accept(listener, Bounds::of(connections), handler, end).await;
 }
 
-async fn accept<H, A>(
+async fn accept<H, R>(
     listener: TcpListener,
     bounds: Bounds,
     handler: H,
     end: impl Future<Output = ()>,
 ) where
-    H: Fn(Request<Incoming>, IpAddr, Arc<Seat>) -> A + Clone + Send + 'static,
-    A: Future<Output = Response> + Send + 'static,
+    H: Fn(Request<Incoming>, IpAddr, Arc<Seat>) -> R + Clone + Send + 'static,
+    R: Future<Output = Response> + Send + 'static,
 {
-    let graceful = GracefulShutdown::new();
-    let seats = Seats::new(bounds.connections);
-    let (mut failing, mut full) = (LogLimit::default(), LogLimit::default());
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(bounds.head_timeout)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS);
+    let mut connections = Connections::new(bounds);
     tokio::pin!(end);
     loop {
-        let accepted = tokio::select! {
+        let (stream, peer, seat) = tokio::select! {
             () = &mut end => break,
-            accepted = listener.accept() => accepted,
+            next = connections.next(&listener) => next,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                if let Some(skipped) = failing.now() {
-                    tracing::warn!(%error, skipped, "failed to accept a connection");
+        connections.spawn(stream, peer, seat, handler.clone());
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, connections.graceful.shutdown()).await.is_err() {
+        tracing::warn!("stopped before all requests in flight had ended");
+    }
+}
+
+/// The connections of a server.
+struct Connections {
+    bounds: Bounds,
+    http: http1::Builder,
+    seats: Arc<Seats>,
+    graceful: GracefulShutdown,
+    failing: LogLimit,
+    full: LogLimit,
+}
+
+impl Connections {
+    fn new(bounds: Bounds) -> Self {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(bounds.head_timeout)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS);
+        Self {
+            bounds,
+            http,
+            seats: Seats::new(bounds.connections),
+            graceful: GracefulShutdown::new(),
+            failing: LogLimit::default(),
+            full: LogLimit::default(),
+        }
+    }
+
+    /// The next connection, with a place. Until a place is free, no other connection
+    /// is accepted, and clients wait in the system's queue.
+    async fn next(&mut self, listener: &TcpListener) -> (TcpStream, SocketAddr, Seat) {
+        let (stream, peer) = loop {
+            match listener.accept().await {
+                Ok(accepted) => break accepted,
+                Err(error) => {
+                    if let Some(skipped) = self.failing.now() {
+                        tracing::warn!(%error, skipped, "failed to accept a connection");
+                    }
+                    tokio::time::sleep(PAUSE).await;
                 }
-                tokio::time::sleep(PAUSE).await;
-                continue;
             }
         };
-        let connections = bounds.connections;
-        let seat = seats.take(|| {
+        let connections = self.bounds.connections;
+        let full = &mut self.full;
+        let seat = self.seats.take(|| {
             if let Some(skipped) = full.now() {
                 tracing::warn!(
                     connections,
                     %peer,
                     skipped,
-                    "every connection is in use: closing the connection that has waited for its client longest"
+                    "every connection is in use: closing the connection that has waited for its \
+                     client longest"
                 );
             }
         });
-        // Until a place is free, no connection is accepted, and clients wait in the
-        // system's queue.
-        let seat = tokio::select! {
-            () = &mut end => break,
-            seat = seat => Arc::new(seat),
-        };
+        (stream, peer, seat.await)
+    }
+
+    /// Serves a connection in a separate task, until it ends or loses its place.
+    fn spawn<H, R>(&self, stream: TcpStream, peer: SocketAddr, seat: Seat, handler: H)
+    where
+        H: Fn(Request<Incoming>, IpAddr, Arc<Seat>) -> R + Send + 'static,
+        R: Future<Output = Response> + Send + 'static,
+    {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "packets may be delayed");
         }
-        let handler = handler.clone();
+        let seat = Arc::new(seat);
         let place = Arc::clone(&seat);
         let service = service_fn(move |request| {
             let response = handler(request, peer.ip(), Arc::clone(&place));
             async move { Ok::<_, Infallible>(response.await) }
         });
-        let stream = TokioIo::new(WriteTimeout::new(stream, bounds.write_timeout));
-        let connection = graceful.watch(http.serve_connection(stream, service));
+        let stream = TokioIo::new(WriteTimeout::new(stream, self.bounds.write_timeout));
+        let connection = self.graceful.watch(self.http.serve_connection(stream, service));
         tokio::spawn(async move {
             tokio::select! {
                 // A client that disconnects or violates the protocol is not an
@@ -132,14 +169,11 @@ async fn accept<H, A>(
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!(%peer, %error, "a connection ended early");
                 },
-                () = seat.lost() => tracing::debug!(%peer, "closed a connection to accept another \
-                one"),
+                () = seat.lost() => {
+                    tracing::debug!(%peer, "closed a connection to accept another one");
+                }
             }
         });
-    }
-    drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("stopped before all requests in flight had ended");
     }
 }
 
@@ -192,7 +226,6 @@ mod tests {
     use std::time::Instant;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
 
     use super::*;
     use crate::response::response;

@@ -113,38 +113,17 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     Ok(Outcome::Done)
 }
 
+/// The credentials, from the cache or from the TVM.
 async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> {
     let Tvm { client, access_key_id } = arguments.connection.open().await?;
     let request = VendRequest::new(arguments.profile.clone()).with_duration(arguments.duration);
     let address = client.address();
     let key = Key::new(&address, &access_key_id, &request);
-    let slot = if arguments.no_cache {
-        None
-    } else {
-        match Slot::lock(key, cache::TIMEOUT) {
-            Ok(slot) => Some(slot),
-            // A home directory that is not writable must not prevent access.
-            Err(error) => {
-                screen.warn(&format!("credentials are not cached: {error}"));
-                None
-            }
-        }
-    };
+    let slot = if arguments.no_cache { None } else { lock(key, screen) };
     if let Some(cached) = slot.as_ref().and_then(|slot| slot.read(Utc::now())) {
         return Ok(cached);
     }
-    let shared = slot.as_ref().and_then(|slot| slot.refusal(Utc::now()));
-    let result = match shared {
-        Some(refused) => Err(ClientError::Refused(refused)),
-        None => {
-            let result = client.vend(&request).await;
-            if let Err(ClientError::Refused(refused)) = &result {
-                store_refusal(slot.as_ref(), key, refused, screen);
-            }
-            result
-        }
-    };
-    let vended = match result {
+    let vended = match vend(&client, &request, key, slot.as_ref(), screen).await {
         Ok(vended) => vended,
         Err(ClientError::Refused(response)) => {
             drop(slot);
@@ -169,6 +148,36 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
         None => forget(key, screen),
     }
     Ok(vended)
+}
+
+/// Locks the entry of the cache. `None` if it cannot be locked: a home directory that
+/// is not writable must not prevent access.
+fn lock(key: Key<'_>, screen: &Screen) -> Option<Slot> {
+    match Slot::lock(key, cache::TIMEOUT) {
+        Ok(slot) => Some(slot),
+        Err(error) => {
+            screen.warn(&format!("credentials are not cached: {error}"));
+            None
+        }
+    }
+}
+
+/// Requests credentials, unless another process was just refused the same ones.
+async fn vend(
+    client: &Client,
+    request: &VendRequest,
+    key: Key<'_>,
+    slot: Option<&Slot>,
+    screen: &Screen,
+) -> Result<Vended, ClientError> {
+    if let Some(refused) = slot.and_then(|slot| slot.refusal(Utc::now())) {
+        return Err(ClientError::Refused(refused));
+    }
+    let result = client.vend(request).await;
+    if let Err(ClientError::Refused(refused)) = &result {
+        store_refusal(slot, key, refused, screen);
+    }
+    result
 }
 
 /// Stores a refusal for processes that wait for the same credentials. Removes the

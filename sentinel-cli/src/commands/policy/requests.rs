@@ -188,44 +188,56 @@ fn evaluate_line<R>(
     }
     let fields: Line<'_> =
         serde_json::from_slice(line).map_err(|error| fault::not_a_request(line, &error))?;
-    checked("user", Some(&fields.user), value::user)?;
-    checked("profile", Some(&fields.profile), value::profile)?;
-    checked("account", fields.account.as_ref(), value::account)?;
-    checked("principal", fields.principal.as_ref(), value::principal)?;
-    let at = checked("at", fields.at.as_ref(), value::time)?;
-    let source_ip = checked("source_ip", fields.source_ip.as_ref(), value::address)?;
-    let source_vpc = checked("source_vpc", fields.source_vpc.as_ref(), value::vpc)?;
-    let source_vpce = checked("source_vpce", fields.source_vpce.as_ref(), value::vpce)?;
-    let mode = checked("mode", fields.mode.as_ref(), value::mode)?;
-    if let Some(device) = &fields.device {
-        checked("device.os_version", device.os_version.as_ref(), value::os_version)?;
-        checked("device.os_type", device.os_type.as_ref(), value::os_type)?;
-    }
-    let caller = Principal::new(&fields.user.0)
-        .with_account(given(fields.account.as_ref()))
-        .with_arn(given(fields.principal.as_ref()))
-        .with_organization(given(fields.organization.as_ref()));
-    value::consistent(&caller).map_err(|fault| {
-        let Contradiction { attribute, value, fact } = fault;
-        format!("`{attribute}`: `{value}` contradicts `principal`: {fact}")
-    })?;
-    let device = fields.device.as_ref();
-    let device = DeviceFacts::default()
-        .with_mdm_enrolled(device.and_then(|device| device.mdm_enrolled))
-        .with_mdm_compliant(device.and_then(|device| device.mdm_compliant))
-        .with_disk_encrypted(device.and_then(|device| device.disk_encrypted))
-        .with_firewall_enabled(device.and_then(|device| device.firewall_enabled))
-        .with_os_version(given(device.and_then(|device| device.os_version.as_ref())))
-        .with_os_type(given(device.and_then(|device| device.os_type.as_ref())));
-    let request = Request::new(caller, &fields.profile.0)
-        .with_source_ip(source_ip)
-        .with_source_vpc(source_vpc)
-        .with_source_vpce(source_vpce)
-        .with_mode(mode.unwrap_or(Mode::Server))
-        .with_session_table(given(fields.session_table.as_ref()))
-        .with_device(device);
+    let (request, at) = fields.request()?;
     let facts = facts(fields.approved == Some(true));
     Ok(evaluate(&request, &facts, at.unwrap_or(now)))
+}
+
+impl Line<'_> {
+    /// The request, and its time if one is given. An error names the field with an
+    /// invalid value.
+    fn request(&self) -> Result<(Request<'_>, Option<DateTime<Utc>>), String> {
+        checked("user", Some(&self.user), value::user)?;
+        checked("profile", Some(&self.profile), value::profile)?;
+        checked("account", self.account.as_ref(), value::account)?;
+        checked("principal", self.principal.as_ref(), value::principal)?;
+        let at = checked("at", self.at.as_ref(), value::time)?;
+        let source_ip = checked("source_ip", self.source_ip.as_ref(), value::address)?;
+        let source_vpc = checked("source_vpc", self.source_vpc.as_ref(), value::vpc)?;
+        let source_vpce = checked("source_vpce", self.source_vpce.as_ref(), value::vpce)?;
+        let mode = checked("mode", self.mode.as_ref(), value::mode)?;
+        let device = self.device.as_ref().map(Device::facts).transpose()?;
+        let caller = Principal::new(&self.user.0)
+            .with_account(given(self.account.as_ref()))
+            .with_arn(given(self.principal.as_ref()))
+            .with_organization(given(self.organization.as_ref()));
+        value::consistent(&caller).map_err(|fault| {
+            let Contradiction { attribute, value, fact } = fault;
+            format!("`{attribute}`: `{value}` contradicts `principal`: {fact}")
+        })?;
+        let request = Request::new(caller, &self.profile.0)
+            .with_source_ip(source_ip)
+            .with_source_vpc(source_vpc)
+            .with_source_vpce(source_vpce)
+            .with_mode(mode.unwrap_or(Mode::Server))
+            .with_session_table(given(self.session_table.as_ref()))
+            .with_device(device.unwrap_or_default());
+        Ok((request, at))
+    }
+}
+
+impl Device<'_> {
+    fn facts(&self) -> Result<DeviceFacts<'_>, String> {
+        checked("device.os_version", self.os_version.as_ref(), value::os_version)?;
+        checked("device.os_type", self.os_type.as_ref(), value::os_type)?;
+        Ok(DeviceFacts::default()
+            .with_mdm_enrolled(self.mdm_enrolled)
+            .with_mdm_compliant(self.mdm_compliant)
+            .with_disk_encrypted(self.disk_encrypted)
+            .with_firewall_enabled(self.firewall_enabled)
+            .with_os_version(given(self.os_version.as_ref()))
+            .with_os_type(given(self.os_type.as_ref())))
+    }
 }
 
 /// The value of a field, if it has one. An error names the field.

@@ -194,7 +194,7 @@ impl Document {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let Arguments { files, name, yes, dry_run, may_move, roles, library } = arguments;
+    let Arguments { files, name, yes, dry_run, library, .. } = arguments;
     let has_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
     if !(*yes || *dry_run || has_terminal) {
         return Err(Failure::Usage(
@@ -209,50 +209,62 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         let pushed = documents.iter().map(unusable).collect();
         return finish(pushed, screen);
     }
+    let consent = if *yes {
+        Consent::Given
+    } else if *dry_run {
+        Consent::DryRun
+    } else {
+        Consent::Required
+    };
     let mut pushed = Vec::new();
-    let written: Result<(), Failure> = block_on(async {
-        let config = library.aws.open().await?;
-        let stores = Stores::open(&config, library.policies.policy_table.as_deref());
-        let texts: Vec<_> =
-            documents.iter().map(|document| (&document.path, &*document.source.text)).collect();
-        let home = taken::home(&config).await?;
-        let taken = roles.taken(&texts, &stores, &library.policies, &home).await?;
-        if !taken.is_empty() {
-            taken.iter().for_each(|taken| screen.warn(&taken.explain()));
-            pushed.extend(documents.iter().map(|document| {
-                let refused = taken.iter().any(|taken| taken.by == document.path);
-                let state = if refused { State::RoleTaken } else { State::NotTried };
-                Pushed::new(document, state)
-            }));
-            return Ok(());
-        }
-        let reach = reached(&documents, &stores, &library.policies, screen).await;
-        for document in &documents {
-            let consent = if *yes {
-                Consent::Given
-            } else if *dry_run {
-                Consent::DryRun
-            } else {
-                Consent::Required
-            };
-            let reach = reach.as_ref().map(|reach| {
-                if document.path == library.policies.main() {
-                    reach.clone()
-                } else {
-                    reach.of(document.path.name())
-                }
-            });
-            if let Some(reach) = reach.as_ref().filter(|_| !screen.is_json()) {
-                reach.show(screen);
-            }
-            let one = push(document, &stores, *may_move, consent, screen).await?;
-            pushed.push(Pushed { reach, ..one });
-        }
-        Ok(())
-    });
+    let written = block_on(push_all(&documents, arguments, consent, &mut pushed, screen));
     // Documents that were written before a failure are reported in any case.
     let finished = finish(pushed, screen);
     written.and(finished)
+}
+
+/// Pushes the documents one by one, unless a profile would have the role of another
+/// profile afterwards. Adds the report of each document to `pushed`, also before a
+/// failure.
+async fn push_all<'d>(
+    documents: &'d [Document],
+    arguments: &Arguments,
+    consent: Consent,
+    pushed: &mut Vec<Pushed<'d>>,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let Arguments { may_move, roles, library: Library { policies, aws }, .. } = arguments;
+    let config = aws.open().await?;
+    let stores = Stores::open(&config, policies.policy_table.as_deref());
+    let texts: Vec<_> =
+        documents.iter().map(|document| (&document.path, &*document.source.text)).collect();
+    let home = taken::home(&config).await?;
+    let taken = roles.taken(&texts, &stores, policies, &home).await?;
+    if !taken.is_empty() {
+        taken.iter().for_each(|taken| screen.warn(&taken.explain()));
+        pushed.extend(documents.iter().map(|document| {
+            let refused = taken.iter().any(|taken| taken.by == document.path);
+            let state = if refused { State::RoleTaken } else { State::NotTried };
+            Pushed::new(document, state)
+        }));
+        return Ok(());
+    }
+    let reach = reached(documents, &stores, policies, screen).await;
+    for document in documents {
+        let reach = reach.as_ref().map(|reach| {
+            if document.path == policies.main() {
+                reach.clone()
+            } else {
+                reach.of(document.path.name())
+            }
+        });
+        if let Some(reach) = reach.as_ref().filter(|_| !screen.is_json()) {
+            reach.show(screen);
+        }
+        let one = push(document, &stores, *may_move, consent, screen).await?;
+        pushed.push(Pushed { reach, ..one });
+    }
+    Ok(())
 }
 
 /// Reads and checks the files, and determines the path of each.
