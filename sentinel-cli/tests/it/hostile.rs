@@ -66,10 +66,10 @@ fn a_body_above_a_mebibyte_is_413_with_or_without_a_content_length() {
     }
     let response = exchange(dev.address, &chunked).unwrap();
     assert_eq!(response.status, 413);
-    let whole = Request::new("POST", "/sessions/revoke", &vec![b'x'; 1 << 20])
+    let large = Request::new("POST", "/sessions/revoke", &vec![b'x'; 1 << 20])
         .signed(dev.address, &dev.key("alice"), "execute-api")
         .send(dev.address);
-    assert_eq!(whole.code(), "REQUEST_TOO_LARGE", "the TVM's own bound is lower");
+    assert_eq!(large.code(), "REQUEST_TOO_LARGE", "the limit of the TVM is lower");
     serves(&dev);
 }
 

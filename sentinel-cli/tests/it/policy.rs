@@ -188,10 +188,10 @@ fn invalid_bytes_are_a_finding_with_a_position() {
 #[test]
 fn an_unreadable_file_is_exit_3_and_findings_of_other_files_are_reported() {
     let folder = Folder::new();
-    let output = folder.run(&["check", "gone.yaml", "wrong one.yaml", "--format", "json"]);
+    let output = folder.run(&["check", "missing.yaml", "wrong one.yaml", "--format", "json"]);
     assert_eq!(output.status, 3);
     assert_eq!(output.json().as_array().unwrap().len(), 2);
-    assert!(output.stderr.contains("gone.yaml"));
+    assert!(output.stderr.contains("missing.yaml"));
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn an_invalid_document_is_exit_3_with_its_findings_on_stderr() {
         let output = folder.run(&[command, "wrong one.yaml", "--user", "a", "--profile", "p"]);
         assert_eq!((output.status, output.stdout.as_str()), (3, ""));
         assert!(output.stderr.contains("wrong one.yaml:4:13"), "{}", output.stderr);
-        let output = folder.run(&[command, "gone.yaml", "--user", "a", "--profile", "p"]);
+        let output = folder.run(&[command, "missing.yaml", "--user", "a", "--profile", "p"]);
         assert_eq!((output.status, output.stdout.as_str()), (3, ""));
     }
 }

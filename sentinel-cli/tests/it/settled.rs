@@ -95,9 +95,9 @@ const WRITERS: [(Writer, &[u64]); 2] =
 
 #[test]
 fn a_partially_written_policy_vends_nothing_during_any_pause_of_its_writer() {
-    let whole = head(0) + REST;
+    let complete = head(0) + REST;
     let check = |file: &str, (write, pauses): (Writer, &[u64])| {
-        let fixture = Fixture::new(&[(file, &whole)]);
+        let fixture = Fixture::new(&[(file, &complete)]);
         let path = fixture.policies.join(file);
         assert_eq!(fixture.vend("alice"), "OK");
         for (round, pause) in pauses.iter().enumerate() {

@@ -158,7 +158,7 @@ fn one_client_cannot_occupy_every_connection() {
     for (what, sent) in
         [("a slow head", "GET / HTTP/1.1\r\nhost: "), ("a slow body", body), ("idle", served)]
     {
-        let held: Vec<TcpStream> = (0..300)
+        let open: Vec<TcpStream> = (0..300)
             .map(|_| {
                 let mut stream = TcpStream::connect(dev.address).unwrap();
                 stream.write_all(sent.as_bytes()).unwrap();
@@ -169,7 +169,7 @@ fn one_client_cannot_occupy_every_connection() {
         let started = Instant::now();
         assert_eq!(vend(&dev, "alice").status, 200, "{what}");
         assert!(started.elapsed() < Duration::from_secs(8), "{what}: {:?}", started.elapsed());
-        drop(held);
+        drop(open);
     }
     let log = dev.log_with("every connection is in use");
     assert!(log.matches("every connection is in use").count() < 10, "{log}");
@@ -245,8 +245,8 @@ fn an_unusable_path_or_address_is_reported_with_a_remedy() {
         named(&["--data", &file], &["cannot use the data folder", &file]);
     }
     for folder in [path("none"), path("file")] {
-        let wanted = ["cannot read the policies folder", folder.as_str()];
-        named(&["--data", &data, "--policies", &folder], &wanted);
+        let expected = ["cannot read the policies folder", folder.as_str()];
+        named(&["--data", &data, "--policies", &folder], &expected);
     }
     named(&["--identities", &path("none")], &[&path("none"), "No such file"]);
     fs::create_dir(path("data/credentials")).unwrap();

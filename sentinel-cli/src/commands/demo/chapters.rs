@@ -70,13 +70,13 @@ async fn alice_gets_credentials(
     let Some(vended) = vended else {
         return Err(Failure::other("the demo cannot continue without credentials"));
     };
-    let whose = callers.owner(&vended.credentials).await?;
-    let arn = whose.element("Arn").to_owned();
+    let identity = callers.owner(&vended.credentials).await?;
+    let arn = identity.element("Arn").to_owned();
     narrator.step(
         "alice calls GetCallerIdentity",
         "the role of production, in a session that names alice",
         &arn,
-        whose.status == 200
+        identity.status == 200
             && arn.contains(":assumed-role/SentinelProtected-production/sentinel-alice-"),
     )?;
     let seen = callers.use_api(Some(vended.session_id.reveal())).await?;
@@ -219,12 +219,12 @@ async fn revocation(
         right,
     )?;
 
-    let whose = callers.owner(&alice.credentials).await?;
+    let identity = callers.owner(&alice.credentials).await?;
     narrator.step(
         "alice calls GetCallerIdentity with the vended credentials",
         "still valid: AWS cannot recall them; this policy on the role stops them",
-        whose.element("Arn"),
-        whose.status == 200,
+        identity.element("Arn"),
+        identity.status == 200,
     )?;
     narrator.show(&deny_policy_of(alice)?)
 }

@@ -43,12 +43,12 @@ struct ExplainedStep<'p> {
     rule_index: usize,
     /// `matched`, `unmet` or `excluded` (by `unless`).
     outcome: &'static str,
-    /// The first condition that was not met.
+    /// The first condition that did not match.
     condition: Option<&'static str>,
     /// The attribute of the request that the condition tests, and its value.
     attribute: Option<&'static str>,
     saw: Option<String>,
-    /// The values that would have met the condition.
+    /// The values that would have matched the condition.
     wanted: Vec<String>,
 }
 

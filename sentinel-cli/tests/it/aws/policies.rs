@@ -14,7 +14,7 @@ fn policy(name: &str) -> String {
 }
 
 #[test]
-fn a_document_is_pushed_shown_pulled_and_keeps_its_history() {
+fn a_document_is_pushed_compared_and_pulled_and_keeps_its_history() {
     for kind in KINDS {
         let account = Account::new(kind, "life");
         assert_eq!(account.run("bootstrap --profile main").status, 0);

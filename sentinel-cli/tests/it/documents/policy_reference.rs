@@ -21,7 +21,7 @@ use super::{Block, blocks, root, text};
 const DOCUMENT: &str = "docs/policy-reference.md";
 
 /// A complete policy from the content of a block.
-fn whole(shown: &str) -> String {
+fn complete_policy(shown: &str) -> String {
     if shown.starts_with("version:") {
         shown.to_owned()
     } else if shown.starts_with("- ") {
@@ -41,7 +41,7 @@ fn codes(diagnostics: &Diagnostics) -> Vec<&'static str> {
 /// Checks a block according to its info string. Returns the policy if it is valid.
 fn check(block: &Block) -> Option<Policy> {
     let place = format!("{DOCUMENT}:{}", block.line);
-    let checked = CheckedPolicy::parse(whole(&block.text).as_bytes(), &Limits::default());
+    let checked = CheckedPolicy::parse(complete_policy(&block.text).as_bytes(), &Limits::default());
     let (result, code) = match block.info.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["yaml"] => {
             return Some(checked.unwrap_or_else(|found| panic!("{place}: {found}")).compile());
