@@ -62,9 +62,8 @@ pub fn command() -> clap::Command {
 
 impl Cli {
     pub(crate) fn run(self, screen: &Screen) -> Result<Outcome, Failure> {
-        let takes_sarif =
-            matches!(&self.command, Command::Policy(arguments) if arguments.takes(Format::Sarif));
-        if screen.format == Format::Sarif && !takes_sarif {
+        let supports_sarif = matches!(&self.command, Command::Policy(arguments) if arguments.supports(Format::Sarif));
+        if screen.format == Format::Sarif && !supports_sarif {
             return Err(Failure::Usage(
                 "`--format sarif` is for `sentinel policy check` only".to_owned(),
             ));

@@ -317,8 +317,8 @@ fn folder() -> io::Result<PathBuf> {
 /// user; and ensures that no other user can read the folder.
 fn make_private(folder: &Path) -> io::Result<()> {
     // This program creates the parent too.
-    for made in folder.parent().into_iter().chain([folder]) {
-        sentinel_files::folder(made)?;
+    for folder in folder.parent().into_iter().chain([folder]) {
+        sentinel_files::folder(folder)?;
     }
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
@@ -373,7 +373,7 @@ mod tests {
     }
 
     fn refused() -> ErrorResponse {
-        ErrorResponse::new(403, ErrorBody::new("POLICY_DENY", "ask carol", "r-1"))
+        ErrorResponse::new(403, ErrorBody::new("POLICY_DENY", "contact carol", "r-1"))
     }
 
     fn lock_path(home: &Path) -> PathBuf {
@@ -414,7 +414,7 @@ mod tests {
         assert_eq!(waited.refusal(now + TimeDelta::seconds(2)), None);
         assert_eq!(waited.refusal(now - TimeDelta::seconds(1)), None, "from the future");
         drop(waited);
-        // A process that comes later sends its own request.
+        // A process that starts later sends its own request.
         let later = at(Duration::ZERO, home.path()).unwrap();
         assert_eq!(later.refusal(now), None);
     }
@@ -433,7 +433,7 @@ mod tests {
         drop(held);
         let waited = waiter.join().unwrap();
         assert!(is_at(&waited.lock, &path).unwrap());
-        assert!(at(Duration::ZERO, home.path()).is_err(), "it is held");
+        assert!(at(Duration::ZERO, home.path()).is_err(), "the lock is held");
     }
 
     #[test]

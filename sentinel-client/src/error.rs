@@ -35,9 +35,9 @@ pub enum ClientError {
     },
     /// The response is not Sentinel's.
     #[error(
-        "{address} does not answer like a Sentinel TVM (status {status}, content type \
-         {content_type}): check the address, and whether a proxy, a firewall or a login page answers \
-         in its place"
+        "the response of {address} is not one of a Sentinel TVM (status {status}, content type \
+         {content_type}): check the address, and whether a proxy, a firewall or a login page \
+         responds in its place"
     )]
     NotSentinel {
         /// The address.
@@ -59,7 +59,7 @@ pub enum ClientError {
     /// There are no AWS credentials to sign with.
     #[error("cannot get AWS credentials to sign with")]
     Credentials(#[from] CredentialsError),
-    /// The request cannot be made or signed.
+    /// The request cannot be created or signed.
     #[error("{what}")]
     Unsendable {
         /// The step that failed.
@@ -204,9 +204,9 @@ mod tests {
 
     #[test]
     fn errors_of_sentinel_and_of_api_gateway_are_read() {
-        let body = br#"{"Code":"POLICY_DENY","Message":"ask carol","RequestId":"r-1"}"#;
+        let body = br#"{"Code":"POLICY_DENY","Message":"contact carol","RequestId":"r-1"}"#;
         let response = ErrorResponse::read(403, body).unwrap();
-        assert_eq!(response.to_string(), "POLICY_DENY: ask carol (request r-1)");
+        assert_eq!(response.to_string(), "POLICY_DENY: contact carol (request r-1)");
         assert!(response.is(ErrorCode::PolicyDeny));
         assert_eq!(
             ErrorResponse::read(403, br#"{"message":"Forbidden"}"#).unwrap().to_string(),

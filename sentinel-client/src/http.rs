@@ -158,7 +158,7 @@ impl Http {
                 })
             })
             .map_err(|error| ClientError::Unsendable {
-                what: "cannot make the request",
+                what: "cannot create the request",
                 source: error.into(),
             })?;
         Ok(request)

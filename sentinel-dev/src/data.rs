@@ -79,7 +79,7 @@ impl Data {
                     sentinel_files::temporary(&parent, "sentinel-dev-").map_err(|error| {
                         let parent = parent.display();
                         let what =
-                            format!("cannot make a temporary folder in `{parent}` (`TMPDIR`)");
+                            format!("cannot create a temporary folder in `{parent}` (`TMPDIR`)");
                         StartError::because(what, error)
                     })?;
                 (temporary.path().to_owned(), Some(temporary))
@@ -158,7 +158,7 @@ impl Data {
     }
 
     /// The folder of the example policies. Writes it if it does not exist; changes
-    /// that a user made in it are kept.
+    /// that a user made in it remain.
     pub(crate) fn example_policies(&self) -> Result<Documents, StartError> {
         let folder = self.folder.join("policies");
         let written = || -> io::Result<()> {
@@ -166,11 +166,11 @@ impl Data {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     // Creates the folder complete or not at all, like the seed.
-                    let made = sentinel_files::temporary(&self.folder, ".policies-")?;
+                    let new = sentinel_files::temporary(&self.folder, ".policies-")?;
                     for (name, text) in EXAMPLE {
-                        fs::write(made.path().join(name), text)?;
+                        fs::write(new.path().join(name), text)?;
                     }
-                    fs::rename(made.keep(), &folder)?;
+                    fs::rename(new.keep(), &folder)?;
                 }
                 Err(error) => return Err(error),
             }
@@ -228,7 +228,7 @@ pub(crate) async fn report_loss(database: &Path) {
             let database = database.display();
             tracing::error!(
                 "the database `{database}` was removed or replaced: nothing is vended and no \
-                 session passes until it is moved back, or until a restart without what it held"
+                 session is accepted until it is moved back, or until a restart with an empty database"
             );
         }
         was_lost = is_lost;

@@ -7,19 +7,19 @@ use hyper::StatusCode;
 use sentinel_authorizer::{Authorizer, Invocation, Unauthorized};
 use serde_json::Value;
 
-use crate::answer::{Answer, answer, gateway_error};
 use crate::event::Request;
+use crate::response::{Response, gateway_error, response};
 
 /// The time limit of Lambda for an authorizer.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn serve(request: &Request, authorizer: &Authorizer) -> Answer {
+pub(crate) async fn serve(request: &Request, authorizer: &Authorizer) -> Response {
     let invocation = Invocation::new(&request.request_id, Instant::now() + DEADLINE);
     match authorizer.handle(&request.authorizer_event(), &invocation).await {
         Err(Unauthorized) => gateway_error(StatusCode::UNAUTHORIZED, "Unauthorized"),
         Ok(decision) if decision.get("isAuthorized") == Some(&Value::Bool(true)) => {
             let context = decision.get("context").unwrap_or(&Value::Null);
-            answer(StatusCode::OK, "application/json", context.to_string())
+            response(StatusCode::OK, "application/json", context.to_string())
         }
         Ok(_) => gateway_error(StatusCode::FORBIDDEN, "Forbidden"),
     }

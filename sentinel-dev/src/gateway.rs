@@ -14,9 +14,9 @@ use sentinel_authorizer::Authorizer;
 use sentinel_broker::Home;
 use sentinel_tvm::{Invocation, Tvm};
 
-use crate::answer::{Answer, error, passed_on};
 use crate::callers::Callers;
 use crate::event::Request;
+use crate::response::{Response, error, forwarded};
 use crate::{downstream, sts};
 
 /// Maximum size of a body, in bytes.
@@ -25,7 +25,7 @@ const MAX_BODY: usize = 1024 * 1024;
 const MAX_HEAD: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
 /// Maximum time to receive a body.
-const BODY_WITHIN: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit of Lambda for the TVM.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -47,7 +47,7 @@ pub(crate) fn request_id() -> Option<String> {
 
 impl Gateway {
     /// Responds to one request. Never fails: every error is a response.
-    pub(crate) async fn serve(&self, request: &Request) -> Answer {
+    pub(crate) async fn serve(&self, request: &Request) -> Response {
         match request.path.as_str() {
             "/sts" | "/sts/" => sts::serve(request, &self.callers, Utc::now()),
             path if path == "/downstream" || path.starts_with("/downstream/") => {
@@ -57,7 +57,7 @@ impl Gateway {
         }
     }
 
-    async fn invoke(&self, request: &Request) -> Answer {
+    async fn invoke(&self, request: &Request) -> Response {
         let signer = match self.callers.signer(request, "execute-api", Utc::now()) {
             Ok(signer) => signer,
             Err(refusal) => {
@@ -76,7 +76,7 @@ impl Gateway {
         let deadline = Instant::now() + DEADLINE;
         let invocation = Invocation::new(&request.request_id, self.home.clone(), deadline);
         let response = self.tvm.handle(&request.iam_event(&signer), &invocation).await;
-        passed_on(response, &request.request_id)
+        forwarded(response, &request.request_id)
     }
 }
 
@@ -86,25 +86,25 @@ pub(crate) async fn read(
     request: hyper::Request<Incoming>,
     source_ip: IpAddr,
     request_id: String,
-) -> Result<Request, Answer> {
+) -> Result<Request, Response> {
     let oversized = |message: &str| {
         error(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LARGE", message, &request_id)
     };
-    let too_large = || oversized(&format!("a request body may be {MAX_BODY} bytes"));
+    let too_large = || oversized(&format!("a request body has at most {MAX_BODY} bytes"));
     let unreadable = |status, message| error(status, "INVALID_REQUEST", message, &request_id);
     let (parts, body) = request.into_parts();
     if head(&parts) > MAX_HEAD || parts.headers.len() > MAX_HEADERS {
         return Err(oversized(&format!(
-            "a request line and its headers may be {MAX_HEAD} bytes in all, in {MAX_HEADERS} headers"
+            "a request line and its headers have at most {MAX_HEAD} bytes and {MAX_HEADERS} headers"
         )));
     }
     // A body that declares itself too large is refused without reading it.
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(too_large());
     }
-    let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, MAX_BODY).collect())
+    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect())
         .await
-        .map_err(|_| unreadable(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))?
+        .map_err(|_| unreadable(StatusCode::REQUEST_TIMEOUT, "the body was not received in time"))?
         .map_err(|error| {
             if error.is::<LengthLimitError>() {
                 too_large()

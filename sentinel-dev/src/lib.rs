@@ -3,7 +3,6 @@
 // reason).
 #![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
-mod answer;
 mod builder;
 mod callers;
 mod data;
@@ -12,8 +11,9 @@ mod error;
 mod event;
 mod gateway;
 mod identities;
+mod log_limit;
 mod policies;
-mod rarely;
+mod response;
 mod running;
 mod seats;
 mod server;

@@ -18,7 +18,7 @@ use crate::StartError;
 const MAIN: &str = "main";
 
 /// Interval between reads of the folder.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// The number of consecutive reads that must have the same result before it is
 /// reported.
 const SETTLED: usize = 4;
@@ -72,17 +72,17 @@ impl Reporter {
 
     /// Reports on the current state of the folder, and then after each change.
     pub(crate) async fn follow(mut self) {
-        let mut ticks = tokio::time::interval(LOOK_EVERY);
-        let (mut last, mut looks) = (self.listing().ok(), SETTLED);
+        let mut ticks = tokio::time::interval(POLL_INTERVAL);
+        let (mut last, mut polls) = (self.listing().ok(), SETTLED);
         loop {
             ticks.tick().await;
             tokio::task::block_in_place(|| {
                 let now = self.listing().ok();
                 if now != last {
-                    (last, looks) = (now, 0);
-                } else if looks < SETTLED {
-                    looks += 1;
-                    if looks == SETTLED {
+                    (last, polls) = (now, 0);
+                } else if polls < SETTLED {
+                    polls += 1;
+                    if polls == SETTLED {
                         self.report();
                     }
                 }
@@ -106,7 +106,7 @@ impl Reporter {
             }
         }
         if problems.is_empty() && !self.reported.is_empty() {
-            tracing::info!("the policies folder has no problems any more");
+            tracing::info!("the policies folder has no more problems");
         }
         self.reported = problems;
     }
@@ -134,16 +134,20 @@ impl Reporter {
         });
         for path in paths {
             match kind(&path) {
-                Kind::Document(name) => self.look_at(&name, &path, main.as_ref(), &mut problems),
-                Kind::Unread(why) => problems
-                    .push(Problem::warning(format!("`{}` is never read: {why}", path.display()))),
+                Kind::Document(name) => {
+                    self.check_document(&name, &path, main.as_ref(), &mut problems)
+                }
+                Kind::Unread(reason) => problems.push(Problem::warning(format!(
+                    "`{}` is never read: {reason}",
+                    path.display()
+                ))),
                 Kind::Other => {}
             }
         }
         Ok(problems)
     }
 
-    fn look_at(
+    fn check_document(
         &self,
         name: &ProfileName,
         path: &Path,
@@ -222,8 +226,8 @@ fn kind(path: &Path) -> Kind {
         (Ok(profile), "yaml") => Kind::Document(profile),
         (Ok(profile), _) => Kind::Unread(format!("name it `{profile}.yaml`")),
         (Err(_), _) => Kind::Unread(
-            "a file is named `PROFILE.yaml`, and a profile is 1 to 64 of A-Z a-z 0-9 . _ -, the \
-             first a letter or a digit"
+            "a file is named `PROFILE.yaml`, and the name of a profile has 1 to 64 characters of \
+             `A-Z a-z 0-9 . _ -`, and starts with a letter or digit"
                 .to_owned(),
         ),
     }
@@ -234,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_looks_like_a_document_and_is_none_is_reported() {
+    fn a_file_that_looks_like_a_document_and_is_not_one_is_reported() {
         for (name, expected) in [
             ("a.yaml", true),
             ("broken.yml", false),

@@ -7,7 +7,7 @@
 //! becomes a response (500) and does not end the process.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::answer::{Answer, error};
 use crate::gateway::{self, Gateway, request_id};
-use crate::rarely::Rarely;
+use crate::log_limit::LogLimit;
+use crate::response::{Response, error};
 use crate::seats::{Seat, Seats};
 use crate::timeout::WriteTimeout;
 
@@ -30,7 +30,7 @@ use crate::timeout::WriteTimeout;
 const MAX_HEADERS: usize = 500;
 const MAX_HEAD_BYTES: usize = 128 * 1024;
 /// Maximum time that requests in flight may keep the process from ending.
-const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after a failure to accept, usually because no file descriptor is free.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -40,15 +40,15 @@ pub(crate) struct Bounds {
     /// Maximum number of concurrent connections.
     connections: usize,
     /// Maximum time to receive a head, and maximum idle time.
-    head_within: Duration,
+    head_timeout: Duration,
     /// Maximum time that a write may wait for the client to read.
-    write_within: Duration,
+    write_timeout: Duration,
 }
 
 impl Bounds {
     const fn of(connections: usize) -> Self {
-        let within = Duration::from_secs(10);
-        Self { connections, head_within: within, write_within: within }
+        let timeout = Duration::from_secs(10);
+        Self { connections, head_timeout: timeout, write_timeout: timeout }
     }
 }
 
@@ -64,67 +64,104 @@ pub(crate) async fn serve(
     accept(listener, Bounds::of(connections), handler, end).await;
 }
 
-async fn accept<H, A>(
+async fn accept<H, R>(
     listener: TcpListener,
     bounds: Bounds,
     handler: H,
     end: impl Future<Output = ()>,
 ) where
-    H: Fn(Request<Incoming>, IpAddr, Arc<Seat>) -> A + Clone + Send + 'static,
-    A: Future<Output = Answer> + Send + 'static,
+    H: Fn(Request<Incoming>, IpAddr, Arc<Seat>) -> R + Clone + Send + 'static,
+    R: Future<Output = Response> + Send + 'static,
 {
-    let graceful = GracefulShutdown::new();
-    let seats = Seats::new(bounds.connections);
-    let (mut failing, mut full) = (Rarely::default(), Rarely::default());
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(bounds.head_within)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS);
+    let mut connections = Connections::new(bounds);
     tokio::pin!(end);
     loop {
-        let accepted = tokio::select! {
+        let (stream, peer, seat) = tokio::select! {
             () = &mut end => break,
-            accepted = listener.accept() => accepted,
+            next = connections.next(&listener) => next,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                if let Some(skipped) = failing.now() {
-                    tracing::warn!(%error, skipped, "failed to accept a connection");
+        connections.spawn(stream, peer, seat, handler.clone());
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, connections.graceful.shutdown()).await.is_err() {
+        tracing::warn!("stopped before all requests in flight had ended");
+    }
+}
+
+/// The connections of a server.
+struct Connections {
+    bounds: Bounds,
+    http: http1::Builder,
+    seats: Arc<Seats>,
+    graceful: GracefulShutdown,
+    failing: LogLimit,
+    full: LogLimit,
+}
+
+impl Connections {
+    fn new(bounds: Bounds) -> Self {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(bounds.head_timeout)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS);
+        Self {
+            bounds,
+            http,
+            seats: Seats::new(bounds.connections),
+            graceful: GracefulShutdown::new(),
+            failing: LogLimit::default(),
+            full: LogLimit::default(),
+        }
+    }
+
+    /// The next connection, with a place. Until a place is free, no other connection
+    /// is accepted, and clients wait in the system's queue.
+    async fn next(&mut self, listener: &TcpListener) -> (TcpStream, SocketAddr, Seat) {
+        let (stream, peer) = loop {
+            match listener.accept().await {
+                Ok(accepted) => break accepted,
+                Err(error) => {
+                    if let Some(skipped) = self.failing.now() {
+                        tracing::warn!(%error, skipped, "failed to accept a connection");
+                    }
+                    tokio::time::sleep(PAUSE).await;
                 }
-                tokio::time::sleep(PAUSE).await;
-                continue;
             }
         };
-        let connections = bounds.connections;
-        let seat = seats.take(|| {
+        let connections = self.bounds.connections;
+        let full = &mut self.full;
+        let seat = self.seats.take(|| {
             if let Some(skipped) = full.now() {
                 tracing::warn!(
                     connections,
                     %peer,
                     skipped,
-                    "every connection is in use: closing the one that waits for its client longest"
+                    "every connection is in use: closing the connection that has waited for its \
+                     client longest"
                 );
             }
         });
-        // Until a place is free, no connection is accepted, and clients wait in the
-        // system's queue.
-        let seat = tokio::select! {
-            () = &mut end => break,
-            seat = seat => Arc::new(seat),
-        };
+        (stream, peer, seat.await)
+    }
+
+    /// Serves a connection in a separate task, until it ends or loses its place.
+    fn spawn<H, R>(&self, stream: TcpStream, peer: SocketAddr, seat: Seat, handler: H)
+    where
+        H: Fn(Request<Incoming>, IpAddr, Arc<Seat>) -> R + Send + 'static,
+        R: Future<Output = Response> + Send + 'static,
+    {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "packets may be delayed");
         }
-        let handler = handler.clone();
+        let seat = Arc::new(seat);
         let place = Arc::clone(&seat);
         let service = service_fn(move |request| {
-            let answer = handler(request, peer.ip(), Arc::clone(&place));
-            async move { Ok::<_, Infallible>(answer.await) }
+            let response = handler(request, peer.ip(), Arc::clone(&place));
+            async move { Ok::<_, Infallible>(response.await) }
         });
-        let stream = TokioIo::new(WriteTimeout::new(stream, bounds.write_within));
-        let connection = graceful.watch(http.serve_connection(stream, service));
+        let stream = TokioIo::new(WriteTimeout::new(stream, self.bounds.write_timeout));
+        let connection = self.graceful.watch(self.http.serve_connection(stream, service));
         tokio::spawn(async move {
             tokio::select! {
                 // A client that disconnects or violates the protocol is not an
@@ -132,14 +169,11 @@ async fn accept<H, A>(
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!(%peer, %error, "a connection ended early");
                 },
-                () = seat.lost() => tracing::debug!(%peer, "closed a connection to accept another \
-                one"),
+                () = seat.lost() => {
+                    tracing::debug!(%peer, "closed a connection to accept another one");
+                }
             }
         });
-    }
-    drop(listener);
-    if tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests in flight were broken off");
     }
 }
 
@@ -148,7 +182,7 @@ async fn handle(
     request: Request<Incoming>,
     source_ip: IpAddr,
     seat: Arc<Seat>,
-) -> Answer {
+) -> Response {
     let Some(id) = request_id() else { return internal_error("") };
     let request_id = id.clone();
     let work = async move {
@@ -157,28 +191,28 @@ async fn handle(
                 let _working = seat.working();
                 gateway.serve(&request).await
             }
-            Err(answer) => answer,
+            Err(response) => response,
         }
     };
-    in_its_own_task(&request_id, work).await
+    in_separate_task(&request_id, work).await
 }
 
 /// Handles a request in a separate task: a panic ends only that task, and a client
 /// that disconnects does not interrupt what must still be recorded.
-async fn in_its_own_task(
+async fn in_separate_task(
     request_id: &str,
-    work: impl Future<Output = Answer> + Send + 'static,
-) -> Answer {
+    work: impl Future<Output = Response> + Send + 'static,
+) -> Response {
     match tokio::spawn(work).await {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(stopped) => {
-            tracing::error!(request_id, %stopped, "a handler did not end");
+            tracing::error!(request_id, %stopped, "a handler panicked");
             internal_error(request_id)
         }
     }
 }
 
-fn internal_error(request_id: &str) -> Answer {
+fn internal_error(request_id: &str) -> Response {
     error(
         StatusCode::INTERNAL_SERVER_ERROR,
         "INTERNAL_ERROR",
@@ -192,15 +226,14 @@ mod tests {
     use std::time::Instant;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
 
     use super::*;
-    use crate::answer::answer;
+    use crate::response::response;
 
     #[tokio::test]
-    async fn a_panic_in_a_handler_is_an_answer() {
-        let answer = in_its_own_task("r-1", async { panic!("as if there were a fault") }).await;
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    async fn a_panic_in_a_handler_is_a_response() {
+        let response = in_separate_task("r-1", async { panic!("injected fault") }).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 
     /// Larger than what the system buffers for a client that does not read.
@@ -210,14 +243,14 @@ mod tests {
     async fn clients_that_read_nothing_lose_their_place() {
         let bounds = Bounds {
             connections: 3,
-            head_within: Duration::from_secs(60),
-            write_within: Duration::from_millis(300),
+            head_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_millis(300),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let handler = |request: Request<Incoming>, _, _| async move {
             let length = if request.uri().path() == "/long" { LONG } else { 1 };
-            answer(StatusCode::OK, "text/plain", "x".repeat(length))
+            response(StatusCode::OK, "text/plain", "x".repeat(length))
         };
         let (ended, end) = tokio::sync::oneshot::channel::<()>();
         let server = tokio::spawn(accept(listener, bounds, handler, async {
@@ -239,7 +272,7 @@ mod tests {
         let read = stream.read_to_string(&mut text);
         tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
         assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
-        assert!(started.elapsed() >= Duration::from_millis(100), "there was room all along");
+        assert!(started.elapsed() >= Duration::from_millis(100), "a place was free before");
         // A client that reads slowly, but reads, receives the complete response.
         let mut slow = TcpStream::connect(address).await.unwrap();
         slow.write_all(b"GET /long HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")

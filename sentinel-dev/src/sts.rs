@@ -1,5 +1,4 @@
-//! `/sts`: the part of AWS STS with which a holder of credentials can look up their
-//! owner. The AWS Query protocol: form or query parameters in, XML out.
+//! `/sts`: the part of AWS STS that returns the owner of credentials. The AWS Query protocol: form or query parameters in, XML out.
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
@@ -9,9 +8,9 @@ use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use sentinel_sigv4::SignatureError;
 
-use crate::answer::{Answer, answer};
 use crate::callers::Callers;
 use crate::event::{Request, Signer};
+use crate::response::Response;
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const VERSION: &str = "2011-06-15";
@@ -24,7 +23,7 @@ struct Error {
 }
 
 /// Responds to a request to `/sts`.
-pub(crate) fn serve(request: &Request, callers: &Callers, now: DateTime<Utc>) -> Answer {
+pub(crate) fn serve(request: &Request, callers: &Callers, now: DateTime<Utc>) -> Response {
     let result = callers
         .signer(request, "sts", now)
         .map_err(|refusal| refused(&refusal))
@@ -42,20 +41,20 @@ pub(crate) fn serve(request: &Request, callers: &Callers, now: DateTime<Utc>) ->
             ),
         ),
     };
-    let mut answer = answer(status, "text/xml", body);
+    let mut response = crate::response::response(status, "text/xml", body);
     if let Ok(id) = HeaderValue::from_str(&request.request_id) {
-        answer.headers_mut().insert(HeaderName::from_static("x-amzn-requestid"), id);
+        response.headers_mut().insert(HeaderName::from_static("x-amzn-requestid"), id);
     }
-    answer
+    response
 }
 
 /// The action is a parameter of the form or of the query.
 fn perform(request: &Request, signer: &Signer) -> Result<String, Error> {
     let parameters =
         if request.method == "POST" { &request.body } else { request.query.as_bytes() };
-    let parameter = |wanted: &str| {
+    let parameter = |required: &str| {
         form_urlencoded::parse(parameters)
-            .find(|(name, _)| name == wanted)
+            .find(|(name, _)| name == required)
             .map(|(_, value)| value.into_owned())
     };
     let Some(action) = parameter("Action") else {
@@ -71,8 +70,8 @@ fn perform(request: &Request, signer: &Signer) -> Result<String, Error> {
             status: StatusCode::BAD_REQUEST,
             code: "InvalidAction",
             message: format!(
-                "Could not find operation {action} for version {version}: this server answers \
-                 GetCallerIdentity of {VERSION} alone"
+                "Could not find operation {action} for version {version}: this server \
+                 supports only GetCallerIdentity of {VERSION}"
             ),
         });
     }

@@ -22,8 +22,8 @@ use crate::identities::{ACCOUNT, Identity};
 /// Half of the second within which a change of a policy must take effect.
 const POLICY_CACHE_TTL: Duration = Duration::from_millis(500);
 
-/// Interval between removals of sessions that no caller will request any more.
-const PURGE_EVERY: Duration = Duration::from_secs(3600);
+/// Interval between removals of sessions that expired long ago.
+const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 const PURGE_AFTER: TimeDelta = TimeDelta::days(7);
 
 /// The system, ready to serve.
@@ -109,14 +109,13 @@ fn open_database(path: &Path) -> Result<RedbSessions, StartError> {
     let shown = path.display();
     if path.metadata().is_ok_and(|found| found.len() == 0) {
         tracing::warn!(
-            "the database `{shown}` is empty: it begins without sessions or revocations"
+            "the database `{shown}` is empty: the server starts without sessions or revocations"
         );
     }
     RedbSessions::open(path).map_err(|error| {
         let hint = match &error {
             StoreError::Corrupt(_) => {
-                ": restore a copy of it, or move it away, and its sessions and revocations are \
-                 forgotten"
+                ": restore a copy of it, or move it away to start without its sessions and revocations"
             }
             StoreError::NotFound(_)
             | StoreError::Conflict(_)
@@ -132,11 +131,11 @@ fn open_database(path: &Path) -> Result<RedbSessions, StartError> {
 /// Removes long expired sessions while the server runs, as a table's TTL does in
 /// AWS.
 pub(crate) async fn purge(sessions: RedbSessions) {
-    let mut ticks = tokio::time::interval(PURGE_EVERY);
+    let mut ticks = tokio::time::interval(PURGE_INTERVAL);
     loop {
         ticks.tick().await;
         if let Err(error) = sessions.purge_expired(Utc::now() - PURGE_AFTER).await {
-            tracing::warn!(cause = %Causes(&error), "expired sessions could not be removed");
+            tracing::warn!(cause = %Causes(&error), "failed to remove expired sessions");
         }
     }
 }

@@ -53,7 +53,7 @@ pub(crate) async fn credentials(
     region: &str,
 ) -> Result<Credentials, Failure> {
     if profile.is_none() {
-        missing::refuse_half_a_key()?;
+        missing::refuse_partial_key()?;
     }
     // SSO and roles request credentials from AWS, in the region of the profile.
     let config = ProviderConfig::without_region()
@@ -129,8 +129,7 @@ pub(crate) async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Fail
         Some(name) => Err(Failure::other(format!(
             "the AWS profile `{name}` gets its credentials from `sentinel credentials`, which \
              would call itself forever: add `--aws-profile NAME` there, with the profile of your \
-             own \
-             credentials"
+             own credentials"
         ))),
     }
 }
@@ -142,7 +141,7 @@ fn own_profile(profiles: &ProfileSet) -> Option<String> {
     // Chains are short. The provider reports a cycle.
     for _ in 0..16 {
         let profile = profiles.get_profile(&name)?;
-        if profile.get("credential_process").is_some_and(asks_itself) {
+        if profile.get("credential_process").is_some_and(runs_itself) {
             return Some(name);
         }
         name = profile.get("source_profile")?.to_owned();
@@ -150,7 +149,7 @@ fn own_profile(profiles: &ProfileSet) -> Option<String> {
     None
 }
 
-fn asks_itself(command: &str) -> bool {
+fn runs_itself(command: &str) -> bool {
     let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
     let program = words.next().map(Path::new).and_then(Path::file_stem);
     let words: Vec<&str> = words.collect();
@@ -164,11 +163,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_process_that_would_ask_itself_is_refused() {
-        assert!(asks_itself("sentinel credentials --profile production"));
-        assert!(asks_itself("\"/opt/bin/sentinel\" credentials --profile production"));
-        assert!(!asks_itself("sentinel credentials --profile production --aws-profile me"));
-        assert!(!asks_itself("sentinel credentials --profile production --aws-profile=me"));
-        assert!(!asks_itself("/opt/bin/other credentials"));
+    fn only_a_process_that_would_run_itself_is_refused() {
+        assert!(runs_itself("sentinel credentials --profile production"));
+        assert!(runs_itself("\"/opt/bin/sentinel\" credentials --profile production"));
+        assert!(!runs_itself("sentinel credentials --profile production --aws-profile me"));
+        assert!(!runs_itself("sentinel credentials --profile production --aws-profile=me"));
+        assert!(!runs_itself("/opt/bin/other credentials"));
     }
 }

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_of_a_role_is_its_role_among_operators() {
+    fn the_operator_of_a_role_session_is_its_role() {
         for (arn, operator) in [
             (
                 "arn:aws:iam::111122223333:user/ops/carol",

@@ -11,7 +11,7 @@ const DEFAULT_ROOT: &str = "/sentinel/policies";
 /// The paths and the table of policy documents.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Policies {
-    /// Main document: its name under the root or its whole path
+    /// Main document: its name under the root or its complete path
     #[arg(
         long,
         env = "SENTINEL_POLICY_PARAMETER",
@@ -93,10 +93,10 @@ pub(crate) struct Parts {
         help_heading = "Parts"
     )]
     breakglass_table: String,
-    /// KMS key that encrypts the tables, by its ARN (default: a key that AWS owns)
+    /// ARN of the KMS key that encrypts the tables (default: a key that AWS owns)
     #[arg(long, value_name = "ARN", value_parser = key, help_heading = "Parts")]
     kms_key: Option<String>,
-    /// KMS key that encrypts SecureString parameters, by its ARN, for the IAM
+    /// ARN of the KMS key that encrypts SecureString parameters, for the IAM
     /// documents
     #[arg(long, value_name = "ARN", value_parser = key, help_heading = "Parts")]
     policy_kms_key: Option<String>,
@@ -213,24 +213,26 @@ fn word(text: &str, lengths: std::ops::RangeInclusive<usize>, also: &[u8]) -> bo
 fn table(text: &str) -> Result<String, String> {
     let good = word(text, 3..=255, b"_.-");
     good.then(|| text.to_owned())
-        .ok_or_else(|| "a table's name is 3 to 255 of `A-Z a-z 0-9 _ . -`".to_owned())
+        .ok_or_else(|| "a table name has 3 to 255 characters of `A-Z a-z 0-9 _ . -`".to_owned())
 }
 
 fn role(text: &str) -> Result<String, String> {
     let good = word(text, 1..=64, b"_+=,.@-");
-    good.then(|| text.to_owned())
-        .ok_or_else(|| "a role's name is 1 to 64 of `A-Z a-z 0-9 _ + = , . @ -`".to_owned())
+    good.then(|| text.to_owned()).ok_or_else(|| {
+        "a role name has 1 to 64 characters of `A-Z a-z 0-9 _ + = , . @ -`".to_owned()
+    })
 }
 
 fn function(text: &str) -> Result<String, String> {
     let good = word(text, 1..=64, b"_-");
     good.then(|| text.to_owned())
-        .ok_or_else(|| "a function's name is 1 to 64 of `A-Z a-z 0-9 _ -`".to_owned())
+        .ok_or_else(|| "a function name has 1 to 64 characters of `A-Z a-z 0-9 _ -`".to_owned())
 }
 
 fn api(text: &str) -> Result<String, String> {
     let good = word(text, 1..=64, b"");
-    good.then(|| text.to_owned()).ok_or_else(|| "an API's id is of letters and digits".to_owned())
+    good.then(|| text.to_owned())
+        .ok_or_else(|| "an API id has 1 to 64 letters and digits".to_owned())
 }
 
 pub(super) fn region(text: &str) -> Result<String, String> {
@@ -243,8 +245,8 @@ fn key(text: &str) -> Result<String, String> {
     match parts.as_slice() {
         ["arn", _, "kms", _, _, key] if key.starts_with("key/") => Ok(text.to_owned()),
         _ => {
-            Err("a key's ARN, such as arn:aws:kms:eu-central-1:111122223333:key/ID: IAM takes no \
-                  alias there"
+            Err("not the ARN of a key, such as arn:aws:kms:eu-central-1:111122223333:key/ID: IAM \
+                  does not accept an alias here"
                 .to_owned())
         }
     }
@@ -253,12 +255,12 @@ fn key(text: &str) -> Result<String, String> {
 pub(super) fn path(text: &str) -> Result<PolicyPath, String> {
     let good = text.starts_with('/') && !text.ends_with('/') && !text.contains("//");
     good.then(|| PolicyPath::new(text))
-        .ok_or_else(|| "a path, such as /sentinel/policies".to_owned())
+        .ok_or_else(|| "not a path, such as /sentinel/policies".to_owned())
 }
 
 fn separator(text: &str) -> Result<SourceIdentityFormat, String> {
     SourceIdentityFormat::with_separator(text)
-        .ok_or_else(|| "one character of `-_.,@+=`".to_owned())
+        .ok_or_else(|| "not one character of `-_.,@+=`".to_owned())
 }
 
 #[cfg(test)]
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_where_the_function_looks_for_it() {
+    fn the_root_is_the_one_that_the_function_reads() {
         for (main, root, path_of_main, path_of_other) in [
             ("main", None, "/sentinel/policies/main", "/sentinel/policies/x"),
             ("main", Some("/acme"), "/acme/main", "/acme/x"),
@@ -289,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_named_by_its_arn() {
+    fn a_key_is_selected_by_its_arn() {
         assert!(key("arn:aws:kms:eu-central-1:111122223333:key/1234").is_ok());
         for wrong in ["1234", "alias/x", "arn:aws:kms:eu-central-1:111122223333:alias/x"] {
             assert!(key(wrong).is_err(), "{wrong}");

@@ -1,5 +1,5 @@
 //! Why there are no AWS credentials to sign with: a profile that is in no file,
-//! a file that does not exist, a key without its secret, or nothing at all.
+//! a file that does not exist, a key without its secret, or no configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ const SECRET: &str = "aws_secret_access_key";
 /// The number of profiles that a message lists.
 const LISTED: usize = 8;
 
-/// Refuses an environment that has one half of an access key. The AWS SDKs
+/// Refuses an environment that has only one part of an access key. The AWS SDKs
 /// skip it and use the next credentials that they find, which may be another
 /// identity's.
-pub(super) fn refuse_half_a_key() -> Result<(), Failure> {
+pub(super) fn refuse_partial_key() -> Result<(), Failure> {
     let key = variable("AWS_ACCESS_KEY_ID");
     // The SDK reads this older name too.
     let secret = variable("AWS_SECRET_ACCESS_KEY").or_else(|| variable("SECRET_ACCESS_KEY"));
@@ -48,8 +48,8 @@ pub(super) async fn cause(profile: Option<&str>, error: CredentialsError) -> Fai
         };
     let name = configured.as_deref().unwrap_or("default");
     let found = profiles.get_profile(name);
-    if let Some(half) = found.and_then(|found| half_a_key(name, found)) {
-        return Failure::other(format!("{NONE}: {half}"));
+    if let Some(missing) = found.and_then(|found| partial_key(name, found)) {
+        return Failure::other(format!("{NONE}: {missing}"));
     }
     if found.is_none() && configured.is_some() {
         return Failure::other(unknown_profile(name, &profiles, &files));
@@ -70,8 +70,8 @@ pub(super) async fn cause(profile: Option<&str>, error: CredentialsError) -> Fai
     }
 }
 
-/// The half of an access key that a profile lacks.
-fn half_a_key(name: &str, profile: &Profile) -> Option<String> {
+/// Names the part of an access key that a profile lacks.
+fn partial_key(name: &str, profile: &Profile) -> Option<String> {
     let has = |key| profile.get(key).is_some_and(|value| !value.is_empty());
     let (set, missing) = match (has(KEY), has(SECRET)) {
         (true, false) => (KEY, SECRET),
@@ -89,7 +89,8 @@ fn unknown_profile(name: &str, profiles: &ProfileSet, files: &Files) -> String {
     let name = printable(name);
     let mut known: Vec<&str> = profiles.profiles().collect();
     known.sort_unstable();
-    let similar: Vec<&str> = known.iter().copied().filter(|known| alike(&name, known)).collect();
+    let similar: Vec<&str> =
+        known.iter().copied().filter(|known| is_similar(&name, known)).collect();
     let quoted = |names: &[&str]| {
         let names: Vec<String> =
             names.iter().take(LISTED).map(|name| format!("`{}`", printable(name))).collect();
@@ -107,7 +108,7 @@ fn unknown_profile(name: &str, profiles: &ProfileSet, files: &Files) -> String {
 }
 
 /// Whether two names differ in case, or by two typing errors at most.
-fn alike(one: &str, other: &str) -> bool {
+fn is_similar(one: &str, other: &str) -> bool {
     let [one, other] = [one, other].map(str::to_lowercase);
     strsim::osa_distance(&one, &other) <= if one.chars().count() < 4 { 1 } else { 2 }
 }

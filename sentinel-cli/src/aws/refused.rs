@@ -8,9 +8,9 @@ use sentinel_store::{Causes, StoreError};
 
 use crate::output::{Failure, printable};
 
-const GRANTED_BY: &str = "all that is needed is in `sentinel iam administrator`";
-const NO_TABLE: &str = "is this the policy table's name? `sentinel bootstrap` makes it";
-const REACH: &str = "check the network, HTTPS_PROXY, the region and AWS_ENDPOINT_URL";
+const REQUIRED_PERMISSIONS: &str = "`sentinel iam administrator` prints the required permissions";
+const NO_TABLE: &str = "check the name of the policy table: `sentinel bootstrap` creates it";
+const CHECK_NETWORK: &str = "check the network, HTTPS_PROXY, the region and AWS_ENDPOINT_URL";
 const LOG_IN: &str = "the AWS credentials are invalid or have expired: log in again \
                       (`aws sso login`), or select others with `--aws-profile NAME`";
 
@@ -24,38 +24,38 @@ where
     let message = error.as_service_error().and_then(|service| service.message());
     let message = message.unwrap_or(code).to_owned();
     match hint(code) {
-        Some(Hint::Forbidden) => {
-            Failure::other(format!("{what}: AWS refuses `{action}` ({message}); {GRANTED_BY}"))
-        }
+        Some(Hint::Forbidden) => Failure::other(format!(
+            "{what}: AWS refuses `{action}` ({message}); {REQUIRED_PERMISSIONS}"
+        )),
         Some(Hint::Credentials) => Failure::other(format!("{what}: {LOG_IN} ({message})")),
         None if !message.is_empty() => Failure::other(format!("{what}: {code}: {message}")),
         None => {
             let service = action.split(':').next().unwrap_or(action);
-            Failure::other(format!("{what}: {}", unanswered(service, &error)))
+            Failure::other(format!("{what}: {}", no_response(service, &error)))
         }
     }
 }
 
 /// Why an AWS service did not return a readable response, and what to do next.
-fn unanswered<E: Error + 'static>(service: &str, error: &SdkError<E>) -> String {
-    let why = root_cause(error);
+fn no_response<E: Error + 'static>(service: &str, error: &SdkError<E>) -> String {
+    let cause = root_cause(error);
     match error {
         SdkError::TimeoutError(_) => {
-            format!("AWS cannot be reached: `{service}` did not answer in time; {REACH}")
+            format!("AWS cannot be reached: `{service}` did not respond in time; {CHECK_NETWORK}")
         }
         SdkError::DispatchFailure(_) => {
-            format!("AWS cannot be reached: `{service}`: {why}; {REACH}")
+            format!("AWS cannot be reached: `{service}`: {cause}; {CHECK_NETWORK}")
         }
         SdkError::ConstructionFailure(_) => {
-            format!("the request to `{service}` cannot be made: {why}")
+            format!("cannot create the request to `{service}`: {cause}")
         }
         SdkError::ResponseError(_) | SdkError::ServiceError(_) => {
             let status = error.raw_response().map(|raw| raw.status().as_u16());
             let status = status.map(|status| format!(" (status {status})")).unwrap_or_default();
-            format!("the answer is not one of AWS's `{service}`{status}; {REACH}")
+            format!("the response is not from AWS's `{service}`{status}; {CHECK_NETWORK}")
         }
         // The SDK may add variants.
-        _ => format!("`{service}` failed: {why}"),
+        _ => format!("`{service}` failed: {cause}"),
     }
 }
 
@@ -78,12 +78,12 @@ pub(crate) fn because_store(what: impl Into<String>, error: StoreError) -> Failu
         .chain(["SignatureDoesNotMatch", "InvalidSignature", "not authorized"])
         .find(|code| text.contains(code));
     let next = match (&error, found) {
-        (StoreError::Refused(_), Some("AccessDenied" | "not authorized")) => GRANTED_BY,
+        (StoreError::Refused(_), Some("AccessDenied" | "not authorized")) => REQUIRED_PERMISSIONS,
         (StoreError::Refused(_), Some(_)) => LOG_IN,
         (StoreError::Refused(_), None) if text.contains("ResourceNotFound") => NO_TABLE,
         (StoreError::Refused(_), None)
         | (StoreError::NotFound(_) | StoreError::Conflict(_) | StoreError::Corrupt(_), _) => "",
-        (StoreError::Throttled(_) | StoreError::Unavailable(_), _) => "try again in a moment",
+        (StoreError::Throttled(_) | StoreError::Unavailable(_), _) => "try again later",
     };
     let next = if next.is_empty() { String::new() } else { format!("; {next}") };
     Failure::other(format!("{what}: {text}{next}"))

@@ -35,12 +35,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PROFILE", value_parser = ProfileName::parse)]
     profile: ProfileName,
     /// Lifetime of the credentials, 15m to 12h (default: the TVM's)
-    #[arg(long, value_name = "DURATION", value_parser = life)]
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     duration: Option<Duration>,
-    /// Form of the result: the JSON of a credential_process (default), lines for a
+    /// Format of the result: the JSON of a credential_process (default), lines for a
     /// shell, or JSON with the session id (also with `--format json`)
-    #[arg(long, value_enum, value_name = "SHAPE")]
-    output: Option<Shape>,
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    output: Option<OutputFormat>,
     /// Request new credentials, remove cached ones and do not cache the result
     /// (needed after a revocation and a reinstatement, because the cached session
     /// remains invalid)
@@ -51,17 +51,17 @@ pub(crate) struct Arguments {
 }
 
 /// The durations that STS accepts for a role session.
-fn life(text: &str) -> Result<Duration, String> {
-    let life = duration(text)?;
-    if (u64::from(STS_MIN_SECONDS)..=u64::from(STS_MAX_SECONDS)).contains(&life.as_secs()) {
-        Ok(life)
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = duration(text)?;
+    if (u64::from(STS_MIN_SECONDS)..=u64::from(STS_MAX_SECONDS)).contains(&lifetime.as_secs()) {
+        Ok(lifetime)
     } else {
-        Err("credentials last 15m to 12h".to_owned())
+        Err("the lifetime of credentials is 15m to 12h".to_owned())
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Shape {
+enum OutputFormat {
     Process,
     Env,
     Json,
@@ -81,7 +81,7 @@ struct Process<'a> {
 /// The process credentials, and fields that SDKs do not read.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Whole<'a> {
+struct ProcessWithSession<'a> {
     #[serde(flatten)]
     process: Process<'a>,
     profile: &'a str,
@@ -89,21 +89,21 @@ struct Whole<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    if screen.is_json() && arguments.output == Some(Shape::Env) {
+    if screen.is_json() && arguments.output == Some(OutputFormat::Env) {
         return Err(Failure::Usage(
             "`--format json` and `--output env` contradict each other: use one of them".to_owned(),
         ));
     }
     let vended = block_on(get(arguments, screen))?;
-    let shape = arguments.output.unwrap_or(match screen.is_json() {
-        true => Shape::Json,
-        false => Shape::Process,
+    let format = arguments.output.unwrap_or(match screen.is_json() {
+        true => OutputFormat::Json,
+        false => OutputFormat::Process,
     });
-    match shape {
-        Shape::Process => screen.print_json(&process(&vended))?,
-        Shape::Env => screen.print(&env(&vended))?,
-        Shape::Json => {
-            screen.print_json(&Whole {
+    match format {
+        OutputFormat::Process => screen.print_json(&process(&vended))?,
+        OutputFormat::Env => screen.print(&env(&vended))?,
+        OutputFormat::Json => {
+            screen.print_json(&ProcessWithSession {
                 process: process(&vended),
                 profile: arguments.profile.as_str(),
                 session_id: session_id(&vended),
@@ -113,38 +113,17 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     Ok(Outcome::Done)
 }
 
+/// The credentials, from the cache or from the TVM.
 async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> {
     let Tvm { client, access_key_id } = arguments.connection.open().await?;
     let request = VendRequest::new(arguments.profile.clone()).with_duration(arguments.duration);
     let address = client.address();
     let key = Key::new(&address, &access_key_id, &request);
-    let slot = if arguments.no_cache {
-        None
-    } else {
-        match Slot::lock(key, cache::TIMEOUT) {
-            Ok(slot) => Some(slot),
-            // A home directory that is not writable must not prevent access.
-            Err(error) => {
-                screen.warn(&format!("credentials are not cached: {error}"));
-                None
-            }
-        }
-    };
+    let slot = if arguments.no_cache { None } else { lock(key, screen) };
     if let Some(cached) = slot.as_ref().and_then(|slot| slot.read(Utc::now())) {
         return Ok(cached);
     }
-    let shared = slot.as_ref().and_then(|slot| slot.refusal(Utc::now()));
-    let result = match shared {
-        Some(refused) => Err(ClientError::Refused(refused)),
-        None => {
-            let result = client.vend(&request).await;
-            if let Err(ClientError::Refused(refused)) = &result {
-                keep_refusal(slot.as_ref(), key, refused, screen);
-            }
-            result
-        }
-    };
-    let vended = match result {
+    let vended = match vend(&client, &request, key, slot.as_ref(), screen).await {
         Ok(vended) => vended,
         Err(ClientError::Refused(response)) => {
             drop(slot);
@@ -156,8 +135,8 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
         }
         Err(error) => return Err(error.into()),
     };
-    if let Some(why) = shortened(arguments.duration, &vended) {
-        screen.warn(&why);
+    if let Some(warning) = shortened(arguments.duration, &vended) {
+        screen.warn(&warning);
     }
     match slot {
         Some(slot) => {
@@ -171,9 +150,39 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> 
     Ok(vended)
 }
 
+/// Locks the entry of the cache. `None` if it cannot be locked: a home directory that
+/// is not writable must not prevent access.
+fn lock(key: Key<'_>, screen: &Screen) -> Option<Slot> {
+    match Slot::lock(key, cache::TIMEOUT) {
+        Ok(slot) => Some(slot),
+        Err(error) => {
+            screen.warn(&format!("credentials are not cached: {error}"));
+            None
+        }
+    }
+}
+
+/// Requests credentials, unless another process was just refused the same ones.
+async fn vend(
+    client: &Client,
+    request: &VendRequest,
+    key: Key<'_>,
+    slot: Option<&Slot>,
+    screen: &Screen,
+) -> Result<Vended, ClientError> {
+    if let Some(refused) = slot.and_then(|slot| slot.refusal(Utc::now())) {
+        return Err(ClientError::Refused(refused));
+    }
+    let result = client.vend(request).await;
+    if let Err(ClientError::Refused(refused)) = &result {
+        store_refusal(slot, key, refused, screen);
+    }
+    result
+}
+
 /// Stores a refusal for processes that wait for the same credentials. Removes the
 /// stored credentials if their session is known to be invalid.
-fn keep_refusal(slot: Option<&Slot>, key: Key<'_>, refused: &ErrorResponse, screen: &Screen) {
+fn store_refusal(slot: Option<&Slot>, key: Key<'_>, refused: &ErrorResponse, screen: &Screen) {
     if let Some(Err(error)) = slot.map(|slot| slot.refuse(refused, Utc::now())) {
         screen.warn(&format!("the next process will request them again: {error}"));
     }
@@ -194,13 +203,16 @@ fn shortened(requested: Option<Duration>, vended: &Vended) -> Option<String> {
     if !vended.is_shorter_than(requested?) {
         return None;
     }
-    let why = match vended.bound.as_deref()? {
-        "policy" => "the policy caps how long they last".to_owned(),
+    let cause = match vended.bound.as_deref()? {
+        "policy" => "the policy limits their lifetime".to_owned(),
         "maximum" => "the maximum of the TVM (SENTINEL_MAX_DURATION)".to_owned(),
-        "valid_until" => "the policy decides otherwise from then on".to_owned(),
+        "valid_until" => "the decision of the policy changes then".to_owned(),
         other => printable(other),
     };
-    Some(format!("they end at {}, earlier than requested: {why}", expiration(vended)))
+    Some(format!(
+        "the credentials expire at {}, earlier than requested: {cause}",
+        expiration(vended)
+    ))
 }
 
 /// Details of a refusal that the caller may see: the caller's identity according to

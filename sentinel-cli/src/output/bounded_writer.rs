@@ -119,14 +119,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_that_stops_costs_one_wait_and_one_that_comes_back_loses_nothing() {
+    fn a_stopped_reader_costs_one_wait_and_a_resumed_reader_loses_nothing() {
         let (reader, writer) = pipe().unwrap();
         let mut out = BoundedWriter::over(writer, Duration::from_millis(200)).unwrap();
         let text = |n: usize| format!("{n:0>8191}\n").into_bytes();
         let mut acknowledged = 0;
         while out.write_all(&text(acknowledged)).is_ok() {
             acknowledged += 1;
-            assert!(acknowledged < 1000, "it takes without end");
+            assert!(acknowledged < 1000, "the writer never blocks");
         }
         let started = Instant::now();
         for _ in 0..100 {
@@ -141,14 +141,14 @@ mod tests {
             assert_eq!(lines.next().unwrap().unwrap().parse::<usize>().unwrap(), n);
         }
         let end = Instant::now() + Duration::from_secs(10);
-        while out.write_all(b"again\n").is_err() {
-            assert!(Instant::now() < end, "it stays stuck");
+        while out.write_all(b"resumed\n").is_err() {
+            assert!(Instant::now() < end, "the writer stays blocked");
         }
-        assert_eq!(lines.next().unwrap().unwrap(), "again");
+        assert_eq!(lines.next().unwrap().unwrap(), "resumed");
     }
 
     #[test]
-    fn a_reader_that_goes_away_is_an_error_each_time() {
+    fn a_closed_reader_is_an_error_on_each_write() {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         let mut out = BoundedWriter::over(writer, Duration::from_secs(10)).unwrap();

@@ -11,7 +11,7 @@ use super::{BoundedWriter, Screen};
 /// second call has no effect.
 pub(crate) fn log_to_stderr(screen: &Screen) -> io::Result<()> {
     let stderr = BoundedWriter::stderr()?;
-    let ours = if screen.verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    install(move || stderr.clone(), screen.colors_err(), ours);
+    let level = if screen.verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    install(move || stderr.clone(), screen.colors_err(), level);
     Ok(())
 }

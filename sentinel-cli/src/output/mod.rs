@@ -1,4 +1,4 @@
-//! Where commands write: results to stdout, everything else to stderr; and what they end with.
+//! Where commands write: results to stdout, everything else to stderr; and their exit status.
 
 mod bounded_writer;
 mod log;
@@ -12,4 +12,6 @@ pub(crate) use log::log_to_stderr;
 pub(crate) use outcome::{Failure, Outcome};
 pub(crate) use refused::Refused;
 pub(crate) use screen::{Format, Global, Screen, paint, printable};
+#[cfg(feature = "aws")]
+pub(crate) use table::column;
 pub(crate) use table::table;

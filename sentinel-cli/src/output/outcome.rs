@@ -10,7 +10,7 @@ use sentinel_store::Causes;
 
 use super::{Refused, printable};
 
-/// The outcome of a command that completed: yes or no.
+/// The outcome of a command that completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Outcome {

@@ -60,12 +60,12 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn new(global: &Global) -> Self {
-        let wanted = |terminal: bool| is_colored(global.color, terminal, std::env::var_os);
+        let colored = |terminal: bool| is_colored(global.color, terminal, std::env::var_os);
         Self {
             format: global.format,
             verbose: global.verbose > 0,
-            out: wanted(io::stdout().is_terminal()),
-            err: wanted(io::stderr().is_terminal()),
+            out: colored(io::stdout().is_terminal()),
+            err: colored(io::stderr().is_terminal()),
         }
     }
 
@@ -103,12 +103,12 @@ impl Screen {
 
     /// Writes a message in addition to the result.
     pub(crate) fn note(&self, text: &str) {
-        self.say(Style::new(), "", text);
+        self.write_line(Style::new(), "", text);
     }
 
     /// Writes a warning.
     pub(crate) fn warn(&self, text: &str) {
-        self.say(AnsiColor::Yellow.on_default().bold(), "warning: ", text);
+        self.write_line(AnsiColor::Yellow.on_default().bold(), "warning: ", text);
     }
 
     /// Writes why there is no result.
@@ -116,15 +116,15 @@ impl Screen {
         let label = match failure {
             Failure::Closed => return,
             Failure::Refused(refused) if self.is_json() => {
-                return self.say(Style::new(), "", &refused.to_json());
+                return self.write_line(Style::new(), "", &refused.to_json());
             }
             Failure::Refused(_) => "refused: ",
             Failure::Usage(_) | Failure::Other { .. } => "error: ",
         };
-        self.say(AnsiColor::Red.on_default().bold(), label, &failure.to_string());
+        self.write_line(AnsiColor::Red.on_default().bold(), label, &failure.to_string());
     }
 
-    fn say(&self, style: Style, label: &str, text: &str) {
+    fn write_line(&self, style: Style, label: &str, text: &str) {
         let mut err = io::stderr().lock();
         // If stderr cannot be written, there is nowhere to report it.
         let written = if self.err && !label.is_empty() {

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use tempfile::TempDir;
 
-use crate::running::{Said, run, sentinel};
+use crate::running::{CommandOutput, run, sentinel};
 
 struct Aws(TempDir);
 
@@ -18,17 +18,17 @@ impl Aws {
     }
 
     /// Runs a command that needs credentials. It must fail before it uses them.
-    fn run(&self, words: &str, variables: &[(&str, &str)]) -> Said {
+    fn run(&self, words: &str, variables: &[(&str, &str)]) -> CommandOutput {
         let mut command = sentinel(self.0.path());
         command
             .env_remove("AWS_CONFIG_FILE")
             .env_remove("AWS_SHARED_CREDENTIALS_FILE")
             .envs(variables.iter().copied())
             .args(words.split_whitespace());
-        let said = run(command.args(["--tvm", "http://127.0.0.1:1"]));
-        assert_eq!((said.status, said.out.as_str()), (3, ""), "{words}: {}", said.err);
-        assert!(!said.err.contains("cannot reach"), "{words}: {}", said.err);
-        said
+        let output = run(command.args(["--tvm", "http://127.0.0.1:1"]));
+        assert_eq!((output.status, output.stdout.as_str()), (3, ""), "{words}: {}", output.stderr);
+        assert!(!output.stderr.contains("cannot reach"), "{words}: {}", output.stderr);
+        output
     }
 
     fn path(&self, name: &str) -> String {
@@ -41,7 +41,7 @@ const CREDENTIALS: &str = "[alice]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n\
     [other-half]\naws_secret_access_key = hunter2\n";
 
 #[test]
-fn a_mistyped_profile_is_named_with_the_similar_ones() {
+fn a_mistyped_profile_is_reported_with_similar_names() {
     let aws = Aws::new("[profile production-admin]\nregion = us-east-1\n", CREDENTIALS);
     for (words, variables, meant) in [
         ("whoami --aws-profile alcie", &[][..], "`alice`"),
@@ -49,11 +49,11 @@ fn a_mistyped_profile_is_named_with_the_similar_ones() {
         ("whoami --aws-profile production-admim", &[], "`production-admin`"),
         ("whoami --aws-profile something-else", &[], "`alice`, `half`, `other-half`"),
     ] {
-        let said = aws.run(words, variables);
-        assert!(said.err.contains("there is no AWS profile `"), "{words}: {}", said.err);
-        assert!(said.err.contains(meant), "{words}: {}", said.err);
-        assert!(said.err.contains(&aws.path("config")), "{words}: {}", said.err);
-        assert!(said.err.contains(&aws.path("credentials")), "{words}: {}", said.err);
+        let output = aws.run(words, variables);
+        assert!(output.stderr.contains("there is no AWS profile `"), "{words}: {}", output.stderr);
+        assert!(output.stderr.contains(meant), "{words}: {}", output.stderr);
+        assert!(output.stderr.contains(&aws.path("config")), "{words}: {}", output.stderr);
+        assert!(output.stderr.contains(&aws.path("credentials")), "{words}: {}", output.stderr);
     }
 }
 
@@ -62,15 +62,19 @@ fn files_that_do_not_exist_are_named() {
     let aws = Aws::new("", CREDENTIALS);
     let missing = aws.path("nowhere");
     for words in ["whoami", "whoami --aws-profile alice"] {
-        let said = aws.run(words, &[("AWS_SHARED_CREDENTIALS_FILE", &missing)]);
-        assert!(said.err.contains(&format!("(`{missing}` does not exist)")), "{}", said.err);
+        let output = aws.run(words, &[("AWS_SHARED_CREDENTIALS_FILE", &missing)]);
+        assert!(
+            output.stderr.contains(&format!("(`{missing}` does not exist)")),
+            "{}",
+            output.stderr
+        );
     }
 }
 
 #[test]
-fn a_key_without_its_secret_is_named_with_its_place() {
+fn an_access_key_without_its_secret_is_reported_with_its_source() {
     let aws = Aws::new("", CREDENTIALS);
-    for (words, variables, told) in [
+    for (words, variables, expected) in [
         ("whoami --aws-profile half", &[][..], ["`half`", "not `aws_secret_access_key`"]),
         ("whoami --aws-profile other-half", &[], ["`other-half`", "not `aws_access_key_id`"]),
         (
@@ -84,22 +88,22 @@ fn a_key_without_its_secret_is_named_with_its_place() {
             ["`AWS_SECRET_ACCESS_KEY` is set", "`AWS_ACCESS_KEY_ID` is not"],
         ),
     ] {
-        let said = aws.run(words, variables);
-        for part in told {
-            assert!(said.err.contains(part), "{words}: {}", said.err);
+        let output = aws.run(words, variables);
+        for part in expected {
+            assert!(output.stderr.contains(part), "{words}: {}", output.stderr);
         }
-        assert!(!said.err.contains("hunter2"));
+        assert!(!output.stderr.contains("hunter2"));
     }
 }
 
 #[test]
-fn a_profile_without_credentials_and_nothing_at_all_are_told_apart() {
+fn a_profile_without_credentials_and_a_missing_profile_have_different_messages() {
     let aws = Aws::new("[profile empty]\nregion = us-east-1\n", "");
-    let said = aws.run("whoami --aws-profile empty", &[]);
-    assert!(said.err.contains("the AWS profile `empty`"), "{}", said.err);
-    assert!(said.err.contains("has no credentials"), "{}", said.err);
-    let said = aws.run("whoami", &[]);
-    assert!(said.err.contains("the environment has no access key"), "{}", said.err);
+    let output = aws.run("whoami --aws-profile empty", &[]);
+    assert!(output.stderr.contains("the AWS profile `empty`"), "{}", output.stderr);
+    assert!(output.stderr.contains("has no credentials"), "{}", output.stderr);
+    let output = aws.run("whoami", &[]);
+    assert!(output.stderr.contains("the environment has no access key"), "{}", output.stderr);
 }
 
 const RULE: &str =
@@ -132,16 +136,21 @@ fn no_message_is_a_debug_dump() {
         ] {
             let mut command = sentinel(home.path());
             command.current_dir(home.path()).envs(variables).args(words.split_whitespace());
-            let said = run(&mut command);
-            assert_eq!((said.status, said.out.as_str()), (status, ""), "{words}: {}", said.err);
+            let output = run(&mut command);
+            assert_eq!(
+                (output.status, output.stdout.as_str()),
+                (status, ""),
+                "{words}: {}",
+                output.stderr
+            );
             for dump in ["{ ", "(Some(", "Error(", "Os {", "\n  ", "DispatchFailure"] {
-                assert!(!said.err.contains(dump), "{words}: {}", said.err);
+                assert!(!output.stderr.contains(dump), "{words}: {}", output.stderr);
             }
         }
     }
     let mut command = sentinel(home.path());
-    let said = run(command.arg("iam").envs([key[0], key[1], region, unreachable]));
-    assert!(said.err.contains("AWS cannot be reached: `sts`: "), "{}", said.err);
-    assert!(said.err.contains("Connection refused"), "{}", said.err);
-    assert!(said.err.contains("AWS_ENDPOINT_URL"), "{}", said.err);
+    let output = run(command.arg("iam").envs([key[0], key[1], region, unreachable]));
+    assert!(output.stderr.contains("AWS cannot be reached: `sts`: "), "{}", output.stderr);
+    assert!(output.stderr.contains("Connection refused"), "{}", output.stderr);
+    assert!(output.stderr.contains("AWS_ENDPOINT_URL"), "{}", output.stderr);
 }

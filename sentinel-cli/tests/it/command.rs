@@ -102,7 +102,7 @@ fn every_command_and_group_has_examples_and_each_of_them_parses() {
 }
 
 #[test]
-fn every_command_is_well_formed_and_helps() {
+fn every_command_is_well_formed_and_has_help() {
     sentinel_cli::command().debug_assert();
     let mut found = Vec::new();
     leaves(&sentinel_cli::command(), "", &mut found);
@@ -116,14 +116,18 @@ fn every_command_is_well_formed_and_helps() {
 
 #[test]
 fn the_version_names_the_zone_data() {
-    let said = run_words("--version");
-    assert_eq!(said.status, 0);
+    let output = run_words("--version");
+    assert_eq!(output.status, 0);
     let version = env!("CARGO_PKG_VERSION");
-    assert!(said.out.starts_with(&format!("sentinel {version} (zone data 20")), "{}", said.out);
+    assert!(
+        output.stdout.starts_with(&format!("sentinel {version} (zone data 20")),
+        "{}",
+        output.stdout
+    );
 }
 
 #[test]
-fn wrong_usage_is_exit_2_and_says_nothing_on_stdout() {
+fn wrong_usage_is_exit_2_and_writes_nothing_to_stdout() {
     for words in [
         "",
         "nonsense",
@@ -149,30 +153,30 @@ fn wrong_usage_is_exit_2_and_says_nothing_on_stdout() {
         "dev --listen nonsense",
         "dev --listen 192.0.2.1:80",
     ] {
-        let said = run_words(words);
-        assert_eq!(said.status, 2, "{words}: {}", said.err);
-        assert_eq!(said.out, "", "{words}");
-        assert!(!said.err.is_empty(), "{words}");
+        let output = run_words(words);
+        assert_eq!(output.status, 2, "{words}: {}", output.stderr);
+        assert_eq!(output.stdout, "", "{words}");
+        assert!(!output.stderr.is_empty(), "{words}");
     }
 }
 
 #[test]
-fn completions_and_manual_pages_are_made_from_the_command() {
+fn completions_and_manual_pages_are_generated_from_the_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let said = run_words(&format!("completions {shell}"));
-        assert_eq!(said.status, 0);
-        assert!(said.out.contains("deny-policy"), "{shell}");
+        let output = run_words(&format!("completions {shell}"));
+        assert_eq!(output.status, 0);
+        assert!(output.stdout.contains("deny-policy"), "{shell}");
     }
     let home = tempfile::TempDir::new().unwrap();
     let page = run(sentinel(home.path()).arg("man"));
-    assert!(page.status == 0 && page.out.contains(".TH sentinel"), "{}", page.err);
+    assert!(page.status == 0 && page.stdout.contains(".TH sentinel"), "{}", page.stderr);
     let dir = home.path().join("man1");
     assert_eq!(run(sentinel(home.path()).args(["man", "--dir"]).arg(&dir)).status, 0);
     assert!(dir.join("sentinel-policy-eval.1").exists());
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_it_quietly() {
+fn a_closed_output_ends_the_command_without_a_message() {
     use std::process::Stdio;
     let home = tempfile::TempDir::new().unwrap();
     let (reader, writer) = std::io::pipe().unwrap();

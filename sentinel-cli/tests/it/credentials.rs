@@ -24,11 +24,11 @@ fn decisions(dev: &Dev) -> usize {
 }
 
 #[test]
-fn the_default_shape_is_the_one_that_sdks_take() {
+fn the_default_format_is_the_one_that_sdks_read() {
     let dev = Dev::start();
-    let said = dev.run("alice", "credentials --profile production");
-    assert_eq!(said.status, 0, "{}", said.err);
-    let document = said.json();
+    let output = dev.run("alice", "credentials --profile production");
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    let document = output.json();
     let members: Vec<&String> = document.as_object().unwrap().keys().collect();
     assert_eq!(
         members,
@@ -39,15 +39,18 @@ fn the_default_shape_is_the_one_that_sdks_take() {
 }
 
 #[test]
-fn other_shapes_have_the_session_id() {
+fn other_formats_contain_the_session_id() {
     let dev = Dev::start();
-    let said = dev.run("alice", "credentials --profile production --output json");
-    assert_eq!(said.json()["Profile"], "production");
-    let id = said.json()["SessionId"].as_str().unwrap().to_owned();
+    let output = dev.run("alice", "credentials --profile production --output json");
+    assert_eq!(output.json()["Profile"], "production");
+    let id = output.json()["SessionId"].as_str().unwrap().to_owned();
     assert!(id.starts_with("session-"));
-    let said = dev.run("alice", "credentials --profile production --output env");
-    assert!(said.out.contains(&format!("export SENTINEL_SESSION_ID='{id}'\n")), "the cached one");
-    assert!(said.out.starts_with("export AWS_ACCESS_KEY_ID='ASIA"));
+    let output = dev.run("alice", "credentials --profile production --output env");
+    assert!(
+        output.stdout.contains(&format!("export SENTINEL_SESSION_ID='{id}'\n")),
+        "the cached credentials"
+    );
+    assert!(output.stdout.starts_with("export AWS_ACCESS_KEY_ID='ASIA"));
 }
 
 #[test]
@@ -55,7 +58,7 @@ fn the_cache_is_private_and_used_again() {
     let dev = Dev::start();
     let first = dev.run("alice", "credentials --profile production");
     let again = dev.run("alice", "credentials --profile production");
-    assert_eq!(first.out, again.out);
+    assert_eq!(first.stdout, again.stdout);
     assert_eq!(decisions(&dev), 1);
     let files = cached(&dev);
     assert_eq!(files.len(), 2, "an entry and its lock");
@@ -67,7 +70,7 @@ fn the_cache_is_private_and_used_again() {
 }
 
 #[test]
-fn profile_duration_and_signer_are_told_apart() {
+fn the_cache_distinguishes_profile_duration_and_signer() {
     let dev = Dev::start();
     for (name, words) in [
         ("alice", "credentials --profile production"),
@@ -81,19 +84,19 @@ fn profile_duration_and_signer_are_told_apart() {
 }
 
 #[test]
-fn credentials_that_end_earlier_than_asked_for_say_why() {
+fn credentials_that_expire_earlier_than_requested_have_a_warning_with_the_reason() {
     let dev = Dev::start();
-    let said = dev.run("alice", "credentials --profile production --duration 1h");
-    assert_eq!(said.status, 0);
-    assert!(said.err.contains("earlier than requested: the policy caps"), "{}", said.err);
-    let said = dev.run("alice", "credentials --profile production --duration 15m");
-    assert_eq!((said.status, said.err.as_str()), (0, ""));
-    let said = dev.run("bob", "credentials --profile staging --duration 12h");
-    assert!(said.err.contains("SENTINEL_MAX_DURATION"), "{}", said.err);
+    let output = dev.run("alice", "credentials --profile production --duration 1h");
+    assert_eq!(output.status, 0);
+    assert!(output.stderr.contains("earlier than requested: the policy caps"), "{}", output.stderr);
+    let output = dev.run("alice", "credentials --profile production --duration 15m");
+    assert_eq!((output.status, output.stderr.as_str()), (0, ""));
+    let output = dev.run("bob", "credentials --profile staging --duration 12h");
+    assert!(output.stderr.contains("SENTINEL_MAX_DURATION"), "{}", output.stderr);
 }
 
 #[test]
-fn no_cache_and_a_revocation_drop_what_is_kept() {
+fn no_cache_and_a_revocation_remove_cached_credentials() {
     let dev = Dev::start();
     let entries = || {
         let files = cached(&dev);
@@ -107,22 +110,25 @@ fn no_cache_and_a_revocation_drop_what_is_kept() {
     ] {
         assert_eq!(dev.run("carol", words).status, status);
     }
-    let kept = dev.run("alice", "credentials --profile production");
-    assert_eq!(kept.out, first.out, "the command cannot know that it is dead");
-    let anew = dev.run("alice", "credentials --profile production --no-cache");
-    assert_ne!(anew.out, first.out);
+    let cached_again = dev.run("alice", "credentials --profile production");
+    assert_eq!(
+        cached_again.stdout, first.stdout,
+        "the command cannot detect that its session was revoked"
+    );
+    let renewed = dev.run("alice", "credentials --profile production --no-cache");
+    assert_ne!(renewed.stdout, first.stdout);
     assert_eq!(entries(), 0);
     let next = dev.run("alice", "credentials --profile production");
-    assert!(next.status == 0 && next.out != first.out);
+    assert!(next.status == 0 && next.stdout != first.stdout);
     assert_eq!(entries(), 1);
     dev.run("carol", "sessions revoke --user alice --profile production --reason theft");
-    let said = dev.run("alice", "credentials --profile production --no-cache");
-    assert!(said.err.contains("SESSION_REVOKED"), "{}", said.err);
+    let output = dev.run("alice", "credentials --profile production --no-cache");
+    assert!(output.stderr.contains("SESSION_REVOKED"), "{}", output.stderr);
     assert_eq!(entries(), 0);
 }
 
 #[test]
-fn many_processes_that_are_refused_at_once_share_the_refusal() {
+fn concurrent_processes_share_a_refusal() {
     let dev = Dev::start();
     assert_eq!(dev.run("mallory", "credentials --profile production").status, 1);
     assert_eq!(dev.record()["effect"], "deny");
@@ -141,12 +147,12 @@ fn many_processes_that_are_refused_at_once_share_the_refusal() {
     for child in children {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(1));
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.starts_with("refused: POLICY_DENY: "), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.starts_with("refused: POLICY_DENY: "), "{stderr}");
     }
     // A process that started later sends its own request.
-    let asked = decisions(&dev);
-    assert!((1..4).contains(&asked), "{asked}");
+    let requests = decisions(&dev);
+    assert!((1..4).contains(&requests), "{requests}");
 }
 
 #[test]
@@ -155,34 +161,34 @@ fn no_cache_neither_reads_nor_writes() {
     let first = dev.run("alice", "credentials --profile production --no-cache");
     assert!(cached(&dev).is_empty());
     let second = dev.run("alice", "credentials --profile production --no-cache");
-    assert_ne!(first.out, second.out);
+    assert_ne!(first.stdout, second.stdout);
 }
 
 #[test]
-fn an_entry_that_others_may_read_or_that_is_damaged_is_not_used() {
+fn a_cache_entry_that_others_can_read_or_that_is_damaged_is_not_used() {
     let dev = Dev::start();
     let first = dev.run("alice", "credentials --profile production");
     let entry = cached(&dev).into_iter().find(|path| path.extension().unwrap() == "json").unwrap();
     std::fs::set_permissions(&entry, std::fs::Permissions::from_mode(0o644)).unwrap();
     let second = dev.run("alice", "credentials --profile production");
-    assert_ne!(first.out, second.out);
+    assert_ne!(first.stdout, second.stdout);
     assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::write(&entry, "{").unwrap();
     assert_eq!(dev.run("alice", "credentials --profile production").status, 0);
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_keeps_nobody_out() {
+fn a_cache_folder_that_cannot_be_written_does_not_prevent_access() {
     let dev = Dev::start();
     let mut command = dev.client("alice", "credentials --profile production");
     command.env("XDG_CACHE_HOME", "/dev/null/nowhere");
-    let said = run(&mut command);
-    assert_eq!(said.status, 0);
-    assert!(said.err.contains("not cached"), "{}", said.err);
+    let output = run(&mut command);
+    assert_eq!(output.status, 0);
+    assert!(output.stderr.contains("not cached"), "{}", output.stderr);
 }
 
 #[test]
-fn many_processes_at_once_make_one_request() {
+fn concurrent_processes_send_one_request() {
     let dev = Dev::start();
     let children: Vec<_> = (0..12)
         .map(|_| {
@@ -208,40 +214,43 @@ fn many_processes_at_once_make_one_request() {
 #[test]
 fn a_refusal_is_exit_1_and_verbose_explains_it() {
     let dev = Dev::start();
-    let said = dev.run("mallory", "credentials --profile production");
-    assert_eq!((said.status, said.out.as_str()), (1, ""));
-    assert!(said.err.starts_with("refused: POLICY_DENY: "), "{}", said.err);
-    assert!(!said.err.contains("left-the-company"), "a rule's name is not the caller's to know");
+    let output = dev.run("mallory", "credentials --profile production");
+    assert_eq!((output.status, output.stdout.as_str()), (1, ""));
+    assert!(output.stderr.starts_with("refused: POLICY_DENY: "), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("left-the-company"),
+        "a caller must not see the name of a rule"
+    );
     assert!(cached(&dev).iter().all(|path| path.extension().unwrap() == "lock"));
 
-    let said = dev.run("bob", "credentials --profile billing --verbose");
-    assert!(said.err.contains("you are `bob` of account 111122223333"), "{}", said.err);
-    assert!(said.err.contains("profiles that you can get: maintenance, production, staging"));
-    let said = dev.run("bob", "credentials --profile production --verbose");
-    assert!(said.err.contains("under other conditions"), "{}", said.err);
+    let output = dev.run("bob", "credentials --profile billing --verbose");
+    assert!(output.stderr.contains("you are `bob` of account 111122223333"), "{}", output.stderr);
+    assert!(output.stderr.contains("profiles that you can get: maintenance, production, staging"));
+    let output = dev.run("bob", "credentials --profile production --verbose");
+    assert!(output.stderr.contains("under other conditions"), "{}", output.stderr);
 
-    let said = dev.run("bob", "credentials --profile billing --format json");
-    let refused: serde_json::Value = serde_json::from_str(&said.err).unwrap();
-    assert_eq!((said.status, &refused["code"]), (1, &json!("POLICY_DENY")));
+    let output = dev.run("bob", "credentials --profile billing --format json");
+    let refused: serde_json::Value = serde_json::from_str(&output.stderr).unwrap();
+    assert_eq!((output.status, &refused["code"]), (1, &json!("POLICY_DENY")));
 }
 
 #[test]
-fn what_could_not_be_done_is_exit_3() {
+fn a_command_that_cannot_be_completed_is_exit_3() {
     let dev = Dev::start();
     let unreachable = "whoami --tvm http://127.0.0.1:1";
-    let said = dev.run("alice", unreachable);
-    assert_eq!(said.status, 3);
-    assert!(said.err.contains("cannot reach http://127.0.0.1:1/"), "{}", said.err);
-    let mut nobody = sentinel(dev.home.path());
-    let said = run(nobody.args(["whoami", "--tvm", &dev.url]));
-    assert_eq!(said.status, 3);
-    assert!(said.err.contains("no AWS credentials to sign with"), "{}", said.err);
-    let said = dev.run("nobody", "whoami");
-    assert_eq!(said.status, 3, "{}", said.err);
+    let output = dev.run("alice", unreachable);
+    assert_eq!(output.status, 3);
+    assert!(output.stderr.contains("cannot reach http://127.0.0.1:1/"), "{}", output.stderr);
+    let mut without_credentials = sentinel(dev.home.path());
+    let output = run(without_credentials.args(["whoami", "--tvm", &dev.url]));
+    assert_eq!(output.status, 3);
+    assert!(output.stderr.contains("no AWS credentials to sign with"), "{}", output.stderr);
+    let output = dev.run("unknown", "whoami");
+    assert_eq!(output.status, 3, "{}", output.stderr);
 }
 
 #[test]
-fn a_named_profile_counts_more_than_the_environment() {
+fn the_aws_profile_option_overrides_the_environment() {
     let dev = Dev::start();
     let key = dev.key("bob");
     let mut command = dev.client("alice", "whoami --format json");
@@ -252,17 +261,17 @@ fn a_named_profile_counts_more_than_the_environment() {
 }
 
 #[test]
-fn the_region_of_the_environment_counts_where_the_host_names_none() {
+fn the_region_of_the_environment_applies_if_the_host_names_none() {
     let dev = Dev::start();
     let mut command = dev.client("alice", "whoami");
     command.env("AWS_REGION", "eu-central-1");
-    let said = run(&mut command);
-    assert_eq!(said.status, 1);
-    assert!(said.err.contains("`eu-central-1/execute-api`"), "{}", said.err);
+    let output = run(&mut command);
+    assert_eq!(output.status, 1);
+    assert!(output.stderr.contains("`eu-central-1/execute-api`"), "{}", output.stderr);
 }
 
 #[test]
-fn a_profile_whose_process_is_this_command_does_not_run_it_without_end() {
+fn a_profile_whose_process_is_this_command_is_refused() {
     let dev = Dev::start();
     let config = dev.home.path().join("config");
     let text = format!(
@@ -274,15 +283,15 @@ fn a_profile_whose_process_is_this_command_does_not_run_it_without_end() {
     );
     std::fs::write(&config, text).unwrap();
     let mut command = dev.client("loop", "whoami");
-    let said = run(command.env("AWS_CONFIG_FILE", &config));
-    assert_eq!(said.status, 3);
-    assert!(said.err.contains("call itself forever"), "{}", said.err);
+    let output = run(command.env("AWS_CONFIG_FILE", &config));
+    assert_eq!(output.status, 3);
+    assert!(output.stderr.contains("call itself forever"), "{}", output.stderr);
     // Credentials that were vended for another profile are valid credentials, but
     // their principal is not a caller of the TVM.
     let mut command = dev.client("good", "whoami");
-    let said = run(command.env("AWS_CONFIG_FILE", &config));
-    assert_eq!(said.status, 1, "{}", said.err);
-    assert!(said.err.contains("vended by Sentinel"), "{}", said.err);
+    let output = run(command.env("AWS_CONFIG_FILE", &config));
+    assert_eq!(output.status, 1, "{}", output.stderr);
+    assert!(output.stderr.contains("vended by Sentinel"), "{}", output.stderr);
 }
 
 #[test]
@@ -307,14 +316,14 @@ fn old_files_of_the_cache_are_removed_unless_another_process_holds_them() {
     let held = make("held.lock", old);
     held.lock().unwrap();
     assert_eq!(dev.run("alice", "credentials --profile staging").status, 0);
-    for (name, stays) in [
+    for (name, remains) in [
         ("old.lock", false),
         ("old.json", false),
         (".tmpold", false),
         ("young.lock", true),
         ("held.lock", true),
     ] {
-        assert_eq!(folder.join(name).exists(), stays, "{name}");
+        assert_eq!(folder.join(name).exists(), remains, "{name}");
     }
-    assert_eq!(cached(&dev).len(), 6, "two entries with their locks, and what stays");
+    assert_eq!(cached(&dev).len(), 6, "two entries with their locks, and the files that remain");
 }

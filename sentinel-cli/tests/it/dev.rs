@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::running::{Dev, run, sentinel};
-use crate::wire::{Answer, Request};
+use crate::wire::{Request, Response};
 
-fn vend(dev: &Dev, name: &str, target: &str) -> Answer {
+fn vend(dev: &Dev, name: &str, target: &str) -> Response {
     Request::new("GET", target, b"")
         .signed(dev.address, &dev.key(name), "execute-api")
         .send(dev.address)
@@ -36,19 +36,19 @@ fn the_ready_line_has_exactly_what_clients_read() {
 }
 
 #[test]
-fn a_vend_is_answered_and_recorded_as_in_lambda() {
+fn a_vend_has_the_response_and_the_record_of_lambda() {
     let dev = Dev::start();
-    let answer = vend(&dev, "alice", "/?duration=900&profile=production");
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.headers["cache-control"], "no-store");
-    assert!(answer.headers["x-sentinel-session-id"].starts_with("session-"));
-    let members: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+    let response = vend(&dev, "alice", "/?duration=900&profile=production");
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.headers["cache-control"], "no-store");
+    assert!(response.headers["x-sentinel-session-id"].starts_with("session-"));
+    let members: Vec<String> = response.json().as_object().unwrap().keys().cloned().collect();
     assert_eq!(members, ["AccessKeyId", "Expiration", "SecretAccessKey", "Token"]);
     let record = dev.record();
     assert_eq!(record["user"], "alice");
     assert_eq!(record["source_ip"], "127.0.0.1");
     assert_eq!(record["duration_s"], 900);
-    assert_eq!(record["access_key_id"], answer.json()["AccessKeyId"]);
+    assert_eq!(record["access_key_id"], response.json()["AccessKeyId"]);
     let form = Request::new("POST", "/", b"profile=staging")
         .with("content-type", "application/x-www-form-urlencoded")
         .signed(dev.address, &dev.key("ci/build-7"), "execute-api")
@@ -57,7 +57,7 @@ fn a_vend_is_answered_and_recorded_as_in_lambda() {
 }
 
 #[test]
-fn what_is_not_signed_as_it_was_sent_is_refused_and_nothing_is_vended() {
+fn a_request_that_differs_from_the_signed_one_is_refused_and_vends_nothing() {
     let dev = Dev::start();
     let key = dev.key("alice");
     let target = "/?profile=production";
@@ -91,13 +91,13 @@ fn what_is_not_signed_as_it_was_sent_is_refused_and_nothing_is_vended() {
         ),
     ];
     for request in requests {
-        let answer = request.send(dev.address);
+        let response = request.send(dev.address);
         assert_eq!(
-            (answer.status, answer.code().as_str()),
+            (response.status, response.code().as_str()),
             (403, "IAM_AUTH_REQUIRED"),
             "{request:?}"
         );
-        let members: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+        let members: Vec<String> = response.json().as_object().unwrap().keys().cloned().collect();
         assert_eq!(members, ["Code", "Message", "RequestId"]);
     }
     assert!(dev.records().is_empty(), "nothing was decided");
@@ -105,15 +105,15 @@ fn what_is_not_signed_as_it_was_sent_is_refused_and_nothing_is_vended() {
 }
 
 #[test]
-fn a_change_of_a_policy_is_in_force_within_a_second_and_a_broken_one_refuses() {
+fn a_policy_change_takes_effect_within_a_second_and_an_invalid_policy_refuses() {
     let dev = Dev::start();
     let file = dev.policies().join("staging.yaml");
     assert_eq!(vend(&dev, "bob", "/?profile=staging").status, 200);
     let within_a_second = |expected: &str| {
         let started = Instant::now();
         loop {
-            let answer = vend(&dev, "bob", "/?profile=staging");
-            let seen = if answer.status == 200 { "OK".to_owned() } else { answer.code() };
+            let response = vend(&dev, "bob", "/?profile=staging");
+            let seen = if response.status == 200 { "OK".to_owned() } else { response.code() };
             if seen == expected {
                 return;
             }
@@ -150,7 +150,7 @@ fn the_main_document_may_be_absent() {
 }
 
 #[test]
-fn keys_and_sessions_survive_kill_9_and_the_end_is_clean() {
+fn keys_and_sessions_survive_kill_9_and_shutdown_is_clean() {
     let dev = Dev::start();
     let key = dev.key("alice");
     let vended = vend(&dev, "alice", "/?profile=production");
@@ -161,8 +161,8 @@ fn keys_and_sessions_survive_kill_9_and_the_end_is_clean() {
     assert_eq!(dev.key("alice").id, key.id);
     assert_eq!(dev.key("alice").secret, key.secret);
     let used = Request::new("GET", &format!("/downstream?sentinel_session_id={id}"), b"");
-    let answer = used.send(dev.address);
-    assert_eq!((answer.status, &answer.json()["user"]), (200, &json!("alice")));
+    let response = used.send(dev.address);
+    assert_eq!((response.status, &response.json()["user"]), (200, &json!("alice")));
     let (status, home) = dev.end("TERM");
     assert_eq!(status, Some(0));
     let dev = Dev::start_in(home, &[]);
@@ -170,24 +170,28 @@ fn keys_and_sessions_survive_kill_9_and_the_end_is_clean() {
 }
 
 #[test]
-fn when_nobody_reads_its_records_it_refuses_in_time_and_still_ends() {
+fn while_its_records_are_not_read_the_server_refuses_in_time_and_can_be_stopped() {
     let dev = Dev::start_unread();
-    let mut answered = 0;
+    let mut responses = 0;
     let refused = loop {
         let started = Instant::now();
-        let answer = vend(&dev, "mallory", "/?profile=production");
+        let response = vend(&dev, "mallory", "/?profile=production");
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
-        if answer.code() != "POLICY_DENY" {
-            break answer;
+        if response.code() != "POLICY_DENY" {
+            break response;
         }
-        answered += 1;
-        assert!(answered < 1000, "records go somewhere");
+        responses += 1;
+        assert!(responses < 1000, "records are read");
     };
     assert_eq!((refused.status, refused.code().as_str()), (503, "STORE_UNAVAILABLE"));
     // Enough requests to fill the stderr pipe with messages about the failure, too.
     let started = Instant::now();
     for _ in 0..400 {
-        assert_eq!(vend(&dev, "alice", "/?profile=staging").status, 503, "unrecorded credentials");
+        assert_eq!(
+            vend(&dev, "alice", "/?profile=staging").status,
+            503,
+            "no credentials without a record"
+        );
     }
     assert!(started.elapsed() < Duration::from_secs(60), "each waits: {:?}", started.elapsed());
     let started = Instant::now();
@@ -196,17 +200,17 @@ fn when_nobody_reads_its_records_it_refuses_in_time_and_still_ends() {
 }
 
 #[test]
-fn one_folder_is_for_one_server() {
+fn a_data_folder_is_used_by_one_server_only() {
     let dev = Dev::start();
     let mut second = sentinel(dev.home.path());
     second.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(dev.home.path().join("data"));
-    let said = run(&mut second);
-    assert_eq!(said.status, 3);
-    assert!(said.err.contains("another `sentinel dev`"), "{}", said.err);
+    let output = run(&mut second);
+    assert_eq!(output.status, 3);
+    assert!(output.stderr.contains("another `sentinel dev`"), "{}", output.stderr);
 }
 
 #[test]
-fn a_folder_in_which_others_could_have_planted_something_is_refused() {
+fn a_data_folder_that_others_can_write_is_refused() {
     let (_, home) = Dev::start().end("TERM");
     let data = home.path().join("data");
     let chmod = |path: &Path, mode| {
@@ -214,9 +218,9 @@ fn a_folder_in_which_others_could_have_planted_something_is_refused() {
     };
     let refusal = || {
         let mut command = sentinel(home.path());
-        let said = run(command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(&data));
-        assert_eq!((said.status, said.out.as_str()), (3, ""), "{}", said.err);
-        said.err
+        let output = run(command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(&data));
+        assert_eq!((output.status, output.stdout.as_str()), (3, ""), "{}", output.stderr);
+        output.stderr
     };
     for (name, lax, good, remedy) in [
         ("", 0o777, 0o700, "chmod go-w"),
@@ -226,8 +230,11 @@ fn a_folder_in_which_others_could_have_planted_something_is_refused() {
     ] {
         let path = if name.is_empty() { data.clone() } else { data.join(name) };
         chmod(&path, lax);
-        let said = refusal();
-        assert!(said.contains(remedy) && said.contains(path.to_str().unwrap()), "{name}: {said}");
+        let output = refusal();
+        assert!(
+            output.contains(remedy) && output.contains(path.to_str().unwrap()),
+            "{name}: {output}"
+        );
         chmod(&path, good);
     }
     let (seed, elsewhere) = (data.join("seed"), home.path().join("elsewhere"));
@@ -243,7 +250,7 @@ fn a_folder_in_which_others_could_have_planted_something_is_refused() {
 }
 
 #[test]
-fn example_policies_are_written_whole_and_what_was_changed_in_them_stays() {
+fn example_policies_are_written_completely_and_later_changes_are_kept() {
     let dev = Dev::start();
     let policies = dev.policies();
     let mode = policies.metadata().unwrap().permissions().mode();
@@ -259,7 +266,7 @@ fn example_policies_are_written_whole_and_what_was_changed_in_them_stays() {
 }
 
 #[test]
-fn identities_can_be_ones_own() {
+fn identities_can_be_read_from_a_file() {
     let home = TempDir::new().unwrap();
     let file = home.path().join("identities.yaml");
     std::fs::write(
@@ -270,16 +277,16 @@ fn identities_can_be_ones_own() {
     .unwrap();
     let file = file.to_str().unwrap().to_owned();
     let dev = Dev::start_in(home, &["--identities", &file]);
-    let who = |name: &str| -> Value { vend(&dev, name, "/whoami").json() };
+    let whoami = |name: &str| -> Value { vend(&dev, name, "/whoami").json() };
     assert_eq!(
-        (&who("dora")["user"], &who("dora")["account"]),
+        (&whoami("dora")["user"], &whoami("dora")["account"]),
         (&json!("dora"), &json!("444455556666"))
     );
-    assert_eq!(who("sso")["user"], "alice", "a listed role's session name is the user");
+    assert_eq!(whoami("sso")["user"], "alice", "a listed role's session name is the user");
 }
 
 #[test]
-fn identities_that_cannot_be_used_are_exit_3() {
+fn invalid_identities_are_exit_3() {
     let home = TempDir::new().unwrap();
     let file = home.path().join("identities.yaml");
     for text in [
@@ -293,14 +300,14 @@ fn identities_that_cannot_be_used_are_exit_3() {
         std::fs::write(&file, text).unwrap();
         let mut command = sentinel(home.path());
         command.args(["dev", "--listen", "127.0.0.1:0", "--identities"]).arg(&file);
-        let said = run(&mut command);
-        assert_eq!(said.status, 3, "{text}: {}", said.err);
-        assert!(said.err.contains("identities.yaml"), "{}", said.err);
+        let output = run(&mut command);
+        assert_eq!(output.status, 3, "{text}: {}", output.stderr);
+        assert!(output.stderr.contains("identities.yaml"), "{}", output.stderr);
     }
 }
 
 #[test]
-fn the_authorizer_answers_401_403_and_200() {
+fn the_authorizer_returns_401_403_and_200() {
     let dev = Dev::start();
     let id = vend(&dev, "alice", "/?profile=production").headers["x-sentinel-session-id"].clone();
     let get = |target: &str| Request::new("GET", target, b"");

@@ -10,14 +10,14 @@ use crate::wire::{Request, exchange};
 
 /// Checks that the server still runs and responds correctly.
 fn serves(dev: &Dev) {
-    let answer = Request::new("GET", "/whoami", b"")
+    let response = Request::new("GET", "/whoami", b"")
         .signed(dev.address, &dev.key("alice"), "execute-api")
         .send(dev.address);
-    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(response.status, 200, "{response:?}");
 }
 
 #[test]
-fn broken_requests_are_refused_and_nothing_breaks() {
+fn malformed_requests_are_refused_and_the_server_continues() {
     let dev = Dev::start();
     let many_headers: String = (0..200).map(|i| format!("x-{i}: y\r\n")).collect();
     let requests: [Vec<u8>; 13] = [
@@ -41,21 +41,21 @@ fn broken_requests_are_refused_and_nothing_breaks() {
         drop(stream.write_all(&request));
         // The request ends here, so that the server does not wait for more.
         drop(stream.shutdown(std::net::Shutdown::Write));
-        let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer));
-        let text = String::from_utf8_lossy(&answer);
+        let mut response = Vec::new();
+        drop(stream.read_to_end(&mut response));
+        let text = String::from_utf8_lossy(&response);
         assert!(text.is_empty() || text.starts_with("HTTP/1.1 4"), "{head}: {text}");
     }
     serves(&dev);
 }
 
 #[test]
-fn a_body_above_a_mebibyte_is_413_announced_or_not() {
+fn a_body_above_a_mebibyte_is_413_with_or_without_a_content_length() {
     let dev = Dev::start();
     let announced =
         b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1048577\r\nconnection: close\r\n\r\n";
-    let answer = exchange(dev.address, announced).unwrap();
-    assert_eq!((answer.status, answer.code().as_str()), (413, "REQUEST_TOO_LARGE"));
+    let response = exchange(dev.address, announced).unwrap();
+    assert_eq!((response.status, response.code().as_str()), (413, "REQUEST_TOO_LARGE"));
     let mut chunked =
         b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
             .to_vec();
@@ -64,17 +64,17 @@ fn a_body_above_a_mebibyte_is_413_announced_or_not() {
         chunked.extend(vec![b'x'; 65_536]);
         chunked.extend_from_slice(b"\r\n");
     }
-    let answer = exchange(dev.address, &chunked).unwrap();
-    assert_eq!(answer.status, 413);
-    let whole = Request::new("POST", "/sessions/revoke", &vec![b'x'; 1 << 20])
+    let response = exchange(dev.address, &chunked).unwrap();
+    assert_eq!(response.status, 413);
+    let large = Request::new("POST", "/sessions/revoke", &vec![b'x'; 1 << 20])
         .signed(dev.address, &dev.key("alice"), "execute-api")
         .send(dev.address);
-    assert_eq!(whole.code(), "REQUEST_TOO_LARGE", "the TVM's own bound is lower");
+    assert_eq!(large.code(), "REQUEST_TOO_LARGE", "the limit of the TVM is lower");
     serves(&dev);
 }
 
 #[test]
-fn an_over_long_line_or_header_is_413_in_sentinels_shape() {
+fn a_line_or_header_that_is_too_long_is_413_in_sentinels_format() {
     let dev = Dev::start();
     let long = "a".repeat(40_000);
     let many: String = (0..120).map(|i| format!("x-{i}: y\r\n")).collect();
@@ -85,17 +85,21 @@ fn an_over_long_line_or_header_is_413_in_sentinels_shape() {
         format!("GET / HTTP/1.1\r\nhost: x\r\n{many}connection: close\r\n\r\n"),
     ] {
         let head: String = request.chars().take(40).collect();
-        let answer = exchange(dev.address, request.as_bytes()).unwrap();
-        assert_eq!((answer.status, answer.code().as_str()), (413, "REQUEST_TOO_LARGE"), "{head}");
+        let response = exchange(dev.address, request.as_bytes()).unwrap();
+        assert_eq!(
+            (response.status, response.code().as_str()),
+            (413, "REQUEST_TOO_LARGE"),
+            "{head}"
+        );
     }
     serves(&dev);
 }
 
 #[test]
-fn slow_clients_are_closed_and_keep_nobody_out() {
+fn slow_clients_are_closed_and_exclude_no_other_client() {
     let dev = Dev::start();
     let started = Instant::now();
-    // As many as the server has places for. A new client must wait for them, but
+    // As many as the server accepts. A new client must wait for them, but
     // not longer than their limit.
     let mut slow: Vec<TcpStream> = (0..256)
         .map(|_| {

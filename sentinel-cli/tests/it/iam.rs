@@ -8,25 +8,25 @@ const PLACE: &str = "--account 111122223333 --region eu-central-1";
 
 #[test]
 fn documents_are_printed_without_credentials() {
-    let said = run_words(&format!("iam {PLACE} --format json"));
-    assert_eq!(said.status, 0, "{}", said.err);
-    let all = said.json();
+    let output = run_words(&format!("iam {PLACE} --format json"));
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    let all = output.json();
     assert_eq!(all.as_object().unwrap().len(), 10);
     for (name, document) in all.as_object().unwrap() {
         let word = name.replace('_', "-");
         let one = run_words(&format!("iam {word} {PLACE}"));
         assert_eq!(&one.json(), document, "{word}");
         // The format of IAM's own documents.
-        assert!(one.out.starts_with("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"));
+        assert!(one.stdout.starts_with("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"));
     }
-    let human = run_words(&format!("iam {PLACE}")).out;
+    let human = run_words(&format!("iam {PLACE}")).stdout;
     assert_eq!(human.matches("\"Version\"").count(), 10);
     assert!(human.starts_with("# tvm-function: "), "{human}");
 }
 
 #[test]
-fn names_and_regions_go_into_the_documents() {
-    let said = run_words(
+fn documents_contain_the_requested_names_and_regions() {
+    let output = run_words(
         "iam tvm-function --account 111122223333 --region cn-north-1 --session-table s-1 \
          --main /acme/policies/production --policy-table p-1 --role-prefix Acme- --separator _ \
          --tvm-function vend",
@@ -39,12 +39,12 @@ fn names_and_regions_go_into_the_documents() {
         "sentinel_*",
         "log-group:/aws/lambda/vend:*",
     ] {
-        assert!(said.out.contains(part), "{part}: {}", said.out);
+        assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
     }
 }
 
 #[test]
-fn what_cannot_be_a_part_is_wrong_usage() {
+fn invalid_names_of_parts_are_usage_errors() {
     for wrong in [
         "--account 1",
         "--account 111122223333",
@@ -54,8 +54,8 @@ fn what_cannot_be_a_part_is_wrong_usage() {
         "--account 111122223333 --region eu-central-1 --policy-root acme",
         "--account 111122223333 --region eu-central-1 --separator :",
     ] {
-        let said = run_words(&format!("iam {wrong}"));
-        assert_eq!((said.status, said.out.as_str()), (2, ""), "{wrong}: {}", said.err);
+        let output = run_words(&format!("iam {wrong}"));
+        assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{wrong}: {}", output.stderr);
     }
 }
 
@@ -74,7 +74,7 @@ fn no_document_allows_everything() {
 /// The documents that `deploy/` and the guide contain match the code: each document
 /// that both have, including its optional parts.
 #[test]
-fn the_documents_of_deploy_are_those_of_the_code() {
+fn the_documents_of_deploy_match_the_code() {
     let keys =
         ["table", "policy"].map(|of| format!("arn:aws:kms:eu-central-1:111122223333:key/{of}"));
     let names = [
@@ -101,13 +101,13 @@ fn the_documents_of_deploy_are_those_of_the_code() {
         for (placeholder, value) in names {
             text = text.replace(&format!("${{{placeholder}}}"), value);
         }
-        let said = run_words(&format!(
+        let output = run_words(&format!(
             "iam {name} {PLACE} --policy-table sentinel-policies --api-id a1b2c3d4e5 --kms-key {} \
              --policy-kms-key {}",
             keys[0], keys[1]
         ));
         let deployed: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(alike(&deployed), alike(&said.json()), "{name}");
+        assert_eq!(alike(&deployed), alike(&output.json()), "{name}");
     }
 }
 

@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod ambient;
 #[cfg(test)]
-mod answers;
-#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod command;
@@ -24,6 +22,8 @@ mod iam;
 mod policy;
 #[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod responses;
 #[cfg(test)]
 mod running;
 #[cfg(test)]

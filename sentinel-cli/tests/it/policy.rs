@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::running::{Said, run, sentinel};
+use crate::running::{CommandOutput, run, sentinel};
 
 const POLICY: &str = r#"version: "1"
 profiles:
@@ -55,12 +55,12 @@ impl Folder {
     }
 
     /// Runs `sentinel policy …` in the folder.
-    fn run(&self, words: &[&str]) -> Said {
+    fn run(&self, words: &[&str]) -> CommandOutput {
         run(sentinel(self.0.path()).current_dir(self.0.path()).arg("policy").args(words))
     }
 
     /// Evaluates the policy, with JSON output.
-    fn eval(&self, words: &str) -> Said {
+    fn eval(&self, words: &str) -> CommandOutput {
         let mut all = vec!["eval", "policy.yaml", "--format", "json"];
         all.extend(words.split_whitespace());
         self.run(&all)
@@ -68,31 +68,31 @@ impl Folder {
 }
 
 #[test]
-fn a_good_policy_is_an_empty_list_and_exit_0() {
+fn a_valid_policy_is_an_empty_list_and_exit_0() {
     let folder = Folder::new();
-    let said = folder.run(&["check", "policy.yaml", "--format", "json"]);
-    assert_eq!((said.status, said.json()), (0, json!([])));
-    let said = folder.run(&["check", "policy.yaml"]);
-    assert_eq!((said.status, said.out.as_str()), (0, ""));
-    assert_eq!(said.err, "1 file checked, no errors\n");
+    let output = folder.run(&["check", "policy.yaml", "--format", "json"]);
+    assert_eq!((output.status, output.json()), (0, json!([])));
+    let output = folder.run(&["check", "policy.yaml"]);
+    assert_eq!((output.status, output.stdout.as_str()), (0, ""));
+    assert_eq!(output.stderr, "1 file checked, no errors\n");
 }
 
 #[test]
-fn findings_have_places_in_every_format_and_are_exit_1() {
+fn findings_have_positions_in_every_format_and_are_exit_1() {
     let folder = Folder::new();
     let files = ["check", "policy.yaml", "wrong one.yaml"];
-    let said = folder.run(&[&files[..], &["--format", "json"]].concat());
-    assert_eq!(said.status, 1);
-    insta::assert_json_snapshot!("check_json", said.json());
-    let said = folder.run(&[&files[..], &["--format", "sarif"]].concat());
-    assert_eq!(said.status, 1);
-    insta::assert_json_snapshot!("check_sarif", said.json());
-    let said = folder.run(&files);
-    assert_eq!(said.status, 1);
-    insta::assert_snapshot!("check_human", said.out);
-    assert_eq!(said.err, "2 files checked, 2 errors\n");
-    let said = folder.run(&[&files[..], &["--color", "always"]].concat());
-    assert!(said.out.contains('\u{1b}'));
+    let output = folder.run(&[&files[..], &["--format", "json"]].concat());
+    assert_eq!(output.status, 1);
+    insta::assert_json_snapshot!("check_json", output.json());
+    let output = folder.run(&[&files[..], &["--format", "sarif"]].concat());
+    assert_eq!(output.status, 1);
+    insta::assert_json_snapshot!("check_sarif", output.json());
+    let output = folder.run(&files);
+    assert_eq!(output.status, 1);
+    insta::assert_snapshot!("check_human", output.stdout);
+    assert_eq!(output.stderr, "2 files checked, 2 errors\n");
+    let output = folder.run(&[&files[..], &["--color", "always"]].concat());
+    assert!(output.stdout.contains('\u{1b}'));
 }
 
 #[test]
@@ -102,25 +102,25 @@ fn the_vpc_and_the_endpoint_are_options_and_fields_of_a_request() {
     let folder = Folder::new();
     std::fs::write(folder.path("policy.yaml"), INTERNAL).unwrap();
     let caller = "--user alice --profile production";
-    let through = "--source-vpc vpc-1a2b3c4d --source-vpce vpce-0123456789abcdef0";
-    assert_eq!(folder.eval(&format!("{caller} {through}")).json()["effect"], "allow");
+    let from_vpc = "--source-vpc vpc-1a2b3c4d --source-vpce vpce-0123456789abcdef0";
+    assert_eq!(folder.eval(&format!("{caller} {from_vpc}")).json()["effect"], "allow");
     assert_eq!(folder.eval(caller).json()["effect"], "deny");
-    let said = folder.eval(&format!("{caller} --source-vpc vpce-1a2b3c4d"));
-    assert_eq!(said.status, 2);
-    assert!(said.err.contains("not the id of a VPC, such as"), "{}", said.err);
+    let output = folder.eval(&format!("{caller} --source-vpc vpce-1a2b3c4d"));
+    assert_eq!(output.status, 2);
+    assert!(output.stderr.contains("not the id of a VPC, such as"), "{}", output.stderr);
     let requests = r#"{"user":"alice","profile":"p","source_vpc":"vpc-1a2b3c4d","source_vpce":"vpce-0123456789abcdef0"}"#;
     std::fs::write(folder.path("requests.jsonl"), requests).unwrap();
     assert_eq!(folder.eval("--requests requests.jsonl").json()["effect"], "allow");
     let mut words = vec!["explain", "policy.yaml"];
     words.extend(caller.split(' '));
     words.extend(["--source-vpc", "vpc-0123456789abcdef0"]);
-    let said = folder.run(&words);
+    let output = folder.run(&words);
     assert!(
-        said.out.contains(
+        output.stdout.contains(
             "`source_vpc` did not hold: `vpc-0123456789abcdef0` is none of `vpc-1a2b3c4d`"
         ),
         "{}",
-        said.out
+        output.stdout
     );
 }
 
@@ -131,60 +131,67 @@ fn errors_beyond_those_that_are_shown_are_counted() {
     let rule = format!("{{ name: a, effect: allow, conditions: {{ accounts: [{accounts}] }} }}");
     let policy = format!("version: \"1\"\nrules:\n  - {rule}\n");
     std::fs::write(folder.path("many.yaml"), policy).unwrap();
-    let said = folder.run(&["check", "many.yaml"]);
-    assert_eq!(said.status, 1);
-    assert_eq!(said.err, "1 file checked, 250 errors\n");
-    let said = folder.run(&["check", "many.yaml", "--format", "json"]);
-    let list = said.json();
+    let output = folder.run(&["check", "many.yaml"]);
+    assert_eq!(output.status, 1);
+    assert_eq!(output.stderr, "1 file checked, 250 errors\n");
+    let output = folder.run(&["check", "many.yaml", "--format", "json"]);
+    let list = output.json();
     assert_eq!(list.as_array().unwrap().len(), 100);
     assert_eq!(list[99]["message"], "151 more errors are not shown");
 }
 
 #[test]
-fn a_warning_is_exit_0_and_exit_1_where_it_is_denied() {
+fn a_warning_is_exit_0_and_exit_1_if_warnings_are_denied() {
     let folder = Folder::new();
     let doubtful = POLICY.replace("[mallory]", "[ops/ci/build-7]");
     std::fs::write(folder.path("doubtful.yaml"), doubtful).unwrap();
-    let said = folder.run(&["check", "doubtful.yaml"]);
-    assert_eq!((said.status, said.err.as_str()), (0, "1 file checked, no errors, 1 warning\n"));
-    assert!(said.out.starts_with("warning[unmatched-user]: "), "{}", said.out);
-    assert!(said.out.contains("help: did you mean `ci/build-7`?"), "{}", said.out);
+    let output = folder.run(&["check", "doubtful.yaml"]);
+    assert_eq!(
+        (output.status, output.stderr.as_str()),
+        (0, "1 file checked, no errors, 1 warning\n")
+    );
+    assert!(output.stdout.starts_with("warning[unmatched-user]: "), "{}", output.stdout);
+    assert!(output.stdout.contains("help: did you mean `ci/build-7`?"), "{}", output.stdout);
     for format in ["human", "json", "sarif"] {
-        let said = folder.run(&["check", "doubtful.yaml", "--format", format]);
-        assert_eq!(said.status, 0, "{format}");
-        let said = folder.run(&["check", "doubtful.yaml", "--deny", "warning", "--format", format]);
-        assert_eq!(said.status, 1, "{format}");
+        let output = folder.run(&["check", "doubtful.yaml", "--format", format]);
+        assert_eq!(output.status, 0, "{format}");
+        let output =
+            folder.run(&["check", "doubtful.yaml", "--deny", "warning", "--format", format]);
+        assert_eq!(output.status, 1, "{format}");
         match format {
-            "json" => assert_eq!(said.json()[0]["severity"], "warning"),
-            "sarif" => assert_eq!(said.json()["runs"][0]["results"][0]["level"], "warning"),
+            "json" => assert_eq!(output.json()[0]["severity"], "warning"),
+            "sarif" => assert_eq!(output.json()["runs"][0]["results"][0]["level"], "warning"),
             _ => {}
         }
     }
-    let said = folder.run(&["check", "policy.yaml", "--deny", "warning"]);
-    assert_eq!((said.status, said.err.as_str()), (0, "1 file checked, no errors\n"));
-    let said = folder.run(&["check", "doubtful.yaml", "wrong one.yaml"]);
-    assert_eq!((said.status, said.err.as_str()), (1, "2 files checked, 2 errors, 1 warning\n"));
+    let output = folder.run(&["check", "policy.yaml", "--deny", "warning"]);
+    assert_eq!((output.status, output.stderr.as_str()), (0, "1 file checked, no errors\n"));
+    let output = folder.run(&["check", "doubtful.yaml", "wrong one.yaml"]);
+    assert_eq!(
+        (output.status, output.stderr.as_str()),
+        (1, "2 files checked, 2 errors, 1 warning\n")
+    );
     assert_eq!(folder.run(&["check", "policy.yaml", "--deny", "error"]).status, 2);
 }
 
 #[test]
-fn what_is_wrong_with_the_bytes_is_a_finding_with_a_place() {
+fn invalid_bytes_are_a_finding_with_a_position() {
     let folder = Folder::new();
     for bytes in [&b""[..], b"\xff\xfe", b"version: \"1\0\"", &b"x".repeat(3 << 20)] {
         std::fs::write(folder.path("odd.yaml"), bytes).unwrap();
-        let said = folder.run(&["check", "odd.yaml", "--format", "json"]);
-        assert_eq!(said.status, 1);
-        assert!(said.json()[0]["line"].as_u64() >= Some(1));
+        let output = folder.run(&["check", "odd.yaml", "--format", "json"]);
+        assert_eq!(output.status, 1);
+        assert!(output.json()[0]["line"].as_u64() >= Some(1));
     }
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_exit_3_and_the_others_are_told() {
+fn an_unreadable_file_is_exit_3_and_findings_of_other_files_are_reported() {
     let folder = Folder::new();
-    let said = folder.run(&["check", "gone.yaml", "wrong one.yaml", "--format", "json"]);
-    assert_eq!(said.status, 3);
-    assert_eq!(said.json().as_array().unwrap().len(), 2);
-    assert!(said.err.contains("gone.yaml"));
+    let output = folder.run(&["check", "missing.yaml", "wrong one.yaml", "--format", "json"]);
+    assert_eq!(output.status, 3);
+    assert_eq!(output.json().as_array().unwrap().len(), 2);
+    assert!(output.stderr.contains("missing.yaml"));
 }
 
 #[test]
@@ -193,36 +200,37 @@ fn stdin_can_be_a_policy() {
     let wrong = std::fs::File::open(folder.path("wrong one.yaml")).unwrap();
     let mut command = sentinel(folder.0.path());
     command.args(["policy", "check", "-", "--format", "json"]).stdin(wrong);
-    let said = run(&mut command);
-    assert_eq!((said.status, &said.json()[0]["file"]), (1, &json!("-")));
+    let output = run(&mut command);
+    assert_eq!((output.status, &output.json()[0]["file"]), (1, &json!("-")));
 }
 
 #[test]
-fn an_answer_has_all_its_members_and_allow_is_exit_0() {
+fn a_decision_has_all_its_members_and_allow_is_exit_0() {
     let folder = Folder::new();
     let at = "--at 2026-01-31T23:00:00Z";
-    let said = folder.eval(&format!("--user alice --profile production --source-ip 10.1.2.3 {at}"));
-    assert_eq!(said.status, 0);
+    let output =
+        folder.eval(&format!("--user alice --profile production --source-ip 10.1.2.3 {at}"));
+    assert_eq!(output.status, 0);
     assert_eq!(
-        said.json(),
+        output.json(),
         json!({
             "effect": "allow", "rule": "nights", "rule_index": 1, "reason": null,
             "max_duration_s": 1800, "valid_until": "2026-02-01T05:00:00Z", "requires": [],
         })
     );
-    let said = folder.eval(&format!("--user mallory --profile production {at}"));
-    assert_eq!(said.status, 1);
+    let output = folder.eval(&format!("--user mallory --profile production {at}"));
+    assert_eq!(output.status, 1);
     assert_eq!(
-        said.json(),
+        output.json(),
         json!({
             "effect": "deny", "rule": "no-mallory", "rule_index": 0, "reason": "Mallory left",
             "max_duration_s": 3600, "valid_until": null, "requires": [],
         })
     );
-    let said = folder.eval("--user bob --profile other");
-    assert_eq!(said.status, 1);
+    let output = folder.eval("--user bob --profile other");
+    assert_eq!(output.status, 1);
     assert_eq!(
-        said.json(),
+        output.json(),
         json!({
             "effect": "deny", "rule": null, "rule_index": -1, "reason": null,
             "max_duration_s": null, "valid_until": null, "requires": [],
@@ -231,7 +239,7 @@ fn an_answer_has_all_its_members_and_allow_is_exit_0() {
 }
 
 #[test]
-fn an_offset_in_a_time_counts() {
+fn the_offset_of_a_time_is_applied() {
     let folder = Folder::new();
     let words = "--user alice --profile production --source-ip 10.1.2.3 --at 2026-02-01T00:00:00";
     assert_eq!(folder.eval(&format!("{words}+01:00")).status, 0);
@@ -239,20 +247,20 @@ fn an_offset_in_a_time_counts() {
 }
 
 #[test]
-fn what_is_missing_is_listed_and_approval_is_a_fact() {
+fn missing_requirements_are_listed_and_approval_is_a_fact() {
     let folder = Folder::new();
-    let said = folder.eval("--user bob --profile production");
-    assert_eq!(said.json()["effect"], "require_approval");
-    assert_eq!((said.status, &said.json()["requires"]), (1, &json!(["approval"])));
-    let said = folder.eval("--user bob --profile production --approved");
-    assert_eq!((said.status, &said.json()["effect"]), (0, &json!("allow")));
-    let said = folder.eval("--user bob --profile staging --mode cli");
-    assert_eq!(said.json()["requires"], json!(["server_mode", "session"]));
-    assert_eq!(said.json()["effect"], "deny");
-    let said = folder.eval("--user bob --profile staging --session-table sentinel-sessions");
-    assert_eq!(said.status, 0);
-    let said = folder.eval("--user bob --profile staging --session-table another");
-    assert_eq!((said.status, &said.json()["requires"]), (1, &json!(["session"])));
+    let output = folder.eval("--user bob --profile production");
+    assert_eq!(output.json()["effect"], "require_approval");
+    assert_eq!((output.status, &output.json()["requires"]), (1, &json!(["approval"])));
+    let output = folder.eval("--user bob --profile production --approved");
+    assert_eq!((output.status, &output.json()["effect"]), (0, &json!("allow")));
+    let output = folder.eval("--user bob --profile staging --mode cli");
+    assert_eq!(output.json()["requires"], json!(["server_mode", "session"]));
+    assert_eq!(output.json()["effect"], "deny");
+    let output = folder.eval("--user bob --profile staging --session-table sentinel-sessions");
+    assert_eq!(output.status, 0);
+    let output = folder.eval("--user bob --profile staging --session-table another");
+    assert_eq!((output.status, &output.json()["requires"]), (1, &json!(["session"])));
 }
 
 #[test]
@@ -268,27 +276,27 @@ fn device_facts_are_given_by_name() {
 fn expect_compares_the_effect() {
     let folder = Folder::new();
     for (expected, status) in [("require_approval", 0), ("deny", 1), ("allow", 1)] {
-        let said = folder.eval(&format!("--user bob --profile production --expect {expected}"));
-        assert_eq!(said.status, status, "{expected}");
+        let output = folder.eval(&format!("--user bob --profile production --expect {expected}"));
+        assert_eq!(output.status, status, "{expected}");
     }
 }
 
 #[test]
-fn a_document_that_does_not_check_is_exit_3_with_its_findings_on_stderr() {
+fn an_invalid_document_is_exit_3_with_its_findings_on_stderr() {
     let folder = Folder::new();
     for command in ["eval", "explain"] {
-        let said = folder.run(&[command, "wrong one.yaml", "--user", "a", "--profile", "p"]);
-        assert_eq!((said.status, said.out.as_str()), (3, ""));
-        assert!(said.err.contains("wrong one.yaml:4:13"), "{}", said.err);
-        let said = folder.run(&[command, "gone.yaml", "--user", "a", "--profile", "p"]);
-        assert_eq!((said.status, said.out.as_str()), (3, ""));
+        let output = folder.run(&[command, "wrong one.yaml", "--user", "a", "--profile", "p"]);
+        assert_eq!((output.status, output.stdout.as_str()), (3, ""));
+        assert!(output.stderr.contains("wrong one.yaml:4:13"), "{}", output.stderr);
+        let output = folder.run(&[command, "missing.yaml", "--user", "a", "--profile", "p"]);
+        assert_eq!((output.status, output.stdout.as_str()), (3, ""));
     }
 }
 
 #[test]
-fn the_human_answer_has_the_same_facts() {
+fn the_human_form_has_the_same_facts() {
     let folder = Folder::new();
-    let said = folder.run(&[
+    let output = folder.run(&[
         "eval",
         "policy.yaml",
         "--user",
@@ -300,7 +308,7 @@ fn the_human_answer_has_the_same_facts() {
         "--at",
         "2026-01-31T23:00:00Z",
     ]);
-    insta::assert_snapshot!(said.out, @r"
+    insta::assert_snapshot!(output.stdout, @r"
     allow by rule `nights` (#1)
       max duration   1800 s
       valid until    2026-02-01T05:00:00Z
@@ -308,7 +316,7 @@ fn the_human_answer_has_the_same_facts() {
 }
 
 #[test]
-fn an_explanation_goes_rule_by_rule() {
+fn an_explanation_has_a_step_for_each_rule_up_to_the_match() {
     let folder = Folder::new();
     let words = [
         "explain",
@@ -322,15 +330,15 @@ fn an_explanation_goes_rule_by_rule() {
         "--at",
         "2026-01-31T12:00:00Z",
     ];
-    let said = folder.run(&words);
-    assert_eq!(said.status, 1);
-    insta::assert_snapshot!("explain_human", said.out);
-    let said = folder.run(&[&words[..], &["--format", "json"]].concat());
-    insta::assert_json_snapshot!("explain_json", said.json());
+    let output = folder.run(&words);
+    assert_eq!(output.status, 1);
+    insta::assert_snapshot!("explain_human", output.stdout);
+    let output = folder.run(&[&words[..], &["--format", "json"]].concat());
+    insta::assert_json_snapshot!("explain_json", output.json());
 }
 
 #[test]
-fn the_example_policies_check_and_say_what_their_comments_say() {
+fn the_example_policies_are_valid_and_decide_as_their_comments_state() {
     let folder = Folder::new();
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/policies");
     let file = |name: &str| format!("{examples}/{name}.yaml");
@@ -356,8 +364,8 @@ fn the_example_policies_check_and_say_what_their_comments_say() {
         let file = file(document);
         let mut words = vec!["eval", &file, "--expect", effect];
         words.extend(question.split(' '));
-        let said = folder.run(&words);
-        assert_eq!(said.status, 0, "{document} {question}: {}", said.out);
+        let output = folder.run(&words);
+        assert_eq!(output.status, 0, "{document} {question}: {}", output.stdout);
     }
 }
 
@@ -366,19 +374,28 @@ fn an_unreadable_file_reports_neither_an_empty_list_nor_no_errors() {
     let folder = Folder::new();
     for format in ["human", "json", "sarif"] {
         for files in [&["missing.yaml"][..], &["policy.yaml", "missing.yaml"], &["."]] {
-            let said = folder.run(&[&["check", "--format", format], files].concat());
-            assert_eq!((said.status, said.out.as_str()), (3, ""), "{files:?}: {}", said.err);
-            assert!(said.err.contains("cannot read `"), "{files:?}: {}", said.err);
-            assert!(!said.err.contains("no errors"), "{files:?}: {}", said.err);
+            let output = folder.run(&[&["check", "--format", format], files].concat());
+            assert_eq!(
+                (output.status, output.stdout.as_str()),
+                (3, ""),
+                "{files:?}: {}",
+                output.stderr
+            );
+            assert!(output.stderr.contains("cannot read `"), "{files:?}: {}", output.stderr);
+            assert!(!output.stderr.contains("no errors"), "{files:?}: {}", output.stderr);
         }
     }
     // The findings of the other files are reported.
-    let said = folder.run(&["check", "--format", "json", "missing.yaml", "wrong one.yaml"]);
-    assert_eq!(said.status, 3);
-    assert!(said.json().as_array().is_some_and(|findings| findings.len() == 2), "{}", said.out);
-    assert!(said.err.contains("cannot read `missing.yaml`"), "{}", said.err);
-    let said = folder.run(&["check", "missing.yaml", "wrong one.yaml"]);
-    assert!(said.status == 3 && said.out.contains("wrong one.yaml"), "{}", said.out);
+    let output = folder.run(&["check", "--format", "json", "missing.yaml", "wrong one.yaml"]);
+    assert_eq!(output.status, 3);
+    assert!(
+        output.json().as_array().is_some_and(|findings| findings.len() == 2),
+        "{}",
+        output.stdout
+    );
+    assert!(output.stderr.contains("cannot read `missing.yaml`"), "{}", output.stderr);
+    let output = folder.run(&["check", "missing.yaml", "wrong one.yaml"]);
+    assert!(output.status == 3 && output.stdout.contains("wrong one.yaml"), "{}", output.stdout);
 }
 
 #[test]
@@ -408,12 +425,17 @@ fn values_that_no_request_can_have_are_usage_errors_that_name_the_flag() {
                 words.extend([needed, value]);
             }
         }
-        let said = run(&words);
-        assert_eq!((said.status, said.out.as_str()), (2, ""), "{flag} {value}: {}", said.err);
-        assert!(
-            said.err.contains(flag) && said.err.contains(fault),
+        let output = run(&words);
+        assert_eq!(
+            (output.status, output.stdout.as_str()),
+            (2, ""),
             "{flag} {value}: {}",
-            said.err
+            output.stderr
+        );
+        assert!(
+            output.stderr.contains(flag) && output.stderr.contains(fault),
+            "{flag} {value}: {}",
+            output.stderr
         );
     }
     let good = [
@@ -456,12 +478,17 @@ fn a_user_or_an_account_that_contradicts_the_principal_is_a_usage_error() {
         if let Some(account) = account {
             words.extend(["--account", account]);
         }
-        let said = folder.run(&words);
+        let output = folder.run(&words);
         match fault {
-            None => assert_eq!(said.status, 1, "{user}: {}", said.err),
+            None => assert_eq!(output.status, 1, "{user}: {}", output.stderr),
             Some(fault) => {
-                assert_eq!((said.status, said.out.as_str()), (2, ""), "{user}: {}", said.err);
-                assert!(said.err.contains(fault), "{user}: {}", said.err);
+                assert_eq!(
+                    (output.status, output.stdout.as_str()),
+                    (2, ""),
+                    "{user}: {}",
+                    output.stderr
+                );
+                assert!(output.stderr.contains(fault), "{user}: {}", output.stderr);
             }
         }
     }
@@ -475,5 +502,5 @@ fn a_user_or_an_account_that_contradicts_the_principal_is_a_usage_error() {
         "--principal",
         USER,
     ]);
-    assert_eq!(explained.status, 2, "{}", explained.err);
+    assert_eq!(explained.status, 2, "{}", explained.stderr);
 }

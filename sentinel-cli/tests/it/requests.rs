@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::running::{Said, run, sentinel};
+use crate::running::{CommandOutput, run, sentinel};
 
 const POLICY: &str = r#"version: "1"
 rules:
@@ -18,7 +18,7 @@ rules:
     reason: "a \"quoted\" reason\n"
 "#;
 
-fn eval(requests: &[u8]) -> Said {
+fn eval(requests: &[u8]) -> CommandOutput {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
     std::fs::write(folder.path().join("requests.jsonl"), requests).unwrap();
@@ -31,41 +31,41 @@ fn eval(requests: &[u8]) -> Said {
         "requests.jsonl",
     ]);
     let from_file = run(&mut command);
-    // Requests on stdin have the same answers, in both formats.
+    // Requests on stdin have the same results, in both formats.
     let mut command = sentinel(folder.path());
     command
         .current_dir(folder.path())
         .args(["policy", "eval", "policy.yaml", "--format", "json", "--requests", "-"])
         .stdin(Stdio::from(std::fs::File::open(folder.path().join("requests.jsonl")).unwrap()));
     let from_stdin = run(&mut command);
-    assert_eq!((from_file.status, &from_file.out), (from_stdin.status, &from_stdin.out));
+    assert_eq!((from_file.status, &from_file.stdout), (from_stdin.status, &from_stdin.stdout));
     from_file
 }
 
-fn lines(said: &Said) -> Vec<Value> {
-    said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+fn lines(output: &CommandOutput) -> Vec<Value> {
+    output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
-fn every_line_is_answered_in_order_as_a_single_request_is() {
-    let said = eval(
+fn every_line_has_the_result_of_a_single_request_in_input_order() {
+    let output = eval(
         br#"{"user":"alice","profile":"p","at":"2026-01-31T23:00:00Z"}
 {"user":"alice","profile":"p","mode":"cli"}
 {"user":"bob","profile":"p","account":"111122223333","device":{"mdm_enrolled":true}}
 {"user":"bob","profile":"p","account":"111122223333","device":{"mdm_enrolled":true},"approved":true}
 {"user":"b\u006fb","profile":"p","source_ip":"2001:db8::1","principal":null,"organization":"o"}"#,
     );
-    assert_eq!(said.status, 0, "{}", said.err);
-    let effects: Vec<Value> = lines(&said).iter().map(|line| line["effect"].clone()).collect();
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    let effects: Vec<Value> = lines(&output).iter().map(|line| line["effect"].clone()).collect();
     assert_eq!(effects, ["allow", "deny", "require_approval", "allow", "deny"]);
     assert_eq!(
-        said.out.lines().nth(2).unwrap(),
+        output.stdout.lines().nth(2).unwrap(),
         r#"{"effect":"require_approval","rule":"b\"ö","rule_index":1,"reason":"a \"quoted\" reason\n","max_duration_s":null,"valid_until":null,"requires":["approval"]}"#
     );
 }
 
 #[test]
-fn a_bad_line_is_said_in_its_place_and_is_exit_1() {
+fn an_invalid_line_is_reported_in_its_place_and_is_exit_1() {
     let mut input: Vec<u8> = Vec::new();
     let bad: [&[u8]; 13] = [
         b"",
@@ -87,22 +87,22 @@ fn a_bad_line_is_said_in_its_place_and_is_exit_1() {
         input.push(b'\n');
     }
     input.extend_from_slice(br#"{"user":"alice","profile":"p"}"#);
-    let said = eval(&input);
-    assert_eq!(said.status, 1);
-    let answers = lines(&said);
-    assert_eq!(answers.len(), bad.len() + 1);
-    for (number, answer) in answers.iter().take(bad.len()).enumerate() {
-        assert_eq!(answer["line"], json!(number + 1));
-        let error = answer["error"].as_str().unwrap();
+    let output = eval(&input);
+    assert_eq!(output.status, 1);
+    let results = lines(&output);
+    assert_eq!(results.len(), bad.len() + 1);
+    for (number, result) in results.iter().take(bad.len()).enumerate() {
+        assert_eq!(result["line"], json!(number + 1));
+        let error = result["error"].as_str().unwrap();
         assert!(!error.is_empty() && !error.contains("at line"), "{error}");
         assert!(!error.contains("struct"), "{error}");
-        assert_eq!(answer.as_object().unwrap().len(), 2);
+        assert_eq!(result.as_object().unwrap().len(), 2);
     }
-    assert_eq!(answers.last().unwrap()["effect"], "allow");
+    assert_eq!(results.last().unwrap()["effect"], "allow");
 }
 
 #[test]
-fn a_line_may_be_long_but_not_endless() {
+fn a_line_has_a_maximum_length() {
     let pad = |length: usize| {
         let mut line = br#"{"user":"alice","profile":"p""#.to_vec();
         line.resize(length - 1, b' ');
@@ -115,20 +115,20 @@ fn a_line_may_be_long_but_not_endless() {
     input.push(b'\n');
     input.extend(pad(5 << 20));
     input.extend_from_slice(b"\r\n{\"user\":\"alice\",\"profile\":\"p\"}\r\n");
-    let said = eval(&input);
-    assert_eq!(said.status, 1);
-    let answers = lines(&said);
-    assert_eq!(answers.len(), 4);
-    assert_eq!(answers[0]["effect"], "allow");
-    assert_eq!(answers[1], json!({ "line": 2, "error": "longer than 1048576 bytes" }));
-    assert_eq!(answers[2]["line"], 3);
-    assert_eq!(answers[3]["effect"], "allow");
+    let output = eval(&input);
+    assert_eq!(output.status, 1);
+    let results = lines(&output);
+    assert_eq!(results.len(), 4);
+    assert_eq!(results[0]["effect"], "allow");
+    assert_eq!(results[1], json!({ "line": 2, "error": "longer than 1048576 bytes" }));
+    assert_eq!(results[2]["line"], 3);
+    assert_eq!(results[3]["effect"], "allow");
 }
 
 #[test]
-fn no_lines_are_no_answers() {
-    let said = eval(b"");
-    assert_eq!((said.status, said.out.as_str()), (0, ""));
+fn empty_input_has_empty_output() {
+    let output = eval(b"");
+    assert_eq!((output.status, output.stdout.as_str()), (0, ""));
 }
 
 #[test]
@@ -145,16 +145,16 @@ fn lines_can_be_explained_too() {
         "--requests",
         "requests.jsonl",
     ]);
-    let said = run(&mut command);
-    assert_eq!((said.status, said.out.lines().count()), (0, 1));
-    assert_eq!(said.json()["steps"][0]["condition"], "users");
+    let output = run(&mut command);
+    assert_eq!((output.status, output.stdout.lines().count()), (0, 1));
+    assert_eq!(output.json()["steps"][0]["condition"], "users");
 }
 
 #[test]
 fn a_byte_order_mark_is_accepted() {
-    let said = eval("\u{feff}{\"user\":\"alice\",\"profile\":\"p\"}\r\n".as_bytes());
-    assert_eq!((said.status, said.out.lines().count()), (0, 1), "{}", said.out);
-    assert_eq!(lines(&said)[0]["effect"], "allow");
+    let output = eval("\u{feff}{\"user\":\"alice\",\"profile\":\"p\"}\r\n".as_bytes());
+    assert_eq!((output.status, output.stdout.lines().count()), (0, 1), "{}", output.stdout);
+    assert_eq!(lines(&output)[0]["effect"], "allow");
 }
 
 #[test]
@@ -204,11 +204,11 @@ fn different_faults_of_a_line_are_different_messages_that_name_the_field() {
         ),
     ];
     let input: Vec<u8> = cases.iter().flat_map(|(line, _)| [line, &b"\n"[..]].concat()).collect();
-    let said = eval(&input);
-    assert_eq!(said.status, 1);
-    for ((number, (_, fault)), answer) in cases.iter().enumerate().zip(lines(&said)) {
-        assert_eq!(answer["line"], json!(number + 1));
-        let error = answer["error"].as_str().unwrap();
+    let output = eval(&input);
+    assert_eq!(output.status, 1);
+    for ((number, (_, fault)), result) in cases.iter().enumerate().zip(lines(&output)) {
+        assert_eq!(result["line"], json!(number + 1));
+        let error = result["error"].as_str().unwrap();
         assert!(error.starts_with(fault), "{fault}: {error}");
     }
 }

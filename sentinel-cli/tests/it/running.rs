@@ -36,32 +36,32 @@ fn clean(command: &mut Command, home: &Path) {
 }
 
 /// The output and the status of a command that ended.
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     pub(crate) status: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-impl Said {
+impl CommandOutput {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out)
-            .unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.out, self.err))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.stdout, self.stderr))
     }
 }
 
 /// Runs a command to its end.
-pub(crate) fn run(command: &mut Command) -> Said {
+pub(crate) fn run(command: &mut Command) -> CommandOutput {
     let Output { status, stdout, stderr } = command.output().unwrap();
-    Said {
+    CommandOutput {
         status: status.code().unwrap(),
-        out: String::from_utf8(stdout).unwrap(),
-        err: String::from_utf8(stderr).unwrap(),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
     }
 }
 
 /// Runs the command with arguments that are separated by spaces, in an empty home
 /// directory.
-pub(crate) fn run_words(words: &str) -> Said {
+pub(crate) fn run_words(words: &str) -> CommandOutput {
     let home = TempDir::new().unwrap();
     run(sentinel(home.path()).args(words.split_whitespace()))
 }
@@ -209,7 +209,7 @@ impl Dev {
     }
 
     /// Runs the command with the credentials of an identity.
-    pub(crate) fn run(&self, name: &str, words: &str) -> Said {
+    pub(crate) fn run(&self, name: &str, words: &str) -> CommandOutput {
         run(&mut self.client(name, words))
     }
 

@@ -6,9 +6,10 @@ use crate::running::{Dev, run_words};
 use crate::wire::Request;
 
 fn vend(dev: &Dev, name: &str, profile: &str) -> String {
-    let said = dev.run(name, &format!("credentials --profile {profile} --no-cache --output json"));
-    assert_eq!(said.status, 0, "{}", said.err);
-    said.json()["SessionId"].as_str().unwrap().to_owned()
+    let output =
+        dev.run(name, &format!("credentials --profile {profile} --no-cache --output json"));
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    output.json()["SessionId"].as_str().unwrap().to_owned()
 }
 
 fn downstream(dev: &Dev, session_id: &str) -> u16 {
@@ -19,75 +20,75 @@ fn downstream(dev: &Dev, session_id: &str) -> u16 {
 }
 
 #[test]
-fn revoking_ends_a_session_at_once_and_reinstating_does_not_revive_it() {
+fn revoking_ends_a_session_immediately_and_reinstating_does_not_revive_it() {
     let dev = Dev::start();
     let old = vend(&dev, "alice", "production");
     assert_eq!(downstream(&dev, &old), 200);
-    let said = dev.run(
+    let output = dev.run(
         "carol",
         "sessions revoke --user alice --profile production --reason theft --format json",
     );
-    assert_eq!(said.status, 0, "{}", said.err);
-    assert_eq!(said.json()["user"], "alice");
-    assert_eq!(said.json()["epoch"], 1);
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    assert_eq!(output.json()["user"], "alice");
+    assert_eq!(output.json()["epoch"], 1);
     assert_eq!(downstream(&dev, &old), 403);
-    let said = dev.run("alice", "credentials --profile production --no-cache");
-    assert_eq!(said.status, 1);
-    assert!(said.err.contains("SESSION_REVOKED"));
-    let said =
+    let output = dev.run("alice", "credentials --profile production --no-cache");
+    assert_eq!(output.status, 1);
+    assert!(output.stderr.contains("SESSION_REVOKED"));
+    let output =
         dev.run("carol", "sessions reinstate --user alice --profile production --reason found");
-    assert_eq!(said.status, 0, "{}", said.err);
+    assert_eq!(output.status, 0, "{}", output.stderr);
     assert_eq!(downstream(&dev, &vend(&dev, "alice", "production")), 200);
     assert_eq!(downstream(&dev, &old), 403);
 }
 
 #[test]
-fn revoking_a_name_that_nobody_has_says_so() {
+fn revoking_a_user_without_sessions_is_reported() {
     let dev = Dev::start();
     vend(&dev, "alice", "production");
-    let said = dev.run("carol", "sessions revoke --user alicce --reason theft");
-    assert_eq!(said.status, 0, "{}", said.err);
-    assert!(said.err.contains("`alicce` has no session"), "{}", said.err);
+    let output = dev.run("carol", "sessions revoke --user alicce --reason theft");
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    assert!(output.stderr.contains("`alicce` has no session"), "{}", output.stderr);
     let json = "sessions revoke --user bobb --reason theft --format json";
-    let said = dev.run("carol", json);
-    assert_eq!((said.status, &said.json()["known"]), (0, &json!(false)), "{}", said.err);
-    assert!(said.err.contains("`bobb` has no session"), "{}", said.err);
-    let said = dev.run("carol", "sessions revoke --user ALICE --reason theft --format json");
-    assert_eq!((&said.json()["user"], &said.json()["known"]), (&json!("alice"), &json!(true)));
-    assert!(!said.err.contains("has no session"), "{}", said.err);
+    let output = dev.run("carol", json);
+    assert_eq!((output.status, &output.json()["known"]), (0, &json!(false)), "{}", output.stderr);
+    assert!(output.stderr.contains("`bobb` has no session"), "{}", output.stderr);
+    let output = dev.run("carol", "sessions revoke --user ALICE --reason theft --format json");
+    assert_eq!((&output.json()["user"], &output.json()["known"]), (&json!("alice"), &json!(true)));
+    assert!(!output.stderr.contains("has no session"), "{}", output.stderr);
 }
 
 #[test]
-fn a_session_is_named_by_its_handle_and_a_whole_id_is_never_sent() {
+fn a_session_is_selected_by_its_handle_and_a_complete_id_is_never_sent() {
     let dev = Dev::start();
     let id = vend(&dev, "alice", "production");
     let handle: String = id.chars().skip("session-".len()).take(42).collect();
     for target in [&id, &handle] {
-        let said = dev.run("carol", &format!("sessions revoke --session {target} --reason seen"));
-        assert_eq!(said.status, 0, "{}", said.err);
-        assert!(said.out.contains("`alice` on `production`"), "{}", said.out);
+        let output = dev.run("carol", &format!("sessions revoke --session {target} --reason seen"));
+        assert_eq!(output.status, 0, "{}", output.stderr);
+        assert!(output.stdout.contains("`alice` on `production`"), "{}", output.stdout);
     }
     let records = dev.records();
     assert!(!records.is_empty() && records.iter().all(|record| !record.to_string().contains(&id)));
 }
 
 #[test]
-fn a_revocation_can_be_for_a_time() {
+fn a_revocation_can_have_a_duration() {
     let dev = Dev::start();
-    let said = dev.run("carol", "sessions revoke --user bob --reason x --for 2h --format json");
-    assert!(said.json()["blocked_until"].is_string(), "{}", said.out);
-    assert_eq!(said.json()["profile"], json!(null));
+    let output = dev.run("carol", "sessions revoke --user bob --reason x --for 2h --format json");
+    assert!(output.json()["blocked_until"].is_string(), "{}", output.stdout);
+    assert_eq!(output.json()["profile"], json!(null));
 }
 
 #[test]
-fn lists_are_of_ones_own_sessions_or_an_operators() {
+fn operators_list_all_sessions_and_other_callers_their_own() {
     let dev = Dev::start();
     vend(&dev, "alice", "production");
     vend(&dev, "bob", "staging");
     let users = |name: &str, words: &str| -> Vec<String> {
-        let said = dev.run(name, &format!("sessions list --format json {words}"));
-        assert_eq!(said.status, 0, "{}", said.err);
-        let mut users: Vec<String> = said.json()["sessions"]
+        let output = dev.run(name, &format!("sessions list --format json {words}"));
+        assert_eq!(output.status, 0, "{}", output.stderr);
+        let mut users: Vec<String> = output.json()["sessions"]
             .as_array()
             .unwrap()
             .iter()
@@ -102,25 +103,25 @@ fn lists_are_of_ones_own_sessions_or_an_operators() {
     assert_eq!(users("carol", "--limit 1").len(), 1);
     assert_eq!(users("bob", ""), ["bob"]);
     assert_eq!(dev.run("bob", "sessions list --user alice").status, 1);
-    let said = dev.run("carol", "sessions list");
-    assert!(said.out.starts_with("SESSION "), "{}", said.out);
-    assert_eq!(said.out.lines().count(), 3);
+    let output = dev.run("carol", "sessions list");
+    assert!(output.stdout.starts_with("SESSION "), "{}", output.stdout);
+    assert_eq!(output.stdout.lines().count(), 3);
 }
 
 #[test]
-fn whoami_and_profiles_say_what_the_server_knows() {
+fn whoami_and_profiles_show_the_identity_and_the_profiles_of_the_caller() {
     let dev = Dev::start();
-    let said = dev.run("ci/build-7", "whoami --format json");
+    let output = dev.run("ci/build-7", "whoami --format json");
     assert_eq!(
-        said.json(),
+        output.json(),
         json!({
             "user": "ci/build-7", "caller": "111122223333/ci", "account": "111122223333",
             "principal": "arn:aws:sts::111122223333:assumed-role/ci/build-7", "operator": false,
         })
     );
-    assert!(dev.run("carol", "whoami").out.contains("operator   yes"));
-    let said = dev.run("alice", "profiles --format json");
-    let names: Vec<&str> = said.json()["profiles"]
+    assert!(dev.run("carol", "whoami").stdout.contains("operator   yes"));
+    let output = dev.run("alice", "profiles --format json");
+    let names: Vec<&str> = output.json()["profiles"]
         .as_array()
         .unwrap()
         .iter()
@@ -133,17 +134,17 @@ fn whoami_and_profiles_say_what_the_server_knows() {
         })
         .collect();
     assert_eq!(names, ["maintenance", "production", "staging"]);
-    let said = dev.run("mallory", "profiles");
-    assert_eq!((said.status, said.out.as_str()), (0, ""));
+    let output = dev.run("mallory", "profiles");
+    assert_eq!((output.status, output.stdout.as_str()), (0, ""));
 }
 
 #[test]
 fn the_deny_policy_of_a_caller_needs_no_server() {
-    let said = run_words("sessions deny-policy --user Alice");
-    assert_eq!(said.status, 0, "{}", said.err);
-    insta::assert_snapshot!("deny_policy", said.out);
-    let said = run_words("sessions deny-policy --user 111122223333/ci --separator _");
-    let condition = &said.json()["Statement"][0]["Condition"]["StringLike"];
+    let output = run_words("sessions deny-policy --user Alice");
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    insta::assert_snapshot!("deny_policy", output.stdout);
+    let output = run_words("sessions deny-policy --user 111122223333/ci --separator _");
+    let condition = &output.json()["Statement"][0]["Condition"]["StringLike"];
     assert_eq!(condition["aws:SourceIdentity"], "sentinel_111122223333=2Fci_????????");
     assert_eq!(run_words("sessions deny-policy --user alice --separator :").status, 2);
     assert_eq!(run_words("sessions deny-policy --user a/b").status, 2);
@@ -156,10 +157,10 @@ fn the_deny_policy_of_a_session_is_exact() {
     let handle: String = id.chars().skip("session-".len()).take(42).collect();
     let last: String = handle.chars().skip(34).collect();
     let expected = json!({ "aws:SourceIdentity": format!("sentinel-alice-{last}") });
-    let asked = dev.run("carol", &format!("sessions deny-policy --session {handle}"));
-    assert_eq!(asked.json()["Statement"][0]["Condition"]["StringEquals"], expected);
+    let online = dev.run("carol", &format!("sessions deny-policy --session {handle}"));
+    assert_eq!(online.json()["Statement"][0]["Condition"]["StringEquals"], expected);
     let offline = run_words(&format!("sessions deny-policy --session {handle} --user alice"));
-    assert_eq!(offline.out, asked.out);
+    assert_eq!(offline.stdout, online.stdout);
     let other = run_words(&format!("sessions deny-policy --session {handle} --user bob"));
     assert_eq!(other.status, 2);
 }

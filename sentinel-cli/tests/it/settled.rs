@@ -44,10 +44,10 @@ impl Fixture {
     }
 
     fn vend(&self, name: &str) -> String {
-        let answer = Request::new("GET", "/?profile=production", b"")
+        let response = Request::new("GET", "/?profile=production", b"")
             .signed(self.dev.address, &self.dev.key(name), "execute-api")
             .send(self.dev.address);
-        if answer.status == 200 { "OK".to_owned() } else { answer.code() }
+        if response.status == 200 { "OK".to_owned() } else { response.code() }
     }
 
     /// Vends as bob until `work` has ended and for a while after. Returns all
@@ -94,10 +94,10 @@ const WRITERS: [(Writer, &[u64]); 2] =
     [(write_in_place, &[50, 120, 400, 900, 2000]), (write_in_parts, &[50, 120, 400, 700])];
 
 #[test]
-fn a_half_written_policy_vends_nothing_however_its_writer_pauses() {
-    let whole = head(0) + REST;
+fn a_partially_written_policy_vends_nothing_during_any_pause_of_its_writer() {
+    let complete = head(0) + REST;
     let check = |file: &str, (write, pauses): (Writer, &[u64])| {
-        let fixture = Fixture::new(&[(file, &whole)]);
+        let fixture = Fixture::new(&[(file, &complete)]);
         let path = fixture.policies.join(file);
         assert_eq!(fixture.vend("alice"), "OK");
         for (round, pause) in pauses.iter().enumerate() {
@@ -116,7 +116,7 @@ fn a_half_written_policy_vends_nothing_however_its_writer_pauses() {
 }
 
 #[test]
-fn a_main_document_that_is_gone_for_a_moment_still_governs() {
+fn a_main_document_that_is_absent_briefly_still_governs() {
     let main = head(0) + REST;
     let fixture = Fixture::new(&[("main.yaml", &main), ("production.yaml", &head(0))]);
     let path = fixture.policies.join("main.yaml");
@@ -158,7 +158,7 @@ fn a_main_document_whose_links_target_is_replaced_still_governs() {
 }
 
 #[test]
-fn a_policy_that_is_renamed_into_place_is_in_force_about_a_second_later() {
+fn a_policy_that_is_renamed_into_place_takes_effect_about_a_second_later() {
     let fixture = Fixture::new(&[("production.yaml", &(head(0) + REST))]);
     assert_eq!(fixture.vend("bob"), "POLICY_DENY");
     let (path, new) = (fixture.policies.join("production.yaml"), fixture.policies.join(".new"));

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::running::Dev;
-use crate::wire::{Answer, Key, Request};
+use crate::wire::{Key, Request, Response};
 
 const FORM: &[u8] = b"Action=GetCallerIdentity&Version=2011-06-15";
 
@@ -17,37 +17,40 @@ fn vended(dev: &Dev) -> Key {
     }
 }
 
-fn ask(dev: &Dev, path: &str, body: &[u8], key: &Key) -> Answer {
+fn call(dev: &Dev, path: &str, body: &[u8], key: &Key) -> Response {
     Request::new("POST", path, body)
         .with("content-type", "application/x-www-form-urlencoded")
         .signed(dev.address, key, "sts")
         .send(dev.address)
 }
 
-fn assert_error(answer: &Answer, status: u16, code: &str) {
-    assert_eq!(answer.status, status, "{answer:?}");
-    assert_eq!(answer.headers["content-type"], "text/xml");
-    assert!(answer.body.contains(&format!("<Code>{code}</Code>")), "{answer:?}");
-    assert!(answer.body.contains("<ErrorResponse xmlns="), "{answer:?}");
+fn assert_error(response: &Response, status: u16, code: &str) {
+    assert_eq!(response.status, status, "{response:?}");
+    assert_eq!(response.headers["content-type"], "text/xml");
+    assert!(response.body.contains(&format!("<Code>{code}</Code>")), "{response:?}");
+    assert!(response.body.contains("<ErrorResponse xmlns="), "{response:?}");
 }
 
 #[test]
-fn vended_credentials_and_identities_are_recognised() {
+fn vended_credentials_and_identities_are_recognized() {
     let dev = Dev::start();
     let key = vended(&dev);
     for path in ["/sts", "/sts/"] {
-        let answer = ask(&dev, path, FORM, &key);
-        assert_eq!(answer.status, 200, "{answer:?}");
+        let response = call(&dev, path, FORM, &key);
+        assert_eq!(response.status, 200, "{response:?}");
         let role = "<Arn>arn:aws:sts::111122223333:assumed-role/SentinelProtected-production/sentinel-alice-";
-        assert!(answer.body.contains(role), "{answer:?}");
-        assert!(answer.body.contains("<Account>111122223333</Account>"));
+        assert!(response.body.contains(role), "{response:?}");
+        assert!(response.body.contains("<Account>111122223333</Account>"));
     }
-    let answer = ask(&dev, "/sts", FORM, &dev.key("bob"));
-    assert!(answer.body.contains("<Arn>arn:aws:iam::111122223333:user/bob</Arn>"), "{answer:?}");
+    let response = call(&dev, "/sts", FORM, &dev.key("bob"));
+    assert!(
+        response.body.contains("<Arn>arn:aws:iam::111122223333:user/bob</Arn>"),
+        "{response:?}"
+    );
     let query = format!("/sts?{}", std::str::from_utf8(FORM).unwrap());
-    let answer =
+    let response =
         Request::new("GET", &query, b"").signed(dev.address, &key, "sts").send(dev.address);
-    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(response.status, 200, "{response:?}");
 }
 
 #[test]
@@ -57,35 +60,35 @@ fn errors_are_those_of_sts() {
     let unsigned = Request::new("POST", "/sts", FORM).send(dev.address);
     assert_error(&unsigned, 403, "MissingAuthenticationToken");
     let wrong = Key { secret: "wrong".to_owned(), ..key.clone() };
-    assert_error(&ask(&dev, "/sts", FORM, &wrong), 403, "SignatureDoesNotMatch");
-    for token in [None, Some("made.up".to_owned()), Some("x".to_owned())] {
-        let made_up = Key { token, ..key.clone() };
-        assert_error(&ask(&dev, "/sts", FORM, &made_up), 403, "InvalidClientTokenId");
+    assert_error(&call(&dev, "/sts", FORM, &wrong), 403, "SignatureDoesNotMatch");
+    for token in [None, Some("in.vented".to_owned()), Some("x".to_owned())] {
+        let invented = Key { token, ..key.clone() };
+        assert_error(&call(&dev, "/sts", FORM, &invented), 403, "InvalidClientTokenId");
     }
     let borrowed = Key { token: key.token.clone(), ..dev.key("alice") };
-    assert_error(&ask(&dev, "/sts", FORM, &borrowed), 403, "InvalidClientTokenId");
+    assert_error(&call(&dev, "/sts", FORM, &borrowed), 403, "InvalidClientTokenId");
     for form in [&b"Action=AssumeRole&Version=2011-06-15"[..], b"Action=GetCallerIdentity"] {
-        assert_error(&ask(&dev, "/sts", form, &key), 400, "InvalidAction");
+        assert_error(&call(&dev, "/sts", form, &key), 400, "InvalidAction");
     }
-    assert_error(&ask(&dev, "/sts", b"", &key), 400, "MissingAction");
-    let answer = ask(&dev, "/sts", b"Action=%3Cscript%3E%00&Version=x", &key);
-    assert_error(&answer, 400, "InvalidAction");
-    assert!(answer.body.contains("&lt;script&gt;\u{fffd}"), "{answer:?}");
+    assert_error(&call(&dev, "/sts", b"", &key), 400, "MissingAction");
+    let response = call(&dev, "/sts", b"Action=%3Cscript%3E%00&Version=x", &key);
+    assert_error(&response, 400, "InvalidAction");
+    assert!(response.body.contains("&lt;script&gt;\u{fffd}"), "{response:?}");
     let old = Request::new("POST", "/sts", FORM)
         .signed_at(dev.address, &key, "sts", SystemTime::now() - Duration::from_secs(400))
         .send(dev.address);
     assert_error(&old, 403, "SignatureDoesNotMatch");
-    let elsewhere = Request::new("POST", "/sts", FORM)
+    let other_service = Request::new("POST", "/sts", FORM)
         .signed(dev.address, &key, "execute-api")
         .send(dev.address);
-    assert_error(&elsewhere, 403, "SignatureDoesNotMatch");
+    assert_error(&other_service, 403, "SignatureDoesNotMatch");
 }
 
 #[test]
-fn vended_credentials_are_no_caller_of_the_tvm() {
+fn vended_credentials_cannot_call_the_tvm() {
     let dev = Dev::start();
-    let answer = Request::new("GET", "/?profile=production", b"")
+    let response = Request::new("GET", "/?profile=production", b"")
         .signed(dev.address, &vended(&dev), "execute-api")
         .send(dev.address);
-    assert_eq!(answer.code(), "IAM_AUTH_REQUIRED");
+    assert_eq!(response.code(), "IAM_AUTH_REQUIRED");
 }

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tempfile::TempDir;
 
-use crate::running::{Dev, Said, run, sentinel};
-use crate::wire::{Answer, Request};
+use crate::running::{CommandOutput, Dev, run, sentinel};
+use crate::wire::{Request, Response};
 
-fn vend(dev: &Dev, name: &str) -> Answer {
+fn vend(dev: &Dev, name: &str) -> Response {
     Request::new("GET", "/?profile=production", b"")
         .signed(dev.address, &dev.key(name), "execute-api")
         .send(dev.address)
@@ -30,24 +30,29 @@ fn limit(dev: &Dev, resource: Resource, current: Option<u64>) {
 }
 
 /// Starts a server that cannot start.
-fn refused(home: &Path, arguments: &[&str]) -> Said {
-    let said = run(sentinel(home).args(["dev", "--listen", "127.0.0.1:0"]).args(arguments));
-    assert_eq!((said.status, said.out.as_str()), (3, ""), "{arguments:?}: {}", said.err);
-    said
+fn refused(home: &Path, arguments: &[&str]) -> CommandOutput {
+    let output = run(sentinel(home).args(["dev", "--listen", "127.0.0.1:0"]).args(arguments));
+    assert_eq!(
+        (output.status, output.stdout.as_str()),
+        (3, ""),
+        "{arguments:?}: {}",
+        output.stderr
+    );
+    output
 }
 
 #[test]
-fn after_a_full_disk_it_vends_again_and_nothing_acknowledged_is_lost() {
+fn after_a_full_disk_vending_resumes_and_no_acknowledged_write_is_lost() {
     // A limit of the size of files has the same effect as a full disk.
     let dev = Dev::start_logged(TempDir::new().unwrap(), "trap '' XFSZ", &[]);
-    let session = |answer: &Answer| answer.headers["x-sentinel-session-id"].clone();
+    let session = |response: &Response| response.headers["x-sentinel-session-id"].clone();
     let first = vend(&dev, "alice");
     assert_eq!(first.status, 200, "{first:?}");
     for round in 0..2 {
         limit(&dev, Resource::Fsize, Some(4096));
         for _ in 0..3 {
-            let answer = vend(&dev, "alice");
-            assert_eq!((answer.status, answer.code().as_str()), (503, "STORE_UNAVAILABLE"));
+            let response = vend(&dev, "alice");
+            assert_eq!((response.status, response.code().as_str()), (503, "STORE_UNAVAILABLE"));
         }
         limit(&dev, Resource::Fsize, None);
         assert_eq!(vend(&dev, "alice").status, 200, "round {round}");
@@ -82,9 +87,13 @@ fn a_database_that_is_removed_while_it_is_in_use_is_reported_and_nothing_is_vend
         fs::rename(&path, &aside).unwrap();
         // The message appears without a request.
         dev.log_with("was removed or replaced");
-        let answer = again();
+        let response = again();
         // The built-in policies are in the folder, too.
-        assert_eq!((answer.status, answer.code().as_str()), (503, "STORE_UNAVAILABLE"), "{what}");
+        assert_eq!(
+            (response.status, response.code().as_str()),
+            (503, "STORE_UNAVAILABLE"),
+            "{what}"
+        );
         assert_eq!(used(), 403, "{what}");
         fs::rename(&aside, &path).unwrap();
         assert_eq!((used(), again().status), (200, 200), "{what}");
@@ -136,20 +145,20 @@ fn every_problem_of_the_policies_folder_is_reported_at_the_start_and_at_each_cha
     for name in ["staging.yaml", "production.yaml", "broken.yml", "bad name.yaml", "shared.yaml"] {
         fs::remove_file(policies.join(name)).unwrap();
     }
-    dev.log_with("no problems any more");
+    dev.log_with("no more problems");
     write("later.yaml", "version: \"1\"\nrules: []\nrule: []\n");
     assert!(dev.log_with(&format!("{folder}/later.yaml:3:1")).contains("unknown key"));
 }
 
 #[test]
-fn one_client_cannot_hold_every_connection() {
+fn one_client_cannot_occupy_every_connection() {
     let dev = Dev::start_logged(TempDir::new().unwrap(), ":", &[]);
     let body = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nprofile=";
     let served = "GET /downstream HTTP/1.1\r\nhost: x\r\n\r\n";
     for (what, sent) in
         [("a slow head", "GET / HTTP/1.1\r\nhost: "), ("a slow body", body), ("idle", served)]
     {
-        let held: Vec<TcpStream> = (0..300)
+        let open: Vec<TcpStream> = (0..300)
             .map(|_| {
                 let mut stream = TcpStream::connect(dev.address).unwrap();
                 stream.write_all(sent.as_bytes()).unwrap();
@@ -160,7 +169,7 @@ fn one_client_cannot_hold_every_connection() {
         let started = Instant::now();
         assert_eq!(vend(&dev, "alice").status, 200, "{what}");
         assert!(started.elapsed() < Duration::from_secs(8), "{what}: {:?}", started.elapsed());
-        drop(held);
+        drop(open);
     }
     let log = dev.log_with("every connection is in use");
     assert!(log.matches("every connection is in use").count() < 10, "{log}");
@@ -175,30 +184,30 @@ fn connections_that_cannot_be_accepted_are_logged_and_served_later() {
     waiting.write_all(b"GET /downstream HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
     dev.log_with("failed to accept a connection");
     limit(&dev, Resource::Nofile, Some(1024));
-    let mut answer = String::new();
-    std::io::Read::read_to_string(&mut waiting, &mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    let mut response = String::new();
+    std::io::Read::read_to_string(&mut waiting, &mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 401 "), "{response}");
     assert_eq!(vend(&dev, "alice").status, 200);
     assert!(dev.log_with("failed").matches("failed to accept").count() < 5);
 }
 
 #[test]
-fn too_few_open_files_are_a_message() {
+fn too_few_open_files_are_reported() {
     let home = TempDir::new().unwrap();
     for files in [6, 8, 10, 12, 24, 79] {
         let mut command = Command::new("sh");
         let line = format!("ulimit -n {files}; exec \"$0\" dev --listen 127.0.0.1:0");
-        let said = run(command
+        let output = run(command
             .args(["-c", &line, env!("CARGO_BIN_EXE_sentinel")])
             .env("HOME", home.path()));
-        assert_eq!(said.status, 3, "{files}: {}", said.err);
-        assert!(said.err.contains("ulimit -n 512"), "{files}: {}", said.err);
-        assert!(!said.err.contains("panicked"), "{files}: {}", said.err);
+        assert_eq!(output.status, 3, "{files}: {}", output.stderr);
+        assert!(output.stderr.contains("ulimit -n 512"), "{files}: {}", output.stderr);
+        assert!(!output.stderr.contains("panicked"), "{files}: {}", output.stderr);
     }
 }
 
 #[test]
-fn the_temporary_folder_goes_with_the_terminal_too() {
+fn the_temporary_folder_is_removed_when_the_terminal_is_closed() {
     let home = TempDir::new().unwrap();
     let temporary = home.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
@@ -219,14 +228,14 @@ fn the_temporary_folder_goes_with_the_terminal_too() {
 }
 
 #[test]
-fn what_cannot_be_used_is_named_with_its_path_and_what_to_do() {
+fn an_unusable_path_or_address_is_reported_with_a_remedy() {
     let home = TempDir::new().unwrap();
     let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("file"), "x").unwrap();
     let named = |arguments: &[&str], expected: &[&str]| {
-        let said = refused(home.path(), arguments);
+        let output = refused(home.path(), arguments);
         for expected in expected {
-            assert_eq!(said.err.matches(expected).count(), 1, "{expected}: {}", said.err);
+            assert_eq!(output.stderr.matches(expected).count(), 1, "{expected}: {}", output.stderr);
         }
     };
     let data = path("data");
@@ -236,8 +245,8 @@ fn what_cannot_be_used_is_named_with_its_path_and_what_to_do() {
         named(&["--data", &file], &["cannot use the data folder", &file]);
     }
     for folder in [path("none"), path("file")] {
-        let wanted = ["cannot read the policies folder", folder.as_str()];
-        named(&["--data", &data, "--policies", &folder], &wanted);
+        let expected = ["cannot read the policies folder", folder.as_str()];
+        named(&["--data", &data, "--policies", &folder], &expected);
     }
     named(&["--identities", &path("none")], &[&path("none"), "No such file"]);
     fs::create_dir(path("data/credentials")).unwrap();
@@ -250,17 +259,17 @@ fn what_cannot_be_used_is_named_with_its_path_and_what_to_do() {
     fs::write(path("data/sentinel.redb"), "").unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let said = run(sentinel(home.path()).args(["dev", "--data", &data, "--listen", &address]));
-    assert_eq!(said.status, 3);
-    assert!(said.err.contains("is empty: it begins without"), "{}", said.err);
+    let output = run(sentinel(home.path()).args(["dev", "--data", &data, "--listen", &address]));
+    assert_eq!(output.status, 3);
+    assert!(output.stderr.contains("is empty: the server starts without"), "{}", output.stderr);
     assert!(
-        said.err.contains(&address) && said.err.contains("--listen 127.0.0.1:0"),
+        output.stderr.contains(&address) && output.stderr.contains("--listen 127.0.0.1:0"),
         "{}",
-        said.err
+        output.stderr
     );
-    let said =
+    let output =
         run(sentinel(home.path()).args(["dev", "--allow-remote", "--listen", "203.0.113.1:1"]));
-    assert!(said.err.contains("not an address of this machine"), "{}", said.err);
+    assert!(output.stderr.contains("not an address of this machine"), "{}", output.stderr);
 }
 
 #[test]
@@ -281,10 +290,10 @@ fn a_fault_in_the_identities_is_reported_once_with_its_file() {
         ),
     ] {
         fs::write(&file, text).unwrap();
-        let said = refused(home.path(), &["--identities", name]);
+        let output = refused(home.path(), &["--identities", name]);
         for once in [message, name] {
-            assert_eq!(said.err.matches(once).count(), 1, "{once}: {}", said.err);
+            assert_eq!(output.stderr.matches(once).count(), 1, "{once}: {}", output.stderr);
         }
-        assert!(!said.err.contains("<input>"), "{}", said.err);
+        assert!(!output.stderr.contains("<input>"), "{}", output.stderr);
     }
 }

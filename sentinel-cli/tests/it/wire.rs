@@ -20,13 +20,13 @@ pub(crate) struct Key {
 
 /// An HTTP response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -100,7 +100,7 @@ impl Request {
         request
     }
 
-    pub(crate) fn send(&self, address: SocketAddr) -> Answer {
+    pub(crate) fn send(&self, address: SocketAddr) -> Response {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -111,22 +111,22 @@ impl Request {
         head.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n", self.body.len()));
         let mut bytes = head.into_bytes();
         bytes.extend_from_slice(&self.body);
-        let answer = exchange(address, &bytes);
-        answer.unwrap_or_else(|| panic!("no answer to {self:?}"))
+        let response = exchange(address, &bytes);
+        response.unwrap_or_else(|| panic!("no response to {self:?}"))
     }
 }
 
 /// Sends bytes and reads until the server closes the connection. `None` if the
 /// server sends no response.
-pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
+pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Option<Response> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     // A server that refuses the request early may close the connection during the
     // write.
     drop(stream.write_all(bytes));
-    let mut answer = Vec::new();
-    drop(stream.read_to_end(&mut answer));
-    let text = String::from_utf8_lossy(&answer).into_owned();
+    let mut response = Vec::new();
+    drop(stream.read_to_end(&mut response));
+    let text = String::from_utf8_lossy(&response).into_owned();
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.lines();
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
@@ -134,5 +134,5 @@ pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    Some(Answer { status, headers, body: body.to_owned() })
+    Some(Response { status, headers, body: body.to_owned() })
 }

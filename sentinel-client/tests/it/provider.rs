@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::routes::client;
 
-/// A TVM whose responses are given. Without a further one, it cannot be reached.
+/// A TVM with prepared responses. After the last one, it cannot be reached.
 #[derive(Clone, Debug, Default)]
 struct Scripted {
     responses: Arc<Mutex<VecDeque<Response>>>,

@@ -28,7 +28,7 @@ pub(super) fn read(
     screen: &Screen,
 ) -> Result<Option<Vec<Document>>, Failure> {
     let mut documents = Vec::new();
-    let mut all_check = true;
+    let mut all_valid = true;
     for (name, file) in files(folder, profiles, screen)? {
         let source = Source::read(&file)?;
         let path = policies.path(&name);
@@ -44,23 +44,23 @@ pub(super) fn read(
             }
             Err(diagnostics) => {
                 show(&diagnostics);
-                all_check = false;
+                all_valid = false;
                 continue;
             }
         }
         let bytes = source.text.len();
-        let place = if bytes <= usable::SSM_HOLDS { Place::Ssm } else { Place::Table };
+        let place = if bytes <= usable::SSM_MAX_BYTES { Place::Ssm } else { Place::Table };
         if place == Place::Table && policies.policy_table.is_none() {
             return Err(Failure::other(format!(
-                "`{}` has {bytes} bytes, and a parameter holds {}: name a table for it, as in \
+                "`{}` has {bytes} bytes, and a parameter has at most {}: name a table, as in \
                  `--policy-table sentinel-policies`",
                 source.name,
-                usable::SSM_HOLDS
+                usable::SSM_MAX_BYTES
             )));
         }
         documents.push(Document { source, path, place });
     }
-    if !all_check {
+    if !all_valid {
         screen.warn("nothing was written: correct these files first");
         return Ok(None);
     }
@@ -103,8 +103,8 @@ fn files(
         }
         let name = ProfileName::parse(stem).map_err(|_| {
             Failure::other(format!(
-                "`{}` names no document: a name is 1 to 64 of `A-Z a-z 0-9 . _ -`, a letter or \
-                 digit first",
+                "`{}` is not named after a document: a name has 1 to 64 characters of \
+                 `A-Z a-z 0-9 . _ -`, and starts with a letter or digit",
                 file.display()
             ))
         })?;
@@ -112,7 +112,10 @@ fn files(
     }
     found.sort();
     if found.is_empty() {
-        screen.warn(&format!("there is no .yaml file in `{}`, so no policies", folder.display()));
+        screen.warn(&format!(
+            "there is no .yaml file in `{}`, so no policies are stored",
+            folder.display()
+        ));
     }
     Ok(found)
 }
@@ -143,7 +146,7 @@ impl Document {
             Found { ssm: Some(_), table: Some(_) } => Ok(Step {
                 details: vec![format!(
                     "it is in SSM and in the policy table, and its profiles get POLICY_ERROR: \
-                     `sentinel policy push {} --move` keeps the one in the table",
+                     `sentinel policy push {} --move` keeps the document in the table",
                     source.name
                 )],
                 ..self.step(State::Differs, Place::Table)

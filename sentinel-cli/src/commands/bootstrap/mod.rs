@@ -1,4 +1,4 @@
-//! `sentinel bootstrap`: creates what the guide needs before the functions exist.
+//! `sentinel bootstrap`: creates the tables and policies that must exist before the functions.
 //! Each step reads the current state first, so a second run changes nothing, and a
 //! run after a failure continues where the first one stopped.
 
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
 
 fn profile(text: &str) -> Result<ProfileName, String> {
     ProfileName::parse(text)
-        .map_err(|_| "a name is 1 to 64 of `A-Z a-z 0-9 . _ -`, a letter or digit first".to_owned())
+        .map_err(|_| "a name has 1 to 64 characters of `A-Z a-z 0-9 . _ -`, and starts with a letter or digit".to_owned())
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
@@ -90,15 +90,15 @@ async fn bootstrap(
     let deployment =
         parts.deployment(policies, caller.partition(), caller.account.clone(), &region);
 
-    let wanted = table::wanted(&deployment);
-    let (count, mut at) = (wanted.len() + documents.len(), 0);
+    let required = table::required(&deployment);
+    let (count, mut at) = (required.len() + documents.len(), 0);
     let mut step = |what: &str| {
         at += 1;
         screen.note(&format!("[{at}/{count}] {what}"));
     };
     let client = Tables::new(&config, *dry_run, screen);
     let mut tables = Vec::new();
-    for table in &wanted {
+    for table in &required {
         step(&format!("table `{}`", table.name));
         tables.push(client.ensure(table).await.map_err(resume)?);
     }
@@ -125,7 +125,7 @@ async fn bootstrap(
     })
 }
 
-/// Adds what to do after a failure that left some steps undone.
+/// Adds what to do after a failure before the last step.
 fn resume(failure: Failure) -> Failure {
     match failure {
         Failure::Other { what, source } => Failure::Other {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::commands::policy::Place;
-use crate::output::paint;
+use crate::output::{column, paint};
 
 /// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ impl State {
         match self {
             Self::Created => "created",
             Self::Repaired => "repaired",
-            Self::Unchanged => "there already",
+            Self::Unchanged => "unchanged",
             Self::WouldCreate => "would be created",
             Self::WouldRepair => "would be repaired",
             Self::Differs => "differs",
@@ -81,18 +81,14 @@ impl Report {
 
     pub(super) fn human(&self, color: bool) -> String {
         let steps = || self.tables.iter().chain(&self.policies);
-        let width = steps().map(|step| step.name.chars().count()).max().unwrap_or(0);
+        let names = column(steps().map(|step| step.name.as_str()));
         let mut text = String::new();
-        for Step { name, state, place, version, details, .. } in steps() {
+        for (name, Step { state, place, version, details, .. }) in names.iter().zip(steps()) {
             let state_shown = paint(color, state.color(), state.as_str());
             let place = place.map(|place| format!(", in {}", place.as_str())).unwrap_or_default();
             let version = version.as_ref().map(|version| format!(", version {version}"));
             // Writing to a String cannot fail.
-            let _ = writeln!(
-                text,
-                "{name:<width$}  {state_shown}{place}{}",
-                version.unwrap_or_default()
-            );
+            let _ = writeln!(text, "{name}  {state_shown}{place}{}", version.unwrap_or_default());
             for detail in details {
                 let _ = writeln!(text, "  {detail}");
             }

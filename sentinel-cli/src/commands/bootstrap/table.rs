@@ -11,7 +11,7 @@ use sentinel_iam::Deployment;
 
 /// A table that must exist.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct RequiredTable {
     pub(super) name: String,
     /// The purpose of the table.
     pub(super) purpose: &'static str,
@@ -21,7 +21,7 @@ pub(super) struct Wanted {
 }
 
 /// The tables of a deployment.
-pub(super) fn wanted(deployment: &Deployment) -> Vec<Wanted> {
+pub(super) fn required(deployment: &Deployment) -> Vec<RequiredTable> {
     let Deployment { session_table, approval_table, breakglass_table, policy_table, .. } =
         deployment;
     let tables = [
@@ -33,7 +33,7 @@ pub(super) fn wanted(deployment: &Deployment) -> Vec<Wanted> {
     tables
         .into_iter()
         .chain(policies)
-        .map(|(name, purpose, definition)| Wanted {
+        .map(|(name, purpose, definition)| RequiredTable {
             name: name.clone(),
             purpose,
             definition,
@@ -152,8 +152,8 @@ pub(super) struct Difference {
     pub(super) remarks: Vec<String>,
 }
 
-pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
-    let Wanted { definition, key, name, .. } = wanted;
+pub(super) fn compare(required: &RequiredTable, actual: &Actual) -> Difference {
+    let RequiredTable { definition, key, name, .. } = required;
     let mut difference = Difference::default();
     let same = |keys: &Keys, partition: &str, sort: &str| {
         keys.0 == partition && keys.1.as_deref() == Some(sort)
@@ -175,8 +175,7 @@ pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
             Some((_, keys)) if same(keys, index.partition_key, index.sort_key) => {}
             Some((_, keys)) => difference.refusals.push(format!(
                 "the keys of its index `{}` are {}, not `{}` and `{}`: delete the index and run \
-                 this \
-                 again",
+                 this command again",
                 index.name,
                 named(keys),
                 index.partition_key,
@@ -196,11 +195,11 @@ pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
         (None, None) => {}
         (Some(attribute), None) => difference.repairs.push(Repair::TimeToLive(attribute)),
         (Some(attribute), Some(other)) if attribute == other => {}
-        (wanted, Some(other)) => difference.refusals.push(format!(
-            "items go by its attribute `{other}`{}: switch that off (`aws dynamodb \
+        (required, Some(other)) => difference.refusals.push(format!(
+            "its items expire by the attribute `{other}`{}: disable this (`aws dynamodb \
              update-time-to-live --table-name {name} --time-to-live-specification \
-             Enabled=false,AttributeName={other}`), wait an hour, and run this again",
-            wanted.map(|wanted| format!(", not `{wanted}`")).unwrap_or_default()
+             Enabled=false,AttributeName={other}`), wait an hour, and run this command again",
+            required.map(|attribute| format!(", not `{attribute}`")).unwrap_or_default()
         )),
     }
     if !actual.recoverable {
@@ -208,7 +207,7 @@ pub(super) fn compare(wanted: &Wanted, actual: &Actual) -> Difference {
     }
     if !actual.on_demand {
         difference.remarks.push(
-            "its capacity is provisioned, not on demand: see to it that it is never throttled"
+            "its capacity is provisioned, not on demand: provision enough that it is never throttled"
                 .to_owned(),
         );
     }
@@ -226,8 +225,8 @@ fn named((partition, sort): &Keys) -> String {
 mod tests {
     use super::*;
 
-    fn sessions() -> Wanted {
-        Wanted {
+    fn sessions() -> RequiredTable {
+        RequiredTable {
             name: "sentinel-sessions".to_owned(),
             purpose: "sessions",
             definition: TableDefinition::SESSIONS,
@@ -239,7 +238,7 @@ mod tests {
         (partition.to_owned(), sort.map(str::to_owned))
     }
 
-    fn good() -> Actual {
+    fn matching() -> Actual {
         Actual {
             keys: keys("pk", Some("sk")),
             indexes: vec![("by-shard".to_owned(), keys("shard", Some("sk")))],
@@ -252,24 +251,24 @@ mod tests {
     }
 
     #[test]
-    fn a_table_as_it_is_wanted_is_left() {
-        assert_eq!(compare(&sessions(), &good()), Difference::default());
+    fn a_table_that_matches_is_left_unchanged() {
+        assert_eq!(compare(&sessions(), &matching()), Difference::default());
         // Any key is accepted if no key is requested.
-        let actual = Actual { key: Some("arn:key".to_owned()), ..good() };
+        let actual = Actual { key: Some("arn:key".to_owned()), ..matching() };
         assert_eq!(compare(&sessions(), &actual), Difference::default());
     }
 
     #[test]
-    fn all_that_aws_can_change_is_repaired() {
+    fn every_setting_that_aws_can_change_is_repaired() {
         let bare = Actual {
             indexes: Vec::new(),
             protected: false,
             ttl: None,
             recoverable: false,
-            ..good()
+            ..matching()
         };
-        let wanted = Wanted { key: Some("arn:key".to_owned()), ..sessions() };
-        let Difference { repairs, refusals, .. } = compare(&wanted, &bare);
+        let required = RequiredTable { key: Some("arn:key".to_owned()), ..sessions() };
+        let Difference { repairs, refusals, .. } = compare(&required, &bare);
         assert_eq!(
             repairs,
             [
@@ -284,9 +283,9 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_table_is_not_touched() {
+    fn a_table_with_other_keys_is_not_changed() {
         for other in [keys("id", None), keys("pk", None), keys("pk (N)", Some("sk"))] {
-            let actual = Actual { keys: other, protected: false, ..good() };
+            let actual = Actual { keys: other, protected: false, ..matching() };
             let Difference { repairs, refusals, .. } = compare(&sessions(), &actual);
             assert_eq!((repairs.len(), refusals.len()), (0, 1), "{refusals:?}");
         }
@@ -294,16 +293,20 @@ mod tests {
 
     #[test]
     fn changes_that_aws_cannot_make_are_reported_with_the_remedy() {
-        let other_ttl = Actual { ttl: Some("expires".to_owned()), ..good() };
-        let said = compare(&sessions(), &other_ttl).refusals.join("");
-        assert!(said.contains("update-time-to-live --table-name sentinel-sessions"), "{said}");
+        let other_ttl = Actual { ttl: Some("expires".to_owned()), ..matching() };
+        let refusal = compare(&sessions(), &other_ttl).refusals.join("");
+        assert!(
+            refusal.contains("update-time-to-live --table-name sentinel-sessions"),
+            "{refusal}"
+        );
         let other_index = vec![("by-shard".to_owned(), keys("user", None))];
-        let said = compare(&sessions(), &Actual { indexes: other_index, ..good() }).refusals;
-        assert!(said.join("").contains("`user` alone"), "{said:?}");
+        let refusals =
+            compare(&sessions(), &Actual { indexes: other_index, ..matching() }).refusals;
+        assert!(refusals.join("").contains("`user` alone"), "{refusals:?}");
         // A document must never expire.
-        let policies = Wanted { definition: TableDefinition::POLICIES, ..sessions() };
-        assert_eq!(compare(&policies, &good()).refusals.len(), 1);
-        let remarks = compare(&sessions(), &Actual { on_demand: false, ..good() }).remarks;
+        let policies = RequiredTable { definition: TableDefinition::POLICIES, ..sessions() };
+        assert_eq!(compare(&policies, &matching()).refusals.len(), 1);
+        let remarks = compare(&sessions(), &Actual { on_demand: false, ..matching() }).remarks;
         assert_eq!(remarks.len(), 1);
     }
 }

@@ -15,17 +15,17 @@ use sentinel_store::dynamodb::IndexDefinition;
 use tokio::time::{Instant, sleep};
 
 use super::report::{State, Step};
-use super::table::{Actual, Difference, Repair, Wanted, compare};
+use super::table::{Actual, Difference, Repair, RequiredTable, compare};
 use crate::aws::because_aws;
 use crate::output::{Failure, Screen};
 
-/// How long a table may take to reach its requested state. A new table takes about
+/// Maximum time for a table to reach its requested state. A new table takes about
 /// ten seconds, an index over many items longer.
 const WAIT: Duration = Duration::from_secs(300);
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-const FIRST_LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Interval between the notes that the wait continues.
-const SAY_EVERY: Duration = Duration::from_secs(20);
+const NOTE_INTERVAL: Duration = Duration::from_secs(20);
 
 /// The tables of an account.
 #[derive(Debug)]
@@ -41,35 +41,35 @@ impl<'a> Tables<'a> {
     }
 
     /// Ensures that a table exists as requested.
-    pub(super) async fn ensure(&self, wanted: &Wanted) -> Result<Step, Failure> {
-        let there = self.describe(&wanted.name).await?;
+    pub(super) async fn ensure(&self, required: &RequiredTable) -> Result<Step, Failure> {
+        let existing = self.describe(&required.name).await?;
         let step = |state, details| Step {
-            name: wanted.name.clone(),
-            purpose: Some(wanted.purpose),
+            name: required.name.clone(),
+            purpose: Some(required.purpose),
             state,
             place: None,
             version: None,
             details,
         };
-        let (described, created) = match there {
+        let (described, created) = match existing {
             None if self.dry_run => return Ok(step(State::WouldCreate, Vec::new())),
             None => {
-                self.create(wanted).await?;
-                (self.active(&wanted.name).await?, true)
+                self.create(required).await?;
+                (self.active(&required.name).await?, true)
             }
             Some(described) if self.dry_run => (described, false),
-            Some(_) => (self.active(&wanted.name).await?, false),
+            Some(_) => (self.active(&required.name).await?, false),
         };
-        let actual = self.look(&wanted.name, &described).await?;
-        let Difference { repairs, refusals, remarks } = compare(wanted, &actual);
+        let actual = self.settings(&required.name, &described).await?;
+        let Difference { repairs, refusals, remarks } = compare(required, &actual);
         // The settings that a new table gets one at a time are part of its
         // creation.
-        let said = repairs.iter().filter(|_| !created);
-        let mut details: Vec<String> = said.map(Repair::describe).collect();
+        let reported = repairs.iter().filter(|_| !created);
+        let mut details: Vec<String> = reported.map(Repair::describe).collect();
         for repair in &repairs {
             if !self.dry_run {
-                self.screen.note(&format!("  switching on {}", repair.describe()));
-                self.repair(wanted, repair).await?;
+                self.screen.note(&format!("  enabling {}", repair.describe()));
+                self.repair(required, repair).await?;
             }
         }
         let state = match (refusals.is_empty(), created, repairs.is_empty(), self.dry_run) {
@@ -96,15 +96,15 @@ impl<'a> Tables<'a> {
                 Ok(None)
             }
             Err(error) => Err(because_aws(
-                &format!("cannot look at the table `{name}`"),
+                &format!("cannot read the table `{name}`"),
                 "dynamodb:DescribeTable",
                 error,
             )),
         }
     }
 
-    async fn look(&self, name: &str, table: &TableDescription) -> Result<Actual, Failure> {
-        let what = format!("cannot look at the table `{name}`");
+    async fn settings(&self, name: &str, table: &TableDescription) -> Result<Actual, Failure> {
+        let what = format!("cannot read the table `{name}`");
         let (ttl, recovery) = tokio::join!(
             self.client.describe_time_to_live().table_name(name).send(),
             self.client.describe_continuous_backups().table_name(name).send()
@@ -119,9 +119,9 @@ impl<'a> Tables<'a> {
     }
 
     /// Creates the table with all settings that a single request can set.
-    async fn create(&self, wanted: &Wanted) -> Result<(), Failure> {
-        let Wanted { name, definition, key, .. } = wanted;
-        self.screen.note("  creating it");
+    async fn create(&self, required: &RequiredTable) -> Result<(), Failure> {
+        let RequiredTable { name, definition, key, .. } = required;
+        self.screen.note("  creating the table");
         let request = definition.create(&self.client, name).map_err(malformed)?;
         let created = request
             .deletion_protection_enabled(true)
@@ -144,14 +144,14 @@ impl<'a> Tables<'a> {
         }
     }
 
-    async fn repair(&self, wanted: &Wanted, repair: &Repair) -> Result<(), Failure> {
-        let name = &wanted.name;
-        let what = format!("cannot switch on {} of the table `{name}`", repair.describe());
+    async fn repair(&self, required: &RequiredTable, repair: &Repair) -> Result<(), Failure> {
+        let name = &required.name;
+        let what = format!("cannot enable {} of the table `{name}`", repair.describe());
         let update = || self.client.update_table().table_name(name);
         let request = match repair {
             Repair::Protection => update().deletion_protection_enabled(true),
             Repair::Encryption(key) => update().sse_specification(encryption(key)),
-            Repair::Index => match wanted.definition.index {
+            Repair::Index => match required.definition.index {
                 Some(index) => {
                     let attributes = [index.partition_key, index.sort_key]
                         .into_iter()
@@ -206,14 +206,14 @@ impl<'a> Tables<'a> {
             if !not_yet || started.elapsed() >= WAIT {
                 return Err(because_aws(what, "dynamodb:UpdateContinuousBackups", error));
             }
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
     /// Waits until the table and its indexes can be used and changed.
     async fn active(&self, name: &str) -> Result<TableDescription, Failure> {
         let started = Instant::now();
-        let mut said = started;
+        let mut last_note = started;
         loop {
             let found = self.describe(name).await?;
             if let Some(table) = found
@@ -227,11 +227,16 @@ impl<'a> Tables<'a> {
                     WAIT.as_secs()
                 )));
             }
-            if said.elapsed() >= SAY_EVERY {
-                said = Instant::now();
-                self.screen.note("  waiting for it to be ready");
+            if last_note.elapsed() >= NOTE_INTERVAL {
+                last_note = Instant::now();
+                self.screen.note("  waiting until the table is ready");
             }
-            sleep(if started.elapsed() < LOOK_EVERY { FIRST_LOOK } else { LOOK_EVERY }).await;
+            sleep(if started.elapsed() < POLL_INTERVAL {
+                FIRST_POLL_INTERVAL
+            } else {
+                POLL_INTERVAL
+            })
+            .await;
         }
     }
 }
@@ -266,5 +271,5 @@ fn addition(index: IndexDefinition) -> Result<GlobalSecondaryIndexUpdate, BuildE
 }
 
 fn malformed(error: BuildError) -> Failure {
-    Failure::because("a request cannot be made", error)
+    Failure::because("cannot create a request", error)
 }

@@ -3,10 +3,10 @@
 //! and signatures. It checks the result of each step, and exits 0 only if every
 //! step had the expected result.
 
-mod people;
+mod callers;
+mod chapters;
 mod server;
 mod step;
-mod story;
 
 use clap::Args;
 
@@ -26,10 +26,12 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run(_: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let folder = sentinel_files::temporary(&std::env::temp_dir(), "sentinel-demo-")
-        .map_err(|error| Failure::because("cannot make a temporary folder", error))?;
+        .map_err(|error| Failure::because("cannot create a temporary folder", error))?;
     let mut narrator = Narrator::new(screen);
-    block_on(story::tell(folder.path(), &mut narrator))?;
+    block_on(chapters::run(folder.path(), &mut narrator))?;
     let good = narrator.end()?;
-    folder.close().map_err(|error| Failure::because("cannot clean up", error))?;
+    folder
+        .close()
+        .map_err(|error| Failure::because("cannot remove the temporary folder", error))?;
     Ok(if good { Outcome::Done } else { Outcome::No })
 }

@@ -37,11 +37,11 @@ pub(super) struct Server {
 struct Ready {
     url: String,
     credentials_file: PathBuf,
-    identities: Vec<Named>,
+    identities: Vec<ReadyIdentity>,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct ReadyIdentity {
     name: String,
 }
 
@@ -69,17 +69,14 @@ impl Server {
             serde_json::from_str(&line)
                 .map_err(|error| Failure::because("`sentinel dev` is not ready", error))
         })?;
-        let endpoint = ready
-            .url
-            .parse()
-            .map_err(|error| Failure::because("`sentinel dev` names no address", error))?;
+        let endpoint = ready.url.parse().map_err(|error| {
+            Failure::because("`sentinel dev` returned an invalid address", error)
+        })?;
         let mut server = Self { process, endpoint, identities: HashMap::new() };
         let file = std::fs::read_to_string(&ready.credentials_file).map_err(cannot)?;
-        for Named { name } in ready.identities {
+        for ReadyIdentity { name } in ready.identities {
             let credentials = section(&file, &name).ok_or_else(|| {
-                Failure::other(format!(
-                    "there is no access key of `{name}` in the credentials file"
-                ))
+                Failure::other(format!("the credentials file has no access key of `{name}`"))
             })?;
             server.identities.insert(name, credentials);
         }
@@ -110,7 +107,7 @@ impl Server {
 impl Process {
     fn line(&self) -> Result<String, Failure> {
         self.lines.recv_timeout(TIMEOUT).map_err(|error| match error {
-            RecvTimeoutError::Timeout => Failure::other("`sentinel dev` writes nothing"),
+            RecvTimeoutError::Timeout => Failure::other("`sentinel dev` wrote no line in time"),
             RecvTimeoutError::Disconnected => Failure::other("`sentinel dev` ended early"),
         })
     }

@@ -37,7 +37,7 @@ impl Ready {
     /// The message for programs: one line.
     pub(super) fn line(&self) -> Result<String, Failure> {
         let line = serde_json::to_string(self)
-            .map_err(|error| Failure::because("cannot write that it is ready", error))?;
+            .map_err(|error| Failure::because("cannot write the ready message", error))?;
         Ok(line + "\n")
     }
 
@@ -54,9 +54,9 @@ impl Ready {
         let issuer = issuer.as_ref().map(issued_by).unwrap_or_default();
         format!(
             "{ready} {url}\n\
-             policies: {policies} (a change is in force about a second later)\n\
+             policies: {policies} (a change takes effect after about a second)\n\
              {issuer}\
-             \n{who}\n{callers}\
+             \n{callers_head}\n{callers}\
              \n{how}\n  \
              export AWS_SHARED_CREDENTIALS_FILE={credentials}\n  \
              export SENTINEL_TVM_URL={url} AWS_REGION=us-east-1\n  \
@@ -72,13 +72,13 @@ impl Ready {
              env)\"\n  \
              aws sts get-caller-identity --region us-east-1 --endpoint-url {url}/sts\n  \
              curl -H \"X-Sentinel-Session-ID: $SENTINEL_SESSION_ID\" {url}/downstream/hello\n\
-             \nCtrl-C ends it. Decisions, one JSON record a line:\n",
+             \nCtrl-C stops the server. Decisions follow, one JSON record per line:\n",
             ready = head("Sentinel is ready at"),
             policies = policies.display(),
             credentials = shell(&credentials_file.display().to_string()),
-            who = head("Callers:"),
+            callers_head = head("Callers:"),
             how = head("In another terminal:"),
-            curl = head("The same with curl:"),
+            curl = head("With curl:"),
             used = head("Use the vended credentials:"),
         )
     }
@@ -87,15 +87,15 @@ impl Ready {
 /// The issuer of real credentials, and their limits.
 fn issued_by(caller: &Caller) -> String {
     let Caller { account, arn } = caller;
-    let bound = if caller.is_role_session() {
-        "\n  a role's session: sessions that it assumes last an hour at most, and an existing \
-         source identity cannot be replaced"
+    let limits = if caller.is_role_session() {
+        "\n  this is a role session: sessions that it assumes last at most one hour, and its source \
+         identity cannot be replaced"
     } else {
         ""
     };
     format!(
-        "credentials: real ones, from STS, for roles of account {account} that trust\n  \
-         {arn}{bound}\n"
+        "credentials: issued by STS, for roles of account {account} that trust\n  \
+         {arn}{limits}\n"
     )
 }
 
@@ -116,14 +116,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hour_of_role_chaining_is_reported() {
-        let said = |arn: &str| {
+    fn the_one_hour_limit_of_role_chaining_is_reported() {
+        let notice = |arn: &str| {
             let account = AccountId::parse("111122223333").unwrap();
             issued_by(&Caller { account, arn: arn.to_owned() })
         };
         assert!(
-            said("arn:aws:sts::111122223333:assumed-role/Admin/me").contains("an hour at most")
+            notice("arn:aws:sts::111122223333:assumed-role/Admin/me").contains("at most one hour")
         );
-        assert!(!said("arn:aws:iam::111122223333:user/me").contains("hour"));
+        assert!(!notice("arn:aws:iam::111122223333:user/me").contains("hour"));
     }
 }

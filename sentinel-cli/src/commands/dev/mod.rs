@@ -1,10 +1,9 @@
 //! `sentinel dev`: the complete system in one process, for evaluation and
 //! development.
 //!
-//! An HTTP request becomes a real HTTP API 2.0 event and is processed by the same
-//! adapters as in Lambda. Only the services around them are replaced: API Gateway
-//! an API behind the authorizer It is not for production: its credentials are
-//! not valid in AWS.
+//! `sentinel-dev` implements the system. This module reads the options, prints the
+//! ready message, and stops the server on a signal. It is not for production: its
+//! credentials are not valid in AWS.
 
 mod banner;
 #[cfg(feature = "aws")]
@@ -26,7 +25,7 @@ use crate::output::{BoundedWriter, Failure, Outcome, Screen, log_to_stderr};
 
 /// Maximum time that a waiting thread may keep the process from ending, after the
 /// time for requests in flight.
-const END_WITHIN: Duration = Duration::from_secs(1);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Maximum number of concurrent connections.
 const CONNECTIONS: u64 = 256;
@@ -43,7 +42,7 @@ Examples:
   sentinel dev --listen 127.0.0.1:0 --format json
   sentinel dev --issuer sts --policies policies --aws-profile sandbox
 
-A policy file that changes is used once it has not changed for a second. To
+A changed policy file is used after it has not changed again for a second. To
 replace one safely, write the new file next to it and rename it.
 
 Routes: / /profiles /sessions … (the TVM), /sts (GetCallerIdentity for vended
@@ -93,7 +92,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         .build()
         .map_err(|error| Failure::because("cannot start", error))?;
     let outcome = runtime.block_on(serve(arguments, connections, screen));
-    runtime.shutdown_timeout(END_WITHIN);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome
 }
 
@@ -174,9 +173,9 @@ fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
     let hint = if error.kind() == io::ErrorKind::AddrInUse {
         ": end the program that listens there, or use a free port with `--listen 127.0.0.1:0`"
     } else if error.kind() == io::ErrorKind::AddrNotAvailable {
-        ": it is not an address of this machine; `--listen 127.0.0.1:0` always is"
+        ": it is not an address of this machine: use one that is, as in `--listen 127.0.0.1:0`"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
-        ": ports below 1024 are for the administrator; use another one with `--listen`"
+        ": ports below 1024 are reserved for the administrator: use another one with `--listen`"
     } else {
         ""
     };

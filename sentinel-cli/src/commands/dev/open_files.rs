@@ -9,7 +9,7 @@ use crate::output::Failure;
 /// database, the runtime, and the policies that are being read.
 const RESERVED: u64 = 64;
 /// A smaller number of connections is not useful.
-const FEWEST: u64 = 16;
+const MIN_CONNECTIONS: u64 = 16;
 
 /// Raises the limit of open files as far as `wanted` connections need and the
 /// system allows, and returns the number of connections that are possible.
@@ -27,11 +27,11 @@ pub(super) fn connections(wanted: u64) -> Result<usize, Failure> {
     }
     let open = limit.current.unwrap_or(u64::MAX);
     let room = open.saturating_sub(RESERVED).min(wanted);
-    if room < FEWEST {
+    if room < MIN_CONNECTIONS {
         return Err(Failure::other(format!(
             "cannot start: {open} files can be open at a time, and {} are needed: raise the limit \
              with `ulimit -n {}`",
-            RESERVED + FEWEST,
+            RESERVED + MIN_CONNECTIONS,
             needed.next_power_of_two()
         )));
     }

@@ -70,70 +70,93 @@ impl<'a> Finding<'a> {
     }
 }
 
+/// The files that were read, and what is wrong with them.
+#[derive(Default)]
+struct Checked {
+    documents: Vec<(Source, Option<Diagnostics>)>,
+    unread: Vec<Failure>,
+}
+
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     if arguments.files.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
         return Err(Failure::Usage("`-` (stdin) can be read only once".to_owned()));
     }
-    let mut checked: Vec<(Source, Option<Diagnostics>)> = Vec::new();
-    let mut unread = Vec::new();
-    for path in &arguments.files {
-        match Source::read(path) {
-            Ok(source) => {
-                let diagnostics = match source.check() {
-                    Ok(checked) => checked.warnings(),
-                    Err(diagnostics) => Some(diagnostics),
-                };
-                checked.push((source, diagnostics));
-            }
-            Err(failure) => unread.push(failure),
-        }
-    }
-    let findings: Vec<Finding<'_>> = checked
-        .iter()
-        .filter_map(|(source, diagnostics)| Some((source, diagnostics.as_ref()?)))
-        .flat_map(|(source, diagnostics)| {
-            diagnostics.iter().map(|diagnostic| Finding::new(&source.name, diagnostic))
-        })
-        .collect();
-    let count = |severity| {
-        let all = checked.iter().filter_map(|(_, diagnostics)| diagnostics.as_ref());
-        all.map(|diagnostics| diagnostics.count(severity)).sum::<usize>()
-    };
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    match screen.format {
-        // An empty list that covers only some of the files would look like "no
-        // errors".
-        Format::Json | Format::Sarif if findings.is_empty() && !unread.is_empty() => {}
-        Format::Json => screen.print_json(&findings)?,
-        Format::Sarif => screen.print_json(&sarif::log(&findings))?,
-        Format::Human => {
-            let rendered: Vec<String> = checked
-                .iter()
-                .filter_map(|(source, diagnostics)| {
-                    let diagnostics = diagnostics.as_ref()?;
-                    Some(diagnostics.render(&source.name, &source.text, screen.colors_out()))
-                })
-                .collect();
-            screen.print(&rendered.join("\n"))?;
-            // The counts include all findings, even if a document has more than are
-            // shown.
-            if unread.is_empty() {
-                screen.note(&summary(checked.len(), errors, warnings));
-            }
-        }
-    }
+    let mut checked = Checked::read(&arguments.files);
+    checked.print(screen)?;
     // An unreadable file makes the complete check fail, after the findings of the
     // other files.
-    let last = unread.pop();
-    unread.iter().for_each(|failure| screen.failure(failure));
+    let last = checked.unread.pop();
+    checked.unread.iter().for_each(|failure| screen.failure(failure));
     let denied = match arguments.deny {
-        Some(Deny::Warning) => errors > 0 || warnings > 0,
-        None => errors > 0,
+        Some(Deny::Warning) => checked.count(Severity::Error) + checked.count(Severity::Warning),
+        None => checked.count(Severity::Error),
     };
     match last {
         Some(failure) => Err(failure),
-        None if denied => Ok(Outcome::No),
+        None if denied > 0 => Ok(Outcome::No),
         None => Ok(Outcome::Done),
+    }
+}
+
+impl Checked {
+    fn read(files: &[PathBuf]) -> Self {
+        let mut checked = Self::default();
+        for path in files {
+            match Source::read(path) {
+                Ok(source) => {
+                    let diagnostics = match source.check() {
+                        Ok(policy) => policy.warnings(),
+                        Err(diagnostics) => Some(diagnostics),
+                    };
+                    checked.documents.push((source, diagnostics));
+                }
+                Err(failure) => checked.unread.push(failure),
+            }
+        }
+        checked
+    }
+
+    /// The documents with diagnostics.
+    fn diagnosed(&self) -> impl Iterator<Item = (&Source, &Diagnostics)> {
+        let all = self.documents.iter();
+        all.filter_map(|(source, diagnostics)| Some((source, diagnostics.as_ref()?)))
+    }
+
+    /// The number of findings, including those of a document that has more than are
+    /// shown.
+    fn count(&self, severity: Severity) -> usize {
+        self.diagnosed().map(|(_, diagnostics)| diagnostics.count(severity)).sum()
+    }
+
+    fn print(&self, screen: &Screen) -> Result<(), Failure> {
+        let findings: Vec<Finding<'_>> = self
+            .diagnosed()
+            .flat_map(|(source, diagnostics)| {
+                diagnostics.iter().map(|diagnostic| Finding::new(&source.name, diagnostic))
+            })
+            .collect();
+        match screen.format {
+            // An empty list that covers only some of the files would look like "no
+            // errors".
+            Format::Json | Format::Sarif if findings.is_empty() && !self.unread.is_empty() => {}
+            Format::Json => screen.print_json(&findings)?,
+            Format::Sarif => screen.print_json(&sarif::log(&findings))?,
+            Format::Human => {
+                let rendered: Vec<String> = self
+                    .diagnosed()
+                    .map(|(source, diagnostics)| {
+                        diagnostics.render(&source.name, &source.text, screen.colors_out())
+                    })
+                    .collect();
+                screen.print(&rendered.join("\n"))?;
+                if self.unread.is_empty() {
+                    let (errors, warnings) =
+                        (self.count(Severity::Error), self.count(Severity::Warning));
+                    screen.note(&summary(self.documents.len(), errors, warnings));
+                }
+            }
+        }
+        Ok(())
     }
 }
 

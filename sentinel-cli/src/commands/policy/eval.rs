@@ -1,14 +1,13 @@
 //! `sentinel policy eval`: evaluates a policy for one request or for many.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::styling::AnsiColor;
 
-use super::question::{Answer, Question};
+use super::decision::DecisionView;
+use super::request_options::RequestOptions;
 use super::requests;
-use crate::output::{Failure, Outcome, Screen, paint, printable};
+use crate::output::{Failure, Outcome, Screen};
 
 /// Evaluate a policy for one request or for many.
 ///
@@ -22,7 +21,7 @@ Examples:
   sentinel policy eval policy.yaml --user alice --profile production \\
     --at 2026-01-31T23:00:00Z --source-ip 10.1.2.3 --format json
   sentinel policy eval policy.yaml --user bob --profile production --expect deny
-  sentinel policy eval policy.yaml --requests requests.jsonl > answers.jsonl
+  sentinel policy eval policy.yaml --requests requests.jsonl > decisions.jsonl
 
 A line of requests.jsonl:
   {\"user\":\"alice\",\"profile\":\"production\",\"at\":\"2026-01-31T23:00:00Z\"}")]
@@ -31,56 +30,23 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    question: Question,
+    options: RequestOptions,
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let Arguments { file, question } = arguments;
-    let policy = question.compile(file, screen)?;
-    if let Some(lines) = question.requests() {
+    let Arguments { file, options } = arguments;
+    let policy = options.compile(file, screen)?;
+    if let Some(lines) = options.requests_file() {
         return requests::run(lines, |request, facts, now| {
-            Answer::of(&policy, request, facts, now)
+            DecisionView::of(&policy, request, facts, now)
         });
     }
-    let (request, facts, now) = question.ask();
-    let answer = Answer::of(&policy, &request, &facts, now);
+    let (request, facts, now) = options.request();
+    let decision = DecisionView::of(&policy, &request, &facts, now);
     if screen.is_json() {
-        screen.print_json(&answer)?;
+        screen.print_json(&decision)?;
     } else {
-        screen.print(&human(&answer, screen.colors_out()))?;
+        screen.print(&decision.human(screen.colors_out()))?;
     }
-    Ok(question.outcome(answer.effect, screen))
-}
-
-/// The same facts in the form for people.
-pub(super) fn human(answer: &Answer<'_>, color: bool) -> String {
-    let Answer { effect, rule, rule_index, reason, max_duration_s, valid_until, requires } = answer;
-    let accent = match *effect {
-        "allow" => AnsiColor::Green,
-        "deny" => AnsiColor::Red,
-        _ => AnsiColor::Yellow,
-    };
-    let mut text = paint(color, accent, effect);
-    match rule {
-        Some(rule) => text.push_str(&format!(" by rule `{}` (#{rule_index})\n", printable(rule))),
-        None => text.push_str(": no rule matched\n"),
-    }
-    let mut line = |name: &str, value: String| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {name:<14} {value}");
-    };
-    if let Some(reason) = reason {
-        line("reason", printable(reason));
-    }
-    if let Some(seconds) = max_duration_s {
-        line("max duration", format!("{seconds} s"));
-    }
-    if let Some(until) = valid_until {
-        line("valid until", until.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
-    }
-    let requires: Vec<&str> = requires.iter().collect();
-    if !requires.is_empty() {
-        line("still required", requires.join(", "));
-    }
-    text
+    Ok(options.outcome(decision.effect, screen))
 }

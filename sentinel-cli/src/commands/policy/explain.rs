@@ -7,8 +7,8 @@ use clap::Args;
 use sentinel_policy::{Explanation, Facts, Policy, Request, Step, StepOutcome, Unmet};
 use serde::Serialize;
 
-use super::eval::human;
-use super::question::{Answer, Question};
+use super::decision::DecisionView;
+use super::request_options::RequestOptions;
 use super::requests;
 use crate::output::{Failure, Outcome, Screen, printable};
 
@@ -26,14 +26,14 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    question: Question,
+    options: RequestOptions,
 }
 
-/// The answer, and the result of each rule up to the one that matched.
+/// The decision, and the result of each rule up to the one that matched.
 #[derive(Debug, Serialize)]
 struct Explained<'p> {
     #[serde(flatten)]
-    answer: Answer<'p>,
+    decision: DecisionView<'p>,
     steps: Vec<ExplainedStep<'p>>,
 }
 
@@ -43,12 +43,12 @@ struct ExplainedStep<'p> {
     rule_index: usize,
     /// `matched`, `unmet` or `excluded` (by `unless`).
     outcome: &'static str,
-    /// The first condition that was not met.
+    /// The first condition that did not match.
     condition: Option<&'static str>,
     /// The attribute of the request that the condition tests, and its value.
     attribute: Option<&'static str>,
     saw: Option<String>,
-    /// The values that would have met the condition.
+    /// The values that would have matched the condition.
     wanted: Vec<String>,
 }
 
@@ -62,9 +62,9 @@ impl<'p> Explained<'p> {
     ) -> (Self, Explanation<'p>) {
         let explanation = policy.explain(request, facts, now);
         let valid_until = policy.valid_until(request, facts, now);
-        let answer = Answer::new(&explanation.decision, valid_until);
+        let decision = DecisionView::new(&explanation.decision, valid_until);
         let steps = explanation.steps.iter().map(ExplainedStep::new).collect();
-        (Self { answer, steps }, explanation)
+        (Self { decision, steps }, explanation)
     }
 }
 
@@ -91,22 +91,22 @@ impl<'p> ExplainedStep<'p> {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let Arguments { file, question } = arguments;
-    let policy = question.compile(file, screen)?;
-    if let Some(lines) = question.requests() {
+    let Arguments { file, options } = arguments;
+    let policy = options.compile(file, screen)?;
+    if let Some(lines) = options.requests_file() {
         return requests::run(lines, |request, facts, now| {
             Explained::of(&policy, request, facts, now).0
         });
     }
-    let (request, facts, now) = question.ask();
+    let (request, facts, now) = options.request();
     let (explained, explanation) = Explained::of(&policy, &request, &facts, now);
     if screen.is_json() {
         screen.print_json(&explained)?;
     } else {
         let mut text: String =
             explanation.steps.iter().map(|step| printable(&step.to_string()) + "\n").collect();
-        text.push_str(&human(&explained.answer, screen.colors_out()));
+        text.push_str(&explained.decision.human(screen.colors_out()));
         screen.print(&text)?;
     }
-    Ok(question.outcome(explained.answer.effect, screen))
+    Ok(options.outcome(explained.decision.effect, screen))
 }

@@ -95,7 +95,7 @@ pub(super) fn not_a_request(line: &[u8], error: &serde_json::Error) -> String {
             _ => None,
         })
         .or_else(missing)
-        .unwrap_or_else(|| said(error))
+        .unwrap_or_else(|| without_line(error))
 }
 
 fn wrong_member(
@@ -104,7 +104,7 @@ fn wrong_member(
     fields: &[(&str, Kind)],
 ) -> Option<String> {
     object.iter().find_map(|(name, value)| {
-        let Some((_, wanted)) = fields.iter().find(|(field, _)| field == name) else {
+        let Some((_, expected)) = fields.iter().find(|(field, _)| field == name) else {
             let names: Vec<String> = fields.iter().map(|(field, _)| format!("`{field}`")).collect();
             return Some(format!(
                 "unknown field `{prefix}{name}`: the fields are {}",
@@ -116,8 +116,8 @@ fn wrong_member(
             return None;
         }
         let (kind, found) = Kind::of(value);
-        (kind != Some(*wanted))
-            .then(|| format!("`{prefix}{name}`: not {} but {found}", wanted.as_str()))
+        (kind != Some(*expected))
+            .then(|| format!("`{prefix}{name}`: not {} but {found}", expected.as_str()))
     })
 }
 
@@ -127,7 +127,7 @@ fn not_utf8(line: &[u8]) -> Option<String> {
 }
 
 fn not_json(error: &serde_json::Error) -> String {
-    let fault = said(error);
+    let fault = without_line(error);
     if fault.starts_with("trailing characters") {
         format!("more than one JSON value on the line: {fault}")
     } else {
@@ -136,7 +136,7 @@ fn not_json(error: &serde_json::Error) -> String {
 }
 
 /// The message of `serde_json`, without its line number, which is always 1.
-fn said(error: &serde_json::Error) -> String {
+fn without_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((what, _)) => format!("{what} (column {})", error.column()),

@@ -2,10 +2,11 @@
 //! and stores them in AWS ([`stored`]).
 
 mod check;
+mod decision;
 mod eval;
 mod explain;
 mod fault;
-mod question;
+mod request_options;
 mod requests;
 mod sarif;
 mod source;
@@ -48,7 +49,7 @@ enum Command {
 
 impl Arguments {
     /// Whether the command supports that format.
-    pub(crate) fn takes(&self, format: Format) -> bool {
+    pub(crate) fn supports(&self, format: Format) -> bool {
         match (&self.command, format) {
             (Command::Check(_), Format::Sarif) => true,
             (Command::Eval(_) | Command::Explain(_), Format::Sarif) => false,

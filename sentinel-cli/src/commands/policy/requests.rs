@@ -1,6 +1,6 @@
 //! Many requests: one JSON object per line of input, one per line of output, in the
 //! same order. Complete logs can be replayed: no state of a line is kept after its
-//! answer, and texts are read in place.
+//! result is written, and texts are read in place.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use sentinel_policy::{DeviceFacts, Facts, Mode, Principal, Request};
 use serde::{Deserialize, Serialize};
 
-use super::question::facts;
+use super::request_options::facts;
 use super::value::Contradiction;
 use super::{fault, value};
 use crate::output::{Failure, Outcome};
@@ -82,22 +82,22 @@ struct BadLine<'a> {
     error: &'a str,
 }
 
-/// Answers every line of a file, or of stdin, with the result of `ask`.
-pub(super) fn run<A: Serialize>(
+/// Evaluates every line of a file, or of stdin, with `evaluate`.
+pub(super) fn run<R: Serialize>(
     path: &Path,
-    ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
+    evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R,
 ) -> Result<Outcome, Failure> {
     let out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     if path.as_os_str() == "-" {
-        return answer_all(ask, io::stdin().lock(), out);
+        return evaluate_all(evaluate, io::stdin().lock(), out);
     }
     let file = File::open(path)
         .map_err(|error| Failure::because(format!("cannot read `{}`", path.display()), error))?;
-    answer_all(ask, BufReader::with_capacity(BUFFER, file), out)
+    evaluate_all(evaluate, BufReader::with_capacity(BUFFER, file), out)
 }
 
-fn answer_all<A: Serialize>(
-    ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
+fn evaluate_all<R: Serialize>(
+    evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R,
     mut requests: impl BufRead,
     mut out: impl Write,
 ) -> Result<Outcome, Failure> {
@@ -116,8 +116,8 @@ fn answer_all<A: Serialize>(
         if number == 1 && line.starts_with(BOM) {
             line.drain(..BOM.len());
         }
-        let written = match answer(&ask, &line, length, now) {
-            Ok(answer) => write_line(&mut out, &answer),
+        let written = match evaluate_line(&evaluate, &line, length, now) {
+            Ok(result) => write_line(&mut out, &result),
             Err(error) => {
                 outcome = Outcome::No;
                 write_line(&mut out, &BadLine { line: number, error: &error })
@@ -170,12 +170,12 @@ fn next_line(requests: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Opti
     }
 }
 
-fn answer<A>(
-    ask: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> A,
+fn evaluate_line<R>(
+    evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R,
     line: &[u8],
     length: Length,
     now: DateTime<Utc>,
-) -> Result<A, String> {
+) -> Result<R, String> {
     if length == Length::TooLong {
         return Err(format!("longer than {MAX_LINE} bytes"));
     }
@@ -186,46 +186,58 @@ fn answer<A>(
     if !trimmed.starts_with(b"{") {
         return Err(fault::not_an_object(line));
     }
-    let asked: Line<'_> =
+    let fields: Line<'_> =
         serde_json::from_slice(line).map_err(|error| fault::not_a_request(line, &error))?;
-    checked("user", Some(&asked.user), value::user)?;
-    checked("profile", Some(&asked.profile), value::profile)?;
-    checked("account", asked.account.as_ref(), value::account)?;
-    checked("principal", asked.principal.as_ref(), value::principal)?;
-    let at = checked("at", asked.at.as_ref(), value::time)?;
-    let source_ip = checked("source_ip", asked.source_ip.as_ref(), value::address)?;
-    let source_vpc = checked("source_vpc", asked.source_vpc.as_ref(), value::vpc)?;
-    let source_vpce = checked("source_vpce", asked.source_vpce.as_ref(), value::vpce)?;
-    let mode = checked("mode", asked.mode.as_ref(), value::mode)?;
-    if let Some(device) = &asked.device {
-        checked("device.os_version", device.os_version.as_ref(), value::os_version)?;
-        checked("device.os_type", device.os_type.as_ref(), value::os_type)?;
+    let (request, at) = fields.request()?;
+    let facts = facts(fields.approved == Some(true));
+    Ok(evaluate(&request, &facts, at.unwrap_or(now)))
+}
+
+impl Line<'_> {
+    /// The request, and its time if one is given. An error names the field with an
+    /// invalid value.
+    fn request(&self) -> Result<(Request<'_>, Option<DateTime<Utc>>), String> {
+        checked("user", Some(&self.user), value::user)?;
+        checked("profile", Some(&self.profile), value::profile)?;
+        checked("account", self.account.as_ref(), value::account)?;
+        checked("principal", self.principal.as_ref(), value::principal)?;
+        let at = checked("at", self.at.as_ref(), value::time)?;
+        let source_ip = checked("source_ip", self.source_ip.as_ref(), value::address)?;
+        let source_vpc = checked("source_vpc", self.source_vpc.as_ref(), value::vpc)?;
+        let source_vpce = checked("source_vpce", self.source_vpce.as_ref(), value::vpce)?;
+        let mode = checked("mode", self.mode.as_ref(), value::mode)?;
+        let device = self.device.as_ref().map(Device::facts).transpose()?;
+        let caller = Principal::new(&self.user.0)
+            .with_account(given(self.account.as_ref()))
+            .with_arn(given(self.principal.as_ref()))
+            .with_organization(given(self.organization.as_ref()));
+        value::consistent(&caller).map_err(|fault| {
+            let Contradiction { attribute, value, fact } = fault;
+            format!("`{attribute}`: `{value}` contradicts `principal`: {fact}")
+        })?;
+        let request = Request::new(caller, &self.profile.0)
+            .with_source_ip(source_ip)
+            .with_source_vpc(source_vpc)
+            .with_source_vpce(source_vpce)
+            .with_mode(mode.unwrap_or(Mode::Server))
+            .with_session_table(given(self.session_table.as_ref()))
+            .with_device(device.unwrap_or_default());
+        Ok((request, at))
     }
-    let caller = Principal::new(&asked.user.0)
-        .with_account(given(asked.account.as_ref()))
-        .with_arn(given(asked.principal.as_ref()))
-        .with_organization(given(asked.organization.as_ref()));
-    value::consistent(&caller).map_err(|fault| {
-        let Contradiction { attribute, value, fact } = fault;
-        format!("`{attribute}`: `{value}` contradicts `principal`: {fact}")
-    })?;
-    let device = asked.device.as_ref();
-    let device = DeviceFacts::default()
-        .with_mdm_enrolled(device.and_then(|device| device.mdm_enrolled))
-        .with_mdm_compliant(device.and_then(|device| device.mdm_compliant))
-        .with_disk_encrypted(device.and_then(|device| device.disk_encrypted))
-        .with_firewall_enabled(device.and_then(|device| device.firewall_enabled))
-        .with_os_version(given(device.and_then(|device| device.os_version.as_ref())))
-        .with_os_type(given(device.and_then(|device| device.os_type.as_ref())));
-    let request = Request::new(caller, &asked.profile.0)
-        .with_source_ip(source_ip)
-        .with_source_vpc(source_vpc)
-        .with_source_vpce(source_vpce)
-        .with_mode(mode.unwrap_or(Mode::Server))
-        .with_session_table(given(asked.session_table.as_ref()))
-        .with_device(device);
-    let facts = facts(asked.approved == Some(true));
-    Ok(ask(&request, &facts, at.unwrap_or(now)))
+}
+
+impl Device<'_> {
+    fn facts(&self) -> Result<DeviceFacts<'_>, String> {
+        checked("device.os_version", self.os_version.as_ref(), value::os_version)?;
+        checked("device.os_type", self.os_type.as_ref(), value::os_type)?;
+        Ok(DeviceFacts::default()
+            .with_mdm_enrolled(self.mdm_enrolled)
+            .with_mdm_compliant(self.mdm_compliant)
+            .with_disk_encrypted(self.disk_encrypted)
+            .with_firewall_enabled(self.firewall_enabled)
+            .with_os_version(given(self.os_version.as_ref()))
+            .with_os_type(given(self.os_type.as_ref())))
+    }
 }
 
 /// The value of a field, if it has one. An error names the field.

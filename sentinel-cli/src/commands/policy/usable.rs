@@ -5,7 +5,7 @@ use sentinel_store::PolicyPath;
 
 /// Maximum size of an SSM parameter of the advanced tier, in bytes.
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>
-pub(crate) const SSM_HOLDS: usize = 8192;
+pub(crate) const SSM_MAX_BYTES: usize = 8192;
 
 /// Checks a document as the broker does before it uses the document: the main
 /// document may contain more than the document of one profile.

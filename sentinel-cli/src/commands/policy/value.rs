@@ -1,5 +1,5 @@
 //! Values of a request's attributes. A value that no request to a TVM can have is
-//! an error: a policy's answer to it would be meaningless.
+//! an error: a policy's decision about it would be meaningless.
 
 use std::net::IpAddr;
 
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_that_cannot_be_read_says_what_is_missing() {
+    fn the_error_for_an_invalid_time_names_the_missing_part() {
         for (text, fault) in [
             ("2026-01-31", "the time of day is missing"),
             ("2026-01-31T23:00:00", "the offset from UTC is missing: write 2026-01-31T23:00:00Z"),
@@ -188,8 +188,8 @@ mod tests {
             ("31.01.2026", "not a time such as"),
             ("2026-01-31Tnoon", "not a time such as"),
         ] {
-            let said = time(text).unwrap_err();
-            assert!(said.contains(fault), "{text:?}: {said}");
+            let message = time(text).unwrap_err();
+            assert!(message.contains(fault), "{text:?}: {message}");
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 
 fn parse_format(text: &str) -> Result<SourceIdentityFormat, String> {
     SourceIdentityFormat::with_separator(text)
-        .ok_or_else(|| "one character of `-_.,@+=`".to_owned())
+        .ok_or_else(|| "not one character of `-_.,@+=`".to_owned())
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
@@ -85,7 +85,7 @@ fn source_identity(
     screen: &Screen,
 ) -> Result<String, Failure> {
     let mut found = None;
-    let left_out = block_on(async {
+    let omitted = block_on(async {
         let client = connection.open().await?.client;
         read_pages(client.sessions(SessionFilter::default()), |page| {
             found = page.into_iter().find(|listed| listed.session == *handle);
@@ -93,7 +93,7 @@ fn source_identity(
         })
         .await
     })?;
-    left_out.warn(screen);
+    omitted.warn(screen);
     match found {
         Some(listed) => Ok(listed.source_identity),
         None => Err(Failure::other(format!(

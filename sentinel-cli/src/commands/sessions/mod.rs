@@ -203,19 +203,19 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
 
 /// What a list omits.
 #[derive(Debug, Default)]
-struct LeftOut {
+struct Omitted {
     /// Whether there are more sessions than were requested.
     more: bool,
     /// The number of rows that the TVM could not read.
     unreadable: usize,
 }
 
-impl LeftOut {
+impl Omitted {
     /// Warns of rows that could not be read.
     fn warn(&self, screen: &Screen) {
         if self.unreadable > 0 {
             screen.warn(&format!(
-                "{} damaged rows are left out: their sessions are refused, and the TVM's log names \
+                "{} damaged rows are omitted: their sessions are refused, and the TVM's log names \
                  them",
                 self.unreadable
             ));
@@ -227,15 +227,15 @@ impl LeftOut {
 async fn read_pages(
     mut pages: SessionPages<'_>,
     mut enough: impl FnMut(Vec<SessionView>) -> bool,
-) -> Result<LeftOut, Failure> {
-    let mut left_out = LeftOut::default();
+) -> Result<Omitted, Failure> {
+    let mut omitted = Omitted::default();
     while let Some(page) = pages.next().await? {
-        left_out.unreadable = left_out.unreadable.saturating_add(page.unreadable);
+        omitted.unreadable = omitted.unreadable.saturating_add(page.unreadable);
         if enough(page.sessions) {
-            return Ok(LeftOut { more: page.next.is_some(), ..left_out });
+            return Ok(Omitted { more: page.next.is_some(), ..omitted });
         }
     }
-    Ok(left_out)
+    Ok(omitted)
 }
 
 impl List {
@@ -245,7 +245,7 @@ impl List {
             .with_profile(self.profile.clone())
             .with_state(self.state);
         let mut sessions = Vec::new();
-        let left_out = block_on(async {
+        let omitted = block_on(async {
             let client = open(&self.table, &self.connection).await?;
             read_pages(client.sessions(filter), |page| {
                 sessions.extend(page);
@@ -253,17 +253,17 @@ impl List {
             })
             .await
         })?;
-        left_out.warn(screen);
-        if left_out.more || sessions.len() > self.limit {
+        omitted.warn(screen);
+        if omitted.more || sessions.len() > self.limit {
             sessions.truncate(self.limit);
             screen.warn(&format!("there are more than {}: see `--limit`", self.limit));
         }
         if screen.is_json() {
             let mut list = serde_json::json!({ "sessions": sessions });
-            if left_out.unreadable > 0
+            if omitted.unreadable > 0
                 && let Some(list) = list.as_object_mut()
             {
-                list.insert("unreadable".to_owned(), left_out.unreadable.into());
+                list.insert("unreadable".to_owned(), omitted.unreadable.into());
             }
             screen.print_json(&list)?;
         } else if sessions.is_empty() {
@@ -308,7 +308,7 @@ impl Revoke {
         } else {
             let until = match changed.blocked_until {
                 Some(until) => format!("until {}", rfc3339::milliseconds(until)),
-                None => "until an operator reinstates".to_owned(),
+                None => "until an operator reinstates the caller".to_owned(),
             };
             screen.print(&format!(
                 "revoked {}: every session is refused, and no new one is vended {until} (epoch \

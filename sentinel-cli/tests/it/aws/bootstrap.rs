@@ -10,7 +10,7 @@ use super::{Account, KINDS, all, long, states};
 impl Account {
     /// Whether items of a table expire by its attribute `ttl`, and whether the
     /// table has point-in-time recovery.
-    fn cared_for(&self, name: &str) -> (bool, bool) {
+    fn expires_and_is_recoverable(&self, name: &str) -> (bool, bool) {
         let client = aws_sdk_dynamodb::Client::new(&self.config());
         let name = self.table(name);
         let ttl = client.describe_time_to_live().table_name(&name).send();
@@ -49,7 +49,7 @@ impl Account {
 const TABLES: [&str; 4] = ["sessions", "approvals", "breakglass", "policies"];
 
 #[test]
-fn a_second_run_finds_everything_and_changes_nothing() {
+fn a_second_bootstrap_changes_nothing() {
     for kind in KINDS {
         let account = Account::new(kind, "twice");
         account.write("large", &long("large", 9000));
@@ -64,7 +64,11 @@ fn a_second_run_finds_everything_and_changes_nothing() {
             let billing = table.billing_mode_summary.unwrap().billing_mode.unwrap();
             assert_eq!(billing, BillingMode::PayPerRequest);
             // A document must never expire.
-            assert_eq!(account.cared_for(name), (name != "policies", true), "{kind:?} {name}");
+            assert_eq!(
+                account.expires_and_is_recoverable(name),
+                (name != "policies", true),
+                "{kind:?} {name}"
+            );
         }
         let sessions = account.describe("sessions").unwrap();
         let indexes = sessions.global_secondary_indexes().iter();
@@ -92,7 +96,7 @@ fn a_second_run_finds_everything_and_changes_nothing() {
 }
 
 #[test]
-fn a_dry_run_tells_what_it_would_do_and_writes_nothing() {
+fn a_dry_run_reports_the_changes_and_writes_nothing() {
     for kind in KINDS {
         let account = Account::new(kind, "dry");
         let (report, status) = account.json("bootstrap --dry-run");
@@ -108,17 +112,17 @@ fn a_dry_run_tells_what_it_would_do_and_writes_nothing() {
         assert_eq!(states(&report, "tables")[0].1, "would_repair", "{report}");
         assert_eq!(report["tables"][0]["details"].as_array().unwrap().len(), 4, "{report}");
         assert_eq!(account.describe("sessions"), before);
-        assert_eq!(account.cared_for("sessions"), (false, false));
+        assert_eq!(account.expires_and_is_recoverable("sessions"), (false, false));
     }
 }
 
 #[test]
-fn a_table_that_lacks_something_is_repaired_and_somebody_elses_is_left() {
+fn an_incomplete_table_is_repaired_and_a_table_with_other_keys_is_left_unchanged() {
     for kind in KINDS {
         let account = Account::new(kind, "repair");
         account.create("sessions", &[("pk", KeyType::Hash), ("sk", KeyType::Range)]);
         account.create("approvals", &[("id", KeyType::Hash)]);
-        let theirs = account.describe("approvals");
+        let before = account.describe("approvals");
         let (report, status) = account.json("bootstrap");
         let found: Vec<String> = states(&report, "tables").into_iter().map(|one| one.1).collect();
         assert_eq!(found, ["repaired", "differs", "created", "created"], "{kind:?} {report}");
@@ -126,24 +130,32 @@ fn a_table_that_lacks_something_is_repaired_and_somebody_elses_is_left() {
         let sessions = account.describe("sessions").unwrap();
         assert_eq!(sessions.deletion_protection_enabled, Some(true), "{kind:?}");
         assert_eq!(sessions.global_secondary_indexes().len(), 1, "{kind:?}");
-        assert_eq!(account.cared_for("sessions"), (true, true), "{kind:?}");
-        assert_eq!(account.describe("approvals"), theirs);
-        let told = account.run("bootstrap");
-        assert!(told.out.contains("its keys are `id` alone, not `pk` and `sk`"), "{}", told.out);
+        assert_eq!(account.expires_and_is_recoverable("sessions"), (true, true), "{kind:?}");
+        assert_eq!(account.describe("approvals"), before);
+        let output = account.run("bootstrap");
+        assert!(
+            output.stdout.contains("its keys are `id` alone, not `pk` and `sk`"),
+            "{}",
+            output.stdout
+        );
     }
 }
 
 #[test]
-fn after_a_failure_half_way_the_same_command_goes_on_from_there() {
+fn after_a_failure_the_same_command_continues_from_there() {
     for kind in KINDS {
         let account = Account::new(kind, "resume");
         // SSM replaces such a name by the value of a parameter.
         let refused = format!("{}# {{{{zebra}}}}\n", super::POLICY.replace("NAME", "zebra"));
         account.write("zebra", &refused);
-        let said = account.run("bootstrap --format json");
-        assert_eq!((said.status, said.out.as_str()), (3, ""), "{kind:?} {}", said.err);
-        assert!(said.err.contains("[7/7] policy `/resume/policies/zebra`"), "{}", said.err);
-        assert!(said.err.contains("command continues from here"), "{}", said.err);
+        let output = account.run("bootstrap --format json");
+        assert_eq!((output.status, output.stdout.as_str()), (3, ""), "{kind:?} {}", output.stderr);
+        assert!(
+            output.stderr.contains("[7/7] policy `/resume/policies/zebra`"),
+            "{}",
+            output.stderr
+        );
+        assert!(output.stderr.contains("command continues from here"), "{}", output.stderr);
         assert!(account.parameter("main").is_some() && account.parameter("zebra").is_none());
 
         account.write("zebra", &super::POLICY.replace("NAME", "zebra"));
@@ -156,19 +168,20 @@ fn after_a_failure_half_way_the_same_command_goes_on_from_there() {
 }
 
 #[test]
-fn where_a_file_does_not_check_nothing_at_all_is_written() {
+fn if_a_file_is_invalid_nothing_is_written() {
     let account = Account::new(KINDS[0], "unusable");
     let wrong = super::POLICY.replace("allow", "Deny");
     // The main document may contain it, the document of a profile may not.
     let operators = format!("{}{}", super::POLICY, super::OPERATORS);
-    for (name, text, told) in [("wrong", wrong, "Deny"), ("operators", operators, "operators")] {
+    for (name, text, expected) in [("wrong", wrong, "Deny"), ("operators", operators, "operators")]
+    {
         account.write(name, &text);
-        let said = account.run("bootstrap");
-        assert_eq!((said.status, said.out.as_str()), (1, ""), "{}", said.err);
+        let output = account.run("bootstrap");
+        assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{}", output.stderr);
         assert!(
-            said.err.contains(told) && said.err.contains("nothing was written"),
+            output.stderr.contains(expected) && output.stderr.contains("nothing was written"),
             "{}",
-            said.err
+            output.stderr
         );
         std::fs::remove_file(account.file(name)).unwrap();
     }
@@ -176,13 +189,13 @@ fn where_a_file_does_not_check_nothing_at_all_is_written() {
 }
 
 #[test]
-fn a_policy_that_is_there_with_another_text_is_not_overwritten() {
+fn a_stored_policy_with_another_text_is_not_overwritten() {
     let account = Account::new(KINDS[1], "other");
     account.put("main", "theirs", aws_sdk_ssm::types::ParameterType::String);
     let (report, status) = account.json("bootstrap --profile main --profile production");
     let found: Vec<String> = states(&report, "policies").into_iter().map(|one| one.1).collect();
     assert_eq!((found, status), (vec!["differs".to_owned(), "created".to_owned()], 1), "{report}");
-    let told = report["policies"][0]["details"][0].as_str().unwrap();
-    assert!(told.contains("sentinel policy push policies/main.yaml"), "{told}");
+    let detail = report["policies"][0]["details"][0].as_str().unwrap();
+    assert!(detail.contains("sentinel policy push policies/main.yaml"), "{detail}");
     assert_eq!(account.parameter("main").unwrap(), ("theirs".to_owned(), 1));
 }

@@ -52,15 +52,15 @@ fn real_credentials_are_vended_through_sts_with_the_ambient_ones() {
         ],
     );
     assert_eq!(dev.ready["issuer"], json!({ "account": "444455556666", "arn": DEVELOPER }));
-    let said = dev.run("alice", "credentials --profile production --no-cache");
-    assert_eq!(said.status, 0, "{}", said.err);
-    assert!(said.json()["AccessKeyId"].as_str().unwrap().starts_with("ASIA"));
+    let output = dev.run("alice", "credentials --profile production --no-cache");
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    assert!(output.json()["AccessKeyId"].as_str().unwrap().starts_with("ASIA"));
     let record = dev.record();
     assert_eq!(record["effect"], "allow", "{record}");
     let assumed: Vec<_> = sts
         .requests()
         .into_iter()
-        .filter(|asked| asked.operation.as_deref() == Some("AssumeRole"))
+        .filter(|call| call.operation.as_deref() == Some("AssumeRole"))
         .collect();
     assert_eq!(assumed.len(), 1, "{assumed:?}");
     assert_eq!(dev.run("mallory", "credentials --profile production --no-cache").status, 1);

@@ -7,7 +7,7 @@ use sentinel_testkit::emulator::ROOT_KEY;
 use serde_json::json;
 
 use super::{Account, KINDS, all};
-use crate::running::{Said, run};
+use crate::running::{CommandOutput, run};
 use crate::wire::{Key, Request};
 
 impl Account {
@@ -18,12 +18,12 @@ impl Account {
         let iam = |parameters: &[(&str, &str)]| {
             let mut form = form_urlencoded::Serializer::new(String::new());
             form.extend_pairs(parameters).append_pair("Version", "2010-05-08");
-            let answer = Request::new("POST", "/", form.finish().as_bytes())
+            let response = Request::new("POST", "/", form.finish().as_bytes())
                 .with("content-type", "application/x-www-form-urlencoded")
                 .signed(address, &root, "iam")
                 .send(address);
-            assert_eq!(answer.status, 200, "{answer:?}");
-            answer.body
+            assert_eq!(response.status, 200, "{response:?}");
+            response.body
         };
         iam(&[("Action", "CreateUser"), ("UserName", name)]);
         iam(&[
@@ -40,14 +40,14 @@ impl Account {
         (between("AccessKeyId"), between("SecretAccessKey"))
     }
 
-    fn run_as(&self, (id, secret): &(String, String), words: &str) -> Said {
+    fn run_as(&self, (id, secret): &(String, String), words: &str) -> CommandOutput {
         let mut command = self.command(words);
         run(command.env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret))
     }
 }
 
 #[test]
-fn the_administrator_document_is_enough_for_all_that_administrators_run() {
+fn the_administrator_document_is_sufficient_for_every_administrator_command() {
     // The emulator that evaluates identity policies.
     let account = Account::new(KINDS[0], "administrator");
     let mut document = account.run("iam administrator").json();
@@ -58,9 +58,9 @@ fn the_administrator_document_is_enough_for_all_that_administrators_run() {
     }));
     let administrator = account.user("administrator", &document.to_string());
     let as_administrator = |words: &str| {
-        let said = account.run_as(&administrator, &format!("{words} --format json"));
-        assert_eq!(said.status, 0, "{words}: {}", said.err);
-        said.json()
+        let output = account.run_as(&administrator, &format!("{words} --format json"));
+        assert_eq!(output.status, 0, "{words}: {}", output.stderr);
+        output.json()
     };
     let report = as_administrator("bootstrap");
     assert!(all(&report, "tables", "created") && all(&report, "policies", "created"), "{report}");
@@ -74,47 +74,52 @@ fn the_administrator_document_is_enough_for_all_that_administrators_run() {
 }
 
 #[test]
-fn whoever_may_not_is_told_which_action_it_needs_and_where_it_is_granted() {
-    let account = Account::new(KINDS[0], "nothing");
-    let nobody = json!({ "Version": "2012-10-17", "Statement": [{
+fn a_missing_permission_is_reported_with_its_action_and_the_document_that_grants_it() {
+    let account = Account::new(KINDS[0], "unauthorized");
+    let unauthorized = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "sqs:ListQueues", "Resource": "*",
     }] });
-    let nobody = account.user("nobody", &nobody.to_string());
-    let said = account.run_as(&nobody, "bootstrap");
-    assert_eq!((said.status, said.out.as_str()), (3, ""));
-    assert!(said.err.contains("refuses `dynamodb:DescribeTable`"), "{}", said.err);
-    assert!(said.err.contains("sentinel iam administrator"), "{}", said.err);
-    let said = account.run_as(&nobody, "policy list");
-    assert!(said.status == 3 && said.err.contains("sentinel iam administrator"), "{}", said.err);
+    let unauthorized = account.user("unauthorized", &unauthorized.to_string());
+    let output = account.run_as(&unauthorized, "bootstrap");
+    assert_eq!((output.status, output.stdout.as_str()), (3, ""));
+    assert!(output.stderr.contains("refuses `dynamodb:DescribeTable`"), "{}", output.stderr);
+    assert!(output.stderr.contains("sentinel iam administrator"), "{}", output.stderr);
+    let output = account.run_as(&unauthorized, "policy list");
+    assert!(
+        output.status == 3 && output.stderr.contains("sentinel iam administrator"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
-fn credentials_that_are_not_good_are_told_from_permissions_that_lack() {
+fn invalid_credentials_and_missing_permissions_have_different_messages() {
     let account = Account::new(KINDS[0], "stranger");
     let stranger = ("AKIAIOSFODNN7EXAMPLE".to_owned(), "hunter2".to_owned());
     for words in ["bootstrap", "policy list", "iam"] {
-        let said = account.run_as(&stranger, words);
-        assert_eq!((said.status, said.out.as_str()), (3, ""), "{words}");
-        assert!(said.err.contains("log in again"), "{words}: {}", said.err);
-        assert!(!said.err.contains("hunter2"));
+        let output = account.run_as(&stranger, words);
+        assert_eq!((output.status, output.stdout.as_str()), (3, ""), "{words}");
+        assert!(output.stderr.contains("log in again"), "{words}: {}", output.stderr);
+        assert!(!output.stderr.contains("hunter2"));
     }
 }
 
 #[test]
-fn an_end_point_that_is_not_there_is_told_as_such() {
+fn an_unreachable_endpoint_is_reported() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let home = tempfile::TempDir::new().unwrap();
     for words in ["bootstrap", "policy list"] {
         let mut command = crate::running::sentinel(home.path());
-        let said = run(command
+        let output = run(command
             .current_dir(home.path())
             .args(words.split_whitespace())
             .env("AWS_ENDPOINT_URL", format!("http://{port}"))
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test"));
-        assert_eq!((said.status, said.out.as_str()), (3, ""), "{words}");
-        let told = said.err.contains("cannot be reached") || said.err.contains("unavailable");
-        assert!(told, "{words}: {}", said.err);
+        assert_eq!((output.status, output.stdout.as_str()), (3, ""), "{words}");
+        let reported =
+            output.stderr.contains("cannot be reached") || output.stderr.contains("unavailable");
+        assert!(reported, "{words}: {}", output.stderr);
     }
 }

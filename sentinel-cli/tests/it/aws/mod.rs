@@ -19,7 +19,7 @@ use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::running::{Said, run, sentinel};
+use crate::running::{CommandOutput, run, sentinel};
 
 /// Both emulators that have SSM and DynamoDB.
 const KINDS: [Kind; 2] = [Kind::Ministack, Kind::Moto];
@@ -99,14 +99,14 @@ impl Account {
         command
     }
 
-    fn run(&self, words: &str) -> Said {
+    fn run(&self, words: &str) -> CommandOutput {
         run(&mut self.command(words))
     }
 
     /// Runs the command, and returns its JSON and its exit status.
     fn json(&self, words: &str) -> (Value, i32) {
-        let said = self.run(&format!("{words} --format json"));
-        (said.json(), said.status)
+        let output = self.run(&format!("{words} --format json"));
+        (output.json(), output.status)
     }
 
     fn config(&self) -> SdkConfig {
@@ -116,8 +116,8 @@ impl Account {
     /// A table as the emulator describes it. `None` if it does not exist.
     fn describe(&self, name: &str) -> Option<TableDescription> {
         let client = aws_sdk_dynamodb::Client::new(&self.config());
-        let asked = client.describe_table().table_name(self.table(name)).send();
-        match self.runtime.block_on(asked) {
+        let request = client.describe_table().table_name(self.table(name)).send();
+        match self.runtime.block_on(request) {
             Ok(found) => found.table,
             Err(error) => {
                 let absent = error.as_service_error().unwrap().is_resource_not_found_exception();
@@ -130,8 +130,8 @@ impl Account {
     /// The text and the version of a parameter. `None` if it does not exist.
     fn parameter(&self, name: &str) -> Option<(String, i64)> {
         let client = aws_sdk_ssm::Client::new(&self.config());
-        let asked = client.get_parameter().name(self.path(name)).with_decryption(true).send();
-        match self.runtime.block_on(asked) {
+        let request = client.get_parameter().name(self.path(name)).with_decryption(true).send();
+        match self.runtime.block_on(request) {
             Ok(found) => {
                 let found = found.parameter.unwrap();
                 Some((found.value.unwrap(), found.version))
@@ -165,6 +165,6 @@ fn all(report: &Value, list: &str, state: &str) -> bool {
 }
 
 /// Writes to a process that reads from its stdin.
-fn answer(mut stdin: impl Write, text: &str) {
+fn type_text(mut stdin: impl Write, text: &str) {
     stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush()).unwrap();
 }

@@ -50,8 +50,8 @@ impl Administrator {
             .output()
             .await
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "sentinel {arguments} {more:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "sentinel {arguments} {more:?}: {stderr}");
     }
 }
 
@@ -65,7 +65,7 @@ fn policy(profile: &str, bytes: usize) -> String {
 }
 
 #[tokio::test]
-async fn administrators_ask_what_their_document_says_and_nothing_else() {
+async fn administrators_send_exactly_the_calls_that_their_document_allows() {
     let emulator = Emulator::start(Kind::Ministack).await.unwrap();
     let root = emulator.config().unwrap();
     // A table as another administrator would have created it, and a parameter under

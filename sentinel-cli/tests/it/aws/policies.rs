@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use aws_sdk_ssm::types::ParameterType;
 use serde_json::json;
 
-use super::{Account, KINDS, OPERATORS, POLICY, answer, long, states};
+use super::{Account, KINDS, OPERATORS, POLICY, long, states, type_text};
 use crate::running::run;
 
 fn policy(name: &str) -> String {
@@ -14,7 +14,7 @@ fn policy(name: &str) -> String {
 }
 
 #[test]
-fn a_document_is_pushed_shown_pulled_and_keeps_its_history() {
+fn a_document_is_pushed_compared_and_pulled_and_keeps_its_history() {
     for kind in KINDS {
         let account = Account::new(kind, "life");
         assert_eq!(account.run("bootstrap --profile main").status, 0);
@@ -24,18 +24,22 @@ fn a_document_is_pushed_shown_pulled_and_keeps_its_history() {
         assert_eq!(same["policies"][0]["state"], "unchanged");
 
         account.write("production", &policy("production").replace("alice", "bob"));
-        let said = account.run("policy push policies/production.yaml --dry-run");
+        let output = account.run("policy push policies/production.yaml --dry-run");
         assert!(
-            said.out.contains("\n-    conditions: { profiles: [production], users: [alice] }\n")
+            output
+                .stdout
+                .contains("\n-    conditions: { profiles: [production], users: [alice] }\n")
         );
-        assert!(said.out.contains("\n+    conditions: { profiles: [production], users: [bob] }\n"));
+        assert!(
+            output.stdout.contains("\n+    conditions: { profiles: [production], users: [bob] }\n")
+        );
         assert_eq!(account.parameter("production").unwrap().1, 1);
         let (updated, _) = account.json("policy push policies/production.yaml --yes");
         assert_eq!(updated["policies"][0]["version"], "2", "{updated}");
 
-        assert_eq!(account.run("policy pull production --version 1").out, policy("production"));
-        let said = account.run("policy pull production -o pulled.yaml");
-        assert_eq!((said.status, said.out.as_str()), (0, ""));
+        assert_eq!(account.run("policy pull production --version 1").stdout, policy("production"));
+        let output = account.run("policy pull production -o pulled.yaml");
+        assert_eq!((output.status, output.stdout.as_str()), (0, ""));
         let pulled = std::fs::read_to_string(account.home.path().join("pulled.yaml")).unwrap();
         assert!(pulled.contains("bob"));
         assert_eq!(account.run("policy pull production --version 7").status, 3);
@@ -50,33 +54,33 @@ fn a_document_is_pushed_shown_pulled_and_keeps_its_history() {
 }
 
 #[test]
-fn a_large_document_goes_to_the_table_and_one_that_outgrows_ssm_moves_there() {
+fn a_large_document_is_stored_in_the_table_and_one_that_outgrows_ssm_is_moved_there() {
     for kind in KINDS {
         let account = Account::new(kind, "large");
         assert_eq!(account.run("bootstrap").status, 0);
         account.write("large", &long("large", 20_000));
         let (report, status) = account.json("policy push policies/large.yaml --yes");
         assert_eq!((status, report["policies"][0]["where"].as_str()), (0, Some("table")));
-        assert_eq!(account.run("policy pull large").out, long("large", 20_000));
+        assert_eq!(account.run("policy pull large").stdout, long("large", 20_000));
 
         account.write("production", &long("production", 9_000));
-        let said = account.run("policy push policies/production.yaml --yes");
-        assert!(said.status == 3 && said.err.contains("--move"), "{}", said.err);
+        let output = account.run("policy push policies/production.yaml --yes");
+        assert!(output.status == 3 && output.stderr.contains("--move"), "{}", output.stderr);
         let (report, _) = account.json("policy push policies/production.yaml --yes --move");
         assert_eq!(report["policies"][0]["state"], "moved", "{kind:?} {report}");
         assert!(account.parameter("production").is_none());
-        assert_eq!(account.run("policy pull production").out, long("production", 9_000));
+        assert_eq!(account.run("policy pull production").stdout, long("production", 9_000));
 
         // The state after a move that was interrupted.
         account.put("production", "an older text", ParameterType::String);
-        let said = account.run("policy list");
+        let output = account.run("policy list");
         assert!(
-            said.err.contains("`production` is in SSM and in the policy table"),
+            output.stderr.contains("`production` is in SSM and in the policy table"),
             "{}",
-            said.err
+            output.stderr
         );
         assert_eq!(account.run("policy pull production").status, 3);
-        assert_eq!(account.run("policy pull production --from ssm").out, "an older text");
+        assert_eq!(account.run("policy pull production --from ssm").stdout, "an older text");
         assert_eq!(account.run("policy push policies/production.yaml --yes").status, 3);
         let (report, _) = account.json("policy push policies/production.yaml --yes --move");
         assert_eq!(report["policies"][0]["version"], "1", "{report}");
@@ -101,20 +105,20 @@ fn an_encrypted_parameter_stays_encrypted() {
         account.put("production", "old", ParameterType::SecureString);
         assert_eq!(account.run("policy push policies/production.yaml --yes").status, 0);
         let client = aws_sdk_ssm::Client::new(&account.config());
-        let asked = client.get_parameter().name(account.path("production")).send();
-        let found = account.runtime.block_on(asked).unwrap().parameter.unwrap();
+        let request = client.get_parameter().name(account.path("production")).send();
+        let found = account.runtime.block_on(request).unwrap().parameter.unwrap();
         assert_eq!(found.r#type, Some(ParameterType::SecureString), "{kind:?}");
         assert_eq!(account.parameter("production").unwrap(), (policy("production"), 2));
     }
 }
 
 #[test]
-fn documents_that_do_not_check_are_not_pushed_and_neither_are_the_others() {
+fn if_one_document_is_invalid_no_document_is_pushed() {
     let account = Account::new(KINDS[0], "refused");
     account.write("production", &format!("{}{OPERATORS}", policy("production")));
-    let said = account.run("policy push policies/main.yaml policies/production.yaml --yes");
-    assert_eq!(said.status, 1);
-    assert!(said.err.contains("policies/production.yaml"), "{}", said.err);
+    let output = account.run("policy push policies/main.yaml policies/production.yaml --yes");
+    assert_eq!(output.status, 1);
+    assert!(output.stderr.contains("policies/production.yaml"), "{}", output.stderr);
     let words = "policy push policies/main.yaml policies/production.yaml --yes";
     let (report, _) = account.json(words);
     let found: Vec<String> = states(&report, "policies").into_iter().map(|one| one.1).collect();
@@ -124,16 +128,16 @@ fn documents_that_do_not_check_are_not_pushed_and_neither_are_the_others() {
 }
 
 #[test]
-fn a_push_that_gives_a_profile_the_role_of_another_one_is_refused() {
+fn a_push_after_which_two_profiles_would_have_one_role_is_refused() {
     let account = Account::new(KINDS[0], "roles");
     assert_eq!(account.run("bootstrap --profile main").status, 0);
     // The role of `Main` is the role of `main`: IAM role names are
     // case-insensitive.
     account.write("Main", &policy("Main"));
     let words = "policy push policies/Main.yaml policies/production.yaml --yes";
-    let said = account.run(words);
-    assert_eq!(said.status, 1, "{}", said.err);
-    assert!(said.err.contains("profile `Main`") && said.err.contains("role of `main`"));
+    let output = account.run(words);
+    assert_eq!(output.status, 1, "{}", output.stderr);
+    assert!(output.stderr.contains("profile `Main`") && output.stderr.contains("role of `main`"));
     let (report, status) = account.json(words);
     let found: Vec<String> = states(&report, "policies").into_iter().map(|one| one.1).collect();
     assert_eq!((status, found), (1, vec!["role_taken".to_owned(), "not_tried".to_owned()]));
@@ -150,15 +154,15 @@ fn a_push_reports_what_the_main_document_does_not_reach() {
         let freeze = "  - { name: freeze, effect: deny, conditions: { mode: [cli] } }\n";
         account.write("main", &format!("{}{freeze}", policy("named")));
         let words = "policy push policies/main.yaml policies/production.yaml policies/named.yaml";
-        let said = account.run(&format!("{words} --dry-run"));
-        assert_eq!(said.status, 0, "{}", said.err);
+        let output = account.run(&format!("{words} --dry-run"));
+        assert_eq!(output.status, 0, "{}", output.stderr);
         for line in [
             "warning[not-in-server]: the rule `freeze` never matches",
             "deny rules of the main document do not apply to profiles that have their own document: \
              `production`\n",
             "so their own documents decide nothing: `named`\n",
         ] {
-            assert!(said.err.contains(line), "{kind:?} {line}: {}", said.err);
+            assert!(output.stderr.contains(line), "{kind:?} {line}: {}", output.stderr);
         }
         let (report, status) = account.json(&format!("{words} --yes"));
         assert_eq!(status, 0, "{report}");
@@ -181,29 +185,33 @@ fn a_push_reports_what_the_main_document_does_not_reach() {
 }
 
 #[test]
-fn a_policy_table_that_is_not_there_is_told_with_who_makes_it() {
+fn a_missing_policy_table_is_reported_with_the_command_that_creates_it() {
     for kind in KINDS {
         let account = Account::new(kind, "tableless");
-        let said = account.run("policy push policies/main.yaml --yes");
-        assert_eq!(said.status, 3, "{kind:?}");
-        assert!(said.err.contains("`sentinel bootstrap` makes"), "{kind:?} {}", said.err);
+        let output = account.run("policy push policies/main.yaml --yes");
+        assert_eq!(output.status, 3, "{kind:?}");
+        assert!(
+            output.stderr.contains("`sentinel bootstrap` creates"),
+            "{kind:?} {}",
+            output.stderr
+        );
     }
 }
 
 #[test]
-fn where_nobody_can_be_asked_yes_must_be_given() {
-    let account = Account::new(KINDS[0], "nobody");
-    let said = account.run("policy push policies/main.yaml");
-    assert_eq!((said.status, said.out.as_str()), (2, ""));
-    assert!(said.err.contains("--yes"), "{}", said.err);
+fn without_a_terminal_yes_is_required() {
+    let account = Account::new(KINDS[0], "unattended");
+    let output = account.run("policy push policies/main.yaml");
+    assert_eq!((output.status, output.stdout.as_str()), (2, ""));
+    assert!(output.stderr.contains("--yes"), "{}", output.stderr);
     let two = account.run("policy push policies/main.yaml policies/production.yaml --name x --yes");
     assert_eq!(two.status, 2);
     assert!(account.parameter("main").is_none());
 }
 
 /// Pushes on a terminal, runs `meanwhile` while the command waits for confirmation,
-/// and answers.
-fn asked(account: &Account, word: &str, meanwhile: impl FnOnce()) -> (i32, String) {
+/// and types the word.
+fn push_on_terminal(account: &Account, word: &str, meanwhile: impl FnOnce()) -> (i32, String) {
     let push = account.command("policy push policies/production.yaml");
     // A separate terminal, which Python's `pty` provides.
     let mut terminal = Command::new("python3");
@@ -221,41 +229,41 @@ fn asked(account: &Account, word: &str, meanwhile: impl FnOnce()) -> (i32, Strin
         terminal.env(name, value.unwrap());
     }
     let mut child = terminal.spawn().unwrap();
-    let (mut stdout, mut said) = (child.stdout.take().unwrap(), Vec::new());
+    let (mut stdout, mut output) = (child.stdout.take().unwrap(), Vec::new());
     let stdin = child.stdin.take().unwrap();
-    while !said.ends_with(b"[y/N] ") {
+    while !output.ends_with(b"[y/N] ") {
         let mut byte = [0];
-        assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
-        said.extend(byte);
+        assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&output));
+        output.extend(byte);
     }
     meanwhile();
-    answer(&stdin, word);
-    stdout.read_to_end(&mut said).unwrap();
+    type_text(&stdin, word);
+    stdout.read_to_end(&mut output).unwrap();
     let status = child.wait().unwrap().code().unwrap();
     drop(stdin);
-    (status, String::from_utf8(said).unwrap())
+    (status, String::from_utf8(output).unwrap())
 }
 
 #[test]
-fn on_a_terminal_it_asks_and_does_not_overwrite_what_changed_meanwhile() {
+fn on_a_terminal_a_push_requests_confirmation_and_keeps_concurrent_changes() {
     for kind in KINDS {
-        let account = Account::new(kind, "asked");
+        let account = Account::new(kind, "confirm");
         assert_eq!(account.run("bootstrap --profile main").status, 0);
         account.put("production", &policy("production"), ParameterType::String);
         account.write("production", &policy("production").replace("alice", "bob"));
-        let (status, said) = asked(&account, "n\n", || {});
-        assert!(status == 1 && said.contains("declined"), "{said}");
+        let (status, output) = push_on_terminal(&account, "n\n", || {});
+        assert!(status == 1 && output.contains("declined"), "{output}");
         assert_eq!(account.parameter("production").unwrap().1, 1);
 
-        let theirs = || account.put("production", "theirs", ParameterType::String);
-        let (status, said) = asked(&account, "y\n", theirs);
-        assert_eq!(status, 1, "{kind:?} {said}");
-        let told = "changed in SSM since it was compared: version 2 was written by";
-        assert!(said.contains(told) && said.contains("nothing was written"), "{said}");
+        let concurrent_write = || account.put("production", "theirs", ParameterType::String);
+        let (status, output) = push_on_terminal(&account, "y\n", concurrent_write);
+        assert_eq!(status, 1, "{kind:?} {output}");
+        let expected = "changed in SSM since it was compared: version 2 was written by";
+        assert!(output.contains(expected) && output.contains("nothing was written"), "{output}");
         assert_eq!(account.parameter("production").unwrap(), ("theirs".to_owned(), 2));
 
-        let (status, said) = asked(&account, "y\n", || {});
-        assert!(status == 0 && said.contains("updated, in SSM, version 3"), "{said}");
-        assert!(run(&mut account.command("policy pull production")).out.contains("bob"));
+        let (status, output) = push_on_terminal(&account, "y\n", || {});
+        assert!(status == 0 && output.contains("updated, in SSM, version 3"), "{output}");
+        assert!(run(&mut account.command("policy pull production")).stdout.contains("bob"));
     }
 }

@@ -13,7 +13,7 @@ use sentinel_testkit::sts::{Setup, StandIn};
 use serde_json::{Value, json};
 
 use super::Account;
-use crate::running::{Said, run};
+use crate::running::{CommandOutput, run};
 
 const CAROL: &str = "arn:aws:iam::111122223333:user/carol";
 
@@ -54,12 +54,12 @@ fn session(caller: &str, secret: &SessionSecret) -> Session {
 }
 
 #[test]
-fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
+fn an_operator_can_revoke_through_the_table_while_the_tvm_is_unreachable() {
     // moto accepts any access key, including Carol's.
     let account = Account::new(Kind::Moto, "direct");
     let sts = account.runtime.block_on(StandIn::start(&carol())).unwrap();
     let bootstrap = account.run("bootstrap");
-    assert_eq!(bootstrap.status, 0, "{}", bootstrap.err);
+    assert_eq!(bootstrap.status, 0, "{}", bootstrap.stderr);
     let store = DynamoSessions::new(&account.config(), account.table("sessions"));
     let id = {
         let secret = SessionSecret::new([9; 16]);
@@ -75,30 +75,30 @@ fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
     assert!(verify());
 
     let table = account.table("sessions");
-    let direct = |words: &str| -> Said {
+    let direct = |words: &str| -> CommandOutput {
         let words = format!("{words} --table {table} --generation 3");
         let mut command = account.command(&words);
         // No TVM is named, and no TVM is running.
         run(as_carol(&mut command, &sts.url()).env_remove("SENTINEL_TVM_URL"))
     };
-    let states = |said: &Said| -> Vec<Value> {
-        assert_eq!(said.status, 0, "{}", said.err);
-        let list = said.json()["sessions"].as_array().unwrap().clone();
+    let states = |output: &CommandOutput| -> Vec<Value> {
+        assert_eq!(output.status, 0, "{}", output.stderr);
+        let list = output.json()["sessions"].as_array().unwrap().clone();
         list.into_iter().map(|session| session["state"].clone()).collect()
     };
     assert_eq!(states(&direct("sessions list --format json")), ["active"]);
     assert_eq!(states(&direct("sessions list --user alice --format json")), ["active"]);
 
-    let said = direct("sessions revoke --user alice --reason stolen --format json");
-    assert_eq!(said.status, 0, "{}", said.err);
+    let output = direct("sessions revoke --user alice --reason stolen --format json");
+    assert_eq!(output.status, 0, "{}", output.stderr);
     assert_eq!(
-        said.json(),
+        output.json(),
         json!({
             "user": "alice", "profile": null, "epoch": 1, "blocked_until": null, "known": true,
         })
     );
     let record =
-        said.err.lines().find_map(|line| serde_json::from_str::<Value>(line).ok()).unwrap();
+        output.stderr.lines().find_map(|line| serde_json::from_str::<Value>(line).ok()).unwrap();
     assert_eq!(
         (&record["event"], &record["by"]),
         (&json!("revocation"), &json!("carol")),
@@ -114,6 +114,6 @@ fn with_the_tvm_out_of_reach_an_operator_revokes_by_the_table() {
     assert_eq!(states(&direct("sessions list --format json")), ["revoked"]);
     // A misspelled table is not treated as an empty one.
     let mut wrong = account.command("sessions list --table no-such-table");
-    let said = run(as_carol(&mut wrong, &sts.url()));
-    assert_eq!(said.status, 3, "{}", said.err);
+    let output = run(as_carol(&mut wrong, &sts.url()));
+    assert_eq!(output.status, 3, "{}", output.stderr);
 }

@@ -8,13 +8,13 @@ use sentinel_iam::DocumentName;
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use tempfile::TempDir;
 
-use super::getting_started::is_like;
+use super::getting_started::matches;
 use super::{blocks, quoted, root, table, text};
 
 const DOCUMENT: &str = "docs/administration.md";
 
 #[test]
-fn every_command_of_administration_does_what_it_says() {
+fn every_command_in_administration_has_the_stated_result() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     // It uses the names of the guide, so it needs a separate account.
     let emulator = runtime.block_on(Emulator::start(Kind::Ministack)).unwrap();
@@ -52,11 +52,11 @@ fn every_command_of_administration_does_what_it_says() {
             .stdin(Stdio::null())
             .status()
             .unwrap();
-        let said = std::fs::read_to_string(home.path().join("out")).unwrap();
+        let output = std::fs::read_to_string(home.path().join("out")).unwrap();
         let place = format!("{DOCUMENT}:{}", block.line);
-        assert!(status.success(), "{place}: {said}");
+        assert!(status.success(), "{place}: {output}");
         if let Some(expected) = blocks.get(at + 1).filter(|next| next.language() == "text") {
-            assert!(is_like(&said, &expected.text), "{place}: it said\n{said}");
+            assert!(matches(&output, &expected.text), "{place}: the output is\n{output}");
         }
         typed = format!("set -euo pipefail\n{exports}");
         ran += 1;

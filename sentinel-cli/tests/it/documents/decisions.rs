@@ -22,7 +22,7 @@ fn every_document_is_in_its_index() {
 }
 
 #[test]
-fn every_decision_has_a_title_and_says_first_what_was_decided() {
+fn every_decision_has_a_title_and_states_first_what_was_decided() {
     for name in documents("docs/decisions") {
         let decision = text(&format!("docs/decisions/{name}"));
         let mut lines = decision.lines().filter(|line| !line.is_empty());

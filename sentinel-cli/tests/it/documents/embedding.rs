@@ -1,5 +1,5 @@
-//! `docs/embedding.md` and the programs that it refers to. Each program has a
-//! separate test that calls its `main`.
+//! `docs/embedding.md` and the programs that it refers to. Each program has its own
+//! test, which its package runs.
 
 use super::{root, text};
 

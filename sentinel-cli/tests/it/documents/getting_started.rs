@@ -35,18 +35,18 @@ impl Home {
         std::fs::create_dir_all(&release).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sentinel"), release.join("sentinel"))
             .unwrap();
-        std::fs::create_dir(home.said()).unwrap();
+        std::fs::create_dir(home.outputs()).unwrap();
         home
     }
 
-    fn said(&self) -> std::path::PathBuf {
-        self.0.path().join("said")
+    fn outputs(&self) -> std::path::PathBuf {
+        self.0.path().join("outputs")
     }
 
     /// The output of a block, and the commands in it that failed.
     fn of(&self, block: &Block) -> (String, String) {
         let read = |suffix: &str| {
-            std::fs::read_to_string(self.said().join(format!("{}{suffix}", block.line)))
+            std::fs::read_to_string(self.outputs().join(format!("{}{suffix}", block.line)))
                 .unwrap_or_default()
         };
         (read(""), read(".failed"))
@@ -55,7 +55,7 @@ impl Home {
     /// A terminal: a shell without the configuration of the user who runs the
     /// tests.
     fn terminal(&self, script: &str) -> Command {
-        let file = self.said().join("script");
+        let file = self.outputs().join("script");
         std::fs::write(&file, script).unwrap();
         let mut command = Command::new("bash");
         command.arg(file).current_dir(self.0.path()).stdin(Stdio::null());
@@ -91,7 +91,7 @@ fn script(blocks: &[&Block], address: &str) -> String {
         let text = block.text.replace(ADDRESS, address);
         write!(
             script,
-            "trap 'echo \"$BASH_COMMAND\" >>said/{line}.failed' ERR\n{{\n{text}}} >said/{line} \
+            "trap 'echo \"$BASH_COMMAND\" >>outputs/{line}.failed' ERR\n{{\n{text}}} >outputs/{line} \
              2>&1\n"
         )
         .unwrap();
@@ -109,15 +109,15 @@ impl Server {
         let mut script = script(before, ADDRESS);
         let (program, rest) = server.text.split_once("sentinel dev").unwrap();
         write!(script, "{program}sentinel dev --listen 127.0.0.1:0{rest}").unwrap();
-        let out = std::fs::File::create(home.said().join(server.line.to_string())).unwrap();
+        let out = std::fs::File::create(home.outputs().join(server.line.to_string())).unwrap();
         let err = out.try_clone().unwrap();
         // A separate process group, so that child processes end with it.
         let child = home.terminal(&script).stdout(out).stderr(err).process_group(0).spawn();
         let mut server_runs = Self(child.unwrap());
         let started = Instant::now();
         loop {
-            let (said, _) = home.of(server);
-            let address = said
+            let (output, _) = home.of(server);
+            let address = output
                 .split_once("ready at http://")
                 .and_then(|(_, rest)| rest.split_once('\n'))
                 .map(|(address, _)| address.to_owned());
@@ -125,7 +125,7 @@ impl Server {
                 return (server_runs, address);
             }
             let ended = server_runs.0.try_wait().unwrap();
-            assert!(ended.is_none() && started.elapsed() < TIMEOUT, "{ended:?}: {said}");
+            assert!(ended.is_none() && started.elapsed() < TIMEOUT, "{ended:?}: {output}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -168,7 +168,7 @@ fn can_run(block: &Block) -> bool {
 
 /// Whether a text matches the expected one, in which `…` matches any text. HTTP has
 /// its own line ends, and a body may lack a final line end.
-pub(super) fn is_like(text: &str, expected: &str) -> bool {
+pub(super) fn matches(text: &str, expected: &str) -> bool {
     let text = text.replace('\r', "");
     let text = text.trim_end();
     let mut pieces = expected.trim_end().split('…');
@@ -185,22 +185,25 @@ pub(super) fn is_like(text: &str, expected: &str) -> bool {
 }
 
 /// Checks that a block has the result that the document states.
-fn judge(home: &Home, block: &Block, expected: Option<&Block>) {
+fn check(home: &Home, block: &Block, expected: Option<&Block>) {
     let place = format!("{DOCUMENT}:{}", block.line);
-    let (said, failed) = home.of(block);
-    assert_eq!(block.says("refused"), !failed.is_empty(), "{place}: {failed}{said}");
+    let (output, failed) = home.of(block);
+    assert_eq!(block.has_word("refused"), !failed.is_empty(), "{place}: {failed}{output}");
     if let Some(expected) = expected {
         let expected = &expected.text;
-        assert!(is_like(&said, expected), "{place}: expected\n{expected}\nbut it said\n{said}");
+        assert!(
+            matches(&output, expected),
+            "{place}: expected\n{expected}\nbut the output is\n{output}"
+        );
     }
 }
 
 #[test]
-fn every_command_of_getting_started_does_what_it_says() {
+fn every_command_in_getting_started_has_the_stated_result() {
     let blocks = blocks(&text(DOCUMENT));
     for block in &blocks {
         let known = ["sh", "text"].contains(&block.language());
-        assert!(known, "{DOCUMENT}:{}: neither run nor said", block.line);
+        assert!(known, "{DOCUMENT}:{}: neither a command nor its output", block.line);
     }
     let commands: Vec<(&Block, Option<&Block>)> = blocks
         .iter()
@@ -208,7 +211,7 @@ fn every_command_of_getting_started_does_what_it_says() {
         .filter(|(_, block)| block.language() == "sh")
         .map(|(at, block)| (block, blocks.get(at + 1).filter(|behind| behind.language() == "text")))
         .collect();
-    let server = commands.iter().position(|(block, _)| block.says("server")).unwrap();
+    let server = commands.iter().position(|(block, _)| block.has_word("server")).unwrap();
     let (before, after) = commands.split_at(server);
     let ((server, _), after) = after.split_first().unwrap();
     assert!(before.len() > 1 && after.len() > 10, "{before:?} {after:?}");
@@ -217,19 +220,19 @@ fn every_command_of_getting_started_does_what_it_says() {
     let typed: Vec<&Block> = before.iter().map(|(block, _)| *block).collect();
     let (_server, address) = Server::start(&home, &typed, server);
     for (block, expected) in before {
-        judge(&home, block, *expected);
+        check(&home, block, *expected);
     }
     let after: Vec<_> = after.iter().filter(|(block, _)| can_run(block)).collect();
     let typed: Vec<&Block> = after.iter().map(|(block, _)| *block).collect();
     let done = home.terminal(&script(&typed, &address)).output().unwrap();
     assert!(done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
     for (block, expected) in after {
-        judge(&home, block, *expected);
+        check(&home, block, *expected);
     }
 }
 
 #[test]
-fn make_demo_does_what_the_test_does_in_its_place() {
+fn make_demo_runs_what_the_test_runs_in_its_place() {
     let makefile = text("Makefile");
     let recipe = makefile.split_once("\ndemo:").unwrap().1.lines().nth(1).unwrap();
     let built = ["--release", "--package sentinel-cli", "--no-default-features"];
@@ -238,7 +241,7 @@ fn make_demo_does_what_the_test_does_in_its_place() {
 }
 
 #[test]
-fn an_ellipsis_stands_for_anything_and_nothing_else_does() {
+fn only_an_ellipsis_matches_any_text() {
     for (text, expected, like) in [
         ("a\n", "a\n", true),
         ("a\nb\n", "a\n", false),
@@ -247,6 +250,6 @@ fn an_ellipsis_stands_for_anything_and_nothing_else_does() {
         ("x a\n", "a\n", false),
         ("x a\n", "…a\n", true),
     ] {
-        assert_eq!(is_like(text, expected), like, "{text:?} {expected:?}");
+        assert_eq!(matches(text, expected), like, "{text:?} {expected:?}");
     }
 }

@@ -39,8 +39,8 @@ impl Block {
     }
 
     /// Whether a word follows the language.
-    fn says(&self, word: &str) -> bool {
-        self.info.iter().skip(1).any(|said| said == word)
+    fn has_word(&self, word: &str) -> bool {
+        self.info.iter().skip(1).any(|found| found == word)
     }
 }
 

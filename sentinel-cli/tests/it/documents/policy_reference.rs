@@ -14,13 +14,14 @@ use sentinel_policy::{
     CheckedPolicy, Day, DiagnosticCode, Diagnostics, Effect, Facts, Limits, Mode, Operation,
     OsType, Policy, Principal, ReasonCode, Request, Severity,
 };
+use sentinel_wire::rfc3339;
 
 use super::{Block, blocks, root, text};
 
 const DOCUMENT: &str = "docs/policy-reference.md";
 
 /// A complete policy from the content of a block.
-fn whole(shown: &str) -> String {
+fn complete_policy(shown: &str) -> String {
     if shown.starts_with("version:") {
         shown.to_owned()
     } else if shown.starts_with("- ") {
@@ -38,9 +39,9 @@ fn codes(diagnostics: &Diagnostics) -> Vec<&'static str> {
 }
 
 /// Checks a block according to its info string. Returns the policy if it is valid.
-fn judge(block: &Block) -> Option<Policy> {
+fn check(block: &Block) -> Option<Policy> {
     let place = format!("{DOCUMENT}:{}", block.line);
-    let checked = CheckedPolicy::parse(whole(&block.text).as_bytes(), &Limits::default());
+    let checked = CheckedPolicy::parse(complete_policy(&block.text).as_bytes(), &Limits::default());
     let (result, code) = match block.info.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["yaml"] => {
             return Some(checked.unwrap_or_else(|found| panic!("{place}: {found}")).compile());
@@ -57,28 +58,28 @@ fn judge(block: &Block) -> Option<Policy> {
 }
 
 #[test]
-fn every_policy_of_the_reference_is_good_or_refused_as_it_says() {
+fn every_policy_in_the_reference_is_valid_or_refused_as_stated() {
     let blocks = blocks(&text(DOCUMENT));
     let policies = blocks.iter().filter(|block| block.language() == "yaml");
-    let good = policies.map(judge).filter(Option::is_some).count();
+    let good = policies.map(check).filter(Option::is_some).count();
     assert!(good > 5, "{good}");
 }
 
 #[test]
-fn every_decision_of_the_reference_is_made_as_it_says() {
+fn every_decision_in_the_reference_is_made_as_stated() {
     let mut policy = None;
     let mut decisions = 0;
     for block in blocks(&text(DOCUMENT)) {
         match block.language() {
-            "yaml" => policy = judge(&block),
-            "text" if block.says("decided") => {
+            "yaml" => policy = check(&block),
+            "text" if block.has_word("decided") => {
                 let policy = policy.as_ref().unwrap();
                 for line in block.text.lines() {
                     decide(policy, line);
                     decisions += 1;
                 }
             }
-            other => panic!("{DOCUMENT}:{}: `{other}` is not looked at", block.line),
+            other => panic!("{DOCUMENT}:{}: `{other}` is not checked", block.line),
         }
     }
     assert!(decisions > 20, "{decisions}");
@@ -86,14 +87,12 @@ fn every_decision_of_the_reference_is_made_as_it_says() {
 
 fn decide(policy: &Policy, line: &str) {
     let words: Vec<&str> = line.split(' ').collect();
-    let (asked, expected) = words.split_at(3);
-    let [at, user, profile] = asked else { panic!("{line}") };
+    let (given, expected) = words.split_at(3);
+    let [at, user, profile] = given else { panic!("{line}") };
     let at: DateTime<Utc> = at.parse().unwrap();
     let request = Request::new(Principal::new(user), profile);
     let verdict = policy.decide(&request, &Facts::default(), at).verdict.as_str();
-    let until = policy
-        .valid_until(&request, &Facts::default(), at)
-        .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let until = policy.valid_until(&request, &Facts::default(), at).map(rfc3339::seconds);
     match (expected, until) {
         ([effect], None) => assert_eq!(*effect, verdict, "{line}"),
         ([effect, "until", wanted], Some(until)) => {
@@ -167,9 +166,9 @@ fn limits() -> String {
         "| limit | by default |\n| --- | --- |\n\
          | bytes of a document | {max_bytes} |\n\
          | rules in a list | {max_rules} |\n\
-         | mappings and lists inside each other | {max_depth} |\n\
-         | entries that all uses of groups stand for together | {max_group_entries} |\n\
-         | diagnostics that are told | {max_diagnostics} |\n"
+         | nested mappings and lists | {max_depth} |\n\
+         | entries of all uses of groups together | {max_group_entries} |\n\
+         | diagnostics that are reported | {max_diagnostics} |\n"
     )
 }
 
@@ -190,7 +189,7 @@ fn with_part(document: &str, name: &str, part: &str) -> String {
 }
 
 #[test]
-fn the_generated_parts_of_the_reference_are_those_of_the_code() {
+fn the_generated_parts_of_the_reference_match_the_code() {
     let document = text(DOCUMENT);
     let parts = [
         ("keys", keys()),

@@ -35,18 +35,18 @@ fn set(names: impl IntoIterator<Item = String>) -> BTreeSet<String> {
 /// Decisions of every kind that a running system can produce.
 fn decisions() -> Vec<Value> {
     let dev = Dev::start();
-    let ask = |name: &str, profile: &str| {
+    let request = |name: &str, profile: &str| {
         dev.run(name, &format!("credentials --profile {profile} --no-cache"));
     };
-    ask("alice", "production");
-    ask("bob", "production");
-    ask("mallory", "production");
-    ask("alice", "unheard-of");
+    request("alice", "production");
+    request("bob", "production");
+    request("mallory", "production");
+    request("alice", "unheard-of");
     std::fs::write(dev.policies().join("broken.yaml"), "rules: [").unwrap();
     std::thread::sleep(std::time::Duration::from_secs(1));
-    ask("alice", "broken");
+    request("alice", "broken");
     dev.run("carol", "sessions revoke --user alice --reason theft");
-    ask("alice", "production");
+    request("alice", "production");
     dev.records().into_iter().filter(|record| record.get("effect").is_some()).collect()
 }
 
@@ -69,15 +69,15 @@ fn the_fields_of_decision_records_and_when_they_are_null_are_as_described() {
     let fields = set(rows.iter().flat_map(|row| quoted(&row[0])));
     for record in &decisions {
         assert_eq!(keys(record), fields);
-        let leaves = record["effect"] == "allow";
-        assert_eq!(leaves, record["code"] == "OK", "{record}");
+        let vended = record["effect"] == "allow";
+        assert_eq!(vended, record["code"] == "OK", "{record}");
         for row in &rows {
             let (field, null) = (quoted(&row[0]).remove(0), row[2].as_str());
             let is_null = record[&field].is_null();
             match null {
                 "never" => assert!(!is_null, "{field}: {record}"),
                 "always: not yet" => assert!(is_null, "{field}: {record}"),
-                "unless credentials leave" => assert_eq!(is_null, !leaves, "{field}: {record}"),
+                "unless credentials leave" => assert_eq!(is_null, !vended, "{field}: {record}"),
                 _ => {}
             }
         }
@@ -103,9 +103,10 @@ fn events() -> Vec<Value> {
     )
     .unwrap();
     let dev = Dev::start_in(home, &["--identities", identities.to_str().unwrap()]);
-    let said = dev.run("alice", "credentials --profile production --no-cache --output json").json();
+    let output =
+        dev.run("alice", "credentials --profile production --no-cache --output json").json();
     dev.run("carol", "sessions revoke --user alice --profile production --reason x --for 1h");
-    let session = said["SessionId"].as_str().unwrap();
+    let session = output["SessionId"].as_str().unwrap();
     Request::new("GET", "/downstream/x", b"")
         .with("X-Sentinel-Session-ID", session)
         .send(dev.address);

@@ -20,7 +20,7 @@ fn is_action(word: &str) -> bool {
 }
 
 #[test]
-fn the_service_control_policy_denies_what_the_text_warns_of() {
+fn the_service_control_policy_denies_every_action_that_the_text_warns_about() {
     let document = text("docs/threats.md");
     let blocks = blocks(&document);
     let mut denied = BTreeSet::new();

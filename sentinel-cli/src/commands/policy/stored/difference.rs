@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_is_as_diff_writes_it() {
+    fn a_difference_has_the_format_of_diff() {
         let text = unified(b"a\nb\nc\n", b"a\nB\nc", "SSM, version 1", "x.yaml");
         insta::assert_snapshot!(text, @r"
         --- SSM, version 1
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_document_holds_reaches_the_terminal_as_a_command() {
+    fn document_text_cannot_control_the_terminal() {
         let shown = shown(&unified(b"", b"a: \x1b[2J\n", "x", "y"), false);
         assert!(!shown.contains('\u{1b}') && shown.contains("+a: "), "{shown}");
     }

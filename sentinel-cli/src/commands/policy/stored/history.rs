@@ -1,7 +1,5 @@
 //! `sentinel policy history`: lists the versions of a document.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use clap::Args;
 use sentinel_store::PolicyRevision;
@@ -9,7 +7,7 @@ use sentinel_wire::rfc3339;
 use serde::Serialize;
 
 use super::{Library, Place, missing, name};
-use crate::output::{Failure, Outcome, Screen, printable};
+use crate::output::{Failure, Outcome, Screen, table};
 use crate::runtime::block_on;
 
 /// List the versions of a stored policy, oldest first.
@@ -44,19 +42,15 @@ impl Version {
         let PolicyRevision { version, at, by, bytes, .. } = revision.clone();
         Self { version, bytes, at, by }
     }
-}
 
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The version as cells of a table: number and size, time, author.
+    pub(super) fn cells(&self) -> [String; 3] {
         let Self { version, bytes, at, by } = self;
-        write!(f, "version {:<4} {bytes:>7} bytes", printable(version))?;
-        if let Some(at) = at {
-            write!(f, "  {}", rfc3339::seconds(*at))?;
-        }
-        match by {
-            Some(by) => write!(f, "  {}", printable(by)),
-            None => Ok(()),
-        }
+        [
+            format!("version {version:<4} {bytes:>7} bytes"),
+            at.map(rfc3339::seconds).unwrap_or_default(),
+            by.clone().unwrap_or_default(),
+        ]
     }
 }
 
@@ -92,14 +86,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         let (name, path) = (name.clone(), path.to_string());
         screen.print_json(&History { name, path, versions })?;
     } else {
-        let lines: String = versions
-            .iter()
-            .map(|Entry { place, version }| match place {
-                Place::Ssm => format!("ssm    {version}\n"),
-                Place::Table => format!("table  {version}\n"),
-            })
-            .collect();
-        screen.print(&lines)?;
+        screen.print(&table(versions.iter().map(|Entry { place, version }| {
+            let [size, at, by] = version.cells();
+            [place.cell(), size, at, by]
+        })))?;
     }
     Ok(Outcome::Done)
 }

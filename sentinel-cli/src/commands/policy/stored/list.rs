@@ -1,7 +1,5 @@
 //! `sentinel policy list`: lists the stored documents.
 
-use std::fmt::Write;
-
 use clap::Args;
 use sentinel_store::PolicyRevision;
 use serde::Serialize;
@@ -9,7 +7,7 @@ use serde::Serialize;
 use super::history::Version;
 use super::{Library, Place, Stores};
 use crate::aws::Policies;
-use crate::output::{Failure, Outcome, Screen, printable};
+use crate::output::{Failure, Outcome, Screen, printable, table};
 use crate::runtime::block_on;
 
 /// List the stored policies with place, version, size and date.
@@ -55,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     for name in in_both {
         screen.warn(&format!(
             "`{}` is in SSM and in the policy table: its profiles get POLICY_ERROR until one is \
-             removed; `sentinel policy push FILE --move` keeps the one in the table",
+             removed; `sentinel policy push FILE --move` keeps the document in the table",
             printable(name)
         ));
     }
@@ -65,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     } else if listed.is_empty() {
         screen.note(&format!("there are no policies under `{}`", policies.root()));
     } else {
-        screen.print(&table(&listed))?;
+        screen.print(&lines(&listed))?;
     }
     Ok(Outcome::Done)
 }
@@ -93,17 +91,15 @@ async fn list(stores: &Stores, policies: &Policies) -> Result<Vec<Listed>, Failu
     Ok(listed)
 }
 
-fn table(listed: &[Listed]) -> String {
-    let width = listed.iter().map(|one| one.name.chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
-    for Listed { name, main, place, newest, .. } in listed {
-        let place = match place {
-            Place::Ssm => "ssm",
-            Place::Table => "table",
+/// A line for each document, for people.
+fn lines(listed: &[Listed]) -> String {
+    table(listed.iter().map(|Listed { name, main, place, newest, .. }| {
+        let [size, at, by] = newest.cells();
+        let by = match (main, by.is_empty()) {
+            (false, _) => by,
+            (true, true) => "(main)".to_owned(),
+            (true, false) => format!("{by}  (main)"),
         };
-        let main = if *main { "  (main)" } else { "" };
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:<width$}  {place:<5}  {newest}{main}", printable(name));
-    }
-    text
+        [name.clone(), place.cell(), size, at, by]
+    }))
 }

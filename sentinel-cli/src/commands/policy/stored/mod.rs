@@ -73,6 +73,15 @@ impl Place {
             Self::Table => "the policy table",
         }
     }
+
+    /// The place as a cell of a table, as wide in every list.
+    fn cell(self) -> String {
+        let word = match self {
+            Self::Ssm => "ssm",
+            Self::Table => "table",
+        };
+        format!("{word:<5}")
+    }
 }
 
 /// The name of a document. Names of documents follow the rules for names of
@@ -80,7 +89,7 @@ impl Place {
 fn name(text: &str) -> Result<String, String> {
     ProfileName::parse(text)
         .map(|name| name.as_str().to_owned())
-        .map_err(|_| "a name is 1 to 64 of `A-Z a-z 0-9 . _ -`, a letter or digit first".to_owned())
+        .map_err(|_| "a name has 1 to 64 characters of `A-Z a-z 0-9 . _ -`, and starts with a letter or digit".to_owned())
 }
 
 /// The document does not exist in any of the places.

@@ -5,7 +5,7 @@ use sentinel_store::{PolicyPath, StoreError, StoreResultExt};
 
 use super::stores::Found;
 use super::{Place, Stores};
-use crate::commands::policy::usable::SSM_HOLDS;
+use crate::commands::policy::usable::SSM_MAX_BYTES;
 
 /// The writes of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,13 +53,13 @@ impl Refusal {
     pub(super) fn explain(self, path: &PolicyPath, bytes: usize) -> String {
         match self {
             Self::NoTable => format!(
-                "`{path}` has {bytes} bytes, and a parameter holds {SSM_HOLDS}: pass \
+                "`{path}` has {bytes} bytes, and a parameter has at most {SSM_MAX_BYTES}: pass \
                  `--policy-table`, with a table that `sentinel bootstrap --policy-table` creates, \
                  and set SENTINEL_POLICY_TABLE of the TVM to it"
             ),
             Self::Outgrown => format!(
-                "`{path}` has {bytes} bytes and is too large for SSM, where it is and which holds \
-                 {SSM_HOLDS}: pass `--move` to move it to the policy table, which must be \
+                "`{path}` is stored in SSM, and with {bytes} bytes it is larger than a parameter can \
+                 be ({SSM_MAX_BYTES}): pass `--move` to move it to the policy table, which must be \
                  SENTINEL_POLICY_TABLE of the TVM; while it is in both, its profiles get \
                  POLICY_ERROR"
             ),
@@ -78,7 +78,7 @@ pub(super) fn plan(
     has_table: bool,
     may_move: bool,
 ) -> Result<Plan, Refusal> {
-    let fits = text.len() <= SSM_HOLDS;
+    let fits = text.len() <= SSM_MAX_BYTES;
     match (&found.ssm, &found.table) {
         (Some(_), Some(_)) if !may_move => Err(Refusal::InBoth),
         (Some(parameter), Some(item)) => Ok(Plan::Move {
@@ -119,7 +119,7 @@ pub(super) struct Failed {
 }
 
 /// Executes a plan, and returns the version that is stored afterwards.
-pub(super) async fn carry_out(
+pub(super) async fn execute(
     plan: &Plan,
     stores: &Stores,
     path: &PolicyPath,
@@ -146,14 +146,16 @@ pub(super) async fn carry_out(
                     put.map_err(|error| failed(Place::Table, error, None))?
                 }
             };
-            let then = |error| failed(Place::Ssm, error, Some(version.clone()));
+            let removal_failed = |error| failed(Place::Ssm, error, Some(version.clone()));
             let ssm = store(Place::Ssm)?;
             // SSM cannot remove a parameter on the condition of its version. This
             // check at least ensures that a version written since the difference
             // was shown is not lost without notice.
-            match ssm.policy(path).await.optional().map_err(then)? {
-                Some(now) if now.version == *parameter => ssm.remove(path).await.map_err(then)?,
-                Some(_) => return Err(then(StoreError::conflict())),
+            match ssm.policy(path).await.optional().map_err(removal_failed)? {
+                Some(now) if now.version == *parameter => {
+                    ssm.remove(path).await.map_err(removal_failed)?
+                }
+                Some(_) => return Err(removal_failed(StoreError::conflict())),
                 None => {}
             }
             Ok(version)
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_goes_where_it_lies_or_else_where_it_fits() {
+    fn a_document_is_written_to_its_current_place_or_else_to_the_place_it_fits() {
         let none = Found::default;
         let ssm = || Found { ssm: at("3", text(9)), table: None };
         let table = || Found { ssm: None, table: at("4", text(9)) };
@@ -191,7 +193,7 @@ mod tests {
             Ok(Plan::Move { over: over.map(own), written: written.map(own), parameter: own("3") })
         };
         let nothing = |place, version: &str| Ok(Plan::Nothing { place, version: version.into() });
-        let (small, large) = (text(SSM_HOLDS), text(SSM_HOLDS + 1));
+        let (small, large) = (text(SSM_MAX_BYTES), text(SSM_MAX_BYTES + 1));
         for (text, found, has_table, may_move, expected) in [
             (&small, none(), true, false, write(Place::Ssm, None)),
             (&small, none(), false, false, write(Place::Ssm, None)),
@@ -226,35 +228,35 @@ mod tests {
         let (ssm, table, stores) = stores();
         let path = PolicyPath::new("/p/x");
         ssm.put(&path, b"old", None).await.unwrap();
-        let large = text(SSM_HOLDS + 1);
+        let large = text(SSM_MAX_BYTES + 1);
         let planned = plan(&large, &stores.find(&path).await.unwrap(), true, true).unwrap();
         ssm.fail_removals(true);
-        let failed = carry_out(&planned, &stores, &path, &large).await.unwrap_err();
+        let failed = execute(&planned, &stores, &path, &large).await.unwrap_err();
         assert_eq!((failed.place, failed.written.as_deref()), (Place::Ssm, Some("1")));
         assert_eq!(table.policy(&path).await.unwrap().text, large);
         ssm.fail_removals(false);
         let planned = plan(&large, &stores.find(&path).await.unwrap(), true, true).unwrap();
-        assert_eq!(carry_out(&planned, &stores, &path, &large).await.unwrap(), "1");
+        assert_eq!(execute(&planned, &stores, &path, &large).await.unwrap(), "1");
         assert!(matches!(ssm.policy(&path).await, Err(StoreError::NotFound(_))));
     }
 
     #[tokio::test]
-    async fn what_changed_since_it_was_shown_is_neither_written_over_nor_removed() {
+    async fn a_version_written_since_the_comparison_is_neither_overwritten_nor_removed() {
         let (ssm, table, stores) = stores();
         let path = PolicyPath::new("/p/x");
         ssm.put(&path, b"old", None).await.unwrap();
         let found = stores.find(&path).await.unwrap();
-        ssm.put(&path, b"theirs", Some("1")).await.unwrap();
+        ssm.put(&path, b"concurrent", Some("1")).await.unwrap();
 
-        let write = plan(b"ours", &found, true, false).unwrap();
-        let failed = carry_out(&write, &stores, &path, b"ours").await.unwrap_err();
+        let write = plan(b"new", &found, true, false).unwrap();
+        let failed = execute(&write, &stores, &path, b"new").await.unwrap_err();
         assert!(matches!(failed.error, StoreError::Conflict(_)));
-        let large = text(SSM_HOLDS + 1);
+        let large = text(SSM_MAX_BYTES + 1);
         let moved = plan(&large, &found, true, true).unwrap();
-        let failed = carry_out(&moved, &stores, &path, &large).await.unwrap_err();
+        let failed = execute(&moved, &stores, &path, &large).await.unwrap_err();
         assert!(matches!(failed.error, StoreError::Conflict(_)));
         assert_eq!(failed.written.as_deref(), Some("1"));
-        assert_eq!(ssm.policy(&path).await.unwrap().text, b"theirs");
+        assert_eq!(ssm.policy(&path).await.unwrap().text, b"concurrent");
         assert_eq!(table.policy(&path).await.unwrap().text, large);
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         })?;
     }
     if screen.is_json() {
-        let whole = match output {
+        let printed = match output {
             None => Some(String::from_utf8(text.clone()).map_err(|_| {
                 Failure::other(format!("`{path}` is not UTF-8: leave out `--format json`"))
             })?),
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         };
         let (name, path, bytes) = (name.clone(), path.to_string(), text.len());
         let file = output.clone();
-        screen.print_json(&Pulled { name, path, place, version, bytes, text: whole, file })?;
+        screen.print_json(&Pulled { name, path, place, version, bytes, text: printed, file })?;
     } else if let Some(file) = output {
         screen.note(&format!(
             "`{}`: version {version} from {}, {} bytes",
@@ -134,7 +134,7 @@ async fn read(
     }
 }
 
-/// Replaces a file as a whole.
+/// Replaces a file atomically.
 fn replace(file: &Path, text: &[u8]) -> std::io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -145,8 +145,8 @@ fn replace(file: &Path, text: &[u8]) -> std::io::Result<()> {
         return std::fs::write(file, text);
     }
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    let mut whole = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
-    whole.write_all(text)?;
-    whole.persist(file)?;
+    let mut new = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
+    new.write_all(text)?;
+    new.persist(file)?;
     Ok(())
 }

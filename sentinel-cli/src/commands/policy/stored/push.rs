@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sentinel_policy::{CheckedPolicy, Diagnostics};
 use sentinel_store::{PolicyPath, StoreError};
+use sentinel_wire::rfc3339;
 use serde::Serialize;
 
-use super::plan::{Failed, Plan, carry_out, plan};
+use super::plan::{Failed, Plan, execute, plan};
 use super::reach::{Reach, reach};
 use super::stores::{Found, cannot};
 use super::taken::{self, Roles};
@@ -55,7 +56,7 @@ pub(crate) struct Arguments {
     /// Name of the document (default: the file name without its extension)
     #[arg(long, value_parser = name)]
     name: Option<String>,
-    /// Do not ask for confirmation; required without a terminal
+    /// Skip the confirmation; required without a terminal
     #[arg(short, long)]
     yes: bool,
     /// Show the changes without making them
@@ -99,10 +100,10 @@ impl State {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Moved => "moved",
-            Self::Unchanged => "is stored already",
+            Self::Unchanged => "already stored",
             Self::WouldCreate => "would be created",
             Self::WouldUpdate => "would be updated",
-            Self::WouldMove => "would move",
+            Self::WouldMove => "would be moved",
             Self::Declined => "not written: declined",
             Self::Conflict => "not written: it was changed by another administrator",
             Self::Unusable => "not written: it is invalid",
@@ -193,11 +194,11 @@ impl Document {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let Arguments { files, name, yes, dry_run, may_move, roles, library } = arguments;
-    let somebody = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if !(*yes || *dry_run || somebody) {
+    let Arguments { files, name, yes, dry_run, library, .. } = arguments;
+    let has_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if !(*yes || *dry_run || has_terminal) {
         return Err(Failure::Usage(
-            "cannot ask for confirmation without a terminal: pass `--yes`, or `--dry-run` to show \
+            "cannot request confirmation without a terminal: pass `--yes`, or `--dry-run` to show \
              the changes"
                 .to_owned(),
         ));
@@ -208,64 +209,76 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         let pushed = documents.iter().map(unusable).collect();
         return finish(pushed, screen);
     }
+    let consent = if *yes {
+        Consent::Given
+    } else if *dry_run {
+        Consent::DryRun
+    } else {
+        Consent::Required
+    };
     let mut pushed = Vec::new();
-    let written: Result<(), Failure> = block_on(async {
-        let config = library.aws.open().await?;
-        let stores = Stores::open(&config, library.policies.policy_table.as_deref());
-        let texts: Vec<_> =
-            documents.iter().map(|document| (&document.path, &*document.source.text)).collect();
-        let home = taken::home(&config).await?;
-        let taken = roles.taken(&texts, &stores, &library.policies, &home).await?;
-        if !taken.is_empty() {
-            taken.iter().for_each(|taken| screen.warn(&taken.explain()));
-            pushed.extend(documents.iter().map(|document| {
-                let refused = taken.iter().any(|taken| taken.by == document.path);
-                let state = if refused { State::RoleTaken } else { State::NotTried };
-                Pushed::new(document, state)
-            }));
-            return Ok(());
-        }
-        let reach = reached(&documents, &stores, &library.policies, screen).await;
-        for document in &documents {
-            let consent = if *yes {
-                Consent::Given
-            } else if *dry_run {
-                Consent::DryRun
-            } else {
-                Consent::Ask
-            };
-            let reach = reach.as_ref().map(|reach| {
-                if document.path == library.policies.main() {
-                    reach.clone()
-                } else {
-                    reach.of(document.path.name())
-                }
-            });
-            if let Some(reach) = reach.as_ref().filter(|_| !screen.is_json()) {
-                reach.show(screen);
-            }
-            let one = push(document, &stores, *may_move, consent, screen).await?;
-            pushed.push(Pushed { reach, ..one });
-        }
-        Ok(())
-    });
+    let written = block_on(push_all(&documents, arguments, consent, &mut pushed, screen));
     // Documents that were written before a failure are reported in any case.
     let finished = finish(pushed, screen);
     written.and(finished)
 }
 
+/// Pushes the documents one by one, unless a profile would have the role of another
+/// profile afterwards. Adds the report of each document to `pushed`, also before a
+/// failure.
+async fn push_all<'d>(
+    documents: &'d [Document],
+    arguments: &Arguments,
+    consent: Consent,
+    pushed: &mut Vec<Pushed<'d>>,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let Arguments { may_move, roles, library: Library { policies, aws }, .. } = arguments;
+    let config = aws.open().await?;
+    let stores = Stores::open(&config, policies.policy_table.as_deref());
+    let texts: Vec<_> =
+        documents.iter().map(|document| (&document.path, &*document.source.text)).collect();
+    let home = taken::home(&config).await?;
+    let taken = roles.taken(&texts, &stores, policies, &home).await?;
+    if !taken.is_empty() {
+        taken.iter().for_each(|taken| screen.warn(&taken.explain()));
+        pushed.extend(documents.iter().map(|document| {
+            let refused = taken.iter().any(|taken| taken.by == document.path);
+            let state = if refused { State::RoleTaken } else { State::NotTried };
+            Pushed::new(document, state)
+        }));
+        return Ok(());
+    }
+    let reach = reached(documents, &stores, policies, screen).await;
+    for document in documents {
+        let reach = reach.as_ref().map(|reach| {
+            if document.path == policies.main() {
+                reach.clone()
+            } else {
+                reach.of(document.path.name())
+            }
+        });
+        if let Some(reach) = reach.as_ref().filter(|_| !screen.is_json()) {
+            reach.show(screen);
+        }
+        let one = push(document, &stores, *may_move, consent, screen).await?;
+        pushed.push(Pushed { reach, ..one });
+    }
+    Ok(())
+}
+
 /// Reads and checks the files, and determines the path of each.
 fn read(
     files: &[PathBuf],
-    called: Option<&str>,
+    given_name: Option<&str>,
     policies: &Policies,
 ) -> Result<Vec<Document>, Failure> {
-    if called.is_some() && files.len() > 1 {
+    if given_name.is_some() && files.len() > 1 {
         return Err(Failure::Usage("`--name` is for one document".to_owned()));
     }
     let mut documents: Vec<Document> = Vec::new();
     for file in files {
-        let name = match called {
+        let name = match given_name {
             Some(name) => name.to_owned(),
             None => name_of(file)?,
         };
@@ -328,7 +341,7 @@ async fn reached(
 #[derive(Clone, Copy, Debug)]
 enum Consent {
     Given,
-    Ask,
+    Required,
     DryRun,
 }
 
@@ -361,17 +374,17 @@ async fn push<'a>(
     let pushed = |state| Pushed { place: Some(place), difference, ..Pushed::new(document, state) };
     if let Plan::Move { .. } = plan {
         screen.note(&format!(
-            "`{path}` moves from SSM to the policy table: written there first, removed here then; \
-             in between its profiles are POLICY_ERROR"
+            "`{path}` is moved from SSM to the policy table: written to the table, then removed \
+             from SSM; in between, its profiles get POLICY_ERROR"
         ));
     }
     match consent {
         Consent::Given => {}
         Consent::DryRun => return Ok(pushed(would)),
-        Consent::Ask if asked(&format!("write `{path}` to {}?", place.as_str()))? => {}
-        Consent::Ask => return Ok(pushed(State::Declined)),
+        Consent::Required if confirmed(&format!("write `{path}` to {}?", place.as_str()))? => {}
+        Consent::Required => return Ok(pushed(State::Declined)),
     }
-    match carry_out(&plan, stores, path, text).await {
+    match execute(&plan, stores, path, text).await {
         Ok(version) => Ok(Pushed { version: Some(version), ..pushed(done) }),
         Err(Failed { place, error: StoreError::Conflict(_), written }) => {
             screen.warn(&conflict(stores, place, path, written.as_deref()).await?);
@@ -380,8 +393,8 @@ async fn push<'a>(
         Err(Failed { place, error, written }) => {
             if written.is_some() {
                 screen.warn(&format!(
-                    "`{path}` is in the policy table and still in SSM: its profiles are \
-                     POLICY_ERROR until the same command, run again, has removed the parameter"
+                    "`{path}` is in the policy table and still in SSM, and its profiles get \
+                     POLICY_ERROR: run the same command again to remove the parameter"
                 ));
             }
             Err(cannot("write", path, place, error))
@@ -400,7 +413,7 @@ fn difference(found: &Found, document: &Document) -> String {
     difference::unified(old, &source.text, &name, &source.name)
 }
 
-/// Who made which changes in the meantime, and what to do.
+/// The concurrent change and its author, and what to do.
 async fn conflict(
     stores: &Stores,
     place: Place,
@@ -408,15 +421,16 @@ async fn conflict(
     written: Option<&str>,
 ) -> Result<String, Failure> {
     let newest = stores.history(place, path).await?.and_then(|mut all| all.pop());
-    let who = match newest {
+    let change = match newest {
         None => "it was removed".to_owned(),
         Some(newest) => {
             let by = newest.by.unwrap_or_else(|| "another administrator".to_owned());
-            let at = newest.at.map(|at| format!(" at {}", at.format("%FT%TZ"))).unwrap_or_default();
+            let at =
+                newest.at.map(|at| format!(" at {}", rfc3339::seconds(at))).unwrap_or_default();
             format!("version {} was written by {}{at}", newest.version, printable(&by))
         }
     };
-    let left = match written {
+    let state = match written {
         None => "nothing was written".to_owned(),
         Some(version) => format!(
             "the policy table has version {version}, the parameter was not removed, and its \
@@ -424,22 +438,22 @@ async fn conflict(
         ),
     };
     Ok(format!(
-        "`{path}` changed in {} since it was compared: {who}; {left}. show the change with \
+        "`{path}` changed in {} since it was compared: {change}; {state}. show the change with \
          `sentinel policy pull {}`, merge the two, and push again",
         place.as_str(),
         path.name()
     ))
 }
 
-/// Requests confirmation on the terminal.
-fn asked(question: &str) -> Result<bool, Failure> {
+/// Requests confirmation on the terminal. Returns whether it was given.
+fn confirmed(question: &str) -> Result<bool, Failure> {
     let mut err = io::stderr().lock();
     write!(err, "{question} [y/N] ").and_then(|()| err.flush()).map_err(Failure::output)?;
-    let mut answer = String::new();
+    let mut line = String::new();
     io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::because("cannot read the answer", error))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        .read_line(&mut line)
+        .map_err(|error| Failure::because("cannot read the confirmation", error))?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 /// Reports the results of all documents.

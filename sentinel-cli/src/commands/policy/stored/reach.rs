@@ -139,7 +139,7 @@ rules:
 "#;
 
     #[test]
-    fn a_document_is_beyond_the_main_ones_denies_or_decides_nothing() {
+    fn documents_are_classified_by_how_the_main_document_affects_them() {
         let main = CheckedPolicy::parse(MAIN.as_bytes(), &Limits::default()).unwrap().compile();
         let names = ["bad name", "described", "named", "prod-eu", "staging", "main"];
         let reach = Reach::new(&main, "main", names.map(str::to_owned));
@@ -151,7 +151,7 @@ rules:
     }
 
     #[test]
-    fn a_long_list_of_names_is_cut() {
+    fn a_long_list_of_names_is_truncated() {
         let names: Vec<String> = (0..25).map(|index| format!("p{index}")).collect();
         assert!(listed(&names).ends_with("`p19` and 5 more"), "{}", listed(&names));
         assert_eq!(listed(&["a\u{1b}".to_owned()]), format!("`{}`", printable("a\u{1b}")));

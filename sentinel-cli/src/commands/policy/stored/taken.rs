@@ -1,5 +1,5 @@
 //! Which profiles would have the role of another profile after a push. The TVM refuses such a
-//! profile (`POLICY_ERROR`); here its author sees that before any caller does.
+//! profile (`POLICY_ERROR`). The push reports this before a caller is affected.
 
 use clap::Args;
 use sentinel_broker::{GovernedRoles, Home, RoleArnTemplate};
@@ -48,9 +48,8 @@ impl Taken {
         let Self { by, profile, owner } = self;
         format!(
             "`{by}` is not written: profile `{profile}`, which has its own document, would have \
-             the \
-             role of `{owner}`, which the main document governs; rename `{profile}`, or give \
-             `{owner}` another `role_arn`"
+             the role of `{owner}`, which the main document governs; rename `{profile}`, or set \
+             another `role_arn` for `{owner}`"
         )
     }
 }
@@ -149,8 +148,7 @@ mod tests {
     fn main_with(profile: &str, role: &str) -> Vec<u8> {
         format!(
             "version: \"1\"\nprofiles: {{ {profile}: {{ {role} }} }}\nrules: [{{ name: all, \
-             effect: \
-             allow }}]\n"
+             effect: allow }}]\n"
         )
         .into_bytes()
     }

@@ -1,15 +1,11 @@
-//! A request as command-line arguments, and its answer: every output has the same
-//! members in the same order.
+//! A request as command-line options.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
-use sentinel_policy::{
-    Approval, Decision, DeviceFacts, Facts, Mode, Policy, Principal, Request, Requirements,
-};
-use serde::{Serialize, Serializer};
+use sentinel_policy::{Approval, DeviceFacts, Facts, Mode, Policy, Principal, Request};
 
 use super::value::Contradiction;
 use super::{source, value};
@@ -18,7 +14,7 @@ use crate::output::{Failure, Outcome, Screen};
 /// The request to evaluate. Attributes that are not given are absent. No attribute is
 /// derived.
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct RequestOptions {
     /// User: a name or RoleName/session
     #[arg(long, value_name = "USER", required_unless_present = "requests",
         value_parser = owned(value::user))]
@@ -135,11 +131,11 @@ fn parse_device_fact(text: &str) -> Result<DeviceFact, String> {
     })
 }
 
-impl Question {
+impl RequestOptions {
     /// The compiled policy of the document.
     pub(super) fn compile(&self, file: &Path, screen: &Screen) -> Result<Policy, Failure> {
         let stdin = |path: &Path| path.as_os_str() == "-";
-        if stdin(file) && self.requests().is_some_and(stdin) {
+        if stdin(file) && self.requests_file().is_some_and(stdin) {
             return Err(Failure::Usage(
                 "stdin cannot be both the policy and the requests".to_owned(),
             ));
@@ -159,24 +155,24 @@ impl Question {
     }
 
     /// The file of requests, if one is given.
-    pub(super) fn requests(&self) -> Option<&Path> {
+    pub(super) fn requests_file(&self) -> Option<&Path> {
         self.requests.as_deref()
     }
 
     /// The outcome: whether the effect is the expected one.
     pub(super) fn outcome(&self, effect: &str, screen: &Screen) -> Outcome {
-        let good = self.expect.map_or("allow", Expected::as_str);
-        if effect == good {
+        let expected = self.expect.map_or("allow", Expected::as_str);
+        if effect == expected {
             return Outcome::Done;
         }
         if self.expect.is_some() {
-            screen.note(&format!("expected `{good}`"));
+            screen.note(&format!("expected `{expected}`"));
         }
         Outcome::No
     }
 
     /// The request, its facts, and its time.
-    pub(super) fn ask(&self) -> (Request<'_>, Facts, DateTime<Utc>) {
+    pub(super) fn request(&self) -> (Request<'_>, Facts, DateTime<Utc>) {
         let mut device = DeviceFacts::default();
         for fact in &self.device {
             match fact {
@@ -202,56 +198,4 @@ impl Question {
 /// Facts are used as given: an approval does not expire.
 pub(super) fn facts(approved: bool) -> Facts {
     Facts::default().with_approval(approved.then_some(Approval::new()))
-}
-
-/// The answer of a policy.
-#[derive(Debug, Serialize)]
-pub(super) struct Answer<'p> {
-    pub(super) effect: &'static str,
-    pub(super) rule: Option<&'p str>,
-    /// -1 if no rule matched.
-    pub(super) rule_index: i64,
-    pub(super) reason: Option<&'p str>,
-    pub(super) max_duration_s: Option<u64>,
-    #[serde(serialize_with = "time")]
-    pub(super) valid_until: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "words")]
-    pub(super) requires: Requirements,
-}
-
-impl<'p> Answer<'p> {
-    /// Evaluates the policy.
-    pub(super) fn of(
-        policy: &'p Policy,
-        request: &Request<'_>,
-        facts: &Facts,
-        now: DateTime<Utc>,
-    ) -> Self {
-        let valid_until = policy.valid_until(request, facts, now);
-        Self::new(&policy.decide(request, facts, now), valid_until)
-    }
-
-    pub(super) fn new(decision: &Decision<'p>, valid_until: Option<DateTime<Utc>>) -> Self {
-        let Decision { verdict, rule, max_duration, requires, .. } = *decision;
-        Self {
-            effect: verdict.as_str(),
-            rule: rule.map(|rule| rule.name),
-            rule_index: rule.and_then(|rule| i64::try_from(rule.index).ok()).unwrap_or(-1),
-            reason: rule.and_then(|rule| rule.reason),
-            max_duration_s: max_duration.map(|cap| cap.as_secs()),
-            valid_until,
-            requires,
-        }
-    }
-}
-
-fn time<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
-        None => serializer.serialize_none(),
-    }
-}
-
-fn words<S: Serializer>(requires: &Requirements, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(requires.iter())
 }

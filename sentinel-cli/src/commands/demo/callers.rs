@@ -33,12 +33,12 @@ pub(super) struct Vended {
 
 /// All callers, and the server that they send requests to.
 #[derive(Debug)]
-pub(super) struct People {
+pub(super) struct Callers {
     http: Http,
     pub(super) server: Server,
 }
 
-impl People {
+impl Callers {
     pub(super) fn new(server: Server) -> Self {
         Self { http: Http::new(server.endpoint.clone()), server }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::running::{Dev, Said, run, sentinel};
+use crate::running::{CommandOutput, Dev, run, sentinel};
 
 /// A server that sends the same response to every request.
 struct Server {
@@ -24,7 +24,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&connections);
-        let answer = format!(
+        let response = format!(
             "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
             body.len()
         );
@@ -38,13 +38,13 @@ impl Server {
                 while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
                     head.push(byte[0]);
                 }
-                drop(stream.write_all(answer.as_bytes()));
+                drop(stream.write_all(response.as_bytes()));
             }
         });
         Self { address, connections }
     }
 
-    fn run(&self, words: &str) -> Said {
+    fn run(&self, words: &str) -> CommandOutput {
         let home = TempDir::new().unwrap();
         let mut command = with_key(sentinel(home.path()));
         command.args(words.split_whitespace());
@@ -68,20 +68,25 @@ fn an_invalid_port_is_a_usage_error_and_nothing_is_sent() {
         for by_variable in [false, true] {
             let mut command = with_key(sentinel(home.path()));
             command.arg("whoami");
-            let said = if by_variable {
+            let output = if by_variable {
                 run(command.env("SENTINEL_TVM_URL", &url))
             } else {
                 run(command.args(["--tvm", &url]))
             };
-            assert_eq!((said.status, said.out.as_str()), (2, ""), "{url}: {}", said.err);
-            assert!(said.err.contains(&url), "{}", said.err);
+            assert_eq!(
+                (output.status, output.stdout.as_str()),
+                (2, ""),
+                "{url}: {}",
+                output.stderr
+            );
+            assert!(output.stderr.contains(&url), "{}", output.stderr);
         }
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 0);
 }
 
 #[test]
-fn an_answer_that_is_not_sentinels_is_exit_3_and_names_status_and_content_type() {
+fn a_response_of_another_server_is_exit_3_and_names_status_and_content_type() {
     let html = "content-type: text/html\r\n";
     let json = "content-type: application/json\r\n";
     for (status, headers, body) in [
@@ -97,13 +102,18 @@ fn an_answer_that_is_not_sentinels_is_exit_3_and_names_status_and_content_type()
     ] {
         let server = Server::start(status, headers, body);
         for words in ["whoami", "credentials --profile production --no-cache"] {
-            let said = server.run(words);
-            assert_eq!((said.status, said.out.as_str()), (3, ""), "{status} {body}: {}", said.err);
+            let output = server.run(words);
+            assert_eq!(
+                (output.status, output.stdout.as_str()),
+                (3, ""),
+                "{status} {body}: {}",
+                output.stderr
+            );
             let number = status.split(' ').next().unwrap();
             let content_type =
                 headers.lines().next().and_then(|line| line.get(14..)).unwrap_or("none");
             let named = format!("(status {number}, content type {content_type})");
-            assert!(said.err.contains(&named), "{}", said.err);
+            assert!(output.stderr.contains(&named), "{}", output.stderr);
         }
     }
 }
@@ -114,34 +124,34 @@ fn a_wrong_path_in_the_address_is_exit_3_with_a_hint() {
     for path in ["prod", "whoami", "sessions"] {
         let mut command = dev.client("alice", "whoami");
         command.args(["--tvm", &format!("{}/{path}", dev.url)]);
-        let said = run(&mut command);
-        assert_eq!((said.status, said.out.as_str()), (3, ""), "{path}: {}", said.err);
-        assert!(said.err.contains("is the TVM's base URL"), "{path}: {}", said.err);
+        let output = run(&mut command);
+        assert_eq!((output.status, output.stdout.as_str()), (3, ""), "{path}: {}", output.stderr);
+        assert!(output.stderr.contains("is the TVM's base URL"), "{path}: {}", output.stderr);
     }
     let mut command = dev.client("carol", "sessions revoke --user alice --reason x");
-    let said = run(command.args(["--tvm", &format!("{}/prod", dev.url)]));
-    assert_eq!(said.status, 3, "{}", said.err);
+    let output = run(command.args(["--tvm", &format!("{}/prod", dev.url)]));
+    assert_eq!(output.status, 3, "{}", output.stderr);
     // The response of API Gateway itself.
     let json = "content-type: application/json\r\n";
     for (status, message) in
         [("404 Not Found", "Not Found"), ("403 Forbidden", "Missing Authentication Token")]
     {
-        let said =
+        let output =
             Server::start(status, json, &format!("{{\"message\":\"{message}\"}}")).run("whoami");
-        assert_eq!(said.status, 3, "{}", said.err);
-        assert!(said.err.contains("is the TVM's base URL"), "{}", said.err);
+        assert_eq!(output.status, 3, "{}", output.stderr);
+        assert!(output.stderr.contains("is the TVM's base URL"), "{}", output.stderr);
     }
-    let said = Server::start("403 Forbidden", json, "{\"message\":\"Forbidden\"}").run("whoami");
-    assert_eq!(said.status, 1, "IAM may refuse the caller: {}", said.err);
+    let output = Server::start("403 Forbidden", json, "{\"message\":\"Forbidden\"}").run("whoami");
+    assert_eq!(output.status, 1, "IAM may refuse the caller: {}", output.stderr);
 }
 
 #[test]
 fn messages_name_commands_and_not_routes() {
     let dev = Dev::start();
-    let said = dev.run("bob", "credentials --profile billing");
-    assert_eq!(said.status, 1);
-    assert!(said.err.contains("`sentinel profiles` lists"), "{}", said.err);
-    assert!(!said.err.contains("GET /"), "{}", said.err);
+    let output = dev.run("bob", "credentials --profile billing");
+    assert_eq!(output.status, 1);
+    assert!(output.stderr.contains("`sentinel profiles` lists"), "{}", output.stderr);
+    assert!(!output.stderr.contains("GET /"), "{}", output.stderr);
 }
 
 #[test]
@@ -154,10 +164,10 @@ fn credentials_that_have_expired_are_neither_printed_nor_cached() {
         let mut command = with_key(sentinel(home.path()));
         let url = format!("http://{}", server.address);
         command.args(["credentials", "--profile", "p", "--output", shape, "--tvm", &url]);
-        let said = run(&mut command);
-        assert_eq!((said.status, said.out.as_str()), (3, ""), "{}", said.err);
-        assert!(said.err.contains("expired at 2020-01-01T00:00:00Z"), "{}", said.err);
-        assert!(said.err.contains("set the clock"), "{}", said.err);
+        let output = run(&mut command);
+        assert_eq!((output.status, output.stdout.as_str()), (3, ""), "{}", output.stderr);
+        assert!(output.stderr.contains("expired at 2020-01-01T00:00:00Z"), "{}", output.stderr);
+        assert!(output.stderr.contains("set the clock"), "{}", output.stderr);
     }
     let cache = home.path().join(".cache/sentinel/credentials");
     for file in std::fs::read_dir(cache).unwrap() {
@@ -169,8 +179,8 @@ fn credentials_that_have_expired_are_neither_printed_nor_cached() {
 #[test]
 fn json_and_lines_for_a_shell_contradict_each_other() {
     let server = Server::start("200 OK", "", "{}");
-    let said = server.run("credentials --profile p --format json --output env");
-    assert_eq!((said.status, said.out.as_str()), (2, ""), "{}", said.err);
-    assert!(said.err.contains("contradict"), "{}", said.err);
+    let output = server.run("credentials --profile p --format json --output env");
+    assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{}", output.stderr);
+    assert!(output.stderr.contains("contradict"), "{}", output.stderr);
     assert_eq!(server.connections.load(Ordering::SeqCst), 0);
 }

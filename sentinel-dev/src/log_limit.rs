@@ -3,20 +3,20 @@
 use std::time::{Duration, Instant};
 
 /// Minimum time between two lines.
-const EVERY: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_secs(10);
 
 /// When the last line was written.
 #[derive(Debug, Default)]
-pub(crate) struct Rarely {
+pub(crate) struct LogLimit {
     last: Option<Instant>,
     skipped: u64,
 }
 
-impl Rarely {
+impl LogLimit {
     /// Whether to write a line now, and the number of lines omitted since the last
     /// one.
     pub(crate) fn now(&mut self) -> Option<u64> {
-        if self.last.is_some_and(|last| last.elapsed() < EVERY) {
+        if self.last.is_some_and(|last| last.elapsed() < INTERVAL) {
             self.skipped += 1;
             return None;
         }

@@ -7,25 +7,25 @@ use sentinel_iam::deny_revoked;
 use sentinel_store::SessionId;
 use serde_json::{Value, json};
 
-use super::people::{People, Vended};
+use super::callers::{Callers, Vended};
 use super::server::Server;
 use super::step::Narrator;
 use crate::output::Failure;
 
 /// Runs all chapters, on a server with its data in that folder.
-pub(super) async fn tell(folder: &Path, narrator: &mut Narrator<'_>) -> Result<(), Failure> {
-    let people = People::new(Server::start(folder)?);
-    who_is_who(&people, narrator).await?;
-    let alice = alice_gets_in(&people, narrator).await?;
-    who_is_refused(&people, narrator).await?;
-    nothing_can_be_forged(&people, narrator).await?;
-    revocation(&people, &alice, narrator).await?;
-    let new = reinstatement(&people, &alice, narrator).await?;
-    people.server.kill()?;
+pub(super) async fn run(folder: &Path, narrator: &mut Narrator<'_>) -> Result<(), Failure> {
+    let callers = Callers::new(Server::start(folder)?);
+    identities(&callers, narrator).await?;
+    let alice = alice_gets_credentials(&callers, narrator).await?;
+    refusals(&callers, narrator).await?;
+    forged_requests(&callers, narrator).await?;
+    revocation(&callers, &alice, narrator).await?;
+    let new = reinstatement(&callers, &alice, narrator).await?;
+    callers.server.kill()?;
     after_a_crash(folder, &alice, &new, narrator).await
 }
 
-async fn who_is_who(people: &People, narrator: &mut Narrator<'_>) -> Result<(), Failure> {
+async fn identities(callers: &Callers, narrator: &mut Narrator<'_>) -> Result<(), Failure> {
     narrator.chapter(
         "1. Callers",
         "Each caller signs with its own AWS keys (SigV4). The signature proves who the caller is.\n\
@@ -38,7 +38,7 @@ async fn who_is_who(people: &People, narrator: &mut Narrator<'_>) -> Result<(), 
         ("carol", true),
         ("ci/build-7", false),
     ] {
-        let seen = people.get(name, "/whoami").await?;
+        let seen = callers.get(name, "/whoami").await?;
         let right = seen.status == 200
             && seen.text("user") == name
             && seen.body.get("operator") == Some(&Value::Bool(operator));
@@ -49,14 +49,17 @@ async fn who_is_who(people: &People, narrator: &mut Narrator<'_>) -> Result<(), 
     Ok(())
 }
 
-async fn alice_gets_in(people: &People, narrator: &mut Narrator<'_>) -> Result<Vended, Failure> {
+async fn alice_gets_credentials(
+    callers: &Callers,
+    narrator: &mut Narrator<'_>,
+) -> Result<Vended, Failure> {
     narrator.chapter(
         "2. Alice gets credentials",
         "The policy allows alice `production` for half an hour. Her credentials carry her name, \
          and\n\
          belong to a session that can be revoked at any time.",
     )?;
-    let seen = people.get("alice", "/?profile=production").await?;
+    let seen = callers.get("alice", "/?profile=production").await?;
     let vended = seen.vended();
     narrator.step(
         "alice requests production",
@@ -67,33 +70,33 @@ async fn alice_gets_in(people: &People, narrator: &mut Narrator<'_>) -> Result<V
     let Some(vended) = vended else {
         return Err(Failure::other("the demo cannot continue without credentials"));
     };
-    let whose = people.owner(&vended.credentials).await?;
-    let arn = whose.element("Arn").to_owned();
+    let identity = callers.owner(&vended.credentials).await?;
+    let arn = identity.element("Arn").to_owned();
     narrator.step(
         "alice calls GetCallerIdentity",
         "the role of production, in a session that names alice",
         &arn,
-        whose.status == 200
+        identity.status == 200
             && arn.contains(":assumed-role/SentinelProtected-production/sentinel-alice-"),
     )?;
-    let seen = people.use_api(Some(vended.session_id.reveal())).await?;
+    let seen = callers.use_api(Some(vended.session_id.reveal())).await?;
     narrator.step(
         "alice calls an API behind the authorizer",
-        "let through, as alice on production",
+        "accepted, as alice on production",
         &format!("{} {} on {}", seen.status, seen.text("user"), seen.text("profile")),
         seen.status == 200 && seen.text("user") == "alice" && seen.text("profile") == "production",
     )?;
-    let seen = people.use_api(None).await?;
+    let seen = callers.use_api(None).await?;
     let right = seen.status == 401;
     narrator.step("a request without a session", "401", &seen.summary(), right)?;
-    let made_up = format!("session-{}", "a".repeat(68));
-    let seen = people.use_api(Some(&made_up)).await?;
+    let invented = format!("session-{}", "a".repeat(68));
+    let seen = callers.use_api(Some(&invented)).await?;
     let right = seen.status == 403;
     narrator.step("a request with an invented session", "403", &seen.summary(), right)?;
     Ok(vended)
 }
 
-async fn who_is_refused(people: &People, narrator: &mut Narrator<'_>) -> Result<(), Failure> {
+async fn refusals(callers: &Callers, narrator: &mut Narrator<'_>) -> Result<(), Failure> {
     narrator.chapter(
         "3. Refusals, and their reasons",
         "A refusal names the next step, and no more. The reason is in the record, for the \
@@ -105,10 +108,10 @@ async fn who_is_refused(people: &People, narrator: &mut Narrator<'_>) -> Result<
         ("bob", "production", "APPROVAL_REQUIRED", Some("production-with-approval")),
         ("bob", "billing", "POLICY_DENY", None),
     ] {
-        let seen = people.get(name, &format!("/?profile={profile}")).await?;
+        let seen = callers.get(name, &format!("/?profile={profile}")).await?;
         let right = seen.is_refusal(403, code);
         narrator.step(&format!("{name} requests {profile}"), code, &seen.summary(), right)?;
-        let record = people.server.record(seen.text("RequestId"))?;
+        let record = callers.server.record(seen.text("RequestId"))?;
         let by = record.get("rule").and_then(Value::as_str);
         let reason = record.get("reason").and_then(Value::as_str);
         narrator.step(
@@ -123,7 +126,7 @@ async fn who_is_refused(people: &People, narrator: &mut Narrator<'_>) -> Result<
         )?;
     }
     for (name, profile) in [("bob", "staging"), ("ci/build-7", "staging")] {
-        let seen = people.get(name, &format!("/?profile={profile}")).await?;
+        let seen = callers.get(name, &format!("/?profile={profile}")).await?;
         let right = seen.vended().is_some();
         narrator.step(
             &format!("{name} requests {profile}"),
@@ -135,23 +138,20 @@ async fn who_is_refused(people: &People, narrator: &mut Narrator<'_>) -> Result<
     Ok(())
 }
 
-async fn nothing_can_be_forged(
-    people: &People,
-    narrator: &mut Narrator<'_>,
-) -> Result<(), Failure> {
+async fn forged_requests(callers: &Callers, narrator: &mut Narrator<'_>) -> Result<(), Failure> {
     narrator.chapter(
         "4. Forged requests",
         "A signature is valid for one request. A changed request is refused before the policy is\n\
          evaluated.",
     )?;
-    let seen = people.forge("alice", "/?profile=staging", "/?profile=production").await?;
+    let seen = callers.forge("alice", "/?profile=staging", "/?profile=production").await?;
     narrator.step(
-        "alice signs for staging, and on its way it becomes production",
+        "alice signs a request for staging, which is then changed to production",
         "IAM_AUTH_REQUIRED, and nothing is vended",
         &seen.summary(),
         seen.is_refusal(403, "IAM_AUTH_REQUIRED") && seen.vended().is_none(),
     )?;
-    let seen = people.forge("mallory", "/whoami", "/?profile=production").await?;
+    let seen = callers.forge("mallory", "/whoami", "/?profile=production").await?;
     narrator.step(
         "mallory reuses the signature of another request",
         "IAM_AUTH_REQUIRED, and nothing is vended",
@@ -161,7 +161,7 @@ async fn nothing_can_be_forged(
 }
 
 async fn revocation(
-    people: &People,
+    callers: &Callers,
     alice: &Vended,
     narrator: &mut Narrator<'_>,
 ) -> Result<(), Failure> {
@@ -171,7 +171,7 @@ async fn revocation(
          the\n\
          next request.",
     )?;
-    let seen = people.get("carol", "/sessions?user=alice&profile=production").await?;
+    let seen = callers.get("carol", "/sessions?user=alice&profile=production").await?;
     let empty = Vec::new();
     let sessions = seen.body.get("sessions").and_then(Value::as_array).unwrap_or(&empty);
     let active = |session: &&Value| session.get("state") == Some(&json!("active"));
@@ -182,30 +182,35 @@ async fn revocation(
         &format!("{} of {} active", live, sessions.len()),
         seen.status == 200 && live == 1 && sessions.len() == 1,
     )?;
-    let seen = people.get("bob", "/sessions?user=alice").await?;
+    let seen = callers.get("bob", "/sessions?user=alice").await?;
     let right = seen.is_refusal(403, "FORBIDDEN");
     narrator.step(
-        "bob, who is not an operator, tries the same",
+        "bob, who is not an operator, lists them too",
         "FORBIDDEN",
         &seen.summary(),
         right,
     )?;
 
     let order = json!({ "user": "alice", "profile": "production", "reason": "laptop stolen" });
-    let seen = people.post("carol", "/sessions/revoke", order).await?;
+    let seen = callers.post("carol", "/sessions/revoke", order).await?;
     narrator.step(
         "carol revokes alice on production",
         "done",
         &format!("{} {}", seen.status, seen.body),
         seen.status == 200,
     )?;
-    let seen = people.use_api(Some(alice.session_id.reveal())).await?;
+    let seen = callers.use_api(Some(alice.session_id.reveal())).await?;
     let right = seen.status == 403;
-    narrator.step("alice's session is shown to the API", "refused", &seen.summary(), right)?;
-    let seen = people.get("alice", "/?profile=production").await?;
+    narrator.step(
+        "alice calls the API with the revoked session",
+        "refused",
+        &seen.summary(),
+        right,
+    )?;
+    let seen = callers.get("alice", "/?profile=production").await?;
     let right = seen.is_refusal(403, "SESSION_REVOKED");
     narrator.step("alice requests production again", "SESSION_REVOKED", &seen.summary(), right)?;
-    let seen = people.get("alice", "/?profile=staging").await?;
+    let seen = callers.get("alice", "/?profile=staging").await?;
     let right = seen.vended().is_some();
     narrator.step(
         "alice requests staging, which is not revoked",
@@ -214,12 +219,12 @@ async fn revocation(
         right,
     )?;
 
-    let whose = people.owner(&alice.credentials).await?;
+    let identity = callers.owner(&alice.credentials).await?;
     narrator.step(
-        "alice's AWS credentials themselves",
+        "alice calls GetCallerIdentity with the vended credentials",
         "still valid: AWS cannot recall them; this policy on the role stops them",
-        whose.element("Arn"),
-        whose.status == 200,
+        identity.element("Arn"),
+        identity.status == 200,
     )?;
     narrator.show(&deny_policy_of(alice)?)
 }
@@ -236,7 +241,7 @@ fn deny_policy_of(alice: &Vended) -> Result<String, Failure> {
 }
 
 async fn reinstatement(
-    people: &People,
+    callers: &Callers,
     alice: &Vended,
     narrator: &mut Narrator<'_>,
 ) -> Result<Vended, Failure> {
@@ -245,10 +250,10 @@ async fn reinstatement(
         "New sessions can be vended. Sessions that were revoked earlier remain invalid.",
     )?;
     let order = json!({ "user": "alice", "profile": "production", "reason": "new laptop" });
-    let seen = people.post("alice", "/sessions/reinstate", order.clone()).await?;
+    let seen = callers.post("alice", "/sessions/reinstate", order.clone()).await?;
     let right = seen.is_refusal(403, "FORBIDDEN");
     narrator.step("alice tries to reinstate herself", "FORBIDDEN", &seen.summary(), right)?;
-    let seen = people.post("carol", "/sessions/reinstate", order).await?;
+    let seen = callers.post("carol", "/sessions/reinstate", order).await?;
     let right = seen.status == 200;
     narrator.step(
         "carol reinstates alice",
@@ -256,15 +261,15 @@ async fn reinstatement(
         &format!("{} {}", seen.status, seen.body),
         right,
     )?;
-    let seen = people.get("alice", "/?profile=production").await?;
+    let seen = callers.get("alice", "/?profile=production").await?;
     let vended = seen.vended();
     let right = vended.is_some();
     narrator.step("alice requests production", "credentials", &seen.summary(), right)?;
     let Some(vended) = vended else {
         return Err(Failure::other("the demo cannot continue without credentials"));
     };
-    api(people, "her new session", &vended, true, narrator).await?;
-    api(people, "her old session", alice, false, narrator).await?;
+    api(callers, "her new session", &vended, true, narrator).await?;
+    api(callers, "her old session", alice, false, narrator).await?;
     Ok(vended)
 }
 
@@ -278,22 +283,22 @@ async fn after_a_crash(
         "7. The server is killed and restarted",
         "Every acknowledged change is on disk. A crash neither revives nor loses a session.",
     )?;
-    let people = People::new(Server::start(folder)?);
-    api(&people, "the revoked session", old, false, narrator).await?;
-    api(&people, "the valid session", new, true, narrator).await?;
-    people.server.kill()
+    let callers = Callers::new(Server::start(folder)?);
+    api(&callers, "the revoked session", old, false, narrator).await?;
+    api(&callers, "the valid session", new, true, narrator).await?;
+    callers.server.kill()
 }
 
 /// Sends a session id to the API behind the authorizer.
 async fn api(
-    people: &People,
+    callers: &Callers,
     which: &str,
     vended: &Vended,
     good: bool,
     narrator: &mut Narrator<'_>,
 ) -> Result<(), Failure> {
-    let seen = people.use_api(Some(vended.session_id.reveal())).await?;
-    let (expected, status) = if good { ("let through", 200) } else { ("refused", 403) };
-    let what = format!("{which} is shown to the API");
+    let seen = callers.use_api(Some(vended.session_id.reveal())).await?;
+    let (expected, status) = if good { ("accepted", 200) } else { ("refused", 403) };
+    let what = format!("alice calls the API with {which}");
     narrator.step(&what, expected, &seen.summary(), seen.status == status)
 }
