@@ -1,7 +1,7 @@
 //! A service that calls AWS with credentials from Sentinel, which refresh themselves.
 //!
 //! The TVM is `SENTINEL_TVM_URL`. The requests to it are signed with the service's own AWS
-//! credentials: those of its role on ECS, EC2 or Lambda, or those of the environment.
+//! credentials: from its role on ECS, EC2 or Lambda, or from the environment.
 //!
 //! ```sh
 //! export SENTINEL_TVM_URL=https://tvm.example.com/prod
@@ -15,7 +15,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use sentinel_client::Client;
 
-/// The configuration of the AWS clients, with credentials of a profile in place of the service's own.
+/// The configuration of the AWS clients, with the credentials of a profile.
 fn with_profile(own: SdkConfig, url: &str, profile: &str) -> Result<SdkConfig, Box<dyn Error>> {
     let signer = own.credentials_provider().ok_or("no AWS credentials to sign with")?;
     let tvm = Client::new(url.parse()?, signer);

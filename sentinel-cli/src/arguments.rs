@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use sentinel_policy::parse_duration;
 
+/// What is a valid name of a profile, and of its document.
+pub(crate) const NAME_RULE: &str =
+    "a name has 1 to 64 characters of `A-Z a-z 0-9 . _ -`, and starts with a letter or digit";
+
 /// Reads a duration above 0, written as in policies.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {

@@ -1,5 +1,5 @@
 //! Sessions and gates of Sentinel in a SQLite file: a backend outside Sentinel's
-//! repository, with nothing but the public API of `sentinel-store`.
+//! repository, which uses only the public API of `sentinel-store`.
 //!
 //! Its test, `tests/conformance.rs`, runs Sentinel's conformance suite.
 //!
@@ -59,7 +59,7 @@ impl SqliteSessions {
         Ok(Self { path: path.to_owned(), connection: Arc::new(Mutex::new(connection)) })
     }
 
-    /// Deletes the sessions that expired before `before`. Gates stay.
+    /// Deletes the sessions that expired before `before`. Gates are kept.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -79,7 +79,7 @@ impl SqliteSessions {
     ) -> Result<T, StoreError> {
         let connection = Arc::clone(&self.connection);
         let done = tokio::task::spawn_blocking(move || {
-            // A panic rolls the transaction back, so that the connection stays usable.
+            // A panic rolls the transaction back, so that the connection remains usable.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction = connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -246,7 +246,7 @@ fn encode(record: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(record).map_err(|error| StoreError::Refused(error.into()))
 }
 
-/// Reads a record. The error does not quote the record, which names people.
+/// Reads a record. The error does not quote the record, which contains names of callers.
 fn decode<T: DeserializeOwned>(record: &str) -> Result<T, StoreError> {
     let corrupt = |error: serde_json::Error| {
         StoreError::Corrupt(format!("not a record: error at byte {}", error.column()).into())
@@ -258,7 +258,7 @@ fn location(path: &Path) -> Location {
     Location::new(format_args!("the SQLite file `{}`", path.display()))
 }
 
-/// What an error of SQLite means to the caller of a store.
+/// The store error for an error of SQLite.
 fn store_error(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
@@ -270,7 +270,7 @@ fn store_error(error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
             StoreError::Refused(error.into())
         }
-        // SQLite may add codes. An unknown failure is one that may pass.
+        // SQLite may add codes. An unknown failure may be temporary.
         Some(_) | None => StoreError::Unavailable(error.into()),
     }
 }

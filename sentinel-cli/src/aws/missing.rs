@@ -1,4 +1,4 @@
-//! Why there are no AWS credentials to sign with: a profile that is in no file,
+//! Why there are no AWS credentials to sign with: a profile that no file contains,
 //! a file that does not exist, a key without its secret, or no configuration.
 
 use std::path::{Path, PathBuf};

@@ -88,7 +88,11 @@ fn credentials_that_expire_earlier_than_requested_have_a_warning_with_the_reason
     let dev = Dev::start();
     let output = dev.run("alice", "credentials --profile production --duration 1h");
     assert_eq!(output.status, 0);
-    assert!(output.stderr.contains("earlier than requested: the policy caps"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("earlier than requested: the policy limits"),
+        "{}",
+        output.stderr
+    );
     let output = dev.run("alice", "credentials --profile production --duration 15m");
     assert_eq!((output.status, output.stderr.as_str()), (0, ""));
     let output = dev.run("bob", "credentials --profile staging --duration 12h");

@@ -7,6 +7,7 @@ use sentinel_policy::Diagnostics;
 use sentinel_store::{PolicyPath, PolicyText, ProfileName, StoreResultExt};
 
 use super::report::{State, Step};
+use crate::arguments::NAME_RULE;
 use crate::aws::{Policies, because_store};
 use crate::commands::policy::{Found, Place, Source, Stores, usable};
 use crate::output::{Failure, Screen};
@@ -103,8 +104,7 @@ fn files(
         }
         let name = ProfileName::parse(stem).map_err(|_| {
             Failure::other(format!(
-                "`{}` is not named after a document: a name has 1 to 64 characters of \
-                 `A-Z a-z 0-9 . _ -`, and starts with a letter or digit",
+                "`{}` is not named after a document: {NAME_RULE}",
                 file.display()
             ))
         })?;

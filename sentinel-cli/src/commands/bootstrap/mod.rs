@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sentinel_store::ProfileName;
 
+use crate::arguments::NAME_RULE;
 use crate::aws::{self, AwsOptions, Parts, Policies};
 use crate::commands::iam;
 use crate::commands::policy::Stores;
@@ -56,8 +57,7 @@ pub(crate) struct Arguments {
 }
 
 fn profile(text: &str) -> Result<ProfileName, String> {
-    ProfileName::parse(text)
-        .map_err(|_| "a name has 1 to 64 characters of `A-Z a-z 0-9 . _ -`, and starts with a letter or digit".to_owned())
+    ProfileName::parse(text).map_err(|_| NAME_RULE.to_owned())
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {

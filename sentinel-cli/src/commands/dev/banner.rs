@@ -88,8 +88,8 @@ impl Ready {
 fn issued_by(caller: &Caller) -> String {
     let Caller { account, arn } = caller;
     let limits = if caller.is_role_session() {
-        "\n  this is a role session: sessions that it assumes last at most one hour, and its source \
-         identity cannot be replaced"
+        "\n  this is a role session: sessions that it assumes last at most one hour, and a source \
+         identity that is already set cannot be replaced"
     } else {
         ""
     };

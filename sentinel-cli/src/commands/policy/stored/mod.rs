@@ -17,6 +17,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use sentinel_store::{PolicyPath, ProfileName};
 use serde::Serialize;
 
+use crate::arguments::NAME_RULE;
 use crate::aws::{AwsOptions, Policies};
 use crate::output::{Failure, Outcome, Screen};
 pub(crate) use stores::{Found, Stores};
@@ -87,9 +88,7 @@ impl Place {
 /// The name of a document. Names of documents follow the rules for names of
 /// profiles.
 fn name(text: &str) -> Result<String, String> {
-    ProfileName::parse(text)
-        .map(|name| name.as_str().to_owned())
-        .map_err(|_| "a name has 1 to 64 characters of `A-Z a-z 0-9 . _ -`, and starts with a letter or digit".to_owned())
+    ProfileName::parse(text).map(|name| name.as_str().to_owned()).map_err(|_| NAME_RULE.to_owned())
 }
 
 /// The document does not exist in any of the places.
