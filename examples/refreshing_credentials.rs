@@ -10,17 +10,21 @@
 
 use std::error::Error;
 
+use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use sentinel_client::Client;
+use sentinel_client::{Client, Endpoint};
 
 /// The configuration of the AWS clients, with the credentials of a profile.
 fn with_profile(own: SdkConfig, url: &str, profile: &str) -> Result<SdkConfig, Box<dyn Error>> {
     let signer = own.credentials_provider().ok_or("no AWS credentials to sign with")?;
-    let tvm = Client::new(url.parse()?, signer);
+    let region = own.region().ok_or("no region")?.to_string();
+    let tvm = Client::new(url.parse::<Endpoint>()?.with_region(region), signer);
     let credentials = SharedCredentialsProvider::new(tvm.credentials(profile.parse()?));
-    Ok(own.into_builder().credentials_provider(credentials).build())
+    // They cache and refresh themselves. The cache of the SDK would delay a refresh.
+    let no_cache = IdentityCache::no_cache();
+    Ok(own.into_builder().credentials_provider(credentials).identity_cache(no_cache).build())
 }
 
 /// A call to AWS: the owner of the credentials.

@@ -134,7 +134,7 @@ pub struct Slot {
 
 impl Slot {
     /// Locks the entry of `key`. Waits for another process's lock for `timeout` at
-    /// most.
+    /// most, and blocks the thread while it waits.
     ///
     /// # Errors
     /// If the folder or the lock cannot be used, or is not free in time.

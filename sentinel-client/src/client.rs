@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_credential_types::provider::ProvideCredentials;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sentinel_wire::{
     Credentials, GateView, ProfileList, ReinstateBody, RevokeBody, SeenCursors, SessionList,
@@ -13,6 +13,7 @@ use sentinel_wire::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::visible;
 use crate::message::{Request, Response};
 use crate::transport::{SignedHttp, Transport};
 use crate::{ClientError, Endpoint, ErrorResponse, VendRequest, Vended};
@@ -81,16 +82,23 @@ impl Client {
     /// # Errors
     /// If the TVM refuses or cannot be reached, or the credentials have expired already.
     pub async fn vend(&self, request: &VendRequest) -> Result<Vended, ClientError> {
+        self.vend_at(request, Utc::now()).await?.not_expired(Utc::now())
+    }
+
+    /// Requests credentials at `requested`, and accepts those that have expired.
+    pub(crate) async fn vend_at(
+        &self,
+        request: &VendRequest,
+        requested: DateTime<Utc>,
+    ) -> Result<Vended, ClientError> {
         let seconds = request.duration.map(|duration| duration.as_secs().to_string());
         let mut query = vec![("profile", request.profile.as_str())];
         query.extend(seconds.as_deref().map(|seconds| ("duration", seconds)));
-        let requested = Utc::now();
         let response = self.transport.send(get("/", &query)).await?;
         let credentials: Credentials = self.read(&response)?;
-        Vended::new(credentials, requested)
+        Ok(Vended::new(credentials, requested)
             .with_session_id(response.session_id)
-            .with_bound(response.bound)
-            .not_expired(Utc::now())
+            .with_bound(response.bound))
     }
 
     /// The profiles that the caller can get under some circumstance: `GET /profiles`.
@@ -179,12 +187,13 @@ pub struct SessionPages<'a> {
 }
 
 impl SessionPages<'_> {
-    /// The next page. `None` after the last one, and after an error.
+    /// The next page. `None` after the last one. After an error, or if the future is dropped, the
+    /// next call requests the same page again.
     ///
     /// # Errors
     /// If the TVM refuses or cannot be reached, or the list does not end.
     pub async fn next(&mut self) -> Result<Option<SessionList>, ClientError> {
-        let Some(cursor) = self.cursor.take() else { return Ok(None) };
+        let Some(cursor) = &self.cursor else { return Ok(None) };
         let SessionFilter { user, profile, state } = &self.filter;
         let query: Vec<(&str, &str)> = [
             ("user", user.as_deref()),
@@ -196,10 +205,10 @@ impl SessionPages<'_> {
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
         let page: SessionList = self.client.get("/sessions", &query).await?;
-        if let Some(next) = &page.next {
-            self.seen.visit(next)?;
-            self.cursor = Some(Some(next.clone()));
+        if let Some(cursor) = cursor {
+            self.seen.visit(cursor)?;
         }
+        self.cursor = page.next.clone().map(Some);
         Ok(Some(page))
     }
 }
@@ -226,9 +235,4 @@ fn encoded(query: &[(&str, &str)]) -> String {
         query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     pairs.sort();
     pairs.join("&")
-}
-
-/// Text of an unknown server, for a message: without characters that could control a terminal.
-fn visible(text: &str) -> String {
-    text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '\u{fffd}' }).collect()
 }

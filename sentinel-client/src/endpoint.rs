@@ -16,6 +16,8 @@ pub struct Endpoint {
     host: String,
     /// Path of a stage or a mapping, without a trailing slash. Usually empty.
     prefix: String,
+    /// The region of the API, for a host that does not contain it.
+    region: Option<String>,
 }
 
 /// The text is not the address of a TVM.
@@ -69,7 +71,7 @@ impl FromStr for Endpoint {
             Some(_) | None => host.clone(),
         };
         let prefix = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { scheme, authority, host, prefix })
+        Ok(Self { scheme, authority, host, prefix, region: None })
     }
 }
 
@@ -86,16 +88,32 @@ impl Endpoint {
         format!("{}://{}{}{path}", self.scheme, self.authority, self.prefix)
     }
 
+    /// Whether requests are sent without encryption, which only this machine receives.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.scheme == "http"
+    }
+
     /// Whether it is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
-    /// The region in the host name: `*.execute-api.R.*` and `*.lambda-url.R.*` have
-    /// one.
+    /// The same endpoint, whose API is in that region. It is for hosts that do not contain their
+    /// region, such as a custom domain name; another host keeps its own.
+    #[must_use]
+    pub fn with_region(self, region: impl Into<String>) -> Self {
+        Self { region: Some(region.into()), ..self }
+    }
+
+    /// The region to sign for: the one in the host name, which `*.execute-api.R.*` and
+    /// `*.lambda-url.R.*` have, else the one that was set. `None` if there is neither.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
+        self.region_of_host().or(self.region.as_deref())
+    }
+
+    fn region_of_host(&self) -> Option<&str> {
         let labels: Vec<&str> = self.host.split('.').collect();
         // At least one label precedes the service, and at least one follows the
         // region.
@@ -158,6 +176,14 @@ mod tests {
         ] {
             assert_eq!(url.parse::<Endpoint>().unwrap().region(), region, "{url}");
         }
+    }
+
+    #[test]
+    fn a_region_is_used_only_for_a_host_without_one() {
+        let custom: Endpoint = "https://tvm.example.com".parse().unwrap();
+        assert_eq!(custom.with_region("eu-west-1").region(), Some("eu-west-1"));
+        let aws: Endpoint = "https://abc.execute-api.us-east-2.amazonaws.com".parse().unwrap();
+        assert_eq!(aws.with_region("eu-west-1").region(), Some("us-east-2"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use chrono::{DateTime, Utc};
@@ -86,6 +87,23 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// The time after which a retry can succeed. `None` if the TVM names none.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Invalid(response) | Self::Refused(response) | Self::Failed(response) => {
+                response.retry_after.map(Duration::from_secs)
+            }
+            Self::WrongAddress { .. }
+            | Self::NotSentinel { .. }
+            | Self::Unreachable { .. }
+            | Self::Credentials(_)
+            | Self::Unsendable { .. }
+            | Self::Expired { .. }
+            | Self::EndlessList(_) => None,
+        }
+    }
+
     /// Whether the same request may succeed later without any change.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
@@ -131,6 +149,7 @@ impl ErrorResponse {
     #[must_use]
     pub fn new(status: u16, body: ErrorBody) -> Self {
         let ErrorBody { code, message, request_id, .. } = body;
+        let [code, message, request_id] = [code, message, request_id].map(|text| visible(&text));
         Self { status, code, message, request_id, retry_after: None }
     }
 
@@ -151,6 +170,12 @@ impl ErrorResponse {
             }
         };
         Some(Self::new(status, body))
+    }
+
+    /// Whether the error is one of Sentinel, and not of the API or a proxy in front of it.
+    #[must_use]
+    pub fn is_of_sentinel(&self) -> bool {
+        !self.code.starts_with("HTTP ")
     }
 
     /// Whether the response has that code.
@@ -188,6 +213,15 @@ impl ErrorResponse {
     }
 }
 
+/// Text of a server, without characters that could control a terminal or reorder the text.
+pub(crate) fn visible(text: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
 impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)?;
@@ -215,5 +249,12 @@ mod tests {
         for other in ["<html>", "", "[]", "{}", r#"{"error":"x"}"#, r#"{"message":"x","code":1}"#] {
             assert_eq!(ErrorResponse::read(502, other.as_bytes()), None, "{other}");
         }
+    }
+
+    #[test]
+    fn text_of_a_server_cannot_control_a_terminal() {
+        let body = br#"{"Code":"X","Message":"\u001b[2Jgone\u202e"}"#;
+        let shown = ErrorResponse::read(403, body).unwrap().to_string();
+        assert_eq!(shown, "X: \u{fffd}[2Jgone\u{fffd}");
     }
 }

@@ -59,8 +59,12 @@ impl Http {
     /// A server. A proxy of the environment (`HTTPS_PROXY`) is used only for other machines.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        let proxy =
-            if endpoint.is_loopback() { ProxyConfig::disabled() } else { ProxyConfig::from_env() };
+        // Without TLS, a proxy would receive the signed request in clear.
+        let proxy = if endpoint.is_loopback() || !cfg!(feature = "tls") {
+            ProxyConfig::disabled()
+        } else {
+            ProxyConfig::from_env()
+        };
         let connector = Connector::builder()
             .connector_settings(
                 HttpConnectorSettings::builder()
@@ -146,6 +150,15 @@ impl Http {
     }
 
     fn prepare(&self, request: Request) -> Result<HttpRequest, ClientError> {
+        let unsendable =
+            |source| ClientError::Unsendable { what: "cannot create the request", source };
+        if !cfg!(feature = "tls") && !self.endpoint.is_plain() {
+            return Err(unsendable("https needs the feature `tls`".into()));
+        }
+        // Otherwise the target could continue the host, and the signature would go elsewhere.
+        if !request.target.starts_with('/') {
+            return Err(unsendable("a target begins with `/`".into()));
+        }
         let Request { method, target, mut headers, body } = request;
         headers.push(("host", self.endpoint.authority().to_owned()));
         let mut request = HttpRequest::new(SdkBody::from(body));
@@ -157,10 +170,7 @@ impl Http {
                     request.headers_mut().try_insert(name, value).map(drop)
                 })
             })
-            .map_err(|error| ClientError::Unsendable {
-                what: "cannot create the request",
-                source: error.into(),
-            })?;
+            .map_err(|error| unsendable(error.into()))?;
         Ok(request)
     }
 }
@@ -168,6 +178,15 @@ impl Http {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_target_cannot_continue_the_host() {
+        let http = Http::new("http://127.0.0.1:9".parse().unwrap());
+        for target in ["@evil.example/", ".evil.example/", "", "profiles"] {
+            let error = http.send(Request::get(target)).await.unwrap_err();
+            assert!(matches!(error, ClientError::Unsendable { .. }), "{target}: {error:?}");
+        }
+    }
 
     #[test]
     fn debug_output_of_requests_and_responses_shows_no_secret() {

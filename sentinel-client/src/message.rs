@@ -93,6 +93,18 @@ impl Response {
         }
     }
 
+    /// The same response, which names what limited the lifetime of the credentials.
+    #[must_use]
+    pub fn with_bound(self, bound: impl Into<Option<String>>) -> Self {
+        Self { bound: bound.into(), ..self }
+    }
+
+    /// The same response with the time after which a retry can succeed, in seconds.
+    #[must_use]
+    pub fn with_retry_after(self, retry_after: impl Into<Option<u64>>) -> Self {
+        Self { retry_after: retry_after.into(), ..self }
+    }
+
     /// The same response with a session id.
     #[must_use]
     pub fn with_session_id(self, session_id: impl Into<Option<Secret>>) -> Self {

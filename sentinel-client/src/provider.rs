@@ -2,24 +2,36 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use sentinel_wire::ProfileName;
 use tokio::sync::Mutex;
 
 use crate::{Client, ClientError, VendRequest, Vended};
 
+/// Maximum time of a request, if there are no valid credentials to use meanwhile.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum time of a request whose caller could use the current credentials.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause after a failed refresh, if the TVM names none.
+const PAUSE: Duration = Duration::from_secs(10);
+
 /// Provides the AWS SDK with credentials of one profile. Clones share the credentials.
 ///
 /// - Credentials are requested when they are needed first, and again when a third of their lifetime
 ///   is left.
-/// - Concurrent callers share one request, and its result.
-/// - If the TVM cannot be reached or fails, the present credentials are used until they expire. If it
-///   refuses, they are discarded: a refusal is a decision.
+/// - Concurrent callers share one request and its result. During a refresh, they use the current
+///   credentials without waiting.
+/// - If the TVM cannot be reached or fails, the current credentials are used until they expire, and
+///   the next request waits for `Retry-After`, or ten seconds. If the TVM refuses, they are discarded:
+///   a refusal is a decision.
+///
+/// The identity cache of the AWS SDK would keep credentials until seconds before they expire. Turn it
+/// off, as the example does, so that refreshes and refusals take effect when they happen.
 #[derive(Clone)]
 pub struct ProfileCredentials {
     client: Client,
@@ -32,18 +44,26 @@ type Shared = Result<Vended, Arc<ClientError>>;
 
 #[derive(Default)]
 struct State {
-    present: RwLock<Option<Vended>>,
-    /// Locked during a request. When the last request was finished, and its result.
-    last: Mutex<Option<(Instant, Shared)>>,
+    current: RwLock<Option<Vended>>,
+    /// Locked during a request.
+    last: Mutex<Option<Last>>,
+}
+
+/// The last request.
+struct Last {
+    finished: Instant,
+    /// When the next request may be sent while the current credentials are valid.
+    next: Instant,
+    result: Shared,
 }
 
 impl State {
-    fn present(&self) -> Option<Vended> {
-        self.present.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn current(&self) -> Option<Vended> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn replace(&self, vended: Option<Vended>) {
-        *self.present.write().unwrap_or_else(PoisonError::into_inner) = vended;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = vended;
     }
 }
 
@@ -63,52 +83,86 @@ impl ProfileCredentials {
         Self { client, request, state: Arc::default() }
     }
 
-    /// The present credentials, with their session id. They are requested if there are none or they
+    /// The current credentials, with their session id. They are requested if there are none or they
     /// are not fresh.
     ///
     /// # Errors
     /// If the TVM refuses, or cannot be reached and there are no credentials that are still valid.
     /// The error is shared with the callers that waited for the same request.
     pub async fn vended(&self) -> Result<Vended, Arc<ClientError>> {
-        let fresh = || self.state.present().filter(|vended| vended.is_fresh(Utc::now()));
+        self.vended_at(Utc::now).await
+    }
+
+    /// Discards the current credentials, so that the next use requests new ones. It is for a session
+    /// that an API behind the authorizer refuses, for example after a revocation and a reinstatement.
+    pub fn discard(&self) {
+        self.state.replace(None);
+    }
+
+    async fn vended_at(&self, now: impl Fn() -> DateTime<Utc>) -> Shared {
+        let current = || self.state.current().and_then(|vended| vended.not_expired(now()).ok());
+        let fresh = || current().filter(|vended| vended.is_fresh(now()));
         if let Some(vended) = fresh() {
             return Ok(vended);
         }
         let arrived = Instant::now();
-        let mut last = self.state.last.lock().await;
+        let mut last = match (self.state.last.try_lock(), current()) {
+            (Ok(last), _) => last,
+            // Another caller refreshes them.
+            (Err(_), Some(vended)) => return Ok(vended),
+            (Err(_), None) => self.state.last.lock().await,
+        };
         // The result of a request that this caller waited for is its result.
-        if let Some((_, result)) = last.as_ref().filter(|(at, _)| *at >= arrived) {
-            return result.clone();
+        if let Some(last) = last.as_ref().filter(|last| last.finished >= arrived) {
+            return last.result.clone();
         }
         if let Some(vended) = fresh() {
             return Ok(vended);
         }
-        let result = self.request().await.map_err(Arc::new);
-        *last = Some((Instant::now(), result.clone()));
+        let current = current();
+        if let (Some(last), Some(vended)) = (last.as_ref(), &current)
+            && Instant::now() < last.next
+        {
+            return Ok(vended.clone());
+        }
+        let (result, pause) = self.request(current, &now).await;
+        let (finished, result) = (Instant::now(), result.map_err(Arc::new));
+        *last = Some(Last { finished, next: finished + pause, result: result.clone() });
         result
     }
 
-    async fn request(&self) -> Result<Vended, ClientError> {
-        match self.client.vend(&self.request).await {
+    /// Sends a request. Returns its result, and the pause before the next one.
+    async fn request(
+        &self,
+        current: Option<Vended>,
+        now: impl Fn() -> DateTime<Utc>,
+    ) -> (Result<Vended, ClientError>, Duration) {
+        let timeout = if current.is_some() { REFRESH_TIMEOUT } else { TIMEOUT };
+        let vend = async { self.client.vend_at(&self.request, now()).await?.not_expired(now()) };
+        let result = tokio::time::timeout(timeout, vend).await.unwrap_or_else(|_| {
+            Err(ClientError::Unreachable {
+                address: self.client.address(),
+                source: "timed out".into(),
+            })
+        });
+        let error = match result {
             Ok(vended) => {
                 self.state.replace(Some(vended.clone()));
-                Ok(vended)
+                return (Ok(vended), Duration::ZERO);
             }
-            Err(error) if error.is_transient() => {
-                let present = self.state.present().and_then(|it| it.not_expired(Utc::now()).ok());
-                let Some(vended) = present else { return Err(error) };
-                tracing::warn!(
-                    profile = %self.request.profile,
-                    error = &error as &dyn std::error::Error,
-                    "failed to refresh credentials; the present ones are used until they expire"
-                );
-                Ok(vended)
-            }
-            Err(error) => {
-                self.state.replace(None);
-                Err(error)
-            }
+            Err(error) => error,
+        };
+        if matches!(&error, ClientError::Refused(response) if response.is_of_sentinel()) {
+            self.state.replace(None);
+            return (Err(error), Duration::ZERO);
         }
+        let Some(vended) = current else { return (Err(error), Duration::ZERO) };
+        tracing::warn!(
+            profile = %self.request.profile,
+            error = &error as &dyn std::error::Error,
+            "failed to refresh credentials; the current ones are used until they expire"
+        );
+        (Ok(vended), error.retry_after().unwrap_or(PAUSE))
     }
 }
 
@@ -131,8 +185,182 @@ impl ProvideCredentials for ProfileCredentials {
         })
     }
 
-    /// The credentials that are already there, if the AWS SDK stops waiting for a request.
+    /// The current credentials, if the AWS SDK stops waiting for a request and they are still valid.
     fn fallback_on_interrupt(&self) -> Option<Credentials> {
-        self.state.present().as_ref().map(Credentials::from)
+        let current = self.state.current()?.not_expired(Utc::now()).ok()?;
+        Some(Credentials::from(&current))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use async_trait::async_trait;
+    use chrono::TimeDelta;
+    use sentinel_wire::{ErrorBody, rfc3339};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Request, Response, Transport};
+
+    /// A TVM whose responses are given. Without a further one, it cannot be reached.
+    #[derive(Clone, Debug, Default)]
+    struct Scripted {
+        responses: Arc<std::sync::Mutex<VecDeque<Response>>>,
+        requests: Arc<std::sync::Mutex<usize>>,
+    }
+
+    #[async_trait]
+    impl Transport for Scripted {
+        async fn send(&self, _: Request) -> Result<Response, ClientError> {
+            tokio::task::yield_now().await;
+            *self.requests.lock().unwrap() += 1;
+            self.responses.lock().unwrap().pop_front().ok_or_else(|| ClientError::Unreachable {
+                address: self.address(),
+                source: "no route to host".into(),
+            })
+        }
+
+        fn address(&self) -> String {
+            "the script".to_owned()
+        }
+    }
+
+    fn start() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn minutes(minutes: i64) -> DateTime<Utc> {
+        start() + TimeDelta::minutes(minutes)
+    }
+
+    impl Scripted {
+        fn then(self, response: Response) -> Self {
+            self.responses.lock().unwrap().push_back(response);
+            self
+        }
+
+        /// Credentials that are valid until that time.
+        fn then_vend(self, id: &str, until: DateTime<Utc>) -> Self {
+            let body = json!({
+                "AccessKeyId": id,
+                "SecretAccessKey": "s",
+                "Token": "t",
+                "Expiration": rfc3339::seconds(until),
+            });
+            self.then(Response::json(200, body.to_string()))
+        }
+
+        fn then_error(self, status: u16, code: &str) -> Self {
+            let body = serde_json::to_vec(&ErrorBody::new(code, "m", "r-1")).unwrap();
+            self.then(Response::json(status, body))
+        }
+
+        fn requests(&self) -> usize {
+            *self.requests.lock().unwrap()
+        }
+
+        fn credentials(&self) -> ProfileCredentials {
+            Client::over(self.clone()).credentials("production".parse().unwrap())
+        }
+    }
+
+    async fn id(credentials: &ProfileCredentials, now: DateTime<Utc>) -> Result<String, String> {
+        match credentials.vended_at(|| now).await {
+            Ok(vended) => Ok(vended.credentials.access_key_id),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_are_requested_again_when_a_third_of_their_lifetime_is_left() {
+        let tvm =
+            Scripted::default().then_vend("ASIA1", minutes(60)).then_vend("ASIA2", minutes(99));
+        let credentials = tvm.credentials();
+        for (minute, expected) in [(0, "ASIA1"), (39, "ASIA1"), (40, "ASIA2"), (41, "ASIA2")] {
+            assert_eq!(id(&credentials, minutes(minute)).await.unwrap(), expected, "{minute}");
+        }
+        assert_eq!(tvm.requests(), 2);
+    }
+
+    #[tokio::test]
+    async fn current_credentials_are_used_until_they_expire_while_the_tvm_cannot_be_reached() {
+        let tvm = Scripted::default().then_vend("ASIA1", minutes(60));
+        let credentials = tvm.credentials();
+        id(&credentials, start()).await.unwrap();
+        for minute in [40, 41, 59] {
+            assert_eq!(id(&credentials, minutes(minute)).await.unwrap(), "ASIA1", "{minute}");
+        }
+        assert_eq!(tvm.requests(), 2, "a failed refresh is not repeated at once");
+        assert!(id(&credentials, minutes(60)).await.is_err());
+        assert_eq!(tvm.requests(), 3);
+    }
+
+    #[tokio::test]
+    async fn only_a_refusal_of_sentinel_discards_the_current_credentials() {
+        for (status, code, is_kept) in [
+            (403, "SESSION_REVOKED", false),
+            (403, "POLICY_DENY", false),
+            (429, "RATE_LIMITED", true),
+            (503, "STORE_UNAVAILABLE", true),
+            (403, "HTTP 403", true),
+            (400, "INVALID_REQUEST", true),
+        ] {
+            let tvm = Scripted::default().then_vend("ASIA1", minutes(60)).then_error(status, code);
+            let credentials = tvm.credentials();
+            id(&credentials, start()).await.unwrap();
+            let refreshed = id(&credentials, minutes(45)).await;
+            assert_eq!(refreshed.is_ok(), is_kept, "{code}");
+            // The TVM cannot be reached any more.
+            assert_eq!(id(&credentials, minutes(46)).await.is_ok(), is_kept, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_shared_by_concurrent_callers_and_requested_again_later() {
+        let tvm =
+            Scripted::default().then_error(403, "SESSION_REVOKED").then_vend("ASIA1", minutes(60));
+        let credentials = tvm.credentials();
+        let callers = (0..20).map(|_| id(&credentials, start()));
+        let results = futures_util::future::join_all(callers).await;
+        assert!(results.iter().all(Result::is_err));
+        assert_eq!(tvm.requests(), 1);
+        assert_eq!(id(&credentials, start()).await.unwrap(), "ASIA1");
+    }
+
+    #[tokio::test]
+    async fn discarded_and_expired_credentials_are_not_used() {
+        let tvm = Scripted::default()
+            .then_vend("ASIA1", minutes(60))
+            .then_vend("ASIA2", minutes(60))
+            .then_vend("ASIA3", minutes(-1));
+        let credentials = tvm.credentials();
+        assert_eq!(id(&credentials, start()).await.unwrap(), "ASIA1");
+        credentials.discard();
+        assert_eq!(id(&credentials, start()).await.unwrap(), "ASIA2");
+        credentials.discard();
+        let error = id(&credentials, start()).await.unwrap_err();
+        assert!(error.contains("expired at"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signer_that_hangs_does_not_hold_other_callers() {
+        #[derive(Debug)]
+        struct Hanging;
+
+        #[async_trait]
+        impl Transport for Hanging {
+            async fn send(&self, _: Request) -> Result<Response, ClientError> {
+                std::future::pending().await
+            }
+
+            fn address(&self) -> String {
+                "nowhere".to_owned()
+            }
+        }
+
+        let credentials = Client::over(Hanging).credentials("production".parse().unwrap());
+        assert!(id(&credentials, start()).await.unwrap_err().contains("nowhere"));
     }
 }

@@ -23,7 +23,8 @@ pub trait Transport: Debug + Send + Sync {
     /// If there is no response.
     async fn send(&self, request: Request) -> Result<Response, ClientError>;
 
-    /// The address of the TVM, for messages.
+    /// The address of the TVM, for messages and as part of cache keys: different TVMs have different
+    /// addresses.
     fn address(&self) -> String;
 }
 
@@ -37,18 +38,11 @@ pub struct SignedHttp {
 
 impl SignedHttp {
     /// Requests to that endpoint, signed with the credentials that `signer` provides for each
-    /// request. The region is the one in the endpoint's host, else `us-east-1`.
+    /// request. The region is the [endpoint's](Endpoint::region), else `us-east-1`.
     pub fn new(endpoint: Endpoint, signer: impl ProvideCredentials + 'static) -> Self {
         let region = endpoint.region().unwrap_or("us-east-1").to_owned();
         let signer = SharedCredentialsProvider::new(signer);
         Self { http: Http::new(endpoint), signer, region }
-    }
-
-    /// The same, signed for that region. It is for endpoints with a custom domain name, whose API
-    /// is in another region than `us-east-1`.
-    #[must_use]
-    pub fn with_region(self, region: impl Into<String>) -> Self {
-        Self { region: region.into(), ..self }
     }
 }
 

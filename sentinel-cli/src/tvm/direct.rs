@@ -86,7 +86,8 @@ impl Transport for Direct {
         let deadline = Instant::now() + TIMEOUT;
         let invocation = Invocation::new("direct", self.home.clone(), deadline);
         let response = self.tvm.handle(&event, &invocation).await;
-        Ok(Response::json(response.status_code, response.body))
+        let retry_after = response.headers.get("retry-after").and_then(|s| s.parse().ok());
+        Ok(Response::json(response.status_code, response.body).with_retry_after(retry_after))
     }
 
     fn address(&self) -> String {

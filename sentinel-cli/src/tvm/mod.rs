@@ -3,7 +3,7 @@
 mod direct;
 
 use clap::Args;
-use sentinel_client::{Client, Endpoint, SignedHttp};
+use sentinel_client::{Client, Endpoint};
 
 use crate::aws::Ambient;
 use crate::output::Failure;
@@ -32,8 +32,8 @@ impl Connection {
         let Ambient { credentials, region } =
             Ambient::load(self.aws_profile.as_deref(), &endpoint).await?;
         let access_key_id = credentials.access_key_id().to_owned();
-        let transport = SignedHttp::new(endpoint, credentials).with_region(region);
-        Ok(Tvm { client: Client::over(transport), access_key_id })
+        let client = Client::new(endpoint.with_region(region), credentials);
+        Ok(Tvm { client, access_key_id })
     }
 }
 

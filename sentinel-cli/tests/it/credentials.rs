@@ -89,7 +89,7 @@ fn credentials_that_expire_earlier_than_requested_have_a_warning_with_the_reason
     let output = dev.run("alice", "credentials --profile production --duration 1h");
     assert_eq!(output.status, 0);
     assert!(
-        output.stderr.contains("earlier than requested: the policy limits"),
+        output.stderr.contains("earlier than requested: the policy limits their lifetime"),
         "{}",
         output.stderr
     );

@@ -235,7 +235,7 @@ fn every_command_in_getting_started_has_the_stated_result() {
 fn make_demo_runs_what_the_test_runs_in_its_place() {
     let makefile = text("Makefile");
     let recipe = makefile.split_once("\ndemo:").unwrap().1.lines().nth(1).unwrap();
-    let built = ["--release", "--package sentinel-cli", "--no-default-features"];
+    let built = ["--profile demo", "--package sentinel-cli", "--no-default-features"];
     assert!(built.iter().all(|part| recipe.contains(part)), "{recipe}");
     assert!(recipe.ends_with("--bin sentinel -- demo"), "{recipe}");
 }
