@@ -3,12 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 use std::{io, thread};
 
 use sentinel_broker::{Home, Issuer};
 use sentinel_store::memory::MemorySink;
 use sentinel_store::{AuditSink, ProfileName};
 use tokio::net::TcpListener;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 use crate::data::{Data, Documents};
@@ -17,6 +19,9 @@ use crate::identities::{self, Identity};
 use crate::running::{Facts, LocalSentinel, Server};
 use crate::system::{self, System};
 use crate::{StartError, policies};
+
+/// Maximum time that work in other threads may delay the end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Configures the system. By default it has the example policies and identities, its data in a
 /// temporary folder, its own issuer, a free port of 127.0.0.1, and records in memory.
@@ -32,6 +37,7 @@ pub struct Builder {
     sink: Option<Arc<dyn AuditSink>>,
     issuer: Option<(Arc<dyn Issuer>, Home)>,
     colors: bool,
+    allow_remote: bool,
 }
 
 impl Default for Builder {
@@ -46,6 +52,7 @@ impl Default for Builder {
             sink: None,
             issuer: None,
             colors: false,
+            allow_remote: false,
         }
     }
 }
@@ -57,13 +64,18 @@ impl Builder {
         Self { listen: address, ..self }
     }
 
+    /// Allows an address that other machines can reach.
+    pub fn allow_remote(self, allow_remote: bool) -> Self {
+        Self { allow_remote, ..self }
+    }
+
     /// Accepts up to that number of concurrent connections.
     pub fn connections(self, connections: usize) -> Self {
         Self { connections, ..self }
     }
 
-    /// Keeps sessions and keys in that folder, which only its owner may be able to write. It is
-    /// created if it does not exist.
+    /// Keeps sessions and keys in that folder, that only its owner can write to. It is created
+    /// if it does not exist.
     pub fn data(self, folder: impl Into<PathBuf>) -> Self {
         Self { data: Some(folder.into()), ..self }
     }
@@ -80,7 +92,7 @@ impl Builder {
     }
 
     /// Uses that text as the document of a profile, or as the main document if the name is `main`.
-    /// It replaces the examples, and a folder.
+    /// The texts replace the examples.
     pub fn policy(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.policies.push((name.into(), text.into()));
         self
@@ -107,11 +119,7 @@ impl Builder {
     /// # Errors
     /// If the policies folder, the data folder or the address cannot be used. A policy with errors is
     /// not a reason: its profiles are refused, and the log has the diagnostics.
-    pub fn start(mut self) -> Result<LocalSentinel, StartError> {
-        let records = self.sink.is_none().then(|| Arc::new(MemorySink::default()));
-        if let Some(records) = &records {
-            self.sink = Some(records.clone());
-        }
+    pub fn start(self) -> Result<LocalSentinel, StartError> {
         let cannot = |error: io::Error| StartError::because("cannot start", error);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)?;
@@ -128,10 +136,13 @@ impl Builder {
         };
         let thread = thread::Builder::new()
             .name("sentinel-dev".to_owned())
-            .spawn(move || runtime.block_on(work))
+            .spawn(move || {
+                runtime.block_on(work);
+                runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+            })
             .map_err(cannot)?;
         match started.recv() {
-            Ok(facts) => Ok(LocalSentinel::new(facts?, records, end, thread)),
+            Ok(facts) => Ok(LocalSentinel::new(facts?, end, thread)),
             Err(_) => Err(StartError::other("cannot start: the thread of the server ended")),
         }
     }
@@ -140,8 +151,18 @@ impl Builder {
     /// needs a multi-threaded tokio runtime.
     ///
     /// # Errors
-    /// As those of [`start`](Self::start).
+    /// As those of [`start`](Self::start), and if the runtime has a single thread.
     pub async fn bind(self) -> Result<Server, StartError> {
+        if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return Err(StartError::other("the local system needs a multi-threaded runtime"));
+        }
+        let address = self.listen;
+        if !address.ip().to_canonical().is_loopback() && !self.allow_remote {
+            return Err(StartError::other(format!(
+                "{address} can be reached from other machines, and each key of the credentials \
+                 file can be used there"
+            )));
+        }
         let identities = match self.identities {
             Some(identities) => identities,
             None => Identity::examples()?,
@@ -149,21 +170,29 @@ impl Builder {
         identities::check(&identities).map_err(StartError::other)?;
         let data = Data::open(self.data.as_deref())?;
         let documents = match self.folder {
-            _ if !self.policies.is_empty() => data.write_policies(named(self.policies)?)?,
+            Some(_) if !self.policies.is_empty() => {
+                return Err(StartError::other("both a folder and texts of policies were passed"));
+            }
+            None if !self.policies.is_empty() => data.write_policies(named(self.policies)?)?,
             Some(folder) => Documents::new(policies::folder(&folder)?),
             None => data.example_policies()?,
         };
-        let sink = self.sink.unwrap_or_else(|| Arc::new(MemorySink::default()));
-        let System { gateway, sessions, credentials_file, keys, folder, documents } =
+        let (sink, records): (Arc<dyn AuditSink>, _) = match self.sink {
+            Some(sink) => (sink, None),
+            None => {
+                let records = Arc::new(MemorySink::default());
+                (records.clone(), Some(records))
+            }
+        };
+        let System { gateway, sessions, credentials_file, keys, folder, temporary, documents } =
             system::build(&data, identities, documents, sink, self.issuer)?;
         let mut reporter = policies::Reporter::new(documents, folder.clone(), self.colors);
         reporter.report();
         let gateway: Arc<Gateway> = Arc::new(gateway);
-        let address = self.listen;
         let listening = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
-        let facts = Facts { address, credentials_file, policies: folder, keys };
+        let facts = Facts { address, credentials_file, policies: folder, keys, records };
         Ok(Server {
             listener,
             connections: self.connections,
@@ -171,6 +200,7 @@ impl Builder {
             sessions,
             reporter,
             data,
+            temporary_policies: temporary,
             facts,
         })
     }
@@ -181,24 +211,17 @@ impl LocalSentinel {
     pub fn builder() -> Builder {
         Builder::default()
     }
-
-    /// The system with all defaults.
-    ///
-    /// # Errors
-    /// As those of [`Builder::start`].
-    pub fn start_default() -> Result<Self, StartError> {
-        Self::builder().start()
-    }
 }
 
 fn named(policies: Vec<(String, String)>) -> Result<Vec<(ProfileName, String)>, StartError> {
-    policies
-        .into_iter()
-        .map(|(name, text)| match ProfileName::parse(&name) {
-            Ok(name) => Ok((name, text)),
-            Err(error) => {
-                Err(StartError::because(format!("the policy `{}`", name.escape_debug()), error))
-            }
-        })
-        .collect()
+    let mut named: Vec<(ProfileName, String)> = Vec::new();
+    for (name, text) in policies {
+        let what = || format!("the policy `{}`", name.escape_debug());
+        let name = ProfileName::parse(&name).map_err(|error| StartError::because(what(), error))?;
+        if named.iter().any(|(other, _)| *other == name) {
+            return Err(StartError::because(what(), "was passed twice"));
+        }
+        named.push((name, text));
+    }
+    Ok(named)
 }

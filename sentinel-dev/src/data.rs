@@ -12,6 +12,7 @@ use data_encoding::{BASE32_NOPAD, BASE64};
 use hmac::{Hmac, KeyInit, Mac};
 use sentinel_store::{ProfileName, Secret};
 use sha2::Sha256;
+use tempfile::TempDir;
 
 use crate::StartError;
 use crate::identities::Identity;
@@ -30,7 +31,7 @@ const EXAMPLE: [(&str, &str); 4] = [
 pub(crate) struct Data {
     folder: PathBuf,
     seed: [u8; 32],
-    _temporary: Option<tempfile::TempDir>,
+    _temporary: Option<TempDir>,
 }
 
 impl std::fmt::Debug for Data {
@@ -46,6 +47,8 @@ pub(crate) struct Documents {
     /// Texts that are complete wherever they are found, so that reading them never waits for a writer
     /// to finish.
     pub(crate) known: Vec<(ProfileName, String)>,
+    /// The folder, if it is removed at the end.
+    pub(crate) temporary: Option<TempDir>,
 }
 
 impl Documents {
@@ -55,7 +58,7 @@ impl Documents {
             let name = ProfileName::parse(file.strip_suffix(".yaml")?).ok()?;
             Some((name, (*text).to_owned()))
         });
-        Self { folder, known: known.collect() }
+        Self { folder, known: known.collect(), temporary: None }
     }
 }
 
@@ -183,27 +186,24 @@ impl Data {
         Ok(Documents::new(folder))
     }
 
-    /// A folder with these policies, by the name of the document, in place of what it contained.
+    /// A new folder with these policies, by the name of the document. It is removed when the result is
+    /// dropped.
     pub(crate) fn write_policies(
         &self,
         policies: Vec<(ProfileName, String)>,
     ) -> Result<Documents, StartError> {
-        let folder = self.folder.join("policies-of-this-start");
-        let written = || -> io::Result<()> {
-            match fs::remove_dir_all(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
+        let written = || -> io::Result<TempDir> {
+            let folder = sentinel_files::temporary(&self.folder, "policies-")?;
+            for (name, text) in &policies {
+                fs::write(folder.path().join(format!("{name}.yaml")), text)?;
             }
-            sentinel_files::folder(&folder)?;
-            policies
-                .iter()
-                .try_for_each(|(name, text)| fs::write(folder.join(format!("{name}.yaml")), text))
+            Ok(folder)
         };
-        written().map_err(|error| {
-            let what = format!("cannot write the policies to `{}`", folder.display());
+        let folder = written().map_err(|error| {
+            let what = format!("cannot write the policies to `{}`", self.folder.display());
             StartError::because(what, error)
         })?;
-        Ok(Documents { folder, known: policies })
+        Ok(Documents { folder: folder.path().to_owned(), known: policies, temporary: Some(folder) })
     }
 
     /// Replaces a private file as a whole. `tempfile` creates files of mode 0600.

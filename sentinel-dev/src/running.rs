@@ -10,8 +10,10 @@ use aws_credential_types::Credentials;
 use sentinel_store::Record;
 use sentinel_store::memory::MemorySink;
 use sentinel_store::redb::RedbSessions;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use crate::data::{self, AccessKey, Data};
 use crate::gateway::Gateway;
@@ -25,6 +27,8 @@ pub(crate) struct Facts {
     pub(crate) credentials_file: PathBuf,
     pub(crate) policies: PathBuf,
     pub(crate) keys: Vec<(Identity, AccessKey)>,
+    /// The records, if they are not written to another sink.
+    pub(crate) records: Option<Arc<MemorySink>>,
 }
 
 /// A system that listens, and serves requests once [`serve`](Self::serve) runs.
@@ -35,6 +39,7 @@ pub struct Server {
     pub(crate) sessions: RedbSessions,
     pub(crate) reporter: policies::Reporter,
     pub(crate) data: Data,
+    pub(crate) temporary_policies: Option<TempDir>,
     pub(crate) facts: Facts,
 }
 
@@ -70,6 +75,12 @@ macro_rules! facts {
             let (_, key) = self.$($access)+.keys.iter().find(|(identity, _)| identity.name == name)?;
             Some(Credentials::new(&key.id, key.secret.reveal(), None, None, "sentinel-dev"))
         }
+
+        /// The records of decisions and events so far. Empty if the system has another sink.
+        #[must_use]
+        pub fn records(&self) -> Vec<Record> {
+            self.$($access)+.records.as_ref().map(|sink| sink.records()).unwrap_or_default()
+        }
     };
 }
 
@@ -79,13 +90,13 @@ impl Server {
     /// Serves requests until `end`, then lets requests in flight finish.
     pub async fn serve(self, end: impl Future<Output = ()>) {
         let database = self.data.database();
-        let background = [
-            tokio::spawn(system::purge(self.sessions)),
-            tokio::spawn(self.reporter.follow()),
-            tokio::spawn(async move { data::report_loss(&database).await }),
-        ];
+        // The tasks end with this future, also if it is dropped.
+        let mut background = JoinSet::new();
+        background.spawn(system::purge(self.sessions));
+        background.spawn(self.reporter.follow());
+        background.spawn(async move { data::report_loss(&database).await });
         server::serve(self.listener, self.connections, self.gateway, end).await;
-        background.iter().for_each(tokio::task::JoinHandle::abort);
+        drop(self.temporary_policies);
     }
 }
 
@@ -95,10 +106,10 @@ impl fmt::Debug for Server {
     }
 }
 
-/// The running system. It ends when it is dropped.
+/// The running system. It ends when it is dropped, which blocks until requests in flight are finished,
+/// for six seconds at most.
 pub struct LocalSentinel {
     facts: Facts,
-    records: Option<Arc<MemorySink>>,
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -106,20 +117,9 @@ pub struct LocalSentinel {
 impl LocalSentinel {
     facts!(facts);
 
-    /// The records of decisions and events so far. Empty if the system has another sink.
-    #[must_use]
-    pub fn records(&self) -> Vec<Record> {
-        self.records.as_ref().map(|sink| sink.records()).unwrap_or_default()
-    }
-
     /// A system that serves requests in `thread` until `end` is dropped.
-    pub(crate) fn new(
-        facts: Facts,
-        records: Option<Arc<MemorySink>>,
-        end: oneshot::Sender<()>,
-        thread: JoinHandle<()>,
-    ) -> Self {
-        Self { facts, records, end: Some(end), thread: Some(thread) }
+    pub(crate) fn new(facts: Facts, end: oneshot::Sender<()>, thread: JoinHandle<()>) -> Self {
+        Self { facts, end: Some(end), thread: Some(thread) }
     }
 }
 

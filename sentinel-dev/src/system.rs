@@ -12,6 +12,7 @@ use sentinel_store::folder::FolderPolicies;
 use sentinel_store::redb::RedbSessions;
 use sentinel_store::{AccountId, AuditSink, Causes, Clock, PolicyPath, StoreError, SystemClock};
 use sentinel_tvm::Tvm;
+use tempfile::TempDir;
 
 use crate::StartError;
 use crate::callers::Callers;
@@ -35,6 +36,7 @@ pub(crate) struct System {
     pub(crate) keys: Vec<(Identity, AccessKey)>,
     /// The folder of policies.
     pub(crate) folder: PathBuf,
+    pub(crate) temporary: Option<TempDir>,
     /// The documents in the folder.
     pub(crate) documents: FolderPolicies,
 }
@@ -82,7 +84,7 @@ pub(crate) fn build(
     settings.trusted_accounts = Some(trusted);
     let generation = settings.generation;
 
-    let Documents { folder, known } = documents;
+    let Documents { folder, known, temporary } = documents;
     let documents = known.iter().fold(FolderPolicies::new(&folder, root), |store, (name, text)| {
         store.with_known(name, text.as_bytes())
     });
@@ -101,6 +103,7 @@ pub(crate) fn build(
         credentials_file,
         keys,
         folder,
+        temporary,
         documents,
     })
 }

@@ -124,7 +124,7 @@ fn existing(options: &mut OpenOptions, path: &Path) -> io::Result<Option<File>> 
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(io::Error::new(
             error.kind(),
-            format!("`{}` cannot be opened as a file of ours: {error}", path.display()),
+            format!("`{}` cannot be opened safely: {error}", path.display()),
         )),
     }
 }

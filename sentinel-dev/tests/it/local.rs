@@ -41,6 +41,12 @@ fn a_data_folder_keeps_the_keys() {
 fn a_start_that_fails_names_the_cause() {
     let error = LocalSentinel::builder().policy("not a name", POLICY).start().unwrap_err();
     assert!(error.to_string().contains("`not a name`"), "{error}");
+    let twice = LocalSentinel::builder().policy("main", POLICY).policy("main", POLICY);
+    assert!(twice.start().unwrap_err().to_string().contains("`main`"));
+    let both = LocalSentinel::builder().policy("main", POLICY).policies("/tmp");
+    assert!(both.start().unwrap_err().to_string().contains("both"));
+    let remote = LocalSentinel::builder().listen("0.0.0.0:0".parse().unwrap());
+    assert!(remote.start().unwrap_err().to_string().contains("other machines"));
     let error = LocalSentinel::builder().policies("/does/not/exist").start().unwrap_err();
     assert!(error.to_string().contains("`/does/not/exist`"), "{error}");
     let one = LocalSentinel::builder().start().unwrap();
@@ -49,4 +55,23 @@ fn a_start_that_fails_names_the_cause() {
     assert!(matches!(error, StartError::Listen { address, .. } if address == taken), "{error:?}");
     let error = LocalSentinel::builder().identities(Vec::new()).start().unwrap_err();
     assert!(error.to_string().contains("empty"), "{error}");
+}
+
+#[test]
+fn a_start_that_fails_leaves_the_policies_of_a_running_system() {
+    let home = tempfile::tempdir().unwrap();
+    let start = || LocalSentinel::builder().data(home.path()).policy("main", POLICY).start();
+    let running = start().unwrap();
+    let main = running.policies().join("main.yaml");
+    assert!(start().is_err(), "the database is in use");
+    assert_eq!(std::fs::read_to_string(&main).unwrap(), POLICY);
+    drop(running);
+    assert!(!main.exists());
+    drop(start().unwrap());
+}
+
+#[tokio::test]
+async fn a_runtime_of_one_thread_is_refused_by_bind() {
+    let error = LocalSentinel::builder().bind().await.unwrap_err();
+    assert!(error.to_string().contains("multi-threaded"), "{error}");
 }

@@ -104,6 +104,7 @@ async fn serve(
     let mut stdout = BoundedWriter::stdout().map_err(Failure::output)?;
     let mut system = sentinel_dev::Builder::default()
         .listen(arguments.listen)
+        .allow_remote(arguments.allow_remote)
         .connections(connections)
         .colors(screen.colors_err())
         .sink(Arc::new(JsonLines::new(stdout.clone())));
