@@ -39,6 +39,8 @@ from tools import (
 RECORDINGS = TOOLS / "recordings"
 # Crates that no other package can depend on: they are only built with the workspace.
 NEVER_ALONE = {"sentinel-benches", "sentinel-testkit"}
+# Crates whose tests depend on most of the workspace, and are linted with it: alone, only their own code.
+ALONE_WITHOUT_TESTS = {"sentinel-cli", "sentinel-client"}
 DENY_WARNINGS = {"RUSTDOCFLAGS": "-D warnings"}
 
 
@@ -70,7 +72,8 @@ def lints(packages: list[dict]) -> list[Step]:
         if name in NEVER_ALONE:
             continue
         # Alone, because a build of all crates unifies their features.
-        steps.append(lint(f"{name} alone", "-p", name, "--all-targets"))
+        targets = [] if name in ALONE_WITHOUT_TESTS else ["--all-targets"]
+        steps.append(lint(f"{name} alone", "-p", name, *targets))
         if package["features"].get("default"):
             steps.append(lint(f"{name} without features", "-p", name, "--no-default-features"))
     return steps

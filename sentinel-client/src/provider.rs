@@ -292,7 +292,7 @@ mod tests {
         for minute in [40, 41, 59] {
             assert_eq!(id(&credentials, minutes(minute)).await.unwrap(), "ASIA1", "{minute}");
         }
-        assert_eq!(tvm.requests(), 2, "a failed refresh is not repeated at once");
+        assert_eq!(tvm.requests(), 2, "a failed refresh is not repeated immediately");
         assert!(id(&credentials, minutes(60)).await.is_err());
         assert_eq!(tvm.requests(), 3);
     }
