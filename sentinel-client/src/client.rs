@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::visible;
-use crate::message::{Request, Response};
+use crate::message::{HttpRequest, HttpResponse};
 use crate::transport::{SignedHttp, Transport};
 use crate::{ClientError, Endpoint, ErrorResponse, VendRequest, Vended};
 
@@ -63,11 +63,11 @@ impl Client {
     /// A client of the TVM at `endpoint`. `signer` has the AWS credentials that identify the caller;
     /// [`SignedHttp`] describes how requests are signed.
     pub fn new(endpoint: Endpoint, signer: impl ProvideCredentials + 'static) -> Self {
-        Self::over(SignedHttp::new(endpoint, signer))
+        Self::with_transport(SignedHttp::new(endpoint, signer))
     }
 
     /// A client with another way to reach the TVM.
-    pub fn over(transport: impl Transport + 'static) -> Self {
+    pub fn with_transport(transport: impl Transport + 'static) -> Self {
         Self { transport: Arc::new(transport) }
     }
 
@@ -157,13 +157,13 @@ impl Client {
             what: "cannot write the request",
             source: error.into(),
         })?;
-        self.read(&self.transport.send(Request::post(path, "application/json", body)).await?)
+        self.read(&self.transport.send(HttpRequest::post(path, "application/json", body)).await?)
     }
 
     /// Reads a response. A response that is not Sentinel's, such as a proxy's, is not a decision,
     /// whatever its status.
-    fn read<T: DeserializeOwned>(&self, response: &Response) -> Result<T, ClientError> {
-        let Response { status, content_type, retry_after, body, .. } = response;
+    fn read<T: DeserializeOwned>(&self, response: &HttpResponse) -> Result<T, ClientError> {
+        let HttpResponse { status, content_type, retry_after, body, .. } = response;
         let foreign = || ClientError::NotSentinel {
             address: self.address(),
             status: *status,
@@ -219,13 +219,13 @@ impl fmt::Debug for SessionPages<'_> {
     }
 }
 
-fn get(path: &str, query: &[(&str, &str)]) -> Request {
+fn get(path: &str, query: &[(&str, &str)]) -> HttpRequest {
     let mut target = path.to_owned();
     if !query.is_empty() {
         target.push('?');
         target.push_str(&encoded(query));
     }
-    Request::get(target)
+    HttpRequest::get(target)
 }
 
 /// A query, sorted as in the signature, for verifiers that do not sort it.

@@ -15,12 +15,12 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 #[cfg(feature = "tls")]
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest as SmithyRequest;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use sentinel_wire::{Secret, header};
 
-use crate::message::{Request, Response};
+use crate::message::{HttpRequest, HttpResponse};
 use crate::{ClientError, Endpoint};
 
 /// The TVM responds within 25 s.
@@ -91,7 +91,11 @@ impl Http {
     ///
     /// # Errors
     /// [`ClientError::Unsendable`].
-    pub fn sign(&self, request: Request, signing: Signing<'_>) -> Result<Request, ClientError> {
+    pub fn sign(
+        &self,
+        request: HttpRequest,
+        signing: Signing<'_>,
+    ) -> Result<HttpRequest, ClientError> {
         let unsignable =
             |source| ClientError::Unsendable { what: "cannot sign the request", source };
         let identity = signing.credentials.clone().into();
@@ -123,7 +127,7 @@ impl Http {
     /// # Errors
     /// - [`ClientError::Unreachable`]
     /// - [`ClientError::Unsendable`]
-    pub async fn send(&self, request: Request) -> Result<Response, ClientError> {
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ClientError> {
         let request = self.prepare(request)?;
         let unreachable =
             |source| ClientError::Unreachable { address: self.endpoint.to_string(), source };
@@ -142,14 +146,14 @@ impl Http {
                 .map_err(unreachable)?
                 .to_bytes()
                 .into();
-            Ok(Response { status, session_id, bound, content_type, retry_after, body })
+            Ok(HttpResponse { status, session_id, bound, content_type, retry_after, body })
         };
         tokio::time::timeout(TIMEOUT, exchange)
             .await
             .map_err(|_| unreachable("timed out".into()))?
     }
 
-    fn prepare(&self, request: Request) -> Result<HttpRequest, ClientError> {
+    fn prepare(&self, request: HttpRequest) -> Result<SmithyRequest, ClientError> {
         let unsendable =
             |source| ClientError::Unsendable { what: "cannot create the request", source };
         if !cfg!(feature = "tls") && !self.endpoint.is_plain() {
@@ -159,9 +163,9 @@ impl Http {
         if !request.target.starts_with('/') {
             return Err(unsendable("a target begins with `/`".into()));
         }
-        let Request { method, target, mut headers, body } = request;
+        let HttpRequest { method, target, mut headers, body } = request;
         headers.push(("host", self.endpoint.authority().to_owned()));
-        let mut request = HttpRequest::new(SdkBody::from(body));
+        let mut request = SmithyRequest::new(SdkBody::from(body));
         request
             .set_method(method)
             .and_then(|()| request.set_uri(self.endpoint.route(&target)))
@@ -183,7 +187,7 @@ mod tests {
     async fn a_target_cannot_continue_the_host() {
         let http = Http::new("http://127.0.0.1:9".parse().unwrap());
         for target in ["@evil.example/", ".evil.example/", "", "profiles"] {
-            let error = http.send(Request::get(target)).await.unwrap_err();
+            let error = http.send(HttpRequest::get(target)).await.unwrap_err();
             assert!(matches!(error, ClientError::Unsendable { .. }), "{target}: {error:?}");
         }
     }
@@ -192,13 +196,13 @@ mod tests {
     fn debug_output_of_requests_and_responses_shows_no_secret() {
         let secret = "wJalrXUtnFEMI";
         let credentials = Credentials::new("AKIA", secret, Some(secret.to_owned()), None, "test");
-        let request = Request::post(
+        let request = HttpRequest::post(
             format!("/downstream?sentinel_session_id={secret}"),
             "text/plain",
             secret.as_bytes(),
         )
         .with_header(header::SESSION_ID, secret);
-        let response = Response::json(200, secret).with_session_id(Secret::new(secret));
+        let response = HttpResponse::json(200, secret).with_session_id(Secret::new(secret));
         let signing = Signing::new(&credentials, "us-east-1", "sts");
         let shown = format!("{request:?} {response:?} {signing:?}");
         assert!(shown.contains("/downstream") && shown.contains("200"), "{shown}");

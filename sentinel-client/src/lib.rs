@@ -17,7 +17,7 @@ mod vend;
 pub use client::{Client, SessionFilter, SessionPages};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{ClientError, ErrorResponse};
-pub use message::{Request, Response};
+pub use message::{HttpRequest, HttpResponse};
 pub use provider::ProfileCredentials;
 pub use transport::{SignedHttp, Transport};
 pub use vend::{VendRequest, Vended};

@@ -7,7 +7,7 @@ use sentinel_wire::Secret;
 /// A request, before it is signed.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Request {
+pub struct HttpRequest {
     /// The method, in upper case.
     pub method: &'static str,
     /// Path and query, relative to the endpoint. A query is encoded and sorted.
@@ -18,7 +18,7 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-impl Request {
+impl HttpRequest {
     /// A GET request.
     #[must_use]
     pub fn get(target: impl Into<String>) -> Self {
@@ -51,10 +51,10 @@ impl Request {
 }
 
 /// Without query, headers and body, which may contain a session id.
-impl fmt::Debug for Request {
+impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.target.split('?').next().unwrap_or_default();
-        f.debug_struct("Request")
+        f.debug_struct("HttpRequest")
             .field("method", &self.method)
             .field("path", &path)
             .finish_non_exhaustive()
@@ -64,7 +64,7 @@ impl fmt::Debug for Request {
 /// A response with any status.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Response {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
     /// `X-Sentinel-Session-ID`: a bearer secret.
@@ -79,7 +79,7 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-impl Response {
+impl HttpResponse {
     /// A response with a JSON body.
     #[must_use]
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
@@ -113,9 +113,9 @@ impl Response {
 }
 
 /// Without the body, which may contain credentials.
-impl fmt::Debug for Response {
+impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
+        f.debug_struct("HttpResponse")
             .field("status", &self.status)
             .field("session_id", &self.session_id)
             .field("bound", &self.bound)

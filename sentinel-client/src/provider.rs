@@ -202,18 +202,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Request, Response, Transport};
+    use crate::{HttpRequest, HttpResponse, Transport};
 
     /// A TVM whose responses are given. Without a further one, it cannot be reached.
     #[derive(Clone, Debug, Default)]
     struct Scripted {
-        responses: Arc<std::sync::Mutex<VecDeque<Response>>>,
+        responses: Arc<std::sync::Mutex<VecDeque<HttpResponse>>>,
         requests: Arc<std::sync::Mutex<usize>>,
     }
 
     #[async_trait]
     impl Transport for Scripted {
-        async fn send(&self, _: Request) -> Result<Response, ClientError> {
+        async fn send(&self, _: HttpRequest) -> Result<HttpResponse, ClientError> {
             tokio::task::yield_now().await;
             *self.requests.lock().unwrap() += 1;
             self.responses.lock().unwrap().pop_front().ok_or_else(|| ClientError::Unreachable {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     impl Scripted {
-        fn then(self, response: Response) -> Self {
+        fn then(self, response: HttpResponse) -> Self {
             self.responses.lock().unwrap().push_back(response);
             self
         }
@@ -249,12 +249,12 @@ mod tests {
                 "Token": "t",
                 "Expiration": rfc3339::seconds(until),
             });
-            self.then(Response::json(200, body.to_string()))
+            self.then(HttpResponse::json(200, body.to_string()))
         }
 
         fn then_error(self, status: u16, code: &str) -> Self {
             let body = serde_json::to_vec(&ErrorBody::new(code, "m", "r-1")).unwrap();
-            self.then(Response::json(status, body))
+            self.then(HttpResponse::json(status, body))
         }
 
         fn requests(&self) -> usize {
@@ -262,7 +262,7 @@ mod tests {
         }
 
         fn credentials(&self) -> ProfileCredentials {
-            Client::over(self.clone()).credentials("production".parse().unwrap())
+            Client::with_transport(self.clone()).credentials("production".parse().unwrap())
         }
     }
 
@@ -351,7 +351,7 @@ mod tests {
 
         #[async_trait]
         impl Transport for Hanging {
-            async fn send(&self, _: Request) -> Result<Response, ClientError> {
+            async fn send(&self, _: HttpRequest) -> Result<HttpResponse, ClientError> {
                 std::future::pending().await
             }
 
@@ -360,7 +360,8 @@ mod tests {
             }
         }
 
-        let credentials = Client::over(Hanging).credentials("production".parse().unwrap());
+        let credentials =
+            Client::with_transport(Hanging).credentials("production".parse().unwrap());
         assert!(id(&credentials, start()).await.unwrap_err().contains("nowhere"));
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
 use crate::http::{Http, Signing};
-use crate::message::{Request, Response};
+use crate::message::{HttpRequest, HttpResponse};
 use crate::{ClientError, Endpoint};
 
 /// The service that requests to API Gateway are signed for.
@@ -21,7 +21,7 @@ pub trait Transport: Debug + Send + Sync {
     ///
     /// # Errors
     /// If there is no response.
-    async fn send(&self, request: Request) -> Result<Response, ClientError>;
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ClientError>;
 
     /// The address of the TVM, for messages and as part of cache keys: different TVMs have different
     /// addresses.
@@ -48,7 +48,7 @@ impl SignedHttp {
 
 #[async_trait]
 impl Transport for SignedHttp {
-    async fn send(&self, request: Request) -> Result<Response, ClientError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ClientError> {
         let credentials = self.signer.provide_credentials().await?;
         let signing = Signing::new(&credentials, &self.region, SERVICE);
         self.http.send(self.http.sign(request, signing)?).await

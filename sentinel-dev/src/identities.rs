@@ -63,7 +63,7 @@ impl Identity {
     /// `ci/build-7`. The example policies name them.
     ///
     /// # Errors
-    /// None in practice.
+    /// If an example is invalid, which the tests exclude.
     pub fn examples() -> Result<Vec<Self>, StartError> {
         let users = ["alice", "bob", "carol", "mallory"]
             .map(|name| (name, format!("arn:aws:iam::{ACCOUNT}:user/{name}")));

@@ -26,7 +26,7 @@ pub struct Statement {
     /// The principal. `None` in identity policies, which apply to the identity that has
     /// them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub principal: Option<Principal>,
+    pub principal: Option<StatementPrincipal>,
     /// The actions.
     #[serde(serialize_with = "one_or_many")]
     pub action: Vec<&'static str>,
@@ -51,7 +51,7 @@ pub enum StatementEffect {
 /// The principal of a statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub enum Principal {
+pub enum StatementPrincipal {
     /// An AWS service.
     Service(&'static str),
     /// A role, by its ARN.
@@ -102,7 +102,7 @@ impl Statement {
         Self { effect: StatementEffect::Deny, ..Self::allow(sid, action, resource) }
     }
 
-    pub(super) fn to(self, principal: Principal) -> Self {
+    pub(super) fn to(self, principal: StatementPrincipal) -> Self {
         Self { principal: Some(principal), ..self }
     }
 

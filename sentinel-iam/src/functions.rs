@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/>.
 
 use super::Deployment;
-use super::document::{Document, Principal, Statement};
+use super::document::{Document, Statement, StatementPrincipal};
 
 impl Deployment {
     /// The policy of the TVM's execution role.
@@ -79,7 +79,7 @@ impl Deployment {
     pub fn function_trust(&self) -> Document {
         Document::new(vec![
             Statement::allow("Lambda", ["sts:AssumeRole"], [])
-                .to(Principal::Service("lambda.amazonaws.com")),
+                .to(StatementPrincipal::Service("lambda.amazonaws.com")),
         ])
     }
 

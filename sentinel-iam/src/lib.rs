@@ -12,7 +12,7 @@ mod revoked;
 use sentinel_broker::SourceIdentityFormat;
 use sentinel_store::{AccountId, PolicyPath};
 
-pub use document::{Document, Principal, Statement, StatementEffect};
+pub use document::{Document, Statement, StatementEffect, StatementPrincipal};
 pub use revoked::deny_revoked;
 
 /// The location of a deployment, and the names of its parts.

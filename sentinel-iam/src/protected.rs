@@ -2,14 +2,14 @@
 //! cannot assume another role.
 
 use super::Deployment;
-use super::document::{Document, Principal, Statement};
+use super::document::{Document, Statement, StatementPrincipal};
 
 impl Deployment {
     /// The trust policy of every protected role: only the TVM's role can assume it, and
     /// only with one of Sentinel's source identities.
     #[must_use]
     pub fn protected_role_trust(&self) -> Document {
-        let tvm = || Principal::Aws(self.role(&self.tvm_role));
+        let tvm = || StatementPrincipal::Aws(self.role(&self.tvm_role));
         Document::new(vec![
             Statement::allow(
                 "TokenVendingMachine",

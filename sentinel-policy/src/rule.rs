@@ -185,6 +185,8 @@ pub struct Rule {
 }
 
 /// A rule on the approval of requests for some profiles.
+///
+/// Documents with it are checked, but no Sentinel service evaluates it yet.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ApprovalRule {
@@ -218,6 +220,8 @@ pub struct AutoApprove {
 }
 
 /// A rule on the callers that can break glass.
+///
+/// Documents with it are checked, but no Sentinel service evaluates it yet.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BreakGlassRule {
@@ -288,13 +292,13 @@ closed_set! {
         Revoke = "revoke",
         /// Reinstate a revoked caller.
         Reinstate = "reinstate",
-        /// List the requests of all callers.
+        /// List the requests of all callers. No service offers it yet.
         ListRequests = "list_requests",
-        /// Revoke an approval.
+        /// Revoke an approval. No service offers it yet.
         RevokeApproval = "revoke_approval",
-        /// List the grants of all callers.
+        /// List the grants of all callers. No service offers it yet.
         ListBreakGlass = "list_break_glass",
-        /// Close the grant of any caller.
+        /// Close the grant of any caller. No service offers it yet.
         CloseBreakGlass = "close_break_glass",
     }
 }

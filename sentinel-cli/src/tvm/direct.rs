@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use sentinel_broker::{Broker, Home, OperatorArn, Parts, SessionTable, Settings};
-use sentinel_client::{ClientError, Request, Response, Transport};
+use sentinel_client::{ClientError, HttpRequest, HttpResponse, Transport};
 use sentinel_store::dynamodb::DynamoSessions;
 use sentinel_store::ssm::SsmPolicies;
 use sentinel_store::{Generation, JsonLines, PolicyPath};
@@ -68,7 +68,7 @@ impl Direct {
 #[async_trait]
 impl Transport for Direct {
     /// Passes the request on in the form in which the TVM receives it over HTTP.
-    async fn send(&self, request: Request) -> Result<Response, ClientError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ClientError> {
         let Caller { account, arn } = &self.caller;
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let body = (!request.body.is_empty()).then(|| String::from_utf8_lossy(&request.body));
@@ -87,7 +87,7 @@ impl Transport for Direct {
         let invocation = Invocation::new("direct", self.home.clone(), deadline);
         let response = self.tvm.handle(&event, &invocation).await;
         let retry_after = response.headers.get("retry-after").and_then(|s| s.parse().ok());
-        Ok(Response::json(response.status_code, response.body).with_retry_after(retry_after))
+        Ok(HttpResponse::json(response.status_code, response.body).with_retry_after(retry_after))
     }
 
     fn address(&self) -> String {

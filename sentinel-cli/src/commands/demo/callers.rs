@@ -2,7 +2,7 @@
 
 use aws_credential_types::Credentials;
 use sentinel_client::http::{Http, Signing};
-use sentinel_client::{Request, Response};
+use sentinel_client::{HttpRequest, HttpResponse};
 use sentinel_wire::{Secret, header};
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ impl Callers {
 
     /// Sends a GET request to the TVM as a caller.
     pub(super) async fn get(&self, name: &str, target: &str) -> Result<Seen, Failure> {
-        self.send(self.credentials(name)?, "execute-api", Request::get(target)).await
+        self.send(self.credentials(name)?, "execute-api", HttpRequest::get(target)).await
     }
 
     /// Sends a request that changes state to the TVM as a caller.
@@ -55,7 +55,7 @@ impl Callers {
         target: &str,
         body: Value,
     ) -> Result<Seen, Failure> {
-        let request = Request::post(target, "application/json", body.to_string());
+        let request = HttpRequest::post(target, "application/json", body.to_string());
         self.send(self.credentials(name)?, "execute-api", request).await
     }
 
@@ -63,12 +63,12 @@ impl Callers {
     pub(super) async fn owner(&self, credentials: &Credentials) -> Result<Seen, Failure> {
         let media = "application/x-www-form-urlencoded; charset=utf-8";
         let body = "Action=GetCallerIdentity&Version=2011-06-15";
-        self.send(credentials, "sts", Request::post("/sts/", media, body)).await
+        self.send(credentials, "sts", HttpRequest::post("/sts/", media, body)).await
     }
 
     /// Sends a request to an API behind the authorizer.
     pub(super) async fn use_api(&self, session_id: Option<&str>) -> Result<Seen, Failure> {
-        let request = Request::get("/downstream/orders");
+        let request = HttpRequest::get("/downstream/orders");
         let request = match session_id {
             Some(id) => request.with_header(header::SESSION_ID, id),
             None => request,
@@ -84,7 +84,7 @@ impl Callers {
         sent: &str,
     ) -> Result<Seen, Failure> {
         let signing = Signing::new(self.credentials(name)?, "us-east-1", "execute-api");
-        let request = self.http.sign(Request::get(signed), signing)?;
+        let request = self.http.sign(HttpRequest::get(signed), signing)?;
         Ok(Seen::new(self.http.send(request.with_target(sent)).await?))
     }
 
@@ -99,7 +99,7 @@ impl Callers {
         &self,
         credentials: &Credentials,
         service: &str,
-        request: Request,
+        request: HttpRequest,
     ) -> Result<Seen, Failure> {
         let signing = Signing::new(credentials, "us-east-1", service);
         Ok(Seen::new(self.http.send(self.http.sign(request, signing)?).await?))
@@ -107,8 +107,8 @@ impl Callers {
 }
 
 impl Seen {
-    fn new(response: Response) -> Self {
-        let Response { status, session_id, body, .. } = response;
+    fn new(response: HttpResponse) -> Self {
+        let HttpResponse { status, session_id, body, .. } = response;
         Self {
             status,
             session_id,
@@ -177,7 +177,7 @@ mod tests {
     fn the_summary_of_a_response_shows_no_secret() {
         let secret = "wJalrXUtnFEMI";
         let body = json!({ "AccessKeyId": "ASIA", "SecretAccessKey": secret, "Token": secret });
-        let response = Response::json(200, body.to_string());
+        let response = HttpResponse::json(200, body.to_string());
         let seen = Seen::new(response.with_session_id(Secret::new(secret)));
         let shown = format!("{seen:?} {:?} {}", seen.vended().unwrap(), seen.summary());
         assert!(shown.contains("ASIA") && !shown.contains(secret), "{shown}");

@@ -97,7 +97,7 @@ async fn open(table: &Table, connection: &Connection) -> Result<Client, Failure>
     let aws = AwsOptions::new(connection.aws_profile.clone(), table.region.clone()).open().await?;
     let caller = aws::caller(&aws).await?;
     let direct = Direct::new(&aws, caller, name, Generation(table.generation))?;
-    Ok(Client::over(direct))
+    Ok(Client::with_transport(direct))
 }
 
 /// End the sessions of a caller and refuse new ones.
