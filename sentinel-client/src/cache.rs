@@ -22,7 +22,7 @@ use sentinel_wire::{Credentials, ErrorBody, Secret};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{ErrorResponse, VendRequest, Vended};
+use crate::{ErrorResponse, VendRequest, VendedCredentials};
 
 /// Maximum time to wait for another process's request. After that, the waiting
 /// process sends its own request: the process with the lock may be stopped.
@@ -84,8 +84,8 @@ struct Entry {
     vended: DateTime<Utc>,
 }
 
-impl From<&Vended> for Entry {
-    fn from(vended: &Vended) -> Self {
+impl From<&VendedCredentials> for Entry {
+    fn from(vended: &VendedCredentials) -> Self {
         let Credentials { access_key_id, secret_access_key, session_token, expiration } =
             &vended.credentials;
         Self {
@@ -99,7 +99,7 @@ impl From<&Vended> for Entry {
     }
 }
 
-impl From<Entry> for Vended {
+impl From<Entry> for VendedCredentials {
     fn from(entry: Entry) -> Self {
         let credentials = Credentials {
             access_key_id: entry.access_key_id,
@@ -161,10 +161,10 @@ impl Slot {
     /// The stored credentials, if they are complete, private and still fresh at
     /// `now`.
     #[must_use]
-    pub fn read(&self, now: DateTime<Utc>) -> Option<Vended> {
+    pub fn read(&self, now: DateTime<Utc>) -> Option<VendedCredentials> {
         let text = whole(sentinel_files::open(&self.entry).ok()??).ok()?;
         let entry: Entry = serde_json::from_slice(&text).ok()?;
-        Some(Vended::from(entry)).filter(|vended| vended.is_fresh(now))
+        Some(VendedCredentials::from(entry)).filter(|vended| vended.is_fresh(now))
     }
 
     /// The refusal that the previous holder of the lock received, if this process
@@ -184,7 +184,7 @@ impl Slot {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn write(&self, vended: &Vended) -> io::Result<()> {
+    pub fn write(&self, vended: &VendedCredentials) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(&serde_json::to_vec(&Entry::from(vended))?)?;
         file.persist(&self.entry)?;
@@ -363,7 +363,8 @@ mod tests {
             session_token: Secret::new("t"),
             expiration: now + TimeDelta::minutes(60),
         };
-        let vended = Vended::new(credentials, now).with_session_id(Secret::new("session-x"));
+        let vended =
+            VendedCredentials::new(credentials, now).with_session_id(Secret::new("session-x"));
         let slot = at(Duration::ZERO, home.path()).unwrap();
         slot.write(&vended).unwrap();
         assert_eq!(slot.read(now), Some(vended));

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::error::visible;
 use crate::message::{HttpRequest, HttpResponse};
 use crate::transport::{SignedHttp, Transport};
-use crate::{ClientError, Endpoint, ErrorResponse, VendRequest, Vended};
+use crate::{ClientError, Endpoint, ErrorResponse, VendRequest, VendedCredentials};
 
 /// The characters that SigV4 does not encode.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -81,7 +81,7 @@ impl Client {
     ///
     /// # Errors
     /// If the TVM refuses or cannot be reached, or the credentials have expired already.
-    pub async fn vend(&self, request: &VendRequest) -> Result<Vended, ClientError> {
+    pub async fn vend(&self, request: &VendRequest) -> Result<VendedCredentials, ClientError> {
         self.vend_at(request, Utc::now()).await?.not_expired(Utc::now())
     }
 
@@ -90,13 +90,13 @@ impl Client {
         &self,
         request: &VendRequest,
         requested: DateTime<Utc>,
-    ) -> Result<Vended, ClientError> {
+    ) -> Result<VendedCredentials, ClientError> {
         let seconds = request.duration.map(|duration| duration.as_secs().to_string());
         let mut query = vec![("profile", request.profile.as_str())];
         query.extend(seconds.as_deref().map(|seconds| ("duration", seconds)));
         let response = self.transport.send(get("/", &query)).await?;
         let credentials: Credentials = self.read(&response)?;
-        Ok(Vended::new(credentials, requested)
+        Ok(VendedCredentials::new(credentials, requested)
             .with_session_id(response.session_id)
             .with_bound(response.bound))
     }

@@ -20,4 +20,8 @@ pub use error::{ClientError, ErrorResponse};
 pub use message::{HttpRequest, HttpResponse};
 pub use provider::ProfileCredentials;
 pub use transport::{SignedHttp, Transport};
-pub use vend::{VendRequest, Vended};
+pub use vend::{VendRequest, VendedCredentials};
+
+/// The types of requests and responses.
+#[doc(no_inline)]
+pub use sentinel_wire as wire;

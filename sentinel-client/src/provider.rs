@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use sentinel_wire::ProfileName;
 use tokio::sync::Mutex;
 
-use crate::{Client, ClientError, VendRequest, Vended};
+use crate::{Client, ClientError, VendRequest, VendedCredentials};
 
 /// Maximum time of a request, if there are no valid credentials to use meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,11 +40,11 @@ pub struct ProfileCredentials {
 }
 
 /// A result that concurrent callers share.
-type Shared = Result<Vended, Arc<ClientError>>;
+type Shared = Result<VendedCredentials, Arc<ClientError>>;
 
 #[derive(Default)]
 struct State {
-    current: RwLock<Option<Vended>>,
+    current: RwLock<Option<VendedCredentials>>,
     /// Locked during a request.
     last: Mutex<Option<Last>>,
 }
@@ -58,11 +58,11 @@ struct Last {
 }
 
 impl State {
-    fn current(&self) -> Option<Vended> {
+    fn current(&self) -> Option<VendedCredentials> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn replace(&self, vended: Option<Vended>) {
+    fn replace(&self, vended: Option<VendedCredentials>) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = vended;
     }
 }
@@ -89,7 +89,7 @@ impl ProfileCredentials {
     /// # Errors
     /// If the TVM refuses, or cannot be reached and there are no credentials that are still valid.
     /// The error is shared with the callers that waited for the same request.
-    pub async fn vended(&self) -> Result<Vended, Arc<ClientError>> {
+    pub async fn vended(&self) -> Result<VendedCredentials, Arc<ClientError>> {
         self.vended_at(Utc::now).await
     }
 
@@ -134,9 +134,9 @@ impl ProfileCredentials {
     /// Sends a request. Returns its result, and the pause before the next one.
     async fn request(
         &self,
-        current: Option<Vended>,
+        current: Option<VendedCredentials>,
         now: impl Fn() -> DateTime<Utc>,
-    ) -> (Result<Vended, ClientError>, Duration) {
+    ) -> (Result<VendedCredentials, ClientError>, Duration) {
         let timeout = if current.is_some() { REFRESH_TIMEOUT } else { TIMEOUT };
         let vend = async { self.client.vend_at(&self.request, now()).await?.not_expired(now()) };
         let result = tokio::time::timeout(timeout, vend).await.unwrap_or_else(|_| {

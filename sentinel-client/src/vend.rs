@@ -35,7 +35,7 @@ impl VendRequest {
 /// Credentials that a TVM vended. `Debug` shows no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Vended {
+pub struct VendedCredentials {
     /// The credentials.
     pub credentials: Credentials,
     /// The session id, for APIs behind the authorizer. `None` if the TVM has no session table.
@@ -47,7 +47,7 @@ pub struct Vended {
     pub requested: DateTime<Utc>,
 }
 
-impl Vended {
+impl VendedCredentials {
     /// Credentials without a session, requested at that time.
     #[must_use]
     pub const fn new(credentials: Credentials, requested: DateTime<Utc>) -> Self {
@@ -94,8 +94,8 @@ impl Vended {
 }
 
 /// The credentials for the AWS SDK.
-impl From<&Vended> for aws_credential_types::Credentials {
-    fn from(vended: &Vended) -> Self {
+impl From<&VendedCredentials> for aws_credential_types::Credentials {
+    fn from(vended: &VendedCredentials) -> Self {
         let Credentials { access_key_id, secret_access_key, session_token, expiration } =
             &vended.credentials;
         Self::new(
@@ -123,7 +123,7 @@ impl fmt::Display for VendRequest {
 mod tests {
     use super::*;
 
-    fn vended(minutes: i64) -> Vended {
+    fn vended(minutes: i64) -> VendedCredentials {
         let requested = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let credentials = Credentials {
             access_key_id: "ASIA".to_owned(),
@@ -131,7 +131,7 @@ mod tests {
             session_token: Secret::new("t"),
             expiration: requested + TimeDelta::minutes(minutes),
         };
-        Vended::new(credentials, requested)
+        VendedCredentials::new(credentials, requested)
     }
 
     #[test]

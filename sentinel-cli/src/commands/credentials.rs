@@ -7,7 +7,7 @@ use chrono::Utc;
 use clap::{Args, ValueEnum};
 use sentinel_broker::{STS_MAX_SECONDS, STS_MIN_SECONDS};
 use sentinel_client::cache::{self, Key, Slot};
-use sentinel_client::{Client, ClientError, ErrorResponse, VendRequest, Vended};
+use sentinel_client::{Client, ClientError, ErrorResponse, VendRequest, VendedCredentials};
 use sentinel_wire::{Credentials, ErrorCode, ProfileList, ProfileName, Secret, Whoami, rfc3339};
 use serde::Serialize;
 
@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
 }
 
 /// The credentials, from the cache or from the TVM.
-async fn get(arguments: &Arguments, screen: &Screen) -> Result<Vended, Failure> {
+async fn get(arguments: &Arguments, screen: &Screen) -> Result<VendedCredentials, Failure> {
     let Tvm { client, access_key_id } = arguments.connection.open().await?;
     let request = VendRequest::new(arguments.profile.clone()).with_duration(arguments.duration);
     let address = client.address();
@@ -169,7 +169,7 @@ async fn vend(
     key: Key<'_>,
     slot: Option<&Slot>,
     screen: &Screen,
-) -> Result<Vended, ClientError> {
+) -> Result<VendedCredentials, ClientError> {
     if let Some(refused) = slot.and_then(|slot| slot.refusal(Utc::now())) {
         return Err(ClientError::Refused(refused));
     }
@@ -199,7 +199,7 @@ fn forget(key: Key<'_>, screen: &Screen) {
 
 /// A note that credentials expire earlier than requested, and why. Otherwise a long
 /// job fails unexpectedly.
-fn shortened(requested: Option<Duration>, vended: &Vended) -> Option<String> {
+fn shortened(requested: Option<Duration>, vended: &VendedCredentials) -> Option<String> {
     if !vended.is_shorter_than(requested?) {
         return None;
     }
@@ -238,7 +238,7 @@ async fn explain(client: &Client, profile: &str) -> Vec<String> {
     details.iter().map(|detail| printable(detail)).collect()
 }
 
-fn process(vended: &Vended) -> Process<'_> {
+fn process(vended: &VendedCredentials) -> Process<'_> {
     let Credentials { access_key_id, secret_access_key, session_token, .. } = &vended.credentials;
     Process {
         version: 1,
@@ -251,7 +251,7 @@ fn process(vended: &Vended) -> Process<'_> {
 
 /// Lines for a POSIX shell. `AWS_CREDENTIAL_EXPIRATION` is the name that the AWS
 /// CLI uses (`aws configure export-credentials`).
-fn env(vended: &Vended) -> String {
+fn env(vended: &VendedCredentials) -> String {
     let Process { access_key_id, secret_access_key, session_token, expiration, .. } =
         process(vended);
     let session_id = session_id(vended).map(|id| ("SENTINEL_SESSION_ID", id));
@@ -271,11 +271,11 @@ fn env(vended: &Vended) -> String {
     text
 }
 
-fn expiration(vended: &Vended) -> String {
+fn expiration(vended: &VendedCredentials) -> String {
     rfc3339::seconds(vended.credentials.expiration)
 }
 
-fn session_id(vended: &Vended) -> Option<&str> {
+fn session_id(vended: &VendedCredentials) -> Option<&str> {
     vended.session_id.as_ref().map(Secret::reveal)
 }
 
@@ -293,8 +293,11 @@ mod tests {
             session_token: Secret::new("t"),
             expiration: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
         };
-        let vended = Vended::new(credentials, DateTime::from_timestamp(1_799_999_000, 0).unwrap())
-            .with_session_id(Secret::new("session-x"));
+        let vended = VendedCredentials::new(
+            credentials,
+            DateTime::from_timestamp(1_799_999_000, 0).unwrap(),
+        )
+        .with_session_id(Secret::new("session-x"));
         insta::assert_snapshot!(env(&vended), @r"
         export AWS_ACCESS_KEY_ID='ASIA'
         export AWS_SECRET_ACCESS_KEY='a'\''b$(c)'
