@@ -4,12 +4,12 @@
 
 use std::collections::HashMap;
 
+use sentinel_wire::header;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::response::Shape;
 
-const HEADER: &str = "x-sentinel-session-id";
 const PARAMETER: &str = "sentinel_session_id";
 
 /// An event. It contains the session id, so it has no `Debug`.
@@ -70,7 +70,7 @@ impl Incoming {
             _ => (event.method_arn.or(event.route_arn), Shape::Policy),
         };
         arn.as_ref()?;
-        let named = |name: &str| name.eq_ignore_ascii_case(HEADER);
+        let named = |name: &str| name.eq_ignore_ascii_case(header::SESSION_ID);
         let headers = event.headers.into_iter().flatten().filter(|(name, _)| named(name));
         let headers = headers.filter_map(|(_, value)| value);
         let more = event.multi_value_headers.into_iter().flatten().filter(|(name, _)| named(name));

@@ -1,6 +1,5 @@
 //! Requests for credentials, and what a vend returns.
 
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -105,17 +104,6 @@ impl From<&VendedCredentials> for aws_credential_types::Credentials {
             Some(SystemTime::from(*expiration)),
             "Sentinel",
         )
-    }
-}
-
-/// The profile, and the lifetime if one is requested.
-impl fmt::Display for VendRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.profile.fmt(f)?;
-        match self.duration {
-            Some(duration) => write!(f, " for {} s", duration.as_secs()),
-            None => Ok(()),
-        }
     }
 }
 

@@ -14,7 +14,6 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 use crate::data::{Data, Documents};
-use crate::gateway::Gateway;
 use crate::identities::{self, Identity};
 use crate::running::{Facts, LocalSentinel, Server};
 use crate::system::{self, System};
@@ -74,7 +73,7 @@ impl Builder {
         Self { connections, ..self }
     }
 
-    /// Keeps sessions and keys in that folder, that only its owner can write to. It is created
+    /// Keeps sessions and keys in that folder, which only its owner can write to. It is created
     /// if it does not exist.
     pub fn data(self, folder: impl Into<PathBuf>) -> Self {
         Self { data: Some(folder.into()), ..self }
@@ -98,7 +97,8 @@ impl Builder {
         self
     }
 
-    /// Writes records to that sink. Without it, [`LocalSentinel::records`] has them.
+    /// Writes records to that sink. Without it, [`LocalSentinel::records`] and [`Server::records`] have
+    /// them.
     pub fn sink(self, sink: Arc<dyn AuditSink>) -> Self {
         Self { sink: Some(sink), ..self }
     }
@@ -188,7 +188,6 @@ impl Builder {
             system::build(&data, identities, documents, sink, self.issuer)?;
         let mut reporter = policies::Reporter::new(documents, folder.clone(), self.colors);
         reporter.report();
-        let gateway: Arc<Gateway> = Arc::new(gateway);
         let listening = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
@@ -196,7 +195,7 @@ impl Builder {
         Ok(Server {
             listener,
             connections: self.connections,
-            gateway,
+            gateway: Arc::new(gateway),
             sessions,
             reporter,
             data,

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HOST, USER_AGENT};
+use sentinel_wire::header;
 use serde_json::{Map, Value, json};
 
 use crate::identities::ACCOUNT;
@@ -104,7 +105,7 @@ impl Request {
         );
         let source: Vec<String> = self
             .headers
-            .get_all("x-sentinel-session-id")
+            .get_all(header::SESSION_ID)
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
             .collect();
@@ -218,7 +219,7 @@ mod tests {
         headers.insert(COOKIE, HeaderValue::from_static("a=1; b=2"));
         headers.append("x-many", HeaderValue::from_static("one"));
         headers.append("x-many", HeaderValue::from_static("two"));
-        headers.insert("x-sentinel-session-id", HeaderValue::from_static("session-x"));
+        headers.insert(header::SESSION_ID, HeaderValue::from_static("session-x"));
         Request {
             method: "POST".to_owned(),
             path: "/downstream/a%20b".to_owned(),
@@ -252,7 +253,7 @@ mod tests {
         let secret = "session-wJalrXUtnFEMI";
         let mut request = request();
         request.query = format!("sentinel_session_id={secret}");
-        request.headers.insert("x-sentinel-session-id", HeaderValue::from_static(secret));
+        request.headers.insert(header::SESSION_ID, HeaderValue::from_static(secret));
         request.body = secret.as_bytes().to_vec();
         let shown = format!("{request:?}");
         assert!(shown.contains("/downstream/a%20b") && !shown.contains(secret), "{shown}");

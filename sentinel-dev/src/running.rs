@@ -43,49 +43,50 @@ pub struct Server {
     pub(crate) facts: Facts,
 }
 
+/// What both a listening and a running system report.
 macro_rules! facts {
-    ($($access:tt)+) => {
+    () => {
         /// The URL, such as `http://127.0.0.1:8787`: the endpoint of the TVM. `/sts` and
         /// `/downstream/` are under it.
         #[must_use]
         pub fn url(&self) -> String {
-            format!("http://{}", self.$($access)+.address)
+            format!("http://{}", self.facts.address)
         }
 
         /// The AWS credentials file, with a section for each identity.
         #[must_use]
         pub fn credentials_file(&self) -> &Path {
-            &self.$($access)+.credentials_file
+            &self.facts.credentials_file
         }
 
         /// The folder of policies.
         #[must_use]
         pub fn policies(&self) -> &Path {
-            &self.$($access)+.policies
+            &self.facts.policies
         }
 
         /// The callers.
         pub fn identities(&self) -> impl Iterator<Item = &Identity> {
-            self.$($access)+.keys.iter().map(|(identity, _)| identity)
+            self.facts.keys.iter().map(|(identity, _)| identity)
         }
 
         /// The access key of an identity. `None` if no identity has that name.
         #[must_use]
         pub fn credentials(&self, name: &str) -> Option<Credentials> {
-            let (_, key) = self.$($access)+.keys.iter().find(|(identity, _)| identity.name == name)?;
+            let (_, key) = self.facts.keys.iter().find(|(identity, _)| identity.name == name)?;
             Some(Credentials::new(&key.id, key.secret.reveal(), None, None, "sentinel-dev"))
         }
 
         /// The records of decisions and events so far. Empty if the system has another sink.
         #[must_use]
         pub fn records(&self) -> Vec<Record> {
-            self.$($access)+.records.as_ref().map(|sink| sink.records()).unwrap_or_default()
+            self.facts.records.as_ref().map(|sink| sink.records()).unwrap_or_default()
         }
     };
 }
 
 impl Server {
-    facts!(facts);
+    facts!();
 
     /// Serves requests until `end`, then lets requests in flight finish.
     pub async fn serve(self, end: impl Future<Output = ()>) {
@@ -115,7 +116,7 @@ pub struct LocalSentinel {
 }
 
 impl LocalSentinel {
-    facts!(facts);
+    facts!();
 
     /// A system that serves requests in `thread` until `end` is dropped.
     pub(crate) fn new(facts: Facts, end: oneshot::Sender<()>, thread: JoinHandle<()>) -> Self {
