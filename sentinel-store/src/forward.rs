@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, ListedPolicy, Listing, Page,
-    PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter, Record, Session,
-    SessionHandle, SessionPage, SessionStore, StoreError,
+    AccessRequest, AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, Grant, GrantId,
+    GrantListing, GrantPage, GrantStore, ListedPolicy, Listing, Opening, OpeningLimits, Page,
+    PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter, ProfileName, Record,
+    RequestId, RequestListing, RequestPage, RequestStore, Session, SessionHandle, SessionPage,
+    SessionStore, StoreError,
 };
 
 macro_rules! forward {
@@ -50,6 +52,76 @@ macro_rules! forward {
                 cursor: Option<&Cursor>,
             ) -> Result<SessionPage, StoreError> {
                 (**self).sessions(listing, cursor).await
+            }
+        }
+
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: RequestStore + ?Sized> RequestStore for $holder<T> {
+            async fn create_request(&self, request: &AccessRequest) -> Result<(), StoreError> {
+                (**self).create_request(request).await
+            }
+
+            async fn request(&self, id: &RequestId) -> Result<AccessRequest, StoreError> {
+                (**self).request(id).await
+            }
+
+            async fn replace_request(&self, next: &AccessRequest) -> Result<(), StoreError> {
+                (**self).replace_request(next).await
+            }
+
+            async fn live_requests(
+                &self,
+                caller: &CallerKey,
+                profile: &ProfileName,
+                now: DateTime<Utc>,
+            ) -> Result<Vec<AccessRequest>, StoreError> {
+                (**self).live_requests(caller, profile, now).await
+            }
+
+            async fn requests(
+                &self,
+                listing: &RequestListing,
+                cursor: Option<&Cursor>,
+            ) -> Result<RequestPage, StoreError> {
+                (**self).requests(listing, cursor).await
+            }
+        }
+
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: GrantStore + ?Sized> GrantStore for $holder<T> {
+            async fn open_grant(
+                &self,
+                grant: &Grant,
+                limits: &OpeningLimits,
+            ) -> Result<Opening, StoreError> {
+                (**self).open_grant(grant, limits).await
+            }
+
+            async fn grant(&self, id: &GrantId) -> Result<Grant, StoreError> {
+                (**self).grant(id).await
+            }
+
+            async fn replace_grant(&self, next: &Grant) -> Result<(), StoreError> {
+                (**self).replace_grant(next).await
+            }
+
+            async fn live_grants(
+                &self,
+                caller: &CallerKey,
+                profile: &ProfileName,
+                now: DateTime<Utc>,
+            ) -> Result<Vec<Grant>, StoreError> {
+                (**self).live_grants(caller, profile, now).await
+            }
+
+            async fn grants(
+                &self,
+                listing: &GrantListing,
+                cursor: Option<&Cursor>,
+            ) -> Result<GrantPage, StoreError> {
+                (**self).grants(listing, cursor).await
             }
         }
 

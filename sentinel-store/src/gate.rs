@@ -67,6 +67,8 @@ pub enum GateAction {
     /// Raises the epoch and blocks new sessions. A block in force that lasts longer
     /// stays: a short revocation does not shorten a long one.
     Revoke(Block),
+    /// Raises the epoch and blocks nothing: the sessions end, and new ones are vended.
+    EndSessions,
     /// Lifts the block. The epoch stays, so that sessions revoked earlier remain invalid.
     Reinstate,
 }
@@ -153,7 +155,7 @@ impl Gate {
     /// profiles. A revocation on all profiles is always possible.
     pub fn apply(&mut self, change: &GateChange) -> Result<bool, StoreError> {
         match &change.action {
-            GateAction::Revoke(block) => {
+            GateAction::Revoke(_) | GateAction::EndSessions => {
                 let full = self.profiles.len() >= Self::MAX_PROFILES;
                 let state = match &change.scope {
                     Scope::Caller => &mut self.whole,
@@ -163,6 +165,7 @@ impl Gate {
                     Scope::Profile(profile) => self.profiles.entry(profile.clone()).or_default(),
                 };
                 state.epoch = state.epoch.next();
+                let GateAction::Revoke(block) = &change.action else { return Ok(true) };
                 let longer = state.blocked(block.at).is_some_and(|current| {
                     match (current.until, block.until) {
                         (None, _) => true,
@@ -199,6 +202,12 @@ impl GateChange {
     #[must_use]
     pub const fn revoke(scope: Scope, block: Block) -> Self {
         Self::new(scope, GateAction::Revoke(block))
+    }
+
+    /// An end of the sessions, without a block on new ones.
+    #[must_use]
+    pub const fn end_sessions(scope: Scope) -> Self {
+        Self::new(scope, GateAction::EndSessions)
     }
 
     /// A reinstatement: lifts the block.

@@ -17,8 +17,10 @@ mod error;
 pub mod folder;
 mod forward;
 mod gate;
+mod grants;
 #[cfg(feature = "dynamodb")]
 mod layers;
+mod ledger;
 mod locations;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -28,6 +30,7 @@ mod panics;
 mod policies;
 #[cfg(feature = "redb")]
 pub mod redb;
+mod requests;
 mod session_key;
 mod sessions;
 #[cfg(feature = "ssm")]
@@ -43,19 +46,26 @@ pub use audit::{
 pub use clock::{Clock, SystemClock};
 pub use error::{Causes, ErrorDetails, Location, StoreError, StoreResultExt};
 pub use gate::{Block, Epochs, Gate, GateAction, GateChange, GateState, Scope};
+pub use grants::{Grant, GrantFields, GrantListing, GrantNote, GrantPage, GrantStore, Opening};
 #[cfg(feature = "dynamodb")]
 pub use layers::PolicyLayers;
-pub use page::{Cursor, Page};
+pub use ledger::{Ledger, LedgerEntry, LimitReached, OpeningLimit, OpeningLimits, OpeningQuota};
+pub use page::{Cursor, Page, RecordPage};
 pub use pages::{PageOf, PageRequest, Pages};
 pub use panics::{Panicked, catch_panic, catch_panic_of};
 pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
 };
+pub use requests::{
+    AccessRequest, AccessRequestFields, ApprovedPeriod, Person, RequestDecision, RequestListing,
+    RequestPage, RequestStatus, RequestStore,
+};
 pub use session_key::SessionKeys;
 // Identifiers are part of the HTTP interface too.
 pub use sentinel_wire::{
-    AccountId, CallerHash, CallerKey, EndlessList, Epoch, Generation, ParseIdError, ProfileName,
-    Secret, SeenCursors, SessionHandle, SessionId, SessionSecret, SessionState,
+    AccountId, CallerHash, CallerKey, EndlessList, Epoch, Generation, GrantId, GrantState,
+    ParseIdError, ProfileName, RequestAction, RequestId, RequestState, Secret, SeenCursors,
+    SessionHandle, SessionId, SessionSecret, SessionState, Via,
 };
 pub use sessions::{Listing, Session, SessionFields, SessionPage, SessionStore};
 pub use verify::{SessionRefusal, VerifyError, verify_session};

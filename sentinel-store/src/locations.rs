@@ -1,6 +1,9 @@
 //! How messages name the records of each kind.
 
-use crate::{CallerKey, Listing, Location, PolicyPath, SessionHandle};
+use crate::{
+    CallerKey, GrantId, GrantListing, Listing, Location, PolicyPath, RequestId, RequestListing,
+    SessionHandle,
+};
 
 impl Location {
     /// The gate of a caller.
@@ -21,6 +24,36 @@ impl Location {
         match listing {
             Listing::Caller(caller) => self.key(format_args!("sessions of `{caller}`")),
             Listing::All => self.key("all sessions"),
+        }
+    }
+
+    /// An approval request.
+    #[must_use]
+    pub fn request(self, id: &RequestId) -> Self {
+        self.key(format_args!("request `{id}`"))
+    }
+
+    /// A list of approval requests.
+    #[must_use]
+    pub fn requests(self, listing: &RequestListing) -> Self {
+        match listing {
+            RequestListing::Caller(caller) => self.key(format_args!("requests of `{caller}`")),
+            RequestListing::Pending { .. } => self.key("pending requests"),
+        }
+    }
+
+    /// A break-glass grant.
+    #[must_use]
+    pub fn grant(self, id: &GrantId) -> Self {
+        self.key(format_args!("grant `{id}`"))
+    }
+
+    /// A list of break-glass grants.
+    #[must_use]
+    pub fn grants(self, listing: &GrantListing) -> Self {
+        match listing {
+            GrantListing::Caller(caller) => self.key(format_args!("grants of `{caller}`")),
+            GrantListing::Open { .. } => self.key("open grants"),
         }
     }
 

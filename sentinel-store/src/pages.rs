@@ -8,8 +8,9 @@ use std::{fmt, future::Future, pin::Pin};
 use sentinel_wire::{EndlessList, SeenCursors};
 
 use crate::{
-    Cursor, ListedPolicy, Listing, Location, Page, PolicyPath, PolicyRevision, PolicyStore,
-    PolicyWriter, SessionPage, SessionStore, StoreError, StoreResultExt,
+    Cursor, GrantListing, GrantPage, GrantStore, ListedPolicy, Listing, Location, Page, PolicyPath,
+    PolicyRevision, PolicyStore, PolicyWriter, RecordPage, RequestListing, RequestPage,
+    RequestStore, SessionPage, SessionStore, StoreError, StoreResultExt,
 };
 
 /// A part of a list, which may have a next part.
@@ -24,7 +25,7 @@ impl<T: Send> PageOf for Page<T> {
     }
 }
 
-impl PageOf for SessionPage {
+impl<T: Send> PageOf for RecordPage<T> {
     fn next(&self) -> Option<&Cursor> {
         self.next.as_ref()
     }
@@ -127,6 +128,26 @@ impl<'a> Pages<'a, SessionPage> {
         let location = Location::new("the session store").sessions(listing);
         Self::new(location, move |cursor| {
             Box::pin(async move { store.sessions(listing, cursor.as_ref()).await })
+        })
+    }
+}
+
+impl<'a> Pages<'a, RequestPage> {
+    /// The requests of a listing.
+    pub fn requests<S: RequestStore + ?Sized>(store: &'a S, listing: &'a RequestListing) -> Self {
+        let location = Location::new("the request store").requests(listing);
+        Self::new(location, move |cursor| {
+            Box::pin(async move { store.requests(listing, cursor.as_ref()).await })
+        })
+    }
+}
+
+impl<'a> Pages<'a, GrantPage> {
+    /// The grants of a listing.
+    pub fn grants<S: GrantStore + ?Sized>(store: &'a S, listing: &'a GrantListing) -> Self {
+        let location = Location::new("the grant store").grants(listing);
+        Self::new(location, move |cursor| {
+            Box::pin(async move { store.grants(listing, cursor.as_ref()).await })
         })
     }
 }

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, CallerKey, Cursor, Epochs, Gate, GateChange, Generation, ProfileName, SessionHandle,
-    SessionState, StoreError,
+    AccountId, CallerKey, Cursor, Epochs, Gate, GateChange, Generation, ProfileName, RecordPage,
+    SessionHandle, SessionState, StoreError,
 };
 
 /// A stored session. Its secret is not stored, only the digest of the secret.
@@ -210,38 +210,8 @@ pub enum Listing {
     All,
 }
 
-/// A part of a list of sessions. A page may be empty and still have a next page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SessionPage {
-    /// The sessions.
-    pub items: Vec<Session>,
-    /// The keys of the rows that cannot be read, for the log. Every session check refuses
-    /// them.
-    pub unreadable: Vec<String>,
-    /// Where the next page begins. `None` on the last page.
-    pub next: Option<Cursor>,
-}
-
-impl SessionPage {
-    /// The last page of a list, without unreadable rows.
-    #[must_use]
-    pub const fn new(items: Vec<Session>) -> Self {
-        Self { items, unreadable: Vec::new(), next: None }
-    }
-
-    /// The same page with the keys of rows that cannot be read.
-    #[must_use]
-    pub fn with_unreadable(self, unreadable: Vec<String>) -> Self {
-        Self { unreadable, ..self }
-    }
-
-    /// The same page with a next page.
-    #[must_use]
-    pub fn with_next(self, next: impl Into<Option<Cursor>>) -> Self {
-        Self { next: next.into(), ..self }
-    }
-}
+/// A page of sessions. Every session check refuses the unreadable ones.
+pub type SessionPage = RecordPage<Session>;
 
 /// Stores sessions and gates.
 ///

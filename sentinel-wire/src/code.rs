@@ -76,6 +76,10 @@ codes! {
     RequestTooLarge = 413 "REQUEST_TOO_LARGE",
     /// STS or a store throttled Sentinel.
     RateLimited = 429 "RATE_LIMITED",
+    /// The quota of a break-glass rule is used up.
+    QuotaExceeded = 429 "QUOTA_EXCEEDED",
+    /// The time between two openings that a break-glass rule requires has not passed.
+    Cooldown = 429 "COOLDOWN",
     /// The role could not be assumed.
     CredentialError = 500 "CREDENTIAL_ERROR",
     /// The policy cannot be used.

@@ -133,109 +133,133 @@ impl fmt::Debug for CallerHash {
     }
 }
 
-const HANDLE_HASH_CHARS: usize = 26;
-const HANDLE_RANDOM_CHARS: usize = 16;
+const HASH_CHARS: usize = 26;
+const RANDOM_CHARS: usize = 16;
 
-/// The public name of a session: 128 bits of the hash of its caller key and 80 random
-/// bits, in 42 characters of lower-case base32. It may be shown and logged.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SessionHandle {
-    caller: CallerHash,
-    random: [u8; 10],
+/// An identifier that contains the hash of its caller: 128 bits of it and 80 random bits, as a prefix
+/// and 42 characters of lower-case base32. Its record is therefore found in the caller's partition by
+/// the identifier alone.
+macro_rules! owned_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name {
+            caller: CallerHash,
+            random: [u8; 10],
+        }
+
+        impl $name {
+            #[doc = concat!("The ", $what, " of a new record of a caller.")]
+            #[must_use]
+            pub const fn new(caller: CallerHash, random: [u8; 10]) -> Self {
+                Self { caller, random }
+            }
+
+            /// Parses a text.
+            ///
+            /// # Errors
+            #[doc = concat!("If the text is not a ", $what, " in its only spelling.")]
+            pub fn parse(text: &str) -> Result<Self, ParseIdError> {
+                let error = ParseIdError { what: $what };
+                let text = text.strip_prefix($prefix).ok_or(error)?;
+                let (hash, random) = text.split_at_checked(HASH_CHARS).ok_or(error)?;
+                let caller = CallerHash(unbase32(hash).ok_or(error)?);
+                Ok(Self { caller, random: unbase32(random).ok_or(error)? })
+            }
+
+            #[doc = concat!("The ", $what, " with these [bytes](Self::to_bytes).")]
+            #[must_use]
+            pub fn from_bytes(bytes: &[u8; 26]) -> Self {
+                let mut id = Self { caller: CallerHash([0; 16]), random: [0; 10] };
+                let (caller, random) = bytes.split_at(id.caller.0.len());
+                id.caller.0.copy_from_slice(caller);
+                id.random.copy_from_slice(random);
+                id
+            }
+
+            /// The bytes: the hash of the caller, then the random bytes. They have the order of
+            /// the texts.
+            #[must_use]
+            pub fn to_bytes(self) -> [u8; 26] {
+                let mut bytes = [0; 26];
+                let (caller, random) = bytes.split_at_mut(self.caller.0.len());
+                caller.copy_from_slice(&self.caller.0);
+                random.copy_from_slice(&self.random);
+                bytes
+            }
+
+            /// The hash of the caller.
+            #[must_use]
+            pub const fn caller(&self) -> CallerHash {
+                self.caller
+            }
+
+            /// The random bytes.
+            #[must_use]
+            pub const fn random(&self) -> [u8; 10] {
+                self.random
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}{}"), self.caller, base32(&self.random))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseIdError;
+
+            fn try_from(text: String) -> Result<Self, ParseIdError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+    };
 }
 
+owned_id!(
+    /// The public name of a session. It may be shown and logged.
+    SessionHandle, "session handle", ""
+);
+
+owned_id!(
+    /// The id of an approval request: `request-` and 42 characters. It may be shown and logged.
+    RequestId, "request id", "request-"
+);
+
+owned_id!(
+    /// The id of a break-glass grant: `grant-` and 42 characters. It may be shown and logged.
+    GrantId, "grant id", "grant-"
+);
+
 impl SessionHandle {
-    /// The handle of a new session of a caller.
-    #[must_use]
-    pub const fn new(caller: CallerHash, random: [u8; 10]) -> Self {
-        Self { caller, random }
-    }
-
-    /// Parses a text.
-    ///
-    /// # Errors
-    /// If the text is not a handle in its only spelling.
-    pub fn parse(text: &str) -> Result<Self, ParseIdError> {
-        let error = ParseIdError { what: "session handle" };
-        let (hash, random) = text.split_at_checked(HANDLE_HASH_CHARS).ok_or(error)?;
-        let caller = CallerHash(unbase32(hash).ok_or(error)?);
-        Ok(Self { caller, random: unbase32(random).ok_or(error)? })
-    }
-
-    /// The handle with these [bytes](Self::to_bytes).
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8; 26]) -> Self {
-        let mut handle = Self { caller: CallerHash([0; 16]), random: [0; 10] };
-        let (caller, random) = bytes.split_at(handle.caller.0.len());
-        handle.caller.0.copy_from_slice(caller);
-        handle.random.copy_from_slice(random);
-        handle
-    }
-
-    /// The bytes: the hash of the caller, then the random bytes. They have the order of
-    /// the handles.
-    #[must_use]
-    pub fn to_bytes(self) -> [u8; 26] {
-        let mut bytes = [0; 26];
-        let (caller, random) = bytes.split_at_mut(self.caller.0.len());
-        caller.copy_from_slice(&self.caller.0);
-        random.copy_from_slice(&self.random);
-        bytes
-    }
-
-    /// The hash of the caller.
-    #[must_use]
-    pub const fn caller(&self) -> CallerHash {
-        self.caller
-    }
-
-    /// The random bytes.
-    #[must_use]
-    pub const fn random(&self) -> [u8; 10] {
-        self.random
-    }
-
     /// The last eight characters. They are random and distinguish the sessions of one
     /// caller. The first characters do not.
     #[must_use]
     pub fn short(&self) -> String {
         let random = base32(&self.random);
-        random.get(HANDLE_RANDOM_CHARS - 8..).unwrap_or_default().to_owned()
-    }
-}
-
-impl fmt::Display for SessionHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.caller, base32(&self.random))
-    }
-}
-
-impl fmt::Debug for SessionHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for SessionHandle {
-    type Err = ParseIdError;
-
-    fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        Self::parse(text)
-    }
-}
-
-impl TryFrom<String> for SessionHandle {
-    type Error = ParseIdError;
-
-    fn try_from(text: String) -> Result<Self, ParseIdError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<SessionHandle> for String {
-    fn from(handle: SessionHandle) -> Self {
-        handle.to_string()
+        random.get(RANDOM_CHARS - 8..).unwrap_or_default().to_owned()
     }
 }
 
@@ -341,8 +365,7 @@ impl SessionId {
     pub fn parse(text: &str) -> Result<Self, ParseIdError> {
         let error = ParseIdError { what: "session id" };
         let text = text.strip_prefix("session-").ok_or(error)?;
-        let (handle, rest) =
-            text.split_at_checked(HANDLE_HASH_CHARS + HANDLE_RANDOM_CHARS).ok_or(error)?;
+        let (handle, rest) = text.split_at_checked(HASH_CHARS + RANDOM_CHARS).ok_or(error)?;
         let handle = SessionHandle::parse(handle).map_err(|_| error)?;
         let (secret, check) = rest.split_at_checked(SECRET_CHARS).ok_or(error)?;
         let check = match check {

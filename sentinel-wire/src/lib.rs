@@ -7,23 +7,36 @@ mod code;
 mod credentials;
 mod cursors;
 mod error;
+mod grants;
 pub mod header;
 mod id;
 mod profiles;
+mod requests;
 pub mod rfc3339;
 mod secret;
 mod sessions;
 mod whoami;
+mod words;
 
 pub use code::ErrorCode;
 pub use credentials::Credentials;
 pub use cursors::{EndlessList, SeenCursors};
 pub use error::ErrorBody;
+pub use grants::{CommentView, GrantBody, GrantList, GrantState, GrantView, GrantViewFields};
 pub use id::{
-    AccountId, CallerHash, CallerKey, Epoch, Generation, ParseIdError, ProfileName, SessionCheck,
-    SessionHandle, SessionId, SessionSecret,
+    AccountId, CallerHash, CallerKey, Epoch, Generation, GrantId, ParseIdError, ProfileName,
+    RequestId, SessionCheck, SessionHandle, SessionId, SessionSecret,
 };
 pub use profiles::{ProfileList, ProfileView};
+pub use requests::{
+    CommentBody, RequestAction, RequestBody, RequestDecisionView, RequestList, RequestState,
+    RequestView, RequestViewFields, Via,
+};
 pub use secret::Secret;
 pub use sessions::{GateView, ReinstateBody, RevokeBody, SessionList, SessionState, SessionView};
 pub use whoami::Whoami;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}

@@ -1,73 +1,34 @@
 //! Sessions and gates, as they are listed and changed.
 
-use std::fmt;
-use std::str::FromStr;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::words::words;
 use crate::{AccountId, CallerKey, ProfileName, SessionHandle, rfc3339};
 
-/// The state of a session at a point in time.
-///
-/// ```
-/// use sentinel_wire::SessionState;
-///
-/// assert_eq!("revoked".parse(), Ok(SessionState::Revoked));
-/// assert_eq!(SessionState::Active.to_string(), "active");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a reader that shows or filters states must handle each of them"
-)]
-pub enum SessionState {
-    /// The session is valid.
-    Active,
-    /// The vend of the session failed after the session was written.
-    Ended,
-    /// The session has expired.
-    Expired,
-    /// The session was revoked, with the caller's others on the profile or on all profiles, or with
-    /// all sessions of a generation.
-    Revoked,
-}
-
-/// The text is not the word for a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the states are active, ended, expired and revoked")]
-#[non_exhaustive]
-pub struct UnknownSessionState;
-
-impl SessionState {
-    /// Every state.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Ended, Self::Expired, Self::Revoked];
-
-    /// The word for the state.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Ended => "ended",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
-/// The word for the state.
-impl fmt::Display for SessionState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for SessionState {
-    type Err = UnknownSessionState;
-
-    fn from_str(word: &str) -> Result<Self, UnknownSessionState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or(UnknownSessionState)
+words! {
+    /// The state of a session at a point in time.
+    ///
+    /// ```
+    /// use sentinel_wire::SessionState;
+    ///
+    /// assert_eq!("revoked".parse(), Ok(SessionState::Revoked));
+    /// assert_eq!(SessionState::Active.to_string(), "active");
+    /// ```
+    #[expect(
+        clippy::exhaustive_enums,
+        reason = "a reader that shows or filters states must handle each of them"
+    )]
+    SessionState, UnknownSessionState, "the states are active, ended, expired and revoked" {
+        /// The session is valid.
+        Active = "active",
+        /// The vend of the session failed after the session was written.
+        Ended = "ended",
+        /// The session has expired.
+        Expired = "expired",
+        /// The session was revoked, with the caller's others on the profile or on all profiles, or
+        /// with all sessions of a generation.
+        Revoked = "revoked",
     }
 }
 
@@ -79,7 +40,7 @@ pub struct SessionList {
     pub sessions: Vec<SessionView>,
     /// The number of rows of this page whose state is unknown, because the row or the caller's gate
     /// is damaged. The log names them.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::is_zero")]
     pub unreadable: usize,
     /// The position at which the next page begins. `None` if this is the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -312,9 +273,4 @@ impl GateView {
     pub fn with_known(self, known: impl Into<Option<bool>>) -> Self {
         Self { known: known.into(), ..self }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero(count: &usize) -> bool {
-    *count == 0
 }

@@ -90,7 +90,7 @@ impl Broker {
         change: Change<'_>,
     ) -> Result<GateView, Denial> {
         let kind = match change.action {
-            GateAction::Revoke(_) => EventKind::Revocation,
+            GateAction::Revoke(_) | GateAction::EndSessions => EventKind::Revocation,
             GateAction::Reinstate => EventKind::Reinstatement,
         };
         let event = self.change_event(kind, call, &change);

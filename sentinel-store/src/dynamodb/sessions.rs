@@ -232,7 +232,7 @@ impl SessionStore for DynamoSessions {
                 // there is one, the failed write returns it. Nothing is read, so that an
                 // attacker who floods a partition with reads does not prevent the revocation
                 // of its caller.
-                GateAction::Revoke(_) => None,
+                GateAction::Revoke(_) | GateAction::EndSessions => None,
                 GateAction::Reinstate => self.gate_item_of(caller).await?,
             };
             let mut written: Option<Gate> = None;

@@ -2,11 +2,15 @@
 //! process ends. For tests, for trials, and for services whose sessions need not outlive
 //! them.
 
+mod grants;
 mod policies;
+mod requests;
 mod sessions;
 mod sink;
 
+pub use grants::MemoryGrants;
 pub use policies::MemoryPolicies;
+pub use requests::MemoryRequests;
 pub use sessions::MemorySessions;
 pub use sink::MemorySink;
 
