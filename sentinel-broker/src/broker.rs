@@ -1,10 +1,12 @@
-//! The broker and its parts. Each operation has a module: `vend`, `sessions`,
+//! The broker and its parts. Each operation has a module: `vend`, `sessions`, `requests`, `grants`,
 //! `profiles`, `whoami`.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sentinel_store::{AuditSink, Clock, PolicyStore, SessionStore, SystemClock};
+use sentinel_store::{
+    AuditSink, Clock, GrantStore, PolicyStore, RequestStore, SessionStore, SystemClock,
+};
 
 use crate::audit::Audit;
 use crate::issuer::Issuer;
@@ -21,6 +23,8 @@ pub struct Broker {
     pub(crate) settings: Settings,
     pub(crate) policies: PolicyCache,
     pub(crate) sessions: Option<SessionTable>,
+    pub(crate) requests: Option<Arc<dyn RequestStore>>,
+    pub(crate) grants: Option<Arc<dyn GrantStore>>,
     pub(crate) issuer: Arc<dyn Issuer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -35,6 +39,10 @@ pub struct Parts {
     pub policies: Arc<dyn PolicyStore>,
     /// The table that sessions are tracked in. `None` if sessions are not tracked.
     pub sessions: Option<SessionTable>,
+    /// The store of approval requests. `None` if no approval can be requested.
+    pub requests: Option<Arc<dyn RequestStore>>,
+    /// The store of break-glass grants. `None` if none can be opened.
+    pub grants: Option<Arc<dyn GrantStore>>,
     /// The source of credentials.
     pub issuer: Arc<dyn Issuer>,
     /// The source of the time.
@@ -57,7 +65,7 @@ pub struct SessionTable {
 }
 
 impl Parts {
-    /// Parts with the system's clock and randomness, which track no sessions.
+    /// Parts with the system's clock and randomness, without sessions, requests and grants.
     #[must_use]
     pub fn new(
         policies: Arc<dyn PolicyStore>,
@@ -65,13 +73,25 @@ impl Parts {
         sink: Arc<dyn AuditSink>,
     ) -> Self {
         let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
-        Self { policies, sessions: None, issuer, clock, random, sink }
+        Self { policies, sessions: None, requests: None, grants: None, issuer, clock, random, sink }
     }
 
     /// The same parts, with a table that sessions are tracked in.
     #[must_use]
     pub fn with_sessions(self, sessions: impl Into<Option<SessionTable>>) -> Self {
         Self { sessions: sessions.into(), ..self }
+    }
+
+    /// The same parts, with a store of approval requests.
+    #[must_use]
+    pub fn with_requests(self, requests: impl Into<Option<Arc<dyn RequestStore>>>) -> Self {
+        Self { requests: requests.into(), ..self }
+    }
+
+    /// The same parts, with a store of break-glass grants.
+    #[must_use]
+    pub fn with_grants(self, grants: impl Into<Option<Arc<dyn GrantStore>>>) -> Self {
+        Self { grants: grants.into(), ..self }
     }
 
     /// The same parts with another clock.
@@ -99,10 +119,10 @@ impl Broker {
     /// A broker with those settings and parts.
     #[must_use]
     pub fn new(settings: Settings, parts: Parts) -> Self {
-        let Parts { policies, sessions, issuer, clock, random, sink } = parts;
+        let Parts { policies, sessions, requests, grants, issuer, clock, random, sink } = parts;
         let policies = PolicyCache::new(&settings, policies, Arc::clone(&clock));
         let audit = Audit::new(sink, Arc::clone(&clock));
-        Self { settings, policies, sessions, issuer, clock, random, audit }
+        Self { settings, policies, sessions, requests, grants, issuer, clock, random, audit }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

@@ -8,15 +8,18 @@ mod audit;
 mod broker;
 mod call;
 mod denial;
+mod grants;
 mod home;
 mod identify;
 mod identity;
 mod issuer;
 mod local;
 mod operators;
+mod person;
 mod policies;
 mod profiles;
 mod random;
+mod requests;
 mod sessions;
 mod settings;
 mod user;
@@ -27,6 +30,7 @@ pub use arn::is_principal;
 pub use broker::{Broker, Parts, SessionTable};
 pub use call::Call;
 pub use denial::Denial;
+pub use grants::{ListGrants, OpenGrant};
 pub use home::Home;
 pub use identity::{
     Caller, SessionNameRole, SessionNameRoleError, SourceIdentity, SourceIdentityFormat,
@@ -36,10 +40,12 @@ pub use issuer::{AssumeRole, IssueError, Issued, Issuer, STS_MAX_SECONDS, STS_MI
 pub use local::{LocalIdentity, LocalIssuer};
 pub use policies::GovernedRoles;
 pub use random::{OsRandom, Random, RandomError};
+pub use requests::{CreateRequest, ListRequests};
 // The broker's results, as clients receive them.
 #[doc(no_inline)]
 pub use sentinel_wire::{
-    Credentials, ErrorCode, GateView, ProfileList, ProfileView, SessionList, SessionView, Whoami,
+    Credentials, ErrorCode, GateView, GrantList, GrantView, ProfileList, ProfileView, RequestList,
+    RequestView, SessionList, SessionView, Whoami,
 };
 pub use sessions::{ListSessions, Reinstate, Revoke, Target};
 pub use settings::{OperatorArn, RoleArnTemplate, Settings};

@@ -1,28 +1,27 @@
 //! The role of a profile.
 
 use sentinel_policy::RoleArn;
-use sentinel_store::AccountId;
+use sentinel_store::{AccountId, ProfileName};
 
-use super::request::Vend;
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::policies::Governing;
 
 impl Broker {
-    pub(super) fn role(
+    pub(crate) fn role(
         &self,
         call: &Call,
-        vend: &Vend,
+        profile: &ProfileName,
         governing: &Governing,
     ) -> Result<RoleArn, Denial> {
-        let named = governing.document.policy.profile(vend.profile.as_str());
+        let named = governing.document.policy.profile(profile.as_str());
         let role = named
             .filter(|_| governing.is_main)
             .and_then(|profile| profile.role_arn.as_ref().map(|role| role.value.clone()))
-            .or_else(|| self.settings.role_arn_template.fill(&call.home, &vend.profile));
+            .or_else(|| self.settings.role_arn_template.fill(&call.home, profile));
         let Some(role) = role else {
-            tracing::error!(profile = %vend.profile, "the template results in an invalid role ARN");
+            tracing::error!(%profile, "the template results in an invalid role ARN");
             return Err(Denial::credential_error());
         };
         // Sessions of such a role are users, even if their names look like those of vended
@@ -32,7 +31,7 @@ impl Broker {
         });
         if sets_users {
             tracing::error!(
-                profile = %vend.profile,
+                %profile,
                 role = role.as_str(),
                 "the role is in SENTINEL_SESSION_NAME_ROLES, so its session names are users: give the \
                  profile another role"

@@ -1,0 +1,234 @@
+//! Opening a grant.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use sentinel_policy::{BreakGlassRule, Quota, ReasonCode};
+use sentinel_store::{
+    EventKind, Grant, GrantFields, GrantId, GrantListing, GrantNote, GrantStore, LimitReached,
+    Opening, OpeningLimit, OpeningLimits, OpeningQuota, Pages, ProfileName, StoreError,
+};
+use sentinel_wire::{ErrorCode, GrantView};
+
+use crate::broker::Broker;
+use crate::call::Call;
+use crate::denial::Denial;
+use crate::identity::Caller;
+use crate::requests::conflict;
+
+/// A request to open a break-glass grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenGrant {
+    /// The profile.
+    pub profile: ProfileName,
+    /// The reason code.
+    pub reason_code: ReasonCode,
+    /// Why, in the caller's words.
+    pub justification: String,
+    /// The length of the grant. `None` for the maximum.
+    pub duration: Option<Duration>,
+}
+
+impl OpenGrant {
+    /// A request for a grant of the maximum length.
+    #[must_use]
+    pub fn new(
+        profile: ProfileName,
+        reason_code: ReasonCode,
+        justification: impl Into<String>,
+    ) -> Self {
+        Self { profile, reason_code, justification: justification.into(), duration: None }
+    }
+
+    /// The same request with a length.
+    #[must_use]
+    pub fn with_duration(self, duration: impl Into<Option<Duration>>) -> Self {
+        Self { duration: duration.into(), ..self }
+    }
+}
+
+/// The length of a justification, in characters.
+const JUSTIFICATION: std::ops::RangeInclusive<usize> = 20..=1000;
+
+impl Broker {
+    /// Opens a grant, which is valid immediately.
+    ///
+    /// # Errors
+    /// - `POLICY_DENY` if no break-glass rule names the caller, the profile and the reason code
+    /// - `COOLDOWN` and `QUOTA_EXCEEDED` if a limit of the rule refuses it
+    /// - `CONFLICT` if an earlier grant of the caller must be reviewed first
+    /// - `INVALID_REQUEST`, `INVALID_DURATION`, `SESSION_REVOKED`, `POLICY_ERROR`, and what a failing
+    ///   store means
+    pub async fn open_grant(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        open: &OpenGrant,
+    ) -> Result<GrantView, Denial> {
+        let store = self.grant_store()?;
+        self.open_on(call, caller, &open.profile).await?;
+        if !JUSTIFICATION.contains(&open.justification.chars().count()) {
+            return Err(Denial::new(
+                ErrorCode::InvalidRequest,
+                "`justification` has 20 to 1,000 characters: state what happened and what you will do",
+            ));
+        }
+        let opened = self.open(call, caller, open, store).await;
+        match opened {
+            Ok(view) => Ok(view),
+            Err(denial) => {
+                let event = self
+                    .audit
+                    .event(EventKind::BreakGlassRefused, call)
+                    .with_by(caller.key.to_string())
+                    .with_principal(caller.principal.clone())
+                    .with_user(caller.key.to_string())
+                    .with_profile(open.profile.to_string())
+                    .with_reason_code(open.reason_code.as_str().to_owned())
+                    .with_reason(open.justification.clone())
+                    .with_code(denial.code.as_str().to_owned());
+                self.audit.write_event(event)?;
+                Err(denial)
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        open: &OpenGrant,
+        store: &dyn GrantStore,
+    ) -> Result<GrantView, Denial> {
+        let now = self.now();
+        let governing = self.policies.governing(call, caller, &open.profile).await?;
+        let policy = &governing.document.policy;
+        let rule = policy
+            .break_glass_rule(&caller.in_policy(), open.profile.as_str(), open.reason_code)
+            .ok_or_else(Denial::policy_deny)?;
+        let length = match open.duration {
+            None => rule.max_duration,
+            Some(requested) if requested <= rule.max_duration => requested,
+            Some(_) => {
+                return Err(Denial::new(
+                    ErrorCode::InvalidDuration,
+                    format!(
+                        "`duration_s` is at most {} for this profile",
+                        rule.max_duration.as_secs()
+                    ),
+                ));
+            }
+        };
+        self.no_review_missing(call, caller, store).await?;
+        let role = self.role(call, &open.profile, &governing)?;
+        let length = TimeDelta::from_std(length).ok();
+        let expires = length.and_then(|length| now.checked_add_signed(length));
+        let review_within = rule.review_within.and_then(|within| TimeDelta::from_std(within).ok());
+        let grant = Grant::new(GrantFields {
+            id: GrantId::new(caller.key.hash(), self.random()?),
+            holder: caller.in_record(call),
+            profile: open.profile.clone(),
+            role_arn: role.as_str().to_owned(),
+            rule: rule.name.value.clone(),
+            policy_sha256: governing.document.used.sha256.clone(),
+            reason_code: open.reason_code.as_str().to_owned(),
+            justification: open.justification.clone(),
+            created: now,
+            expires: expires.unwrap_or(now),
+        })
+        .with_overrides_deny(rule.overrides_deny);
+        let due = review_within.and_then(|within| grant.expires.checked_add_signed(within));
+        let grant = grant.with_review(due, rule.review_blocks);
+        let opened = call.bounded(store.open_grant(&grant, &limits(rule))).await;
+        match opened {
+            Ok(Opening::Opened) => {}
+            Ok(Opening::Refused(reached)) => return Err(limit_reached(reached, now)),
+            Err(error @ StoreError::Conflict(_)) => {
+                self.grant_store_failed(call, &error);
+                return Err(conflict("too many grants are opened concurrently; try again"));
+            }
+            Err(
+                error @ (StoreError::NotFound(_)
+                | StoreError::Throttled(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Refused(_)
+                | StoreError::Corrupt(_)),
+            ) => return Err(self.grant_store_failed(call, &error)),
+        }
+        let event = self
+            .grant_event(EventKind::BreakGlassOpened, call, caller, &grant)
+            .with_reason_code(grant.reason_code.clone())
+            .with_reason(grant.justification.clone())
+            .with_duration_s(u64::try_from((grant.expires - now).num_seconds()).unwrap_or(0))
+            .with_valid_until(grant.expires)
+            .with_policy(governing.document.used.clone())
+            .with_policy_stale(governing.document.stale);
+        if let Err(unwritten) = self.audit.write_event(event) {
+            // No grant without a record. If it cannot be closed either, each vend by it is recorded.
+            let note = GrantNote::new(grant.holder.clone(), self.now(), None);
+            if let Some(closed) = grant.close(note)
+                && let Err(error) = call.bounded(store.replace_grant(&closed)).await
+            {
+                self.grant_store_failed(call, &error);
+            }
+            return Err(unwritten);
+        }
+        Ok(self.grant_view(&grant))
+    }
+
+    /// Fails if an earlier grant of the caller blocks the next one until it is reviewed.
+    async fn no_review_missing(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        store: &dyn GrantStore,
+    ) -> Result<(), Denial> {
+        let listing = GrantListing::Caller(caller.key.clone());
+        let mut pages = Pages::grants(store, &listing);
+        let failed = |error| self.grant_store_failed(call, &error);
+        while let Some(page) = call.bounded(pages.next()).await.map_err(failed)? {
+            let now = self.now();
+            if let Some(grant) =
+                page.items.iter().find(|grant| grant.review_blocks && grant.awaits_review(now))
+            {
+                return Err(conflict(format!(
+                    "your grant `{}` must be reviewed before you open another one: ask an operator \
+                     with the permission `review_break_glass`",
+                    grant.id
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn limits(rule: &BreakGlassRule) -> OpeningLimits {
+    let quota = |quota: Quota| OpeningQuota { count: quota.count, per: quota.per };
+    OpeningLimits::default()
+        .with_cooldown(rule.cooldown)
+        .with_quota(rule.quota.map(quota))
+        .with_profile_quota(rule.quota_per_profile.map(quota))
+}
+
+fn limit_reached(reached: LimitReached, now: chrono::DateTime<Utc>) -> Denial {
+    let (code, message) = match reached.limit {
+        OpeningLimit::Cooldown => (
+            ErrorCode::Cooldown,
+            "you opened a grant a short time ago; the next one can be opened after the seconds in \
+             Retry-After",
+        ),
+        OpeningLimit::Quota => (
+            ErrorCode::QuotaExceeded,
+            "you have used your quota of grants; the next one can be opened after the seconds in \
+             Retry-After",
+        ),
+        OpeningLimit::ProfileQuota => (
+            ErrorCode::QuotaExceeded,
+            "the quota of grants for this profile is used up; the next one can be opened after the \
+             seconds in Retry-After",
+        ),
+    };
+    let seconds = (reached.until - now).num_milliseconds().max(0).unsigned_abs().div_ceil(1000);
+    Denial::new(code, message).with_retry_after(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,282 @@
+//! Creating a request, which the policy may approve immediately.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sentinel_policy::{ApprovalRule, Facts, Verdict};
+use sentinel_store::{
+    AccessRequest, AccessRequestFields, ApprovedPeriod, EventKind, ProfileName, RequestAction,
+    RequestDecision, RequestId, RequestStatus, StoreError,
+};
+use sentinel_wire::{ErrorCode, RequestView};
+
+use super::conflict;
+use crate::broker::Broker;
+use crate::call::Call;
+use crate::denial::Denial;
+use crate::identity::Caller;
+use crate::policies::Governing;
+use crate::vend::Vend;
+
+/// A request for an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreateRequest {
+    /// The profile.
+    pub profile: ProfileName,
+    /// Why, in the requester's words.
+    pub reason: String,
+    /// The ticket, in the requester's words. `None` if there is none.
+    pub ticket: Option<String>,
+    /// The length of the approval. `None` for the maximum.
+    pub duration: Option<Duration>,
+    /// The earliest time at which the approval is used. `None` for as soon as it is approved.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+impl CreateRequest {
+    /// A request for an approval of the maximum length.
+    #[must_use]
+    pub fn new(profile: ProfileName, reason: impl Into<String>) -> Self {
+        Self { profile, reason: reason.into(), ticket: None, duration: None, not_before: None }
+    }
+
+    /// The same request with a ticket.
+    #[must_use]
+    pub fn with_ticket(self, ticket: impl Into<Option<String>>) -> Self {
+        Self { ticket: ticket.into(), ..self }
+    }
+
+    /// The same request with a length.
+    #[must_use]
+    pub fn with_duration(self, duration: impl Into<Option<Duration>>) -> Self {
+        Self { duration: duration.into(), ..self }
+    }
+
+    /// The same request for an approval that begins then, at the earliest.
+    #[must_use]
+    pub fn with_not_before(self, not_before: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { not_before: not_before.into(), ..self }
+    }
+}
+
+impl Broker {
+    /// Creates a request. If the policy approves it automatically, it is approved when this returns.
+    ///
+    /// # Errors
+    /// - `CONFLICT` if the policy's decision is not that an approval is required, if no approvals rule
+    ///   governs the profile, and if the caller has a pending request for it
+    /// - `INVALID_REQUEST` and `INVALID_DURATION` for a ticket, a time and a length that the rule does
+    ///   not allow
+    /// - `SESSION_REVOKED`, `POLICY_ERROR`, and what a failing store means
+    pub async fn create_request(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        create: &CreateRequest,
+    ) -> Result<RequestView, Denial> {
+        let store = self.request_store()?;
+        let epoch = self.open_on(call, caller, &create.profile).await?;
+        let now = self.now();
+        let governing = match self.policies.governing(call, caller, &create.profile).await {
+            Ok(governing) => governing,
+            // Like a decision to deny, so that it does not reveal which profiles exist.
+            Err(denial) if denial.code == ErrorCode::PolicyDeny => return Err(not_needed()),
+            Err(denial) => return Err(denial),
+        };
+        let policy = &governing.document.policy;
+        let vend = Vend::new(create.profile.clone());
+        let from = create.not_before.map_or(now, |not_before| not_before.max(now));
+        let decision =
+            policy.decide(&self.policy_request(call, caller, &vend), &Facts::default(), from);
+        match decision.verdict {
+            Verdict::RequireApproval => {}
+            Verdict::Allow | Verdict::Deny => return Err(not_needed()),
+        }
+        let rule = policy.approval_rule(create.profile.as_str()).ok_or_else(|| {
+            conflict(
+                "no rule under `approvals` names this profile, so that no person can approve it: \
+                 contact the policy author",
+            )
+        })?;
+        check_ticket(rule, create.ticket.as_deref())?;
+        let role = self.role(call, &create.profile, &governing)?;
+        let person = caller.in_record(call);
+        let who = caller.in_policy();
+        let automatic = rule.auto_approve.as_ref().filter(|auto| auto.approves(&who, now));
+        let automatic_max = automatic.map(|auto| auto.max_duration.unwrap_or(rule.max_duration));
+        let (duration, is_automatic) = length(rule, automatic_max, create.duration)?;
+        let deadline = deadline(rule, create.not_before, now)?;
+        let request = AccessRequest::new(AccessRequestFields {
+            id: RequestId::new(caller.key.hash(), self.random()?),
+            requester: person.clone(),
+            profile: create.profile.clone(),
+            role_arn: role.as_str().to_owned(),
+            rule: rule.name.value.clone(),
+            reason: create.reason.clone(),
+            duration_s: u32::try_from(duration.as_secs()).unwrap_or(u32::MAX),
+            created: now,
+            deadline,
+        })
+        .with_ticket(create.ticket.clone())
+        .with_not_before(create.not_before);
+        let request = if is_automatic {
+            let decision = RequestDecision::new(
+                person,
+                now,
+                RequestAction::AutoApprove,
+                role.as_str(),
+                governing.document.used.sha256.clone(),
+            )
+            .with_epoch(epoch);
+            let period = self.period(call, &request, rule, now).await?;
+            request
+                .decide(decision, RequestStatus::Approved(period))
+                .ok_or_else(|| conflict("the deadline of this request has passed already"))?
+        } else {
+            request
+        };
+        self.write_new(call, caller, &request, &governing).await?;
+        let written = call.bounded(store.create_request(&request)).await;
+        written.map_err(|error| {
+            let denial = match error {
+                StoreError::Conflict(_) => conflict(
+                    "you have a pending request for this profile: wait for its decision, or cancel it",
+                ),
+                StoreError::NotFound(_)
+                | StoreError::Throttled(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Refused(_)
+                | StoreError::Corrupt(_) => self.request_store_failed(call, &error),
+            };
+            let event = self.request_event(EventKind::RequestCreated, call, caller, &request);
+            let event = event.with_code(denial.code.as_str().to_owned());
+            self.audit.write_event(event).err().unwrap_or(denial)
+        })?;
+        Ok(self.request_view(call, &request, Some(&governing)))
+    }
+
+    /// Records a new request before it is written, so that none is approved without a record.
+    async fn write_new(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        request: &AccessRequest,
+        governing: &Governing,
+    ) -> Result<(), Denial> {
+        let kind = match request.status {
+            RequestStatus::Approved(_) => EventKind::RequestApproved,
+            RequestStatus::Pending
+            | RequestStatus::Denied
+            | RequestStatus::Cancelled
+            | RequestStatus::Revoked(_) => EventKind::RequestCreated,
+        };
+        let event = self
+            .request_event(kind, call, caller, request)
+            .with_reason(request.reason.clone())
+            .with_ticket(request.ticket.clone())
+            .with_duration_s(u64::from(request.duration_s))
+            .with_valid_until(request.period().map(|period| period.until))
+            .with_policy(governing.document.used.clone())
+            .with_policy_stale(governing.document.stale);
+        self.audit.write_event(event)
+    }
+
+    /// The period of an approval that is complete at `now`.
+    ///
+    /// An approval that extends another one is never summed above the maximum of the rule: it ends at
+    /// the latest that long after the first of them began.
+    pub(super) async fn period(
+        &self,
+        call: &Call,
+        request: &AccessRequest,
+        rule: &ApprovalRule,
+        now: DateTime<Utc>,
+    ) -> Result<ApprovedPeriod, Denial> {
+        let from = request.not_before.map_or(now, |not_before| not_before.max(now));
+        let store = self.request_store()?;
+        let (caller, profile) = (&request.requester.caller, &request.profile);
+        let live = call.bounded(store.live_requests(caller, profile, now)).await;
+        let live = live.map_err(|error| self.request_store_failed(call, &error))?;
+        let extended = live.iter().filter(|other| other.id != request.id).filter_map(|other| {
+            match other.status {
+                RequestStatus::Approved(period) if from <= period.until => Some(period.since),
+                RequestStatus::Approved(_)
+                | RequestStatus::Pending
+                | RequestStatus::Denied
+                | RequestStatus::Cancelled
+                | RequestStatus::Revoked(_) => None,
+            }
+        });
+        let since = extended.min().unwrap_or(from).min(from);
+        let max = TimeDelta::from_std(rule.max_duration).unwrap_or(TimeDelta::MAX);
+        let length = TimeDelta::seconds(request.duration_s.into()).min(max);
+        let until = [from.checked_add_signed(length), since.checked_add_signed(max)];
+        let until = until.into_iter().flatten().min().unwrap_or(from);
+        if until <= from {
+            return Err(conflict(
+                "the approval that this request extends has reached the maximum length of its rule: \
+                 request again when it has ended",
+            ));
+        }
+        Ok(ApprovedPeriod { since, from, until })
+    }
+}
+
+/// The refusal if the policy does not require an approval: it allows, or it denies.
+fn not_needed() -> Denial {
+    conflict(
+        "the policy does not require an approval for this profile, so that there is nothing to \
+         approve: request the credentials, or see `GET /profiles`",
+    )
+}
+
+fn check_ticket(rule: &ApprovalRule, ticket: Option<&str>) -> Result<(), Denial> {
+    let Some(pattern) = &rule.ticket_pattern else { return Ok(()) };
+    if ticket.is_some_and(|ticket| pattern.value.matches(ticket)) {
+        return Ok(());
+    }
+    Err(Denial::new(
+        ErrorCode::InvalidRequest,
+        format!("name a ticket in `ticket`: this profile requires one like `{}`", pattern.value.as_str()),
+    ))
+}
+
+/// The length of the approval, and whether it is automatic.
+fn length(
+    rule: &ApprovalRule,
+    automatic: Option<Duration>,
+    requested: Option<Duration>,
+) -> Result<(Duration, bool), Denial> {
+    let automatic = automatic.map(|max| max.min(rule.max_duration));
+    match (requested, automatic) {
+        (None, Some(max)) => Ok((max, true)),
+        (None, None) => Ok((rule.max_duration, false)),
+        (Some(requested), _) if requested > rule.max_duration => Err(Denial::new(
+            ErrorCode::InvalidDuration,
+            format!("`duration_s` is at most {} for this profile", rule.max_duration.as_secs()),
+        )),
+        (Some(requested), max) => Ok((requested, max.is_some_and(|max| requested <= max))),
+    }
+}
+
+/// The time by which every approval must be given.
+fn deadline(
+    rule: &ApprovalRule,
+    not_before: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, Denial> {
+    let length = TimeDelta::from_std(rule.deadline).ok();
+    let deadline = length.and_then(|length| now.checked_add_signed(length));
+    let deadline = deadline.unwrap_or(DateTime::<Utc>::MAX_UTC);
+    if not_before.is_some_and(|not_before| not_before < now || deadline < not_before) {
+        return Err(Denial::new(
+            ErrorCode::InvalidRequest,
+            format!(
+                "`not_before` is in the future, and at most {} seconds from now for this profile",
+                rule.deadline.as_secs()
+            ),
+        ));
+    }
+    Ok(deadline)
+}

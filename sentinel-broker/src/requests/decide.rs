@@ -1,0 +1,303 @@
+//! Deciding on a request: approvers approve and deny it, the requester cancels it, and both, like
+//! operators, revoke an approval.
+//!
+//! An approval is recorded before it is written, so that no caller gets access without a record. The
+//! others take access away: they are written first.
+
+use sentinel_policy::Operation;
+use sentinel_store::{
+    AccessRequest, EventKind, RequestAction, RequestDecision, RequestId, RequestState,
+    RequestStatus, StoreError,
+};
+use sentinel_wire::{ErrorCode, RequestView};
+
+use super::judge::{counted, people};
+use super::{Seen, conflict};
+use crate::broker::Broker;
+use crate::call::Call;
+use crate::denial::Denial;
+use crate::identity::Caller;
+
+impl Broker {
+    /// Approves a request. It is approved when every person that the rule requires has approved it.
+    ///
+    /// # Errors
+    /// - `NOT_FOUND` for a caller who may not see the request, `FORBIDDEN` for the requester and for a
+    ///   caller whom the rule does not name
+    /// - `CONFLICT` if the state does not allow it, if the caller has approved it already, if the role
+    ///   of the profile has changed since, and if another change was first
+    /// - what a failing store or policy means
+    pub async fn approve_request(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        id: &RequestId,
+        comment: Option<&str>,
+    ) -> Result<RequestView, Denial> {
+        let seen = self.see(call, caller, id).await?;
+        self.must_be_approver(call, caller, &seen, "approve")?;
+        let Seen { request, governing, .. } = seen;
+        let now = self.now();
+        check_pending(&request, now)?;
+        let governing = governing.ok_or_else(Denial::policy_error)?;
+        let policy = &governing.document.policy;
+        let rule = policy.approval_rule(request.profile.as_str()).ok_or_else(Denial::policy_deny)?;
+        let role = self.role(call, &request.profile, &governing)?;
+        if role.as_str() != request.role_arn {
+            return Err(conflict(
+                "the role of this profile has changed since the request was created: deny it, and have \
+                 it requested again",
+            ));
+        }
+        if request
+            .decided
+            .iter()
+            .any(|it| it.action == RequestAction::Approve && it.by.caller == caller.key)
+        {
+            return Err(conflict("you have approved this request already; another person must"));
+        }
+        let epoch = self.open_on(call, caller, &request.profile).await?;
+        let decision = RequestDecision::new(
+            caller.in_record(call),
+            now,
+            RequestAction::Approve,
+            role.as_str(),
+            governing.document.used.sha256.clone(),
+        )
+        .with_epoch(epoch)
+        .with_comment(comment.map(str::to_owned));
+        let standing = self.standing(call, counted(&request, rule)).await?;
+        let mut approvers = people(&standing);
+        approvers.push(caller.in_policy());
+        let status = if rule.satisfied_by(&approvers) {
+            RequestStatus::Approved(self.period(call, &request, rule, now).await?)
+        } else {
+            RequestStatus::Pending
+        };
+        let next = request.decide(decision, status).ok_or_else(changed)?;
+        let event = self
+            .request_event(EventKind::RequestApproved, call, caller, &next)
+            .with_reason(comment.map(str::to_owned))
+            .with_state(next.state(now).as_str().to_owned())
+            .with_duration_s(u64::from(next.duration_s))
+            .with_valid_until(next.period().map(|period| period.until))
+            .with_policy(governing.document.used.clone())
+            .with_policy_stale(governing.document.stale);
+        self.audit.write_event(event.clone())?;
+        if let Err(denial) = self.replace(call, &next).await {
+            self.audit.write_event(event.with_code(denial.code.as_str().to_owned()))?;
+            return Err(denial);
+        }
+        Ok(self.request_view(call, &next, Some(&governing)))
+    }
+
+    /// Denies a request.
+    ///
+    /// # Errors
+    /// As those of [`approve_request`](Self::approve_request).
+    pub async fn deny_request(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        id: &RequestId,
+        comment: Option<&str>,
+    ) -> Result<RequestView, Denial> {
+        let seen = self.see(call, caller, id).await?;
+        self.must_be_approver(call, caller, &seen, "deny")?;
+        let (action, status) = (RequestAction::Deny, RequestStatus::Denied);
+        self.take_away(call, caller, seen, Decided { action, status, comment }).await
+    }
+
+    /// Cancels a request of the caller.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a caller who may not see the request, `FORBIDDEN` for another than the
+    /// requester, `CONFLICT` if it is not pending, and what a failing store means.
+    pub async fn cancel_request(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        id: &RequestId,
+        comment: Option<&str>,
+    ) -> Result<RequestView, Denial> {
+        let seen = self.see(call, caller, id).await?;
+        if !seen.is_requester {
+            let denial = Denial::new(
+                ErrorCode::Forbidden,
+                "only the requester may cancel a request; approvers may deny it",
+            );
+            return Err(self.refuse_operation(call, caller, "cancel", denial));
+        }
+        let (action, status) = (RequestAction::Cancel, RequestStatus::Cancelled);
+        self.take_away(call, caller, seen, Decided { action, status, comment }).await
+    }
+
+    /// Revokes an approval, and ends the requester's sessions on the profile. Repeating it completes a
+    /// revocation that failed half-way.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a caller who may not see the request, `FORBIDDEN` for a caller who is neither
+    /// the requester, nor an approver, nor an operator with `revoke_approval`, `CONFLICT` if the
+    /// request is not approved, and what a failing store means.
+    pub async fn revoke_request(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        id: &RequestId,
+        comment: Option<&str>,
+    ) -> Result<RequestView, Denial> {
+        let seen = self.see(call, caller, id).await?;
+        let may = seen.is_requester
+            || seen.is_approver
+            || self.may_as_operator(call, caller, Operation::RevokeApproval).await;
+        if !may {
+            let denial = Denial::new(
+                ErrorCode::Forbidden,
+                "only the requester, an approver or an operator with the permission \
+                 `revoke_approval` may revoke an approval",
+            );
+            return Err(self.refuse_operation(call, caller, "revoke_approval", denial));
+        }
+        let status = match seen.request.status {
+            RequestStatus::Approved(period) if self.now() < period.until => {
+                RequestStatus::Revoked(period)
+            }
+            RequestStatus::Approved(_) => {
+                return Err(conflict("the approval has ended already; nothing can be revoked"));
+            }
+            // The sessions may not have ended. The state has.
+            RequestStatus::Revoked(_) => {
+                return self.end_after_revocation(call, caller, seen, comment).await;
+            }
+            RequestStatus::Pending | RequestStatus::Denied | RequestStatus::Cancelled => {
+                return Err(conflict(format!(
+                    "the request is {}: only an approved one can be revoked",
+                    seen.request.state(self.now())
+                )));
+            }
+        };
+        let action = RequestAction::Revoke;
+        self.take_away(call, caller, seen, Decided { action, status, comment }).await
+    }
+
+    fn must_be_approver(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        seen: &Seen,
+        operation: &str,
+    ) -> Result<(), Denial> {
+        let message = if seen.is_requester {
+            "nobody decides on their own request; `cancel` withdraws it"
+        } else if !seen.is_approver {
+            "the approvals rule that governs this profile does not name you as an approver"
+        } else {
+            return Ok(());
+        };
+        let denial = Denial::new(ErrorCode::Forbidden, message);
+        Err(self.refuse_operation(call, caller, operation, denial))
+    }
+
+    /// Denies, cancels or revokes: writes it, and records it afterwards.
+    async fn take_away(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        seen: Seen,
+        decided: Decided<'_>,
+    ) -> Result<RequestView, Denial> {
+        let Seen { request, governing, .. } = &seen;
+        let now = self.now();
+        if decided.action != RequestAction::Revoke {
+            check_pending(request, now)?;
+        }
+        let sha256 = governing.as_ref().map(|it| it.document.used.sha256.clone());
+        let decision = RequestDecision::new(
+            caller.in_record(call),
+            now,
+            decided.action,
+            request.role_arn.clone(),
+            sha256.unwrap_or_default(),
+        )
+        .with_comment(decided.comment.map(str::to_owned));
+        let next = request.decide(decision, decided.status).ok_or_else(changed)?;
+        self.replace(call, &next).await?;
+        let seen = Seen { request: next, ..seen };
+        if decided.action == RequestAction::Revoke {
+            return self.end_after_revocation(call, caller, seen, decided.comment).await;
+        }
+        let kind = if decided.action == RequestAction::Deny {
+            EventKind::RequestDenied
+        } else {
+            EventKind::RequestCancelled
+        };
+        let event = self
+            .request_event(kind, call, caller, &seen.request)
+            .with_reason(decided.comment.map(str::to_owned));
+        self.audit.write_event(event).map_err(|_| Denial::unconfirmed())?;
+        Ok(self.request_view(call, &seen.request, seen.governing.as_ref()))
+    }
+
+    async fn end_after_revocation(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        seen: Seen,
+        comment: Option<&str>,
+    ) -> Result<RequestView, Denial> {
+        let Seen { request, governing, .. } = seen;
+        let ended = self.end_sessions(call, &request.requester.caller, &request.profile).await;
+        let event = self
+            .request_event(EventKind::RequestRevoked, call, caller, &request)
+            .with_reason(comment.map(str::to_owned))
+            .with_epoch(ended.as_ref().ok().copied().flatten())
+            .with_code(ended.as_ref().err().map(|denial| denial.code.as_str().to_owned()));
+        self.audit.write_event(event).map_err(|_| Denial::unconfirmed())?;
+        ended?;
+        Ok(self.request_view(call, &request, governing.as_ref()))
+    }
+
+    /// Writes the next revision of a request.
+    async fn replace(&self, call: &Call, next: &AccessRequest) -> Result<(), Denial> {
+        let store = self.request_store()?;
+        call.bounded(store.replace_request(next)).await.map_err(|error| match error {
+            StoreError::Conflict(_) => changed(),
+            StoreError::Throttled(_) => Denial::rate_limited(),
+            StoreError::NotFound(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Refused(_)
+            | StoreError::Corrupt(_) => {
+                self.request_store_failed(call, &error);
+                Denial::unconfirmed()
+            }
+        })
+    }
+}
+
+/// What a person decided, other than an approval.
+struct Decided<'a> {
+    action: RequestAction,
+    status: RequestStatus,
+    comment: Option<&'a str>,
+}
+
+fn check_pending(
+    request: &AccessRequest,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), Denial> {
+    match request.state(now) {
+        RequestState::Pending => Ok(()),
+        state @ (RequestState::Approved
+        | RequestState::Denied
+        | RequestState::Cancelled
+        | RequestState::Expired
+        | RequestState::Revoked) => {
+            Err(conflict(format!("the request is {state}, and no longer pending")))
+        }
+    }
+}
+
+/// The refusal of a change that lost against another one.
+fn changed() -> Denial {
+    conflict("the request was changed concurrently; read it again")
+}
