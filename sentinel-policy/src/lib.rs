@@ -44,7 +44,7 @@ pub use explain::{Explanation, Step, StepOutcome, Unmet};
 pub use limits::Limits;
 pub use pattern::{Pattern, UserPattern};
 pub use policy::Policy;
-pub use request::{Approval, DeviceFacts, Facts, Mode, Principal, Request};
+pub use request::{ActiveGrant, Approval, DeviceFacts, Facts, Mode, Principal, Request};
 pub use rule::{
     ApprovalRule, AutoApprove, BreakGlassRule, CheckedPolicy, Effect, Operation, OperatorRule,
     Profile, Quota, ReasonCode, RoleArn, Rule,

@@ -300,5 +300,7 @@ closed_set! {
         ListBreakGlass = "list_break_glass",
         /// Close the grant of any caller. No service offers it yet.
         CloseBreakGlass = "close_break_glass",
+        /// Review a grant that is closed or expired. No service offers it yet.
+        ReviewBreakGlass = "review_break_glass",
     }
 }
