@@ -27,7 +27,7 @@ impl Broker {
             Some(main) if main.stale && operation == Operation::Reinstate => {
                 Err(Denial::unavailable())
             }
-            Some(main) => Ok(main.policy.may_operate(&caller.user, operation)),
+            Some(main) => Ok(main.policy.may_operate(&caller.in_policy(), operation)),
             None => Ok(false),
         }
     }
@@ -39,7 +39,7 @@ impl Broker {
         }
         let main = self.policies.main(call).await?;
         Ok(main.is_some_and(|main| {
-            Operation::ALL.into_iter().any(|it| main.policy.may_operate(&caller.user, it))
+            Operation::ALL.into_iter().any(|it| main.policy.may_operate(&caller.in_policy(), it))
         }))
     }
 
@@ -52,7 +52,8 @@ impl Broker {
             | Operation::ListRequests
             | Operation::RevokeApproval
             | Operation::ListBreakGlass
-            | Operation::CloseBreakGlass => false,
+            | Operation::CloseBreakGlass
+            | Operation::ReviewBreakGlass => false,
         }
     }
 }

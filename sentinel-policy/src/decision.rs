@@ -76,11 +76,13 @@ pub struct MatchedRule<'p> {
 pub struct Decision<'p> {
     /// The effect for the caller.
     pub verdict: Verdict,
-    /// The first rule that matched. `None` if no rule matched, which is a deny.
+    /// The first rule that matched. `None` if no rule matched, which is a deny. If a break-glass
+    /// grant overrides the deny of a rule, this is that rule.
     pub rule: Option<MatchedRule<'p>>,
     /// The lower of the limits on duration in the matched rule and in the profile, for
-    /// every effect. `None` if neither has a limit, or if no rule matched.
+    /// every effect. `None` if neither has a limit, or if no rule matched. If a break-glass
+    /// grant allows a request that no rule matched, this is the limit in the profile.
     pub max_duration: Option<Duration>,
-    /// The requirements that are not met yet.
+    /// The requirements that are not met yet. Empty if a break-glass grant overrides a deny.
     pub requires: Requirements,
 }

@@ -8,6 +8,8 @@
 //! policy with more than 262,144 compiled conditions, which no document within the
 //! default limits can have, evaluates the others each time.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use crate::clause::{Clause, Names, slice};
@@ -33,7 +35,7 @@ impl Policy {
     pub fn decide(&self, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> Decision<'_> {
         let situation = self.situation(request, now);
         let rule = self.first_match(&situation);
-        self.decision(rule, &situation, facts.approved_at(now))
+        self.decision(rule, &situation, facts)
     }
 
     pub(crate) fn situation<'a>(
@@ -108,30 +110,35 @@ impl Policy {
         &self,
         rule: Option<u32>,
         situation: &Situation<'_>,
-        approved: bool,
+        facts: &Facts,
     ) -> Decision<'_> {
         let rule = rule.map(|index| index as usize);
         let Some((index, rule)) =
             rule.and_then(|index| self.checked.rules.get(index).map(|rule| (index, rule)))
         else {
-            return Decision {
-                verdict: Verdict::Deny,
-                rule: None,
-                max_duration: None,
-                requires: Requirements::default(),
+            let verdict = facts.instead_of_deny(situation.now);
+            let max_duration = match verdict {
+                Verdict::Allow => self.profile_cap(situation),
+                Verdict::Deny | Verdict::RequireApproval => None,
             };
+            let requires = Requirements::default();
+            return Decision { verdict, rule: None, max_duration, requires };
         };
-        let (verdict, requires) = outcome(rule, situation.request, approved);
-        let profile_cap = match situation.given {
-            [Given::Written(number), ..] => self.profile_caps.get(number as usize).copied(),
-            [Given::Absent | Given::Unwritten, ..] => None,
-        };
-        let max_duration = match (rule.max_duration, profile_cap.flatten()) {
+        let (verdict, requires) = outcome(rule, situation.request, facts, situation.now);
+        let max_duration = match (rule.max_duration, self.profile_cap(situation)) {
             (Some(rule), Some(profile)) => Some(rule.min(profile)),
             (cap, None) | (None, cap) => cap,
         };
         let rule = MatchedRule { name: &rule.name.value, index, reason: rule.reason.as_deref() };
         Decision { verdict, rule: Some(rule), max_duration, requires }
+    }
+
+    /// The limit on duration in the section of the requested profile.
+    fn profile_cap(&self, situation: &Situation<'_>) -> Option<Duration> {
+        match situation.given {
+            [Given::Written(number), ..] => *self.profile_caps.get(number as usize)?,
+            [Given::Absent | Given::Unwritten, ..] => None,
+        }
     }
 }
 
@@ -139,13 +146,14 @@ impl Policy {
 pub(crate) fn outcome(
     rule: &Rule,
     request: &Request<'_>,
-    approved: bool,
+    facts: &Facts,
+    now: DateTime<Utc>,
 ) -> (Verdict, Requirements) {
     let none = Requirements::default();
     match rule.effect {
         Effect::Allow => (Verdict::Allow, none),
-        Effect::Deny => (Verdict::Deny, none),
-        Effect::RequireApproval if approved => (Verdict::Allow, none),
+        Effect::Deny => (facts.instead_of_deny(now), none),
+        Effect::RequireApproval if facts.satisfies_approval(now) => (Verdict::Allow, none),
         Effect::RequireApproval => {
             (Verdict::RequireApproval, Requirements { approval: true, ..none })
         }

@@ -4,6 +4,7 @@
 // reason).
 #![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod approvers;
 mod check;
 mod clause;
 mod closed_set;
@@ -44,9 +45,9 @@ pub use explain::{Explanation, Step, StepOutcome, Unmet};
 pub use limits::Limits;
 pub use pattern::{Pattern, UserPattern};
 pub use policy::Policy;
-pub use request::{Approval, DeviceFacts, Facts, Mode, Principal, Request};
+pub use request::{ActiveGrant, Approval, DeviceFacts, Facts, Mode, Principal, Request};
 pub use rule::{
-    ApprovalRule, AutoApprove, BreakGlassRule, CheckedPolicy, Effect, Operation, OperatorRule,
-    Profile, Quota, ReasonCode, RoleArn, Rule,
+    ApprovalRule, ApprovalStep, AutoApprove, BreakGlassRule, CheckedPolicy, Effect, Operation,
+    OperatorRule, Profile, Quota, ReasonCode, RoleArn, Rule,
 };
 pub use span::{Position, Span, Spanned};

@@ -29,9 +29,11 @@ impl Policy {
     #[must_use]
     pub fn may_obtain(&self, principal: &Principal<'_>, profile: &str) -> bool {
         self.rules_grant(principal, profile)
-            || self.checked.break_glass.iter().any(|rule| {
-                names(&rule.profiles, profile) && is_one_of(&rule.users, principal.user)
-            })
+            || self
+                .checked
+                .break_glass
+                .iter()
+                .any(|rule| names(&rule.profiles, profile) && is_one_of(&rule.users, principal))
     }
 
     fn rules_grant(&self, principal: &Principal<'_>, profile: &str) -> bool {

@@ -9,7 +9,7 @@ use crate::clause::{Clause, Clauses, Lowering};
 use crate::index::Index;
 use crate::{
     ApprovalRule, BreakGlassRule, CheckedPolicy, Diagnostics, Effect, Limits, Operation, Pattern,
-    Profile, ReasonCode, Rule, UserPattern,
+    Principal, Profile, ReasonCode, Rule, UserPattern,
 };
 
 /// A document that was checked and compiled. It is immutable and can be shared by
@@ -130,14 +130,14 @@ impl Policy {
     #[must_use]
     pub fn break_glass_rule(
         &self,
-        user: &str,
+        principal: &Principal<'_>,
         profile: &str,
         reason: ReasonCode,
     ) -> Option<&BreakGlassRule> {
         self.checked.break_glass.iter().find(|rule| {
             rule.reason_codes.iter().any(|code| code.value == reason)
                 && names(&rule.profiles, profile)
-                && is_one_of(&rule.users, user)
+                && is_one_of(&rule.users, principal)
         })
     }
 
@@ -146,11 +146,11 @@ impl Policy {
         self.rules.get(index as usize).zip(self.checked.rules.get(index as usize))
     }
 
-    /// Whether an operators rule allows that user the operation.
+    /// Whether an operators rule allows that caller the operation.
     #[must_use]
-    pub fn may_operate(&self, user: &str, operation: Operation) -> bool {
+    pub fn may_operate(&self, principal: &Principal<'_>, operation: Operation) -> bool {
         self.checked.operators.iter().any(|rule| {
-            rule.may.iter().any(|may| may.value == operation) && is_one_of(&rule.users, user)
+            rule.may.iter().any(|may| may.value == operation) && is_one_of(&rule.users, principal)
         })
     }
 }
@@ -160,9 +160,12 @@ pub(crate) fn names(patterns: &[crate::Spanned<Pattern>], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.value.matches(name))
 }
 
-/// Whether one of the patterns matches a user.
-pub(crate) fn is_one_of(patterns: &[crate::Spanned<UserPattern>], user: &str) -> bool {
-    patterns.iter().any(|pattern| pattern.value.matches(user))
+/// Whether one of the patterns matches a caller.
+pub(crate) fn is_one_of(
+    patterns: &[crate::Spanned<UserPattern>],
+    principal: &Principal<'_>,
+) -> bool {
+    patterns.iter().any(|pattern| pattern.value.matches(principal.user))
 }
 
 fn governed(checked: &CheckedPolicy) -> BTreeSet<String> {

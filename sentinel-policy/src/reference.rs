@@ -30,15 +30,20 @@ impl<'p> Evaluator<'p> {
     pub fn decide(&self, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> Decision<'p> {
         let first =
             self.checked.rules.iter().enumerate().find(|(_, rule)| matches(rule, request, now));
+        let profile = self.checked.profiles.get(request.profile);
+        let profile_cap = profile.and_then(|profile| profile.max_duration);
+        let grant = facts.grant.filter(|it| it.until.is_none_or(|until| now < until));
+        let overrides = grant.is_some_and(|grant| grant.overrides_deny);
         let Some((index, rule)) = first else {
             return Decision {
-                verdict: Verdict::Deny,
+                verdict: if overrides { Verdict::Allow } else { Verdict::Deny },
                 rule: None,
-                max_duration: None,
+                max_duration: profile_cap.filter(|_| overrides),
                 requires: Requirements::default(),
             };
         };
-        let approved = facts.approval.is_some_and(|it| it.until.is_none_or(|until| now < until));
+        let approved = grant.is_some()
+            || facts.approval.is_some_and(|it| it.until.is_none_or(|until| now < until));
         let server = request.mode == Some(Mode::Server);
         let session = match &rule.session_table {
             Some(table) => request.session_table == Some(table),
@@ -54,6 +59,7 @@ impl<'p> Evaluator<'p> {
         };
         let met = requires == Requirements::default();
         let verdict = match rule.effect {
+            Effect::Deny if overrides => Verdict::Allow,
             Effect::Deny => Verdict::Deny,
             Effect::Allow => Verdict::Allow,
             Effect::RequireApproval if !met => Verdict::RequireApproval,
@@ -62,8 +68,7 @@ impl<'p> Evaluator<'p> {
                 Verdict::Allow
             }
         };
-        let profile = self.checked.profiles.get(request.profile);
-        let caps = [rule.max_duration, profile.and_then(|profile| profile.max_duration)];
+        let caps = [rule.max_duration, profile_cap];
         Decision {
             verdict,
             rule: Some(MatchedRule {
@@ -95,6 +100,7 @@ impl<'p> Evaluator<'p> {
         }
         let mut instants: Vec<_> = windows.iter().flat_map(|it| changes(it, now)).collect();
         instants.extend(facts.approval.and_then(|approval| approval.until));
+        instants.extend(facts.grant.and_then(|grant| grant.until));
         instants.sort_unstable();
         instants.dedup();
         instants

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
+use crate::Verdict;
 use crate::closed_set::closed_set;
 
 closed_set! {
@@ -207,6 +208,8 @@ impl<'a> Request<'a> {
 pub struct Facts {
     /// An approval of this caller for this profile. `None` if there is none.
     pub approval: Option<Approval>,
+    /// A break-glass grant of this caller for this profile. `None` if none is open.
+    pub grant: Option<ActiveGrant>,
 }
 
 /// An approval that is valid.
@@ -231,16 +234,100 @@ impl Approval {
     }
 }
 
+/// A break-glass grant that is open.
+///
+/// While it is valid, it satisfies `require_approval`. With `overrides_deny` it also turns a
+/// deny into allow, by a rule or because no rule matched. It never satisfies `require_server`
+/// or `require_server_session`.
+///
+/// ```
+/// use sentinel_policy::{ActiveGrant, Facts, Policy, Principal, Request, Verdict};
+///
+/// let policy: Policy = r#"
+/// version: "1"
+/// rules:
+///   - { name: freeze, effect: deny }
+/// "#
+/// .parse()?;
+/// let request = Request::new(Principal::new("alice"), "production");
+/// let now = "2026-03-18T12:00:00Z".parse()?;
+/// let grant = ActiveGrant::new().with_until("2026-03-18T13:00:00Z".parse().ok());
+///
+/// let decision = policy.decide(&request, &Facts::default().with_grant(grant), now);
+/// assert_eq!(decision.verdict, Verdict::Deny);
+///
+/// let facts = Facts::default().with_grant(grant.with_overrides_deny(true));
+/// let decision = policy.decide(&request, &facts, now);
+/// assert_eq!(decision.verdict, Verdict::Allow);
+/// assert_eq!(decision.rule.map(|rule| rule.name), Some("freeze"));
+/// assert_eq!(policy.valid_until(&request, &facts, now), grant.until);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ActiveGrant {
+    /// The instant at which the grant becomes invalid. `None` if it has no end.
+    pub until: Option<DateTime<Utc>>,
+    /// Whether the grant also overrides a deny. The break-glass rule of the grant determines it.
+    pub overrides_deny: bool,
+}
+
+impl ActiveGrant {
+    /// A grant that has no end and does not override a deny.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { until: None, overrides_deny: false }
+    }
+
+    /// The same grant, which becomes invalid at that instant.
+    #[must_use]
+    pub fn with_until(self, until: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { until: until.into(), ..self }
+    }
+
+    /// The same grant, which overrides a deny or does not.
+    #[must_use]
+    pub const fn with_overrides_deny(self, overrides_deny: bool) -> Self {
+        Self { overrides_deny, ..self }
+    }
+}
+
 impl Facts {
     /// The same facts with an approval.
     #[must_use]
     pub fn with_approval(self, approval: impl Into<Option<Approval>>) -> Self {
-        Self { approval: approval.into() }
+        Self { approval: approval.into(), ..self }
+    }
+
+    /// The same facts with a break-glass grant.
+    #[must_use]
+    pub fn with_grant(self, grant: impl Into<Option<ActiveGrant>>) -> Self {
+        Self { grant: grant.into(), ..self }
     }
 
     /// Whether the approval is valid at `now`.
     #[must_use]
     pub fn approved_at(&self, now: DateTime<Utc>) -> bool {
         self.approval.is_some_and(|approval| approval.until.is_none_or(|until| now < until))
+    }
+
+    /// The break-glass grant, if it is valid at `now`.
+    #[must_use]
+    pub fn grant_at(&self, now: DateTime<Utc>) -> Option<ActiveGrant> {
+        self.grant.filter(|grant| grant.until.is_none_or(|until| now < until))
+    }
+
+    /// Whether `require_approval` is satisfied at `now`.
+    pub(crate) fn satisfies_approval(&self, now: DateTime<Utc>) -> bool {
+        self.approved_at(now) || self.grant_at(now).is_some()
+    }
+
+    /// The verdict at `now` in place of a deny by a rule, or because no rule matched.
+    pub(crate) fn instead_of_deny(&self, now: DateTime<Utc>) -> Verdict {
+        if self.grant_at(now).is_some_and(|grant| grant.overrides_deny) {
+            Verdict::Allow
+        } else {
+            Verdict::Deny
+        }
     }
 }

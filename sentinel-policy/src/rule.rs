@@ -5,10 +5,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::closed_set::closed_set;
 use crate::condition::AnyOf;
 use crate::diagnostic::Findings;
-use crate::{Conditions, Diagnostics, Pattern, Span, Spanned, UserPattern, Window};
+use crate::policy::is_one_of;
+use crate::{Conditions, Diagnostics, Pattern, Principal, Span, Spanned, UserPattern, Window};
 
 /// A document that was checked. Only the check can create it:
 ///
@@ -185,8 +188,6 @@ pub struct Rule {
 }
 
 /// A rule on the approval of requests for some profiles.
-///
-/// Documents with it are checked, but no Sentinel service evaluates it yet.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ApprovalRule {
@@ -194,16 +195,39 @@ pub struct ApprovalRule {
     pub name: Spanned<String>,
     /// The profiles that the rule governs.
     pub profiles: AnyOf<Pattern>,
-    /// The users that can approve requests.
-    pub approvers: AnyOf<UserPattern>,
-    /// The number of different approvers that a request needs.
-    pub approvals: u32,
+    /// The steps, all of which must be satisfied. One person counts for one step only. A rule
+    /// whose `approvers` are a list of users has one step.
+    pub steps: Vec<ApprovalStep>,
+    /// The pattern that the ticket of a request must match as a whole. `None` if a request
+    /// needs no ticket.
+    pub ticket_pattern: Option<Spanned<Pattern>>,
     /// The maximum duration of an approval.
     pub max_duration: Duration,
     /// The time after which a request that was not approved expires.
     pub deadline: Duration,
     /// The requests that are approved automatically. `None` if none are.
     pub auto_approve: Option<AutoApprove>,
+}
+
+impl ApprovalRule {
+    /// Whether a request with that ticket can be created. If the rule has a
+    /// `ticket_pattern`, a request without a ticket cannot.
+    #[must_use]
+    pub fn accepts_ticket(&self, ticket: Option<&str>) -> bool {
+        self.ticket_pattern.as_ref().is_none_or(|pattern| {
+            ticket.is_some_and(|ticket| !ticket.is_empty() && pattern.value.matches(ticket))
+        })
+    }
+}
+
+/// A step of an approvals rule.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ApprovalStep {
+    /// The users that can approve requests in this step.
+    pub approvers: AnyOf<UserPattern>,
+    /// The number of different approvers that this step needs. At least 1.
+    pub approvals: u32,
 }
 
 /// The conditions under which a request is approved when it is created. All of them
@@ -219,9 +243,40 @@ pub struct AutoApprove {
     pub max_duration: Option<Duration>,
 }
 
+impl AutoApprove {
+    /// Whether a request that is created at `now` is approved automatically: the rule names
+    /// the requester, and the window is open, if the rule has these conditions.
+    /// `max_duration` limits the approval and is not compared here.
+    ///
+    /// ```
+    /// use sentinel_policy::{Policy, Principal};
+    ///
+    /// let policy: Policy = r#"
+    /// version: "1"
+    /// rules: [{ name: ask, effect: require_approval }]
+    /// approvals:
+    ///   - name: leads
+    ///     profiles: [production]
+    ///     approvers: [bob]
+    ///     auto_approve: { users: [alice], time: { days: [monday] } }
+    /// "#
+    /// .parse()?;
+    /// let rule = policy.approval_rule("production").unwrap();
+    /// let auto_approve = rule.auto_approve.as_ref().unwrap();
+    /// let (monday, tuesday) = ("2026-03-02T12:00:00Z".parse()?, "2026-03-03T12:00:00Z".parse()?);
+    /// assert!(auto_approve.approves(&Principal::new("alice"), monday));
+    /// assert!(!auto_approve.approves(&Principal::new("alice"), tuesday));
+    /// assert!(!auto_approve.approves(&Principal::new("carol"), monday));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn approves(&self, requester: &Principal<'_>, now: DateTime<Utc>) -> bool {
+        self.users.as_ref().is_none_or(|users| is_one_of(users, requester))
+            && self.time.as_ref().is_none_or(|window| window.value.contains(now))
+    }
+}
+
 /// A rule on the callers that can break glass.
-///
-/// Documents with it are checked, but no Sentinel service evaluates it yet.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BreakGlassRule {
@@ -237,10 +292,19 @@ pub struct BreakGlassRule {
     pub max_duration: Duration,
     /// The minimum time between two openings. `None` if there is no minimum.
     pub cooldown: Option<Duration>,
-    /// The limit on the number of openings. `None` if there is no limit.
+    /// The limit on the number of openings by one caller. `None` if there is no limit.
     pub quota: Option<Quota>,
-    /// Whether a grant also overrides a rule that denies.
+    /// The limit on the number of openings on one profile by all callers together. `None` if
+    /// there is no limit.
+    pub quota_per_profile: Option<Quota>,
+    /// Whether a grant also overrides a deny, by a rule or because no rule matched.
     pub overrides_deny: bool,
+    /// The time after the end of a grant within which it must be reviewed. `None` if a review
+    /// is never overdue.
+    pub review_within: Option<Duration>,
+    /// Whether a caller with a grant that has ended and was not reviewed cannot open another
+    /// one.
+    pub review_blocks: bool,
 }
 
 /// A limit on the number of openings within a window of time.
@@ -292,13 +356,15 @@ closed_set! {
         Revoke = "revoke",
         /// Reinstate a revoked caller.
         Reinstate = "reinstate",
-        /// List the requests of all callers. No service offers it yet.
+        /// List the requests of all callers.
         ListRequests = "list_requests",
-        /// Revoke an approval. No service offers it yet.
+        /// Revoke an approval.
         RevokeApproval = "revoke_approval",
-        /// List the grants of all callers. No service offers it yet.
+        /// List the grants of all callers.
         ListBreakGlass = "list_break_glass",
-        /// Close the grant of any caller. No service offers it yet.
+        /// Close the grant of any caller.
         CloseBreakGlass = "close_break_glass",
+        /// Review a grant of another caller that is closed or expired.
+        ReviewBreakGlass = "review_break_glass",
     }
 }

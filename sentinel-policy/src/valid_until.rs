@@ -59,7 +59,7 @@ impl Policy {
                     decided = without(&decided, &self.open(unless, vec![(now, end)], end));
                 }
             }
-            let verdict_at = |at: DateTime<Utc>| outcome(rule, request, facts.approved_at(at)).0;
+            let verdict_at = |at| outcome(rule, request, facts, at).0;
             if let Some(at) = first_other(&decided, current, verdict_at, facts) {
                 change = Some(at);
                 cut(&mut undecided, at);
@@ -67,11 +67,8 @@ impl Policy {
             }
             undecided = without(&undecided, &decided);
         }
-        match (current, undecided.first()) {
-            // The result is a deny when no rule matches.
-            (Verdict::Allow | Verdict::RequireApproval, Some((from, _))) => Some(*from),
-            (Verdict::Allow | Verdict::RequireApproval, None) | (Verdict::Deny, _) => change,
-        }
+        // No rule matches at the remaining times. All of them are before `change`.
+        first_other(&undecided, current, |at| facts.instead_of_deny(at), facts).or(change)
     }
 
     /// The times within `stretches` at which the conditions of a clause that depend
@@ -101,17 +98,21 @@ fn instant(seconds: i64) -> DateTime<Utc> {
 }
 
 /// The first of some times at which the effect of a rule is not `current`, because
-/// a stretch begins, or because an approval ends within one.
+/// a stretch begins, or because a fact ends within one.
 fn first_other(
     decided: &[Stretch],
     current: Verdict,
     verdict_at: impl Fn(DateTime<Utc>) -> Verdict,
     facts: &Facts,
 ) -> Option<DateTime<Utc>> {
-    let approval_ends = facts.approval.and_then(|approval| approval.until);
+    let mut ends = [
+        facts.approval.and_then(|approval| approval.until),
+        facts.grant.and_then(|grant| grant.until),
+    ];
+    ends.sort_unstable();
     decided.iter().find_map(|(from, to)| {
-        let within = approval_ends.filter(|end| from < end && end < to);
-        [Some(*from), within].into_iter().flatten().find(|at| verdict_at(*at) != current)
+        let within = ends.into_iter().flatten().filter(|end| from < end && end < to);
+        std::iter::once(*from).chain(within).find(|at| verdict_at(*at) != current)
     })
 }
 

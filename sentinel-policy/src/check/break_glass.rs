@@ -16,12 +16,16 @@ const BREAK_GLASS: Shape = Shape {
         "max_duration",
         "cooldown",
         "quota",
+        "quota_per_profile",
         "overrides_deny",
+        "review_within",
+        "review_blocks",
     ],
     required: 4,
-    nested: &[("quota", QUOTA.keys)],
+    nested: &[("quota", QUOTA.keys), ("quota_per_profile", QUOTA_PER_PROFILE.keys)],
 };
 const QUOTA: Shape = Shape { place: "`quota`", keys: &["count", "per"], required: 2, nested: &[] };
+const QUOTA_PER_PROFILE: Shape = Shape { place: "`quota_per_profile`", ..QUOTA };
 
 impl<'n> Reader<'n> {
     /// Reads one break-glass rule. `None` if a required value could not be read.
@@ -35,8 +39,12 @@ impl<'n> Reader<'n> {
         });
         let max_duration = fields.get("max_duration").and_then(|f| self.duration(f));
         let cooldown = fields.get("cooldown").and_then(|f| self.duration(f));
-        let quota = fields.get("quota").and_then(|f| self.quota(f));
+        let quota = fields.get("quota").and_then(|f| self.quota(f, &QUOTA));
+        let quota_per_profile =
+            fields.get("quota_per_profile").and_then(|f| self.quota(f, &QUOTA_PER_PROFILE));
         let overrides_deny = fields.get("overrides_deny").and_then(|f| self.flag(f));
+        let review_within = fields.get("review_within").and_then(|f| self.duration(f));
+        let review_blocks = fields.get("review_blocks").and_then(|f| self.flag(f));
         Some(BreakGlassRule {
             name: name?,
             profiles: profiles?,
@@ -45,12 +53,15 @@ impl<'n> Reader<'n> {
             max_duration: max_duration.unwrap_or(MAX_DURATION),
             cooldown,
             quota,
+            quota_per_profile,
             overrides_deny: overrides_deny.unwrap_or(false),
+            review_within,
+            review_blocks: review_blocks.unwrap_or(false),
         })
     }
 
-    fn quota(&mut self, field: Field<'n>) -> Option<Quota> {
-        let fields = self.fields(field.subject(), field.node, &QUOTA)?;
+    fn quota(&mut self, field: Field<'n>, shape: &Shape) -> Option<Quota> {
+        let fields = self.fields(field.subject(), field.node, shape)?;
         let count = fields.get("count").and_then(|f| self.count(f));
         let per = fields.get("per").and_then(|f| self.duration(f));
         Some(Quota { count: count?, per: per? })

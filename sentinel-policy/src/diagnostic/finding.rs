@@ -297,6 +297,11 @@ findings! {
         format!("`session_table` has no meaning for the effect `{effect}`");
         help("only `require_server_session` uses a session table");
 
+    ApprovalsOfSteps = "approvals-of-steps",
+        "`approvals` is given for a list of steps, each of which has its own number.";
+        "`approvals` is given next to a list of steps".to_owned();
+        help("set `approvals` in each step of `approvers` that needs more than one approval");
+
     InvalidDuration { key: &'static str, value: &'a str, error: Option<DurationError> } =
         "invalid-duration",
         "A text is not a duration, or is one that cannot be used.";

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use sentinel_policy::{Approval, DeviceFacts, Facts, Mode, Principal, Request};
+use sentinel_policy::{ActiveGrant, Approval, DeviceFacts, Facts, Mode, Principal, Request};
 
 /// The words that profiles of a policy, and requests, are generated from.
 const PROFILES: &[&str] =
@@ -279,10 +279,11 @@ pub(crate) fn question() -> impl Strategy<Value = Question> {
                 .with_os_type(os_type)
         });
     // Before now, at now, within the eight days, and after them.
-    let approval = weighted(
-        0.5,
-        weighted(0.8, prop_oneof![4 => -1_000_i64..900_000_000, 1 => select(vec![0, 691_200_000])]),
-    );
+    let end = || {
+        weighted(0.8, prop_oneof![4 => -1_000_i64..900_000_000, 1 => select(vec![0, 691_200_000])])
+    };
+    let approval = weighted(0.5, end());
+    let grant = weighted(0.3, (end(), any::<bool>()));
     (
         (select(USERS), select(PROFILES)),
         (
@@ -298,26 +299,35 @@ pub(crate) fn question() -> impl Strategy<Value = Question> {
         weighted(0.9, select(Mode::ALL.to_vec())),
         weighted(0.6, select(TABLES)),
         device,
-        approval,
+        (approval, grant),
         instant(),
     )
-        .prop_map(|(who, from, through, mode, session_table, device, approval, now)| {
-            let until = |milliseconds| now + TimeDelta::milliseconds(milliseconds);
-            Question {
-                user: who.0,
-                profile: who.1,
-                account: from.0,
-                principal: from.1,
-                organization: from.2,
-                source_ip: through.0.map(|address| address.parse().unwrap()),
-                source_vpc: through.1,
-                source_vpce: through.2,
-                mode,
-                session_table,
-                device,
-                facts: Facts::default()
-                    .with_approval(approval.map(|end| Approval::new().with_until(end.map(until)))),
-                now,
-            }
-        })
+        .prop_map(
+            |(who, from, through, mode, session_table, device, (approval, grant), now)| {
+                let until = |milliseconds| now + TimeDelta::milliseconds(milliseconds);
+                Question {
+                    user: who.0,
+                    profile: who.1,
+                    account: from.0,
+                    principal: from.1,
+                    organization: from.2,
+                    source_ip: through.0.map(|address| address.parse().unwrap()),
+                    source_vpc: through.1,
+                    source_vpce: through.2,
+                    mode,
+                    session_table,
+                    device,
+                    facts: Facts::default()
+                        .with_approval(
+                            approval.map(|end| Approval::new().with_until(end.map(until))),
+                        )
+                        .with_grant(grant.map(|(end, overrides_deny)| {
+                            ActiveGrant::new()
+                                .with_until(end.map(until))
+                                .with_overrides_deny(overrides_deny)
+                        })),
+                    now,
+                }
+            },
+        )
 }

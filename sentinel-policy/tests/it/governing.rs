@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sentinel_policy::{CheckedPolicy, Limits, Operation, Policy, ReasonCode};
+use sentinel_policy::{CheckedPolicy, Limits, Operation, Policy, Principal, ReasonCode};
 
 fn policy() -> Policy {
     let text = r#"
@@ -24,7 +24,7 @@ break_glass:
   - { name: incident, profiles: [production], users: ["group:oncall"], reason_codes: [incident] }
   - { name: any, profiles: [production], users: [carol], reason_codes: [incident, other] }
 operators:
-  - { name: security, users: ["group:oncall"], may: [list_sessions, revoke] }
+  - { name: security, users: ["group:oncall"], may: [list_sessions, revoke, review_break_glass] }
 "#;
     CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile()
 }
@@ -62,7 +62,8 @@ fn the_first_approvals_rule_that_names_a_profile_governs_it() {
 fn the_first_break_glass_rule_that_names_caller_profile_and_reason_governs_a_grant() {
     let policy = policy();
     let named = |user, profile, reason| {
-        policy.break_glass_rule(user, profile, reason).map(|rule| rule.name.value.as_str())
+        let rule = policy.break_glass_rule(&Principal::new(user), profile, reason);
+        rule.map(|rule| rule.name.value.as_str())
     };
     assert_eq!(named("carol", "production", ReasonCode::Incident), Some("incident"));
     assert_eq!(named("carol", "production", ReasonCode::Other), Some("any"));
@@ -74,8 +75,10 @@ fn the_first_break_glass_rule_that_names_caller_profile_and_reason_governs_a_gra
 #[test]
 fn an_operator_can_perform_only_the_operations_of_its_rule() {
     let policy = policy();
-    assert!(policy.may_operate("carol", Operation::Revoke));
-    assert!(policy.may_operate("x@corp.com", Operation::ListSessions));
-    assert!(!policy.may_operate("carol", Operation::Reinstate));
-    assert!(!policy.may_operate("alice", Operation::Revoke));
+    let may = |user, operation| policy.may_operate(&Principal::new(user), operation);
+    assert!(may("carol", Operation::Revoke));
+    assert!(may("x@corp.com", Operation::ListSessions));
+    assert!(may("carol", Operation::ReviewBreakGlass));
+    assert!(!may("carol", Operation::Reinstate));
+    assert!(!may("alice", Operation::Revoke));
 }

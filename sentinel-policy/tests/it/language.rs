@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sentinel_policy::{
-    CheckedPolicy, Day, DeviceRequirements, Effect, Limits, Mode, OsType, OsVersion, Position,
-    ReasonCode,
+    ApprovalRule, CheckedPolicy, Day, DeviceRequirements, Effect, Limits, Mode, OsType, OsVersion,
+    Position, ReasonCode,
 };
 
 fn parse(source: &str) -> CheckedPolicy {
@@ -61,15 +61,25 @@ fn every_key_of_the_language_is_read() {
     assert_eq!(checked.rules()[3].session_table.as_deref(), Some("sentinel-sessions"));
 
     let approval = &checked.approvals()[0];
-    assert_eq!((approval.approvers.len(), approval.approvals), (2, 1));
+    let steps = |approval: &ApprovalRule| -> Vec<(usize, u32)> {
+        approval.steps.iter().map(|step| (step.approvers.len(), step.approvals)).collect()
+    };
+    assert_eq!(steps(approval), [(2, 1)]);
+    assert!(approval.ticket_pattern.is_none());
     assert_eq!(approval.deadline, Duration::from_secs(24 * 3_600));
     let auto = approval.auto_approve.as_ref().unwrap();
     assert_eq!(auto.max_duration, Some(Duration::from_secs(1_800)));
+    let approval = &checked.approvals()[1];
+    assert_eq!(steps(approval), [(2, 1), (1, 2)]);
+    assert_eq!(approval.ticket_pattern.as_ref().unwrap().value.as_str(), "OPS-*");
     let incident = &checked.break_glass()[0];
     let codes: Vec<ReasonCode> = incident.reason_codes.iter().map(|code| code.value).collect();
     assert_eq!(codes, ReasonCode::ALL);
     assert_eq!(incident.cooldown, Some(Duration::from_secs(1_800)));
     assert_eq!(incident.quota.unwrap().count, 3);
+    assert_eq!(incident.quota_per_profile.unwrap().count, 5);
+    assert_eq!(incident.review_within, Some(Duration::from_secs(72 * 3_600)));
+    assert!(incident.review_blocks);
 }
 
 #[test]
@@ -82,13 +92,16 @@ break_glass: [{ name: a, profiles: [p], users: [x], reason_codes: [other] }]
 operators: [{ name: a, users: [x], may: [revoke] }]",
     );
     let approval = &checked.approvals()[0];
-    assert_eq!(approval.approvals, 1);
+    assert_eq!((approval.steps.len(), approval.steps[0].approvals), (1, 1));
+    assert!(approval.ticket_pattern.is_none());
     assert_eq!(approval.max_duration, Duration::from_secs(3_600));
     assert_eq!(approval.deadline, Duration::from_secs(24 * 3_600));
     assert!(approval.auto_approve.is_none());
     let glass = &checked.break_glass()[0];
     assert_eq!(glass.max_duration, Duration::from_secs(3_600));
     assert!(glass.cooldown.is_none() && glass.quota.is_none() && !glass.overrides_deny);
+    assert!(glass.quota_per_profile.is_none());
+    assert!(glass.review_within.is_none() && !glass.review_blocks);
     assert_eq!(checked.operators()[0].may.len(), 1);
 }
 

@@ -9,6 +9,8 @@ mod allocations;
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod approvers;
+#[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod decisions;

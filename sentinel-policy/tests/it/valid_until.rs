@@ -3,7 +3,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
-use sentinel_policy::{Approval, CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request};
+use sentinel_policy::{
+    ActiveGrant, Approval, CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request,
+};
 
 use crate::generated::{policy, question};
 
@@ -94,6 +96,37 @@ fn an_approved_request_ends_with_the_approval_or_the_window_whichever_is_first()
 }
 
 #[test]
+fn an_allow_by_a_grant_ends_with_the_grant_unless_an_approval_or_a_window_continues_it() {
+    let policy = compile(
+        &(OFFICE.replace("effect: allow", "effect: require_approval")
+            + "  - { name: rest, effect: deny, conditions: { users: [alice] } }\n"),
+    );
+    let request = Request::new(Principal::new("alice"), "production");
+    let until = |overrides_deny, approved: Option<&str>| {
+        let grant = ActiveGrant::new()
+            .with_until(at("2026-03-18T18:00:00Z"))
+            .with_overrides_deny(overrides_deny);
+        let approval = approved.map(|until| Approval::new().with_until(at(until)));
+        let facts = Facts::default().with_grant(grant).with_approval(approval);
+        policy.valid_until(&request, &facts, at("2026-03-18T11:00:00Z"))
+    };
+    // The window closes at 16:00. A deny that the grant overrides begins.
+    assert_eq!(until(false, None), Some(at("2026-03-18T16:00:00Z")));
+    assert_eq!(until(true, None), Some(at("2026-03-18T18:00:00Z")));
+    // An approval that ends before the grant or after it does not change that.
+    assert_eq!(until(true, Some("2026-03-18T12:00:00Z")), Some(at("2026-03-18T18:00:00Z")));
+    assert_eq!(until(true, Some("2026-03-20T12:00:00Z")), Some(at("2026-03-18T18:00:00Z")));
+    // If no rule matches, a grant ends at its own end.
+    let policy = compile("  - { name: other, effect: allow, conditions: { users: [bob] } }\n");
+    let grant = ActiveGrant::new().with_until(at("2026-03-18T18:00:00Z"));
+    let facts = Facts::default().with_grant(grant.with_overrides_deny(true));
+    let now = at("2026-03-18T11:00:00Z");
+    assert_eq!(policy.valid_until(&request, &facts, now), grant.until);
+    let facts = Facts::default().with_grant(grant);
+    assert_eq!(policy.valid_until(&request, &facts, now), None);
+}
+
+#[test]
 fn a_rule_whose_effect_is_a_deny_ends_like_a_deny() {
     // Neither mode: both rules result in a deny, whichever matches.
     let policy = compile(
@@ -159,6 +192,9 @@ proptest! {
         let (request, mut facts, now) = (question.request(), question.facts, minute(question.now));
         prop_assume!(now > at("1972-02-01T00:00:00Z"));
         if let Some(Approval { until: Some(until), .. }) = &mut facts.approval {
+            *until = minute(*until);
+        }
+        if let Some(ActiveGrant { until: Some(until), .. }) = &mut facts.grant {
             *until = minute(*until);
         }
         let verdict = policy.decide(&request, &facts, now).verdict;

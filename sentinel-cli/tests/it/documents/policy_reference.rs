@@ -103,7 +103,7 @@ fn decide(policy: &Policy, line: &str) {
 }
 
 /// The positions of mappings in a policy, with `@` in place of the mapping.
-const PLACES: [&str; 13] = [
+const PLACES: [&str; 15] = [
     "@",
     r#"{ version: "1", rules: [@] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: allow, conditions: @ }] }"#,
@@ -113,9 +113,11 @@ const PLACES: [&str; 13] = [
     r#"{ version: "1", rules: [{ name: a, effect: allow, conditions: { device: @ } }] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], profiles: { p: @ } }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], approvals: [@] }"#,
+    r#"{ version: "1", rules: [{ name: a, effect: deny }], approvals: [{ name: a, profiles: [p], approvers: [@] }] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], approvals: [{ name: a, profiles: [p], approvers: [b], auto_approve: @ }] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], break_glass: [@] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], break_glass: [{ name: a, profiles: [p], users: [b], reason_codes: [other], quota: @ }] }"#,
+    r#"{ version: "1", rules: [{ name: a, effect: deny }], break_glass: [{ name: a, profiles: [p], users: [b], reason_codes: [other], quota_per_profile: @ }] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], operators: [@] }"#,
 ];
 
