@@ -30,6 +30,12 @@ impl Denial {
         Self { code, message: message.into(), retry_after }
     }
 
+    /// The same refusal, after which a retry can succeed in that number of seconds.
+    #[must_use]
+    pub fn with_retry_after(self, seconds: impl Into<Option<u32>>) -> Self {
+        Self { retry_after: seconds.into(), ..self }
+    }
+
     pub(crate) fn policy_deny() -> Self {
         Self::new(
             ErrorCode::PolicyDeny,
@@ -38,11 +44,21 @@ impl Denial {
         )
     }
 
-    pub(crate) fn approval_required() -> Self {
-        Self::new(
-            ErrorCode::ApprovalRequired,
-            "this profile needs an approval first: ask its approvers, then try again",
-        )
+    /// The refusal if an approval is missing. `rule` is the approvals rule that decides. `None` if no
+    /// rule names the profile.
+    pub(crate) fn approval_required(rule: Option<&str>) -> Self {
+        let message = match rule {
+            Some(rule) => format!(
+                "this profile needs an approval first: request it with `POST /requests` (`sentinel \
+                 request`); the approvals rule `{rule}` decides"
+            ),
+            None => {
+                "this profile needs an approval, and no rule under `approvals` names it: contact \
+                     the policy author"
+                    .to_owned()
+            }
+        };
+        Self::new(ErrorCode::ApprovalRequired, message)
     }
 
     pub(crate) fn policy_error() -> Self {

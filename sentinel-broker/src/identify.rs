@@ -1,6 +1,6 @@
 //! What every operation checks first: who the caller is, and that the caller is not revoked.
 
-use sentinel_store::EventKind;
+use sentinel_store::{Epoch, EventKind, ProfileName};
 use sentinel_wire::ErrorCode;
 
 use crate::broker::{Broker, SessionTable};
@@ -63,6 +63,23 @@ impl Broker {
         match gate.blocked(self.now()) {
             Some(_) => Err(Denial::revoked()),
             None => Ok(()),
+        }
+    }
+
+    /// Refuses a caller who is revoked as a whole or on the profile. Returns the epoch of the caller
+    /// as a whole, 0 without a session table.
+    pub(crate) async fn open_on(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        profile: &ProfileName,
+    ) -> Result<Epoch, Denial> {
+        let Some(SessionTable { store, .. }) = &self.sessions else { return Ok(Epoch::default()) };
+        let gate = call.bounded(store.gate(&caller.key)).await;
+        let gate = gate.map_err(|error| call.store_failed(&error))?;
+        match gate.blocked_on(profile, self.now()) {
+            Some(_) => Err(Denial::revoked()),
+            None => Ok(gate.whole.epoch),
         }
     }
 }

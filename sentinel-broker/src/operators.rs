@@ -9,8 +9,8 @@ use crate::denial::Denial;
 use crate::identity::Caller;
 
 impl Broker {
-    /// Whether `caller` may do this as an operator. Operators of the settings may list and revoke
-    /// whatever the state of the policy.
+    /// Whether `caller` may do this as an operator. Operators of the settings may list, revoke and
+    /// close whatever the state of the policy.
     pub(crate) async fn may(
         &self,
         call: &Call,
@@ -45,15 +45,15 @@ impl Broker {
 
     fn is_configured_operator(&self, caller: &Caller, operation: Operation) -> bool {
         match operation {
-            Operation::ListSessions | Operation::Revoke => {
-                self.settings.operators.iter().any(|operator| operator.matches(caller))
-            }
-            Operation::Reinstate
+            Operation::ListSessions
+            | Operation::Revoke
             | Operation::ListRequests
             | Operation::RevokeApproval
             | Operation::ListBreakGlass
-            | Operation::CloseBreakGlass
-            | Operation::ReviewBreakGlass => false,
+            | Operation::CloseBreakGlass => {
+                self.settings.operators.iter().any(|operator| operator.matches(caller))
+            }
+            Operation::Reinstate | Operation::ReviewBreakGlass => false,
         }
     }
 }

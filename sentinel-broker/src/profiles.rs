@@ -69,4 +69,17 @@ impl Broker {
         }
         Ok(ProfileList::new(profiles.into_iter().collect(), self.settings.policy_root.as_str()))
     }
+
+    /// The names of all profiles that a document governs: those of the main document, and those with a
+    /// document of their own. Sorted.
+    pub(crate) async fn governed_profiles(&self, call: &Call) -> Result<Vec<ProfileName>, Denial> {
+        let (main, names) = tokio::join!(self.policies.main(call), self.policies.names(call));
+        let (main, (names, _)) = (main?, names?);
+        let mut profiles: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        if let Some(main) = &main {
+            profiles.extend(main.policy.governs());
+        }
+        profiles.insert(self.settings.policy_parameter.name());
+        Ok(profiles.into_iter().filter_map(|name| ProfileName::parse(name).ok()).collect())
+    }
 }

@@ -1,9 +1,7 @@
 //! Listing grants: operators list those of all callers, every other caller lists their own.
 
 use sentinel_policy::Operation;
-use sentinel_store::{
-    CallerKey, Cursor, Grant, GrantListing, GrantState, ProfileName, StoreError,
-};
+use sentinel_store::{CallerKey, Cursor, Grant, GrantListing, GrantState, ProfileName, StoreError};
 use sentinel_wire::{ErrorCode, GrantList};
 
 use crate::broker::Broker;

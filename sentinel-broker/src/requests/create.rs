@@ -232,14 +232,12 @@ fn not_needed() -> Denial {
 }
 
 fn check_ticket(rule: &ApprovalRule, ticket: Option<&str>) -> Result<(), Denial> {
-    let Some(pattern) = &rule.ticket_pattern else { return Ok(()) };
-    if ticket.is_some_and(|ticket| pattern.value.matches(ticket)) {
+    if rule.accepts_ticket(ticket) {
         return Ok(());
     }
-    Err(Denial::new(
-        ErrorCode::InvalidRequest,
-        format!("name a ticket in `ticket`: this profile requires one like `{}`", pattern.value.as_str()),
-    ))
+    let pattern = rule.ticket_pattern.as_ref().map_or("*", |pattern| pattern.value.as_str());
+    let message = format!("name a ticket in `ticket`: this profile requires one like `{pattern}`");
+    Err(Denial::new(ErrorCode::InvalidRequest, message))
 }
 
 /// The length of the approval, and whether it is automatic.

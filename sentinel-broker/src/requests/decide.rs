@@ -41,7 +41,8 @@ impl Broker {
         check_pending(&request, now)?;
         let governing = governing.ok_or_else(Denial::policy_error)?;
         let policy = &governing.document.policy;
-        let rule = policy.approval_rule(request.profile.as_str()).ok_or_else(Denial::policy_deny)?;
+        let rule =
+            policy.approval_rule(request.profile.as_str()).ok_or_else(Denial::policy_deny)?;
         let role = self.role(call, &request.profile, &governing)?;
         if role.as_str() != request.role_arn {
             return Err(conflict(

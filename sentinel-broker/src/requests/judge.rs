@@ -119,8 +119,7 @@ impl Broker {
             length.and_then(|length| at.checked_add_signed(length)).unwrap_or(at)
         };
         let mut until = period.until.min(after(period.since, rule.max_duration));
-        let automatic =
-            request.decided.iter().find(|it| it.action == RequestAction::AutoApprove);
+        let automatic = request.decided.iter().find(|it| it.action == RequestAction::AutoApprove);
         let approvers = match automatic {
             Some(decision) => {
                 let requester = person::in_policy(&request.requester);

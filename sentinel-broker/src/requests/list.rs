@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use sentinel_policy::Operation;
 use sentinel_store::{
-    AccessRequest, CallerKey, Cursor, ProfileName, RequestListing, RequestPage,
+    AccessRequest, CallerKey, Cursor, ProfileName, RequestId, RequestListing, RequestPage,
     RequestState, StoreError,
 };
 use sentinel_wire::{ErrorCode, RequestList, RequestView};
@@ -109,8 +109,8 @@ impl Broker {
                 Some(_) | None => return Err(foreign_cursor()),
             },
         };
-        let only_own = query.user.is_some()
-            || query.state.is_some_and(|state| state != RequestState::Pending);
+        let only_own =
+            query.user.is_some() || query.state.is_some_and(|state| state != RequestState::Pending);
         if part == OWN {
             let mut page = self.request_page(call, query, &caller.key, cursor).await?;
             page.next = match page.next {
@@ -172,9 +172,8 @@ impl Broker {
             tracing::error!(request_id = call.request_id, key, "failed to read a request row");
         }
         let now = self.now();
-        let wanted = |request: &AccessRequest| {
-            query.state.is_none_or(|state| state == request.state(now))
-        };
+        let wanted =
+            |request: &AccessRequest| query.state.is_none_or(|state| state == request.state(now));
         let mut requests = Vec::new();
         for request in page.items.iter().filter(|request| wanted(request)) {
             let governing = self.policies.governing(call, caller, &request.profile).await.ok();
@@ -216,8 +215,5 @@ impl Broker {
 }
 
 fn foreign_cursor() -> Denial {
-    Denial::new(
-        ErrorCode::InvalidRequest,
-        "`cursor` is not from this list; begin again without it",
-    )
+    Denial::new(ErrorCode::InvalidRequest, "`cursor` is not from this list; begin again without it")
 }

@@ -27,7 +27,6 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
-use crate::person;
 use crate::policies::Governing;
 
 /// A request that a caller may see, and what the caller may do with it.

@@ -18,9 +18,11 @@ impl Broker {
         governing: Option<&Governing>,
     ) -> RequestView {
         let state = request.state(self.now());
-        let rule = governing
-            .and_then(|governing| governing.document.policy.approval_rule(request.profile.as_str()));
-        let role = governing.and_then(|governing| self.role(call, &request.profile, governing).ok());
+        let rule = governing.and_then(|governing| {
+            governing.document.policy.approval_rule(request.profile.as_str())
+        });
+        let role =
+            governing.and_then(|governing| self.role(call, &request.profile, governing).ok());
         let missing = rule
             .filter(|_| state == RequestState::Pending)
             .map(|rule| rule.missing(&people(&counted(request, rule))));

@@ -1,5 +1,5 @@
-//! Issuing: the session is written and the role assumed in parallel, and the gate is read again
-//! before the credentials count as vended.
+//! Issuing: the session is written and the role assumed in parallel, and the gate, like the approval
+//! or the grant, is read again before the credentials count as vended.
 
 use std::sync::Arc;
 
@@ -70,21 +70,30 @@ impl Broker {
         // caller.
         progress.tracked = tracked;
         let tracking = async {
-            match &progress.tracked {
-                Some(tracked) => tracked.create(call, self.clock.as_ref()).await,
-                None => Ok(true),
-            }
+            let Some(tracked) = &progress.tracked else {
+                return Ok((true, self.is_unchanged(call, &progress.basis).await?));
+            };
+            tracked.create(call).await?;
+            tokio::try_join!(
+                tracked.is_gate_unchanged(call, self.clock.as_ref()),
+                self.is_unchanged(call, &progress.basis)
+            )
         };
-        let (issued, unchanged) = tokio::try_join!(self.assume_role(call, &request), tracking)?;
+        let (issued, (same_gate, same_basis)) =
+            tokio::try_join!(self.assume_role(call, &request), tracking)?;
         let expiration = issued.credentials.expiration.min(lifetime.end);
         progress.issued = Some(IssuedRecord {
             access_key_id: issued.credentials.access_key_id.clone(),
             expiration,
             request_id: issued.request_id,
         });
-        if !unchanged {
+        if !same_gate {
             progress.withheld = true;
             return Err(Denial::revoked());
+        }
+        if !same_basis {
+            progress.withheld = true;
+            return Err(Denial::policy_deny());
         }
         if self.now() >= expiration {
             progress.withheld = true;
@@ -135,9 +144,9 @@ impl Broker {
         }
     }
 
-    fn random<const N: usize>(&self) -> Result<[u8; N], Denial> {
+    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], Denial> {
         random::bytes(self.random.as_ref()).map_err(|error| {
-            tracing::error!(cause = %Causes(&error), "failed to create a session");
+            tracing::error!(cause = %Causes(&error), "failed to read random bytes");
             Denial::unavailable()
         })
     }

@@ -42,6 +42,7 @@
 //! ended. If R1 may or may not have happened, the response requests that the operator repeat the
 //! revocation.
 
+mod basis;
 mod issue;
 mod lifetime;
 mod record;
@@ -109,8 +110,10 @@ impl Broker {
         }
 
         let policy = &governing.document.policy;
-        let request = self.request(call, caller, vend);
-        let facts = Facts::default();
+        let request = self.policy_request(call, caller, vend);
+        let first = policy.decide(&request, &Facts::default(), now);
+        let basis = self.basis(call, caller, &vend.profile, &governing, &first, now).await?;
+        let facts = basis.facts();
         let decision = policy.decide(&request, &facts, now);
         progress.rule = decision
             .rule
@@ -118,23 +121,36 @@ impl Broker {
         match decision.verdict {
             Verdict::Allow => {}
             Verdict::Deny => return Err(Denial::policy_deny()),
-            Verdict::RequireApproval => return Err(Denial::approval_required()),
+            Verdict::RequireApproval => {
+                let rule = policy.approval_rule(vend.profile.as_str());
+                let rule = rule.filter(|_| self.requests.is_some());
+                return Err(Denial::approval_required(rule.map(|rule| rule.name.value.as_str())));
+            }
         }
+        progress.basis = basis;
+        let profile = vend.profile.as_str();
         let lifetime = Lifetime::new(
             &Bounds {
                 requested: vend.duration,
-                policy: decision.max_duration,
+                // A grant that overrides a deny is no more than the profile allows.
+                policy: decision.max_duration.or_else(|| policy.profile(profile)?.max_duration),
                 maximum: self.settings.max_duration,
                 valid_until: policy.valid_until(&request, &facts, now),
             },
             now,
         );
         progress.lifetime = Some(lifetime);
-        let role = self.role(call, vend, &governing)?;
+        let role = self.role(call, &vend.profile, &governing)?;
         self.issue(progress, gate, role, lifetime).await
     }
 
-    fn request<'a>(&'a self, call: &'a Call, caller: &'a Caller, vend: &'a Vend) -> Request<'a> {
+    /// The request, as a policy sees it.
+    pub(crate) fn policy_request<'a>(
+        &'a self,
+        call: &'a Call,
+        caller: &'a Caller,
+        vend: &'a Vend,
+    ) -> Request<'a> {
         Request::new(caller.in_policy(), vend.profile.as_str())
             .with_source_ip(call.source_ip)
             .with_source_vpc(call.source_vpc.as_deref())

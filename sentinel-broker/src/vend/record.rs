@@ -6,6 +6,7 @@ use sentinel_store::{DecisionFields, DecisionRecord, PolicyUsed, Record, Recorde
 use sentinel_wire::ErrorCode;
 use tokio::time::Instant;
 
+use super::basis::Basis;
 use super::lifetime::Lifetime;
 use super::request::Vend;
 use super::tracking::Tracked;
@@ -30,6 +31,8 @@ pub(super) struct Progress<'a> {
     started: Instant,
     /// The matched rule: its name, its index and its reason.
     pub(super) rule: Option<(String, usize, Option<String>)>,
+    /// What the second decision is based on.
+    pub(super) basis: Basis,
     pub(super) policy: Option<PolicyUsed>,
     pub(super) policy_stale: bool,
     pub(super) tracked: Option<Tracked>,
@@ -55,6 +58,7 @@ impl<'a> Progress<'a> {
             now,
             started: Instant::now(),
             rule: None,
+            basis: Basis::default(),
             policy: None,
             policy_stale: false,
             tracked: None,
@@ -104,6 +108,8 @@ impl<'a> Progress<'a> {
             .with_expiration(vended.map(|issued| issued.expiration))
             .with_access_key_id(self.issued.as_ref().map(|issued| issued.access_key_id.clone()))
             .with_sts_request_id(self.issued.as_ref().and_then(|issued| issued.request_id.clone()))
+            .with_approval(self.basis.approval())
+            .with_break_glass(self.basis.break_glass())
             .with_policy(self.policy.clone())
             .with_policy_stale(self.policy_stale)
             .with_withheld(self.withheld)

@@ -23,12 +23,21 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    /// Writes the session, then reads the gate again: steps V2 and V3 of the [diagram](super).
-    /// Returns whether the credentials may be returned.
-    pub(super) async fn create(&self, call: &Call, clock: &dyn Clock) -> Result<bool, Denial> {
+    /// Writes the session: step V2 of the [diagram](super).
+    pub(super) async fn create(&self, call: &Call) -> Result<(), Denial> {
+        let written = call.bounded(self.store.create_session(&self.session)).await;
+        written.map_err(|error| call.store_failed(&error))
+    }
+
+    /// Reads the gate again: step V3 of the [diagram](super). Returns whether the credentials may be
+    /// returned.
+    pub(super) async fn is_gate_unchanged(
+        &self,
+        call: &Call,
+        clock: &dyn Clock,
+    ) -> Result<bool, Denial> {
         let Self { store, session, .. } = self;
         let failed = |error| call.store_failed(&error);
-        call.bounded(store.create_session(session)).await.map_err(failed)?;
         let gate = call.bounded(store.gate(&session.caller)).await.map_err(failed)?;
         Ok(gate.epochs(&session.profile) == session.epochs
             && gate.blocked_on(&session.profile, clock.now()).is_none())

@@ -147,9 +147,9 @@ pub struct DecisionRecord {
     pub access_key_id: Option<String>,
     /// The id of the request to STS. `None` if STS returned none.
     pub sts_request_id: Option<String>,
-    /// The id of the approval that was used. Always `None`: approvals are not implemented.
+    /// The id of the approval request whose approval was used. `None` if none was.
     pub approval: Option<String>,
-    /// The id of the break-glass grant that was used. Always `None`: grants are not implemented.
+    /// The id of the break-glass grant that was used. `None` if none was.
     pub break_glass: Option<String>,
     /// The document that decided. `None` if no document could be used.
     pub policy: Option<PolicyUsed>,

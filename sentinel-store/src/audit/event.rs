@@ -4,8 +4,10 @@ use chrono::{DateTime, Utc};
 use sentinel_wire::rfc3339;
 use serde::Serialize;
 
-/// A record of an event that is not a decision on credentials, such as a revocation, a
-/// reinstatement, or a refusal by the authorizer. A field without a value is absent in JSON.
+use super::PolicyUsed;
+
+/// A record of an event that is not a decision on credentials, such as a revocation, an approval, an
+/// opened grant, or a refusal by the authorizer. A field without a value is absent in JSON.
 /// `docs/records.md` describes each field for readers of the log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -43,6 +45,46 @@ pub struct Event {
     /// no block, or it has no end.
     #[serde(serialize_with = "rfc3339::serialize_option", skip_serializing_if = "Option::is_none")]
     pub blocked_until: Option<DateTime<Utc>>,
+    /// The account of the actor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The address that the call came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_ip: Option<String>,
+    /// The id of the approval request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
+    /// The id of the break-glass grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<String>,
+    /// The name of the rule that governs the request or the grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The role that the request or the grant gives access to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// The ticket, in the requester's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The reason code of the grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<String>,
+    /// The state of the request after the operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The length of the approval or the grant, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<u64>,
+    /// When the approval or the grant ends. RFC 3339 in UTC, with milliseconds.
+    #[serde(serialize_with = "rfc3339::serialize_option", skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<DateTime<Utc>>,
+    /// The policy document that was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyUsed>,
+    /// Whether the store could not be reached to check that the document is the newest version.
+    /// Absent if it was reached.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub policy_stale: bool,
     /// The id of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -63,16 +105,43 @@ pub enum EventKind {
     IdentityRefused,
     /// The authorizer refused a session id.
     AuthorizerRefusal,
+    /// A caller requested an approval.
+    RequestCreated,
+    /// An approver, or the policy, approved a request.
+    RequestApproved,
+    /// An approver denied a request.
+    RequestDenied,
+    /// A requester cancelled a request.
+    RequestCancelled,
+    /// An approval was revoked.
+    RequestRevoked,
+    /// A caller opened a break-glass grant.
+    BreakGlassOpened,
+    /// A caller was refused a break-glass grant.
+    BreakGlassRefused,
+    /// A break-glass grant was closed.
+    BreakGlassClosed,
+    /// An operator reviewed a break-glass grant.
+    BreakGlassReviewed,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 14] = [
         Self::Revocation,
         Self::Reinstatement,
         Self::OperationRefused,
         Self::IdentityRefused,
         Self::AuthorizerRefusal,
+        Self::RequestCreated,
+        Self::RequestApproved,
+        Self::RequestDenied,
+        Self::RequestCancelled,
+        Self::RequestRevoked,
+        Self::BreakGlassOpened,
+        Self::BreakGlassRefused,
+        Self::BreakGlassClosed,
+        Self::BreakGlassReviewed,
     ];
 }
 
@@ -92,6 +161,19 @@ impl Event {
             code: None,
             epoch: None,
             blocked_until: None,
+            account: None,
+            source_ip: None,
+            approval: None,
+            break_glass: None,
+            rule: None,
+            role_arn: None,
+            ticket: None,
+            reason_code: None,
+            state: None,
+            duration_s: None,
+            valid_until: None,
+            policy: None,
+            policy_stale: false,
             request_id: None,
         }
     }
@@ -148,6 +230,84 @@ impl Event {
     #[must_use]
     pub fn with_blocked_until(self, blocked_until: impl Into<Option<DateTime<Utc>>>) -> Self {
         Self { blocked_until: blocked_until.into(), ..self }
+    }
+
+    /// The same event with the account of the actor.
+    #[must_use]
+    pub fn with_account(self, account: impl Into<Option<String>>) -> Self {
+        Self { account: account.into(), ..self }
+    }
+
+    /// The same event with the address that the call came from.
+    #[must_use]
+    pub fn with_source_ip(self, source_ip: impl Into<Option<String>>) -> Self {
+        Self { source_ip: source_ip.into(), ..self }
+    }
+
+    /// The same event with the id of the approval request.
+    #[must_use]
+    pub fn with_approval(self, approval: impl Into<Option<String>>) -> Self {
+        Self { approval: approval.into(), ..self }
+    }
+
+    /// The same event with the id of the break-glass grant.
+    #[must_use]
+    pub fn with_break_glass(self, break_glass: impl Into<Option<String>>) -> Self {
+        Self { break_glass: break_glass.into(), ..self }
+    }
+
+    /// The same event with the name of the rule that governs the request or the grant.
+    #[must_use]
+    pub fn with_rule(self, rule: impl Into<Option<String>>) -> Self {
+        Self { rule: rule.into(), ..self }
+    }
+
+    /// The same event with the role that the request or the grant gives access to.
+    #[must_use]
+    pub fn with_role_arn(self, role_arn: impl Into<Option<String>>) -> Self {
+        Self { role_arn: role_arn.into(), ..self }
+    }
+
+    /// The same event with the ticket, in the requester's words.
+    #[must_use]
+    pub fn with_ticket(self, ticket: impl Into<Option<String>>) -> Self {
+        Self { ticket: ticket.into(), ..self }
+    }
+
+    /// The same event with the reason code of the grant.
+    #[must_use]
+    pub fn with_reason_code(self, reason_code: impl Into<Option<String>>) -> Self {
+        Self { reason_code: reason_code.into(), ..self }
+    }
+
+    /// The same event with the state of the request after the operation.
+    #[must_use]
+    pub fn with_state(self, state: impl Into<Option<String>>) -> Self {
+        Self { state: state.into(), ..self }
+    }
+
+    /// The same event with the length of the approval or the grant, in seconds.
+    #[must_use]
+    pub fn with_duration_s(self, duration_s: impl Into<Option<u64>>) -> Self {
+        Self { duration_s: duration_s.into(), ..self }
+    }
+
+    /// The same event with the end of the approval or the grant.
+    #[must_use]
+    pub fn with_valid_until(self, valid_until: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { valid_until: valid_until.into(), ..self }
+    }
+
+    /// The same event with the policy document that was used.
+    #[must_use]
+    pub fn with_policy(self, policy: impl Into<Option<PolicyUsed>>) -> Self {
+        Self { policy: policy.into(), ..self }
+    }
+
+    /// The same event, with a stale copy of the document or not.
+    #[must_use]
+    pub fn with_policy_stale(self, policy_stale: bool) -> Self {
+        Self { policy_stale, ..self }
     }
 
     /// The same event with the id of the request.

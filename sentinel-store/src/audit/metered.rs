@@ -49,9 +49,19 @@ fn counts(record: &Record) -> Option<Metrics> {
             let name = match event.event {
                 EventKind::Revocation => "Revocations",
                 EventKind::AuthorizerRefusal => "AuthorizerRefusals",
+                // A closing that is completed again is recorded again, an opening is not.
+                EventKind::BreakGlassOpened => "BreakGlassOpened",
                 EventKind::Reinstatement
                 | EventKind::OperationRefused
-                | EventKind::IdentityRefused => return None,
+                | EventKind::IdentityRefused
+                | EventKind::RequestCreated
+                | EventKind::RequestApproved
+                | EventKind::RequestDenied
+                | EventKind::RequestCancelled
+                | EventKind::RequestRevoked
+                | EventKind::BreakGlassRefused
+                | EventKind::BreakGlassClosed
+                | EventKind::BreakGlassReviewed => return None,
             };
             (event.timestamp, vec![(name, 1)])
         }
@@ -88,7 +98,14 @@ mod tests {
                 Record::Decision(_) | Record::Event(_) => None,
             })
             .collect();
-        assert_eq!(metrics, [vec![("Revocations", 1)], vec![("AuthorizerRefusals", 1)]]);
+        assert_eq!(
+            metrics,
+            [
+                vec![("Revocations", 1)],
+                vec![("AuthorizerRefusals", 1)],
+                vec![("BreakGlassOpened", 1)]
+            ]
+        );
         let metrics = Metrics::new(chrono::DateTime::UNIX_EPOCH, vec![("Vends", 1)]);
         let line = serde_json::to_string(&Record::Metrics(metrics));
         assert!(!line.unwrap().contains("alice"));
