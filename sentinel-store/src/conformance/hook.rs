@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::Faults;
 use crate::{
-    AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, ListedPolicy, Listing, Page,
-    PolicyPath, PolicyStore, PolicyText, Record, Session, SessionHandle, SessionPage, SessionStore,
-    StoreError,
+    AccessRequest, AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, Grant, GrantId,
+    GrantListing, GrantPage, GrantStore, ListedPolicy, Listing, Opening, OpeningLimits, Page,
+    PolicyPath, PolicyStore, PolicyText, ProfileName, Record, RequestId, RequestListing,
+    RequestPage, RequestStore, Session, SessionHandle, SessionPage, SessionStore, StoreError,
 };
 
 /// A method of a wrapped store or sink.
@@ -23,6 +24,16 @@ pub enum StoreOperation {
     EndSession,
     Session,
     Sessions,
+    CreateRequest,
+    Request,
+    ReplaceRequest,
+    LiveRequests,
+    Requests,
+    OpenGrant,
+    Grant,
+    ReplaceGrant,
+    LiveGrants,
+    Grants,
     Policy,
     List,
     Write,
@@ -146,6 +157,119 @@ impl<S: SessionStore> SessionStore for HookedSessions<S> {
         cursor: Option<&Cursor>,
     ) -> Result<SessionPage, StoreError> {
         around(&*self.hook, StoreOperation::Sessions, self.inner.sessions(listing, cursor)).await
+    }
+}
+
+/// A store of approval requests that runs a hook around every call.
+#[derive(Debug)]
+pub struct HookedRequests<S> {
+    inner: S,
+    hook: Arc<dyn Hook>,
+}
+
+impl<S: RequestStore> HookedRequests<S> {
+    /// Wraps a store.
+    pub fn new(inner: S, hook: Arc<dyn Hook>) -> Self {
+        Self { inner, hook }
+    }
+
+    /// The wrapped store, without the hook.
+    pub const fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: RequestStore> RequestStore for HookedRequests<S> {
+    async fn create_request(&self, request: &AccessRequest) -> Result<(), StoreError> {
+        let call = self.inner.create_request(request);
+        around(&*self.hook, StoreOperation::CreateRequest, call).await
+    }
+
+    async fn request(&self, id: &RequestId) -> Result<AccessRequest, StoreError> {
+        around(&*self.hook, StoreOperation::Request, self.inner.request(id)).await
+    }
+
+    async fn replace_request(&self, next: &AccessRequest) -> Result<(), StoreError> {
+        let call = self.inner.replace_request(next);
+        around(&*self.hook, StoreOperation::ReplaceRequest, call).await
+    }
+
+    async fn live_requests(
+        &self,
+        caller: &CallerKey,
+        profile: &ProfileName,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<AccessRequest>, StoreError> {
+        let call = self.inner.live_requests(caller, profile, now);
+        around(&*self.hook, StoreOperation::LiveRequests, call).await
+    }
+
+    async fn requests(
+        &self,
+        listing: &RequestListing,
+        cursor: Option<&Cursor>,
+    ) -> Result<RequestPage, StoreError> {
+        around(&*self.hook, StoreOperation::Requests, self.inner.requests(listing, cursor)).await
+    }
+}
+
+/// A store of break-glass grants that runs a hook around every call.
+#[derive(Debug)]
+pub struct HookedGrants<S> {
+    inner: S,
+    hook: Arc<dyn Hook>,
+}
+
+impl<S: GrantStore> HookedGrants<S> {
+    /// Wraps a store.
+    pub fn new(inner: S, hook: Arc<dyn Hook>) -> Self {
+        Self { inner, hook }
+    }
+
+    /// The wrapped store, without the hook.
+    pub const fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: GrantStore> GrantStore for HookedGrants<S> {
+    async fn open_grant(
+        &self,
+        grant: &Grant,
+        limits: &OpeningLimits,
+    ) -> Result<Opening, StoreError> {
+        let call = self.inner.open_grant(grant, limits);
+        around(&*self.hook, StoreOperation::OpenGrant, call).await
+    }
+
+    async fn grant(&self, id: &GrantId) -> Result<Grant, StoreError> {
+        around(&*self.hook, StoreOperation::Grant, self.inner.grant(id)).await
+    }
+
+    async fn replace_grant(&self, next: &Grant) -> Result<(), StoreError> {
+        around(&*self.hook, StoreOperation::ReplaceGrant, self.inner.replace_grant(next)).await
+    }
+
+    async fn live_grants(
+        &self,
+        caller: &CallerKey,
+        profile: &ProfileName,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Grant>, StoreError> {
+        let call = self.inner.live_grants(caller, profile, now);
+        around(&*self.hook, StoreOperation::LiveGrants, call).await
+    }
+
+    async fn grants(
+        &self,
+        listing: &GrantListing,
+        cursor: Option<&Cursor>,
+    ) -> Result<GrantPage, StoreError> {
+        around(&*self.hook, StoreOperation::Grants, self.inner.grants(listing, cursor)).await
     }
 }
 

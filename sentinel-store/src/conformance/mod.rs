@@ -29,7 +29,8 @@ mod writers;
 
 pub use faults::{CallSelector, Faults, StoreErrorKind};
 pub use hook::{
-    FaultySink, Hook, HookedPolicies, HookedSessions, Phase, StoreCall, StoreOperation,
+    FaultySink, Hook, HookedGrants, HookedPolicies, HookedRequests, HookedSessions, Phase,
+    StoreCall, StoreOperation,
 };
 pub use policies::{FreshPolicies, PoliciesUnderTest, PolicyEditor, policies};
 pub use report::{CaseOutcome, CaseResult, FailedCases, Report};
