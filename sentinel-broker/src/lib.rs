@@ -3,11 +3,13 @@
 // reason).
 #![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod access;
 mod arn;
 mod audit;
 mod broker;
 mod call;
 mod denial;
+mod escape;
 mod home;
 mod identify;
 mod identity;
@@ -17,12 +19,14 @@ mod operators;
 mod policies;
 mod profiles;
 mod random;
+mod session_tags;
 mod sessions;
 mod settings;
 mod user;
 mod vend;
 mod whoami;
 
+pub use access::Access;
 pub use arn::is_principal;
 pub use broker::{Broker, Parts, SessionTable};
 pub use call::Call;
@@ -41,6 +45,7 @@ pub use random::{OsRandom, Random, RandomError};
 pub use sentinel_wire::{
     Credentials, ErrorCode, GateView, ProfileList, ProfileView, SessionList, SessionView, Whoami,
 };
+pub use session_tags::{SESSION_TAG_KEYS, SessionTag};
 pub use sessions::{ListSessions, Reinstate, Revoke, Target};
 pub use settings::{OperatorArn, RoleArnTemplate, Settings};
 pub use user::{is_user, parse_user};

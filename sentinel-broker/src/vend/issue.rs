@@ -14,6 +14,7 @@ use super::lifetime::Lifetime;
 use super::record::{IssuedRecord, Progress};
 use super::request::Vended;
 use super::tracking::Tracked;
+use crate::access::Access;
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
@@ -37,7 +38,7 @@ impl Broker {
         role: RoleArn,
         lifetime: Lifetime,
     ) -> Result<Vended, Denial> {
-        let Progress { call, caller, .. } = *progress;
+        let Progress { call, caller, vend, .. } = *progress;
         let handle = SessionHandle::new(caller.key.hash(), self.random()?);
         let source_identity = self.settings.source_identity.of_session(&caller.key, &handle);
         progress.source_identity = Some(source_identity.clone());
@@ -59,6 +60,9 @@ impl Broker {
             role,
             source_identity,
             session_tag,
+            user: caller.user.clone(),
+            profile: vend.profile.clone(),
+            access: Access::Direct,
             seconds: lifetime.seconds,
             end: lifetime.inline.then_some(lifetime.end),
         };
