@@ -5,9 +5,11 @@ use std::fmt;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sentinel_policy::RoleArn;
+use sentinel_store::ProfileName;
 use sentinel_wire::{Credentials, rfc3339};
 use serde_json::json;
 
+use crate::access::Access;
 use crate::identity::SourceIdentity;
 
 /// The shortest lifetime that STS issues, in seconds.
@@ -28,6 +30,14 @@ pub struct AssumeRole {
     /// The value of the session tag `SentinelSession`: the session's handle, or the request id if
     /// sessions are not tracked.
     pub session_tag: String,
+    /// The user, as policies see it: the value of the session tag `SentinelUser`, once it is
+    /// [written in the characters that STS accepts](Self::session_tags).
+    pub user: String,
+    /// The profile: the value of the session tag `SentinelProfile`.
+    pub profile: ProfileName,
+    /// What allows the credentials: the values of the session tags `SentinelAccess` and
+    /// `SentinelGrant`.
+    pub access: Access,
     /// DurationSeconds: [`STS_MIN_SECONDS`] to [`STS_MAX_SECONDS`].
     pub seconds: u32,
     /// The time from which the credentials must allow nothing. `None` if they expire early enough
@@ -48,17 +58,36 @@ const NEW_CREDENTIALS: [&str; 6] = [
 ];
 
 impl AssumeRole {
-    /// A request for an hour, whose session tag is the source identity.
+    /// A request for an hour of direct access, whose tag `SentinelSession` is the source identity.
     #[must_use]
-    pub fn new(role: RoleArn, source_identity: SourceIdentity) -> Self {
-        let session_tag = source_identity.to_string();
-        Self { role, source_identity, session_tag, seconds: 3600, end: None }
+    pub fn new(
+        role: RoleArn,
+        source_identity: SourceIdentity,
+        user: impl Into<String>,
+        profile: ProfileName,
+    ) -> Self {
+        Self {
+            role,
+            session_tag: source_identity.to_string(),
+            source_identity,
+            user: user.into(),
+            profile,
+            access: Access::Direct,
+            seconds: 3600,
+            end: None,
+        }
     }
 
-    /// The same request with another session tag.
+    /// The same request with another value of the tag `SentinelSession`.
     #[must_use]
     pub fn with_session_tag(self, session_tag: impl Into<String>) -> Self {
         Self { session_tag: session_tag.into(), ..self }
+    }
+
+    /// The same request with another access.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     /// The same request with another lifetime, in seconds.
@@ -143,6 +172,9 @@ pub enum IssueError {
 /// Issues credentials.
 ///
 /// # Contract
+/// Every session tag of [`AssumeRole::session_tags`] is sent, the transitive ones as transitive.
+/// Policies of AWS may rely on them.
+///
 /// Dropping the future before it is done is allowed. What it would have issued then reaches no
 /// caller.
 #[async_trait]

@@ -3,11 +3,13 @@
 // reason).
 #![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod access;
 mod arn;
 mod audit;
 mod broker;
 mod call;
 mod denial;
+mod escape;
 mod grants;
 mod home;
 mod identify;
@@ -20,12 +22,14 @@ mod policies;
 mod profiles;
 mod random;
 mod requests;
+mod session_tags;
 mod sessions;
 mod settings;
 mod user;
 mod vend;
 mod whoami;
 
+pub use access::Access;
 pub use arn::is_principal;
 pub use broker::{Broker, Parts, SessionTable};
 pub use call::Call;
@@ -47,6 +51,7 @@ pub use sentinel_wire::{
     Credentials, ErrorCode, GateView, GrantList, GrantView, ProfileList, ProfileView, RequestList,
     RequestView, SessionList, SessionView, Whoami,
 };
+pub use session_tags::{SESSION_TAG_KEYS, SessionTag};
 pub use sessions::{ListSessions, Reinstate, Revoke, Target};
 pub use settings::{OperatorArn, RoleArnTemplate, Settings};
 pub use user::{is_user, parse_user};

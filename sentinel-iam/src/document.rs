@@ -33,9 +33,9 @@ pub struct Statement {
     /// The ARNs. Empty in trust policies, which apply to their own role.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "one_or_many")]
     pub resource: Vec<String>,
-    /// Value to compare with, by key, by operator.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub condition: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+    /// Values to compare with, by key, by operator. One of them must match.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "conditions")]
+    pub condition: BTreeMap<&'static str, BTreeMap<&'static str, Vec<String>>>,
 }
 
 /// The effect of a statement.
@@ -107,12 +107,22 @@ impl Statement {
     }
 
     pub(super) fn when(
-        mut self,
+        self,
         operator: &'static str,
         key: &'static str,
         value: impl Into<String>,
     ) -> Self {
-        self.condition.entry(operator).or_default().insert(key, value.into());
+        self.when_one_of(operator, key, [value])
+    }
+
+    pub(super) fn when_one_of<T: Into<String>>(
+        mut self,
+        operator: &'static str,
+        key: &'static str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.condition.entry(operator).or_default().insert(key, values);
         self
     }
 }
@@ -123,4 +133,17 @@ fn one_or_many<S: Serializer, T: Serialize>(items: &[T], serializer: S) -> Resul
         [one] => one.serialize(serializer),
         many => many.serialize(serializer),
     }
+}
+
+type Conditions = BTreeMap<&'static str, BTreeMap<&'static str, Vec<String>>>;
+
+/// Writes a single value of a condition as a text.
+fn conditions<S: Serializer>(conditions: &Conditions, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Values<'a>(#[serde(serialize_with = "one_or_many")] &'a [String]);
+
+    serializer.collect_map(conditions.iter().map(|(operator, keys)| {
+        let keys: BTreeMap<_, _> = keys.iter().map(|(key, values)| (key, Values(values))).collect();
+        (operator, keys)
+    }))
 }

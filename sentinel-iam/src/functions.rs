@@ -3,6 +3,8 @@
 //! Actions and resources: the service authorization reference,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/>.
 
+use sentinel_broker::SESSION_TAG_KEYS;
+
 use super::Deployment;
 use super::document::{Document, Statement, StatementPrincipal};
 
@@ -20,10 +22,10 @@ impl Deployment {
             .when("StringLike", "sts:SourceIdentity", self.source_identities()),
             // A separate statement: sts:SourceIdentity is not a key of sts:TagSession, and a
             // condition on an absent key does not match.
-            Statement::allow("TagSessions", ["sts:TagSession"], protected()).when(
+            Statement::allow("TagSessions", ["sts:TagSession"], protected()).when_one_of(
                 "ForAllValues:StringEquals",
                 "aws:TagKeys",
-                "SentinelSession",
+                SESSION_TAG_KEYS,
             ),
             Statement::allow(
                 "ReadPolicies",

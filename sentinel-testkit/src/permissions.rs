@@ -134,13 +134,14 @@ impl Context<'_> {
             })
     }
 
-    fn compares(&self, operator: &str, key: &str, wanted: &str) -> bool {
+    fn compares(&self, operator: &str, key: &str, wanted: &[String]) -> bool {
         let Some(values) = self.values(key) else { return false };
+        let is_like = |value: &String| wanted.iter().any(|wanted| matches(wanted, value));
         match operator {
-            "StringLike" => values.iter().any(|value| matches(wanted, value)),
-            "StringEquals" => values.iter().any(|value| value == wanted),
+            "StringLike" => values.iter().any(is_like),
+            "StringEquals" => values.iter().any(|value| wanted.contains(value)),
             // Holds for an empty list of values too.
-            "ForAllValues:StringEquals" => values.iter().all(|value| value == wanted),
+            "ForAllValues:StringEquals" => values.iter().all(|value| wanted.contains(value)),
             _ => false,
         }
     }
@@ -239,9 +240,11 @@ mod tests {
         );
         secure.parameter_types = vec!["SecureString".to_owned()];
         let mut calls = vec![
-            assume(
-                json!({ "SourceIdentity": "sentinel-a", "Tags.member.1.Key": "SentinelSession" }),
-            ),
+            assume(json!({
+                "SourceIdentity": "sentinel-a",
+                "Tags.member.1.Key": "SentinelSession",
+                "Tags.member.2.Key": "SentinelGrant",
+            })),
             secure,
             call("ssm", "GetParametersByPath", json!({ "Path": "/sentinel/policies" })),
         ];

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use data_encoding::BASE32_NOPAD;
 use sentinel_store::{CallerKey, SessionHandle};
-use sha2::{Digest, Sha256};
 
+use crate::escape::{escape, shorten};
 use crate::user::parse_user;
 
 /// Maximum length of a caller, in characters. A longer caller is written as its beginning and a hash.
 const MAX_CALLER: usize = 46;
+
+/// Length of the hash in a longer caller, in base32 characters.
+const HASH: usize = 24;
 
 /// SourceIdentity and RoleSessionName of one session:
 /// `sentinel-<caller>-<the last 8 characters of the handle>`, at most 64
@@ -94,23 +96,9 @@ impl SourceIdentityFormat {
     }
 }
 
-/// Writes a caller key in the characters that STS accepts. Different keys result in different texts:
-/// `=` only begins an escape, and `==`, which no escape contains, marks the hashed form.
+/// Writes a caller key in the characters that STS accepts. Different keys result in different texts.
 fn encode(caller: &str) -> String {
-    let mut encoded = String::with_capacity(caller.len());
-    for byte in caller.bytes() {
-        if byte.is_ascii_alphanumeric() || b"_.,@+-".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("={byte:02X}"));
-        }
-    }
-    if encoded.len() > MAX_CALLER {
-        let hash = BASE32_NOPAD.encode(&Sha256::digest(caller.as_bytes())).to_ascii_lowercase();
-        encoded =
-            encoded.chars().take(20).chain("==".chars()).chain(hash.chars().take(24)).collect();
-    }
-    encoded
+    shorten(escape(caller, b"_.,@+-"), caller, MAX_CALLER, HASH)
 }
 
 fn is_base32(byte: u8) -> bool {

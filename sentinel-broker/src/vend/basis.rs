@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use sentinel_policy::{ActiveGrant, Approval, Decision, Facts, Policy, ReasonCode, Verdict};
 use sentinel_store::ProfileName;
 
+use crate::access::Access;
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
@@ -44,19 +45,12 @@ impl Basis {
         }
     }
 
-    /// The id of the approval request. `None` without one.
-    pub(super) fn approval(&self) -> Option<String> {
+    /// The same for the session tags and the record, with the id of the approval request or the grant.
+    pub(super) fn access(&self) -> Access {
         match self {
-            Self::Approval(valid) => Some(valid.request.id.to_string()),
-            Self::Policy | Self::Grant(_) => None,
-        }
-    }
-
-    /// The id of the grant. `None` without one.
-    pub(super) fn break_glass(&self) -> Option<String> {
-        match self {
-            Self::Grant(valid) => Some(valid.grant.id.to_string()),
-            Self::Policy | Self::Approval(_) => None,
+            Self::Policy => Access::Direct,
+            Self::Approval(valid) => Access::Approval(valid.request.id.to_string()),
+            Self::Grant(valid) => Access::BreakGlass(valid.grant.id.to_string()),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Broker {
         role: RoleArn,
         lifetime: Lifetime,
     ) -> Result<Vended, Denial> {
-        let Progress { call, caller, .. } = *progress;
+        let Progress { call, caller, vend, .. } = *progress;
         let handle = SessionHandle::new(caller.key.hash(), self.random()?);
         let source_identity = self.settings.source_identity.of_session(&caller.key, &handle);
         progress.source_identity = Some(source_identity.clone());
@@ -59,6 +59,9 @@ impl Broker {
             role,
             source_identity,
             session_tag,
+            user: caller.user.clone(),
+            profile: vend.profile.clone(),
+            access: progress.basis.access(),
             seconds: lifetime.seconds,
             end: lifetime.inline.then_some(lifetime.end),
         };

@@ -10,6 +10,7 @@ use super::basis::Basis;
 use super::lifetime::Lifetime;
 use super::request::Vend;
 use super::tracking::Tracked;
+use crate::access::Access;
 use crate::call::Call;
 use crate::identity::{Caller, SourceIdentity};
 
@@ -87,6 +88,11 @@ impl<'a> Progress<'a> {
             (None, Some(_)) => Some("untracked".to_owned()),
             (None, None) => None,
         };
+        let (approval, break_glass) = match self.basis.access() {
+            Access::Direct => (None, None),
+            Access::Approval(id) => (Some(id), None),
+            Access::BreakGlass(id) => (None, Some(id)),
+        };
         let fields = DecisionFields {
             timestamp: self.now,
             user: caller.user.clone(),
@@ -108,8 +114,8 @@ impl<'a> Progress<'a> {
             .with_expiration(vended.map(|issued| issued.expiration))
             .with_access_key_id(self.issued.as_ref().map(|issued| issued.access_key_id.clone()))
             .with_sts_request_id(self.issued.as_ref().and_then(|issued| issued.request_id.clone()))
-            .with_approval(self.basis.approval())
-            .with_break_glass(self.basis.break_glass())
+            .with_approval(approval)
+            .with_break_glass(break_glass)
             .with_policy(self.policy.clone())
             .with_policy_stale(self.policy_stale)
             .with_withheld(self.withheld)

@@ -1,7 +1,7 @@
 //! What a vend returns, writes and records.
 
 use chrono::TimeDelta;
-use sentinel_broker::{Call, Cap, ErrorCode, Vend};
+use sentinel_broker::{Access, Call, Cap, ErrorCode, SESSION_TAG_KEYS, Vend};
 use sentinel_store::{
     Clock, Generation, Listing, ProfileName, RecordedEffect, SessionKeys, SessionStore,
     verify_session,
@@ -48,6 +48,42 @@ async fn an_allowed_caller_gets_credentials_and_a_session_that_covers_them() {
     assert_eq!(assume.source_identity.as_str(), session.source_identity);
     assert!(assume.source_identity.as_str().starts_with("sentinel-alice-"));
     assert_eq!(assume.end, None);
+    let tags: Vec<_> = assume.session_tags();
+    let tags: Vec<_> =
+        tags.iter().map(|tag| (tag.key, tag.value.as_str(), tag.transitive)).collect();
+    assert_eq!(
+        tags,
+        [
+            ("SentinelSession", session.handle.to_string().as_str(), false),
+            ("SentinelUser", "alice", true),
+            ("SentinelProfile", "production", true),
+            ("SentinelAccess", "direct", true),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_user_of_the_session_tags_is_the_user_that_the_policy_allowed() {
+    let policy = ALICE.replace("alice", "\"A.Lice,Liddell=1\"");
+    let world = World::new(&policy);
+    world.vend("A.Lice,Liddell=1", "production").await.unwrap();
+    let [assume] = &world.issuer.requests()[..] else { panic!("one request") };
+    assert_eq!(assume.session_tags()[1].value, "A.Lice=2CLiddell=3D1");
+    assert_eq!(assume.user, "A.Lice,Liddell=1");
+    for (access, expected) in [
+        (Access::Direct, vec!["direct"]),
+        (Access::Approval("req-1".into()), vec!["approval", "req-1"]),
+        (Access::BreakGlass("bg-1".into()), vec!["break-glass", "bg-1"]),
+    ] {
+        let tags = assume.clone().with_access(access).session_tags();
+        assert_eq!(tags.iter().map(|tag| tag.key).collect::<Vec<_>>(), {
+            let mut keys = SESSION_TAG_KEYS.to_vec();
+            keys.truncate(3 + expected.len());
+            keys
+        });
+        let values: Vec<_> = tags.iter().skip(3).map(|tag| tag.value.as_str()).collect();
+        assert_eq!(values, expected);
+    }
 }
 
 #[tokio::test]

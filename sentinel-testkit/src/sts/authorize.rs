@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::limits::AssumeRole;
-use super::policy::{Context, Effect, Question};
+use super::policy::{Context, Document, Effect, Question, effect};
 use super::wire::Error;
 use super::world::{ParsedRole, Principal};
 
@@ -63,15 +63,16 @@ pub(super) fn authorize(
             return Err(refused("because no resource-based policy allows it"));
         };
         for documents in &caller.policies {
-            let effects: Vec<_> =
-                documents.iter().filter_map(|document| document.effect(question)).collect();
-            if effects.contains(&Effect::Deny) {
-                return Err(refused("with an explicit deny in an identity-based policy"));
-            }
-            if effects.is_empty() {
-                return Err(refused(&format!(
-                    "because no identity-based policy allows the {action} action"
-                )));
+            match effect(documents, question) {
+                Some(Effect::Allow) => {}
+                Some(Effect::Deny) => {
+                    return Err(refused("with an explicit deny in an identity-based policy"));
+                }
+                None => {
+                    return Err(refused(&format!(
+                        "because no identity-based policy allows the {action} action"
+                    )));
+                }
             }
         }
         match role.trust.effect(question) {
@@ -89,7 +90,41 @@ pub(super) fn authorize(
     Ok(())
 }
 
-/// What conditions of this action can see.
+/// Whether the principal's own policies and its session policy allow an action of any service, and
+/// no service control policy denies it. The service control policies are in addition to one that
+/// allows everything.
+pub(super) fn allows(
+    caller: &Principal,
+    service_control_policies: &[Document],
+    (action, resource): (&str, &str),
+    now: DateTime<Utc>,
+) -> bool {
+    let context = principal_context(caller, now);
+    let question = Question { action, resource, principal: &[], context: &context };
+    let effect = |documents: &[Document]| effect(documents, question);
+    effect(service_control_policies) != Some(Effect::Deny)
+        && caller.policies.iter().all(|documents| effect(documents) == Some(Effect::Allow))
+}
+
+/// What conditions of every action can see: the properties of the principal, and the time.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+fn principal_context(caller: &Principal, now: DateTime<Utc>) -> Context {
+    let mut context = Context::default();
+    context.set("aws:CurrentTime", [now.to_rfc3339_opts(SecondsFormat::Secs, true)]);
+    context.set("aws:PrincipalArn", [caller.role_arn().unwrap_or_else(|| caller.arn.clone())]);
+    context.set("aws:PrincipalAccount", [caller.account()]);
+    let kind = if caller.is_session() { "AssumedRole" } else { "User" };
+    context.set("aws:PrincipalType", [kind]);
+    if let Some(identity) = &caller.source_identity {
+        context.set("aws:SourceIdentity", [identity]);
+    }
+    for (key, value) in &caller.tags {
+        context.set(&format!("aws:PrincipalTag/{key}"), [value]);
+    }
+    context
+}
+
+/// What conditions of this action of STS can see.
 fn context(
     action: &str,
     caller: &Principal,
@@ -97,13 +132,7 @@ fn context(
     stamps: Stamps<'_>,
     now: DateTime<Utc>,
 ) -> Context {
-    let mut context = Context::default();
-    context.set("aws:CurrentTime", [now.to_rfc3339_opts(SecondsFormat::Secs, true)]);
-    context.set("aws:PrincipalArn", [caller.role_arn().unwrap_or_else(|| caller.arn.clone())]);
-    context.set("aws:PrincipalAccount", [caller.account()]);
-    if let Some(identity) = &caller.source_identity {
-        context.set("aws:SourceIdentity", [identity]);
-    }
+    let mut context = principal_context(caller, now);
     if action != "sts:TagSession"
         && let Some(identity) = stamps.source_identity
     {

@@ -26,9 +26,12 @@ use sentinel_sigv4::{CredentialScope, Presented, Received, SecretKey, SignatureE
 use sentinel_store::Secret;
 
 pub use journal::JournalEntry;
+pub use policy::allows;
 pub use world::{Role, Setup, SetupError, StsCaller};
 
 use crate::server::{Reply, Server};
+use policy::{Document, Kind};
+use serde_json::Value;
 use wire::{Error, Form};
 use world::{Principal, World};
 
@@ -85,6 +88,27 @@ impl StandIn {
     #[must_use]
     pub fn requests(&self) -> Vec<JournalEntry> {
         lock(&self.state.journal).clone()
+    }
+
+    /// Whether a principal, named by its access key, can perform an action of any service on a
+    /// resource: its own policies and its session policy allow it, and none of these service control
+    /// policies denies it. They are in addition to one that allows everything. Conditions see the
+    /// time and the principal with its session tags, and nothing of the action's own keys.
+    ///
+    /// # Errors
+    /// If the key is unknown, or a document is invalid.
+    pub fn allows(
+        &self,
+        access_key_id: &str,
+        action: &str,
+        resource: &str,
+        service_control_policies: &[Value],
+    ) -> Result<bool, String> {
+        let read = |document| Document::read(document, Kind::Identity);
+        let documents: Result<Vec<_>, _> = service_control_policies.iter().map(read).collect();
+        let world = lock(&self.state.world);
+        let caller = world.principal(access_key_id).ok_or("the access key is unknown")?;
+        Ok(authorize::allows(caller, &documents?, (action, resource), Utc::now()))
     }
 
     /// Lets time pass for credentials: each expires earlier by this duration.

@@ -86,6 +86,7 @@ fn assume_role(
         role: &request.role,
         name: &request.session_name,
         source_identity: source_identity.clone(),
+        tags,
         transitive,
         policy: request.policy,
         expires: now + TimeDelta::seconds(request.seconds.into()),

@@ -105,6 +105,8 @@ pub(super) struct Principal {
     pub(super) token: Option<Secret>,
     pub(super) expires: Option<DateTime<Utc>>,
     pub(super) source_identity: Option<String>,
+    /// Its session tags, inherited ones included.
+    pub(super) tags: BTreeMap<String, String>,
     /// The tags that it passes on; AWS calls them transitive.
     pub(super) transitive: BTreeMap<String, String>,
     /// Its permissions. Every group of documents must allow a request: its own, and the session
@@ -161,6 +163,7 @@ pub(super) struct NewSession<'a> {
     pub(super) role: &'a str,
     pub(super) name: &'a str,
     pub(super) source_identity: Option<String>,
+    pub(super) tags: BTreeMap<String, String>,
     pub(super) transitive: BTreeMap<String, String>,
     pub(super) policy: Option<Document>,
     pub(super) expires: DateTime<Utc>,
@@ -198,6 +201,7 @@ impl World {
                 token: caller.session_token.clone(),
                 expires: caller.expires,
                 source_identity: caller.source_identity.clone(),
+                tags: BTreeMap::new(),
                 transitive: BTreeMap::new(),
                 policies: vec![documents(&caller.arn, &caller.policies)?],
             };
@@ -240,6 +244,7 @@ impl World {
             token: Some(Secret::new(BASE64URL_NOPAD.encode(token))),
             expires: Some(session.expires),
             source_identity: session.source_identity,
+            tags: session.tags,
             transitive: session.transitive,
             policies,
         };

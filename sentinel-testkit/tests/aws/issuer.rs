@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use sentinel_broker::{AssumeRole, IssueError, Issued, Issuer, SourceIdentityFormat};
 use sentinel_policy::RoleArn;
-use sentinel_store::{CallerKey, Causes, SessionHandle};
+use sentinel_store::{CallerKey, Causes, ProfileName, SessionHandle};
 use sentinel_testkit::proxy::{Fault, Proxy, Rule, WrongAnswer};
 use sentinel_testkit::sts::{Setup, StandIn};
 use sentinel_tvm::StsIssuer;
@@ -46,7 +46,8 @@ fn request() -> AssumeRole {
     let caller = CallerKey::parse("alice").unwrap();
     let handle = SessionHandle::new(caller.hash(), [7; 10]);
     let source_identity = SourceIdentityFormat::default().of_session(&caller, &handle);
-    AssumeRole::new(RoleArn::parse(PROTECTED).unwrap(), source_identity)
+    let profile = ProfileName::parse("production").unwrap();
+    AssumeRole::new(RoleArn::parse(PROTECTED).unwrap(), source_identity, "alice", profile)
         .with_session_tag(handle.to_string())
 }
 
@@ -89,6 +90,15 @@ async fn credentials_come_with_every_stamp() {
             ("SourceIdentity", stamp),
             ("Tags.member.1.Key", "SentinelSession"),
             ("Tags.member.1.Value", request.session_tag.as_str()),
+            ("Tags.member.2.Key", "SentinelUser"),
+            ("Tags.member.2.Value", "alice"),
+            ("Tags.member.3.Key", "SentinelProfile"),
+            ("Tags.member.3.Value", "production"),
+            ("Tags.member.4.Key", "SentinelAccess"),
+            ("Tags.member.4.Value", "direct"),
+            ("TransitiveTagKeys.member.1", "SentinelUser"),
+            ("TransitiveTagKeys.member.2", "SentinelProfile"),
+            ("TransitiveTagKeys.member.3", "SentinelAccess"),
             ("Version", "2011-06-15"),
         ]
     );

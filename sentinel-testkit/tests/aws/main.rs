@@ -23,6 +23,7 @@ mod programs;
 mod proxy;
 mod requests;
 mod roles;
+mod session_tags;
 mod sessions;
 mod stand_in;
 mod stores;

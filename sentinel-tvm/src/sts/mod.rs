@@ -23,9 +23,6 @@ use sentinel_broker::{AssumeRole, IssueError, Issued, Issuer};
 use sentinel_store::aws::Timing;
 use sentinel_store::{Clock, SystemClock};
 
-/// The session tag that names the session.
-const SESSION_TAG: &str = "SentinelSession";
-
 /// Maximum length of an inline session policy, in characters.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 const MAX_POLICY: usize = 2048;
@@ -103,8 +100,12 @@ impl Issuer for StsIssuer {
         }
         let seconds = i32::try_from(request.seconds)
             .map_err(|_| refused("DurationSeconds is out of range"))?;
-        let tag = Tag::builder().key(SESSION_TAG).value(&request.session_tag).build();
-        let tag = tag.map_err(|_| refused("the session tag is incomplete"))?;
+        let tags = request.session_tags();
+        let transitive = tags.iter().filter(|tag| tag.transitive).map(|tag| tag.key.to_owned());
+        let transitive: Vec<_> = transitive.collect();
+        let tags = tags.into_iter().map(|tag| Tag::builder().key(tag.key).value(tag.value).build());
+        let tags: Result<Vec<_>, _> = tags.collect();
+        let tags = tags.map_err(|_| refused("a session tag is incomplete"))?;
         let source_identity = request.source_identity.as_str();
         let response = self
             .client
@@ -112,7 +113,8 @@ impl Issuer for StsIssuer {
             .role_arn(request.role.as_str())
             .role_session_name(source_identity)
             .source_identity(source_identity)
-            .tags(tag)
+            .set_tags(Some(tags))
+            .set_transitive_tag_keys(Some(transitive))
             .duration_seconds(seconds)
             .set_policy(policy)
             .send()

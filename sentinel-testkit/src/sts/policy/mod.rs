@@ -2,8 +2,7 @@
 //!
 //! This implements as much of both as Sentinel's documents and session policies need. Anything else
 //! that IAM supports is refused when a document is read, so that nothing is silently assumed to
-//! match. It is *not* IAM: no variables in values, no permissions boundaries, no service control
-//! policies.
+//! match. It is *not* IAM: no variables in values, no permissions boundaries.
 //!
 //! - <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 //! - <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
@@ -95,6 +94,36 @@ impl Document {
             has_effect(Effect::Allow).then_some(Effect::Allow)
         }
     }
+}
+
+/// The effect of documents of one kind together. A deny in one of them takes precedence over an allow
+/// in another.
+pub(super) fn effect(documents: &[Document], question: Question<'_>) -> Option<Effect> {
+    let effects: Vec<_> =
+        documents.iter().filter_map(|document| document.effect(question)).collect();
+    if effects.contains(&Effect::Deny) { Some(Effect::Deny) } else { effects.first().copied() }
+}
+
+/// Whether identity policies allow an action on a resource to a principal that has them: a statement
+/// allows it, and none denies it. `context` contains the condition keys of the request and their
+/// values. A key that it does not contain is absent.
+///
+/// # Errors
+/// If a document is not an identity policy, or contains what this evaluator does not model.
+pub fn allows(
+    documents: &[Value],
+    action: &str,
+    resource: &str,
+    context: &[(&str, &str)],
+) -> Result<bool, String> {
+    let documents: Result<Vec<_>, _> =
+        documents.iter().map(|document| Document::read(document, Kind::Identity)).collect();
+    let mut seen = Context::default();
+    for (key, value) in context {
+        seen.set(key, [*value]);
+    }
+    let question = Question { action, resource, principal: &[], context: &seen };
+    Ok(effect(&documents?, question) == Some(Effect::Allow))
 }
 
 /// One string or a list of strings.
