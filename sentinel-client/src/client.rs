@@ -187,6 +187,18 @@ impl Client {
         self.post(&format!("/break-glass/{id}/close"), body).await
     }
 
+    /// Reviews a grant that is over: `POST /break-glass/{id}/review`.
+    ///
+    /// # Errors
+    /// As those of [`approve`](Self::approve).
+    pub async fn review_grant(
+        &self,
+        id: &GrantId,
+        body: &CommentBody,
+    ) -> Result<GrantView, ClientError> {
+        self.post(&format!("/break-glass/{id}/review"), body).await
+    }
+
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -25,6 +25,7 @@ pub(crate) enum Operation {
     OpenGrant,
     ListGrants,
     CloseGrant,
+    ReviewGrant,
 }
 
 /// What a request does, and the id in its path, which is empty if the path has none.
@@ -42,7 +43,7 @@ pub(crate) struct NoRoute {
 }
 
 /// The routes. `{id}` is one segment of a path.
-const ROUTES: [(&str, &str, Operation); 17] = [
+const ROUTES: [(&str, &str, Operation); 18] = [
     ("/", "GET", Operation::Vend),
     ("/", "POST", Operation::Vend),
     ("/profiles", "GET", Operation::Profiles),
@@ -57,6 +58,7 @@ const ROUTES: [(&str, &str, Operation); 17] = [
     ("/break-glass", "GET", Operation::ListGrants),
     ("/break-glass", "POST", Operation::OpenGrant),
     ("/break-glass/{id}/close", "POST", Operation::CloseGrant),
+    ("/break-glass/{id}/review", "POST", Operation::ReviewGrant),
     ("/sessions", "GET", Operation::ListSessions),
     ("/sessions/revoke", "POST", Operation::Revoke),
     ("/sessions/reinstate", "POST", Operation::Reinstate),
@@ -167,6 +169,11 @@ impl<'r> Route<'r> {
                 let (id, comment) = (parameters::grant_id(self.id)?, parameters::comment(request)?);
                 let comment = comment.as_deref();
                 Response::json(200, &broker.close_grant(call, caller, &id, comment).await?)
+            }
+            Operation::ReviewGrant => {
+                let (id, comment) = (parameters::grant_id(self.id)?, parameters::comment(request)?);
+                let comment = comment.as_deref();
+                Response::json(200, &broker.review_grant(call, caller, &id, comment).await?)
             }
         })
     }

@@ -1,12 +1,13 @@
 //! Break-glass grants: opening, listing, closing and reviewing them.
 //!
-//! `open` and `close` change grants, `list` shows them, and `judge` decides whether a grant counts
+//! `open`, `close` and `review` change grants, `list` shows them, and `judge` decides whether a grant counts
 //! now, for `vend`. This file contains what all of them need.
 
 mod close;
 mod judge;
 mod list;
 mod open;
+mod review;
 
 pub(crate) use judge::ValidGrant;
 pub use list::ListGrants;
