@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "aws")]
 use crate::commands::{
-    approve, bootstrap, break_glass, credentials, deny, iam, profiles, request, requests, sessions,
-    whoami,
+    approve, bootstrap, break_glass, cancel, credentials, deny, iam, profiles, request, requests,
+    sessions, whoami,
 };
 use crate::commands::{completions, demo, dev, man, policy};
 use crate::output::{Failure, Format, Global, Outcome, Screen};
@@ -54,6 +54,8 @@ enum Command {
     Approve(approve::Arguments),
     #[cfg(feature = "aws")]
     Deny(deny::Arguments),
+    #[cfg(feature = "aws")]
+    Cancel(cancel::Arguments),
     #[cfg(feature = "aws")]
     BreakGlass(break_glass::Arguments),
     #[cfg(feature = "aws")]
@@ -103,6 +105,8 @@ impl Cli {
             Command::Approve(arguments) => approve::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Deny(arguments) => deny::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Cancel(arguments) => cancel::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::BreakGlass(arguments) => break_glass::run(&arguments, screen),
             #[cfg(feature = "aws")]

@@ -6,6 +6,8 @@ pub(crate) mod approve;
 pub(crate) mod bootstrap;
 #[cfg(feature = "aws")]
 pub(crate) mod break_glass;
+#[cfg(feature = "aws")]
+pub(crate) mod cancel;
 pub(crate) mod completions;
 #[cfg(feature = "aws")]
 pub(crate) mod credentials;
