@@ -27,7 +27,7 @@ impl Broker {
         let permissions = [Operation::CloseBreakGlass, Operation::ListBreakGlass];
         let grant = self.see_grant(call, caller, id, &permissions).await?;
         if grant.holder.caller != caller.key
-            && !self.may_as_operator(call, caller, Operation::CloseBreakGlass).await
+            && !self.may(call, caller, Operation::CloseBreakGlass).await?
         {
             let denial = Denial::new(
                 ErrorCode::Forbidden,
@@ -41,7 +41,14 @@ impl Broker {
             GrantState::Active => {
                 let note = GrantNote::new(caller.in_record(call), now, comment.map(str::to_owned));
                 let closed = grant.close(note).ok_or_else(changed)?;
-                self.replace_grant(call, &closed).await?;
+                if let Err(denial) = self.replace_grant(call, &closed).await {
+                    let event = self
+                        .grant_event(EventKind::BreakGlassClosed, call, caller, &closed)
+                        .with_reason(comment.map(str::to_owned))
+                        .with_code(denial.code.as_str().to_owned());
+                    self.audit.write_event(event)?;
+                    return Err(denial);
+                }
                 closed
             }
             // The sessions may not have ended. The state has.
@@ -96,11 +103,15 @@ impl Broker {
                 GrantState::Closed | GrantState::Expired => "the grant was reviewed before",
             })
         })?;
-        self.replace_grant(call, &reviewed).await?;
+        // Recorded first: a review can allow the holder to open the next grant.
         let event = self
             .grant_event(EventKind::BreakGlassReviewed, call, caller, &reviewed)
             .with_reason(comment.map(str::to_owned));
-        self.audit.write_event(event).map_err(|_| Denial::unconfirmed())?;
+        self.audit.write_event(event.clone())?;
+        if let Err(denial) = self.replace_grant(call, &reviewed).await {
+            self.audit.write_event(event.with_code(denial.code.as_str().to_owned()))?;
+            return Err(denial);
+        }
         Ok(self.grant_view(&reviewed))
     }
 
