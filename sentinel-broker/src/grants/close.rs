@@ -28,7 +28,7 @@ impl Broker {
         let permissions = [Operation::CloseBreakGlass, Operation::ListBreakGlass];
         let grant = self.see_grant(call, caller, id, &permissions).await?;
         if grant.holder.caller != caller.key
-            && !self.may_as_operator(call, caller, Operation::CloseBreakGlass).await
+            && !self.may(call, caller, Operation::CloseBreakGlass).await?
         {
             let denial = Denial::new(
                 ErrorCode::Forbidden,
@@ -42,7 +42,14 @@ impl Broker {
             GrantState::Active => {
                 let note = GrantNote::new(caller.in_record(call), now, comment.map(str::to_owned));
                 let closed = grant.close(note).ok_or_else(changed)?;
-                self.replace_grant(call, &closed).await?;
+                if let Err(denial) = self.replace_grant(call, &closed).await {
+                    let event = self
+                        .grant_event(EventKind::BreakGlassClosed, call, caller, &closed)
+                        .with_reason(comment.map(str::to_owned))
+                        .with_code(denial.code.as_str().to_owned());
+                    self.audit.write_event(event)?;
+                    return Err(denial);
+                }
                 closed
             }
             // The sessions may not have ended. The state has.

@@ -52,18 +52,31 @@ impl Broker {
         let store = self.grant_store()?;
         self.not_revoked(call, caller).await?;
         let missing = || Denial::new(ErrorCode::NotFound, "the grant does not exist");
-        let read = call.bounded(store.grant(id)).await.optional();
-        let grant =
-            read.map_err(|error| self.grant_store_failed(call, &error))?.ok_or_else(missing)?;
-        if grant.holder.caller == caller.key {
-            return Ok(grant);
+        // An operator's permission is read before the grant. If the policy cannot be read, the refusal
+        // depends neither on whether the grant exists nor on who holds it.
+        if id.caller() != caller.key.hash() && !self.may_any(call, caller, permissions).await? {
+            return Err(missing());
         }
+        let read = call.bounded(store.grant(id)).await.optional();
+        read.map_err(|error| self.grant_store_failed(call, &error))?.ok_or_else(missing)
+    }
+
+    /// Whether the caller has one of these permissions as an operator.
+    async fn may_any(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        permissions: &[Operation],
+    ) -> Result<bool, Denial> {
+        let mut unknown = None;
         for permission in permissions {
-            if self.may_as_operator(call, caller, *permission).await {
-                return Ok(grant);
+            match self.may(call, caller, *permission).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(denial) => unknown = Some(denial),
             }
         }
-        Err(missing())
+        unknown.map_or(Ok(false), Err)
     }
 
     pub(crate) fn grant_store_failed(&self, call: &Call, error: &StoreError) -> Denial {

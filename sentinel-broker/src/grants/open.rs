@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use sentinel_policy::{BreakGlassRule, Quota, ReasonCode};
 use sentinel_store::{
-    EventKind, Grant, GrantFields, GrantId, GrantListing, GrantNote, GrantStore, LimitReached,
-    Opening, OpeningLimit, OpeningLimits, OpeningQuota, Pages, ProfileName, StoreError,
+    Event, EventKind, Grant, GrantFields, GrantId, GrantListing, GrantNote, GrantStore,
+    LimitReached, Opening, OpeningLimit, OpeningLimits, OpeningQuota, Pages, ProfileName,
+    StoreError,
 };
 use sentinel_wire::{ErrorCode, GrantView};
 
@@ -14,7 +15,8 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
-use crate::requests::conflict;
+use crate::requests::{check_length, conflict};
+use crate::vend::CLEANUP_BUDGET;
 
 /// A request to open a break-glass grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,31 +69,34 @@ impl Broker {
         open: &OpenGrant,
     ) -> Result<GrantView, Denial> {
         let store = self.grant_store()?;
-        self.open_on(call, caller, &open.profile).await?;
-        if !JUSTIFICATION.contains(&open.justification.chars().count()) {
-            return Err(Denial::new(
-                ErrorCode::InvalidRequest,
-                "`justification` has 20 to 1,000 characters: state what happened and what you will do",
-            ));
-        }
-        let opened = self.open(call, caller, open, store).await;
-        match opened {
-            Ok(view) => Ok(view),
-            Err(denial) => {
-                let event = self
-                    .audit
+        let deadline = call.deadline.checked_sub(CLEANUP_BUDGET).unwrap_or(call.deadline);
+        let early = &Call { deadline, ..call.clone() };
+        let NotOpened { denial, possible } = match self.open(early, caller, open, store).await {
+            Ok(view) => return Ok(view),
+            Err(not_opened) => not_opened,
+        };
+        let possible = match possible {
+            Some(grant) => self.give_up(call, *grant, store).await,
+            None => None,
+        };
+        let event = match &possible {
+            // One that may be open is recorded like one that is, so that nothing misses it.
+            Some(grant) => self.opened_event(call, caller, grant),
+            None => {
+                let reason =
+                    open.justification.chars().take(*JUSTIFICATION.end()).collect::<String>();
+                self.audit
                     .event(EventKind::BreakGlassRefused, call)
                     .with_by(caller.key.to_string())
                     .with_principal(caller.principal.clone())
                     .with_user(caller.key.to_string())
                     .with_profile(open.profile.to_string())
                     .with_reason_code(open.reason_code.as_str().to_owned())
-                    .with_reason(open.justification.clone())
-                    .with_code(denial.code.as_str().to_owned());
-                self.audit.write_event(event)?;
-                Err(denial)
+                    .with_reason(reason)
             }
-        }
+        };
+        self.audit.write_event(event.with_code(denial.code.as_str().to_owned()))?;
+        Err(denial)
     }
 
     async fn open(
@@ -100,7 +105,15 @@ impl Broker {
         caller: &Caller,
         open: &OpenGrant,
         store: &dyn GrantStore,
-    ) -> Result<GrantView, Denial> {
+    ) -> Result<GrantView, NotOpened> {
+        self.open_on(call, caller, &open.profile).await?;
+        if !JUSTIFICATION.contains(&open.justification.chars().count()) {
+            return Err(NotOpened::from(Denial::new(
+                ErrorCode::InvalidRequest,
+                "`justification` has 20 to 1,000 characters: state what happened and what you will do",
+            )));
+        }
+        check_length(open.duration)?;
         let now = self.now();
         let governing = self.policies.governing(call, caller, &open.profile).await?;
         let policy = &governing.document.policy;
@@ -111,13 +124,13 @@ impl Broker {
             None => rule.max_duration,
             Some(requested) if requested <= rule.max_duration => requested,
             Some(_) => {
-                return Err(Denial::new(
+                return Err(NotOpened::from(Denial::new(
                     ErrorCode::InvalidDuration,
                     format!(
                         "`duration_s` is at most {} for this profile",
                         rule.max_duration.as_secs()
                     ),
-                ));
+                )));
             }
         };
         self.no_review_missing(call, caller, store).await?;
@@ -143,10 +156,10 @@ impl Broker {
         let opened = call.bounded(store.open_grant(&grant, &limits(rule))).await;
         match opened {
             Ok(Opening::Opened) => {}
-            Ok(Opening::Refused(reached)) => return Err(limit_reached(reached, now)),
+            Ok(Opening::Refused(reached)) => return Err(limit_reached(reached, now).into()),
             Err(error @ StoreError::Conflict(_)) => {
                 self.grant_store_failed(call, &error);
-                return Err(conflict("too many grants are opened concurrently; try again"));
+                return Err(conflict("too many grants are opened concurrently; try again").into());
             }
             Err(
                 error @ (StoreError::NotFound(_)
@@ -154,27 +167,55 @@ impl Broker {
                 | StoreError::Unavailable(_)
                 | StoreError::Refused(_)
                 | StoreError::Corrupt(_)),
-            ) => return Err(self.grant_store_failed(call, &error)),
+            ) => {
+                let denial = self.grant_store_failed(call, &error);
+                return Err(NotOpened { denial, possible: Some(Box::new(grant)) });
+            }
         }
         let event = self
-            .grant_event(EventKind::BreakGlassOpened, call, caller, &grant)
-            .with_reason_code(grant.reason_code.clone())
-            .with_reason(grant.justification.clone())
-            .with_duration_s(u64::try_from((grant.expires - now).num_seconds()).unwrap_or(0))
-            .with_valid_until(grant.expires)
+            .opened_event(call, caller, &grant)
             .with_policy(governing.document.used.clone())
             .with_policy_stale(governing.document.stale);
-        if let Err(unwritten) = self.audit.write_event(event) {
-            // No grant without a record. If it cannot be closed either, each vend by it is recorded.
-            let note = GrantNote::new(grant.holder.clone(), self.now(), None);
-            if let Some(closed) = grant.close(note)
-                && let Err(error) = call.bounded(store.replace_grant(&closed)).await
-            {
-                self.grant_store_failed(call, &error);
-            }
-            return Err(unwritten);
+        if let Err(denial) = self.audit.write_event(event) {
+            return Err(NotOpened { denial, possible: Some(Box::new(grant)) });
         }
         Ok(self.grant_view(&grant))
+    }
+
+    fn opened_event(&self, call: &Call, caller: &Caller, grant: &Grant) -> Event {
+        self.grant_event(EventKind::BreakGlassOpened, call, caller, grant)
+            .with_reason_code(grant.reason_code.clone())
+            .with_reason(grant.justification.clone())
+            .with_duration_s(
+                u64::try_from((grant.expires - grant.created).num_seconds()).unwrap_or(0),
+            )
+            .with_valid_until(grant.expires)
+    }
+
+    /// Closes a grant that may be open, since its write failed in a way that does not show it, or since
+    /// it could not be recorded. If it cannot be closed either, each vend by it is recorded. Returns the
+    /// grant, or `None` if it was never open.
+    async fn give_up(&self, call: &Call, grant: Grant, store: &dyn GrantStore) -> Option<Grant> {
+        let note = GrantNote::new(grant.holder.clone(), self.now(), None);
+        let closed = match grant.close(note) {
+            Some(closed) => call.bounded(store.replace_grant(&closed)).await,
+            None => Ok(()),
+        };
+        match closed {
+            Err(StoreError::NotFound(_)) => return None,
+            Ok(()) | Err(StoreError::Conflict(_)) => {}
+            Err(
+                error @ (StoreError::Throttled(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Refused(_)
+                | StoreError::Corrupt(_)),
+            ) => {
+                self.grant_store_failed(call, &error);
+            }
+        }
+        // A vend may have used it already. The refusal does not depend on the result, which is logged.
+        self.end_sessions(call, &grant.holder.caller, &grant.profile).await.ok();
+        Some(grant)
     }
 
     /// Fails if an earlier grant of the caller blocks the next one until it is reviewed.
@@ -200,6 +241,19 @@ impl Broker {
             }
         }
         Ok(())
+    }
+}
+
+/// Why a grant is not opened.
+struct NotOpened {
+    denial: Denial,
+    /// The grant, if it may be open.
+    possible: Option<Box<Grant>>,
+}
+
+impl From<Denial> for NotOpened {
+    fn from(denial: Denial) -> Self {
+        Self { denial, possible: None }
     }
 }
 

@@ -46,11 +46,15 @@ impl Broker {
                 GrantState::Closed | GrantState::Expired => "the grant was reviewed before",
             })
         })?;
-        self.replace_grant(call, &reviewed).await?;
+        // Recorded first: a review can allow the holder to open the next grant.
         let event = self
             .grant_event(EventKind::BreakGlassReviewed, call, caller, &reviewed)
             .with_reason(comment.map(str::to_owned));
-        self.audit.write_event(event).map_err(|_| Denial::unconfirmed())?;
+        self.audit.write_event(event.clone())?;
+        if let Err(denial) = self.replace_grant(call, &reviewed).await {
+            self.audit.write_event(event.with_code(denial.code.as_str().to_owned()))?;
+            return Err(denial);
+        }
         Ok(self.grant_view(&reviewed))
     }
 }

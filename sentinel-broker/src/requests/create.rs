@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sentinel_policy::{ApprovalRule, Facts, Verdict};
 use sentinel_store::{
-    AccessRequest, AccessRequestFields, ApprovedPeriod, EventKind, ProfileName, RequestAction,
-    RequestDecision, RequestId, RequestStatus, StoreError,
+    AccessRequest, AccessRequestFields, ApprovedPeriod, Event, EventKind, ProfileName,
+    RequestAction, RequestDecision, RequestId, RequestStatus, StoreError,
 };
 use sentinel_wire::{ErrorCode, RequestView};
 
@@ -103,7 +103,11 @@ impl Broker {
         let role = self.role(call, &create.profile, &governing)?;
         let person = caller.in_record(call);
         let who = caller.in_policy();
-        let automatic = rule.auto_approve.as_ref().filter(|auto| auto.approves(&who, now));
+        // The window contains the creation and the beginning: `not_before` must not lead out of it.
+        let automatic = rule
+            .auto_approve
+            .as_ref()
+            .filter(|auto| auto.approves(&who, now) && auto.approves(&who, from));
         let automatic_max = automatic.map(|auto| auto.max_duration.unwrap_or(rule.max_duration));
         let (duration, is_automatic) = length(rule, automatic_max, create.duration)?;
         let deadline = deadline(rule, create.not_before, now)?;
@@ -136,7 +140,9 @@ impl Broker {
         } else {
             request
         };
-        self.write_new(call, caller, &request, &governing).await?;
+        // Recorded first, so that none is approved without a record.
+        let event = self.creation_event(call, caller, &request, &governing);
+        self.audit.write_event(event.clone())?;
         let written = call.bounded(store.create_request(&request)).await;
         written.map_err(|error| {
             let denial = match error {
@@ -149,21 +155,20 @@ impl Broker {
                 | StoreError::Refused(_)
                 | StoreError::Corrupt(_) => self.request_store_failed(call, &error),
             };
-            let event = self.request_event(EventKind::RequestCreated, call, caller, &request);
             let event = event.with_code(denial.code.as_str().to_owned());
             self.audit.write_event(event).err().unwrap_or(denial)
         })?;
         Ok(self.request_view(call, &request, Some(&governing)))
     }
 
-    /// Records a new request before it is written, so that none is approved without a record.
-    async fn write_new(
+    /// The record of a new request, pending or approved.
+    fn creation_event(
         &self,
         call: &Call,
         caller: &Caller,
         request: &AccessRequest,
         governing: &Governing,
-    ) -> Result<(), Denial> {
+    ) -> Event {
         let kind = match request.status {
             RequestStatus::Approved(_) => EventKind::RequestApproved,
             RequestStatus::Pending
@@ -171,21 +176,20 @@ impl Broker {
             | RequestStatus::Cancelled
             | RequestStatus::Revoked(_) => EventKind::RequestCreated,
         };
-        let event = self
-            .request_event(kind, call, caller, request)
+        self.request_event(kind, call, caller, request)
             .with_reason(request.reason.clone())
             .with_ticket(request.ticket.clone())
             .with_duration_s(u64::from(request.duration_s))
             .with_valid_until(request.period().map(|period| period.until))
             .with_policy(governing.document.used.clone())
-            .with_policy_stale(governing.document.stale);
-        self.audit.write_event(event)
+            .with_policy_stale(governing.document.stale)
     }
 
     /// The period of an approval that is complete at `now`.
     ///
     /// An approval that extends another one is never summed above the maximum of the rule: it ends at
-    /// the latest that long after the first of them began.
+    /// the latest that long after the first of them began. One that leads to a later approval is
+    /// refused if both together are longer.
     pub(super) async fn period(
         &self,
         call: &Call,
@@ -198,17 +202,19 @@ impl Broker {
         let (caller, profile) = (&request.requester.caller, &request.profile);
         let live = call.bounded(store.live_requests(caller, profile, now)).await;
         let live = live.map_err(|error| self.request_store_failed(call, &error))?;
-        let extended = live.iter().filter(|other| other.id != request.id).filter_map(|other| {
-            match other.status {
-                RequestStatus::Approved(period) if from <= period.until => Some(period.since),
-                RequestStatus::Approved(_)
-                | RequestStatus::Pending
+        let others: Vec<ApprovedPeriod> = live
+            .iter()
+            .filter(|other| other.id != request.id)
+            .filter_map(|other| match other.status {
+                RequestStatus::Approved(period) => Some(period),
+                RequestStatus::Pending
                 | RequestStatus::Denied
                 | RequestStatus::Cancelled
                 | RequestStatus::Revoked(_) => None,
-            }
-        });
-        let since = extended.min().unwrap_or(from).min(from);
+            })
+            .collect();
+        let extended = others.iter().filter(|it| it.from <= from && from <= it.until);
+        let since = extended.map(|it| it.since).min().unwrap_or(from).min(from);
         let max = TimeDelta::from_std(rule.max_duration).unwrap_or(TimeDelta::MAX);
         let length = TimeDelta::seconds(request.duration_s.into()).min(max);
         let until = [from.checked_add_signed(length), since.checked_add_signed(max)];
@@ -217,6 +223,12 @@ impl Broker {
             return Err(conflict(
                 "the approval that this request extends has reached the maximum length of its rule: \
                  request again when it has ended",
+            ));
+        }
+        if others.iter().any(|it| from < it.from && it.from <= until && max < it.until - since) {
+            return Err(conflict(
+                "a later approval begins before this one would end, and both together are longer than \
+                 the maximum of the rule: request a shorter time",
             ));
         }
         Ok(ApprovedPeriod { since, from, until })
@@ -246,6 +258,7 @@ fn length(
     automatic: Option<Duration>,
     requested: Option<Duration>,
 ) -> Result<(Duration, bool), Denial> {
+    check_length(requested)?;
     let automatic = automatic.map(|max| max.min(rule.max_duration));
     match (requested, automatic) {
         (None, Some(max)) => Ok((max, true)),
@@ -256,6 +269,14 @@ fn length(
         )),
         (Some(requested), max) => Ok((requested, max.is_some_and(|max| requested <= max))),
     }
+}
+
+/// Refuses a length of less than a second, the unit of lengths.
+pub(crate) fn check_length(requested: Option<Duration>) -> Result<(), Denial> {
+    if requested.is_none_or(|requested| requested.as_secs() > 0) {
+        return Ok(());
+    }
+    Err(Denial::new(ErrorCode::InvalidDuration, "`duration_s` is at least 1"))
 }
 
 /// The time by which every approval must be given.

@@ -1,12 +1,13 @@
 //! Deciding on a request: approvers approve and deny it, the requester cancels it, and both, like
 //! operators, revoke an approval.
 //!
-//! An approval is recorded before it is written, so that no caller gets access without a record. The
-//! others take access away: they are written first.
+//! A decision on a pending request is recorded before it is written, so that no caller gets access,
+//! and no request is closed, without a record. A revocation takes access away: it is written first.
 
+use chrono::{DateTime, Utc};
 use sentinel_policy::Operation;
 use sentinel_store::{
-    AccessRequest, EventKind, RequestAction, RequestDecision, RequestId, RequestState,
+    AccessRequest, Event, EventKind, RequestAction, RequestDecision, RequestId, RequestState,
     RequestStatus, StoreError,
 };
 use sentinel_wire::{ErrorCode, RequestView};
@@ -79,16 +80,11 @@ impl Broker {
         let event = self
             .request_event(EventKind::RequestApproved, call, caller, &next)
             .with_reason(comment.map(str::to_owned))
-            .with_state(next.state(now).as_str().to_owned())
             .with_duration_s(u64::from(next.duration_s))
             .with_valid_until(next.period().map(|period| period.until))
             .with_policy(governing.document.used.clone())
             .with_policy_stale(governing.document.stale);
-        self.audit.write_event(event.clone())?;
-        if let Err(denial) = self.replace(call, &next).await {
-            self.audit.write_event(event.with_code(denial.code.as_str().to_owned()))?;
-            return Err(denial);
-        }
+        self.record_and_replace(call, &next, event).await?;
         Ok(self.request_view(call, &next, Some(&governing)))
     }
 
@@ -106,7 +102,8 @@ impl Broker {
         let seen = self.see(call, caller, id).await?;
         self.must_be_approver(call, caller, &seen, "deny")?;
         let (action, status) = (RequestAction::Deny, RequestStatus::Denied);
-        self.take_away(call, caller, seen, Decided { action, status, comment }).await
+        let kind = EventKind::RequestDenied;
+        self.turn_down(call, caller, seen, TurnedDown { action, status, kind, comment }).await
     }
 
     /// Cancels a request of the caller.
@@ -130,7 +127,8 @@ impl Broker {
             return Err(self.refuse_operation(call, caller, "cancel", denial));
         }
         let (action, status) = (RequestAction::Cancel, RequestStatus::Cancelled);
-        self.take_away(call, caller, seen, Decided { action, status, comment }).await
+        let kind = EventKind::RequestCancelled;
+        self.turn_down(call, caller, seen, TurnedDown { action, status, kind, comment }).await
     }
 
     /// Revokes an approval, and ends the requester's sessions on the profile. Repeating it completes a
@@ -150,7 +148,7 @@ impl Broker {
         let seen = self.see(call, caller, id).await?;
         let may = seen.is_requester
             || seen.is_approver
-            || self.may_as_operator(call, caller, Operation::RevokeApproval).await;
+            || self.may(call, caller, Operation::RevokeApproval).await?;
         if !may {
             let denial = Denial::new(
                 ErrorCode::Forbidden,
@@ -159,9 +157,13 @@ impl Broker {
             );
             return Err(self.refuse_operation(call, caller, "revoke_approval", denial));
         }
-        let status = match seen.request.status {
-            RequestStatus::Approved(period) if self.now() < period.until => {
-                RequestStatus::Revoked(period)
+        let now = self.now();
+        let next = match seen.request.status {
+            RequestStatus::Approved(period) if now < period.until => {
+                let decision = decision(call, caller, &seen, RequestAction::Revoke, now)
+                    .with_comment(comment.map(str::to_owned));
+                let status = RequestStatus::Revoked(period);
+                seen.request.decide(decision, status).ok_or_else(changed)?
             }
             RequestStatus::Approved(_) => {
                 return Err(conflict("the approval has ended already; nothing can be revoked"));
@@ -173,12 +175,24 @@ impl Broker {
             RequestStatus::Pending | RequestStatus::Denied | RequestStatus::Cancelled => {
                 return Err(conflict(format!(
                     "the request is {}: only an approved one can be revoked",
-                    seen.request.state(self.now())
+                    seen.request.state(now)
                 )));
             }
         };
-        let action = RequestAction::Revoke;
-        self.take_away(call, caller, seen, Decided { action, status, comment }).await
+        if let Err(error) = self.replace(call, &next).await {
+            let denial = match error {
+                NotReplaced::Known(denial) => denial,
+                NotReplaced::Unknown => Denial::unconfirmed(),
+            };
+            let event = self
+                .request_event(EventKind::RequestRevoked, call, caller, &next)
+                .with_reason(comment.map(str::to_owned))
+                .with_code(denial.code.as_str().to_owned());
+            self.audit.write_event(event)?;
+            return Err(denial);
+        }
+        let seen = Seen { request: next, ..seen };
+        self.end_after_revocation(call, caller, seen, comment).await
     }
 
     fn must_be_approver(
@@ -199,44 +213,24 @@ impl Broker {
         Err(self.refuse_operation(call, caller, operation, denial))
     }
 
-    /// Denies, cancels or revokes: writes it, and records it afterwards.
-    async fn take_away(
+    /// Denies or cancels a pending request.
+    async fn turn_down(
         &self,
         call: &Call,
         caller: &Caller,
         seen: Seen,
-        decided: Decided<'_>,
+        turned_down: TurnedDown<'_>,
     ) -> Result<RequestView, Denial> {
-        let Seen { request, governing, .. } = &seen;
+        let TurnedDown { action, status, kind, comment } = turned_down;
         let now = self.now();
-        if decided.action != RequestAction::Revoke {
-            check_pending(request, now)?;
-        }
-        let sha256 = governing.as_ref().map(|it| it.document.used.sha256.clone());
-        let decision = RequestDecision::new(
-            caller.in_record(call),
-            now,
-            decided.action,
-            request.role_arn.clone(),
-            sha256.unwrap_or_default(),
-        )
-        .with_comment(decided.comment.map(str::to_owned));
-        let next = request.decide(decision, decided.status).ok_or_else(changed)?;
-        self.replace(call, &next).await?;
-        let seen = Seen { request: next, ..seen };
-        if decided.action == RequestAction::Revoke {
-            return self.end_after_revocation(call, caller, seen, decided.comment).await;
-        }
-        let kind = if decided.action == RequestAction::Deny {
-            EventKind::RequestDenied
-        } else {
-            EventKind::RequestCancelled
-        };
-        let event = self
-            .request_event(kind, call, caller, &seen.request)
-            .with_reason(decided.comment.map(str::to_owned));
-        self.audit.write_event(event).map_err(|_| Denial::unconfirmed())?;
-        Ok(self.request_view(call, &seen.request, seen.governing.as_ref()))
+        check_pending(&seen.request, now)?;
+        let decision =
+            decision(call, caller, &seen, action, now).with_comment(comment.map(str::to_owned));
+        let next = seen.request.decide(decision, status).ok_or_else(changed)?;
+        let event =
+            self.request_event(kind, call, caller, &next).with_reason(comment.map(str::to_owned));
+        self.record_and_replace(call, &next, event).await?;
+        Ok(self.request_view(call, &next, seen.governing.as_ref()))
     }
 
     async fn end_after_revocation(
@@ -258,34 +252,80 @@ impl Broker {
         Ok(self.request_view(call, &request, governing.as_ref()))
     }
 
+    /// Records a decision, and then writes the next revision of its request. One that is not written,
+    /// as far as that is known, is recorded as failed.
+    async fn record_and_replace(
+        &self,
+        call: &Call,
+        next: &AccessRequest,
+        event: Event,
+    ) -> Result<(), Denial> {
+        self.audit.write_event(event.clone())?;
+        let Err(error) = self.replace(call, next).await else { return Ok(()) };
+        let denial = match error {
+            NotReplaced::Known(denial) => denial,
+            // A repetition is refused if it took effect.
+            NotReplaced::Unknown => Denial::new(
+                ErrorCode::StoreUnavailable,
+                "it is unknown whether this took effect; read the request before you repeat it",
+            ),
+        };
+        self.audit.write_event(event.with_code(denial.code.as_str().to_owned()))?;
+        Err(denial)
+    }
+
     /// Writes the next revision of a request.
-    async fn replace(&self, call: &Call, next: &AccessRequest) -> Result<(), Denial> {
-        let store = self.request_store()?;
+    async fn replace(&self, call: &Call, next: &AccessRequest) -> Result<(), NotReplaced> {
+        let store = self.request_store().map_err(NotReplaced::Known)?;
         call.bounded(store.replace_request(next)).await.map_err(|error| match error {
-            StoreError::Conflict(_) => changed(),
-            StoreError::Throttled(_) => Denial::rate_limited(),
+            StoreError::Conflict(_) => NotReplaced::Known(changed()),
+            StoreError::Throttled(_) => NotReplaced::Known(Denial::rate_limited()),
             StoreError::NotFound(_)
             | StoreError::Unavailable(_)
             | StoreError::Refused(_)
             | StoreError::Corrupt(_) => {
                 self.request_store_failed(call, &error);
-                Denial::unconfirmed()
+                NotReplaced::Unknown
             }
         })
     }
 }
 
-/// What a person decided, other than an approval.
-struct Decided<'a> {
+/// Why a revision is not written.
+enum NotReplaced {
+    /// It is not, for this reason.
+    Known(Denial),
+    /// It is unknown whether it is.
+    Unknown,
+}
+
+/// How a pending request is closed without an approval.
+struct TurnedDown<'a> {
     action: RequestAction,
     status: RequestStatus,
+    kind: EventKind,
     comment: Option<&'a str>,
 }
 
-fn check_pending(
-    request: &AccessRequest,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<(), Denial> {
+/// A decision that is no approval. Who made it does not depend on a policy that can be used.
+fn decision(
+    call: &Call,
+    caller: &Caller,
+    seen: &Seen,
+    action: RequestAction,
+    now: DateTime<Utc>,
+) -> RequestDecision {
+    let sha256 = seen.governing.as_ref().map(|it| it.document.used.sha256.clone());
+    RequestDecision::new(
+        caller.in_record(call),
+        now,
+        action,
+        seen.request.role_arn.clone(),
+        sha256.unwrap_or_default(),
+    )
+}
+
+fn check_pending(request: &AccessRequest, now: DateTime<Utc>) -> Result<(), Denial> {
     match request.state(now) {
         RequestState::Pending => Ok(()),
         state @ (RequestState::Approved

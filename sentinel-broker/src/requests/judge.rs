@@ -127,6 +127,7 @@ impl Broker {
                     .auto_approve
                     .as_ref()
                     .filter(|auto| auto.approves(&requester, decision.at))
+                    .filter(|auto| auto.approves(&requester, period.from))
                 else {
                     return Ok(None);
                 };

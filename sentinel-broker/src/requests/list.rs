@@ -195,7 +195,15 @@ impl Broker {
         let everything = self.may_as_operator(call, caller, Operation::ListRequests).await;
         let candidates = match only {
             Some(profile) => vec![profile.clone()],
-            None => self.governed_profiles(call).await?,
+            None => match self.governed_profiles(call).await {
+                Ok(governed) => governed,
+                // Operators of the settings list whatever the state of the policy. The profiles that
+                // only the main document names are unknown while it cannot be used.
+                Err(denial) if everything && denial.code == ErrorCode::PolicyError => {
+                    self.listed_profiles(call).await?
+                }
+                Err(denial) => return Err(denial),
+            },
         };
         if everything {
             return Ok(candidates);
@@ -211,6 +219,16 @@ impl Broker {
             }
         }
         Ok(decidable)
+    }
+
+    /// The profiles with the names of documents under the root.
+    async fn listed_profiles(&self, call: &Call) -> Result<Vec<ProfileName>, Denial> {
+        let (names, _) = self.policies.names(call).await?;
+        tracing::warn!(
+            request_id = call.request_id,
+            "the main policy document cannot be used: a list omits the profiles that only it names"
+        );
+        Ok(names.iter().filter_map(|name| ProfileName::parse(name).ok()).collect())
     }
 }
 

@@ -11,6 +11,7 @@ mod list;
 mod view;
 
 pub use create::CreateRequest;
+pub(crate) use create::check_length;
 pub(crate) use judge::ValidApproval;
 pub use list::ListRequests;
 
@@ -147,6 +148,7 @@ impl Broker {
             .with_user(request.requester.caller.to_string())
             .with_profile(request.profile.to_string())
             .with_approval(request.id.to_string())
+            .with_state(request.state(self.now()).as_str().to_owned())
             .with_rule(rule)
             .with_role_arn(role_arn)
     }

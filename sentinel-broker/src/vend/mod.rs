@@ -62,7 +62,7 @@ use crate::denial::Denial;
 use crate::identity::Caller;
 use lifetime::{Bounds, Lifetime};
 use record::Progress;
-use tracking::CLEANUP_BUDGET;
+pub(crate) use tracking::CLEANUP_BUDGET;
 
 impl Broker {
     /// Vends, or refuses. In either case exactly one decision record is written before this returns.

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use crate::call::Call;
 use crate::denial::Denial;
 
-/// The time that a failed vend may take to mark its session as ended. A vend must be done this long
-/// before the deadline of its call.
-pub(super) const CLEANUP_BUDGET: Duration = Duration::from_millis(500);
+/// The time that a failed vend may take to mark its session as ended, and a failed opening to close its
+/// grant. Both must be done this long before the deadline of their call.
+pub(crate) const CLEANUP_BUDGET: Duration = Duration::from_millis(500);
 
 /// The session of a vend, and the store that it is written to.
 pub(super) struct Tracked {

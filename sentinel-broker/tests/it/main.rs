@@ -1,17 +1,25 @@
 //! The broker through its public API.
 
 #[cfg(test)]
+mod approved_vends;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod grants;
 #[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
 mod operators;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod races;
+#[cfg(test)]
+mod requests;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]

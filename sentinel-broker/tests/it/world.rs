@@ -1,5 +1,6 @@
 //! A broker with all of its parts in memory, and access to each part.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,14 +13,22 @@ use sentinel_broker::{
     Vended, VerifiedIdentity,
 };
 use sentinel_store::conformance::{
-    Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Phase, StoreOperation,
+    Faults, FaultySink, Hook, HookedGrants, HookedPolicies, HookedRequests, HookedSessions, Phase,
+    StoreOperation,
 };
-use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
+use sentinel_store::memory::{
+    MemoryGrants, MemoryPolicies, MemoryRequests, MemorySessions, MemorySink,
+};
 use sentinel_store::{
-    AccountId, AuditSink, Clock, DecisionRecord, Event, PolicyPath, ProfileName, Record, StoreError,
+    AccountId, AuditSink, Clock, DecisionRecord, Event, GrantStore, PolicyPath, ProfileName,
+    Record, RequestStore, StoreError,
 };
 
 pub(crate) const ACCOUNT: &str = "111122223333";
+/// Another account, which only some worlds trust.
+pub(crate) const OTHER_ACCOUNT: &str = "444455556666";
+/// A role whose session name is the user.
+pub(crate) const LISTED_ROLE: &str = "AWSReservedSSO_Admins_0123456789abcdef";
 pub(crate) const ROOT: &str = "/sentinel/policies";
 
 /// A clock that changes only when a test changes it.
@@ -105,6 +114,8 @@ pub(crate) struct World {
     pub(crate) broker: Broker,
     pub(crate) policies: Arc<MemoryPolicies>,
     pub(crate) sessions: Arc<MemorySessions>,
+    pub(crate) requests: Arc<MemoryRequests>,
+    pub(crate) grants: Arc<MemoryGrants>,
     pub(crate) issuer: Arc<WatchedIssuer>,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) random: Arc<FaultyRandom>,
@@ -116,6 +127,12 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) tracked: bool,
+    /// Whether approvals can be requested.
+    pub(crate) requests: bool,
+    /// Whether grants can be opened.
+    pub(crate) grants: bool,
+    /// Number of requests or grants in a page of a list.
+    pub(crate) page_size: NonZeroUsize,
     /// The hook that every call of the stores and of the issuer passes through.
     pub(crate) hook: Arc<dyn Hook>,
     /// The faults that every write of the sink passes through.
@@ -139,6 +156,9 @@ impl Default for Plan {
             // A Monday.
             clock: StillClock::at("2026-03-02T10:00:00Z"),
             tracked: true,
+            requests: true,
+            grants: true,
+            page_size: NonZeroUsize::new(100).unwrap(),
             hook: Faults::new(),
             sink_faults: Faults::new(),
             sink: None,
@@ -156,6 +176,8 @@ impl World {
         let policies = Arc::new(MemoryPolicies::new());
         policies.put(&plan.settings.policy_parameter, main);
         let sessions = Arc::new(MemorySessions::new());
+        let requests = Arc::new(MemoryRequests::with_page_size(plan.page_size));
+        let grants = Arc::new(MemoryGrants::with_page_size(plan.page_size));
         let random = Arc::new(FaultyRandom::default());
         let sink = Arc::new(MemorySink::new());
         let clock = plan.clock;
@@ -173,10 +195,18 @@ impl World {
             let wrapped = HookedSessions::new(sessions.clone(), plan.hook.clone());
             SessionTable::new("sentinel-sessions", Arc::new(wrapped))
         }))
+        .with_requests(plan.requests.then(|| {
+            let wrapped = HookedRequests::new(requests.clone(), plan.hook.clone());
+            Arc::new(wrapped) as Arc<dyn RequestStore>
+        }))
+        .with_grants(plan.grants.then(|| {
+            let wrapped = HookedGrants::new(grants.clone(), plan.hook.clone());
+            Arc::new(wrapped) as Arc<dyn GrantStore>
+        }))
         .with_clock(clock.clone())
         .with_random(random.clone());
         let broker = Broker::new(plan.settings, parts);
-        Self { broker, policies, sessions, issuer, clock, random, sink }
+        Self { broker, policies, sessions, requests, grants, issuer, clock, random, sink }
     }
 
     /// Stores the document of one profile.
@@ -209,13 +239,15 @@ impl World {
         self.broker.vend(call, &self.caller(user), vend).await
     }
 
-    /// The caller of an IAM user's name, or of `role/session`.
+    /// The caller of an IAM user's name, of `role/session`, or of an ARN.
     pub(crate) fn caller(&self, user: &str) -> Caller {
         let arn = match user.split_once('/') {
+            _ if user.starts_with("arn:") => user.to_owned(),
             None => format!("arn:aws:iam::{ACCOUNT}:user/{user}"),
             Some(_) => format!("arn:aws:sts::{ACCOUNT}:assumed-role/{user}"),
         };
-        let verified = VerifiedIdentity::new(&arn, ACCOUNT);
+        let account = arn.split(':').nth(4).unwrap();
+        let verified = VerifiedIdentity::new(&arn, account);
         self.broker.identify(&call(), &verified).unwrap()
     }
 
