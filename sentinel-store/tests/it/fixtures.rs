@@ -5,12 +5,13 @@ use std::{num::NonZeroUsize, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sentinel_store::folder::FolderPolicies;
-use sentinel_store::memory::{MemoryPolicies, MemorySessions};
+use sentinel_store::memory::{MemoryGrants, MemoryPolicies, MemoryRequests, MemorySessions};
 use sentinel_store::redb::RedbSessions;
 use sentinel_store::{
-    AccountId, Block, CallerKey, Epochs, Gate, GateChange, Generation, PolicyPath, ProfileName,
-    Scope, Session, SessionFields, SessionHandle, SessionId, SessionSecret,
-    conformance::{Backdoor, PolicyEditor},
+    AccessRequest, AccountId, Block, CallerKey, Epochs, Gate, GateChange, Generation, Grant,
+    GrantId, PolicyPath, ProfileName, RequestId, Scope, Session, SessionFields, SessionHandle,
+    SessionId, SessionSecret,
+    conformance::{Backdoor, GrantBackdoor, PolicyEditor, RequestBackdoor},
 };
 use tempfile::TempDir;
 
@@ -78,6 +79,34 @@ impl Backdoor for MemoryBackdoor {
 
     async fn purge_expired(&self, before: DateTime<Utc>) -> bool {
         self.0.purge_expired(before);
+        true
+    }
+}
+
+pub(crate) struct MemoryRequestBackdoor(pub(crate) Arc<MemoryRequests>);
+
+#[async_trait]
+impl RequestBackdoor for MemoryRequestBackdoor {
+    async fn plant_request(&self, id: &RequestId, request: Option<&AccessRequest>) -> bool {
+        request.map(|request| self.0.plant_request(*id, request.clone())).is_some()
+    }
+
+    async fn purge(&self, before: DateTime<Utc>) -> bool {
+        self.0.purge(before);
+        true
+    }
+}
+
+pub(crate) struct MemoryGrantBackdoor(pub(crate) Arc<MemoryGrants>);
+
+#[async_trait]
+impl GrantBackdoor for MemoryGrantBackdoor {
+    async fn plant_grant(&self, id: &GrantId, grant: Option<&Grant>) -> bool {
+        grant.map(|grant| self.0.plant_grant(*id, grant.clone())).is_some()
+    }
+
+    async fn purge(&self, before: DateTime<Utc>) -> bool {
+        self.0.purge(before);
         true
     }
 }
