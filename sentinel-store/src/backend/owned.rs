@@ -23,6 +23,10 @@ pub trait OwnedId: Copy + Ord + std::fmt::Display + Sized {
     fn read(text: &str) -> Result<Self, ParseIdError>;
     /// The hash of the caller.
     fn owner(&self) -> CallerHash;
+    /// The id with these bytes.
+    fn of_bytes(bytes: &[u8; 26]) -> Self;
+    /// The bytes, in the order of the texts.
+    fn bytes(self) -> [u8; 26];
 }
 
 macro_rules! owned {
@@ -38,6 +42,14 @@ macro_rules! owned {
 
             fn owner(&self) -> CallerHash {
                 self.caller()
+            }
+
+            fn of_bytes(bytes: &[u8; 26]) -> Self {
+                Self::from_bytes(bytes)
+            }
+
+            fn bytes(self) -> [u8; 26] {
+                self.to_bytes()
             }
         }
     )+};

@@ -40,7 +40,7 @@ pub use hook::{
 pub use policies::{FreshPolicies, PoliciesUnderTest, PolicyEditor, policies};
 pub use report::{CaseOutcome, CaseResult, FailedCases, Report};
 pub use requests::{
-    FreshRequests, RequestBackdoor, RequestsUnderTest, request_sequences, requests,
+    FreshRequests, RequestBackdoor, RequestsUnderTest, many_requests, request_sequences, requests,
 };
 pub use sessions::{Backdoor, FreshSessions, SessionsUnderTest, sessions};
 pub use steps::{Exhaustive, Schedule, Seeded, Steps, Stuck, interleave};

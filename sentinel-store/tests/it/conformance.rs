@@ -14,7 +14,7 @@ use sentinel_store::{
 
 use crate::fixtures::{
     FolderEditor, MemoryBackdoor, MemoryEditor, MemoryGrantBackdoor, MemoryRequestBackdoor,
-    RedbBackdoor, page_size, root,
+    RedbBackdoor, RedbPeople, page_size, root,
 };
 
 fn memory<S: SessionStore + 'static>(
@@ -107,6 +107,7 @@ async fn requests_in_memory_conform() {
     let subject = memory_requests(|store| store);
     passes(conformance::requests(&subject).await, &REQUEST_NOT_IN_MEMORY);
     conformance::request_sequences(&subject, 0..500).await.result().unwrap();
+    conformance::many_requests(&subject, 10_000).await.result().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +129,25 @@ async fn requests_behind_a_hook_conform() {
     let hooked = |store| HookedRequests::new(store, Faults::new());
     let report = conformance::requests(&memory_requests(hooked)).await;
     passes(report, &REQUEST_NOT_IN_MEMORY);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_in_a_file_conform() {
+    let fresh = || async {
+        let file = RedbPeople::new();
+        FreshRequests::new(file.requests.clone()).with_backdoor(file)
+    };
+    passes(conformance::requests(&fresh).await, &[]);
+    conformance::many_requests(&fresh, 10_000).await.result().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_in_a_file_conform() {
+    let fresh = || async {
+        let file = RedbPeople::new();
+        FreshGrants::new(file.grants.clone()).with_backdoor(file)
+    };
+    passes(conformance::grants(&fresh).await, &[]);
 }
 
 const GRANT_NOT_IN_MEMORY: [&str; 1] = ["an_unreadable_grant_is_corrupt"];

@@ -125,6 +125,30 @@ pub(super) async fn a_pending_list_contains_each_request_for_its_profiles_once(
     Ok(())
 }
 
+pub(super) async fn a_long_pending_list_contains_each_request_once(
+    subject: &dyn RequestsUnderTest,
+    count: u16,
+) -> Checked {
+    let FreshRequests { store, backdoor: _backdoor } = subject.fresh().await;
+    let mut requests = Vec::new();
+    for number in 0..count {
+        let caller = caller(&format!("caller-{number}"))?;
+        let mut request = request_for(&caller, &format!("p{}", number % 50), number)?;
+        request.deadline = at(DEADLINE + i64::from(number % 100));
+        requests.push(request);
+    }
+    fill(&store, requests.clone()).await?;
+    let names: Vec<_> = (0..40).map(|number| format!("p{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let listing = pending_list(&names, 1)?;
+    requests.retain(|request| names.contains(&request.profile.as_str()));
+    eventually(&ids(&requests), || async { Ok(ids(&all(&store, &listing).await?)) }).await?;
+    let first = store.requests(&listing, None).await?;
+    ensure!(first.items.len() < requests.len(), "the list is one page");
+    ensure!(first.next.is_some(), "the first page has no next page");
+    Ok(())
+}
+
 pub(super) async fn a_pending_list_omits_decided_and_expired_requests(
     subject: &dyn RequestsUnderTest,
 ) -> Checked {

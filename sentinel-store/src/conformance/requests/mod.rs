@@ -155,6 +155,15 @@ pub async fn request_sequences(subject: &dyn RequestsUnderTest, seeds: Range<u64
     report
 }
 
+/// Lists that many pending requests, of as many callers and for 50 profiles, to a person who may
+/// decide for 40 of them, and compares the pages with the requests.
+pub async fn many_requests(subject: &dyn RequestsUnderTest, count: u16) -> Report {
+    let mut report = Report::default();
+    let case = "a_long_pending_list_contains_each_request_once";
+    report.add(case, lists::a_long_pending_list_contains_each_request_once(subject, count).await);
+    report
+}
+
 /// The deadline of the requests of the suite, in seconds.
 const DEADLINE: i64 = 3600;
 
