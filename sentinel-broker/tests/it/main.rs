@@ -15,6 +15,8 @@ mod operators;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod people_failures;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod races;
