@@ -24,9 +24,9 @@ pub(super) enum Basis {
     #[default]
     Policy,
     /// An approval.
-    Approval(ValidApproval),
+    Approval(Box<ValidApproval>),
     /// A break-glass grant.
-    Grant(ValidGrant),
+    Grant(Box<ValidGrant>),
 }
 
 impl Basis {
@@ -84,14 +84,15 @@ impl Broker {
             && let Some(valid) =
                 self.valid_approval(call, caller, profile, rule, &role, now).await?
         {
-            return Ok(Basis::Approval(valid));
+            return Ok(Basis::Approval(Box::new(valid)));
         }
         if !may_break_glass {
             return Ok(Basis::Policy);
         }
         let valid = self.valid_grants(call, caller, profile, policy, &role, now).await?;
         let usable = valid.into_iter().filter(|valid| valid.overrides_deny || !deny);
-        Ok(usable.max_by_key(|valid| valid.until).map_or(Basis::Policy, Basis::Grant))
+        let longest = usable.max_by_key(|valid| valid.until);
+        Ok(longest.map_or(Basis::Policy, |valid| Basis::Grant(Box::new(valid))))
     }
 
     /// Whether what the vend is based on is the same after the session was written.
