@@ -17,6 +17,8 @@ mod people;
 #[cfg(test)]
 mod people_failures;
 #[cfg(test)]
+mod people_model;
+#[cfg(test)]
 mod people_races;
 #[cfg(test)]
 mod profiles;
