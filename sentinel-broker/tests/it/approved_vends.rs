@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use sentinel_broker::{Access, CreateRequest, ErrorCode};
-use sentinel_store::conformance::{Faults, StoreOperation};
+use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
 use sentinel_store::{Clock, RecordedEffect};
 
 use crate::people::{ASK, code, plan, profile, world};
@@ -237,6 +237,29 @@ async fn an_automatic_approval_is_judged_by_the_rule_in_force() {
     assert_eq!(automatically_under(shorter).await, None);
 }
 
+#[tokio::test]
+async fn an_automatic_approval_for_a_later_time_is_judged_at_its_creation_and_its_beginning() {
+    let window = |hours: &str| {
+        let time = format!("time: {{ hours: {{ {hours} }} }}");
+        ASK.replace("max_duration: 2h", &format!("max_duration: 2h, auto_approve: {{ {time} }}"))
+    };
+    let world = world(&window("start: \"09:00\", end: \"17:00\""));
+    let later = production().with_not_before(world.clock.now() + TimeDelta::hours(1));
+    let created = world.create("alice", &later).await.unwrap();
+    assert!(created.valid_until.is_some());
+    world.clock.advance(3600);
+    assert_eq!(vends(&world, "alice").await, None);
+    // It was created at 10:00 and begins at 11:00.
+    for (hours, expected) in [
+        ("start: \"10:30\", end: \"17:00\"", NEEDED),
+        ("start: \"09:00\", end: \"10:30\"", NEEDED),
+        ("start: \"10:00\", end: \"11:01\"", None),
+    ] {
+        world.put("main", &window(hours));
+        assert_eq!(vends(&world, "alice").await, expected, "{hours}");
+    }
+}
+
 // People who are revoked.
 
 #[tokio::test]
@@ -314,6 +337,77 @@ async fn without_a_session_table_an_approval_counts_and_its_revocation_ends_it()
     assert_eq!(vends(&world, "alice").await, None);
     world.revoke_approval("bob", approved.id).await.unwrap();
     assert_eq!(vends(&world, "alice").await, NEEDED);
+}
+
+// Changes while the session is written.
+
+/// What happens while alice's session is written.
+#[derive(Clone, Copy, Debug)]
+enum Meanwhile {
+    /// Her approval is revoked, and the epoch is not raised.
+    ApprovalRevoked,
+    /// Her grant is closed, and the epoch is not raised.
+    GrantClosed,
+    ApproverRevoked,
+    SheIsRevoked,
+}
+
+async fn withheld(meanwhile: Meanwhile) -> ErrorCode {
+    let faults = Faults::new();
+    let world = World::with(&both(), Plan { hook: faults.clone(), ..plan() });
+    let (mut approval, mut grant) = (None, None);
+    if matches!(meanwhile, Meanwhile::GrantClosed) {
+        grant = Some(world.open("alice", "production").await.unwrap().id);
+    } else {
+        approval = Some(world.approved("alice", "production").await.id);
+    }
+    let written = CallSelector::Operation(StoreOperation::CreateSession);
+    faults.delay(written, Phase::After, Duration::from_secs(2));
+    let gate = CallSelector::Operation(StoreOperation::ChangeGate);
+    let (vended, ()) = tokio::join!(world.vend("alice", "production"), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        match meanwhile {
+            Meanwhile::ApprovalRevoked => {
+                faults.fail(gate, Phase::Before, StoreErrorKind::Unavailable);
+                world.revoke_approval("bob", approval.unwrap()).await.unwrap_err();
+            }
+            Meanwhile::GrantClosed => {
+                faults.fail(gate, Phase::Before, StoreErrorKind::Unavailable);
+                world.close("alice", grant.unwrap()).await.unwrap_err();
+            }
+            Meanwhile::ApproverRevoked => world.revoke_user("bob").await,
+            Meanwhile::SheIsRevoked => world.revoke_user("alice").await,
+        }
+    });
+    let record = world.decisions().pop().unwrap();
+    assert!(record.withheld && record.effect == RecordedEffect::Deny, "{record:?}");
+    assert!(record.access_key_id.is_some() && record.expiration.is_none());
+    // The record names what the vend was based on.
+    assert_eq!(record.approval, approval.map(|id| id.to_string()));
+    assert_eq!(record.break_glass, grant.map(|id| id.to_string()));
+    let session = world.sessions_of("alice").await.pop().unwrap();
+    assert!(session.ended.is_some());
+    vended.unwrap_err().code
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_issued_while_their_approval_is_revoked_are_withheld() {
+    assert_eq!(withheld(Meanwhile::ApprovalRevoked).await, ErrorCode::PolicyDeny);
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_issued_while_their_grant_is_closed_are_withheld() {
+    assert_eq!(withheld(Meanwhile::GrantClosed).await, ErrorCode::PolicyDeny);
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_issued_while_their_approver_is_revoked_are_withheld() {
+    assert_eq!(withheld(Meanwhile::ApproverRevoked).await, ErrorCode::PolicyDeny);
+}
+
+#[tokio::test(start_paused = true)]
+async fn approved_credentials_issued_while_their_caller_is_revoked_are_withheld() {
+    assert_eq!(withheld(Meanwhile::SheIsRevoked).await, ErrorCode::SessionRevoked);
 }
 
 // Records and tags.

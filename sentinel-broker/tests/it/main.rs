@@ -9,6 +9,8 @@ mod failures;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]
+mod grants_model;
+#[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
 mod operators;
