@@ -16,8 +16,35 @@ resource "aws_apigatewayv2_integration" "tvm" {
   payload_format_version = "2.0"
 }
 
+locals {
+  # One route for each route of the TVM, so that IAM can allow each of them (sentinel-iam/src/routes.rs). The first two
+  # answer everything else.
+  http_routes = [
+    "ANY /",
+    "ANY /{proxy+}",
+    "GET /",
+    "POST /",
+    "GET /profiles",
+    "GET /whoami",
+    "GET /requests",
+    "POST /requests",
+    "GET /requests/{id}",
+    "POST /requests/{id}/approve",
+    "POST /requests/{id}/deny",
+    "POST /requests/{id}/cancel",
+    "POST /requests/{id}/revoke",
+    "GET /break-glass",
+    "POST /break-glass",
+    "POST /break-glass/{id}/close",
+    "POST /break-glass/{id}/review",
+    "GET /sessions",
+    "POST /sessions/revoke",
+    "POST /sessions/reinstate",
+  ]
+}
+
 resource "aws_apigatewayv2_route" "tvm" {
-  for_each = toset(var.http_api ? ["ANY /", "ANY /{proxy+}"] : [])
+  for_each = toset(var.http_api ? local.http_routes : [])
 
   api_id             = aws_apigatewayv2_api.tvm[0].id
   route_key          = each.key

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "aws")]
-use crate::commands::{bootstrap, credentials, iam, profiles, sessions, whoami};
+use crate::commands::{
+    approve, bootstrap, break_glass, cancel, credentials, deny, iam, profiles, request, requests,
+    sessions, whoami,
+};
 use crate::commands::{completions, demo, dev, man, policy};
 use crate::output::{Failure, Format, Global, Outcome, Screen};
 
@@ -43,6 +46,18 @@ enum Command {
     Whoami(whoami::Arguments),
     #[cfg(feature = "aws")]
     Profiles(profiles::Arguments),
+    #[cfg(feature = "aws")]
+    Request(request::Arguments),
+    #[cfg(feature = "aws")]
+    Requests(requests::Arguments),
+    #[cfg(feature = "aws")]
+    Approve(approve::Arguments),
+    #[cfg(feature = "aws")]
+    Deny(deny::Arguments),
+    #[cfg(feature = "aws")]
+    Cancel(cancel::Arguments),
+    #[cfg(feature = "aws")]
+    BreakGlass(break_glass::Arguments),
     #[cfg(feature = "aws")]
     Sessions(sessions::Arguments),
     Policy(policy::Arguments),
@@ -82,6 +97,18 @@ impl Cli {
             Command::Whoami(arguments) => whoami::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Profiles(arguments) => profiles::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Request(arguments) => request::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Requests(arguments) => requests::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Approve(arguments) => approve::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Deny(arguments) => deny::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Cancel(arguments) => cancel::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::BreakGlass(arguments) => break_glass::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Sessions(arguments) => sessions::run(&arguments, screen),
             Command::Completions(arguments) => completions::run(&arguments, command(), screen),

@@ -1,14 +1,13 @@
 //! The routes of a TVM, with typed requests and responses.
 
-use std::fmt;
 use std::sync::Arc;
 
 use aws_credential_types::provider::ProvideCredentials;
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sentinel_wire::{
-    Credentials, GateView, ProfileList, ReinstateBody, RevokeBody, SeenCursors, SessionList,
-    SessionState, Whoami,
+    CommentBody, Credentials, GateView, GrantBody, GrantId, GrantView, ProfileList, ReinstateBody,
+    RequestBody, RequestId, RequestView, RevokeBody, Whoami,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,38 +24,6 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 #[derive(Clone, Debug)]
 pub struct Client {
     transport: Arc<dyn Transport>,
-}
-
-/// The sessions to list. By default, all that the caller may list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SessionFilter {
-    /// The caller: a name or `account/RoleName`.
-    pub user: Option<String>,
-    /// The profile of the sessions.
-    pub profile: Option<String>,
-    /// The state of the sessions.
-    pub state: Option<SessionState>,
-}
-
-impl SessionFilter {
-    /// The same filter, for the sessions of one caller.
-    #[must_use]
-    pub fn with_user(self, user: impl Into<Option<String>>) -> Self {
-        Self { user: user.into(), ..self }
-    }
-
-    /// The same filter, for the sessions on one profile.
-    #[must_use]
-    pub fn with_profile(self, profile: impl Into<Option<String>>) -> Self {
-        Self { profile: profile.into(), ..self }
-    }
-
-    /// The same filter, for the sessions in one state.
-    #[must_use]
-    pub fn with_state(self, state: impl Into<Option<SessionState>>) -> Self {
-        Self { state: state.into(), ..self }
-    }
 }
 
 impl Client {
@@ -117,12 +84,6 @@ impl Client {
         self.get("/whoami", &[]).await
     }
 
-    /// The sessions that match, page by page: `GET /sessions`.
-    #[must_use]
-    pub fn sessions(&self, filter: SessionFilter) -> SessionPages<'_> {
-        SessionPages { client: self, filter, cursor: Some(None), seen: SeenCursors::default() }
-    }
-
     /// Revokes: `POST /sessions/revoke`. Repeating it is safe.
     ///
     /// # Errors
@@ -140,7 +101,105 @@ impl Client {
         self.post("/sessions/reinstate", body).await
     }
 
-    async fn get<T: DeserializeOwned>(
+    /// Requests an approval: `POST /requests`.
+    ///
+    /// # Errors
+    /// If the TVM refuses or cannot be reached. After an error of the TVM, the request may or may not
+    /// have been created.
+    pub async fn create_request(&self, body: &RequestBody) -> Result<RequestView, ClientError> {
+        self.post("/requests", body).await
+    }
+
+    /// Reads an approval request: `GET /requests/{id}`.
+    ///
+    /// # Errors
+    /// If the TVM refuses or cannot be reached.
+    pub async fn request(&self, id: &RequestId) -> Result<RequestView, ClientError> {
+        self.get(&format!("/requests/{id}"), &[]).await
+    }
+
+    /// Approves a request: `POST /requests/{id}/approve`.
+    ///
+    /// # Errors
+    /// If the TVM refuses or cannot be reached. After an error of the TVM, it may or may not have
+    /// happened.
+    pub async fn approve(
+        &self,
+        id: &RequestId,
+        body: &CommentBody,
+    ) -> Result<RequestView, ClientError> {
+        self.post(&format!("/requests/{id}/approve"), body).await
+    }
+
+    /// Denies a request: `POST /requests/{id}/deny`.
+    ///
+    /// # Errors
+    /// As those of [`approve`](Self::approve).
+    pub async fn deny(
+        &self,
+        id: &RequestId,
+        body: &CommentBody,
+    ) -> Result<RequestView, ClientError> {
+        self.post(&format!("/requests/{id}/deny"), body).await
+    }
+
+    /// Cancels a request of the caller: `POST /requests/{id}/cancel`.
+    ///
+    /// # Errors
+    /// As those of [`approve`](Self::approve).
+    pub async fn cancel(
+        &self,
+        id: &RequestId,
+        body: &CommentBody,
+    ) -> Result<RequestView, ClientError> {
+        self.post(&format!("/requests/{id}/cancel"), body).await
+    }
+
+    /// Revokes an approval: `POST /requests/{id}/revoke`. Repeating it is safe.
+    ///
+    /// # Errors
+    /// As those of [`approve`](Self::approve).
+    pub async fn revoke_approval(
+        &self,
+        id: &RequestId,
+        body: &CommentBody,
+    ) -> Result<RequestView, ClientError> {
+        self.post(&format!("/requests/{id}/revoke"), body).await
+    }
+
+    /// Opens a break-glass grant: `POST /break-glass`.
+    ///
+    /// # Errors
+    /// As those of [`approve`](Self::approve).
+    pub async fn open_grant(&self, body: &GrantBody) -> Result<GrantView, ClientError> {
+        self.post("/break-glass", body).await
+    }
+
+    /// Closes a grant: `POST /break-glass/{id}/close`. Repeating it is safe.
+    ///
+    /// # Errors
+    /// As those of [`approve`](Self::approve).
+    pub async fn close_grant(
+        &self,
+        id: &GrantId,
+        body: &CommentBody,
+    ) -> Result<GrantView, ClientError> {
+        self.post(&format!("/break-glass/{id}/close"), body).await
+    }
+
+    /// Reviews a grant that is over: `POST /break-glass/{id}/review`.
+    ///
+    /// # Errors
+    /// As those of [`approve`](Self::approve).
+    pub async fn review_grant(
+        &self,
+        id: &GrantId,
+        body: &CommentBody,
+    ) -> Result<GrantView, ClientError> {
+        self.post(&format!("/break-glass/{id}/review"), body).await
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, &str)],
@@ -174,48 +233,6 @@ impl Client {
         }
         let response = ErrorResponse::read(*status, body).ok_or_else(foreign)?;
         Err(response.with_retry_after(*retry_after).into_error(self.address()))
-    }
-}
-
-/// The pages of a list of sessions, from the first to the last.
-pub struct SessionPages<'a> {
-    client: &'a Client,
-    filter: SessionFilter,
-    /// Where the next page begins: `Some(None)` is the start, `None` the end.
-    cursor: Option<Option<String>>,
-    seen: SeenCursors,
-}
-
-impl SessionPages<'_> {
-    /// The next page. `None` after the last one. After an error, or if the future is dropped, the
-    /// next call requests the same page again.
-    ///
-    /// # Errors
-    /// If the TVM refuses or cannot be reached, or the list does not end.
-    pub async fn next(&mut self) -> Result<Option<SessionList>, ClientError> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
-        let SessionFilter { user, profile, state } = &self.filter;
-        let query: Vec<(&str, &str)> = [
-            ("user", user.as_deref()),
-            ("profile", profile.as_deref()),
-            ("state", state.map(SessionState::as_str)),
-            ("cursor", cursor.as_deref()),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
-        let page: SessionList = self.client.get("/sessions", &query).await?;
-        if let Some(cursor) = cursor {
-            self.seen.visit(cursor)?;
-        }
-        self.cursor = page.next.clone().map(Some);
-        Ok(Some(page))
-    }
-}
-
-impl fmt::Debug for SessionPages<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionPages").field("filter", &self.filter).finish_non_exhaustive()
     }
 }
 

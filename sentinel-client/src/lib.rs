@@ -9,14 +9,18 @@ mod client;
 mod endpoint;
 mod error;
 pub mod http;
+mod lists;
 mod message;
 mod provider;
 mod transport;
 mod vend;
 
-pub use client::{Client, SessionFilter, SessionPages};
+pub use client::Client;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{ClientError, ErrorResponse};
+pub use lists::{
+    GrantFilter, GrantPages, RequestFilter, RequestPages, SessionFilter, SessionPages,
+};
 pub use message::{HttpRequest, HttpResponse};
 pub use provider::ProfileCredentials;
 pub use transport::{SignedHttp, Transport};

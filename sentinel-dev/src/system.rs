@@ -9,8 +9,12 @@ use chrono::{TimeDelta, Utc};
 use sentinel_authorizer::{Authorizer, ResponseFormat};
 use sentinel_broker::{Broker, Home, Issuer, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::folder::FolderPolicies;
+use sentinel_store::memory::{MemoryGrants, MemoryRequests};
 use sentinel_store::redb::RedbSessions;
-use sentinel_store::{AccountId, AuditSink, Causes, Clock, PolicyPath, StoreError, SystemClock};
+use sentinel_store::{
+    AccountId, AuditSink, Causes, Clock, GrantStore, PolicyPath, RequestStore, StoreError,
+    SystemClock,
+};
 use sentinel_tvm::Tvm;
 use tempfile::TempDir;
 
@@ -90,6 +94,8 @@ pub(crate) fn build(
     });
     let parts = Parts::new(Arc::new(documents.clone()), issuer, Arc::clone(&sink))
         .with_sessions(SessionTable::new("sentinel-sessions", Arc::new(sessions.clone())))
+        .with_requests(Arc::new(MemoryRequests::new()) as Arc<dyn RequestStore>)
+        .with_grants(Arc::new(MemoryGrants::new()) as Arc<dyn GrantStore>)
         .with_clock(Arc::clone(&clock))
         .with_random(random);
     let broker = Broker::new(settings, parts);

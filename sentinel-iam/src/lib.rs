@@ -8,12 +8,14 @@ mod functions;
 mod people;
 mod protected;
 mod revoked;
+mod routes;
 
 use sentinel_broker::SourceIdentityFormat;
 use sentinel_store::{AccountId, PolicyPath};
 
 pub use document::{Document, Statement, StatementEffect, StatementPrincipal};
 pub use revoked::deny_revoked;
+pub use routes::ROUTES;
 
 /// The location of a deployment, and the names of its parts.
 #[derive(Clone, Debug)]
@@ -74,13 +76,19 @@ pub enum DocumentName {
     ProtectedRoleTrust,
     /// Inline policy of every protected role: denies assuming further roles
     ProtectedRoleGuard,
-    /// Policy of callers that request credentials
+    /// Policy of callers that request credentials, with every route
     Client,
+    /// Policy of callers that request credentials and approvals
+    Requester,
+    /// Policy of approvers, who decide requests
+    Approver,
+    /// Policy of callers that open break-glass grants
+    BreakGlass,
     /// Service control policy: vended credentials cannot call the TVM
     VendedCredentialsGuard,
     /// Policy of administrators, who run `bootstrap` and `policy push`
     Administrator,
-    /// Policy of operators, who revoke sessions and stop vending
+    /// Policy of operators, who revoke sessions, requests and grants, and stop vending
     Operator,
     /// Policy of operators who revoke in the session table directly; it also allows
     /// forging sessions
@@ -89,13 +97,16 @@ pub enum DocumentName {
 
 impl DocumentName {
     /// Every document, in the order in which they are printed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::TvmFunction,
         Self::AuthorizerFunction,
         Self::FunctionTrust,
         Self::ProtectedRoleTrust,
         Self::ProtectedRoleGuard,
         Self::Client,
+        Self::Requester,
+        Self::Approver,
+        Self::BreakGlass,
         Self::VendedCredentialsGuard,
         Self::Administrator,
         Self::Operator,
@@ -112,6 +123,9 @@ impl DocumentName {
             Self::ProtectedRoleTrust => "protected_role_trust",
             Self::ProtectedRoleGuard => "protected_role_guard",
             Self::Client => "client",
+            Self::Requester => "requester",
+            Self::Approver => "approver",
+            Self::BreakGlass => "break_glass",
             Self::VendedCredentialsGuard => "vended_credentials_guard",
             Self::Administrator => "administrator",
             Self::Operator => "operator",
@@ -161,6 +175,9 @@ impl Deployment {
             DocumentName::ProtectedRoleTrust => self.protected_role_trust(),
             DocumentName::ProtectedRoleGuard => self.protected_role_guard(),
             DocumentName::Client => self.client(),
+            DocumentName::Requester => self.requester(),
+            DocumentName::Approver => self.approver(),
+            DocumentName::BreakGlass => self.break_glass(),
             DocumentName::VendedCredentialsGuard => self.vended_credentials_guard(),
             DocumentName::Administrator => self.administrator(),
             DocumentName::Operator => self.operator(),
@@ -195,6 +212,13 @@ impl Deployment {
     fn api(&self) -> String {
         let id = self.api_id.as_deref().unwrap_or("API_ID");
         self.arn("execute-api", &format!("{id}/*"))
+    }
+
+    /// Routes of the API in front of the TVM, such as `POST/requests`, in every stage.
+    fn routes<'a>(&self, routes: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let id = self.api_id.as_deref().unwrap_or("API_ID");
+        let route = |route| self.arn("execute-api", &format!("{id}/*/{route}"));
+        routes.into_iter().map(route).collect()
     }
 
     /// The parameters that contain policies. GetParametersByPath is authorized on the ARN
@@ -286,6 +310,9 @@ mod tests {
                     | DocumentName::AuthorizerFunction
                     | DocumentName::ProtectedRoleGuard
                     | DocumentName::Client
+                    | DocumentName::Requester
+                    | DocumentName::Approver
+                    | DocumentName::BreakGlass
                     | DocumentName::Administrator
                     | DocumentName::Operator
                     | DocumentName::EmergencyOperator => 6144,

@@ -1,14 +1,15 @@
-//! Permissions of callers, operators and administrators, and what vended credentials
-//! are denied.
+//! Permissions of callers, administrators and emergency operators, and what vended credentials
+//! are denied. The documents with single routes are in `routes`.
 
 use super::Deployment;
 use super::document::{Document, Statement};
 
 impl Deployment {
-    /// The policy of callers that request credentials from the TVM.
+    /// The policy of callers that request credentials from the TVM, with every route. What a route
+    /// does for a caller depends on Sentinel's policy only.
     #[must_use]
     pub fn client(&self) -> Document {
-        Document::new(vec![self.invoke()])
+        Document::new(vec![Statement::allow("InvokeTVM", ["execute-api:Invoke"], [self.api()])])
     }
 
     /// A service control policy (or a deny in the protected roles): vended credentials
@@ -106,22 +107,6 @@ impl Deployment {
         Document::new(statements)
     }
 
-    /// The policy of operators. The policy's `operators` and `SENTINEL_OPERATORS` define
-    /// what they can revoke. In addition, they can stop the function, by a reserved
-    /// concurrency of 0, and start it again.
-    #[must_use]
-    pub fn operator(&self) -> Document {
-        let [function, _] = self.function(&self.tvm_function);
-        Document::new(vec![
-            self.invoke(),
-            Statement::allow(
-                "StopAllVending",
-                ["lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"],
-                [function],
-            ),
-        ])
-    }
-
     /// The policy of operators who run `sentinel sessions revoke --table` when the TVM is
     /// not reachable. A principal that can write to that table can also forge a session
     /// or open a gate: use it for a role that is assumed in emergencies only.
@@ -139,9 +124,5 @@ impl Deployment {
         ];
         statements.extend(self.decrypt_tables());
         Document::new(statements)
-    }
-
-    fn invoke(&self) -> Statement {
-        Statement::allow("InvokeTVM", ["execute-api:Invoke"], [self.api()])
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::policy::is_one_of;
+use crate::user_entry::is_one_of;
 use crate::{ApprovalRule, ApprovalStep, Principal};
 
 impl ApprovalStep {

@@ -328,7 +328,8 @@ mod tests {
     }
 
     fn compile(rules: &str) -> Policy {
-        let text = format!("version: \"1\"\nrules:\n{rules}");
+        let groups = "groups: { g: [{ principals: [\"arn:aws:iam::1*\", \"arn:aws:iam::2*\"] }] }";
+        let text = format!("version: \"1\"\n{groups}\nrules:\n{rules}");
         let limits = Limits { max_bytes: 1 << 26, max_rules: 1 << 20, ..Limits::default() };
         CheckedPolicy::parse(text.as_bytes(), &limits).unwrap().compile()
     }
@@ -339,7 +340,7 @@ mod tests {
         for i in 0..600 {
             let _ = writeln!(
                 rules,
-                "  - {{ name: r{i}, effect: deny, conditions: {{ users: [\"a*\", \"b*-{}\"], \
+                "  - {{ name: r{i}, effect: deny, conditions: {{ users: [\"a*\", \"group:g\", \"b*-{}\"], \
                  source_ip: [10.0.0.0/8], device: {{ require_mdm: true }}, \
                  time: {{ days: [monday], timezone: Europe/Berlin }} }}, \
                  unless: {{ profiles: [\"p*\"], time: {{ days: [monday] }} }} }}",
@@ -347,18 +348,19 @@ mod tests {
             );
         }
         let policy = compile(&rules);
-        // Six patterns of users and one of profiles, the networks, the device,
+        // Six patterns of users and one of profiles, two of members of the group, the networks, the device,
         // and two windows.
-        assert_eq!(policy.clauses.compiled.len(), 11);
-        let mut request = Request::new(Principal::new("bob-4"), "production");
+        assert_eq!(policy.clauses.compiled.len(), 13);
+        let caller = Principal::new("bob-4").with_arn("arn:aws:iam::333344445555:user/bob-4");
+        let mut request = Request::new(caller, "production");
         request.source_ip = Some([10, 0, 0, 1].into());
         request.device.mdm_enrolled = Some(true);
         let monday = DateTime::from_timestamp(1_773_662_400, 0).unwrap();
         let situation = policy.situation(&request, monday);
-        let mut memory = Counting { every: Every::of(11), noted: vec![0; 11] };
+        let mut memory = Counting { every: Every::of(13), noted: vec![0; 13] };
         let Ok(found) = policy.search(&situation, &mut memory);
         assert_eq!(found, None);
-        assert_eq!(memory.noted, [1; 11]);
+        assert_eq!(memory.noted, [1; 13]);
     }
 
     /// Enough distinct conditions for the largest memory. The last rule is the one that

@@ -28,6 +28,7 @@ pub mod reference;
 mod request;
 mod rule;
 mod span;
+mod user_entry;
 mod valid_until;
 
 pub use closed_set::UnknownWord;
@@ -51,3 +52,4 @@ pub use rule::{
     OperatorRule, Profile, Quota, ReasonCode, RoleArn, Rule,
 };
 pub use span::{Position, Span, Spanned};
+pub use user_entry::UserEntry;

@@ -6,7 +6,8 @@ use crate::condition::NameKind;
 use crate::evaluate::Evaluation;
 use crate::index::Unsure;
 use crate::memory::Every;
-use crate::policy::{Policy, is_one_of, names};
+use crate::policy::{Policy, names};
+use crate::user_entry::is_one_of;
 use crate::{ConditionKind, Conditions, Effect, Mode, ModeSet, Principal, Request};
 
 /// Whether a rule matches a caller and a profile.

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crate::clause::{Clause, Clauses, Lowering};
 use crate::index::Index;
+use crate::user_entry::is_one_of;
 use crate::{
     ApprovalRule, BreakGlassRule, CheckedPolicy, Diagnostics, Effect, Limits, Operation, Pattern,
-    Principal, Profile, ReasonCode, Rule, UserPattern,
+    Principal, Profile, ReasonCode, Rule,
 };
 
 /// A document that was checked and compiled. It is immutable and can be shared by
@@ -158,14 +159,6 @@ impl Policy {
 /// Whether one of the patterns matches a name.
 pub(crate) fn names(patterns: &[crate::Spanned<Pattern>], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.value.matches(name))
-}
-
-/// Whether one of the patterns matches a caller.
-pub(crate) fn is_one_of(
-    patterns: &[crate::Spanned<UserPattern>],
-    principal: &Principal<'_>,
-) -> bool {
-    patterns.iter().any(|pattern| pattern.value.matches(principal.user))
 }
 
 fn governed(checked: &CheckedPolicy) -> BTreeSet<String> {

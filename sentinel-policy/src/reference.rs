@@ -9,7 +9,7 @@ use crate::condition::AnyOf;
 use crate::explain::{Explanation, Step, StepOutcome, Unmet};
 use crate::{
     CheckedPolicy, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode, Request,
-    Requirements, Rule, Verdict, Window,
+    Requirements, Rule, UserEntry, Verdict, Window,
 };
 
 /// Evaluates a checked document rule by rule.
@@ -194,7 +194,10 @@ fn holds(
         ConditionKind::Profiles => {
             any(conditions.profiles.as_ref()?, |it| it.matches(request.profile))
         }
-        ConditionKind::Users => any(conditions.users.as_ref()?, |it| it.matches(principal.user)),
+        ConditionKind::Users => any(conditions.users.as_ref()?, |it| match it {
+            UserEntry::Name(name) => name.matches(principal.user),
+            UserEntry::Principal(pattern) => principal.arn.is_some_and(|arn| pattern.matches(arn)),
+        }),
         ConditionKind::Principals => {
             let patterns = conditions.principals.as_ref()?;
             principal.arn.is_some_and(|arn| any(patterns, |it| it.matches(arn)))

@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use crate::closed_set::closed_set;
 use crate::condition::AnyOf;
 use crate::diagnostic::Findings;
-use crate::policy::is_one_of;
-use crate::{Conditions, Diagnostics, Pattern, Principal, Span, Spanned, UserPattern, Window};
+use crate::user_entry::is_one_of;
+use crate::{Conditions, Diagnostics, Pattern, Principal, Span, Spanned, UserEntry, Window};
 
 /// A document that was checked. Only the check can create it:
 ///
@@ -225,7 +225,7 @@ impl ApprovalRule {
 #[non_exhaustive]
 pub struct ApprovalStep {
     /// The users that can approve requests in this step.
-    pub approvers: AnyOf<UserPattern>,
+    pub approvers: AnyOf<UserEntry>,
     /// The number of different approvers that this step needs. At least 1.
     pub approvals: u32,
 }
@@ -236,7 +236,7 @@ pub struct ApprovalStep {
 #[non_exhaustive]
 pub struct AutoApprove {
     /// The users whose requests are approved. `None` if the user does not matter.
-    pub users: Option<AnyOf<UserPattern>>,
+    pub users: Option<AnyOf<UserEntry>>,
     /// The window in which requests are approved. `None` if the time does not matter.
     pub time: Option<Spanned<Window>>,
     /// The maximum duration of an automatic approval. `None` if only the limit of the rule applies.
@@ -285,7 +285,7 @@ pub struct BreakGlassRule {
     /// The profiles that the rule governs.
     pub profiles: AnyOf<Pattern>,
     /// The users that can break glass.
-    pub users: AnyOf<UserPattern>,
+    pub users: AnyOf<UserEntry>,
     /// The reasons for which the users can break glass.
     pub reason_codes: Vec<Spanned<ReasonCode>>,
     /// The maximum duration of a grant.
@@ -324,7 +324,7 @@ pub struct OperatorRule {
     /// The name of the rule.
     pub name: Spanned<String>,
     /// The users that are operators.
-    pub users: AnyOf<UserPattern>,
+    pub users: AnyOf<UserEntry>,
     /// The operations that the operators can perform.
     pub may: Vec<Spanned<Operation>>,
 }

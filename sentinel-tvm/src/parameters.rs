@@ -2,13 +2,19 @@
 //! must have the same value each time.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sentinel_broker::{
-    Denial, ErrorCode, ListSessions, Reinstate, Revoke, STS_MAX_SECONDS, STS_MIN_SECONDS, Target,
-    Vend, parse_user,
+    CreateRequest, Denial, ErrorCode, ListGrants, ListRequests, ListSessions, OpenGrant, Reinstate,
+    Revoke, STS_MAX_SECONDS, STS_MIN_SECONDS, Target, Vend, parse_user,
 };
-use sentinel_store::{Cursor, ProfileName, SessionHandle, SessionState};
+use sentinel_policy::ReasonCode;
+use sentinel_store::{
+    CallerKey, Cursor, GrantId, GrantState, ProfileName, RequestId, RequestState, SessionHandle,
+    SessionState,
+};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -16,6 +22,9 @@ use crate::event::{Body, Incoming};
 
 /// Maximum length of a text entered by people, in characters.
 const MAX_TEXT: usize = 1000;
+
+/// Maximum length of the name of a ticket, in characters.
+const MAX_TICKET: usize = 200;
 
 fn invalid(message: impl Into<String>) -> Denial {
     Denial::new(ErrorCode::InvalidRequest, message)
@@ -141,20 +150,138 @@ fn body(request: &Incoming) -> Result<Vec<(String, Value)>, Denial> {
     Ok(pairs.map(|(key, value)| (key.into_owned(), Value::String(value.into_owned()))).collect())
 }
 
-/// Reads the request to list sessions, from the query.
-pub(crate) fn list_sessions(request: &Incoming) -> Result<ListSessions, Denial> {
+/// What every list can be restricted to, from the query.
+struct Filter<S> {
+    user: Option<CallerKey>,
+    profile: Option<ProfileName>,
+    state: Option<S>,
+    cursor: Option<Cursor>,
+}
+
+/// Reads the request for a list, from the query. `states` are the words for `state`.
+fn filter<S: FromStr>(request: &Incoming, states: &[&str]) -> Result<Filter<S>, Denial> {
     let members: Vec<(String, Value)> =
         request.query.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
     let text = |name| one(&members, name).map(|value| value.and_then(Value::as_str));
     let state = text("state")?.map(|word| {
-        word.parse::<SessionState>()
-            .map_err(|_| invalid("`state` must be one of `active`, `ended`, `expired`, `revoked`"))
+        let words = states.join("`, `");
+        word.parse::<S>().map_err(|_| invalid(format!("`state` must be one of `{words}`")))
     });
+    Ok(Filter {
+        user: text("user")?.map(user).transpose()?,
+        profile: text("profile")?.map(profile_name).transpose()?,
+        state: state.transpose()?,
+        cursor: text("cursor")?.map(|text| Cursor(text.to_owned())),
+    })
+}
+
+/// Reads the request to list sessions.
+pub(crate) fn list_sessions(request: &Incoming) -> Result<ListSessions, Denial> {
+    let Filter { user, profile, state, cursor } =
+        filter(request, &SessionState::ALL.map(SessionState::as_str))?;
     Ok(ListSessions::default()
-        .with_user(text("user")?.map(user).transpose()?)
-        .with_profile(text("profile")?.map(profile_name).transpose()?)
-        .with_state(state.transpose()?)
-        .with_cursor(text("cursor")?.map(|text| Cursor(text.to_owned()))))
+        .with_user(user)
+        .with_profile(profile)
+        .with_state(state)
+        .with_cursor(cursor))
+}
+
+/// Reads the request to list approval requests.
+pub(crate) fn list_requests(request: &Incoming) -> Result<ListRequests, Denial> {
+    let Filter { user, profile, state, cursor } =
+        filter(request, &RequestState::ALL.map(RequestState::as_str))?;
+    Ok(ListRequests::default()
+        .with_user(user)
+        .with_profile(profile)
+        .with_state(state)
+        .with_cursor(cursor))
+}
+
+/// Reads the request to list grants.
+pub(crate) fn list_grants(request: &Incoming) -> Result<ListGrants, Denial> {
+    let Filter { user, profile, state, cursor } =
+        filter(request, &GrantState::ALL.map(GrantState::as_str))?;
+    Ok(ListGrants::default()
+        .with_user(user)
+        .with_profile(profile)
+        .with_state(state)
+        .with_cursor(cursor))
+}
+
+/// Reads the request for an approval, from its body.
+pub(crate) fn create_request(request: &Incoming) -> Result<CreateRequest, Denial> {
+    let keys = ["profile", "reason", "ticket", "duration_s", "not_before"];
+    let members = strict(request, &keys)?;
+    let ticket = text(&members, "ticket")?.map(|ticket| {
+        let length = ticket.chars().count();
+        (1..=MAX_TICKET)
+            .contains(&length)
+            .then(|| ticket.to_owned())
+            .ok_or_else(|| invalid(format!("`ticket` must have 1 to {MAX_TICKET} characters")))
+    });
+    let not_before = text(&members, "not_before")?.map(|time| {
+        DateTime::parse_from_rfc3339(time)
+            .map(|time| time.with_timezone(&Utc))
+            .map_err(|_| invalid("`not_before` must be a time like `2026-03-02T10:00:00Z`"))
+    });
+    Ok(CreateRequest::new(body_profile(&members)?, reason(&members)?)
+        .with_ticket(ticket.transpose()?)
+        .with_duration(length(&members)?)
+        .with_not_before(not_before.transpose()?))
+}
+
+/// Reads the request to break glass, from its body.
+pub(crate) fn open_grant(request: &Incoming) -> Result<OpenGrant, Denial> {
+    let members = strict(request, &["profile", "reason_code", "justification", "duration_s"])?;
+    let code = text(&members, "reason_code")?.and_then(|word| word.parse::<ReasonCode>().ok());
+    let code = code.ok_or_else(|| {
+        let words: Vec<_> = ReasonCode::ALL.iter().map(|code| code.as_str()).collect();
+        invalid(format!("`reason_code` must be one of `{}`", words.join("`, `")))
+    })?;
+    let justification = text(&members, "justification")?.unwrap_or_default().trim();
+    Ok(OpenGrant::new(body_profile(&members)?, code, justification)
+        .with_duration(length(&members)?))
+}
+
+/// Reads the comment on a decision, from the body. The body may be empty.
+pub(crate) fn comment(request: &Incoming) -> Result<Option<String>, Denial> {
+    let members = strict(request, &["comment"])?;
+    let comment = text(&members, "comment")?.map(str::trim).filter(|comment| !comment.is_empty());
+    if comment.is_some_and(|comment| comment.chars().count() > MAX_TEXT) {
+        return Err(invalid(format!("`comment` must have at most {MAX_TEXT} characters")));
+    }
+    Ok(comment.map(str::to_owned))
+}
+
+/// The id of a request in a path. A text that is not one gets the refusal of an unknown id.
+pub(crate) fn request_id(id: &str) -> Result<RequestId, Denial> {
+    let missing = |_| Denial::new(ErrorCode::NotFound, "the request does not exist");
+    RequestId::parse(id).map_err(missing)
+}
+
+/// The id of a grant in a path. A text that is not one gets the refusal of an unknown id.
+pub(crate) fn grant_id(id: &str) -> Result<GrantId, Denial> {
+    let missing = |_| Denial::new(ErrorCode::NotFound, "the grant does not exist");
+    GrantId::parse(id).map_err(missing)
+}
+
+fn body_profile(members: &[(String, Value)]) -> Result<ProfileName, Denial> {
+    match text(members, "profile")? {
+        Some(profile) => profile_name(profile),
+        None => Err(Denial::new(ErrorCode::MissingProfile, "name a profile in `profile`")),
+    }
+}
+
+/// The requested length of an approval or a grant.
+fn length(members: &[(String, Value)]) -> Result<Option<Duration>, Denial> {
+    let Some(value) = one(members, "duration_s")? else { return Ok(None) };
+    let seconds = value.as_u64().filter(|seconds| (1..=u64::from(u32::MAX)).contains(seconds));
+    seconds.map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(|| {
+        Denial::new(
+            ErrorCode::InvalidDuration,
+            "`duration_s` must be a whole number of seconds above 0",
+        )
+    })
 }
 
 /// Reads the request to revoke, from its body.
@@ -238,7 +365,7 @@ fn reason(members: &[(String, Value)]) -> Result<&str, Denial> {
     Ok(reason)
 }
 
-fn user(text: &str) -> Result<sentinel_store::CallerKey, Denial> {
+fn user(text: &str) -> Result<CallerKey, Denial> {
     parse_user(text).ok_or_else(|| {
         invalid(
             "`user` must be the name of a user, or `account/RoleName` for the sessions of a role: \

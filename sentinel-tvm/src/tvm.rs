@@ -136,7 +136,7 @@ impl Tvm {
     async fn serve(
         &self,
         broker: &Broker,
-        route: Route,
+        route: Route<'_>,
         request: &Incoming,
         call: &Call,
     ) -> Result<Response, Denial> {

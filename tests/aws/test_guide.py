@@ -320,6 +320,44 @@ def test_a_caller_without_rights_on_the_api_does_not_reach_the_function(deployed
     assert len(deployed.proxies[TVM].calls()) == asked
 
 
+def test_an_approver_invokes_the_routes_of_its_document_and_no_others(deployed: Deployment) -> None:
+    """With the printed document, on the routes of the guide. The function answers with a code, and API Gateway without."""
+    api = deployed.shell.value("API_ID")
+    printed = deployed.run(
+        "sentinel", "iam", "approver", "--account", ACCOUNT, "--region", REGION, "--api-id", api
+    )
+    assert printed.returncode == 0, printed.stderr
+    document = json.loads(printed.stdout)
+    user = deployed.new_user("approver", document)
+    account = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    trust = {"Effect": "Allow", "Principal": account, "Action": "sts:AssumeRole"}
+    trust_document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    deployed.ask("iam", "create_role", RoleName="Approver", AssumeRolePolicyDocument=trust_document)
+    deployed.put_role_policy("Approver", document)
+    session = deployed.ask(
+        "sts", "assume_role", RoleArn=f"arn:aws:iam::{ACCOUNT}:role/Approver", RoleSessionName="bob"
+    )["Credentials"]
+    role = Key(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+
+    def reaches(route: str, key: Key) -> bool:
+        method, path = route.split()
+        answer = deployed.curl(f"{deployed.tvm_url}{path}", "--request", method, key=key)
+        assert answer.code is not None or answer.status in (200, 403), (route, answer)
+        return answer.code is not None or answer.status == 200
+
+    own = {
+        "GET /requests", "GET /requests/abc", "POST /requests/abc/approve", "POST /requests/abc/deny",
+        "POST /requests/abc/revoke",
+    }
+    others = {
+        "GET /", "GET /profiles", "GET /whoami", "POST /requests", "POST /requests/abc/cancel", "POST /break-glass",
+        "GET /sessions", "POST /sessions/revoke", "POST /requests/abc/approve%3F/approve",
+    }
+    assert {route for route in own | others if reaches(route, role)} == own
+    # The keys of the user were not created with MFA.
+    assert not any(reaches(route, user) for route in own | others)
+
+
 def test_vended_credentials_are_the_protected_roles_and_do_what_it_may_and_no_more(
     deployed: Deployment, alice: Key
 ) -> None:

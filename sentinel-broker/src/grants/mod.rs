@@ -1,12 +1,13 @@
 //! Break-glass grants: opening, listing, closing and reviewing them.
 //!
-//! `open` and `close` change grants, `list` shows them, and `judge` decides whether a grant counts
+//! `open`, `close` and `review` change grants, `list` shows them, and `judge` decides whether a grant counts
 //! now, for `vend`. This file contains what all of them need.
 
 mod close;
 mod judge;
 mod list;
 mod open;
+mod review;
 
 pub(crate) use judge::ValidGrant;
 pub use list::ListGrants;
@@ -24,6 +25,7 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
+use crate::requests::conflict;
 
 impl Broker {
     fn grant_store(&self) -> Result<&Arc<dyn GrantStore>, Denial> {
@@ -121,4 +123,25 @@ impl Broker {
         .with_closed(grant.closed.as_ref().map(note))
         .with_review(grant.review_due, grant.reviewed.as_ref().map(note))
     }
+
+    /// Writes the next revision of a grant.
+    async fn replace_grant(&self, call: &Call, next: &Grant) -> Result<(), Denial> {
+        let store = self.grant_store()?;
+        call.bounded(store.replace_grant(next)).await.map_err(|error| match error {
+            StoreError::Conflict(_) => changed(),
+            StoreError::Throttled(_) => Denial::rate_limited(),
+            StoreError::NotFound(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Refused(_)
+            | StoreError::Corrupt(_) => {
+                self.grant_store_failed(call, &error);
+                Denial::unconfirmed()
+            }
+        })
+    }
+}
+
+/// The refusal of a change that lost against another one.
+fn changed() -> Denial {
+    conflict("the grant was changed concurrently; list it again")
 }

@@ -91,8 +91,8 @@ impl Broker {
         }
         let valid = self.valid_grants(call, caller, profile, policy, &role, now).await?;
         let usable = valid.into_iter().filter(|valid| valid.overrides_deny || !deny);
-        let longest = usable.max_by_key(|valid| valid.until);
-        Ok(longest.map_or(Basis::Policy, |valid| Basis::Grant(Box::new(valid))))
+        let last = usable.max_by_key(|valid| valid.until);
+        Ok(last.map_or(Basis::Policy, |valid| Basis::Grant(Box::new(valid))))
     }
 
     /// Whether what the vend is based on is the same after the session was written.

@@ -70,7 +70,12 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
 fn names_the_api(name: DocumentName) -> bool {
     matches!(
         name,
-        DocumentName::Client | DocumentName::VendedCredentialsGuard | DocumentName::Operator
+        DocumentName::Client
+            | DocumentName::Requester
+            | DocumentName::Approver
+            | DocumentName::BreakGlass
+            | DocumentName::VendedCredentialsGuard
+            | DocumentName::Operator
     )
 }
 

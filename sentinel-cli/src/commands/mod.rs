@@ -1,11 +1,19 @@
 //! The commands, one module for each.
 
 #[cfg(feature = "aws")]
+pub(crate) mod approve;
+#[cfg(feature = "aws")]
 pub(crate) mod bootstrap;
+#[cfg(feature = "aws")]
+pub(crate) mod break_glass;
+#[cfg(feature = "aws")]
+pub(crate) mod cancel;
 pub(crate) mod completions;
 #[cfg(feature = "aws")]
 pub(crate) mod credentials;
 pub(crate) mod demo;
+#[cfg(feature = "aws")]
+pub(crate) mod deny;
 pub(crate) mod dev;
 #[cfg(feature = "aws")]
 pub(crate) mod iam;
@@ -13,6 +21,10 @@ pub(crate) mod man;
 pub(crate) mod policy;
 #[cfg(feature = "aws")]
 pub(crate) mod profiles;
+#[cfg(feature = "aws")]
+pub(crate) mod request;
+#[cfg(feature = "aws")]
+pub(crate) mod requests;
 #[cfg(feature = "aws")]
 pub(crate) mod sessions;
 #[cfg(feature = "aws")]

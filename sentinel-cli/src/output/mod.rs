@@ -3,6 +3,8 @@
 mod bounded_writer;
 mod log;
 mod outcome;
+#[cfg(feature = "aws")]
+mod quoted;
 mod refused;
 mod screen;
 mod table;
@@ -10,6 +12,8 @@ mod table;
 pub(crate) use bounded_writer::BoundedWriter;
 pub(crate) use log::log_to_stderr;
 pub(crate) use outcome::{Failure, Outcome};
+#[cfg(feature = "aws")]
+pub(crate) use quoted::quoted;
 pub(crate) use refused::Refused;
 pub(crate) use screen::{Format, Global, Screen, paint, printable};
 #[cfg(feature = "aws")]

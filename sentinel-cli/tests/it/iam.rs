@@ -1,5 +1,7 @@
 //! `sentinel iam`: the documents, without a request to AWS.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::running::run_words;
@@ -11,7 +13,7 @@ fn documents_are_printed_without_credentials() {
     let output = run_words(&format!("iam {PLACE} --format json"));
     assert_eq!(output.status, 0, "{}", output.stderr);
     let all = output.json();
-    assert_eq!(all.as_object().unwrap().len(), 10);
+    assert_eq!(all.as_object().unwrap().len(), 13);
     for (name, document) in all.as_object().unwrap() {
         let word = name.replace('_', "-");
         let one = run_words(&format!("iam {word} {PLACE}"));
@@ -20,7 +22,7 @@ fn documents_are_printed_without_credentials() {
         assert!(one.stdout.starts_with("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"));
     }
     let human = run_words(&format!("iam {PLACE}")).stdout;
-    assert_eq!(human.matches("\"Version\"").count(), 10);
+    assert_eq!(human.matches("\"Version\"").count(), 13);
     assert!(human.starts_with("# tvm-function: "), "{human}");
 }
 
@@ -128,4 +130,38 @@ fn alike(value: &Value) -> Value {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
+}
+
+/// IAM authorizes an HTTP API by route, so each route of the TVM has a separate one, and two others
+/// answer everything else.
+#[test]
+fn deploy_has_a_route_for_each_route_of_the_tvm() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
+    let mut expected: BTreeSet<String> = sentinel_iam::ROUTES.map(str::to_owned).into();
+    expected.extend(["ANY/".to_owned(), "ANY/{proxy+}".to_owned()]);
+    for file in ["deploy/sam/template.yaml", "deploy/terraform/http_api.tf", "docs/deployment.md"] {
+        let text = std::fs::read_to_string(format!("{root}{file}")).unwrap();
+        let text = match file {
+            "deploy/sam/template.yaml" => text
+                .split("RouteKey: ")
+                .skip(1)
+                .map(|rest| rest.lines().next().unwrap_or_default().replace('"', ""))
+                .map(|line| line.split(", ").next().unwrap_or_default().to_owned())
+                .collect::<Vec<_>>()
+                .join("\n"),
+            "deploy/terraform/http_api.tf" => between(&text, "http_routes = [", "]"),
+            _ => between(&text, "```text\nANY /\n", "```") + "\nANY /",
+        };
+        let trimmed = text.lines().map(|line| line.trim().trim_matches(['"', ',']));
+        let found: BTreeSet<String> = trimmed
+            .filter(|line| !line.is_empty())
+            .map(|line| line.replace(' ', "").replace("{id}", "*"))
+            .collect();
+        assert_eq!(found, expected, "{file}");
+    }
+}
+
+fn between(text: &str, start: &str, end: &str) -> String {
+    let (_, rest) = text.split_once(start).unwrap();
+    rest.split_once(end).unwrap().0.to_owned()
 }

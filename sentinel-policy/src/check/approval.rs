@@ -115,11 +115,11 @@ impl<'n> Reader<'n> {
 }
 
 /// Whether an entry of `approvers` is a step. `[group: oncall]` is a user without quotes, with
-/// a space after the `:`.
+/// a space after the `:`, and `principals` belongs in a group.
 fn is_step(entry: &Node<'_>) -> bool {
     match &entry.kind {
         Kind::Mapping(mapping) => {
-            !matches!(mapping.entries.as_slice(), [only] if only.key == "group")
+            !matches!(mapping.entries.as_slice(), [only] if matches!(&*only.key, "group" | "principals"))
         }
         Kind::Scalar(_) | Kind::List(_) | Kind::Refused => false,
     }

@@ -90,23 +90,23 @@ impl<'n> Reader<'n> {
             ) => ("unless", unless),
         };
         let Some(users) = excluding.and_then(|excluding| excluding.users.as_ref()) else { return };
-        let mut doubtful = users.iter().filter(|user| is_word_and_star(user.value.as_str()));
+        let names = || users.iter().filter_map(|user| Some((user.value.name()?, user.span)));
+        let mut doubtful = names().filter(|(name, _)| is_word_and_star(name.as_str()));
         let Some(first) = doubtful.next() else { return };
-        if users.iter().any(|user| user.value.is_everyone()) {
+        if names().any(|(name, _)| name.is_everyone()) {
             return;
         }
-        let roles: BTreeSet<&str> = users
-            .iter()
-            .filter_map(|user| user.value.as_str().split_once('/'))
+        let roles: BTreeSet<&str> = names()
+            .filter_map(|(name, _)| name.as_str().split_once('/'))
             .map(|(role, _)| role.trim_end_matches('*'))
             .collect();
         let mut last = None;
-        for user in std::iter::once(first).chain(doubtful) {
-            let value = user.value.as_str();
+        for (name, span) in std::iter::once(first).chain(doubtful) {
+            let value = name.as_str();
             // All members of a group have the place at which the group is used.
-            if last != Some(user.span) && !roles.contains(value.trim_end_matches('*')) {
-                self.findings.report(user.span, Finding::StopsAtSlash { value, place });
-                last = Some(user.span);
+            if last != Some(span) && !roles.contains(value.trim_end_matches('*')) {
+                self.findings.report(span, Finding::StopsAtSlash { value, place });
+                last = Some(span);
             }
         }
     }

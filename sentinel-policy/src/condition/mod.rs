@@ -56,7 +56,7 @@ pub use self::source_ip::{Network, NetworkError};
 pub use self::source_vpc::{is_vpc_endpoint_id, is_vpc_id};
 pub use self::time::{Day, DaySet, Hours, Window};
 use crate::read::{Field, Fields, Reader};
-use crate::{Pattern, Request, Spanned, UserPattern};
+use crate::{Pattern, Request, Spanned, UserEntry};
 
 /// A list of which one entry must match. The check refuses an empty list, because
 /// it could mean "any" or "none".
@@ -226,8 +226,8 @@ table::conditions! {
         /// Profiles, by pattern.
         Profiles(profiles: AnyOf<Pattern>) = profiles::Profiles;
         /// Users, by pattern. Groups are replaced by their members, each with the
-        /// place at which the group is used.
-        Users(users: AnyOf<UserPattern>) = users::Users;
+        /// place at which the group is used. A member can be a pattern over ARNs.
+        Users(users: AnyOf<UserEntry>) = users::Users;
         /// ARNs of principals, by pattern.
         Principals(principals: AnyOf<Pattern>) = principals::Principals;
         /// Account ids, compared whole.

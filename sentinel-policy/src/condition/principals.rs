@@ -45,7 +45,7 @@ impl Name for Principals {
 }
 
 /// A pattern that can match an ARN. It may have wildcards anywhere.
-fn principal<'n>(
+pub(super) fn principal<'n>(
     reader: &mut Reader<'n>,
     key: &'static str,
     node: &'n Node<'n>,

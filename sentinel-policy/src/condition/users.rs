@@ -2,24 +2,28 @@
 
 use chrono::{DateTime, Utc};
 
+use super::principals::{self, Principals};
 use super::{AnyOf, Condition, Entry, Name, Saw, texts};
 use crate::diagnostic::{Finding, Subject, Type, nearest};
-use crate::document::Node;
+use crate::document::{Kind, Node};
 use crate::name::{Fault, Misread, meant_caller, meant_user, user_fault};
-use crate::read::{Field, Fields, Reader};
-use crate::{Request, Span, Spanned, UserPattern};
+use crate::read::{Field, Fields, Reader, Shape};
+use crate::{Request, Span, Spanned, UserEntry, UserPattern};
 
 /// Marks an entry as the use of a group.
 const PREFIX: &str = "group:";
 /// Number of group names that are compared with misspelled ones in a document.
 /// Each comparison costs the product of the two lengths.
 const COMPARISONS: usize = 10_000;
+/// A member of a group that is not a name.
+const MEMBER: Shape =
+    Shape { place: "an entry of a group", keys: &[Principals::KEY], required: 1, nested: &[] };
 
 pub(crate) struct Users;
 
 impl Condition for Users {
-    type Given = AnyOf<UserPattern>;
-    type Compiled = UserPattern;
+    type Given = AnyOf<UserEntry>;
+    type Compiled = UserEntry;
 
     const KEY: &'static str = "users";
 
@@ -27,8 +31,8 @@ impl Condition for Users {
         reader.users(field)
     }
 
-    fn matches(pattern: &UserPattern, request: &Request<'_>, _: DateTime<Utc>) -> bool {
-        pattern.matches(request.principal.user)
+    fn matches(user: &UserEntry, request: &Request<'_>, _: DateTime<Utc>) -> bool {
+        user.matches(&request.principal)
     }
 
     fn saw(_: &Self::Given, request: &Request<'_>, _: DateTime<Utc>) -> Saw {
@@ -45,18 +49,28 @@ impl Name for Users {
         Some(request.principal.user)
     }
 
-    fn entries(users: &Self::Given) -> Vec<Entry<'_, UserPattern>> {
+    fn entries(users: &Self::Given) -> Vec<Entry<'_, UserEntry>> {
         users.iter().map(|user| entry(&user.value)).collect()
     }
 }
 
-fn entry(user: &UserPattern) -> Entry<'_, UserPattern> {
-    if user.is_literal() {
-        Entry::Written(user.as_str())
-    } else if user.is_everyone() {
-        Entry::Anyone
-    } else {
-        Entry::Pattern(user.clone())
+fn entry(user: &UserEntry) -> Entry<'_, UserEntry> {
+    match user {
+        UserEntry::Name(name) if name.is_literal() => Entry::Written(name.as_str()),
+        UserEntry::Name(name) if name.is_everyone() => Entry::Anyone,
+        // The column of users has no ARNs, so an ARN without wildcards is a pattern too.
+        UserEntry::Name(_) | UserEntry::Principal(_) => Entry::Pattern(user.clone()),
+    }
+}
+
+/// Whether an entry of a group has the key `principals`, perhaps misspelled.
+fn has_principals(entry: &Node<'_>) -> bool {
+    match &entry.kind {
+        Kind::Mapping(mapping) => mapping
+            .entries
+            .iter()
+            .any(|entry| nearest(&entry.key, MEMBER.keys.iter().copied()).is_some()),
+        Kind::Scalar(_) | Kind::List(_) | Kind::Refused => false,
     }
 }
 
@@ -85,7 +99,7 @@ impl<'n> Reader<'n> {
         group: &'n str,
         node: &'n Node<'n>,
         key_span: Span,
-    ) -> Option<Vec<UserPattern>> {
+    ) -> Option<Vec<UserEntry>> {
         if group.is_empty() {
             self.findings.report(key_span, Finding::EmptyText { what: Subject::Key("groups") });
         }
@@ -94,14 +108,28 @@ impl<'n> Reader<'n> {
         }
         let mut members = Vec::new();
         for item in self.list(group, node, Type::LIST)? {
+            if has_principals(item) {
+                members.extend(self.principals(group, item));
+                continue;
+            }
             let Some(member) = self.text(Subject::EntryOf(group), item) else { continue };
             if member.starts_with(PREFIX) {
                 self.findings.report(item.span, Finding::NestedGroup { group, member });
             } else {
-                members.push(self.user(Subject::EntryOf(group), member, item.span, Some(group)));
+                let user = self.user(Subject::EntryOf(group), member, item.span, Some(group));
+                members.push(UserEntry::Name(user));
             }
         }
         Some(members)
+    }
+
+    /// The patterns over ARNs in an entry of a group.
+    fn principals(&mut self, group: &'n str, node: &'n Node<'n>) -> Vec<UserEntry> {
+        let fields = self.fields(Subject::EntryOf(group), node, &MEMBER);
+        let field = fields.and_then(|fields| fields.get(Principals::KEY));
+        let patterns = field.and_then(|field| self.each(field, principals::principal));
+        let patterns = patterns.unwrap_or_default().into_iter();
+        patterns.map(|pattern| UserEntry::Principal(pattern.value)).collect()
     }
 
     /// Reads a user pattern. It is reported if it matches no caller, or if a group was
@@ -142,7 +170,7 @@ impl<'n> Reader<'n> {
     }
 
     /// Users by pattern, every group replaced by its members.
-    pub(crate) fn users(&mut self, field: Field<'n>) -> Option<AnyOf<UserPattern>> {
+    pub(crate) fn users(&mut self, field: Field<'n>) -> Option<AnyOf<UserEntry>> {
         let items = self.list(field.key, field.node, Type::LIST)?;
         let mut users = Vec::with_capacity(items.len());
         for item in items {
@@ -150,7 +178,7 @@ impl<'n> Reader<'n> {
             match text.strip_prefix(PREFIX) {
                 None => {
                     let user = self.user(Subject::EntryOf(field.key), text, item.span, None);
-                    users.push(Spanned::new(user, item.span));
+                    users.push(Spanned::new(UserEntry::Name(user), item.span));
                 }
                 Some(group) => self.use_group(field.key, group, item, &mut users),
             }
@@ -164,7 +192,7 @@ impl<'n> Reader<'n> {
         key: &'static str,
         name: &'n str,
         item: &'n Node<'n>,
-        users: &mut AnyOf<UserPattern>,
+        users: &mut AnyOf<UserEntry>,
     ) {
         let limit = self.limits.max_group_entries;
         let groups = &mut self.groups;

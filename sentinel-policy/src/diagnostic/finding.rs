@@ -228,6 +228,7 @@ findings! {
             (Meant::Entry(entry), ..) => Some(format!("write {}, with a space after the `-`", Quote(&format!("- {entry}")))),
             (Meant::Pair(text), ..) => Some(spaced(text)),
             (Meant::Group(name), Type::LIST, _) => Some(format!("write `[\"group:{}\"]`", bare(name))),
+            (Meant::Member, ..) => help("only a group can have `principals` as an entry: define a group under `groups`, and write `\"group:NAME\"` here"),
             (Meant::Group(name), Type::TEXT, _) => Some(format!("write `\"group:{}\"`", bare(name))),
             (_, Type::LIST, Some(value)) if value.len() < 40 => Some(list_of(value)),
             (_, Type { help, .. }, Some(_)) => help.map(str::to_owned),
@@ -518,6 +519,8 @@ pub(crate) enum Meant<'a> {
     Pair(&'a str),
     /// The use of a group, without quotes and with a space after the `:`.
     Group(&'a str),
+    /// An entry of a group with patterns over ARNs.
+    Member,
 }
 
 /// What a value belongs to: a key, or a list as one of its entries.

@@ -284,6 +284,7 @@ fn meant<'n>(node: &'n Node<'n>, expected: &'static Type) -> Meant<'n> {
             [entry] if entry.key == "group" => {
                 entry.value.text().map_or(Meant::Unknown, Meant::Group)
             }
+            [entry] if entry.key == "principals" && expected == Type::TEXT => Meant::Member,
             _ => Meant::Unknown,
         },
         Kind::Scalar(_) | Kind::List(_) | Kind::Refused => Meant::Unknown,

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::UserPattern;
+use crate::UserEntry;
 
 /// The groups of a document.
 #[derive(Default)]
 pub(crate) struct Groups<'n> {
     /// The members by name. `None` if they could not be read, which was reported.
-    pub(crate) members: BTreeMap<&'n str, Option<Vec<UserPattern>>>,
+    pub(crate) members: BTreeMap<&'n str, Option<Vec<UserEntry>>>,
     /// Whether the groups as a whole could not be read. Then no group is reported
     /// as undefined.
     pub(crate) unreadable: bool,

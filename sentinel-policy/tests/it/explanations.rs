@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use sentinel_policy::{
-    CheckedPolicy, ConditionKind, DeviceFacts, Facts, Limits, Mode, Principal, Request, StepOutcome,
+    CheckedPolicy, ConditionKind, DeviceFacts, Facts, Limits, Mode, Policy, Principal, Request,
+    StepOutcome,
 };
 
 const POLICY: &str = r#"
@@ -83,6 +84,20 @@ fn programs_read_the_condition_the_attribute_its_value_and_the_wanted_values() {
     assert_eq!(unmet[12].attribute, "os_version");
     assert_eq!(unmet[12].saw, None);
     assert_eq!(unmet[12].wanted(), ["14.2"]);
+}
+
+#[test]
+fn the_principals_of_a_group_are_among_the_wanted_values() {
+    let text = "version: \"1\"\ngroups: { oncall: [bob, { principals: [\"*:assumed-role/OnCall/*\"] \
+                }] }\nrules: [{ name: r, effect: allow, conditions: { users: [\"group:oncall\"] } }]\n";
+    let policy: Policy = text.parse().unwrap();
+    let alice = Principal::new("alice").with_arn("arn:aws:iam::111122223333:user/alice");
+    let request = Request::new(alice, "production");
+    let explanation = policy.explain(&request, &Facts::default(), DateTime::UNIX_EPOCH);
+    assert_eq!(
+        explanation.steps[0].to_string(),
+        "rule `r` (#0): `users` did not hold: `alice` is none of `bob`, `*:assumed-role/OnCall/*`"
+    );
 }
 
 /// Conditions are evaluated in a fixed order, whatever their order in the document.

@@ -27,6 +27,7 @@ const USERS: &[&str] = &[
     "?lice",
     "group:ops",
     "group:leads",
+    "group:admins",
     "**",
 ];
 const PRINCIPALS: &[&str] = &[
@@ -184,9 +185,13 @@ pub(crate) fn policy(
     rules: impl Into<proptest::collection::SizeRange>,
     spacing: std::ops::Range<usize>,
 ) -> impl Strategy<Value = String> {
-    (vec((rule(), spacing), rules), any::<bool>()).prop_map(|(rules, profiles)| {
-        let mut text = String::from(
-            "version: \"1\"\ngroups:\n  ops: [alice, \"*-ops\"]\n  leads: [bob, \"*@corp.com\"]\n",
+    let groups = (list(PRINCIPALS), list(PRINCIPALS));
+    (vec((rule(), spacing), rules), any::<bool>(), groups).prop_map(|(rules, profiles, groups)| {
+        let (leads, admins) = groups;
+        let mut text = format!(
+            "version: \"1\"\ngroups:\n  ops: [alice, \"*-ops\"]\n  \
+             leads: [bob, \"*@corp.com\", {{ principals: {leads} }}]\n  \
+             admins: [{{ principals: {admins} }}]\n"
         );
         if profiles {
             text += "profiles:\n  prod: { max_duration: 1h }\n  dev: { max_duration: 20m }\n";

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
 use sentinel_policy::{CheckedPolicy, Limits, Operation, Policy, Principal, ReasonCode};
 
 fn policy() -> Policy {
@@ -70,6 +71,39 @@ fn the_first_break_glass_rule_that_names_caller_profile_and_reason_governs_a_gra
     assert_eq!(named("x@corp.com", "production", ReasonCode::Other), None);
     assert_eq!(named("AnyRole/x@corp.com", "production", ReasonCode::Incident), None);
     assert_eq!(named("carol", "staging", ReasonCode::Incident), None);
+}
+
+#[test]
+fn a_group_with_principals_counts_for_approvers_grants_and_operators() {
+    let text = r#"
+version: "1"
+groups:
+  oncall: [bob, { principals: ["arn:aws:sts::111122223333:assumed-role/OnCall/*"] }]
+rules: [{ name: ask, effect: require_approval }]
+approvals:
+  - { name: it, profiles: ["*"], approvers: ["group:oncall"], auto_approve: { users: ["group:oncall"] } }
+break_glass:
+  - { name: it, profiles: ["*"], users: ["group:oncall"], reason_codes: [incident] }
+operators:
+  - { name: it, users: ["group:oncall"], may: [revoke] }
+"#;
+    let policy: Policy = text.parse().unwrap();
+    let approvals = policy.approval_rule("production").unwrap();
+    let auto_approve = approvals.auto_approve.as_ref().unwrap();
+    let carol = Principal::new("carol");
+    for (caller, expected) in [
+        (Principal::new("bob"), true),
+        (carol.with_arn("arn:aws:sts::111122223333:assumed-role/OnCall/carol"), true),
+        (carol.with_arn("arn:aws:sts::444455556666:assumed-role/OnCall/carol"), false),
+        (carol, false),
+    ] {
+        assert_eq!(approvals.names_approver(&caller), expected, "{caller:?}");
+        assert_eq!(approvals.satisfied_by(&[caller]), expected, "{caller:?}");
+        assert_eq!(auto_approve.approves(&caller, DateTime::UNIX_EPOCH), expected, "{caller:?}");
+        let grant = policy.break_glass_rule(&caller, "production", ReasonCode::Incident);
+        assert_eq!(grant.is_some(), expected, "{caller:?}");
+        assert_eq!(policy.may_operate(&caller, Operation::Revoke), expected, "{caller:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use sentinel_policy::{CheckedPolicy, DiagnosticCode, Limits};
 const WHOLE: &str = include_str!("../cases/whole-language.yaml");
 
 /// The keys that the policy author chooses: groups and profiles.
-const NAMES: [&str; 4] = ["oncall", "contractors", "production", "sandbox"];
+const NAMES: [&str; 5] = ["oncall", "contractors", "admins", "production", "sandbox"];
 
 /// Whether a key can contain a character.
 fn in_a_key(c: char) -> bool {

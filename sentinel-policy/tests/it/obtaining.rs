@@ -164,6 +164,30 @@ fn a_caller_that_a_break_glass_rule_names_can_obtain_its_profiles() {
     assert!(!policy.may_obtain(&Principal::new("bob"), "production"));
 }
 
+#[test]
+fn a_group_with_principals_can_obtain_what_its_rules_grant() {
+    let groups = "groups: { admins: [{ principals: [\"arn:aws:iam::111122223333:user/a*\"] }] }\n";
+    let unknown = Principal::new("alice");
+    for (rules, alices, unknowns) in [
+        (
+            "  - { name: a, effect: allow, conditions: { users: [\"group:admins\"] } }\n",
+            true,
+            false,
+        ),
+        ("  - { name: a, effect: allow, unless: { users: [\"group:admins\"] } }\n", false, true),
+        (
+            "  - { name: no, effect: deny }\nbreak_glass:\n  - { name: incident, \
+             profiles: [production], users: [\"group:admins\"], reason_codes: [incident] }\n",
+            true,
+            false,
+        ),
+    ] {
+        let policy = compile(&format!("{rules}{groups}"));
+        assert_eq!(policy.may_obtain(&alice(), "production"), alices, "{rules}");
+        assert_eq!(policy.may_obtain(&unknown, "production"), unknowns, "{rules}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 

@@ -8,6 +8,7 @@
 )]
 
 mod canned;
+mod clients;
 mod contention;
 mod counting;
 mod deployed;

@@ -135,18 +135,49 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
+/// One element of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Element {
+    /// `*`: any run of characters.
+    Run,
+    /// `?`: any character.
+    One,
+    /// This character. `${*}`, `${?}` and `${$}` are `*`, `?` and `$`.
+    Exactly(char),
+}
+
+fn elements(pattern: &str) -> Vec<Element> {
+    let mut elements = Vec::new();
+    let mut rest = pattern;
+    while let Some(first) = rest.chars().next() {
+        let literal = ["*", "?", "$"].into_iter().find_map(|literal| {
+            let rest = rest.strip_prefix("${")?.strip_prefix(literal)?.strip_prefix('}')?;
+            Some((literal.chars().next()?, rest))
+        });
+        let (element, after) = match (literal, first) {
+            (Some((literal, after)), _) => (Element::Exactly(literal), after),
+            (None, '*') => (Element::Run, rest.split_at(1).1),
+            (None, '?') => (Element::One, rest.split_at(1).1),
+            (None, other) => (Element::Exactly(other), rest.split_at(other.len_utf8()).1),
+        };
+        elements.push(element);
+        rest = after;
+    }
+    elements
+}
+
 /// IAM's patterns: `*` matches any run of characters, `?` exactly one.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
+    let pattern = elements(pattern);
+    let text: Vec<char> = text.chars().collect();
     let (mut at, mut here, mut star) = (0, 0, None);
-    while here < text.len() {
+    while let Some(given) = text.get(here) {
         match pattern.get(at) {
-            Some('*') => {
+            Some(Element::Run) => {
                 star = Some((at, here));
                 at += 1;
             }
-            Some(c) if *c == '?' || Some(c) == text.get(here) => {
+            Some(element) if [Element::One, Element::Exactly(*given)].contains(element) => {
                 at += 1;
                 here += 1;
             }
@@ -160,7 +191,7 @@ fn matches(pattern: &str, text: &str) -> bool {
             },
         }
     }
-    pattern.iter().skip(at).all(|c| *c == '*')
+    pattern.iter().skip(at).all(|element| *element == Element::Run)
 }
 
 #[cfg(test)]
@@ -178,6 +209,11 @@ mod tests {
             ("*a*b", "xaxxab", true),
             ("*a*b", "xaxxabx", false),
             ("*", "", true),
+            ("*${?}*", "a?b", true),
+            ("*${?}*", "a-b", false),
+            ("${*}${$}", "*$", true),
+            ("${*}${$}", "a$", false),
+            ("$default", "$default", true),
             ("", "", true),
             ("", "a", false),
         ] {

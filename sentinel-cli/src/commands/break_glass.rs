@@ -1,0 +1,223 @@
+//! `sentinel break-glass`: opens, lists and closes break-glass grants.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Subcommand};
+use sentinel_client::GrantFilter;
+use sentinel_wire::{CommentBody, CommentView, GrantBody, GrantId, GrantState, GrantView, rfc3339};
+
+use crate::arguments::duration;
+use crate::output::{Failure, Outcome, Screen, quoted, table};
+use crate::runtime::block_on;
+use crate::tvm::Connection;
+
+/// Open, list and close break-glass grants.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel break-glass open --profile production --reason-code incident \\
+    --justification \"database is down, ticket 42\"
+  sentinel break-glass list
+  sentinel break-glass close ID")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Open(Open),
+    List(List),
+    Close(Close),
+}
+
+/// Open a grant. It is valid immediately, and recorded.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel break-glass open --profile production --reason-code incident \\
+    --justification \"database is down, ticket 42\" --duration 30m")]
+struct Open {
+    /// Profile that the grant is for
+    #[arg(long)]
+    profile: String,
+    /// Reason code: incident, security, maintenance, recovery or other
+    #[arg(long, value_name = "CODE")]
+    reason_code: String,
+    /// Justification: what happened and what you will do, 20 to 1,000 characters
+    #[arg(long, value_name = "TEXT")]
+    justification: String,
+    /// Duration of the grant, such as 30m (default: the maximum of the break-glass
+    /// rule)
+    #[arg(long, value_parser = duration)]
+    duration: Option<Duration>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// List your own grants or, for operators, the open grants of all callers.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel break-glass list
+  sentinel break-glass list --user alice
+  sentinel break-glass list --format json")]
+struct List {
+    /// Holder: a name or account/RoleName; lists grants in every state
+    #[arg(long)]
+    user: Option<String>,
+    /// Profile of the grants
+    #[arg(long)]
+    profile: Option<String>,
+    /// State of the grants: active, closed or expired
+    #[arg(long, value_name = "STATE", value_parser = GrantState::from_str)]
+    state: Option<GrantState>,
+    /// Maximum number of grants to show
+    #[arg(long, value_name = "N", default_value_t = 1000,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    limit: usize,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Close a grant and end the sessions of its holder on the profile.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel break-glass close ID --comment \"database is up again\"")]
+struct Close {
+    /// Id of the grant
+    id: GrantId,
+    /// Comment, stored with the grant
+    #[arg(long)]
+    comment: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    match &arguments.command {
+        Command::Open(open) => open.run(screen),
+        Command::List(list) => list.run(screen),
+        Command::Close(Close { id, comment, connection }) => {
+            let body = CommentBody::new(comment.clone());
+            let grant = block_on(async {
+                Ok(connection.open().await?.client.close_grant(id, &body).await?)
+            })?;
+            print(&grant, screen)
+        }
+    }
+}
+
+fn print(grant: &GrantView, screen: &Screen) -> Result<Outcome, Failure> {
+    if screen.is_json() {
+        screen.print_json(grant)?;
+    } else {
+        screen.print(&shown(grant))?;
+    }
+    Ok(Outcome::Done)
+}
+
+impl Open {
+    fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
+        let Self { profile, reason_code, justification, duration, connection } = self;
+        let body = GrantBody::new(profile, reason_code, justification)
+            .with_seconds(duration.map(|duration| duration.as_secs()));
+        let grant =
+            block_on(async { Ok(connection.open().await?.client.open_grant(&body).await?) })?;
+        let outcome = print(&grant, screen)?;
+        screen.note(&format!(
+            "close it when you are done: `sentinel break-glass close {}`",
+            grant.id
+        ));
+        Ok(outcome)
+    }
+}
+
+impl List {
+    fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
+        let filter = GrantFilter::default()
+            .with_user(self.user.clone())
+            .with_profile(self.profile.clone())
+            .with_state(self.state);
+        let (mut grants, mut unreadable, mut more) = (Vec::new(), 0_usize, false);
+        block_on(async {
+            let client = self.connection.open().await?.client;
+            let mut pages = client.grants(filter);
+            while let Some(page) = pages.next().await? {
+                grants.extend(page.grants);
+                unreadable = unreadable.saturating_add(page.unreadable);
+                if grants.len() >= self.limit {
+                    more = page.next.is_some() || grants.len() > self.limit;
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        if unreadable > 0 {
+            screen
+                .warn(&format!("{unreadable} damaged rows are omitted; the TVM's log names them"));
+        }
+        if more {
+            grants.truncate(self.limit);
+            screen.warn(&format!("there are more than {}: see `--limit`", self.limit));
+        }
+        if screen.is_json() {
+            screen.print_json(&serde_json::json!({ "grants": grants }))?;
+        } else if grants.is_empty() {
+            screen.note("no grants");
+        } else {
+            screen.print(&lines(&grants))?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// A line for each grant, for people. What the holder entered comes last.
+fn lines(grants: &[GrantView]) -> String {
+    let head = ["GRANT", "USER", "PROFILE", "STATE", "CREATED", "EXPIRES", "CODE", "JUSTIFICATION"];
+    let rows = grants.iter().map(|grant| {
+        [
+            grant.id.to_string(),
+            grant.user.clone(),
+            grant.profile.to_string(),
+            grant.state.to_string(),
+            rfc3339::seconds(grant.created),
+            rfc3339::seconds(grant.expires),
+            grant.reason_code.clone(),
+            quoted(&grant.justification),
+        ]
+    });
+    table(std::iter::once(head.map(str::to_owned)).chain(rows))
+}
+
+/// A grant, for people.
+fn shown(grant: &GrantView) -> String {
+    let note = |note: &CommentView| {
+        let comment = note.comment.as_deref().map(|comment| format!(": {}", quoted(comment)));
+        format!("{} at {}{}", note.by, rfc3339::seconds(note.at), comment.unwrap_or_default())
+    };
+    let overrides = if grant.overrides_deny { "yes" } else { "no" };
+    let rows = [
+        ("grant", Some(grant.id.to_string())),
+        ("state", Some(grant.state.to_string())),
+        ("user", Some(grant.user.clone())),
+        ("principal", Some(grant.principal.clone())),
+        ("account", Some(grant.account.to_string())),
+        ("address", grant.source_ip.clone()),
+        ("profile", Some(grant.profile.to_string())),
+        ("role", Some(grant.role_arn.clone())),
+        ("rule", Some(grant.rule.clone())),
+        ("overrides deny", Some(overrides.to_owned())),
+        ("created", Some(rfc3339::seconds(grant.created))),
+        ("expires", Some(rfc3339::seconds(grant.expires))),
+        ("closed", grant.closed.as_ref().map(note)),
+        ("review due", grant.review_due.map(rfc3339::seconds)),
+        ("reviewed", grant.reviewed.as_ref().map(note)),
+        ("reason code", Some(grant.reason_code.clone())),
+        ("justification", Some(quoted(&grant.justification))),
+    ];
+    table(rows.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])))
+}

@@ -1,0 +1,264 @@
+//! `sentinel requests`: lists and shows approval requests, and revokes approvals.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Subcommand};
+use sentinel_client::{Client, RequestFilter};
+use sentinel_wire::{CommentBody, RequestId, RequestList, RequestState, RequestView, rfc3339};
+
+use crate::output::{Failure, Outcome, Screen, quoted, table};
+use crate::runtime::block_on;
+use crate::tvm::Connection;
+
+/// List your own approval requests and the pending ones that you may decide.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "\
+Examples:
+  sentinel requests
+  sentinel requests --state pending --profile production
+  sentinel requests --watch                      print pending requests as they arrive
+  sentinel requests show ID
+  sentinel requests revoke ID --comment \"deploy finished\"")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Show(Show),
+    Revoke(Revoke),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Requester: a name or account/RoleName; for operators, unless it is yourself
+    #[arg(long)]
+    user: Option<String>,
+    /// Profile of the requests
+    #[arg(long)]
+    profile: Option<String>,
+    /// State of the requests: pending, approved, denied, cancelled, expired or
+    /// revoked
+    #[arg(long, value_name = "STATE", value_parser = RequestState::from_str)]
+    state: Option<RequestState>,
+    /// Maximum number of requests to show
+    #[arg(long, value_name = "N", default_value_t = 1000,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    limit: usize,
+    /// Print pending requests as they arrive, until interrupted; with `--format
+    /// json`, one line each
+    #[arg(long, conflicts_with_all = ["state", "limit"])]
+    watch: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Show one approval request.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel requests show ID
+  sentinel requests show ID --format json")]
+struct Show {
+    /// Id of the request
+    id: RequestId,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Revoke an approval and end the sessions of its requester on the profile.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel requests revoke ID --comment \"deploy finished\"")]
+struct Revoke {
+    /// Id of the request
+    id: RequestId,
+    /// Comment, stored with the request
+    #[arg(long)]
+    comment: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Interval between two lists of `--watch`.
+const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    match &arguments.command {
+        None if arguments.list.watch => arguments.list.watch(screen),
+        None => arguments.list.run(screen),
+        Some(Command::Show(Show { id, connection })) => {
+            let request =
+                block_on(async { Ok(connection.open().await?.client.request(id).await?) })?;
+            print(&request, screen)
+        }
+        Some(Command::Revoke(Revoke { id, comment, connection })) => {
+            let body = CommentBody::new(comment.clone());
+            let request = block_on(async {
+                Ok(connection.open().await?.client.revoke_approval(id, &body).await?)
+            })?;
+            print(&request, screen)
+        }
+    }
+}
+
+/// Prints a request after it was read or changed.
+pub(crate) fn print(request: &RequestView, screen: &Screen) -> Result<Outcome, Failure> {
+    if screen.is_json() {
+        screen.print_json(request)?;
+    } else {
+        screen.print(&shown(request))?;
+    }
+    Ok(Outcome::Done)
+}
+
+impl List {
+    fn filter(&self) -> RequestFilter {
+        RequestFilter::default()
+            .with_user(self.user.clone())
+            .with_profile(self.profile.clone())
+            .with_state(self.state)
+    }
+
+    fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
+        let (mut requests, mut unreadable, mut more) = (Vec::new(), 0_usize, false);
+        block_on(async {
+            let client = self.connection.open().await?.client;
+            let mut pages = client.requests(self.filter());
+            while let Some(page) = pages.next().await? {
+                let RequestList { requests: items, unreadable: damaged, next, .. } = page;
+                requests.extend(items);
+                unreadable = unreadable.saturating_add(damaged);
+                if requests.len() >= self.limit {
+                    more = next.is_some() || requests.len() > self.limit;
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        if unreadable > 0 {
+            screen
+                .warn(&format!("{unreadable} damaged rows are omitted; the TVM's log names them"));
+        }
+        if more {
+            requests.truncate(self.limit);
+            screen.warn(&format!("there are more than {}: see `--limit`", self.limit));
+        }
+        if screen.is_json() {
+            screen.print_json(&serde_json::json!({ "requests": requests }))?;
+        } else if requests.is_empty() {
+            screen.note("no requests");
+        } else {
+            screen.print(&lines(&requests))?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Lists again and again, and prints each pending request once.
+    fn watch(&self, screen: &Screen) -> Result<Outcome, Failure> {
+        let filter = self.filter().with_state(RequestState::Pending);
+        block_on(async {
+            let client = self.connection.open().await?.client;
+            let mut printed = std::collections::BTreeSet::new();
+            loop {
+                let pending = pending(&client, filter.clone()).await?;
+                for request in &pending {
+                    if printed.insert(request.id) {
+                        if screen.is_json() {
+                            let line = serde_json::to_string(request)
+                                .map_err(|error| Failure::other(error.to_string()))?;
+                            screen.print(&format!("{line}\n"))?;
+                        } else {
+                            screen.print(&format!("{}\n", shown(request)))?;
+                        }
+                    }
+                }
+                // What is no longer pending cannot become pending again.
+                printed.retain(|id| pending.iter().any(|request| request.id == *id));
+                tokio::time::sleep(WATCH_INTERVAL).await;
+            }
+        })
+    }
+}
+
+async fn pending(client: &Client, filter: RequestFilter) -> Result<Vec<RequestView>, Failure> {
+    let mut pages = client.requests(filter);
+    let mut requests = Vec::new();
+    while let Some(page) = pages.next().await? {
+        requests.extend(page.requests);
+    }
+    Ok(requests)
+}
+
+/// A line for each request, for people. What the requester entered comes last.
+fn lines(requests: &[RequestView]) -> String {
+    let head = ["REQUEST", "USER", "PROFILE", "STATE", "CREATED", "DEADLINE", "REASON"];
+    let rows = requests.iter().map(|request| {
+        [
+            request.id.to_string(),
+            request.user.clone(),
+            request.profile.to_string(),
+            request.state.to_string(),
+            rfc3339::seconds(request.created),
+            rfc3339::seconds(request.deadline),
+            quoted(&request.reason),
+        ]
+    });
+    table(std::iter::once(head.map(str::to_owned)).chain(rows))
+}
+
+/// A request, for people: first what Sentinel states, last what the requester entered, quoted.
+pub(crate) fn shown(request: &RequestView) -> String {
+    let mut rows = vec![
+        ["request", &request.id.to_string()].map(str::to_owned),
+        ["state".to_owned(), state(request)],
+        ["user".to_owned(), request.user.clone()],
+        ["principal".to_owned(), request.principal.clone()],
+        ["account".to_owned(), request.account.to_string()],
+    ];
+    let mut row = |name: &str, value: Option<String>| {
+        rows.extend(value.map(|value| [name.to_owned(), value]));
+    };
+    row("address", request.source_ip.clone());
+    row("profile", Some(request.profile.to_string()));
+    row("role", Some(request.role_arn.clone()));
+    row("rule", request.rule.clone());
+    row("duration", Some(format!("{}s", request.duration_s)));
+    row("created", Some(rfc3339::seconds(request.created)));
+    row("deadline", Some(rfc3339::seconds(request.deadline)));
+    row("not before", request.not_before.map(rfc3339::seconds));
+    row("valid until", request.valid_until.map(rfc3339::seconds));
+    for decision in &request.decided {
+        let mut text = format!("{} at {}", decision.by, rfc3339::seconds(decision.at));
+        if let Some(comment) = &decision.comment {
+            text.push_str(&format!(": {}", quoted(comment)));
+        }
+        row(decision.decision.as_str(), Some(text));
+    }
+    row("ticket", request.ticket.as_deref().map(quoted));
+    row("reason", Some(quoted(&request.reason)));
+    table(rows)
+}
+
+fn state(request: &RequestView) -> String {
+    match request.missing {
+        Some(1) => format!("{}: 1 approval is missing", request.state),
+        Some(missing) => format!("{}: {missing} approvals are missing", request.state),
+        None => request.state.to_string(),
+    }
+}
+
+/// Reads a time.
+pub(crate) fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|_| "must be a time like 2026-03-02T22:00:00Z".to_owned())
+}
