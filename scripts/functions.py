@@ -33,9 +33,10 @@ def unpacked(name: str, folder: Path) -> Path:
 
 
 def measuring() -> Path:
-    """The program that measures. It is built with the same options as the tests, so that their build is reused."""
+    """The program that measures. It is built with the same options as the tests, so that their build is reused:
+    without `--tests`, the dependencies would have other features and be compiled again."""
     subprocess.run(
-        ["cargo", "build", "--locked", "--workspace", "--all-features", "--bin", "measure-functions"],
+        ["cargo", "build", "--locked", "--workspace", "--all-features", "--tests", "--bin", "measure-functions"],
         cwd=packages.ROOT, stdin=subprocess.DEVNULL, check=True,
     )
     return packages.target_directory() / "debug" / "measure-functions"

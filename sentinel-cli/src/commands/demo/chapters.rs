@@ -8,6 +8,7 @@ use sentinel_store::SessionId;
 use serde_json::{Value, json};
 
 use super::callers::{Callers, Vended};
+use super::people;
 use super::server::Server;
 use super::step::Narrator;
 use crate::output::Failure;
@@ -18,6 +19,8 @@ pub(super) async fn run(folder: &Path, narrator: &mut Narrator<'_>) -> Result<()
     identities(&callers, narrator).await?;
     let alice = alice_gets_credentials(&callers, narrator).await?;
     refusals(&callers, narrator).await?;
+    people::approval(&callers, narrator).await?;
+    people::break_glass(&callers, narrator).await?;
     forged_requests(&callers, narrator).await?;
     revocation(&callers, &alice, narrator).await?;
     let new = reinstatement(&callers, &alice, narrator).await?;
@@ -140,7 +143,7 @@ async fn refusals(callers: &Callers, narrator: &mut Narrator<'_>) -> Result<(), 
 
 async fn forged_requests(callers: &Callers, narrator: &mut Narrator<'_>) -> Result<(), Failure> {
     narrator.chapter(
-        "4. Forged requests",
+        "6. Forged requests",
         "A signature is valid for one request. A changed request is refused before the policy is\n\
          evaluated.",
     )?;
@@ -166,7 +169,7 @@ async fn revocation(
     narrator: &mut Narrator<'_>,
 ) -> Result<(), Failure> {
     narrator.chapter(
-        "5. Carol revokes alice on production",
+        "7. Carol revokes alice on production",
         "Alice's laptop is lost. Carol is an operator. A session that she revokes is refused on \
          the\n\
          next request.",
@@ -246,7 +249,7 @@ async fn reinstatement(
     narrator: &mut Narrator<'_>,
 ) -> Result<Vended, Failure> {
     narrator.chapter(
-        "6. Carol reinstates alice",
+        "8. Carol reinstates alice",
         "New sessions can be vended. Sessions that were revoked earlier remain invalid.",
     )?;
     let order = json!({ "user": "alice", "profile": "production", "reason": "new laptop" });
@@ -280,7 +283,7 @@ async fn after_a_crash(
     narrator: &mut Narrator<'_>,
 ) -> Result<(), Failure> {
     narrator.chapter(
-        "7. The server is killed and restarted",
+        "9. The server is killed and restarted",
         "Every acknowledged change is on disk. A crash neither revives nor loses a session.",
     )?;
     let callers = Callers::new(Server::start(folder)?);

@@ -5,6 +5,7 @@
 
 mod callers;
 mod chapters;
+mod people;
 mod server;
 mod step;
 
@@ -14,7 +15,7 @@ use crate::output::{Failure, Outcome, Screen};
 use crate::runtime::block_on;
 use step::Narrator;
 
-/// Show a complete run: allowed and refused callers, and a revocation.
+/// Show a complete run: allowed and refused callers, an approval, and a revocation.
 ///
 /// The demo runs on this machine, in a temporary folder, in a few seconds.
 #[derive(Debug, Args)]

@@ -93,10 +93,15 @@ impl Server {
 
     /// The record of the decision on a request. Records are in order.
     pub(super) fn record(&self, request_id: &str) -> Result<Value, Failure> {
+        self.record_of("request_id", request_id)
+    }
+
+    /// The next record in which that member has that value.
+    pub(super) fn record_of(&self, member: &str, value: &str) -> Result<Value, Failure> {
         let started = Instant::now();
         while started.elapsed() < TIMEOUT {
             let record: Value = serde_json::from_str(&self.process.line()?).unwrap_or_default();
-            if record.get("request_id").and_then(Value::as_str) == Some(request_id) {
+            if record.get(member).and_then(Value::as_str) == Some(value) {
                 return Ok(record);
             }
         }
