@@ -31,7 +31,7 @@ const SET_BY_LAMBDA: [&str; 4] = [
 /// One invocation, as the Runtime API reports it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Invocation {
+pub struct LambdaInvocation {
     /// The id of the invocation.
     pub request_id: String,
     /// The ARN that the function was invoked by.
@@ -42,7 +42,7 @@ pub struct Invocation {
     pub deadline: Instant,
 }
 
-impl Invocation {
+impl LambdaInvocation {
     fn of(context: lambda_runtime::Context) -> Self {
         let left = context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let now = Instant::now();
@@ -65,7 +65,7 @@ impl Invocation {
 pub fn serve<T, R, E, F>(
     build: impl FnOnce() -> T + Send + 'static,
     fallback: impl FnOnce() -> T + Send + 'static,
-    answer: impl Fn(Arc<T>, Value, Invocation) -> F,
+    answer: impl Fn(Arc<T>, Value, LambdaInvocation) -> F,
 ) -> ExitCode
 where
     T: Send + Sync + 'static,
@@ -105,7 +105,7 @@ where
             let function = function.and_then(|function| function.as_ref().map(Arc::clone));
             let function = function.ok_or_else(|| error("failed to build the function"))?;
             let LambdaEvent { payload, context } = event;
-            answer(function, payload, Invocation::of(context)).await.map_err(error)
+            answer(function, payload, LambdaInvocation::of(context)).await.map_err(error)
         }
     });
     // `lambda_runtime::run` would add a layer that opens a span for every event, which has no reader.

@@ -115,9 +115,9 @@ fn broker(config: Config, timed: &Timed<'_>, sink: Arc<dyn AuditSink>) -> Broker
 async fn answer(
     tvm: Arc<Tvm>,
     event: Value,
-    invocation: runtime::Invocation,
+    invocation: runtime::LambdaInvocation,
 ) -> Result<Response, Infallible> {
-    let runtime::Invocation { request_id, function_arn, function_version, deadline, .. } =
+    let runtime::LambdaInvocation { request_id, function_arn, function_version, deadline, .. } =
         invocation;
     let Some(home) = Home::from_arn(&function_arn) else {
         tracing::error!(request_id, function_arn, "the ARN of the invocation is invalid");
