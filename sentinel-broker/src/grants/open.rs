@@ -157,18 +157,19 @@ impl Broker {
         match opened {
             Ok(Opening::Opened) => {}
             Ok(Opening::Refused(reached)) => return Err(limit_reached(reached, now).into()),
-            Err(error @ StoreError::Conflict(_)) => {
-                self.grant_store_failed(call, &error);
-                return Err(conflict("too many grants are opened concurrently; try again").into());
-            }
-            Err(
-                error @ (StoreError::NotFound(_)
-                | StoreError::Throttled(_)
-                | StoreError::Unavailable(_)
-                | StoreError::Refused(_)
-                | StoreError::Corrupt(_)),
-            ) => {
-                let denial = self.grant_store_failed(call, &error);
+            // A conflict too may be with an earlier attempt of the store, which was not acknowledged.
+            Err(error) => {
+                let failed = self.grant_store_failed(call, &error);
+                let denial = match error {
+                    StoreError::Conflict(_) => {
+                        conflict("too many grants are opened concurrently; try again")
+                    }
+                    StoreError::NotFound(_)
+                    | StoreError::Throttled(_)
+                    | StoreError::Unavailable(_)
+                    | StoreError::Refused(_)
+                    | StoreError::Corrupt(_) => failed,
+                };
                 return Err(NotOpened { denial, possible: Some(Box::new(grant)) });
             }
         }

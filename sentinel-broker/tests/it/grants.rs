@@ -57,10 +57,8 @@ async fn only_the_callers_profiles_and_reason_codes_of_a_rule_break_glass() {
         assert_eq!(code(&world.open("alice", name).await), DENIED, "{name}");
     }
     for reason in ReasonCode::ALL {
-        let expected = match reason {
-            ReasonCode::Incident | ReasonCode::Security => None,
-            _ => DENIED,
-        };
+        let named = [ReasonCode::Incident, ReasonCode::Security].contains(&reason);
+        let expected = if named { None } else { DENIED };
         let open = OpenGrant::new(profile("production"), reason, WHY);
         assert_eq!(code(&world.open_for("alice", &open).await), expected, "{reason:?}");
     }

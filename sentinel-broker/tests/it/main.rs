@@ -9,11 +9,19 @@ mod failures;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]
+mod grants_model;
+#[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
 mod operators;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod people_failures;
+#[cfg(test)]
+mod people_model;
+#[cfg(test)]
+mod people_races;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]

@@ -7,7 +7,9 @@ use sentinel_broker::{
     CreateRequest, Denial, ErrorCode, GrantView, OpenGrant, RequestView, Revoke, Target, parse_user,
 };
 use sentinel_policy::ReasonCode;
-use sentinel_store::{AccountId, EventKind, GrantId, ProfileName, RequestId};
+use sentinel_store::{
+    AccountId, EventKind, GrantId, Listing, ProfileName, RequestId, Session, SessionStore,
+};
 
 use crate::world::{ACCOUNT, OTHER_ACCOUNT, Plan, World, call};
 
@@ -126,6 +128,12 @@ impl World {
         let target = Target::Caller(parse_user(user).unwrap());
         let reinstate = sentinel_broker::Reinstate::new(target, "found it");
         self.broker.reinstate(&call(), &self.caller("carol"), &reinstate).await.unwrap();
+    }
+
+    /// All sessions of a user.
+    pub(crate) async fn sessions_of(&self, user: &str) -> Vec<Session> {
+        let listing = Listing::Caller(parse_user(user).unwrap());
+        self.sessions.sessions(&listing, None).await.unwrap().items
     }
 
     /// The kinds of the events so far.
