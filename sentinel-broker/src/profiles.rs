@@ -71,7 +71,7 @@ impl Broker {
     }
 
     /// The names of all profiles that a document governs: those of the main document, and those with a
-    /// document of their own. Sorted.
+    /// separate document. Sorted.
     pub(crate) async fn governed_profiles(&self, call: &Call) -> Result<Vec<ProfileName>, Denial> {
         let (main, names) = tokio::join!(self.policies.main(call), self.policies.names(call));
         let (main, (names, _)) = (main?, names?);

@@ -89,7 +89,7 @@ impl<'a> Places<'a> {
         Self { steps, people, taken: vec![Vec::new(); steps.len()] }
     }
 
-    /// Gives a person a place, moving others if necessary. Returns `false` if the steps have
+    /// Assigns a place to a person, moving others if necessary. Returns `false` if the steps have
     /// no place for one person more.
     fn place(&mut self, person: usize) -> bool {
         // A search over the steps, breadth first and without recursion, since a document can

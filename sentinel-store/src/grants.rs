@@ -1,6 +1,6 @@
 //! Break-glass grants: the record, its transitions, and the trait of their stores.
 //!
-//! Not here: who may open one. The broker judges that by the policy in force. `ledger` has the
+//! Not here: which callers can open one. The broker judges that by the policy in force. `ledger` has the
 //! quota and the cooldown.
 
 use std::fmt;

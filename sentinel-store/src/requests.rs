@@ -1,6 +1,6 @@
 //! Approval requests: the record, its transitions, and the trait of their stores.
 //!
-//! Not here: who may decide. The broker judges that by the policy in force.
+//! Not here: which callers can decide. The broker judges that by the policy in force.
 
 use std::fmt;
 
@@ -386,7 +386,7 @@ pub type RequestPage = RecordPage<AccessRequest>;
 pub trait RequestStore: fmt::Debug + Send + Sync {
     /// Writes a new request, pending or approved, of revision 0 or 1. [`StoreError::Conflict`] if
     /// there is one with this id or, for a pending one, if the requester has another pending request
-    /// for the profile whose deadline is after the new one's `created`. Of two concurrent pending
+    /// for the profile whose deadline is after `created` of the new one. Of two concurrent pending
     /// requests of a caller for a profile, one is written. [`StoreError::Refused`] if the id does not
     /// contain the hash of the requester.
     async fn create_request(&self, request: &AccessRequest) -> Result<(), StoreError>;

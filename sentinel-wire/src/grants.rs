@@ -85,7 +85,7 @@ pub struct GrantView {
     /// The address that the grant was opened from. `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_ip: Option<String>,
-    /// The role that the grant gives access to.
+    /// The role that the grant is for.
     pub role_arn: String,
     /// The name of the break-glass rule.
     pub rule: String,
@@ -154,7 +154,7 @@ pub struct GrantViewFields {
     pub account: AccountId,
     /// The ARN that they signed with.
     pub principal: String,
-    /// The role that the grant gives access to.
+    /// The role that the grant is for.
     pub role_arn: String,
     /// The name of the break-glass rule.
     pub rule: String,

@@ -134,7 +134,7 @@ pub struct RequestView {
     /// The address that the request was created from. `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_ip: Option<String>,
-    /// The role that the approval gives access to.
+    /// The role that the approval is for.
     pub role_arn: String,
     /// The name of the approvals rule that decides. `None` if no rule governs the profile any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,7 +199,7 @@ pub struct RequestViewFields {
     pub account: AccountId,
     /// The ARN that the requester signed with.
     pub principal: String,
-    /// The role that the approval gives access to.
+    /// The role that the approval is for.
     pub role_arn: String,
 }
 

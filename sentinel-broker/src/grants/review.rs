@@ -15,7 +15,7 @@ impl Broker {
     /// holder.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a caller who may not see the grant, `FORBIDDEN` for the holder and for a caller
+    /// `NOT_FOUND` for a caller that cannot see the grant, `FORBIDDEN` for the holder and for a caller
     /// without the permission, `CONFLICT` if the grant is active or was reviewed before, and what a
     /// failing store means.
     pub async fn review_grant(
@@ -28,7 +28,7 @@ impl Broker {
         let permissions = [Operation::ReviewBreakGlass, Operation::ListBreakGlass];
         let grant = self.see_grant(call, caller, id, &permissions).await?;
         let refused = if grant.holder.caller == caller.key {
-            Some("nobody reviews their own grant; ask another operator")
+            Some("you opened this grant, and its holder cannot review it; ask another operator")
         } else if !self.may(call, caller, Operation::ReviewBreakGlass).await? {
             Some("only an operator with the permission `review_break_glass` may review a grant")
         } else {

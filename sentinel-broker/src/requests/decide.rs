@@ -23,8 +23,8 @@ impl Broker {
     /// Approves a request. It is approved when every person that the rule requires has approved it.
     ///
     /// # Errors
-    /// - `NOT_FOUND` for a caller who may not see the request, `FORBIDDEN` for the requester and for a
-    ///   caller whom the rule does not name
+    /// - `NOT_FOUND` for a caller that cannot see the request, `FORBIDDEN` for the requester and for a
+    ///   caller that the rule does not name
     /// - `CONFLICT` if the state does not allow it, if the caller has approved it already, if the role
     ///   of the profile has changed since, and if another change was first
     /// - what a failing store or policy means
@@ -109,7 +109,7 @@ impl Broker {
     /// Cancels a request of the caller.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a caller who may not see the request, `FORBIDDEN` for another than the
+    /// `NOT_FOUND` for a caller that cannot see the request, `FORBIDDEN` for another than the
     /// requester, `CONFLICT` if it is not pending, and what a failing store means.
     pub async fn cancel_request(
         &self,
@@ -135,7 +135,7 @@ impl Broker {
     /// revocation that failed half-way.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a caller who may not see the request, `FORBIDDEN` for a caller who is neither
+    /// `NOT_FOUND` for a caller that cannot see the request, `FORBIDDEN` for a caller who is neither
     /// the requester, nor an approver, nor an operator with `revoke_approval`, `CONFLICT` if the
     /// request is not approved, and what a failing store means.
     pub async fn revoke_request(
@@ -203,7 +203,7 @@ impl Broker {
         operation: &str,
     ) -> Result<(), Denial> {
         let message = if seen.is_requester {
-            "nobody decides on their own request; `cancel` withdraws it"
+            "this is your own request, which another person must decide; `cancel` withdraws it"
         } else if !seen.is_approver {
             "the approvals rule that governs this profile does not name you as an approver"
         } else {
@@ -307,7 +307,7 @@ struct TurnedDown<'a> {
     comment: Option<&'a str>,
 }
 
-/// A decision that is no approval. Who made it does not depend on a policy that can be used.
+/// A decision that is not an approval. Who made it does not depend on a policy that can be used.
 fn decision(
     call: &Call,
     caller: &Caller,

@@ -127,7 +127,7 @@ async fn a_cooldown_counts_from_the_opening_also_of_a_closed_grant() {
     world.clock.advance(1799);
     let denial = world.open("alice", "staging").await.unwrap_err();
     assert_eq!((denial.code, denial.retry_after), (ErrorCode::Cooldown, Some(1)));
-    // Another caller has a cooldown of their own.
+    // Each caller has a separate cooldown.
     world.open("bob", "production").await.unwrap();
     world.clock.advance(1);
     world.open("alice", "staging").await.unwrap();
@@ -221,7 +221,7 @@ async fn of_twenty_openings_at_once_exactly_the_quota_is_open() {
 // What a grant overrides.
 
 #[tokio::test]
-async fn a_grant_overrides_a_deny_only_if_its_rule_says_so() {
+async fn a_grant_overrides_a_deny_only_if_its_rule_allows_it() {
     for (overrides, expected) in [(false, DENIED), (true, None)] {
         let policy = rule(&format!("    overrides_deny: {overrides}\n"));
         // `vault` is denied by a rule. No rule matches `attic`, which the policy names.

@@ -14,7 +14,7 @@ use sentinel_store::{
 use crate::people::{ASK, code, plan};
 use crate::world::{ASSUME_ROLE, Plan, World};
 
-/// Everybody who has requests or grants.
+/// Every caller that has requests or grants.
 const PEOPLE: [&str; 5] = ["alice", "erin", "frank", "gina", "henry"];
 
 fn policy() -> String {
@@ -149,8 +149,8 @@ impl Scene {
         active
     }
 
-    /// Nothing that gives access is in effect without a record, and nothing changed without a record
-    /// unless the caller was told to repeat it.
+    /// No access is in effect without a record, and nothing changed without a record
+    /// unless the response requests that the caller repeat it.
     async fn check(&self, result: &Result<(), Denial>, what: &str) {
         let now = self.world.clock.now();
         for user in PEOPLE {

@@ -1,4 +1,4 @@
-//! `sentinel break-glass`: opens, lists and closes break-glass grants.
+//! `sentinel break-glass`: opens, lists, closes and reviews break-glass grants.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::output::{Failure, Outcome, Screen, quoted, table};
 use crate::runtime::block_on;
 use crate::tvm::Connection;
 
-/// Open, list and close break-glass grants.
+/// Open, list, close and review break-glass grants.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,6 +31,7 @@ enum Command {
     Open(Open),
     List(List),
     Close(Close),
+    Review(Review),
 }
 
 /// Open a grant. It is valid immediately, and recorded.
@@ -98,6 +99,22 @@ struct Close {
     connection: Connection,
 }
 
+/// Review a grant of another person that is over. For operators.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel break-glass review GRANT_ID --comment \"justified\"")]
+struct Review {
+    /// Id of the grant
+    #[arg(value_name = "GRANT_ID")]
+    id: GrantId,
+    /// Comment, stored with the grant
+    #[arg(long)]
+    comment: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     match &arguments.command {
         Command::Open(open) => open.run(screen),
@@ -106,6 +123,13 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
             let body = CommentBody::new(comment.clone());
             let grant = block_on(async {
                 Ok(connection.open().await?.client.close_grant(id, &body).await?)
+            })?;
+            print(&grant, screen)
+        }
+        Command::Review(Review { id, comment, connection }) => {
+            let body = CommentBody::new(comment.clone());
+            let grant = block_on(async {
+                Ok(connection.open().await?.client.review_grant(id, &body).await?)
             })?;
             print(&grant, screen)
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
-use sentinel_client::{Client, RequestFilter};
+use sentinel_client::{Client, ClientError, RequestFilter};
 use sentinel_wire::{CommentBody, RequestId, RequestList, RequestState, RequestView, rfc3339};
 
 use crate::output::{Failure, Outcome, Screen, quoted, table};
@@ -171,7 +171,16 @@ impl List {
             let client = self.connection.open().await?.client;
             let mut printed = std::collections::BTreeSet::new();
             loop {
-                let pending = pending(&client, filter.clone()).await?;
+                let pending = match pending(&client, filter.clone()).await {
+                    Ok(pending) => pending,
+                    // A watcher outlives a short failure of the TVM, and reports it.
+                    Err(error) if error.is_transient() => {
+                        screen.warn(&error.to_string());
+                        tokio::time::sleep(WATCH_INTERVAL).await;
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 for request in &pending {
                     if printed.insert(request.id) {
                         if screen.is_json() {
@@ -191,7 +200,7 @@ impl List {
     }
 }
 
-async fn pending(client: &Client, filter: RequestFilter) -> Result<Vec<RequestView>, Failure> {
+async fn pending(client: &Client, filter: RequestFilter) -> Result<Vec<RequestView>, ClientError> {
     let mut pages = client.requests(filter);
     let mut requests = Vec::new();
     while let Some(page) = pages.next().await? {

@@ -25,7 +25,7 @@ pub(crate) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether a character has no glyph of its own, or changes those around it.
+/// Whether a character has no visible form, or changes those around it.
 fn is_hidden(char: char) -> bool {
     char.is_control()
         || matches!(char,

@@ -21,9 +21,13 @@ pub(crate) struct Refused {
 
 /// The routes and fields that messages of the TVM name, with the commands and
 /// options that replace them here.
-const COMMANDS: [(&str, &str); 7] = [
+const COMMANDS: [(&str, &str); 11] = [
     ("`GET /profiles`", "`sentinel profiles`"),
     ("`GET /sessions`", "`sentinel sessions list`"),
+    ("with `POST /requests` (`sentinel request`)", "with `sentinel request`"),
+    ("`cancel`", "`sentinel cancel`"),
+    ("`duration_s`", "`--duration`"),
+    ("`not_before`", "`--not-before`"),
     ("`GET /whoami`", "`sentinel whoami`"),
     ("`user`", "`--user`"),
     ("`profile`", "`--profile`"),
@@ -33,7 +37,7 @@ const COMMANDS: [(&str, &str); 7] = [
 
 impl From<&ErrorResponse> for Refused {
     fn from(response: &ErrorResponse) -> Self {
-        let ErrorResponse { code, message, request_id, .. } = response;
+        let ErrorResponse { code, message, request_id, retry_after, .. } = response;
         let message = COMMANDS
             .iter()
             .fold(message.clone(), |message, (route, command)| message.replace(route, command));
@@ -41,7 +45,7 @@ impl From<&ErrorResponse> for Refused {
             code: printable(code),
             message: printable(&message),
             request_id: printable(request_id),
-            details: Vec::new(),
+            details: retry_after.iter().map(|seconds| format!("retry after {seconds} s")).collect(),
         }
     }
 }
@@ -87,6 +91,14 @@ mod tests {
             refused(body).to_string(),
             "X: see `sentinel profiles`; `--profile` is (request r)"
         );
+    }
+
+    #[test]
+    fn a_refusal_that_ends_states_when() {
+        let response =
+            ErrorResponse::read(429, br#"{"Code":"COOLDOWN","Message":"wait"}"#).unwrap();
+        let refused = Refused::from(&response.with_retry_after(540));
+        assert_eq!(refused.to_string(), "COOLDOWN: wait\n  retry after 540 s");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::read::Reader;
 use crate::user_entry::{ExternalGroup, Members};
 use crate::{CheckedPolicy, Limits, Spanned, UserEntry};
 
-/// The members of a group that is kept in a document of its own.
+/// The members of a group that is kept in a separate document.
 ///
 /// ```
 /// use sentinel_policy::{CheckedPolicy, GroupMembers, Limits, Operation, Principal};

@@ -75,7 +75,7 @@ enum Within<'a> {
     /// A list of users, which can also use groups.
     List,
     /// The members of the group with this name. `None` if the name is unknown, because the
-    /// members are a document of their own.
+    /// members are a separate document.
     Group(Option<&'a str>),
 }
 

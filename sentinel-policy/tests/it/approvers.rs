@@ -41,7 +41,7 @@ fn one_person_counts_for_one_step_only() {
         "approvers: [{ approvers: [alice, bob] }, { approvers: [alice] }, { approvers: [alice, carol] }]",
     );
     assert_eq!(rule.missing(&people(&["alice"])), 2);
-    // Whoever approves first, alice takes the place that nobody else can take.
+    // In either order, alice takes the place that no other person can take.
     for approved in
         [["alice", "bob", "carol"], ["carol", "bob", "alice"], ["bob", "alice", "carol"]]
     {

@@ -71,7 +71,7 @@ fn the_members_of_a_group_kept_elsewhere_count_wherever_the_group_is_used() {
 #[test]
 fn a_group_kept_elsewhere_without_members_matches_no_caller() {
     let carol = Principal::new("carol").with_arn(ONCALL);
-    // A break-glass rule that names nobody grants nothing.
+    // A break-glass rule without users grants nothing.
     for policy in [
         main().compile(),
         main().with_members("oncall", members("[]").unwrap()).compile(),
@@ -114,7 +114,7 @@ fn members_are_read_from_yaml_and_json() {
         assert_eq!(entries, ["*:assumed-role/OnCall/*", "alice", "bob"]);
     }
     assert!(members("[]").unwrap().is_empty());
-    assert!(members("# nobody today\n[]\n").unwrap().is_empty());
+    assert!(members("# no one today\n[]\n").unwrap().is_empty());
 }
 
 #[test]

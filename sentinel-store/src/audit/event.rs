@@ -60,7 +60,7 @@ pub struct Event {
     /// The name of the rule that governs the request or the grant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The role that the request or the grant gives access to.
+    /// The role that the request or the grant is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
     /// The ticket, in the requester's words.
@@ -262,7 +262,7 @@ impl Event {
         Self { rule: rule.into(), ..self }
     }
 
-    /// The same event with the role that the request or the grant gives access to.
+    /// The same event with the role that the request or the grant is for.
     #[must_use]
     pub fn with_role_arn(self, role_arn: impl Into<Option<String>>) -> Self {
         Self { role_arn: role_arn.into(), ..self }

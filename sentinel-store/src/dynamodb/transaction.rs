@@ -1,4 +1,4 @@
-//! Writes of several items at once, all of them or none, and reads of several items.
+//! Writes of several items, all of them or none, and reads of several items.
 
 use std::collections::HashMap;
 

@@ -155,7 +155,7 @@ pub async fn request_sequences(subject: &dyn RequestsUnderTest, seeds: Range<u64
     report
 }
 
-/// Lists that many pending requests, of as many callers and for 50 profiles, to a person who may
+/// Lists that many pending requests, of as many callers and for 50 profiles, to a person that can
 /// decide for 40 of them, and compares the pages with the requests.
 pub async fn many_requests(subject: &dyn RequestsUnderTest, count: u16) -> Report {
     let mut report = Report::default();
