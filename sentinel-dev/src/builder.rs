@@ -184,7 +184,7 @@ impl Builder {
                 (records.clone(), Some(records))
             }
         };
-        let System { gateway, sessions, credentials_file, keys, folder, temporary, documents } =
+        let System { gateway, stores, credentials_file, keys, folder, temporary, documents } =
             system::build(&data, identities, documents, sink, self.issuer)?;
         let mut reporter = policies::Reporter::new(documents, folder.clone(), self.colors);
         reporter.report();
@@ -196,7 +196,7 @@ impl Builder {
             listener,
             connections: self.connections,
             gateway: Arc::new(gateway),
-            sessions,
+            stores,
             reporter,
             data,
             temporary_policies: temporary,

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use aws_credential_types::Credentials;
 use sentinel_store::Record;
 use sentinel_store::memory::MemorySink;
-use sentinel_store::redb::RedbSessions;
+
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 use crate::data::{self, AccessKey, Data};
 use crate::gateway::Gateway;
 use crate::identities::Identity;
-use crate::{policies, server, system};
+use crate::system::{self, Stores};
+use crate::{policies, server};
 
 /// What callers need to use the system.
 #[derive(Clone)]
@@ -36,7 +37,7 @@ pub struct Server {
     pub(crate) listener: TcpListener,
     pub(crate) connections: usize,
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) sessions: RedbSessions,
+    pub(crate) stores: Stores,
     pub(crate) reporter: policies::Reporter,
     pub(crate) data: Data,
     pub(crate) temporary_policies: Option<TempDir>,
@@ -93,7 +94,7 @@ impl Server {
         let database = self.data.database();
         // The tasks end with this future, also if it is dropped.
         let mut background = JoinSet::new();
-        background.spawn(system::purge(self.sessions));
+        background.spawn(system::purge(self.stores));
         background.spawn(self.reporter.follow());
         background.spawn(async move { data::report_loss(&database).await });
         server::serve(self.listener, self.connections, self.gateway, end).await;

@@ -9,8 +9,7 @@ use chrono::{TimeDelta, Utc};
 use sentinel_authorizer::{Authorizer, ResponseFormat};
 use sentinel_broker::{Broker, Home, Issuer, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
 use sentinel_store::folder::FolderPolicies;
-use sentinel_store::memory::{MemoryGrants, MemoryRequests};
-use sentinel_store::redb::RedbSessions;
+use sentinel_store::redb::{RedbFile, RedbGrants, RedbRequests, RedbSessions};
 use sentinel_store::{
     AccountId, AuditSink, Causes, Clock, GrantStore, PolicyPath, RequestStore, StoreError,
     SystemClock,
@@ -27,15 +26,23 @@ use crate::identities::{ACCOUNT, Identity};
 /// Half of the second within which a change of a policy must take effect.
 const POLICY_CACHE_TTL: Duration = Duration::from_millis(500);
 
-/// Interval between removals of sessions that expired long ago.
+/// Interval between removals of records that expired long ago.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 const PURGE_AFTER: TimeDelta = TimeDelta::days(7);
+
+/// The stores in the database file.
+#[derive(Clone, Debug)]
+pub(crate) struct Stores {
+    sessions: RedbSessions,
+    requests: RedbRequests,
+    grants: RedbGrants,
+}
 
 /// The system, ready to serve.
 #[derive(Debug)]
 pub(crate) struct System {
     pub(crate) gateway: Gateway,
-    pub(crate) sessions: RedbSessions,
+    pub(crate) stores: Stores,
     pub(crate) credentials_file: PathBuf,
     pub(crate) keys: Vec<(Identity, AccessKey)>,
     /// The folder of policies.
@@ -67,7 +74,8 @@ pub(crate) fn build(
     // issued earlier.
     let local = Arc::new(LocalIssuer::new(data.issuer_key()?, Arc::clone(&clock), random.clone()));
     let issuer: Arc<dyn Issuer> = real.unwrap_or_else(|| local.clone());
-    let sessions = open_database(&data.database())?;
+    let stores = open_database(&data.database())?;
+    let Stores { sessions, requests, grants } = stores.clone();
     let keys = identities
         .into_iter()
         .map(|identity| data.access_key(&identity).map(|key| (identity, key)))
@@ -94,18 +102,18 @@ pub(crate) fn build(
     });
     let parts = Parts::new(Arc::new(documents.clone()), issuer, Arc::clone(&sink))
         .with_sessions(SessionTable::new("sentinel-sessions", Arc::new(sessions.clone())))
-        .with_requests(Arc::new(MemoryRequests::new()) as Arc<dyn RequestStore>)
-        .with_grants(Arc::new(MemoryGrants::new()) as Arc<dyn GrantStore>)
+        .with_requests(Arc::new(requests) as Arc<dyn RequestStore>)
+        .with_grants(Arc::new(grants) as Arc<dyn GrantStore>)
         .with_clock(Arc::clone(&clock))
         .with_random(random);
     let broker = Broker::new(settings, parts);
-    let authorizer = Authorizer::new(Arc::new(sessions.clone()), sink)
+    let authorizer = Authorizer::new(Arc::new(sessions), sink)
         .with_generation(generation)
         .with_format(ResponseFormat::Simple)
         .with_clock(clock);
     Ok(System {
         gateway: Gateway { tvm: Tvm::new(broker, None), authorizer, callers, home },
-        sessions,
+        stores,
         credentials_file,
         keys,
         folder,
@@ -114,14 +122,22 @@ pub(crate) fn build(
     })
 }
 
-fn open_database(path: &Path) -> Result<RedbSessions, StartError> {
+fn open_database(path: &Path) -> Result<Stores, StartError> {
     let shown = path.display();
     if path.metadata().is_ok_and(|found| found.len() == 0) {
         tracing::warn!(
             "the database `{shown}` is empty: the server starts without sessions or revocations"
         );
     }
-    RedbSessions::open(path).map_err(|error| {
+    let open = || {
+        let file = RedbFile::open(path)?;
+        Ok(Stores {
+            sessions: RedbSessions::new(file.clone())?,
+            requests: RedbRequests::new(file.clone())?,
+            grants: RedbGrants::new(file)?,
+        })
+    };
+    open().map_err(|error: StoreError| {
         let hint = match &error {
             StoreError::Corrupt(_) => {
                 ": restore a copy of it, or move it away to start without its sessions and revocations"
@@ -137,14 +153,20 @@ fn open_database(path: &Path) -> Result<RedbSessions, StartError> {
     })
 }
 
-/// Removes long expired sessions while the server runs, as a table's TTL does in
-/// AWS.
-pub(crate) async fn purge(sessions: RedbSessions) {
+/// Removes records that expired long ago while the server runs, as a table's TTL does in AWS.
+pub(crate) async fn purge(stores: Stores) {
+    let Stores { sessions, requests, grants } = stores;
     let mut ticks = tokio::time::interval(PURGE_INTERVAL);
     loop {
         ticks.tick().await;
-        if let Err(error) = sessions.purge_expired(Utc::now() - PURGE_AFTER).await {
-            tracing::warn!(cause = %Causes(&error), "failed to remove expired sessions");
+        let before = Utc::now() - PURGE_AFTER;
+        let purged = async {
+            sessions.purge_expired(before).await?;
+            requests.purge(before).await?;
+            grants.purge(before).await
+        };
+        if let Err(error) = purged.await {
+            tracing::warn!(cause = %Causes(&error), "failed to remove expired records");
         }
     }
 }

@@ -264,6 +264,7 @@ impl Index {
     }
 
     /// Looks up the names in a request, in the order of [`NameKind::ALL`].
+    #[inline]
     pub(crate) fn look_up(&self, request: &Request<'_>) -> [Given; NameKind::COUNT] {
         let mut all = [Given::Absent; NameKind::COUNT];
         for (kind, column) in &self.columns {
@@ -276,6 +277,7 @@ impl Index {
 
     /// The rules that can match these lookup results. `LANES` must be at least the
     /// number of kinds that rules have conditions on. Fewer lanes cost less.
+    #[inline]
     pub(crate) fn candidates<const LANES: usize>(
         &self,
         given: &[Given; NameKind::COUNT],

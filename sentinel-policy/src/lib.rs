@@ -31,6 +31,7 @@ mod span;
 mod user_entry;
 mod valid_until;
 
+pub use check::GroupMembers;
 pub use closed_set::UnknownWord;
 pub use condition::{
     AnyOf, ConditionKind, Conditions, Day, DaySet, DeviceRequirements, Hours, ModeSet, Network,
@@ -52,4 +53,4 @@ pub use rule::{
     OperatorRule, Profile, Quota, ReasonCode, RoleArn, Rule,
 };
 pub use span::{Position, Span, Spanned};
-pub use user_entry::UserEntry;
+pub use user_entry::{ExternalGroup, UserEntry};

@@ -12,7 +12,8 @@ pub struct Limits {
     /// Maximum nesting depth of mappings and lists. The language needs six levels.
     pub max_depth: usize,
     /// Maximum number of members, summed over all uses of groups. A large group that
-    /// many rules use costs as much as its members written out in each rule.
+    /// many rules use costs as much as its members written out in each rule. A group whose
+    /// members are kept elsewhere costs as much as one member.
     pub max_group_entries: usize,
     /// Maximum number of diagnostics that are reported. At least one is reported. If there
     /// are more, the last one reports how many.

@@ -8,8 +8,8 @@ use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use crate::condition::AnyOf;
 use crate::explain::{Explanation, Step, StepOutcome, Unmet};
 use crate::{
-    CheckedPolicy, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode, Request,
-    Requirements, Rule, UserEntry, Verdict, Window,
+    CheckedPolicy, ConditionKind, Conditions, Decision, Effect, Facts, MatchedRule, Mode,
+    Principal, Request, Requirements, Rule, UserEntry, Verdict, Window,
 };
 
 /// Evaluates a checked document rule by rule.
@@ -194,10 +194,7 @@ fn holds(
         ConditionKind::Profiles => {
             any(conditions.profiles.as_ref()?, |it| it.matches(request.profile))
         }
-        ConditionKind::Users => any(conditions.users.as_ref()?, |it| match it {
-            UserEntry::Name(name) => name.matches(principal.user),
-            UserEntry::Principal(pattern) => principal.arn.is_some_and(|arn| pattern.matches(arn)),
-        }),
+        ConditionKind::Users => any(conditions.users.as_ref()?, |it| is_user(it, principal)),
         ConditionKind::Principals => {
             let patterns = conditions.principals.as_ref()?;
             principal.arn.is_some_and(|arn| any(patterns, |it| it.matches(arn)))
@@ -229,6 +226,14 @@ fn holds(
         ConditionKind::Time => conditions.time.as_ref()?.value.contains(now),
         ConditionKind::Device => conditions.device.as_ref()?.value.matches(&request.device),
     })
+}
+
+fn is_user(entry: &UserEntry, principal: &Principal<'_>) -> bool {
+    match entry {
+        UserEntry::Name(name) => name.matches(principal.user),
+        UserEntry::Principal(pattern) => principal.arn.is_some_and(|arn| pattern.matches(arn)),
+        UserEntry::Group(group) => group.members().any(|member| is_user(member, principal)),
+    }
 }
 
 fn any<T>(list: &AnyOf<T>, meets: impl Fn(&T) -> bool) -> bool {

@@ -1,5 +1,5 @@
-//! A checked document: the meaning of the text, with every group replaced by its
-//! members and every value parsed. Only the check creates one, and only a checked
+//! A checked document: the meaning of the text, with every group of the document replaced
+//! by its members and every value parsed. Only the check creates one, and only a checked
 //! document can be compiled.
 
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ use crate::{Conditions, Diagnostics, Pattern, Principal, Span, Spanned, UserEntr
 /// ```
 #[derive(Clone, Debug)]
 pub struct CheckedPolicy {
+    pub(crate) groups_from: Vec<Spanned<String>>,
     pub(crate) profiles: BTreeMap<String, Profile>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) approvals: Vec<ApprovalRule>,
@@ -36,6 +37,7 @@ impl CheckedPolicy {
     /// An empty document, used if the source could not be read.
     pub(crate) fn empty() -> Self {
         Self {
+            groups_from: Vec::new(),
             profiles: BTreeMap::new(),
             rules: Vec::new(),
             approvals: Vec::new(),

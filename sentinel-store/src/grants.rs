@@ -171,13 +171,17 @@ impl Grant {
         self.closed.is_none().then_some(self.expires)
     }
 
+    /// Whether the rule requires a review, and no operator reviewed the grant.
+    #[must_use]
+    pub const fn needs_review(&self) -> bool {
+        (self.review_due.is_some() || self.review_blocks) && self.reviewed.is_none()
+    }
+
     /// Whether a review is missing at `now`: the rule requires one, the grant is over, and no
     /// operator reviewed it.
     #[must_use]
     pub fn awaits_review(&self, now: DateTime<Utc>) -> bool {
-        (self.review_due.is_some() || self.review_blocks)
-            && self.reviewed.is_none()
-            && self.state(now) != GrantState::Active
+        self.needs_review() && self.state(now) != GrantState::Active
     }
 
     /// The next revision, closed. `None` if the grant is not active at the time of the note.
@@ -248,8 +252,9 @@ pub enum Opening {
 /// - A stored grant with another id than the requested one, or with a holder whose hash is not in
 ///   the id, is `Corrupt`.
 /// - A list omits rows that cannot be read and reports their keys.
-/// - A grant may be removed some time after it has expired, and not before. The ledger remembers an
-///   opening for as long as a limit counts it.
+/// - A grant may be removed some time after it has expired, and neither before nor while it
+///   [needs a review](Grant::needs_review). The ledger remembers an opening for as long as a limit
+///   counts it.
 /// - A write that failed with another error than `NotFound` or `Conflict` may have taken effect.
 #[async_trait]
 pub trait GrantStore: fmt::Debug + Send + Sync {
@@ -268,12 +273,13 @@ pub trait GrantStore: fmt::Debug + Send + Sync {
     async fn grant(&self, id: &GrantId) -> Result<Grant, StoreError>;
 
     /// Replaces a grant by its next revision: `next.revision` is one more than that of the stored
-    /// grant, and id, holder and profile are the same. [`StoreError::Conflict`] if the stored grant
-    /// has another revision, so that of two concurrent changes one is written.
-    /// [`StoreError::NotFound`] if there is none with this id.
+    /// grant, and id, holder, profile, `created` and `expires` are the same.
+    /// [`StoreError::Conflict`] if the stored grant has another revision, so that of two concurrent
+    /// changes one is written. [`StoreError::NotFound`] if there is none with this id.
     async fn replace_grant(&self, next: &Grant) -> Result<(), StoreError>;
 
     /// Reads the grants of a caller for a profile that are neither closed nor expired at `now`.
+    /// [`StoreError::Corrupt`] if one of them cannot be read.
     async fn live_grants(
         &self,
         caller: &CallerKey,

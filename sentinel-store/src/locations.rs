@@ -1,8 +1,8 @@
 //! How messages name the records of each kind.
 
 use crate::{
-    CallerKey, GrantId, GrantListing, Listing, Location, PolicyPath, RequestId, RequestListing,
-    SessionHandle,
+    CallerKey, GrantId, GrantListing, Listing, Location, PolicyPath, ProfileName, RequestId,
+    RequestListing, SessionHandle,
 };
 
 impl Location {
@@ -42,6 +42,12 @@ impl Location {
         }
     }
 
+    /// The requests of a caller for a profile.
+    #[must_use]
+    pub fn request_list(self, caller: &CallerKey, profile: &ProfileName) -> Self {
+        self.key(format_args!("requests of `{caller}` for `{profile}`"))
+    }
+
     /// A break-glass grant.
     #[must_use]
     pub fn grant(self, id: &GrantId) -> Self {
@@ -55,6 +61,12 @@ impl Location {
             GrantListing::Caller(caller) => self.key(format_args!("grants of `{caller}`")),
             GrantListing::Open { .. } => self.key("open grants"),
         }
+    }
+
+    /// The grants of a caller for a profile.
+    #[must_use]
+    pub fn grant_list(self, caller: &CallerKey, profile: &ProfileName) -> Self {
+        self.key(format_args!("grants of `{caller}` for `{profile}`"))
     }
 
     /// A policy document.

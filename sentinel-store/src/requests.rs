@@ -293,6 +293,15 @@ impl AccessRequest {
         }
     }
 
+    /// The time from which the request can neither change nor be used: the deadline of a pending one,
+    /// the end of an approved one, and the last decision on a closed one.
+    #[must_use]
+    pub fn over_from(&self) -> DateTime<Utc> {
+        self.live_until()
+            .or_else(|| self.decided.last().map(|decision| decision.at))
+            .unwrap_or(self.created)
+    }
+
     /// The next revision of the request, with that decision and in that status. `None` if the state
     /// at the time of the decision does not allow it: a pending request is approved, denied or
     /// cancelled, an approved one is revoked, and no other changes.
@@ -371,7 +380,7 @@ pub type RequestPage = RecordPage<AccessRequest>;
 /// - A stored request with another id than the requested one, or with a requester whose hash is not
 ///   in the id, is `Corrupt`.
 /// - A list omits rows that cannot be read and reports their keys.
-/// - A request may be removed some time after it was closed or has expired, and not before.
+/// - A request may be removed some time [after it is over](AccessRequest::over_from), and not before.
 /// - A write that failed with another error than `NotFound` or `Conflict` may have taken effect.
 #[async_trait]
 pub trait RequestStore: fmt::Debug + Send + Sync {
@@ -386,14 +395,14 @@ pub trait RequestStore: fmt::Debug + Send + Sync {
     async fn request(&self, id: &RequestId) -> Result<AccessRequest, StoreError>;
 
     /// Replaces a request by its next revision: `next.revision` is one more than that of the stored
-    /// request, and id, requester and profile are the same. [`StoreError::Conflict`] if the stored
-    /// request has another revision, so that of two concurrent changes one is written.
-    /// [`StoreError::NotFound`] if there is none with this id.
+    /// request, and id, requester, profile, `created` and `deadline` are the same.
+    /// [`StoreError::Conflict`] if the stored request has another revision, so that of two concurrent
+    /// changes one is written. [`StoreError::NotFound`] if there is none with this id.
     async fn replace_request(&self, next: &AccessRequest) -> Result<(), StoreError>;
 
     /// Reads the pending and the approved requests of a caller for a profile whose
     /// [`live_until`](AccessRequest::live_until) is after `now`. Their number is small: at most one is
-    /// pending, and approvals end.
+    /// pending, and approvals end. [`StoreError::Corrupt`] if one of them cannot be read.
     async fn live_requests(
         &self,
         caller: &CallerKey,

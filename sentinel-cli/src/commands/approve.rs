@@ -12,10 +12,11 @@ use crate::tvm::Connection;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sentinel approve ID
-  sentinel approve ID --comment \"reviewed the change\"")]
+  sentinel approve REQUEST_ID
+  sentinel approve REQUEST_ID --comment \"reviewed the change\"")]
 pub(crate) struct Arguments {
     /// Id of the request
+    #[arg(value_name = "REQUEST_ID")]
     id: RequestId,
     /// Comment, stored with the request
     #[arg(long)]

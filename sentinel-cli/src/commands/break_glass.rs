@@ -20,7 +20,7 @@ Examples:
   sentinel break-glass open --profile production --reason-code incident \\
     --justification \"database is down, ticket 42\"
   sentinel break-glass list
-  sentinel break-glass close ID")]
+  sentinel break-glass close GRANT_ID")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -86,9 +86,10 @@ struct List {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sentinel break-glass close ID --comment \"database is up again\"")]
+  sentinel break-glass close GRANT_ID --comment \"database is up again\"")]
 struct Close {
     /// Id of the grant
+    #[arg(value_name = "GRANT_ID")]
     id: GrantId,
     /// Comment, stored with the grant
     #[arg(long)]

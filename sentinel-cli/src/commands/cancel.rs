@@ -12,10 +12,11 @@ use crate::tvm::Connection;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sentinel cancel ID
-  sentinel cancel ID --comment \"no longer needed\"")]
+  sentinel cancel REQUEST_ID
+  sentinel cancel REQUEST_ID --comment \"no longer needed\"")]
 pub(crate) struct Arguments {
     /// Id of the request
+    #[arg(value_name = "REQUEST_ID")]
     id: RequestId,
     /// Comment, stored with the request
     #[arg(long)]

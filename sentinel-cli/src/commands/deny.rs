@@ -12,10 +12,11 @@ use crate::tvm::Connection;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sentinel deny ID
-  sentinel deny ID --comment \"use staging first\"")]
+  sentinel deny REQUEST_ID
+  sentinel deny REQUEST_ID --comment \"use staging first\"")]
 pub(crate) struct Arguments {
     /// Id of the request
+    #[arg(value_name = "REQUEST_ID")]
     id: RequestId,
     /// Comment, stored with the request
     #[arg(long)]

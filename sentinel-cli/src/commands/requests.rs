@@ -21,8 +21,8 @@ Examples:
   sentinel requests
   sentinel requests --state pending --profile production
   sentinel requests --watch                      print pending requests as they arrive
-  sentinel requests show ID
-  sentinel requests revoke ID --comment \"deploy finished\"")]
+  sentinel requests show REQUEST_ID
+  sentinel requests revoke REQUEST_ID --comment \"deploy finished\"")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -64,10 +64,11 @@ struct List {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sentinel requests show ID
-  sentinel requests show ID --format json")]
+  sentinel requests show REQUEST_ID
+  sentinel requests show REQUEST_ID --format json")]
 struct Show {
     /// Id of the request
+    #[arg(value_name = "REQUEST_ID")]
     id: RequestId,
     #[command(flatten)]
     connection: Connection,
@@ -77,9 +78,10 @@ struct Show {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sentinel requests revoke ID --comment \"deploy finished\"")]
+  sentinel requests revoke REQUEST_ID --comment \"deploy finished\"")]
 struct Revoke {
     /// Id of the request
+    #[arg(value_name = "REQUEST_ID")]
     id: RequestId,
     /// Comment, stored with the request
     #[arg(long)]

@@ -57,8 +57,11 @@ fn words(line: &str) -> Vec<String> {
     words.truncate(end.unwrap_or(words.len()));
     // The placeholders that the reader replaces with real values.
     for word in &mut words {
-        if word == "HANDLE" {
-            *word = "a".repeat(42);
+        match word.as_str() {
+            "REQUEST_ID" => *word = format!("request-{}", "a".repeat(42)),
+            "GRANT_ID" => *word = format!("grant-{}", "a".repeat(42)),
+            "HANDLE" => *word = "a".repeat(42),
+            _ => {}
         }
     }
     words

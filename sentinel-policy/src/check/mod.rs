@@ -6,12 +6,14 @@
 mod approval;
 mod break_glass;
 mod condition;
+mod members;
 mod operator;
 mod other_policy;
 mod profile;
 mod rule;
 mod usable;
 
+pub use self::members::GroupMembers;
 use crate::diagnostic::{Diagnostics, Finding};
 use crate::document::{Kind, PolicyDocument};
 use crate::read::{Fields, Reader, Shape};
@@ -19,7 +21,16 @@ use crate::{CheckedPolicy, Limits};
 
 const POLICY: Shape = Shape {
     place: "a policy",
-    keys: &["version", "rules", "groups", "profiles", "approvals", "break_glass", "operators"],
+    keys: &[
+        "version",
+        "rules",
+        "groups",
+        "groups_from",
+        "profiles",
+        "approvals",
+        "break_glass",
+        "operators",
+    ],
     required: 2,
     nested: &[],
 };
@@ -72,8 +83,9 @@ impl<'n> Reader<'n> {
         }
         let rules = fields.get("rules").filter(|rules| !self.is_other_policy(*rules));
         // Groups are read first, because the other sections can refer to them.
-        self.read_groups(fields);
+        let groups_from = self.read_groups(fields);
         CheckedPolicy {
+            groups_from,
             profiles: fields
                 .get("profiles")
                 .map(|f| self.profile_definitions(f))

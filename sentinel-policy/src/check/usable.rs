@@ -57,11 +57,13 @@ impl CheckedPolicy {
     }
 
     /// Whether the document can be the document of one profile. Such a document names
-    /// neither the role that is assumed nor operators. A caller with permission to
-    /// write it must not be able to choose the role or to act on other callers.
+    /// neither the role that is assumed, nor operators, nor groups that are kept
+    /// elsewhere. A caller with permission to write it must not be able to choose the role
+    /// or to act on other callers.
     ///
     /// # Errors
-    /// [`Diagnostics`], one for each `role_arn` and for each operators rule.
+    /// [`Diagnostics`], one for each `role_arn`, for each operators rule and for each name in
+    /// `groups_from`.
     pub fn usable_for_one_profile(&self) -> Result<(), Diagnostics> {
         let mut findings = Findings::new(Limits::default().max_diagnostics);
         for role_arn in self.profiles().values().filter_map(|profile| profile.role_arn.as_ref()) {
@@ -69,6 +71,9 @@ impl CheckedPolicy {
         }
         for rule in self.operators() {
             findings.report(rule.name.span, Finding::MainDocumentOnly { key: "operators" });
+        }
+        for name in &self.groups_from {
+            findings.report(name.span, Finding::MainDocumentOnly { key: "groups_from" });
         }
         findings.into_result().map(|_| ())
     }

@@ -1,17 +1,18 @@
 //! `users`: patterns over the names of users, and groups of such patterns.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::principals::{self, Principals};
 use super::{AnyOf, Condition, Entry, Name, Saw, texts};
 use crate::diagnostic::{Finding, Subject, Type, nearest};
 use crate::document::{Kind, Node};
-use crate::name::{Fault, Misread, meant_caller, meant_user, user_fault};
+use crate::name::{Fault, Misread, meant_caller, meant_user, profile_fault, user_fault};
 use crate::read::{Field, Fields, Reader, Shape};
+use crate::user_entry::{ExternalGroup, Members, PREFIX};
 use crate::{Request, Span, Spanned, UserEntry, UserPattern};
 
-/// Marks an entry as the use of a group.
-const PREFIX: &str = "group:";
 /// Number of group names that are compared with misspelled ones in a document.
 /// Each comparison costs the product of the two lengths.
 const COMPARISONS: usize = 10_000;
@@ -50,17 +51,32 @@ impl Name for Users {
     }
 
     fn entries(users: &Self::Given) -> Vec<Entry<'_, UserEntry>> {
-        users.iter().map(|user| entry(&user.value)).collect()
+        users.iter().filter_map(|user| entry(&user.value)).collect()
     }
 }
 
-fn entry(user: &UserEntry) -> Entry<'_, UserEntry> {
-    match user {
+/// The entry in the index. `None` if it matches no caller.
+fn entry(user: &UserEntry) -> Option<Entry<'_, UserEntry>> {
+    Some(match user {
         UserEntry::Name(name) if name.is_literal() => Entry::Written(name.as_str()),
         UserEntry::Name(name) if name.is_everyone() => Entry::Anyone,
-        // The column of users has no ARNs, so an ARN without wildcards is a pattern too.
-        UserEntry::Name(_) | UserEntry::Principal(_) => Entry::Pattern(user.clone()),
-    }
+        UserEntry::Group(group) if group.members().next().is_none() => return None,
+        // The column of users has no ARNs, so an ARN without wildcards is a pattern too. A
+        // group whose members are kept elsewhere is one pattern, however many members it has.
+        UserEntry::Name(_) | UserEntry::Principal(_) | UserEntry::Group(_) => {
+            Entry::Pattern(user.clone())
+        }
+    })
+}
+
+/// The place of a user pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Within<'a> {
+    /// A list of users, which can also use groups.
+    List,
+    /// The members of the group with this name. `None` if the name is unknown, because the
+    /// members are a document of their own.
+    Group(Option<&'a str>),
 }
 
 /// Whether an entry of a group has the key `principals`, perhaps misspelled.
@@ -75,26 +91,57 @@ fn has_principals(entry: &Node<'_>) -> bool {
 }
 
 impl<'n> Reader<'n> {
-    /// Reads the groups that a document defines.
-    pub(crate) fn read_groups(&mut self, fields: &Fields<'n>) {
+    /// Reads the groups that a document defines, and returns the names of those whose members
+    /// are kept elsewhere.
+    pub(crate) fn read_groups(&mut self, fields: &Fields<'n>) -> Vec<Spanned<String>> {
         let before = self.findings.total();
-        if let Some(field) = fields.get("groups")
-            && let Some(mapping) = self.mapping(field.subject(), field.node)
-        {
-            // All names are read first, because a member can have the name of any
-            // group.
-            let names = mapping.entries.iter().map(|entry| (&*entry.key, None));
-            self.groups.members = names.collect();
-            for entry in &mapping.entries {
-                let members = self.members(&entry.key, &entry.value, entry.key_span);
-                self.groups.members.insert(&entry.key, members);
-            }
+        let groups = fields.get("groups");
+        let mapping = groups.and_then(|field| self.mapping(field.subject(), field.node));
+        let entries = mapping.map_or(&[][..], |mapping| mapping.entries.as_slice());
+        // All names are read first, because a member can have the name of any group.
+        self.groups.members = entries.iter().map(|entry| (&*entry.key, None)).collect();
+        let defined = entries.iter().map(|entry| (&*entry.key, entry.key_span)).collect();
+        let kept = fields.get("groups_from").map(|field| self.groups_from(field, defined));
+        for entry in entries {
+            let members = self.group(&entry.key, &entry.value, entry.key_span);
+            self.groups.members.insert(&entry.key, members);
         }
-        self.groups.unreadable = self.groups.members.is_empty() && self.findings.total() > before;
+        self.groups.unreadable = groups.is_some() && mapping.is_none()
+            || kept == Some(None)
+            || self.groups.members.is_empty() && self.findings.total() > before;
+        kept.flatten().unwrap_or_default()
     }
 
-    /// The members of one group.
-    fn members(
+    /// The names under `groups_from`. `groups` has the places of the groups that the document
+    /// itself defines.
+    fn groups_from(
+        &mut self,
+        field: Field<'n>,
+        mut groups: BTreeMap<&'n str, Span>,
+    ) -> Option<Vec<Spanned<String>>> {
+        let mut kept = Vec::new();
+        for item in self.list(field.key, field.node, Type::LIST)? {
+            let Some(name) = self.text(Subject::EntryOf(field.key), item) else { continue };
+            // The name is also part of the name of the parameter that has the members.
+            if profile_fault(name).is_some() || name.contains(['*', '?']) {
+                let meant = name.strip_prefix(PREFIX).filter(|name| profile_fault(name).is_none());
+                self.findings.report(item.span, Finding::InvalidGroupName { value: name, meant });
+            }
+            if let Some(other) = groups.insert(name, item.span) {
+                let (first, second) = (other.min(item.span), other.max(item.span));
+                let line = first.start.line;
+                self.findings.report(second, Finding::DuplicateGroup { name, line });
+                continue;
+            }
+            let group = UserEntry::Group(ExternalGroup::new(name, Members::default()));
+            self.groups.members.insert(name, Some(vec![group]));
+            kept.push(Spanned::new(name.to_owned(), item.span));
+        }
+        Some(kept)
+    }
+
+    /// The members of one group of the document.
+    fn group(
         &mut self,
         group: &'n str,
         node: &'n Node<'n>,
@@ -106,26 +153,38 @@ impl<'n> Reader<'n> {
         if self.is_null(group, node, key_span) {
             return None;
         }
+        let items = self.list(group, node, Type::LIST)?;
+        Some(self.members(Subject::EntryOf(group), Some(group), items))
+    }
+
+    /// The members in a list of entries, each of which is a `what`. `group` is the name of the
+    /// group if the document contains it.
+    pub(crate) fn members(
+        &mut self,
+        what: Subject<'_>,
+        group: Option<&str>,
+        items: &'n [Node<'n>],
+    ) -> Vec<UserEntry> {
         let mut members = Vec::new();
-        for item in self.list(group, node, Type::LIST)? {
+        for item in items {
             if has_principals(item) {
-                members.extend(self.principals(group, item));
+                members.extend(self.principals(what, item));
                 continue;
             }
-            let Some(member) = self.text(Subject::EntryOf(group), item) else { continue };
+            let Some(member) = self.text(what, item) else { continue };
             if member.starts_with(PREFIX) {
                 self.findings.report(item.span, Finding::NestedGroup { group, member });
             } else {
-                let user = self.user(Subject::EntryOf(group), member, item.span, Some(group));
+                let user = self.user(what, member, item.span, Within::Group(group));
                 members.push(UserEntry::Name(user));
             }
         }
-        Some(members)
+        members
     }
 
     /// The patterns over ARNs in an entry of a group.
-    fn principals(&mut self, group: &'n str, node: &'n Node<'n>) -> Vec<UserEntry> {
-        let fields = self.fields(Subject::EntryOf(group), node, &MEMBER);
+    fn principals(&mut self, what: Subject<'_>, node: &'n Node<'n>) -> Vec<UserEntry> {
+        let fields = self.fields(what, node, &MEMBER);
         let field = fields.and_then(|fields| fields.get(Principals::KEY));
         let patterns = field.and_then(|field| self.each(field, principals::principal));
         let patterns = patterns.unwrap_or_default().into_iter();
@@ -133,13 +192,13 @@ impl<'n> Reader<'n> {
     }
 
     /// Reads a user pattern. It is reported if it matches no caller, or if a group was
-    /// probably meant. `within` is the group that has it as a member.
+    /// probably meant.
     fn user(
         &mut self,
         what: Subject<'_>,
         value: &'n str,
         span: Span,
-        within: Option<&str>,
+        within: Within<'_>,
     ) -> UserPattern {
         let finding = match user_fault(value) {
             Some(Fault::Character(character)) => {
@@ -149,8 +208,9 @@ impl<'n> Reader<'n> {
             None => {
                 let at = value.strip_prefix('@').filter(|rest| !rest.contains(['@', '*', '?']));
                 let group = at.unwrap_or(value);
-                let is_name = self.groups.members.contains_key(group) && within != Some(group);
-                let nested = within.is_some();
+                let is_name =
+                    self.groups.members.contains_key(group) && within != Within::Group(Some(group));
+                let nested = within != Within::List;
                 if at.is_some() || is_name {
                     Some(Finding::GroupWithoutPrefix { what, value, group, nested })
                 } else {
@@ -177,7 +237,8 @@ impl<'n> Reader<'n> {
             let Some(text) = self.text(Subject::EntryOf(field.key), item) else { continue };
             match text.strip_prefix(PREFIX) {
                 None => {
-                    let user = self.user(Subject::EntryOf(field.key), text, item.span, None);
+                    let user =
+                        self.user(Subject::EntryOf(field.key), text, item.span, Within::List);
                     users.push(Spanned::new(UserEntry::Name(user), item.span));
                 }
                 Some(group) => self.use_group(field.key, group, item, &mut users),

@@ -157,6 +157,14 @@ findings! {
         };
         help("a policy begins with `version: \"1\"` and `rules:`");
 
+    NotMembers { found: &'static str, value: Option<&'a str> } = "not-members",
+        "The document of a group is not a list.";
+        match value {
+            Some(value) => format!("the members of a group are a list, not {found} {}", Quote(value)),
+            None => format!("the members of a group are a list, not {found}"),
+        };
+        help("write a list of users such as `[alice, bob]`, or `[]` if the group has no members");
+
     MergeKey = "merge-key",
         "A YAML merge key, which a policy cannot contain: each key is written where it is used.";
         "the merge key `<<` is not allowed in a policy".to_owned();
@@ -382,9 +390,25 @@ findings! {
             None => "define it under `groups`".to_owned(),
         });
 
-    NestedGroup { group: &'a str, member: &'a str } = "nested-group",
+    InvalidGroupName { value: &'a str, meant: Option<&'a str> } = "invalid-group-name",
+        "An entry of `groups_from` is not a name that a group can have there.";
+        format!("`groups_from` contains {}, which is not the name of a group", Quote(value));
+        Some(match meant {
+            Some(meant) => format!("did you mean {}?", Quote(meant)),
+            None => "up to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit".to_owned(),
+        });
+
+    DuplicateGroup { name: &'a str, line: u32 } = "duplicate-group",
+        "A group is given twice, under `groups_from` or under both `groups` and `groups_from`.";
+        format!("the group {} is given twice", Quote(name));
+        Some(format!("it is first given on line {line}; its members are in this document or kept elsewhere, not both"));
+
+    NestedGroup { group: Option<&'a str>, member: &'a str } = "nested-group",
         "A group contains another group.";
-        format!("the group {} contains {}", Quote(group), Quote(member));
+        match group {
+            Some(group) => format!("the group {} contains {}", Quote(group), Quote(member)),
+            None => format!("the group contains {}", Quote(member)),
+        };
         help("groups do not nest: name the members here too, or use both groups where they are needed");
 
     DeviceOutsideServerRules { rule: &'a str, place: &'static str, effect: &'static str } =
@@ -396,7 +420,11 @@ findings! {
     MainDocumentOnly { key: &'static str } = "main-document-only",
         "A profile's own document has a key that only the main document can have.";
         format!("`{key}` can be set in the main document only");
-        help("a profile's own document describes that profile alone and names neither roles nor operators");
+        help(if key == "groups_from" {
+            "a profile's own document has its groups under `groups`"
+        } else {
+            "a profile's own document describes that profile alone and names neither roles nor operators"
+        });
 
     MoreErrors { count: usize } = "more-errors",
         "There are more errors than are shown.";
@@ -530,6 +558,8 @@ pub(crate) enum Subject<'a> {
     Key(&'a str),
     /// An entry of the list that this key has.
     EntryOf(&'a str),
+    /// An entry of a document that is a list of members.
+    Member,
 }
 
 impl fmt::Display for Subject<'_> {
@@ -537,6 +567,7 @@ impl fmt::Display for Subject<'_> {
         match self {
             Self::Key(key) => write!(f, "{}", Quote(key)),
             Self::EntryOf(key) => write!(f, "an entry of {}", Quote(key)),
+            Self::Member => f.write_str("a member of the group"),
         }
     }
 }

@@ -3,13 +3,11 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sentinel_policy::reference::Evaluator;
-use sentinel_policy::{CheckedPolicy, Limits};
 
-use crate::generated::{Question, policy, question};
+use crate::generated::{Question, check, policy, question};
 
 fn agree(text: &str, questions: &[Question]) -> Result<(), TestCaseError> {
-    let checked = CheckedPolicy::parse(text.as_bytes(), &Limits::default())
-        .map_err(|errors| TestCaseError::fail(format!("{text}\n{errors:?}")))?;
+    let checked = check(text);
     let policy = checked.clone().compile();
     let reference = Evaluator::new(&checked);
     for question in questions {

@@ -10,7 +10,10 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use sentinel_policy::{ActiveGrant, Approval, DeviceFacts, Facts, Mode, Principal, Request};
+use sentinel_policy::{
+    ActiveGrant, Approval, CheckedPolicy, DeviceFacts, Facts, GroupMembers, Limits, Mode,
+    Principal, Request,
+};
 
 /// The words that profiles of a policy, and requests, are generated from.
 const PROFILES: &[&str] =
@@ -28,6 +31,7 @@ const USERS: &[&str] = &[
     "group:ops",
     "group:leads",
     "group:admins",
+    "group:duty",
     "**",
 ];
 const PRINCIPALS: &[&str] = &[
@@ -179,17 +183,46 @@ fn rule() -> impl Strategy<Value = String> {
         })
 }
 
+/// The members of a group that is kept elsewhere. `None` if the group has none.
+fn members() -> impl Strategy<Value = Option<String>> {
+    let names: Vec<&str> =
+        USERS.iter().copied().filter(|name| !name.starts_with("group:")).collect();
+    let names = subsequence(names, 0..=3)
+        .prop_map(|names| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>());
+    let entries = (names, weighted(0.5, list(PRINCIPALS))).prop_map(|(mut entries, principals)| {
+        entries.extend(principals.map(|list| format!("{{ principals: {list} }}")));
+        format!("[{}]", entries.join(", "))
+    });
+    weighted(0.9, entries)
+}
+
+/// Checks a generated policy, with the members of its group that is kept elsewhere. They are in
+/// a comment on the first line.
+pub(crate) fn check(text: &str) -> CheckedPolicy {
+    let limits = Limits::default();
+    let checked = CheckedPolicy::parse(text.as_bytes(), &limits)
+        .unwrap_or_else(|errors| panic!("{text}\n{errors:?}"));
+    match text.lines().next().unwrap().strip_prefix("# duty: ") {
+        Some(members) => {
+            let members = GroupMembers::parse(members.as_bytes(), &limits);
+            checked.with_members("duty", members.unwrap_or_else(|errors| panic!("{errors:?}")))
+        }
+        None => checked,
+    }
+}
+
 /// A policy of about a dozen generated rules. Each follows `spacing` rules that
 /// match no generated request, but are in the index.
 pub(crate) fn policy(
     rules: impl Into<proptest::collection::SizeRange>,
     spacing: std::ops::Range<usize>,
 ) -> impl Strategy<Value = String> {
-    let groups = (list(PRINCIPALS), list(PRINCIPALS));
+    let groups = (list(PRINCIPALS), list(PRINCIPALS), members());
     (vec((rule(), spacing), rules), any::<bool>(), groups).prop_map(|(rules, profiles, groups)| {
-        let (leads, admins) = groups;
+        let (leads, admins, duty) = groups;
+        let duty = duty.map_or_else(String::new, |members| format!("# duty: {members}\n"));
         let mut text = format!(
-            "version: \"1\"\ngroups:\n  ops: [alice, \"*-ops\"]\n  \
+            "{duty}version: \"1\"\ngroups_from: [duty]\ngroups:\n  ops: [alice, \"*-ops\"]\n  \
              leads: [bob, \"*@corp.com\", {{ principals: {leads} }}]\n  \
              admins: [{{ principals: {admins} }}]\n"
         );

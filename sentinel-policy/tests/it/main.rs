@@ -27,6 +27,8 @@ mod language;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod members;
+#[cfg(test)]
 mod miette;
 #[cfg(test)]
 mod mistakes;

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sentinel_policy::{CheckedPolicy, Limits, Policy, Principal, Request, Verdict};
 
-use crate::generated::{policy, question};
+use crate::generated::{check, policy, question};
 
 fn compile(rest: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rest}");
@@ -199,8 +199,7 @@ proptest! {
         who in question(),
         circumstances in vec(question(), 24),
     ) {
-        let policy =
-            CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+        let policy = check(&text).compile();
         let Request { principal, profile, .. } = who.request();
         for question in &circumstances {
             let mut request = question.request();

@@ -7,7 +7,7 @@ use sentinel_policy::{
     ActiveGrant, Approval, CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request,
 };
 
-use crate::generated::{policy, question};
+use crate::generated::{check, policy, question};
 
 fn compile(rules: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rules}");
@@ -184,8 +184,7 @@ proptest! {
         text in policy(1..8, 0..1),
         question in question(),
     ) {
-        let policy =
-            CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+        let policy = check(&text).compile();
         let minute = |at: DateTime<Utc>| {
             DateTime::from_timestamp(at.timestamp().div_euclid(60) * 60, 0).unwrap()
         };

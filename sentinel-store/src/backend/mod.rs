@@ -12,5 +12,5 @@ pub use list::{page_of, range_of, start_after};
 pub use owned::{
     IndexPosition, OwnedId, PendingPart, check_grant, check_new_grant, check_new_request,
     check_next_grant, check_next_request, check_request, id_range, open_after, open_cursor,
-    pending_after, pending_cursor,
+    owned_page, pending_after, pending_cursor, rows_page,
 };

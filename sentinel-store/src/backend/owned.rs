@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use sentinel_wire::{CallerHash, ParseIdError, rfc3339};
 
 use crate::{
-    AccessRequest, CallerKey, Cursor, Grant, GrantId, ProfileName, RequestId, RequestStatus,
-    StoreError,
+    AccessRequest, CallerKey, Cursor, Grant, GrantId, ProfileName, RecordPage, RequestId,
+    RequestStatus, StoreError,
 };
 
 /// An id that contains the hash of its caller.
@@ -23,6 +23,10 @@ pub trait OwnedId: Copy + Ord + std::fmt::Display + Sized {
     fn read(text: &str) -> Result<Self, ParseIdError>;
     /// The hash of the caller.
     fn owner(&self) -> CallerHash;
+    /// The id with these bytes.
+    fn of_bytes(bytes: &[u8; 26]) -> Self;
+    /// The bytes, in the order of the texts.
+    fn bytes(self) -> [u8; 26];
 }
 
 macro_rules! owned {
@@ -38,6 +42,14 @@ macro_rules! owned {
 
             fn owner(&self) -> CallerHash {
                 self.caller()
+            }
+
+            fn of_bytes(bytes: &[u8; 26]) -> Self {
+                Self::from_bytes(bytes)
+            }
+
+            fn bytes(self) -> [u8; 26] {
+                self.to_bytes()
             }
         }
     )+};
@@ -65,6 +77,31 @@ pub fn id_range<I: OwnedId>(
         }
     };
     Ok((first, Bound::Included(I::of(caller.hash(), [u8::MAX; 10]))))
+}
+
+/// A page of rows in the order of their ids. If there are `more` rows, the next page begins after the
+/// last of these, whether or not that row can be read.
+#[must_use]
+pub fn owned_page<I: OwnedId, T>(
+    rows: Vec<(I, Result<T, StoreError>)>,
+    more: bool,
+) -> RecordPage<T> {
+    let last = rows.last().filter(|_| more);
+    let next = last.map(|(id, _)| Cursor(id.to_string()));
+    RecordPage { next, ..rows_page(rows) }
+}
+
+/// The last page of a list with these rows.
+#[must_use]
+pub fn rows_page<I: OwnedId, T>(rows: Vec<(I, Result<T, StoreError>)>) -> RecordPage<T> {
+    let mut page = RecordPage::default();
+    for (id, row) in rows {
+        match row {
+            Ok(record) => page.items.push(record),
+            Err(_) => page.unreadable.push(id.to_string()),
+        }
+    }
+    page
 }
 
 /// The last row of a page of an index, after which the next page begins: its time, and its id.
@@ -149,7 +186,9 @@ pub fn check_next_request(stored: &AccessRequest, next: &AccessRequest) -> Resul
     let follows = stored.revision.checked_add(1) == Some(next.revision)
         && stored.id == next.id
         && stored.requester == next.requester
-        && stored.profile == next.profile;
+        && stored.profile == next.profile
+        && stored.created == next.created
+        && stored.deadline == next.deadline;
     if follows { Ok(()) } else { Err(StoreError::conflict()) }
 }
 
@@ -187,7 +226,9 @@ pub fn check_next_grant(stored: &Grant, next: &Grant) -> Result<(), StoreError> 
     let follows = stored.revision.checked_add(1) == Some(next.revision)
         && stored.id == next.id
         && stored.holder == next.holder
-        && stored.profile == next.profile;
+        && stored.profile == next.profile
+        && stored.created == next.created
+        && stored.expires == next.expires;
     if follows { Ok(()) } else { Err(StoreError::conflict()) }
 }
 

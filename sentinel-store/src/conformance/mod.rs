@@ -20,20 +20,28 @@
 //! ```
 
 mod faults;
+mod grants;
 mod hook;
 mod policies;
 mod report;
+mod requests;
 mod sessions;
 mod steps;
+mod tasks;
+mod values;
 mod writers;
 
 pub use faults::{CallSelector, Faults, StoreErrorKind};
+pub use grants::{FreshGrants, GrantBackdoor, GrantsUnderTest, grant_sequences, grants};
 pub use hook::{
     FaultySink, Hook, HookedGrants, HookedPolicies, HookedRequests, HookedSessions, Phase,
     StoreCall, StoreOperation,
 };
 pub use policies::{FreshPolicies, PoliciesUnderTest, PolicyEditor, policies};
 pub use report::{CaseOutcome, CaseResult, FailedCases, Report};
+pub use requests::{
+    FreshRequests, RequestBackdoor, RequestsUnderTest, many_requests, request_sequences, requests,
+};
 pub use sessions::{Backdoor, FreshSessions, SessionsUnderTest, sessions};
 pub use steps::{Exhaustive, Schedule, Seeded, Steps, Stuck, interleave};
 pub use writers::{FreshWriter, WritersUnderTest, writers};

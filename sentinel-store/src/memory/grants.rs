@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{PAGE_SIZE, location, locked};
-use crate::backend::{check_new_grant, check_next_grant, id_range, open_after, open_cursor};
+use crate::backend::{
+    check_grant, check_new_grant, check_next_grant, id_range, open_after, open_cursor, owned_page,
+    rows_page,
+};
 use crate::{
     CallerKey, Cursor, Grant, GrantId, GrantListing, GrantPage, GrantStore, Ledger, Opening,
     OpeningLimits, ProfileName, StoreError, StoreResultExt,
@@ -41,6 +44,10 @@ impl State {
         }
         self.grants.insert(grant.id, grant.clone());
     }
+
+    fn get(&self, id: &GrantId) -> Result<Grant, StoreError> {
+        check_grant(id, self.grants.get(id).ok_or_else(StoreError::not_found)?.clone())
+    }
 }
 
 impl MemoryGrants {
@@ -54,6 +61,22 @@ impl MemoryGrants {
     #[must_use]
     pub fn with_page_size(page_size: NonZeroUsize) -> Self {
         Self { state: Mutex::default(), page_size }
+    }
+
+    /// Removes the grants that expired before `before` and need no review, and returns their number.
+    pub fn purge(&self, before: DateTime<Utc>) -> usize {
+        let State { grants, open, .. } = &mut *locked(&self.state);
+        let count = grants.len();
+        grants.retain(|_, grant| grant.expires >= before || grant.needs_review());
+        open.retain(|(_, id), ()| grants.contains_key(id));
+        count - grants.len()
+    }
+
+    /// Stores a grant in the place of the grant `id`, which it may not be. The conformance suite
+    /// plants invalid records with it.
+    #[cfg(feature = "conformance")]
+    pub fn plant_grant(&self, id: GrantId, grant: Grant) {
+        locked(&self.state).grants.insert(id, grant);
     }
 }
 
@@ -94,15 +117,14 @@ impl GrantStore for MemoryGrants {
     }
 
     async fn grant(&self, id: &GrantId) -> Result<Grant, StoreError> {
-        let found = locked(&self.state).grants.get(id).cloned();
-        found.ok_or_else(|| StoreError::not_found().at(|| location().grant(id)))
+        locked(&self.state).get(id).at(|| location().grant(id))
     }
 
     async fn replace_grant(&self, next: &Grant) -> Result<(), StoreError> {
         let mut state = locked(&self.state);
-        let stored = state.grants.get(&next.id).ok_or_else(StoreError::not_found);
+        let stored = state.get(&next.id);
         stored
-            .and_then(|stored| check_next_grant(stored, next))
+            .and_then(|stored| check_next_grant(&stored, next))
             .at(|| location().grant(&next.id))?;
         state.store(next);
         Ok(())
@@ -115,11 +137,12 @@ impl GrantStore for MemoryGrants {
         now: DateTime<Utc>,
     ) -> Result<Vec<Grant>, StoreError> {
         let state = locked(&self.state);
-        let range = id_range::<GrantId>(caller, None)?;
-        let live = state.grants.range(range).map(|(_, grant)| grant).filter(|grant| {
-            grant.profile == *profile && grant.live_until().is_some_and(|until| now < until)
-        });
-        Ok(live.cloned().collect())
+        let at = || location().grant_list(caller, profile);
+        let live =
+            state.grants.range(id_range::<GrantId>(caller, None).at(at)?).filter(|(_, grant)| {
+                grant.profile == *profile && grant.live_until().is_some_and(|until| now < until)
+            });
+        live.map(|(id, grant)| check_grant(id, grant.clone())).collect::<Result<_, _>>().at(at)
     }
 
     async fn grants(
@@ -133,11 +156,9 @@ impl GrantStore for MemoryGrants {
         match listing {
             GrantListing::Caller(caller) => {
                 let mut found = state.grants.range(id_range::<GrantId>(caller, cursor).at(at)?);
-                let items: Vec<_> =
-                    found.by_ref().take(size).map(|(_, grant)| grant.clone()).collect();
-                let next = items.last().filter(|_| found.next().is_some());
-                let next = next.map(|last| Cursor(last.id.to_string()));
-                Ok(GrantPage::new(items).with_next(next))
+                let rows = found.by_ref().take(size);
+                let rows = rows.map(|(id, grant)| (*id, check_grant(id, grant.clone()))).collect();
+                Ok(owned_page(rows, found.next().is_some()))
             }
             GrantListing::Open { now } => {
                 let last = GrantId::from_bytes(&[u8::MAX; 26]);
@@ -147,8 +168,8 @@ impl GrantStore for MemoryGrants {
                 let ids: Vec<_> = found.by_ref().take(size).map(|(key, ())| *key).collect();
                 let next = ids.last().filter(|_| found.next().is_some());
                 let next = next.map(|(expires, id)| open_cursor(*expires, id));
-                let items = ids.iter().filter_map(|(_, id)| state.grants.get(id).cloned());
-                Ok(GrantPage::new(items.collect()).with_next(next))
+                let rows = ids.iter().map(|(_, id)| (*id, state.get(id))).collect();
+                Ok(rows_page(rows).with_next(next))
             }
         }
     }

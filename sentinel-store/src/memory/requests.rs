@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 
 use super::{PAGE_SIZE, location, locked};
 use crate::backend::{
-    check_new_request, check_next_request, id_range, pending_after, pending_cursor,
+    check_new_request, check_next_request, check_request, id_range, owned_page, pending_after,
+    pending_cursor, rows_page,
 };
 use crate::{
     AccessRequest, CallerKey, Cursor, ProfileName, RequestId, RequestListing, RequestPage,
@@ -42,11 +43,23 @@ impl State {
         self.requests.insert(request.id, request.clone());
     }
 
-    /// The requests of a caller.
-    fn of<'a>(&'a self, caller: &CallerKey) -> impl Iterator<Item = &'a AccessRequest> {
-        let first = RequestId::new(caller.hash(), [u8::MIN; 10]);
-        let last = RequestId::new(caller.hash(), [u8::MAX; 10]);
-        self.requests.range(first..=last).map(|(_, request)| request)
+    /// The requests of a caller for a profile that can change or be used after `now`.
+    fn live(
+        &self,
+        caller: &CallerKey,
+        profile: &ProfileName,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<AccessRequest>, StoreError> {
+        let of_caller = self.requests.range(id_range::<RequestId>(caller, None)?);
+        let live = of_caller.filter(|(_, request)| {
+            request.profile == *profile && request.live_until().is_some_and(|until| now < until)
+        });
+        live.map(|(id, request)| check_request(id, request.clone())).collect()
+    }
+
+    fn get(&self, id: &RequestId) -> Result<AccessRequest, StoreError> {
+        let found = self.requests.get(id).ok_or_else(StoreError::not_found)?;
+        check_request(id, found.clone())
     }
 }
 
@@ -62,6 +75,23 @@ impl MemoryRequests {
     pub fn with_page_size(page_size: NonZeroUsize) -> Self {
         Self { state: Mutex::default(), page_size }
     }
+
+    /// Removes the requests that were [over](AccessRequest::over_from) before `before`, and returns
+    /// their number.
+    pub fn purge(&self, before: DateTime<Utc>) -> usize {
+        let State { requests, pending } = &mut *locked(&self.state);
+        let count = requests.len();
+        requests.retain(|_, request| request.over_from() >= before);
+        pending.retain(|(.., id), ()| requests.contains_key(id));
+        count - requests.len()
+    }
+
+    /// Stores a request in the place of the request `id`, which it may not be. The conformance suite
+    /// plants invalid records with it.
+    #[cfg(feature = "conformance")]
+    pub fn plant_request(&self, id: RequestId, request: AccessRequest) {
+        locked(&self.state).requests.insert(id, request);
+    }
 }
 
 impl Default for MemoryRequests {
@@ -76,16 +106,12 @@ impl RequestStore for MemoryRequests {
         let at = || location().request(&request.id);
         check_new_request(request).at(at)?;
         let mut state = locked(&self.state);
-        let pending = |other: &&AccessRequest| {
-            other.status == RequestStatus::Pending
-                && other.profile == request.profile
-                && request.created < other.deadline
-        };
-        let taken = state.requests.contains_key(&request.id);
-        if taken
-            || (request.status == RequestStatus::Pending
-                && state.of(&request.requester.caller).any(|other| pending(&other)))
-        {
+        let AccessRequest { id, requester, profile, created, .. } = request;
+        let is_pending = |request: &AccessRequest| request.status == RequestStatus::Pending;
+        let taken = state.requests.contains_key(id)
+            || (is_pending(request)
+                && state.live(&requester.caller, profile, *created).at(at)?.iter().any(is_pending));
+        if taken {
             return Err(StoreError::conflict().at(at));
         }
         state.store(request);
@@ -93,15 +119,14 @@ impl RequestStore for MemoryRequests {
     }
 
     async fn request(&self, id: &RequestId) -> Result<AccessRequest, StoreError> {
-        let found = locked(&self.state).requests.get(id).cloned();
-        found.ok_or_else(|| StoreError::not_found().at(|| location().request(id)))
+        locked(&self.state).get(id).at(|| location().request(id))
     }
 
     async fn replace_request(&self, next: &AccessRequest) -> Result<(), StoreError> {
         let mut state = locked(&self.state);
-        let stored = state.requests.get(&next.id).ok_or_else(StoreError::not_found);
+        let stored = state.get(&next.id);
         stored
-            .and_then(|stored| check_next_request(stored, next))
+            .and_then(|stored| check_next_request(&stored, next))
             .at(|| location().request(&next.id))?;
         state.store(next);
         Ok(())
@@ -113,11 +138,8 @@ impl RequestStore for MemoryRequests {
         profile: &ProfileName,
         now: DateTime<Utc>,
     ) -> Result<Vec<AccessRequest>, StoreError> {
-        let state = locked(&self.state);
-        let live = state.of(caller).filter(|request| {
-            request.profile == *profile && request.live_until().is_some_and(|until| now < until)
-        });
-        Ok(live.cloned().collect())
+        let live = locked(&self.state).live(caller, profile, now);
+        live.at(|| location().request_list(caller, profile))
     }
 
     async fn requests(
@@ -132,14 +154,13 @@ impl RequestStore for MemoryRequests {
             RequestListing::Caller(caller) => {
                 let range = id_range::<RequestId>(caller, cursor).at(at)?;
                 let mut found = state.requests.range(range);
-                let items: Vec<_> =
-                    found.by_ref().take(size).map(|(_, request)| request.clone()).collect();
-                let next = items.last().filter(|_| found.next().is_some());
-                let next = next.map(|last| Cursor(last.id.to_string()));
-                Ok(RequestPage::new(items).with_next(next))
+                let rows = found.by_ref().take(size);
+                let rows = rows.map(|(id, request)| (*id, check_request(id, request.clone())));
+                let rows = rows.collect();
+                Ok(owned_page(rows, found.next().is_some()))
             }
             RequestListing::Pending { profiles, now } => {
-                let mut page = RequestPage::default();
+                let mut rows = Vec::new();
                 let last = RequestId::from_bytes(&[u8::MAX; 26]);
                 for (profile, after) in pending_after(profiles, cursor).at(at)? {
                     let now = (*now, last);
@@ -147,15 +168,14 @@ impl RequestStore for MemoryRequests {
                     let start = Bound::Excluded((profile.clone(), deadline, id));
                     let end = Bound::Included((profile.clone(), DateTime::<Utc>::MAX_UTC, last));
                     for ((_, deadline, id), ()) in state.pending.range((start, end)) {
-                        let Some(request) = state.requests.get(id) else { continue };
-                        page.items.push(request.clone());
-                        if page.items.len() >= size {
-                            page.next = Some(pending_cursor(profile, *deadline, id));
-                            return Ok(page);
+                        rows.push((*id, state.get(id)));
+                        if rows.len() >= size {
+                            let next = pending_cursor(profile, *deadline, id);
+                            return Ok(rows_page(rows).with_next(next));
                         }
                     }
                 }
-                Ok(page)
+                Ok(rows_page(rows))
             }
         }
     }

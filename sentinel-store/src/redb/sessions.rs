@@ -8,8 +8,10 @@ use chrono::{DateTime, Utc};
 use redb::{ReadableTable, TableDefinition};
 
 use super::{
+    PAGE_SIZE, PURGE_BATCH, Purged,
     encoding::{decode, encode},
     file::RedbFile,
+    try_inner,
 };
 use crate::{
     CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
@@ -22,11 +24,6 @@ const SESSIONS: TableDefinition<'_, &[u8; 26], &[u8]> = TableDefinition::new("se
 /// Gates by the hash of their caller key.
 const GATES: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("sentinel-gates");
 
-const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
-
-/// Number of sessions that are read, and removed, in one transaction.
-const PURGE_BATCH: usize = 256;
-
 /// Sessions and gates in a file.
 ///
 /// Expired sessions are kept until [`purge_expired`](Self::purge_expired) is called.
@@ -34,16 +31,6 @@ const PURGE_BATCH: usize = 256;
 pub struct RedbSessions {
     file: RedbFile,
     page_size: NonZeroUsize,
-}
-
-/// The result of a purge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Purged {
-    /// Number of removed sessions.
-    pub removed: usize,
-    /// Number of sessions that cannot be read. They are kept for examination.
-    pub unreadable: usize,
 }
 
 impl RedbSessions {
@@ -201,16 +188,6 @@ fn gate(
         Some(bytes) => decode(bytes.value()).and_then(|gate| check_gate(caller, gate)),
         None => Ok(Gate::open(caller.clone())),
     })
-}
-
-/// Returns from a transaction if a result is an error.
-macro_rules! try_inner {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(error) => return Ok(Err(error)),
-        }
-    };
 }
 
 #[async_trait]

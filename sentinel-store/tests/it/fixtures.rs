@@ -5,12 +5,13 @@ use std::{num::NonZeroUsize, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sentinel_store::folder::FolderPolicies;
-use sentinel_store::memory::{MemoryPolicies, MemorySessions};
-use sentinel_store::redb::RedbSessions;
+use sentinel_store::memory::{MemoryGrants, MemoryPolicies, MemoryRequests, MemorySessions};
+use sentinel_store::redb::{RedbFile, RedbGrants, RedbRequests, RedbSessions};
 use sentinel_store::{
-    AccountId, Block, CallerKey, Epochs, Gate, GateChange, Generation, PolicyPath, ProfileName,
-    Scope, Session, SessionFields, SessionHandle, SessionId, SessionSecret,
-    conformance::{Backdoor, PolicyEditor},
+    AccessRequest, AccountId, Block, CallerKey, Epochs, Gate, GateChange, Generation, Grant,
+    GrantId, PolicyPath, ProfileName, RequestId, Scope, Session, SessionFields, SessionHandle,
+    SessionId, SessionSecret,
+    conformance::{Backdoor, GrantBackdoor, PolicyEditor, RequestBackdoor},
 };
 use tempfile::TempDir;
 
@@ -82,6 +83,34 @@ impl Backdoor for MemoryBackdoor {
     }
 }
 
+pub(crate) struct MemoryRequestBackdoor(pub(crate) Arc<MemoryRequests>);
+
+#[async_trait]
+impl RequestBackdoor for MemoryRequestBackdoor {
+    async fn plant_request(&self, id: &RequestId, request: Option<&AccessRequest>) -> bool {
+        request.map(|request| self.0.plant_request(*id, request.clone())).is_some()
+    }
+
+    async fn purge(&self, before: DateTime<Utc>) -> bool {
+        self.0.purge(before);
+        true
+    }
+}
+
+pub(crate) struct MemoryGrantBackdoor(pub(crate) Arc<MemoryGrants>);
+
+#[async_trait]
+impl GrantBackdoor for MemoryGrantBackdoor {
+    async fn plant_grant(&self, id: &GrantId, grant: Option<&Grant>) -> bool {
+        grant.map(|grant| self.0.plant_grant(*id, grant.clone())).is_some()
+    }
+
+    async fn purge(&self, before: DateTime<Utc>) -> bool {
+        self.0.purge(before);
+        true
+    }
+}
+
 /// Sessions in a file that is deleted with them.
 pub(crate) struct RedbBackdoor {
     pub(crate) sessions: RedbSessions,
@@ -108,6 +137,45 @@ impl Backdoor for RedbBackdoor {
 
     async fn purge_expired(&self, before: DateTime<Utc>) -> bool {
         self.sessions.purge_expired(before).await.is_ok()
+    }
+}
+
+/// Requests and grants in a file that is deleted with them.
+pub(crate) struct RedbPeople {
+    pub(crate) requests: RedbRequests,
+    pub(crate) grants: RedbGrants,
+    _folder: TempDir,
+}
+
+impl RedbPeople {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = RedbFile::open(&folder.path().join("sentinel.redb")).unwrap();
+        let requests = RedbRequests::new(file.clone()).unwrap().with_page_size(page_size());
+        let grants = RedbGrants::new(file).unwrap().with_page_size(page_size());
+        Self { requests, grants, _folder: folder }
+    }
+}
+
+#[async_trait]
+impl RequestBackdoor for RedbPeople {
+    async fn plant_request(&self, id: &RequestId, request: Option<&AccessRequest>) -> bool {
+        self.requests.plant_request(id, request).await.is_ok()
+    }
+
+    async fn purge(&self, before: DateTime<Utc>) -> bool {
+        self.requests.purge(before).await.is_ok()
+    }
+}
+
+#[async_trait]
+impl GrantBackdoor for RedbPeople {
+    async fn plant_grant(&self, id: &GrantId, grant: Option<&Grant>) -> bool {
+        self.grants.plant_grant(id, grant).await.is_ok()
+    }
+
+    async fn purge(&self, before: DateTime<Utc>) -> bool {
+        self.grants.purge(before).await.is_ok()
     }
 }
 

@@ -17,7 +17,11 @@ fn changes() -> impl Strategy<Value = GateChange> {
     let revoking = (until, 0_i64..100).prop_map(|(until, now)| {
         GateAction::Revoke(Block::new("carol", at(now)).with_until(until))
     });
-    let action = prop_oneof![3 => revoking, 1 => Just(GateAction::Reinstate)];
+    let action = prop_oneof![
+        3 => revoking,
+        1 => Just(GateAction::EndSessions),
+        1 => Just(GateAction::Reinstate),
+    ];
     (scopes(), action).prop_map(|(scope, action)| GateChange::new(scope, action))
 }
 
@@ -31,6 +35,13 @@ fn gates() -> impl Strategy<Value = Gate> {
     })
 }
 
+const fn raises_the_epoch(action: &GateAction) -> bool {
+    match action {
+        GateAction::Revoke(_) | GateAction::EndSessions => true,
+        GateAction::Reinstate => false,
+    }
+}
+
 /// The end of the block that is in force at `now`. `None` without a block, and the latest
 /// possible time for a block without an end.
 fn blocked_until(gate: &Gate, scope: &Scope, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -39,17 +50,17 @@ fn blocked_until(gate: &Gate, scope: &Scope, now: DateTime<Utc>) -> Option<DateT
 }
 
 proptest! {
-    /// A revocation raises the epoch of its scope by one, and no change lowers an epoch: a
+    /// A revocation, or an end of sessions, raises the epoch of its scope by one, and no change lowers an epoch: a
     /// revoked session remains invalid.
     #[test]
     fn epochs_only_rise(gate in gates(), change in changes()) {
         let mut after = gate.clone();
         after.apply(&change).unwrap();
         for scope in [Scope::Caller, Scope::Profile(profile("a")), Scope::Profile(profile("b"))] {
-            let revoked = scope == change.scope && matches!(change.action, GateAction::Revoke(_));
+            let raised = scope == change.scope && raises_the_epoch(&change.action);
             prop_assert_eq!(
                 after.state(&scope).epoch,
-                Epoch(gate.state(&scope).epoch.0 + u64::from(revoked))
+                Epoch(gate.state(&scope).epoch.0 + u64::from(raised))
             );
         }
     }
@@ -66,6 +77,16 @@ proptest! {
         prop_assert!(until >= blocked_until(&gate, &change.scope, now));
         let requested = block.until.unwrap_or(DateTime::<Utc>::MAX_UTC);
         prop_assert!(requested <= now || until >= Some(requested));
+    }
+
+    /// Ending sessions changes no block.
+    #[test]
+    fn ending_sessions_keeps_every_block(gate in gates(), ended in scopes()) {
+        let mut after = gate.clone();
+        after.apply(&GateChange::end_sessions(ended)).unwrap();
+        for scope in [Scope::Caller, Scope::Profile(profile("a")), Scope::Profile(profile("b"))] {
+            prop_assert_eq!(after.state(&scope).block, gate.state(&scope).block);
+        }
     }
 
     /// Reinstating lifts the block of its scope and no other.
@@ -89,7 +110,7 @@ proptest! {
         after.apply(&change).unwrap();
         for name in ["a", "b", "c"] {
             let profile = profile(name);
-            let affected = matches!(change.action, GateAction::Revoke(_))
+            let affected = raises_the_epoch(&change.action)
                 && (change.scope == Scope::Caller || change.scope == Scope::Profile(profile.clone()));
             prop_assert_eq!(after.epochs(&profile) != gate.epochs(&profile), affected);
         }

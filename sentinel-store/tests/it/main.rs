@@ -16,6 +16,7 @@ mod gates;
 mod ids;
 mod interleavings;
 mod pages;
+mod people;
 mod records;
 mod redb;
 mod suite;

@@ -3,6 +3,7 @@
 //! checks that links have targets and that named tests exist.
 
 mod administration;
+mod approvals;
 mod decisions;
 mod deployment;
 mod embedding;

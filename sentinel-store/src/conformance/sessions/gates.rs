@@ -2,7 +2,7 @@
 
 use super::{FreshSessions, SessionsUnderTest, at, caller, profile, reinstate, revoke};
 use crate::{
-    Epoch, Epochs, Gate, Scope, StoreError,
+    Epoch, Epochs, Gate, GateChange, GateState, Scope, StoreError,
     conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
 };
 
@@ -99,6 +99,42 @@ pub(super) async fn reinstating_an_open_gate_writes_nothing(
     let staging = Scope::Profile(profile("staging")?);
     ensure_eq!(store.change_gate(&alice, &reinstate(staging)).await?, revoked);
     ensure_eq!(store.gate(&alice).await?, revoked);
+    Ok(())
+}
+
+pub(super) async fn ending_sessions_raises_the_epoch_and_blocks_nothing(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let (alice, production) = (caller("alice")?, profile("production")?);
+    for scope in [Scope::Profile(production.clone()), Scope::Caller] {
+        for epoch in [1, 2] {
+            let change = GateChange::end_sessions(scope.clone());
+            let gate = store.change_gate(&alice, &change).await?;
+            ensure_eq!(gate.state(&scope), GateState::new(Epoch(epoch)));
+            ensure_eq!(store.gate(&alice).await?, gate);
+        }
+    }
+    let gate = store.gate(&alice).await?;
+    ensure_eq!(gate.epochs(&production), Epochs { caller: Epoch(2), profile: Epoch(2) });
+    ensure_eq!(gate.epochs(&profile("staging")?).profile, Epoch(0));
+    Ok(())
+}
+
+pub(super) async fn ending_sessions_keeps_a_block_in_force(
+    subject: &dyn SessionsUnderTest,
+) -> Checked {
+    let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
+    let alice = caller("alice")?;
+    for (scope, until) in
+        [(Scope::Profile(profile("production")?), Some(at(60))), (Scope::Caller, None)]
+    {
+        let blocked = store.change_gate(&alice, &revoke(scope.clone(), until)).await?;
+        let ended = store.change_gate(&alice, &GateChange::end_sessions(scope.clone())).await?;
+        ensure_eq!(ended.state(&scope).block, blocked.state(&scope).block);
+        ensure_eq!(ended.state(&scope).epoch, Epoch(2));
+        ensure_eq!(store.gate(&alice).await?, ended);
+    }
     Ok(())
 }
 

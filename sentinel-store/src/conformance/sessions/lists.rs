@@ -1,15 +1,15 @@
 //! Lists and their pages.
 
-use std::time::Duration;
-
-use super::{FreshSessions, SessionsUnderTest, all, caller, fill, handle, handles, session};
+use super::{
+    FreshSessions, SessionsUnderTest, all, caller, fill, handle, handles, invalid_cursors, session,
+};
 use crate::{
     Cursor, Listing, Pages, SessionStore, StoreError, StoreResultExt,
-    conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
+    conformance::{
+        report::{Checked, Stop, ensure, ensure_eq, ensure_error},
+        tasks::eventually,
+    },
 };
-
-/// Maximum time until a new session is in the list of all.
-const LAG: Duration = Duration::from_secs(5);
 
 pub(super) async fn an_empty_list_is_one_empty_page(subject: &dyn SessionsUnderTest) -> Checked {
     let FreshSessions { store, backdoor: _backdoor } = subject.fresh().await;
@@ -81,15 +81,7 @@ pub(super) async fn a_list_of_all_contains_every_session_once(
     }
     fill(&store, expected.clone()).await?;
     let expected = handles(&expected);
-    let deadline = tokio::time::Instant::now() + LAG;
-    loop {
-        let found = handles(&all(&store, &Listing::All).await?);
-        if found == expected || tokio::time::Instant::now() >= deadline {
-            ensure_eq!(found, expected);
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    eventually(&expected, || async { Ok(handles(&all(&store, &Listing::All).await?)) }).await
 }
 
 pub(super) async fn an_invalid_cursor_is_not_found(subject: &dyn SessionsUnderTest) -> Checked {
@@ -98,22 +90,8 @@ pub(super) async fn an_invalid_cursor_is_not_found(subject: &dyn SessionsUnderTe
     for number in 0..5 {
         store.create_session(&session(&alice, number)?).await?;
     }
-    let long = "a".repeat(100_000);
-    let valid = handle(&alice, 1).to_string();
-    let cursors = [
-        "",
-        " ",
-        "x",
-        "null",
-        "{}",
-        "\0",
-        "\u{1f511}",
-        "../..",
-        &valid.to_uppercase(),
-        &format!("{valid} "),
-        &long,
-    ]
-    .map(|text| Cursor(text.to_owned()));
+    let cursors = invalid_cursors(&handle(&alice, 1).to_string());
+    let cursors: Vec<_> = cursors.into_iter().map(Cursor).collect();
     for listing in [Listing::Caller(alice), Listing::All] {
         for cursor in &cursors {
             ensure_error!(store.sessions(&listing, Some(cursor)).await, StoreError::NotFound(_));

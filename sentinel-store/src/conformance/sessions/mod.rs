@@ -12,12 +12,14 @@ use std::{future::Future, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use tokio::task::JoinSet;
-
-use super::report::{Checked, Report, Stop, run};
+use super::{
+    report::{Checked, Report, Stop, run},
+    tasks,
+    values::{at, caller, hostile_texts, invalid_cursors, profile, random},
+};
 use crate::{
-    AccountId, Block, CallerKey, Epochs, Gate, GateChange, Generation, Listing, Pages, ProfileName,
-    Scope, Session, SessionFields, SessionHandle, SessionPage, SessionSecret, SessionStore,
+    AccountId, Block, CallerKey, Epochs, Gate, GateChange, Generation, Listing, Pages, Scope,
+    Session, SessionFields, SessionHandle, SessionPage, SessionSecret, SessionStore,
 };
 
 /// A session backend under test. A closure is one:
@@ -95,6 +97,8 @@ pub async fn sessions(subject: &dyn SessionsUnderTest) -> Report {
             a_longer_block_stays_and_replaces_a_shorter_one,
             reinstating_lifts_the_block_and_keeps_the_epoch,
             reinstating_an_open_gate_writes_nothing,
+            ending_sessions_raises_the_epoch_and_blocks_nothing,
+            ending_sessions_keeps_a_block_in_force,
             a_full_gate_refuses_another_profile_and_accepts_the_caller,
             similar_caller_keys_are_distinguished,
         }
@@ -140,28 +144,8 @@ pub async fn sessions(subject: &dyn SessionsUnderTest) -> Report {
     report
 }
 
-/// A time for records, with nanoseconds, which stores must keep.
-fn at(seconds: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_769_342_400 + seconds, 123_456_789).unwrap_or_default()
-}
-
-fn caller(key: &str) -> Result<CallerKey, Stop> {
-    CallerKey::parse(key).map_err(Stop::failed)
-}
-
-fn profile(name: &str) -> Result<ProfileName, Stop> {
-    ProfileName::parse(name).map_err(Stop::failed)
-}
-
 fn handle(caller: &CallerKey, number: u16) -> SessionHandle {
-    let mut random = [0; 10];
-    // The number at the end, for neighboring handles, and a hash of it before.
-    let [high, low] = number.to_be_bytes();
-    let [mixed, ..] = number.wrapping_mul(40_503).to_be_bytes();
-    for (to, from) in random.iter_mut().zip([mixed, high, low]) {
-        *to = from;
-    }
-    SessionHandle::new(caller.hash(), random)
+    SessionHandle::new(caller.hash(), random(number))
 }
 
 /// A session of a caller on `production`, created under an open gate.
@@ -192,26 +176,13 @@ const fn reinstate(scope: Scope) -> GateChange {
     GateChange::reinstate(scope)
 }
 
-/// Maximum number of concurrent writes of [`fill`]. More would wait until the timeouts
-/// of the backend end them.
-const CONCURRENT_WRITES: usize = 32;
-
 /// Writes sessions concurrently.
 async fn fill(store: &Arc<dyn SessionStore>, sessions: Vec<Session>) -> Checked {
-    let mut writes = JoinSet::new();
-    for session in sessions {
-        if writes.len() >= CONCURRENT_WRITES
-            && let Some(written) = writes.join_next().await
-        {
-            written??;
-        }
+    let writes = sessions.into_iter().map(|session| {
         let store = Arc::clone(store);
-        writes.spawn(async move { store.create_session(&session).await });
-    }
-    while let Some(written) = writes.join_next().await {
-        written??;
-    }
-    Ok(())
+        async move { Ok(store.create_session(&session).await?) }
+    });
+    tasks::fill(writes).await
 }
 
 /// Every session of a list that has no unreadable rows.

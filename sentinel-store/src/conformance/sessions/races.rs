@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::Barrier, task::JoinSet};
-
 use super::{
     FreshSessions, SessionsUnderTest, all, at, caller, handle, handles, profile, revoke, session,
 };
 use crate::{
     Epoch, Listing, Scope, SessionStore, StoreResultExt,
-    conformance::report::{Checked, Stop, ensure, ensure_eq},
+    conformance::{
+        report::{Checked, ensure, ensure_eq},
+        tasks::concurrently,
+    },
 };
 
 const ROUNDS: u16 = 25;
@@ -148,27 +149,4 @@ pub(super) async fn a_concurrent_vend_and_revocation_see_each_other(
         ensure!(seen.contains(&true), "neither call saw the other in round {round}");
     }
     Ok(())
-}
-
-/// Starts tasks at the same time. Returns their results, sorted.
-async fn concurrently<T, F>(count: u16, task: impl Fn(u16) -> F) -> Result<Vec<T>, Stop>
-where
-    T: Ord + Send + 'static,
-    F: Future<Output = Result<T, Stop>> + Send + 'static,
-{
-    let barrier = Arc::new(Barrier::new(usize::from(count)));
-    let mut tasks = JoinSet::new();
-    for number in 0..count {
-        let (barrier, task) = (Arc::clone(&barrier), task(number));
-        tasks.spawn(async move {
-            barrier.wait().await;
-            task.await
-        });
-    }
-    let mut results = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        results.push(done??);
-    }
-    results.sort();
-    Ok(results)
 }
