@@ -510,6 +510,8 @@ async fn a_vend_reads_requests_and_grants_only_if_a_rule_makes_it_necessary() {
         .replace("[production], users: [alice, erin]", "[production, vault], users: [alice, erin]");
     assert_eq!(calls(&overriding, "erin", "vault").await, [Gate, LiveGrants]);
     assert_eq!(calls(&overriding, "frank", "vault").await, [Gate]);
+    let not = overriding.replace("overrides_deny: true", "overrides_deny: false");
+    assert_eq!(calls(&not, "erin", "vault").await, [Gate]);
     // Without a rule under `approvals` no request is read.
     let unapproved = ASK.replace("profiles: [staging], approvers", "profiles: [x], approvers");
     assert_eq!(calls(&unapproved, "alice", "staging").await, [Gate]);

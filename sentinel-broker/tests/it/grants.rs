@@ -327,6 +327,36 @@ async fn a_rule_that_no_longer_overrides_a_deny_is_judged_at_use_and_one_that_do
     assert_eq!(code(&world.vend("alice", "vault").await), DENIED);
 }
 
+/// Two rules by reason code, each of which overrides a deny or does not.
+fn by_reason(incident: bool, security: bool) -> String {
+    format!(
+        "{ASK}break_glass:\n\
+         \x20 - {{ name: i, profiles: [vault], users: [alice], reason_codes: [incident], overrides_deny: {incident} }}\n\
+         \x20 - {{ name: s, profiles: [vault], users: [alice], reason_codes: [security], overrides_deny: {security}, max_duration: 10m }}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_grant_overrides_a_deny_only_by_the_rule_of_its_own_reason_code() {
+    let world = world(&by_reason(true, false));
+    world.open("alice", "vault").await.unwrap();
+    world.vend("alice", "vault").await.unwrap();
+    world.put("main", &by_reason(false, true));
+    assert_eq!(code(&world.vend("alice", "vault").await), DENIED);
+}
+
+#[tokio::test]
+async fn a_longer_grant_that_overrides_no_deny_does_not_hide_one_that_does() {
+    let world = world(&by_reason(false, true));
+    world.open("alice", "vault").await.unwrap();
+    assert_eq!(code(&world.vend("alice", "vault").await), DENIED);
+    let open = OpenGrant::new(profile("vault"), ReasonCode::Security, WHY);
+    let grant = world.open_for("alice", &open).await.unwrap();
+    let vended = world.vend("alice", "vault").await.unwrap();
+    assert_eq!(vended.credentials.expiration, grant.expires);
+    assert_eq!(world.decisions().pop().unwrap().break_glass, Some(grant.id.to_string()));
+}
+
 // Closing.
 
 #[tokio::test]

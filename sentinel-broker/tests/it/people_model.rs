@@ -299,7 +299,7 @@ async fn run(steps: Vec<Step>) -> Coverage {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     /// Each operation has the result that the model has, whatever happened before: the codes, the states
     /// of all requests, the end of credentials, and the sessions that are good.
@@ -318,11 +318,11 @@ fn the_random_sequences_vend_and_end_sessions() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut runner = TestRunner::deterministic();
     let mut sum = Coverage::default();
-    for _ in 0..100 {
+    for _ in 0..60 {
         let steps = prop::collection::vec(step(), 1..60).new_tree(&mut runner).unwrap().current();
         let coverage = runtime.block_on(run(steps));
         sum.vended += coverage.vended;
         sum.ended += coverage.ended;
     }
-    assert!(sum.vended > 50 && sum.ended > 20, "{sum:?}");
+    assert!(sum.vended > 20 && sum.ended > 10, "{sum:?}");
 }

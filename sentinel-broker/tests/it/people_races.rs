@@ -302,7 +302,7 @@ async fn invariant_2_no_session_outlives_what_granted_it_in_thousands_of_orders_
         crate::world::ASSUME_ROLE,
     ];
     let (mut vended, mut refused) = (0, 0);
-    for seed in 0..2000 {
+    for seed in 0..800 {
         let end = if seed % 2 == 0 { End::Revoked } else { End::Closed };
         if vend_against(end, &operations, &mut Seeded::new(seed)).await {
             vended += 1;
@@ -310,7 +310,7 @@ async fn invariant_2_no_session_outlives_what_granted_it_in_thousands_of_orders_
             refused += 1;
         }
     }
-    assert!(vended > 50 && refused > 200, "{vended} vended, {refused} refused");
+    assert!(vended > 20 && refused > 80, "{vended} vended, {refused} refused");
 }
 
 /// Either a vend sees the revocation of its approver, or an operator who lists the requester's sessions
@@ -320,7 +320,7 @@ async fn a_vend_sees_the_revocation_of_its_approver_or_the_list_that_follows_see
     use StoreOperation::{ChangeGate, CreateSession, Gate, LiveRequests, Sessions};
     let operations = [Gate, LiveRequests, CreateSession, ChangeGate, Sessions];
     let (mut vended, mut refused) = (0, 0);
-    for seed in 0..2000 {
+    for seed in 0..800 {
         let race = Race::new(ASK, &operations);
         let world = &race.world;
         world.approved("alice", "production").await;
@@ -351,7 +351,7 @@ async fn a_vend_sees_the_revocation_of_its_approver_or_the_list_that_follows_see
         let again = world.vend("alice", "production").await;
         assert_eq!(code(&again), Some(ErrorCode::ApprovalRequired));
     }
-    assert!(vended > 50 && refused > 200, "{vended} vended, {refused} refused");
+    assert!(vended > 20 && refused > 80, "{vended} vended, {refused} refused");
 }
 
 /// An approval that is written while its approver is revoked never counts.

@@ -74,6 +74,43 @@ async fn invariant_4_no_caller_approves_their_own_request_through_another_sessio
     assert_eq!(code(&refused), FORBIDDEN);
 }
 
+/// The main document in which the approvers are the sessions of a permission set.
+fn permission_set(name: &str) -> String {
+    let members = format!(
+        "leads: [{{ principals: [\"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_{name}_*/*\"] }}]"
+    );
+    ASK.replace("leads: [bob, dave, alice]", &members)
+}
+
+#[tokio::test]
+async fn invariant_4_no_caller_approves_their_own_request_through_a_group_of_principals() {
+    let world = world(&permission_set("Admins"));
+    let (alice, bob) = (format!("{LISTED_ROLE}/alice"), format!("{LISTED_ROLE}/bob"));
+    let request = world.request("alice", "production").await.unwrap().id;
+    assert_eq!(code(&world.approve(&alice, request).await), FORBIDDEN);
+    // bob is an approver only with the permission set.
+    assert_eq!(code(&world.approve("bob", request).await), NOT_FOUND);
+    assert_eq!(state(&world.approve(&bob, request).await), RequestState::Approved);
+    world.vend("alice", "production").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_approver_is_judged_at_use_by_the_principal_that_approved() {
+    let world = world(&permission_set("Admins"));
+    let bob = format!("{LISTED_ROLE}/bob");
+    let request = world.request("alice", "production").await.unwrap().id;
+    world.approve(&bob, request).await.unwrap();
+    for (policy, expected) in [
+        (permission_set("Other"), Some(ErrorCode::ApprovalRequired)),
+        (permission_set("Admins"), None),
+        // A rule that names the person counts it as well.
+        (ASK.to_owned(), None),
+    ] {
+        world.put("main", &policy);
+        assert_eq!(code(&world.vend("alice", "production").await), expected);
+    }
+}
+
 #[tokio::test]
 async fn invariant_4_no_caller_approves_their_own_request_in_another_case() {
     let policy = ASK.replace("[bob, dave, alice]", "[bob, dave, alice, Alice, ALICE]");
