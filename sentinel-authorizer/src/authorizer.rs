@@ -41,14 +41,14 @@ pub struct Authorizer {
 /// One invocation of the function, as its runtime reports it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct LambdaInvocation {
+pub struct Invocation {
     /// The runtime's id of the invocation, for events without an id.
     pub request_id: String,
     /// The time at which the runtime ends the invocation.
     pub deadline: Instant,
 }
 
-impl LambdaInvocation {
+impl Invocation {
     /// An invocation that ends at that time.
     #[must_use]
     pub fn new(request_id: impl Into<String>, deadline: Instant) -> Self {
@@ -112,7 +112,7 @@ impl Authorizer {
     pub async fn handle(
         &self,
         event: &Value,
-        invocation: &LambdaInvocation,
+        invocation: &Invocation,
     ) -> Result<Value, Unauthorized> {
         let started = tokio::time::Instant::now().into_std();
         let deadline = (started + ANSWER_WITHIN)

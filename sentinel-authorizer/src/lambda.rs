@@ -9,7 +9,7 @@ use sentinel_store::dynamodb::DynamoSessions;
 use sentinel_store::{AuditSink, JsonLines, Metered, aws};
 use serde_json::Value;
 
-use crate::authorizer::{Authorizer, LambdaInvocation, Unauthorized};
+use crate::authorizer::{Authorizer, Invocation, Unauthorized};
 use crate::config::{self, Config};
 
 /// Serves events of Lambda's Runtime API. The environment of the process configures it.
@@ -68,5 +68,5 @@ async fn answer(
     invocation: runtime::LambdaInvocation,
 ) -> Result<Value, Unauthorized> {
     let runtime::LambdaInvocation { deadline, request_id, .. } = invocation;
-    authorizer.handle(&event, &LambdaInvocation::new(request_id, deadline)).await
+    authorizer.handle(&event, &Invocation::new(request_id, deadline)).await
 }

@@ -11,7 +11,7 @@ mod event;
 pub mod lambda;
 mod response;
 
-pub use authorizer::{Authorizer, LambdaInvocation, Unauthorized};
+pub use authorizer::{Authorizer, Invocation, Unauthorized};
 pub use config::Config;
 pub use response::ResponseFormat;
 pub use sentinel_function::{ConfigError, ConfigWarning};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_authorizer::{Authorizer, Config, ConfigError, LambdaInvocation, ResponseFormat};
+use sentinel_authorizer::{Authorizer, Config, ConfigError, Invocation, ResponseFormat};
 use sentinel_store::memory::MemorySink;
 use sentinel_store::{Generation, Record, SessionKeys};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ async fn a_misconfigured_authorizer_refuses_and_records_it() {
     let sink = Arc::new(MemorySink::new());
     let authorizer = Authorizer::misconfigured(sink.clone()).with_format(ResponseFormat::Simple);
     let deadline = std::time::Instant::now() + Duration::from_secs(5);
-    let invocation = LambdaInvocation::new("runtime-1", deadline);
+    let invocation = Invocation::new("runtime-1", deadline);
     let id = "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba";
     let event = http(&json!({ "x-sentinel-session-id": id }), &Value::Null);
     let answer = authorizer.handle(&event, &invocation).await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sentinel_authorizer::{Authorizer, LambdaInvocation, ResponseFormat, Unauthorized};
+use sentinel_authorizer::{Authorizer, Invocation, ResponseFormat, Unauthorized};
 use sentinel_store::memory::{MemorySessions, MemorySink};
 use sentinel_store::{
     AccountId, CallerKey, Epochs, Generation, ProfileName, Session, SessionFields, SessionHandle,
@@ -48,7 +48,7 @@ impl World {
 
     pub(crate) async fn send(&self, event: &Value) -> Result<Value, Unauthorized> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
-        self.authorizer.handle(event, &LambdaInvocation::new("runtime-1", deadline.into())).await
+        self.authorizer.handle(event, &Invocation::new("runtime-1", deadline.into())).await
     }
 
     /// A valid session of alice on production.
