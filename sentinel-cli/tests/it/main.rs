@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod ambient;
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod command;

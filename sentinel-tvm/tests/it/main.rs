@@ -9,6 +9,8 @@ mod events;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod world;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sentinel_broker::{Broker, Home, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
-use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
-use sentinel_store::{AccountId, Clock, PolicyPath, Secret, SystemClock};
+use sentinel_store::memory::{
+    MemoryGrants, MemoryPolicies, MemoryRequests, MemorySessions, MemorySink,
+};
+use sentinel_store::{AccountId, Clock, GrantStore, PolicyPath, RequestStore, Secret, SystemClock};
 use sentinel_tvm::{Invocation, Response, Tvm};
 use serde_json::{Value, json};
 
@@ -52,6 +54,8 @@ impl World {
         let sink = Arc::new(MemorySink::new());
         let parts = Parts::new(Arc::new(policies), Arc::new(issuer), sink)
             .with_sessions(sessions)
+            .with_requests(Arc::new(MemoryRequests::new()) as Arc<dyn RequestStore>)
+            .with_grants(Arc::new(MemoryGrants::new()) as Arc<dyn GrantStore>)
             .with_clock(clock);
         Self { tvm: Tvm::new(Broker::new(settings, parts), origin.map(Secret::new)) }
     }

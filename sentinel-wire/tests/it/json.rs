@@ -5,9 +5,10 @@ use std::fmt::Debug;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use sentinel_wire::{
-    AccountId, CallerKey, Credentials, ErrorBody, ErrorCode, GateView, ProfileList, ProfileName,
-    ProfileView, ReinstateBody, RevokeBody, Secret, SessionHandle, SessionList, SessionState,
-    SessionView, Whoami, rfc3339,
+    AccountId, CallerKey, CommentView, Credentials, ErrorBody, ErrorCode, GateView, GrantList,
+    GrantState, GrantView, GrantViewFields, ProfileList, ProfileName, ProfileView, ReinstateBody,
+    RequestAction, RequestDecisionView, RequestList, RequestState, RequestView, RequestViewFields,
+    RevokeBody, Secret, SessionHandle, SessionList, SessionState, SessionView, Whoami, rfc3339,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -116,6 +117,109 @@ fn lists_and_gates_leave_out_what_they_do_not_have() {
             "known": false,
         }),
     );
+}
+
+/// What a response reveals about another person. `docs/threats.md` lists it: a new key belongs there.
+#[test]
+fn requests_and_grants_have_these_keys_and_no_other() {
+    let arn = "arn:aws:iam::111122223333:user/bob";
+    let role = "arn:aws:iam::111122223333:role/SentinelProtected-production";
+    let id = format!("request-{HANDLE}");
+    let request = RequestView::new(RequestViewFields {
+        id: id.parse().unwrap(),
+        user: "bob".to_owned(),
+        profile: ProfileName::parse("production").unwrap(),
+        reason: "deploy".to_owned(),
+        duration_s: 1800,
+        state: RequestState::Approved,
+        created: at(),
+        deadline: at() + TimeDelta::hours(1),
+        account: AccountId::parse("111122223333").unwrap(),
+        principal: arn.to_owned(),
+        role_arn: role.to_owned(),
+    })
+    .with_ticket("OPS-1".to_owned())
+    .with_not_before(at())
+    .with_decided(vec![RequestDecisionView::new(
+        "alice",
+        at(),
+        RequestAction::Approve,
+        Some("ok".to_owned()),
+    )])
+    .with_valid_until(at())
+    .with_source_ip("192.0.2.7".to_owned())
+    .with_rule("leads".to_owned(), 0);
+    let shown = json!({
+        "id": id,
+        "user": "bob",
+        "profile": "production",
+        "reason": "deploy",
+        "ticket": "OPS-1",
+        "duration_s": 1800,
+        "state": "approved",
+        "created": "2027-01-15T08:00:00Z",
+        "deadline": "2027-01-15T09:00:00Z",
+        "not_before": "2027-01-15T08:00:00Z",
+        "decided": [{
+            "by": "alice",
+            "at": "2027-01-15T08:00:00Z",
+            "decision": "approve",
+            "comment": "ok",
+        }],
+        "valid_until": "2027-01-15T08:00:00Z",
+        "account": "111122223333",
+        "principal": arn,
+        "source_ip": "192.0.2.7",
+        "role_arn": role,
+        "rule": "leads",
+        "missing": 0,
+        "via": "iam",
+    });
+    is_written_and_read(&request, shown.clone());
+    is_written_and_read(&RequestList::new(vec![request]), json!({ "requests": [shown] }));
+    let id = format!("grant-{HANDLE}");
+    let note = CommentView::new("carol", at(), None);
+    let grant = GrantView::new(GrantViewFields {
+        id: id.parse().unwrap(),
+        user: "bob".to_owned(),
+        profile: ProfileName::parse("production").unwrap(),
+        reason_code: "incident".to_owned(),
+        justification: "database is down".to_owned(),
+        state: GrantState::Closed,
+        created: at(),
+        expires: at() + TimeDelta::hours(1),
+        account: AccountId::parse("111122223333").unwrap(),
+        principal: arn.to_owned(),
+        role_arn: role.to_owned(),
+        rule: "incidents".to_owned(),
+        overrides_deny: false,
+    })
+    .with_source_ip("192.0.2.7".to_owned())
+    .with_closed(note.clone())
+    .with_review(at(), note);
+    let note = json!({ "by": "carol", "at": "2027-01-15T08:00:00Z", "comment": null });
+    let shown = json!({
+        "id": id,
+        "user": "bob",
+        "profile": "production",
+        "reason_code": "incident",
+        "justification": "database is down",
+        "state": "closed",
+        "created": "2027-01-15T08:00:00Z",
+        "expires": "2027-01-15T09:00:00Z",
+        "account": "111122223333",
+        "principal": arn,
+        "source_ip": "192.0.2.7",
+        "role_arn": role,
+        "rule": "incidents",
+        "overrides_deny": false,
+        "closed": note,
+        "review_due": "2027-01-15T08:00:00Z",
+        "reviewed": note,
+        "via": "iam",
+    });
+    is_written_and_read(&grant, shown.clone());
+    is_written_and_read(&GrantList::new(vec![grant]), json!({ "grants": [shown] }));
 }
 
 #[test]
