@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     operation::create_table::builders::CreateTableFluentBuilder,
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
-        Projection, ProjectionType, ScalarAttributeType,
+        Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
     },
 };
 
@@ -22,9 +22,11 @@ pub struct TableDefinition {
     pub ttl: Option<&'static str>,
     /// The index. `None` if the table has none.
     pub index: Option<IndexDefinition>,
+    /// Whether the table has a stream, which contains each item before and after a change.
+    pub stream: bool,
 }
 
-/// The keys of a global secondary index. It contains all attributes of the items.
+/// The keys of a global secondary index, and what it contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexDefinition {
@@ -34,6 +36,38 @@ pub struct IndexDefinition {
     pub partition_key: &'static str,
     /// The sort key.
     pub sort_key: &'static str,
+    /// The attributes in the index.
+    pub projection: IndexProjection,
+}
+
+/// The attributes that an index contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IndexProjection {
+    /// All attributes of the items.
+    All,
+    /// The keys of the table and of the index.
+    KeysOnly,
+}
+
+impl IndexDefinition {
+    /// The definition of the index in a request that creates a table or the index.
+    ///
+    /// # Errors
+    /// Not for the definitions in this file.
+    pub fn schema(&self) -> Result<Vec<KeySchemaElement>, BuildError> {
+        schema(self.partition_key, self.sort_key)
+    }
+
+    /// The projection in a request that creates a table or the index.
+    #[must_use]
+    pub fn projection(&self) -> Projection {
+        let projected = match self.projection {
+            IndexProjection::All => ProjectionType::All,
+            IndexProjection::KeysOnly => ProjectionType::KeysOnly,
+        };
+        Projection::builder().projection_type(projected).build()
+    }
 }
 
 impl TableDefinition {
@@ -42,17 +76,35 @@ impl TableDefinition {
         partition_key: "pk",
         sort_key: "sk",
         ttl: Some("ttl"),
-        index: Some(IndexDefinition { name: "by-shard", partition_key: "shard", sort_key: "sk" }),
+        index: Some(IndexDefinition {
+            name: "by-shard",
+            partition_key: "shard",
+            sort_key: "sk",
+            projection: IndexProjection::All,
+        }),
+        stream: false,
     };
 
     /// Policy documents. They have no time to live.
-    pub const POLICIES: Self = Self { partition_key: "pk", sort_key: "sk", ttl: None, index: None };
+    pub const POLICIES: Self =
+        Self { partition_key: "pk", sort_key: "sk", ttl: None, index: None, stream: false };
 
-    /// Approval requests.
-    pub const REQUESTS: Self =
-        Self { partition_key: "pk", sort_key: "sk", ttl: Some("ttl"), index: None };
+    /// Approval requests. Only the markers of pending requests are in the index, and only their
+    /// keys.
+    pub const REQUESTS: Self = Self {
+        partition_key: "pk",
+        sort_key: "sk",
+        ttl: Some("ttl"),
+        index: Some(IndexDefinition {
+            name: "by-end",
+            partition_key: "shard",
+            sort_key: "ends",
+            projection: IndexProjection::KeysOnly,
+        }),
+        stream: true,
+    };
 
-    /// Break-glass grants.
+    /// Break-glass grants. Only the markers of open grants are in the index, and only their keys.
     pub const GRANTS: Self = Self::REQUESTS;
 
     /// Every attribute that is a key of the table or of its index.
@@ -67,7 +119,7 @@ impl TableDefinition {
         attributes
     }
 
-    /// The request that creates the table with the defined keys and index, billed per
+    /// The request that creates the table with the defined keys, index and stream, billed per
     /// request. The caller enables time to live, recovery and encryption, with other
     /// requests or by changing this one.
     ///
@@ -90,14 +142,27 @@ impl TableDefinition {
             request = request.attribute_definitions(definition.build()?);
         }
         if let Some(index) = self.index {
-            let all = Projection::builder().projection_type(ProjectionType::All).build();
             let index = GlobalSecondaryIndex::builder()
                 .index_name(index.name)
-                .set_key_schema(Some(schema(index.partition_key, index.sort_key)?))
-                .projection(all);
+                .set_key_schema(Some(index.schema()?))
+                .projection(index.projection());
             request = request.global_secondary_indexes(index.build()?);
         }
+        if self.stream {
+            request = request.stream_specification(Self::stream_specification()?);
+        }
         Ok(request)
+    }
+
+    /// The stream in a request that creates a table, or adds it.
+    ///
+    /// # Errors
+    /// Not for the definitions in this file.
+    pub fn stream_specification() -> Result<StreamSpecification, BuildError> {
+        StreamSpecification::builder()
+            .stream_enabled(true)
+            .stream_view_type(StreamViewType::NewAndOldImages)
+            .build()
     }
 }
 

@@ -92,6 +92,14 @@ impl Table {
         Self { client: Client::from_conf(config), ..self }
     }
 
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The table, for messages.
     pub(super) fn location(&self) -> Location {
         Location::new(format_args!("the DynamoDB table `{}`", self.name))

@@ -6,8 +6,7 @@ use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{
-        CancellationReason, Delete, KeysAndAttributes, Put, ReturnConsumedCapacity,
-        TransactWriteItem,
+        CancellationReason, KeysAndAttributes, Put, ReturnConsumedCapacity, TransactWriteItem,
     },
 };
 
@@ -26,15 +25,11 @@ const MAX_KEYS: usize = 100;
 /// Maximum number of attempts to read the keys that DynamoDB did not process.
 const READ_ATTEMPTS: u32 = 8;
 
-/// One write of a transaction.
+/// One write of a transaction. None of them deletes an item: a function that cannot delete cannot
+/// erase what happened.
 pub(super) struct Change {
-    write: Write,
+    item: Item,
     condition: Option<Requirement>,
-}
-
-enum Write {
-    Put(Item),
-    Delete(Key),
 }
 
 /// What must be true of the stored item, or the transaction writes nothing.
@@ -43,19 +38,16 @@ pub(super) enum Requirement {
     Absent,
     /// The item has this revision.
     Revision(u64),
-    /// There is no item with the key, or it ends before this text, in the order of texts.
-    AbsentOrEndsBefore(String),
-    /// There is no item with the key, or it has exactly this end.
-    AbsentOrEndsAt(String),
+    /// There is no item with the key, or it has no end, or its end is before this text, in the order
+    /// of texts.
+    NoneOrEndsBefore(String),
+    /// There is no item with the key, or it has no end, or exactly this one.
+    NoneOrEndsAt(String),
 }
 
 impl Change {
     pub(super) const fn put(item: Item) -> Self {
-        Self { write: Write::Put(item), condition: None }
-    }
-
-    pub(super) const fn delete(key: Key) -> Self {
-        Self { write: Write::Delete(key), condition: None }
+        Self { item, condition: None }
     }
 
     /// The same change, if that is true.
@@ -75,7 +67,8 @@ pub(super) enum Transaction {
     Raced,
 }
 
-type Condition = (&'static str, &'static [(&'static str, &'static str)], Vec<(&'static str, Value)>);
+type Condition =
+    (&'static str, &'static [(&'static str, &'static str)], Vec<(&'static str, Value)>);
 type Value = aws_sdk_dynamodb::types::AttributeValue;
 
 impl Requirement {
@@ -90,14 +83,14 @@ impl Requirement {
                 &[("#revision", "revision")],
                 vec![(":seen", Value::N(revision.to_string()))],
             ),
-            Self::AbsentOrEndsBefore(bound) => (
-                "attribute_not_exists(#pk) OR #ends < :bound",
-                &[PK, ENDS],
+            Self::NoneOrEndsBefore(bound) => (
+                "attribute_not_exists(#ends) OR #ends < :bound",
+                &[ENDS],
                 vec![(":bound", Value::S(bound))],
             ),
-            Self::AbsentOrEndsAt(end) => (
-                "attribute_not_exists(#pk) OR #ends = :end",
-                &[PK, ENDS],
+            Self::NoneOrEndsAt(end) => (
+                "attribute_not_exists(#ends) OR #ends = :end",
+                &[ENDS],
                 vec![(":end", Value::S(end))],
             ),
         }
@@ -105,7 +98,6 @@ impl Requirement {
 }
 
 fn write_of(table: &str, change: Change) -> Result<TransactWriteItem, StoreError> {
-    let invalid = |_| StoreError::Refused("the write cannot be sent".into());
     let condition = change.condition.map(Requirement::condition);
     let (expression, names, values) = match condition {
         Some((expression, names, values)) => (Some(expression), Some(names), values),
@@ -113,30 +105,15 @@ fn write_of(table: &str, change: Change) -> Result<TransactWriteItem, StoreError
     };
     let names = names.map(|names| owned(names.iter().map(|(name, of)| (*name, (*of).to_owned()))));
     let values = (!values.is_empty()).then(|| owned(values));
-    let write = TransactWriteItem::builder();
-    Ok(match change.write {
-        Write::Put(item) => write.put(
-            Put::builder()
-                .table_name(table)
-                .set_item(Some(item))
-                .set_condition_expression(expression.map(str::to_owned))
-                .set_expression_attribute_names(names)
-                .set_expression_attribute_values(values)
-                .build()
-                .map_err(invalid)?,
-        ),
-        Write::Delete(key) => write.delete(
-            Delete::builder()
-                .table_name(table)
-                .set_key(Some(key.into_item()))
-                .set_condition_expression(expression.map(str::to_owned))
-                .set_expression_attribute_names(names)
-                .set_expression_attribute_values(values)
-                .build()
-                .map_err(invalid)?,
-        ),
-    }
-    .build())
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(change.item))
+        .set_condition_expression(expression.map(str::to_owned))
+        .set_expression_attribute_names(names)
+        .set_expression_attribute_values(values)
+        .build();
+    let put = put.map_err(|_| StoreError::Refused("the write cannot be sent".into()))?;
+    Ok(TransactWriteItem::builder().put(put).build())
 }
 
 fn owned<V>(entries: impl IntoIterator<Item = (&'static str, V)>) -> HashMap<String, V> {
@@ -215,13 +192,16 @@ impl Table {
             .client()
             .batch_get_item()
             .request_items(self.name(), keys)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
             .map_err(|error| store_error(OPERATION, &error))?;
-        answer.consumed_capacity.ok_or_else(|| unreadable(OPERATION))?;
-        items.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
-        let left = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys);
+        // DynamoDB returns both, also if they are empty. For the SDK, an empty response is one
+        // without items.
+        let (Some(responses), Some(left)) = (answer.responses, answer.unprocessed_keys) else {
+            return Err(unreadable(OPERATION));
+        };
+        items.extend(responses.into_values().flatten());
+        let left = left.into_values().flat_map(|keys| keys.keys);
         Ok(left.collect())
     }
 }

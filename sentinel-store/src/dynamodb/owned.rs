@@ -5,6 +5,9 @@
 //! whose time to live ends when the state ends. Only the markers of pending requests and open
 //! grants have the attributes of the index. Both are written in one transaction.
 //!
+//! A marker whose state ended early is replaced by an empty one, which is in no list, and which the
+//! time to live removes. Nothing deletes an item, so that the functions need no permission to.
+//!
 //! A marker is never evidence: its record is read, strongly consistent, before it is used. The
 //! copy in a marker is for the stream of the table, whose readers cannot read the record.
 
@@ -184,15 +187,26 @@ impl<T: Owned> Marker<T> {
     }
 }
 
+/// The empty marker that replaces another one when its state ended.
+#[derive(Serialize)]
+struct Cleared {
+    pk: String,
+    sk: String,
+    ttl: i64,
+    format: u32,
+}
+
+/// The item that replaces a marker whose state ended at a time.
+pub(super) fn cleared(key: Key, at: DateTime<Utc>) -> Result<Item, StoreError> {
+    encode(&Cleared { pk: key.pk, sk: key.sk, ttl: seconds_after(at), format: FORMAT })
+}
+
 fn shard(list: &str, number: u8) -> String {
     format!("{list}#{number}")
 }
 
 /// Reads a record and the name of its last write. `NotFound` if there is none.
-pub(super) async fn read<T: Owned>(
-    table: &Table,
-    id: &T::Id,
-) -> Result<(T, String), StoreError> {
+pub(super) async fn read<T: Owned>(table: &Table, id: &T::Id) -> Result<(T, String), StoreError> {
     let item = table.get(record_key::<T>(id)).await?.ok_or_else(StoreError::not_found)?;
     let item: RecordItem<T> = decode(item)?;
     let write = item.write.clone();
@@ -208,6 +222,13 @@ pub(super) async fn is_of<T: Owned>(
     let stored = table.get(record_key::<T>(id)).await?;
     let made = stored.as_ref().and_then(|item| item.get("write")?.as_s().ok());
     Ok(made.is_some_and(|made| made == write))
+}
+
+/// The id of the pending request that a marker names. `None` if the marker is empty.
+pub(super) fn pending_id<I: OwnedId>(marker: &Item) -> Result<Option<I>, StoreError> {
+    let Some(ends) = marker.get("ends") else { return Ok(None) };
+    let ends = ends.as_s().map_err(|_| StoreError::Corrupt("not a marker".into()))?;
+    Ok(Some(position_at(ends)?.1))
 }
 
 /// Records that were found by an id. A missing one is not among them.
@@ -284,11 +305,12 @@ pub(super) async fn page_of_caller<T: Owned>(
             let name = key_text(&item);
             match id_at::<T>(&item, T::KIND) {
                 Err(_) => page.unreadable.push(name),
-                Ok(id) => match decode::<RecordItem<T>>(item).and_then(|item| item.into_record(&id))
-                {
-                    Ok(record) => page.items.push(record),
-                    Err(_) => page.unreadable.push(id.to_string()),
-                },
+                Ok(id) => {
+                    match decode::<RecordItem<T>>(item).and_then(|item| item.into_record(&id)) {
+                        Ok(record) => page.items.push(record),
+                        Err(_) => page.unreadable.push(id.to_string()),
+                    }
+                }
             }
         }
         let Some(last) = found.last else { return Ok(page) };
