@@ -390,7 +390,7 @@ async fn an_approver_who_was_removed_from_the_rule_in_between_is_not_one_of_two(
     assert_eq!(state(&world.approve("frank", request.id).await), RequestState::Approved);
 }
 
-// Deciding: by whom, and when.
+// Deciding: by which callers, and when.
 
 /// The codes of approve, deny, cancel, revoke and show by one caller.
 async fn codes(world: &World, user: &str, id: RequestId) -> [Option<ErrorCode>; 5] {
@@ -404,7 +404,7 @@ async fn codes(world: &World, user: &str, id: RequestId) -> [Option<ErrorCode>; 
 }
 
 #[tokio::test]
-async fn a_caller_who_may_see_a_request_may_do_only_what_their_part_is() {
+async fn a_caller_who_may_see_a_request_may_do_only_the_acts_of_their_role() {
     let world = world(ASK);
     let pending = world.request("alice", "production").await.unwrap().id;
     // The requester cannot decide, and there is no approval to revoke.
@@ -571,7 +571,7 @@ async fn a_request_whose_role_has_changed_cannot_be_approved_and_shows_the_new_r
 }
 
 #[tokio::test]
-async fn a_caller_whom_the_rule_no_longer_names_does_not_see_the_request() {
+async fn a_caller_that_the_rule_no_longer_names_does_not_see_the_request() {
     let world = world(ASK);
     let request = world.request("alice", "production").await.unwrap().id;
     world.put("main", &ASK.replace("leads: [bob, dave, alice]", "leads: [dave]"));
@@ -872,7 +872,7 @@ async fn configured_operators_list_and_revoke_with_an_invalid_policy_and_approve
     }
     let revoked = world.revoke_approval("root-of-trust", approved).await.unwrap();
     assert_eq!(revoked.state, RequestState::Revoked);
-    // Nobody else learns that the request exists.
+    // No other caller can read the request.
     for user in ["bob", "carol", "mallory"] {
         let unknown = RequestId::new(parse_user("alice").unwrap().hash(), [7; 10]);
         assert!(world.show(user, pending).await.is_err());
