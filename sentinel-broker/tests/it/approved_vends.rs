@@ -492,7 +492,7 @@ async fn a_vend_reads_requests_and_grants_only_if_a_rule_makes_it_necessary() {
     assert_eq!(calls(&both, "alice", "sandbox").await, direct);
     assert_eq!(calls(&both, "alice", "vault").await, [Gate]);
     assert_eq!(calls(&both, "erin", "vault").await, [Gate]);
-    // A caller that no break-glass rule names reads no grants.
+    // No grant is read for a caller that no break-glass rule names.
     assert_eq!(calls(&both, "frank", "production").await, [Gate, LiveRequests]);
     assert_eq!(calls(&both, "frank", "staging").await, [Gate, LiveRequests]);
     // An approval: its approver's gate, and all of it again after the session is written.
@@ -504,7 +504,7 @@ async fn a_vend_reads_requests_and_grants_only_if_a_rule_makes_it_necessary() {
         calls(&both, "erin", "production").await,
         [CreateSession, Gate, Gate, Grant, LiveGrants, LiveRequests, assume]
     );
-    // A rule that overrides a deny makes a read of grants necessary for the users that it names.
+    // A rule that overrides a deny makes a read of grants necessary for the callers that it names.
     let overriding = both.replace("[incident] }", "[incident], overrides_deny: true }");
     let overriding = overriding
         .replace("[production], users: [alice, erin]", "[production, vault], users: [alice, erin]");

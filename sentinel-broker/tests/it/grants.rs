@@ -191,7 +191,7 @@ async fn a_refused_opening_is_not_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_twenty_openings_at_once_exactly_the_quota_is_open() {
+async fn of_twenty_concurrent_openings_exactly_the_quota_is_open() {
     for (limit, expected) in [("    quota: { count: 3, per: 1h }\n", 3), ("    cooldown: 1m\n", 1)]
     {
         let world = std::sync::Arc::new(world(&rule(limit)));

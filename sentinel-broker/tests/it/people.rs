@@ -21,7 +21,7 @@ groups:
 rules:
   - { name: open, effect: allow, conditions: { profiles: [sandbox] } }
   - { name: closed, effect: deny, conditions: { profiles: [vault] } }
-  - { name: vault, effect: allow, conditions: { profiles: [vault], users: [zoe] } }
+  - { name: vault, effect: allow, conditions: { profiles: [vault], users: [unknown] } }
   - { name: ask, effect: require_approval, conditions: { profiles: [production, staging] } }
 approvals:
   - { name: leads, profiles: [production], approvers: ["group:leads"], max_duration: 2h, deadline: 4h }

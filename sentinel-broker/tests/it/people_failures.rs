@@ -14,7 +14,7 @@ use sentinel_store::{
 use crate::people::{ASK, code, plan};
 use crate::world::{ASSUME_ROLE, Plan, World};
 
-/// Every caller that has requests or grants.
+/// The users with requests or grants.
 const PEOPLE: [&str; 5] = ["alice", "erin", "frank", "gina", "henry"];
 
 fn policy() -> String {
@@ -149,8 +149,8 @@ impl Scene {
         active
     }
 
-    /// No access is in effect without a record, and nothing changed without a record
-    /// unless the response requests that the caller repeat it.
+    /// Nothing that gives access is in effect without a record, and nothing changed without a record
+    /// unless the result was an error.
     async fn check(&self, result: &Result<(), Denial>, what: &str) {
         let now = self.world.clock.now();
         for user in PEOPLE {

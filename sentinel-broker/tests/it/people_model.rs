@@ -50,7 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
     let requester = || prop::sample::select(vec!["alice", "erin"]);
     let person = || prop::sample::select(vec!["alice", "bob", "dave", "erin", "carol", "mallory"]);
     let revocable = || prop::sample::select(vec!["alice", "bob", "dave", "erin"]);
-    // Most acts are of people whose part it is, so that requests get far.
+    // Most acts are approvals, so that requests get approved.
     let approve = (prop::sample::select(APPROVERS.to_vec()), any::<prop::sample::Index>())
         .prop_map(|(user, index)| Step::On(Act::Approve, user, index));
     let act = prop::sample::select(vec![Act::Approve, Act::Deny, Act::Cancel, Act::Revoke]);

@@ -116,7 +116,7 @@ async fn decisions(
 }
 
 #[tokio::test]
-async fn of_two_approvals_at_once_one_succeeds_and_the_other_one_conflicts() {
+async fn of_two_concurrent_approvals_one_succeeds_and_the_other_one_conflicts() {
     let seen = decisions(ASK, |world, id| {
         [Box::pin(world.approve("bob", id)), Box::pin(world.approve("dave", id))]
     });
@@ -125,7 +125,7 @@ async fn of_two_approvals_at_once_one_succeeds_and_the_other_one_conflicts() {
 }
 
 #[tokio::test]
-async fn of_two_required_approvals_at_once_none_is_lost() {
+async fn of_two_concurrent_required_approvals_none_is_lost() {
     let policy = ASK.replace("max_duration: 2h", "approvals: 2, max_duration: 2h");
     let seen = decisions(&policy, |world, id| {
         [Box::pin(world.approve("bob", id)), Box::pin(world.approve("dave", id))]
@@ -136,7 +136,7 @@ async fn of_two_required_approvals_at_once_none_is_lost() {
 }
 
 #[tokio::test]
-async fn of_an_approval_and_a_cancellation_at_once_one_succeeds() {
+async fn of_a_concurrent_approval_and_a_cancellation_one_succeeds() {
     let seen = decisions(ASK, |world, id| {
         [Box::pin(world.approve("bob", id)), Box::pin(world.cancel("alice", id))]
     });
@@ -145,7 +145,7 @@ async fn of_an_approval_and_a_cancellation_at_once_one_succeeds() {
 }
 
 #[tokio::test]
-async fn of_an_approval_and_a_denial_at_once_one_succeeds() {
+async fn of_a_concurrent_approval_and_a_denial_one_succeeds() {
     let seen = decisions(ASK, |world, id| {
         [Box::pin(world.approve("bob", id)), Box::pin(world.deny("dave", id))]
     });
@@ -154,7 +154,7 @@ async fn of_an_approval_and_a_denial_at_once_one_succeeds() {
 }
 
 #[tokio::test]
-async fn of_two_requests_at_once_one_is_created() {
+async fn of_two_concurrent_requests_one_is_created() {
     let mut schedule = Exhaustive::default();
     while schedule.next_sequence() {
         let race = Race::new(ASK, &[StoreOperation::CreateRequest]);
@@ -173,7 +173,7 @@ async fn of_two_requests_at_once_one_is_created() {
 }
 
 #[tokio::test]
-async fn of_two_reviews_at_once_one_succeeds() {
+async fn of_two_concurrent_reviews_one_succeeds() {
     let policy = format!("{ASK}{}", BREAK_GLASS.replace("] }", "], review_blocks: true }"))
         .replace("users: [carol]", "users: [carol, dora]");
     let mut schedule = Exhaustive::default();

@@ -390,7 +390,7 @@ async fn an_approver_who_was_removed_from_the_rule_in_between_is_not_one_of_two(
     assert_eq!(state(&world.approve("frank", request.id).await), RequestState::Approved);
 }
 
-// Deciding: the people, and the times.
+// Deciding: by which callers, and when.
 
 /// The codes of approve, deny, cancel, revoke and show by one caller.
 async fn codes(world: &World, user: &str, id: RequestId) -> [Option<ErrorCode>; 5] {
@@ -404,7 +404,7 @@ async fn codes(world: &World, user: &str, id: RequestId) -> [Option<ErrorCode>; 
 }
 
 #[tokio::test]
-async fn a_caller_who_may_see_a_request_may_do_only_what_their_part_is() {
+async fn a_caller_who_may_see_a_request_may_do_only_the_acts_of_their_role() {
     let world = world(ASK);
     let pending = world.request("alice", "production").await.unwrap().id;
     // The requester cannot decide, and there is no approval to revoke.
@@ -872,7 +872,7 @@ async fn configured_operators_list_and_revoke_with_an_invalid_policy_and_approve
     }
     let revoked = world.revoke_approval("root-of-trust", approved).await.unwrap();
     assert_eq!(revoked.state, RequestState::Revoked);
-    // No other caller learns that the request exists.
+    // No other caller can read the request.
     for user in ["bob", "carol", "mallory"] {
         let unknown = RequestId::new(parse_user("alice").unwrap().hash(), [7; 10]);
         assert!(world.show(user, pending).await.is_err());
