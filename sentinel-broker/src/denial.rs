@@ -132,11 +132,14 @@ impl Denial {
     pub(crate) fn store(error: &StoreError) -> Self {
         match error {
             StoreError::Throttled(_) => Self::rate_limited(),
-            StoreError::NotFound(_)
-            | StoreError::Conflict(_)
-            | StoreError::Unavailable(_)
-            | StoreError::Refused(_)
-            | StoreError::Corrupt(_) => Self::unavailable(),
+            StoreError::NotFound(_) | StoreError::Conflict(_) | StoreError::Unavailable(_) => {
+                Self::unavailable()
+            }
+            StoreError::Refused(_) | StoreError::Corrupt(_) => Self::new(
+                ErrorCode::StoreUnavailable,
+                "Sentinel cannot use a record that this needs; send the request id to the administrator \
+                 of Sentinel: the log contains the cause",
+            ),
         }
     }
 }

@@ -22,8 +22,8 @@ impl Broker {
         }
         let main = self.policies.main(call).await?;
         match main {
-            // A caller who reinstates must be an operator now. A stale copy may name an operator
-            // who is none any more.
+            // A caller who reinstates must be an operator now. A stale copy may name one who is no
+            // longer an operator.
             Some(main) if main.stale && operation == Operation::Reinstate => {
                 Err(Denial::unavailable())
             }

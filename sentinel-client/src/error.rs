@@ -82,7 +82,7 @@ pub enum ClientError {
         now: DateTime<Utc>,
     },
     /// A list of the TVM does not end.
-    #[error("cannot list the sessions of the TVM")]
+    #[error("cannot read a list of the TVM")]
     EndlessList(#[from] EndlessList),
 }
 

@@ -73,8 +73,8 @@ impl Builder {
         Self { connections, ..self }
     }
 
-    /// Keeps sessions and keys in that folder, which only its owner can write to. It is created
-    /// if it does not exist.
+    /// Keeps sessions, requests, grants and keys in that folder, which only its owner can write to.
+    /// It is created if it does not exist.
     pub fn data(self, folder: impl Into<PathBuf>) -> Self {
         Self { data: Some(folder.into()), ..self }
     }

@@ -51,6 +51,7 @@ impl Deployment {
             "POST/requests",
             "GET/requests/*",
             "POST/requests/*/cancel",
+            "POST/requests/*/revoke",
             "GET/sessions",
         ]);
         Document::new(vec![
@@ -83,6 +84,8 @@ impl Deployment {
         let routes = self.routes([
             "GET/",
             "POST/",
+            "GET/profiles",
+            "GET/whoami",
             "GET/break-glass",
             "POST/break-glass",
             "POST/break-glass/*/close",

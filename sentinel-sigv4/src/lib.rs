@@ -26,8 +26,10 @@ use authorization::Authorization;
 pub use error::SignatureError;
 pub use secret::SecretKey;
 
-/// Maximum difference between the time of a signature and the verifier's time, as in
-/// AWS.
+/// Maximum difference between the time of a signature and the verifier's time. AWS documents that a
+/// request must reach it within five minutes of the time of its signature, in most cases.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html>
 pub const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");

@@ -35,13 +35,13 @@ pub struct Grant {
     pub policy_sha256: String,
     /// The reason code.
     pub reason_code: String,
-    /// Why, in the holder's words.
+    /// The justification that the holder entered.
     pub justification: String,
     /// Whether the grant also overrides a deny.
     pub overrides_deny: bool,
-    /// When the grant was opened.
+    /// The time at which the grant was opened.
     pub created: DateTime<Utc>,
-    /// When the grant ends unless it is closed before.
+    /// The time at which the grant ends, unless it is closed before.
     pub expires: DateTime<Utc>,
     /// The person who closed it. `None` unless it was closed.
     #[serde(deserialize_with = "Option::deserialize")]
@@ -56,14 +56,14 @@ pub struct Grant {
     pub reviewed: Option<GrantNote>,
 }
 
-/// What a person did with a grant.
+/// The closing or the review of a grant by a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct GrantNote {
     /// The person.
     pub by: Person,
-    /// When.
+    /// The time.
     pub at: DateTime<Utc>,
     /// The person's comment. `None` if there is none.
     #[serde(deserialize_with = "Option::deserialize")]
@@ -71,7 +71,7 @@ pub struct GrantNote {
 }
 
 impl GrantNote {
-    /// What a person did, and when.
+    /// The closing or the review by that person, at that time.
     #[must_use]
     pub const fn new(by: Person, at: DateTime<Utc>, comment: Option<String>) -> Self {
         Self { by, at, comment }
@@ -96,11 +96,11 @@ pub struct GrantFields {
     pub policy_sha256: String,
     /// The reason code.
     pub reason_code: String,
-    /// Why, in the holder's words.
+    /// The justification that the holder entered.
     pub justification: String,
-    /// When the grant is opened.
+    /// The time at which the grant is opened.
     pub created: DateTime<Utc>,
-    /// When the grant ends unless it is closed before.
+    /// The time at which the grant ends, unless it is closed before.
     pub expires: DateTime<Utc>,
 }
 

@@ -28,9 +28,9 @@ pub struct AccessRequest {
     pub role_arn: String,
     /// The approvals rule that governed when the request was created. The rule in force decides.
     pub rule: String,
-    /// Why, in the requester's words.
+    /// The reason that the requester entered.
     pub reason: String,
-    /// The ticket, in the requester's words. `None` if the requester named none.
+    /// The ticket that the requester entered. `None` if the requester entered none.
     #[serde(deserialize_with = "Option::deserialize")]
     pub ticket: Option<String>,
     /// The length of the approval, in seconds.
@@ -38,17 +38,18 @@ pub struct AccessRequest {
     /// The earliest time at which the approval can be used. `None` if from the last approval on.
     #[serde(deserialize_with = "Option::deserialize")]
     pub not_before: Option<DateTime<Utc>>,
-    /// When the request was created.
+    /// The time at which the request was created.
     pub created: DateTime<Utc>,
     /// The time by which every approval must be given.
     pub deadline: DateTime<Utc>,
-    /// How far the request is.
+    /// The status.
     pub status: RequestStatus,
     /// The decisions of people, the first one first.
     pub decided: Vec<RequestDecision>,
 }
 
-/// A person at the time of what they did: judged by this, also later.
+/// A person, as identified when they created, decided, opened, closed or reviewed something. Later
+/// checks use these fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -67,7 +68,7 @@ pub struct Person {
     /// The address that the call came from. `None` if unknown.
     #[serde(deserialize_with = "Option::deserialize")]
     pub source_ip: Option<String>,
-    /// How the identity was verified.
+    /// The way in which the identity was verified.
     pub via: Via,
 }
 
@@ -104,7 +105,7 @@ impl Person {
     }
 }
 
-/// How far a request is. Expiry is not a status: it follows from the deadline.
+/// The status of a request. Expiry is not a status: it follows from the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 #[expect(clippy::exhaustive_enums, reason = "every reader must handle every status")]
@@ -126,12 +127,12 @@ pub enum RequestStatus {
 #[serde(deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "a period without one of them cannot be judged")]
 pub struct ApprovedPeriod {
-    /// When the approval begins, or the approval that it extends began. The maximum duration of the
-    /// rule is counted from here.
+    /// The beginning of the approval or, if it extends another one, of the first one. The maximum
+    /// duration of the rule is counted from here.
     pub since: DateTime<Utc>,
-    /// When the approval begins.
+    /// The beginning of the approval.
     pub from: DateTime<Utc>,
-    /// When the approval ends.
+    /// The end of the approval.
     pub until: DateTime<Utc>,
 }
 
@@ -144,9 +145,9 @@ pub struct RequestDecision {
     pub by: Person,
     /// The epoch of the person's gate, for all profiles. An approval counts while it is unchanged.
     pub epoch: Epoch,
-    /// When the person decided.
+    /// The time of the decision.
     pub at: DateTime<Utc>,
-    /// What the person decided.
+    /// The decision.
     pub action: RequestAction,
     /// The person's comment. `None` if there is none.
     #[serde(deserialize_with = "Option::deserialize")]
@@ -205,11 +206,11 @@ pub struct AccessRequestFields {
     pub role_arn: String,
     /// The approvals rule that governs.
     pub rule: String,
-    /// Why, in the requester's words.
+    /// The reason that the requester entered.
     pub reason: String,
     /// The length of the approval, in seconds.
     pub duration_s: u32,
-    /// When the request is created.
+    /// The time at which the request is created.
     pub created: DateTime<Utc>,
     /// The time by which every approval must be given.
     pub deadline: DateTime<Utc>,

@@ -23,7 +23,7 @@ pub const NOT_RECORDED: [(&str, &str); 3] = [
     ("EncryptTables", "DynamoDB calls KMS for the administrator that sets the key of the table"),
 ];
 
-/// A difference shown_differences the recorded calls and a document.
+/// A difference between the recorded calls and a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
     /// A call whose needs are not listed.
@@ -61,7 +61,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The differences shown_differences these calls and a document; empty if they match.
+/// The differences between these calls and a document; empty if they match.
 #[must_use]
 pub fn differences(
     document: &Document,

@@ -66,7 +66,8 @@ codes! {
     SessionRevoked = 403 "SESSION_REVOKED",
     /// The caller may not do this.
     Forbidden = 403 "FORBIDDEN",
-    /// The path or the session does not exist.
+    /// The path, the session, the request or the grant does not exist, or the caller may not see
+    /// it.
     NotFound = 404 "NOT_FOUND",
     /// The path does not support the method.
     MethodNotAllowed = 405 "METHOD_NOT_ALLOWED",

@@ -68,14 +68,14 @@ pub struct GrantView {
     pub profile: ProfileName,
     /// The reason code.
     pub reason_code: String,
-    /// Why, in that person's words.
+    /// The justification that the person entered.
     pub justification: String,
     /// The state when the grant was shown.
     pub state: GrantState,
-    /// When it was opened.
+    /// The time at which it was opened.
     #[serde(serialize_with = "rfc3339::serialize")]
     pub created: DateTime<Utc>,
-    /// When it ends unless it is closed before.
+    /// The time at which it ends, unless it is closed before.
     #[serde(serialize_with = "rfc3339::serialize")]
     pub expires: DateTime<Utc>,
     /// The account of that person.
@@ -104,17 +104,17 @@ pub struct GrantView {
     /// The operator who reviewed it, when, and their comment. `None` unless it was reviewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewed: Option<CommentView>,
-    /// How the person's identity was verified.
+    /// The way in which the person's identity was verified.
     pub via: Via,
 }
 
-/// What a person did with a grant after it was opened.
+/// The closing or the review of a grant by a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CommentView {
     /// The person, as policies see them.
     pub by: String,
-    /// When.
+    /// The time.
     #[serde(serialize_with = "rfc3339::serialize")]
     pub at: DateTime<Utc>,
     /// Their comment. `None` if they wrote none.
@@ -123,7 +123,7 @@ pub struct CommentView {
 }
 
 impl CommentView {
-    /// What a person did, and when.
+    /// The closing or the review by that person, at that time.
     #[must_use]
     pub fn new(by: impl Into<String>, at: DateTime<Utc>, comment: Option<String>) -> Self {
         Self { by: by.into(), at, comment }
@@ -142,13 +142,13 @@ pub struct GrantViewFields {
     pub profile: ProfileName,
     /// The reason code.
     pub reason_code: String,
-    /// Why, in that person's words.
+    /// The justification that the person entered.
     pub justification: String,
     /// The state.
     pub state: GrantState,
-    /// When it was opened.
+    /// The time at which it was opened.
     pub created: DateTime<Utc>,
-    /// When it ends unless it is closed before.
+    /// The time at which it ends, unless it is closed before.
     pub expires: DateTime<Utc>,
     /// The account of that person.
     pub account: AccountId,
@@ -235,7 +235,7 @@ pub struct GrantBody {
     pub profile: String,
     /// The reason code: `incident`, `security`, `maintenance`, `recovery` or `other`.
     pub reason_code: String,
-    /// Why: 20 to 1,000 characters.
+    /// The justification: 20 to 1,000 characters.
     pub justification: String,
     /// The length of the grant, in seconds. `None` for the maximum of the break-glass rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]

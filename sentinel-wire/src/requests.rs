@@ -30,7 +30,7 @@ words! {
 }
 
 words! {
-    /// What a person decided on an approval request.
+    /// The decision of a person on an approval request.
     #[non_exhaustive]
     RequestAction, UnknownRequestAction, "the decisions are approve, auto_approve, deny, cancel and revoke" {
         /// An approver approved it.
@@ -47,9 +47,9 @@ words! {
 }
 
 words! {
-    /// How the identity of a person was verified.
+    /// The way in which the identity of a person was verified.
     #[non_exhaustive]
-    Via, UnknownVia, "the only way is iam" {
+    Via, UnknownVia, "the only value is `iam`" {
         /// By an AWS signature, verified by API Gateway or by the function URL.
         Iam = "iam",
     }
@@ -100,16 +100,16 @@ pub struct RequestView {
     pub user: String,
     /// The profile.
     pub profile: ProfileName,
-    /// Why, in the requester's words.
+    /// The reason that the requester entered.
     pub reason: String,
-    /// The ticket, in the requester's words. `None` if the requester named none.
+    /// The ticket that the requester entered. `None` if the requester entered none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
     /// The length of the approval, in seconds.
     pub duration_s: u64,
     /// The state when the request was shown.
     pub state: RequestState,
-    /// When the request was created.
+    /// The time at which the request was created.
     #[serde(serialize_with = "rfc3339::serialize")]
     pub created: DateTime<Utc>,
     /// The time by which every approval must be given.
@@ -124,7 +124,8 @@ pub struct RequestView {
     pub not_before: Option<DateTime<Utc>>,
     /// The decisions of people on this request, the first one first.
     pub decided: Vec<RequestDecisionView>,
-    /// When the approval ends. `None` if the request was never approved.
+    /// The end of the approval, as determined when it was approved. `None` if the request was never
+    /// approved.
     #[serde(default, serialize_with = "rfc3339::serialize_option")]
     pub valid_until: Option<DateTime<Utc>>,
     /// The account of the requester.
@@ -142,7 +143,7 @@ pub struct RequestView {
     /// The number of approvals that are missing, while the request is pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<u32>,
-    /// How the requester's identity was verified.
+    /// The way in which the requester's identity was verified.
     pub via: Via,
 }
 
@@ -152,10 +153,10 @@ pub struct RequestView {
 pub struct RequestDecisionView {
     /// The person, as policies see them.
     pub by: String,
-    /// When they decided.
+    /// The time of the decision.
     #[serde(serialize_with = "rfc3339::serialize")]
     pub at: DateTime<Utc>,
-    /// What they decided.
+    /// The decision.
     pub decision: RequestAction,
     /// Their comment. `None` if they wrote none.
     #[serde(default)]
@@ -185,13 +186,13 @@ pub struct RequestViewFields {
     pub user: String,
     /// The profile.
     pub profile: ProfileName,
-    /// Why, in the requester's words.
+    /// The reason that the requester entered.
     pub reason: String,
     /// The length of the approval, in seconds.
     pub duration_s: u64,
     /// The state.
     pub state: RequestState,
-    /// When the request was created.
+    /// The time at which the request was created.
     pub created: DateTime<Utc>,
     /// The time by which every approval must be given.
     pub deadline: DateTime<Utc>,
@@ -291,12 +292,13 @@ impl RequestView {
 pub struct RequestBody {
     /// The profile.
     pub profile: String,
-    /// Why, at most 1,000 characters.
+    /// The reason, at most 1,000 characters.
     pub reason: String,
     /// The ticket, at most 200 characters. An approvals rule may require one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
-    /// The length of the approval, in seconds. `None` for the maximum of the approvals rule.
+    /// The length of the approval, in seconds. `None` for the maximum of `auto_approve` if it applies,
+    /// otherwise for that of the approvals rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<u64>,
     /// The earliest time at which the approval is used. `None` for as soon as it is approved.
@@ -341,7 +343,7 @@ impl RequestBody {
 }
 
 /// The body of `POST /requests/{id}/approve`, `/deny`, `/cancel` and `/revoke`, and of
-/// `POST /break-glass/{id}/close`.
+/// `POST /break-glass/{id}/close` and `/review`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -150,7 +150,7 @@ pub struct RevokeBody {
     /// The profile that the caller is revoked on. `None` for all profiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// Why, at most 1,000 characters.
+    /// The reason, at most 1,000 characters.
     pub reason: String,
     /// How long new sessions are refused, in seconds. `None` until an operator reinstates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,7 +172,7 @@ pub struct ReinstateBody {
     /// The profile that the caller is reinstated on. `None` for the caller as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// Why, at most 1,000 characters.
+    /// The reason, at most 1,000 characters.
     pub reason: String,
 }
 

@@ -13,7 +13,7 @@ use crate::requests::conflict;
 
 impl Broker {
     /// Closes a grant, and ends the holder's sessions on the profile. The holder and operators with
-    /// `close_break_glass` may. Repeating it completes a closing that failed half-way.
+    /// `close_break_glass` may. Repeating it completes a closing that failed halfway.
     ///
     /// # Errors
     /// `NOT_FOUND` for every other caller, `CONFLICT` if the grant has expired, and what a failing

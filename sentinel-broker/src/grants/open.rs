@@ -26,7 +26,7 @@ pub struct OpenGrant {
     pub profile: ProfileName,
     /// The reason code.
     pub reason_code: ReasonCode,
-    /// Why, in the caller's words.
+    /// The justification that the caller entered.
     pub justification: String,
     /// The length of the grant. `None` for the maximum.
     pub duration: Option<Duration>,

@@ -24,11 +24,12 @@ use crate::vend::Vend;
 pub struct CreateRequest {
     /// The profile.
     pub profile: ProfileName,
-    /// Why, in the requester's words.
+    /// The reason that the requester entered.
     pub reason: String,
-    /// The ticket, in the requester's words. `None` if there is none.
+    /// The ticket that the requester entered. `None` if there is none.
     pub ticket: Option<String>,
-    /// The length of the approval. `None` for the maximum.
+    /// The length of the approval. `None` for the maximum of `auto_approve` if it applies, otherwise
+    /// for that of the rule.
     pub duration: Option<Duration>,
     /// The earliest time at which the approval is used. `None` for as soon as it is approved.
     pub not_before: Option<DateTime<Utc>>,

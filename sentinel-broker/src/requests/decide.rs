@@ -132,7 +132,7 @@ impl Broker {
     }
 
     /// Revokes an approval, and ends the requester's sessions on the profile. Repeating it completes a
-    /// revocation that failed half-way.
+    /// revocation that failed halfway.
     ///
     /// # Errors
     /// `NOT_FOUND` for a caller that cannot see the request, `FORBIDDEN` for a caller who is neither

@@ -16,7 +16,7 @@ use crate::identity::Caller;
 pub struct Reinstate {
     /// What to reinstate.
     pub target: Target,
-    /// Why, in the operator's words, for the record.
+    /// The reason that the operator entered, for the record.
     pub reason: String,
 }
 

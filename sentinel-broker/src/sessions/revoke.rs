@@ -20,7 +20,8 @@ use crate::identity::Caller;
 pub struct Revoke {
     /// What to revoke.
     pub target: Target,
-    /// Why, in the operator's words. The record contains it whole, the gate its first 256 bytes.
+    /// The reason that the operator entered. The record contains all of it, the gate its first 256
+    /// bytes.
     pub reason: String,
     /// How long new sessions are refused. `None` if until an operator reinstates.
     pub length: Option<Duration>,

@@ -8,7 +8,7 @@ use crate::output::{Failure, Outcome, Screen};
 use crate::runtime::block_on;
 use crate::tvm::Connection;
 
-/// Approve a request of another person.
+/// Approve a pending request of another person.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

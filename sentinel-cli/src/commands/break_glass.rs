@@ -20,7 +20,8 @@ Examples:
   sentinel break-glass open --profile production --reason-code incident \\
     --justification \"database is down, ticket 42\"
   sentinel break-glass list
-  sentinel break-glass close GRANT_ID")]
+  sentinel break-glass close GRANT_ID
+  sentinel break-glass review GRANT_ID --comment \"justified\"")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -34,7 +35,7 @@ enum Command {
     Review(Review),
 }
 
-/// Open a grant. It is valid immediately, and recorded.
+/// Open a grant, which is valid immediately and recorded.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -66,7 +67,8 @@ Examples:
   sentinel break-glass list --user alice
   sentinel break-glass list --format json")]
 struct List {
-    /// Holder: a name or account/RoleName; lists grants in every state
+    /// Holder whose grants are listed, in every state: a name or account/RoleName; only
+    /// operators can list those of another caller
     #[arg(long)]
     user: Option<String>,
     /// Profile of the grants
@@ -99,7 +101,7 @@ struct Close {
     connection: Connection,
 }
 
-/// Review a grant of another person that is over. For operators.
+/// Review a closed or expired grant of another person, as an operator.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,4 @@
-//! `sentinel cancel`: cancels an own approval request.
+//! `sentinel cancel`: cancels one of the caller's approval requests.
 
 use clap::Args;
 use sentinel_wire::{CommentBody, RequestId};
@@ -8,7 +8,7 @@ use crate::output::{Failure, Outcome, Screen};
 use crate::runtime::block_on;
 use crate::tvm::Connection;
 
-/// Cancel a request of your own.
+/// Cancel one of your pending requests.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

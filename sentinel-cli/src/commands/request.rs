@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
     /// Ticket, which an approvals rule may require
     #[arg(long)]
     ticket: Option<String>,
-    /// Duration of the approval, such as 30m (default: the maximum of the approvals
-    /// rule)
+    /// Duration of the approval, such as 30m (default: the maximum of `auto_approve`
+    /// if it applies, otherwise that of the approvals rule)
     #[arg(long, value_parser = duration)]
     duration: Option<Duration>,
     /// Earliest time at which the approval is used, such as 2026-03-02T22:00:00Z

@@ -13,7 +13,10 @@ use crate::output::{Failure, Outcome, Screen, quoted, table};
 use crate::runtime::block_on;
 use crate::tvm::Connection;
 
-/// List your own approval requests and the pending ones that you may decide.
+/// List, show and revoke approval requests.
+///
+/// Without a subcommand, lists your own requests and the pending ones that you can
+/// decide.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
@@ -38,7 +41,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct List {
-    /// Requester: a name or account/RoleName; for operators, unless it is yourself
+    /// Requester whose requests are listed: a name or account/RoleName; only operators
+    /// can list those of another caller
     #[arg(long)]
     user: Option<String>,
     /// Profile of the requests

@@ -21,7 +21,7 @@ pub(crate) struct Refused {
 
 /// The routes and fields that messages of the TVM name, with the commands and
 /// options that replace them here.
-const COMMANDS: [(&str, &str); 11] = [
+const COMMANDS: [(&str, &str); 19] = [
     ("`GET /profiles`", "`sentinel profiles`"),
     ("`GET /sessions`", "`sentinel sessions list`"),
     ("with `POST /requests` (`sentinel request`)", "with `sentinel request`"),
@@ -33,6 +33,14 @@ const COMMANDS: [(&str, &str); 11] = [
     ("`profile`", "`--profile`"),
     ("`session`", "`--session`"),
     ("`for_s`", "`--for`"),
+    ("`?profile=production`", "`--profile production`"),
+    ("`duration`", "`--duration`"),
+    ("`reason`", "`--reason`"),
+    ("`ticket`", "`--ticket`"),
+    ("`reason_code`", "`--reason-code`"),
+    ("`justification`", "`--justification`"),
+    ("`comment`", "`--comment`"),
+    ("`state`", "`--state`"),
 ];
 
 impl From<&ErrorResponse> for Refused {
@@ -91,6 +99,13 @@ mod tests {
             refused(body).to_string(),
             "X: see `sentinel profiles`; `--profile` is (request r)"
         );
+    }
+
+    #[test]
+    fn messages_name_options_in_place_of_the_fields_of_requests_and_grants() {
+        let body = br#"{"Code":"X","Message":"`reason_code`, `reason`, `ticket`, `duration_s`"}"#;
+        let shown = "X: `--reason-code`, `--reason`, `--ticket`, `--duration`";
+        assert_eq!(refused(body).to_string(), shown);
     }
 
     #[test]

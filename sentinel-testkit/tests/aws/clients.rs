@@ -24,6 +24,7 @@ const EXPECTED: [(DocumentName, bool, &[&str]); 4] = [
             "GET/requests",
             "GET/requests/*",
             "POST/requests/*/cancel",
+            "POST/requests/*/revoke",
             "GET/sessions",
         ],
     ),
@@ -41,7 +42,15 @@ const EXPECTED: [(DocumentName, bool, &[&str]); 4] = [
     (
         DocumentName::BreakGlass,
         true,
-        &["GET/", "POST/", "POST/break-glass", "GET/break-glass", "POST/break-glass/*/close"],
+        &[
+            "GET/",
+            "POST/",
+            "GET/profiles",
+            "GET/whoami",
+            "POST/break-glass",
+            "GET/break-glass",
+            "POST/break-glass/*/close",
+        ],
     ),
     (
         DocumentName::Operator,

@@ -170,9 +170,8 @@ async fn revocation(
 ) -> Result<(), Failure> {
     narrator.chapter(
         "7. Carol revokes alice on production",
-        "Alice's laptop is lost. Carol is an operator. A session that she revokes is refused on \
-         the\n\
-         next request.",
+        "Alice's laptop was stolen. Carol is an operator. A session that she revokes is refused\n\
+         on the next request.",
     )?;
     let seen = callers.get("carol", "/sessions?user=alice&profile=production").await?;
     let empty = Vec::new();

@@ -68,7 +68,7 @@ pub(super) async fn break_glass(
 ) -> Result<(), Failure> {
     narrator.chapter(
         "5. Bob breaks glass",
-        "There is an incident, and no time for an approval. Bob opens a grant. It is valid \n\
+        "There is an incident, and no time for an approval. Bob opens a grant. It is valid\n\
          immediately, recorded with his justification, and limited by the policy.",
     )?;
     let order = json!({

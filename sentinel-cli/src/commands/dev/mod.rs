@@ -51,8 +51,8 @@ pub(crate) struct Arguments {
     /// Folder with main.yaml and PROFILE.yaml (default: a built-in example)
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
-    /// Folder for sessions and keys, writable only by you, created if it is missing
-    /// (default: a temporary folder)
+    /// Folder for sessions, requests, grants and keys, writable only by you, created if
+    /// it is missing (default: a temporary folder)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Address and port to listen on; port 0 selects a free port
