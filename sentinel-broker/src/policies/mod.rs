@@ -2,6 +2,7 @@
 //! one read of a document, and an old copy is refreshed before it is used.
 
 mod copies;
+mod groups;
 mod roles;
 
 pub use roles::GovernedRoles;
@@ -16,6 +17,7 @@ use sentinel_store::{
 };
 
 use copies::{Copy, Freshness, Slot};
+use groups::Groups;
 
 use crate::call::Call;
 use crate::denial::Denial;
@@ -83,6 +85,7 @@ pub(crate) struct PolicyCache {
     names: Slot<Arc<BTreeSet<String>>>,
     /// The texts that the last list contained and that are not used yet.
     listed: Mutex<HashMap<PolicyPath, Copy<PolicyText>>>,
+    groups: Groups,
 }
 
 impl PolicyCache {
@@ -105,12 +108,13 @@ impl PolicyCache {
             documents: Mutex::default(),
             names: Slot::default(),
             listed: Mutex::default(),
+            groups: Groups::default(),
         }
     }
 
     /// The main document. `None` if there is none, and none is required.
     pub(crate) async fn main(&self, call: &Call) -> Result<Option<LoadedPolicy>, Denial> {
-        match self.document(call, &self.parameter).await {
+        match self.main_document(call).await {
             Ok(document) => Ok(Some(document)),
             Err(missing) => self.without_main(call, &missing).map(|()| None),
         }
@@ -141,8 +145,7 @@ impl PolicyCache {
         caller: &Caller,
         profile: &ProfileName,
     ) -> Result<Governing, Denial> {
-        let main = self.document(call, &self.parameter).await;
-        let (rules, main) = match main {
+        let (rules, main) = match self.main_document(call).await {
             Ok(main) => (Some(Arc::clone(&main.policy)), Some(main)),
             // It decides nothing, and still governs its profiles.
             Err(Missing::Unusable(Some(rules))) => (Some(rules), None),
@@ -309,6 +312,9 @@ impl PolicyCache {
             Ok(checked) => checked,
             Err(diagnostics) => return refused(diagnostics, None),
         };
+        if is_main && groups::are_too_many(&checked, path, &text.version) {
+            return CachedDocument::Unusable { digest, rules: None };
+        }
         let usable = checked
             .usable_in_server()
             .and_then(|()| if is_main { Ok(()) } else { checked.usable_for_one_profile() });

@@ -64,7 +64,7 @@ async fn an_unusable_document_vends_none_of_its_profiles() {
 
 /// The log of this thread.
 #[derive(Clone, Debug, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Logged(Arc<Mutex<Vec<u8>>>);
 
 impl std::io::Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -77,17 +77,23 @@ impl std::io::Write for Logged {
 }
 
 impl Logged {
-    fn count(&self, text: &str) -> usize {
+    /// The log from now until the guard is dropped.
+    pub(crate) fn new() -> (Self, tracing::subscriber::DefaultGuard) {
+        let logged = Self::default();
+        let writer = logged.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        (logged, tracing::subscriber::set_default(subscriber.finish()))
+    }
+
+    pub(crate) fn count(&self, text: &str) -> usize {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap().matches(text).count()
     }
 }
 
 #[tokio::test]
 async fn the_warnings_of_a_document_are_logged_once_for_each_version() {
-    let logged = Logged::default();
-    let writer = logged.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let (logged, _guard) = Logged::new();
     let doubtful = "  - { name: sdk, effect: deny, conditions: { mode: [credential_process] } }\n";
     let main = ALICE.replace("rules:\n", &format!("rules:\n{doubtful}"));
     let world = World::new(&main);

@@ -11,6 +11,8 @@ mod grants;
 #[cfg(test)]
 mod grants_model;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
 mod operators;

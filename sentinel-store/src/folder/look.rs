@@ -19,8 +19,8 @@ const MAX_BYTES: u64 = 2 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) enum Look {
     Present(Present),
-    /// There is no such file. `changed` is the last change of the folder: adding, removing
-    /// and renaming a file changes it.
+    /// There is no such file. `changed` is the last change of the folder that it would be in:
+    /// adding, removing and renaming a file changes it.
     Absent {
         changed: SystemTime,
     },
@@ -57,8 +57,14 @@ impl Look {
         match read(folder, file) {
             Ok(present) => Ok(Self::Present(present)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if file.is_symlink() {
+                // A folder in the policies folder, or the policies folder itself.
+                let parent = file.parent().unwrap_or(folder);
+                if file.is_symlink()
+                    || (parent.is_symlink() && !parent.exists() && parent != folder)
+                {
                     Ok(Self::Dangling)
+                } else if parent.exists() {
+                    absent(parent)
                 } else {
                     absent(folder)
                 }

@@ -29,6 +29,9 @@ use crate::{
 
 const EXTENSION: &str = "yaml";
 
+/// The folder with the members of groups, and the last but one part of their paths.
+const GROUPS: &str = "groups";
+
 /// Minimum age of a new text before it is used. A writer that pauses for less time is
 /// never treated as finished.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -38,7 +41,8 @@ const DANGLING: &str = "a link to a file that does not exist";
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
 /// Policies in a folder. The file `DIR/P.yaml` is the document `ROOT/P`, where `P` is a
-/// profile name. Other files in the folder are ignored.
+/// profile name. The file `DIR/groups/G.yaml` is the document `ROOT/groups/G`, the members of
+/// a group, and is not listed under the root. Other files in the folder are ignored.
 ///
 /// A version is the digest of the text, so that touching a file does not change it. Files
 /// are read on tokio's blocking threads, so the store needs a tokio runtime.
@@ -60,6 +64,7 @@ const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 /// | found                                          | error         |
 /// | ---------------------------------------------- | ------------- |
 /// | no file, or a path not under the root          | `NotFound`    |
+/// | no folder `DIR/groups` in an existing `DIR`    | `NotFound`    |
 /// | no folder, or an I/O error                     | `Unavailable` |
 /// | a file that keeps changing                     | `Unavailable` |
 /// | a link to a file that does not exist           | `Unavailable` |
@@ -126,13 +131,25 @@ impl FolderPolicies {
     /// # Errors
     /// As those of a read, except `Unavailable` for a file that changes.
     pub fn peek(&self, name: &ProfileName) -> Result<PolicyText, StoreError> {
-        let found = match Look::at(&self.folder, &self.file_of(name)) {
+        self.peek_at(&self.root.join(name.as_str()), &self.file_of(name))
+    }
+
+    /// Reads the members of a group as [`peek`](Self::peek) reads a document.
+    ///
+    /// # Errors
+    /// As those of [`peek`](Self::peek).
+    pub fn peek_members(&self, group: &ProfileName) -> Result<PolicyText, StoreError> {
+        self.peek_at(&self.root.join(GROUPS).join(group.as_str()), &self.members_of(group))
+    }
+
+    fn peek_at(&self, path: &PolicyPath, file: &Path) -> Result<PolicyText, StoreError> {
+        let found = match Look::at(&self.folder, file) {
             Ok(Look::Present(Present { document, .. })) => Ok(document),
             Ok(Look::Absent { .. }) => Err(StoreError::not_found()),
             Ok(Look::Dangling) => Err(StoreError::Unavailable(DANGLING.into())),
             Err(error) => Err(error),
         };
-        found.at(|| self.location().policy(&self.root.join(name.as_str())))
+        found.at(|| self.location().policy(path))
     }
 
     fn location(&self) -> Location {
@@ -143,11 +160,20 @@ impl FolderPolicies {
     /// separators and does not begin with a dot, so that the file is in the folder.
     fn file(&self, path: &PolicyPath) -> Option<PathBuf> {
         let name = ProfileName::parse(path.name()).ok()?;
-        (*path == self.root.join(name.as_str())).then(|| self.file_of(&name))
+        if *path == self.root.join(name.as_str()) {
+            Some(self.file_of(&name))
+        } else {
+            let members = self.root.join(GROUPS).join(name.as_str());
+            (*path == members).then(|| self.members_of(&name))
+        }
     }
 
     fn file_of(&self, name: &ProfileName) -> PathBuf {
         self.folder.join(format!("{name}.{EXTENSION}"))
+    }
+
+    fn members_of(&self, group: &ProfileName) -> PathBuf {
+        self.folder.join(GROUPS).join(format!("{group}.{EXTENSION}"))
     }
 
     /// Reads a document once its file is unchanged.

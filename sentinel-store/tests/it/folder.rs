@@ -78,6 +78,73 @@ async fn only_files_named_after_a_valid_profile_are_listed() {
     }
 }
 
+async fn members(store: &FolderPolicies, group: &str) -> Result<PolicyText, StoreError> {
+    store.policy(&root().join("groups").join(group)).await
+}
+
+#[tokio::test]
+async fn the_members_of_groups_are_in_a_folder_of_their_own_and_not_listed() {
+    let (folder, store) = folder();
+    assert!(matches!(members(&store, "oncall").await, Err(StoreError::NotFound(_))));
+    write(folder.path(), "groups.yaml", b"the document of a profile");
+    let groups = folder.path().join("groups");
+    fs::create_dir(&groups).unwrap();
+    write(&groups, "oncall.yaml", b"[alice]");
+    fs::create_dir(groups.join("groups")).unwrap();
+    write(&groups.join("groups"), "deep.yaml", b"[mallory]");
+    assert_eq!(members(&store, "oncall").await.unwrap().text, b"[alice]");
+    assert_eq!(read(&store, "groups").await.unwrap().text, b"the document of a profile");
+    assert_eq!(names(&store).await, ["groups"]);
+    let place = store.place(&root().join("groups").join("oncall"));
+    assert!(place.ends_with("groups/oncall.yaml"), "{place}");
+    for group in ["leads", "../groups", "groups/deep", ".oncall", "deep"] {
+        assert!(matches!(members(&store, group).await, Err(StoreError::NotFound(_))), "{group}");
+    }
+    assert!(matches!(read(&store, "oncall").await, Err(StoreError::NotFound(_))));
+    let page = store.list(&root().join("groups"), None).await.unwrap();
+    assert!(page.items.is_empty());
+}
+
+#[tokio::test]
+async fn briefly_missing_members_are_not_absent() {
+    let (folder, store) = slow_folder();
+    let groups = folder.path().join("groups");
+    fs::create_dir(&groups).unwrap();
+    write(&groups, "oncall.yaml", b"[alice]");
+    members(&store, "oncall").await.unwrap();
+    // The file, and then the whole folder.
+    for path in [groups.join("oncall.yaml"), groups] {
+        let away = folder.path().join("away");
+        fs::rename(&path, &away).unwrap();
+        let back = std::thread::spawn(move || {
+            std::thread::sleep(SLOWLY / 2);
+            fs::rename(&away, &path).unwrap();
+        });
+        assert_eq!(members(&store, "oncall").await.unwrap().text, b"[alice]");
+        back.join().unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_a_missing_folder_of_members_is_not_an_absent_group() {
+    let (folder, store) = folder();
+    std::os::unix::fs::symlink("missing", folder.path().join("groups")).unwrap();
+    let error = members(&store, "oncall").await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn changed_members_are_read_once_they_are_settled() {
+    let (folder, store) = slow_folder();
+    let groups = folder.path().join("groups");
+    fs::create_dir(&groups).unwrap();
+    write(&groups, "oncall.yaml", b"[alice]");
+    let begun = Instant::now();
+    assert_eq!(members(&store, "oncall").await.unwrap().text, b"[alice]");
+    assert!(begun.elapsed() > SLOWLY / 2, "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn a_file_outside_the_folder_is_not_read() {
     let (folder, _) = folder();
