@@ -133,7 +133,7 @@ async fn invalid_members_make_the_main_document_unusable_until_they_are_valid() 
     assert_eq!(code(&world, "alice", "production").await, None);
     world.put_members("oncall", "[alice, \"group:leads\"]");
     world.clock.advance(30);
-    // Any caller can be meant by the members, so that nobody sees a difference.
+    // Any caller can be meant by the members, so that no caller sees a difference.
     for user in ["alice", "mallory"] {
         for profile in ["production", "sandbox", "staging", "own"] {
             assert_eq!(code(&world, user, profile).await, ERROR, "{user} {profile}");

@@ -149,7 +149,7 @@ impl Scene {
         active
     }
 
-    /// Nothing that gives access is in effect without a record, and nothing changed without a record
+    /// No access is in effect without a record, and nothing changed without a record
     /// unless the result was an error.
     async fn check(&self, result: &Result<(), Denial>, what: &str) {
         let now = self.world.clock.now();

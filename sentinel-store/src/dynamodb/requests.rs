@@ -38,7 +38,7 @@ const ATTEMPTS: u32 = 16;
 /// Number of profiles whose lists are read concurrently.
 const CONCURRENT_PROFILES: usize = 4;
 
-/// Maximum number of profiles that are read for one page, so that a page for a person who may
+/// Maximum number of profiles that are read for one page, so that a page for a person that can
 /// decide for many profiles takes a bounded time. The page may then be short, or empty.
 const PROFILES_OF_PAGE: usize = 100;
 
