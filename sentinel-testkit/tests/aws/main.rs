@@ -17,6 +17,7 @@ mod faults;
 mod fixed;
 mod functions;
 mod issuer;
+mod people;
 mod permissions;
 mod policies;
 mod programs;
