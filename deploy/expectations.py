@@ -87,7 +87,7 @@ def _in_account(service: str, *resources: str) -> "tuple[str, ...]":
 
 
 _TABLES = _in_account("dynamodb", *(f"table/sentinel-{name}" for name in ("sessions", "approvals", "breakglass", "policies")))
-_SESSIONS, _OTHER_TABLES = _TABLES[:1], _TABLES[1:]
+_SESSIONS, _REQUESTS, _POLICIES = _TABLES[:1], _TABLES[1:3], _TABLES[3:]
 _LOGS = _in_account(
     "logs",
     *(f"log-group:/aws/lambda/sentinel-{name}{rest}" for name in ("tvm", "authorizer") for rest in ("", ":log-stream:2026/a")),
@@ -142,7 +142,8 @@ WATCHED = (
                         "UpdateGlobalTableSettings UpdateTable UpdateTimeToLive WriteDataForReplication"),
         _TABLES,
     ),
-    Watched("other tables", _of("dynamodb", "PutItem UpdateItem"), _OTHER_TABLES),
+    Watched("policy table", _of("dynamodb", "PutItem UpdateItem"), _POLICIES),
+    Watched("requests and grants", _of("dynamodb", "PutItem UpdateItem"), _REQUESTS, ("deployer", "TVM")),
     Watched("updates of sessions", _of("dynamodb", "UpdateItem"), _SESSIONS, ("deployer", "TVM")),
     Watched("writes of sessions", _of("dynamodb", "PutItem"), _SESSIONS, ("deployer", "TVM", "emergency operator")),
     Watched("decision records", _of("logs", "CreateLogStream PutLogEvents"), _LOGS, ("deployer", "TVM", "authorizer")),

@@ -2,10 +2,17 @@
 
 locals {
   tables = {
-    sentinel-sessions   = { ttl = true, by_shard = true }
-    sentinel-approvals  = { ttl = true, by_shard = false }
-    sentinel-breakglass = { ttl = true, by_shard = false }
-    sentinel-policies   = { ttl = false, by_shard = false }
+    sentinel-sessions   = { ttl = true, index = ["by-shard"], stream = false }
+    sentinel-approvals  = { ttl = true, index = ["by-end"], stream = true }
+    sentinel-breakglass = { ttl = true, index = ["by-end"], stream = true }
+    sentinel-policies   = { ttl = false, index = [], stream = false }
+  }
+
+  # by-shard: lists of all sessions read shard by shard, so that writes are spread over several partitions.
+  # by-end: only pending requests and open grants, and only their keys.
+  indexes = {
+    by-shard = { range_key = "sk", projection_type = "ALL", attributes = ["shard"] }
+    by-end   = { range_key = "ends", projection_type = "KEYS_ONLY", attributes = ["shard", "ends"] }
   }
 }
 
@@ -18,6 +25,8 @@ resource "aws_dynamodb_table" "this" {
   hash_key                    = "pk"
   range_key                   = "sk"
   deletion_protection_enabled = var.deletion_protection
+  stream_enabled              = each.value.stream
+  stream_view_type            = each.value.stream ? "NEW_AND_OLD_IMAGES" : null
   tags                        = var.tags
 
   attribute {
@@ -30,9 +39,8 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
-  # Lists of all sessions read shard by shard, so that writes are spread over several partitions.
   dynamic "attribute" {
-    for_each = each.value.by_shard ? ["shard"] : []
+    for_each = flatten([for name in each.value.index : local.indexes[name].attributes])
     content {
       name = attribute.value
       type = "S"
@@ -40,12 +48,12 @@ resource "aws_dynamodb_table" "this" {
   }
 
   dynamic "global_secondary_index" {
-    for_each = each.value.by_shard ? ["by-shard"] : []
+    for_each = each.value.index
     content {
       name            = global_secondary_index.value
       hash_key        = "shard"
-      range_key       = "sk"
-      projection_type = "ALL"
+      range_key       = local.indexes[global_secondary_index.value].range_key
+      projection_type = local.indexes[global_secondary_index.value].projection_type
     }
   }
 

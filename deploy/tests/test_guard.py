@@ -100,6 +100,7 @@ class BrokenGuards(unittest.TestCase):
         for sid, words in (
             ("SentinelDeployment", "the deployer, arn:aws:iam::111122223333:role/SentinelDeployer, cannot lambda:"),
             ("SentinelSessionUpdates", "role/SentinelTVMExecutionRole, cannot dynamodb:UpdateItem"),
+            ("SentinelRequestWrites", "role/SentinelTVMExecutionRole, cannot dynamodb:PutItem"),
             ("SentinelDecisionRecords", "role/SentinelAuthorizerRole, cannot logs:PutLogEvents"),
             ("SentinelRoleSessions", "role/SentinelTVMExecutionRole, cannot sts:AssumeRole"),
             ("SentinelCallers", "the deployer of another account, arn:aws:iam::444455556666:role/SentinelDeployer, cannot iam:"),

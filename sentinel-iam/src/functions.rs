@@ -51,6 +51,19 @@ impl Deployment {
             ),
             Statement::allow("SessionLists", ["dynamodb:Query"], [format!("{sessions}/index/*")]),
         ]);
+        let people = [&self.approval_table, &self.breakglass_table].map(|table| self.table(table));
+        statements.extend([
+            Statement::allow(
+                "RequestsAndGrants",
+                ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"],
+                people.clone(),
+            ),
+            Statement::allow(
+                "RequestAndGrantLists",
+                ["dynamodb:Query"],
+                people.map(|table| format!("{table}/index/*")),
+            ),
+        ]);
         if let Some(table) = &self.policy_table {
             statements.push(Statement::allow(
                 "PolicyTable",

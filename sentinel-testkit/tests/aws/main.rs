@@ -18,6 +18,7 @@ mod faults;
 mod fixed;
 mod functions;
 mod issuer;
+mod people;
 mod permissions;
 mod policies;
 mod programs;

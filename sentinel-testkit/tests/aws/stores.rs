@@ -16,14 +16,15 @@ use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
 use sentinel_store::ssm::SsmPolicies;
 use sentinel_store::{
-    CallerKey, Gate, PolicyPath, PolicyWriter, Session, SessionFields, SessionHandle,
-    StoreResultExt,
+    AccessRequest, AccessRequestFields, CallerKey, Gate, Grant, GrantFields, GrantId, Person,
+    PolicyPath, PolicyWriter, RequestId, Session, SessionFields, SessionHandle, StoreResultExt,
     aws::Timing,
     conformance::{
-        Backdoor, FreshPolicies, FreshSessions, FreshWriter, PoliciesUnderTest, PolicyEditor,
-        SessionsUnderTest, WritersUnderTest,
+        Backdoor, FreshGrants, FreshPolicies, FreshRequests, FreshSessions, FreshWriter,
+        GrantBackdoor, GrantsUnderTest, PoliciesUnderTest, PolicyEditor, RequestBackdoor,
+        RequestsUnderTest, SessionsUnderTest, WritersUnderTest,
     },
-    dynamodb::{DynamoPolicies, DynamoSessions, TableDefinition},
+    dynamodb::{DynamoGrants, DynamoPolicies, DynamoRequests, DynamoSessions, TableDefinition},
 };
 use sentinel_testkit::emulator::{Emulator, Kind};
 
@@ -155,6 +156,154 @@ impl Backdoor for TableBackdoor {
         }
         true
     }
+}
+
+/// Requests in DynamoDB.
+pub(crate) struct Requests {
+    pub(crate) config: SdkConfig,
+    _emulator: Arc<Emulator>,
+}
+
+impl Requests {
+    pub(crate) async fn on(kind: Kind) -> Option<Self> {
+        let emulator = emulator(kind).await?;
+        Some(Self { config: emulator.config().unwrap(), _emulator: emulator })
+    }
+
+    pub(crate) async fn store(&self) -> (DynamoRequests, TableBackdoor) {
+        let table = table(&self.config, TableDefinition::REQUESTS).await;
+        let store = DynamoRequests::new(&self.config, table.clone())
+            .with_timing(LONG_TIMEOUTS)
+            .with_page_size(page_size());
+        let client = aws_sdk_dynamodb::Client::new(&self.config);
+        (store, TableBackdoor { client, table })
+    }
+}
+
+#[async_trait]
+impl RequestsUnderTest for Requests {
+    async fn fresh(&self) -> FreshRequests {
+        let (store, backdoor) = self.store().await;
+        FreshRequests::new(store).with_backdoor(backdoor)
+    }
+}
+
+/// Grants in DynamoDB.
+pub(crate) struct Grants {
+    pub(crate) config: SdkConfig,
+    _emulator: Arc<Emulator>,
+}
+
+impl Grants {
+    pub(crate) async fn on(kind: Kind) -> Option<Self> {
+        let emulator = emulator(kind).await?;
+        Some(Self { config: emulator.config().unwrap(), _emulator: emulator })
+    }
+
+    pub(crate) async fn store(&self) -> (DynamoGrants, TableBackdoor) {
+        let table = table(&self.config, TableDefinition::GRANTS).await;
+        let store = DynamoGrants::new(&self.config, table.clone())
+            .with_timing(LONG_TIMEOUTS)
+            .with_page_size(page_size());
+        let client = aws_sdk_dynamodb::Client::new(&self.config);
+        (store, TableBackdoor { client, table })
+    }
+}
+
+#[async_trait]
+impl GrantsUnderTest for Grants {
+    async fn fresh(&self) -> FreshGrants {
+        let (store, backdoor) = self.store().await;
+        FreshGrants::new(store).with_backdoor(backdoor)
+    }
+}
+
+/// Time that requests and grants are kept after they are over, in seconds.
+const KEPT: i64 = 90 * 24 * 60 * 60;
+
+impl TableBackdoor {
+    /// Deletes what DynamoDB would delete in the second after `now`, and the records that begin with `kind` as if
+    /// they were kept no longer.
+    async fn purge_records(&self, kind: &str, now: DateTime<Utc>) {
+        for item in self.items().await {
+            let ttl = item.get("ttl").map(|ttl| ttl.as_n().unwrap().parse::<i64>().unwrap());
+            let kept = if item["sk"].as_s().unwrap().starts_with(kind) { KEPT } else { 0 };
+            if ttl.is_some_and(|ttl| ttl - kept <= now.timestamp()) {
+                let keys = item.into_iter().filter(|(name, _)| ["pk", "sk"].contains(&&**name));
+                let delete = self.client.delete_item().table_name(&self.table);
+                delete.set_key(Some(keys.collect())).send().await.unwrap();
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl RequestBackdoor for TableBackdoor {
+    async fn plant_request(&self, id: &RequestId, request: Option<&AccessRequest>) -> bool {
+        let any = any_request(id);
+        let item = DynamoRequests::request_item(id, request.unwrap_or(&any)).unwrap();
+        self.plant(if request.is_some() { item } else { nothing(item) }).await;
+        true
+    }
+
+    async fn purge(&self, before: DateTime<Utc>) -> bool {
+        self.purge_records("request#", before).await;
+        true
+    }
+}
+
+#[async_trait]
+impl GrantBackdoor for TableBackdoor {
+    async fn plant_grant(&self, id: &GrantId, grant: Option<&Grant>) -> bool {
+        let any = any_grant(id);
+        let item = DynamoGrants::grant_item(id, grant.unwrap_or(&any)).unwrap();
+        self.plant(if grant.is_some() { item } else { nothing(item) }).await;
+        true
+    }
+
+    async fn purge(&self, before: DateTime<Utc>) -> bool {
+        self.purge_records("grant#", before).await;
+        true
+    }
+}
+
+fn any_person() -> Person {
+    let account = sentinel_store::AccountId::parse("111122223333").unwrap();
+    Person::new(caller("alice"), "alice", account, "arn:aws:iam::111122223333:user/alice")
+}
+
+/// The time at which the requests and grants of the tests are created.
+pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_769_342_400 + seconds, 500_000_000).unwrap()
+}
+
+pub(crate) fn any_request(id: &RequestId) -> AccessRequest {
+    AccessRequest::new(AccessRequestFields {
+        id: *id,
+        requester: any_person(),
+        profile: sentinel_store::ProfileName::parse("production").unwrap(),
+        role_arn: "arn:aws:iam::111122223333:role/SentinelProtected-production".to_owned(),
+        rule: "deployments".to_owned(),
+        reason: "release".to_owned(),
+        duration_s: 3600,
+        created: at(0),
+        deadline: at(600),
+    })
+}
+
+pub(crate) fn any_grant(id: &GrantId) -> Grant {
+    Grant::new(GrantFields {
+        id: *id,
+        holder: any_person(),
+        profile: sentinel_store::ProfileName::parse("production").unwrap(),
+        role_arn: "arn:aws:iam::111122223333:role/SentinelProtected-production".to_owned(),
+        rule: "emergency".to_owned(),
+        policy_sha256: "0f".repeat(32),
+        reason_code: "incident".to_owned(),
+        justification: "the payment service is down".to_owned(),
+        created: at(0),
+        expires: at(600),
+    })
 }
 
 pub(crate) fn caller(key: &str) -> CallerKey {

@@ -57,7 +57,12 @@ pub(super) struct Actual {
     /// expire.
     ttl: Option<String>,
     recoverable: bool,
+    /// What the stream contains. `None` if the table has no stream.
+    stream: Option<String>,
 }
+
+/// What the stream of a table contains if it has one: each item before and after a change.
+const STREAM: &str = "NEW_AND_OLD_IMAGES";
 
 /// The names of a partition key and of a sort key, with their types if these are
 /// not strings.
@@ -111,6 +116,11 @@ impl Actual {
                 .map(str::to_owned),
             recoverable: recovery.and_then(|recovery| recovery.point_in_time_recovery_status())
                 == Some(&PointInTimeRecoveryStatus::Enabled),
+            stream: table
+                .stream_specification()
+                .filter(|stream| stream.stream_enabled())
+                .and_then(|stream| stream.stream_view_type())
+                .map(|view| view.as_str().to_owned()),
         }
     }
 }
@@ -118,8 +128,10 @@ impl Actual {
 /// A change that AWS can make to a table in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Repair {
-    /// The index is added.
-    Index,
+    /// The index with that name is added.
+    Index(&'static str),
+    /// The stream is enabled.
+    Stream,
     /// Deletion protection is enabled.
     Protection,
     /// The table is encrypted with that key.
@@ -133,7 +145,8 @@ pub(super) enum Repair {
 impl Repair {
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Index => "the index by shard".to_owned(),
+            Self::Index(name) => format!("the index `{name}`"),
+            Self::Stream => "the stream".to_owned(),
             Self::Protection => "deletion protection".to_owned(),
             Self::Encryption(key) => format!("encryption under {key}"),
             Self::TimeToLive(attribute) => format!("time to live on `{attribute}`"),
@@ -171,7 +184,7 @@ pub(super) fn compare(required: &RequiredTable, actual: &Actual) -> Difference {
     }
     if let Some(index) = definition.index {
         match actual.indexes.iter().find(|(name, _)| name == index.name) {
-            None => difference.repairs.push(Repair::Index),
+            None => difference.repairs.push(Repair::Index(index.name)),
             Some((_, keys)) if same(keys, index.partition_key, index.sort_key) => {}
             Some((_, keys)) => difference.refusals.push(format!(
                 "the keys of its index `{}` are {}, not `{}` and `{}`: delete the index and run \
@@ -182,6 +195,15 @@ pub(super) fn compare(required: &RequiredTable, actual: &Actual) -> Difference {
                 index.sort_key
             )),
         }
+    }
+    match &actual.stream {
+        None if definition.stream => difference.repairs.push(Repair::Stream),
+        Some(view) if definition.stream && view != STREAM => difference.refusals.push(format!(
+            "its stream contains {view}, not {STREAM}: if nothing reads it, disable it (`aws dynamodb \
+             update-table --table-name {name} --stream-specification StreamEnabled=false`) and run \
+             this command again",
+        )),
+        None | Some(_) => {}
     }
     if !actual.protected {
         difference.repairs.push(Repair::Protection);
@@ -247,7 +269,38 @@ mod tests {
             key: None,
             ttl: Some("ttl".to_owned()),
             recoverable: true,
+            stream: None,
         }
+    }
+
+    fn requests() -> RequiredTable {
+        RequiredTable {
+            name: "sentinel-approvals".to_owned(),
+            purpose: "approvals",
+            definition: TableDefinition::REQUESTS,
+            key: None,
+        }
+    }
+
+    /// A table that an earlier version created has neither the index nor the stream.
+    #[test]
+    fn a_table_without_index_and_stream_is_upgraded_in_place() {
+        let earlier = Actual { indexes: Vec::new(), ..matching() };
+        let Difference { repairs, refusals, .. } = compare(&requests(), &earlier);
+        assert_eq!(repairs, [Repair::Index("by-end"), Repair::Stream]);
+        assert!(refusals.is_empty(), "{refusals:?}");
+        let index = ("by-end".to_owned(), keys("shard", Some("ends")));
+        let upgraded = Actual {
+            indexes: vec![index],
+            stream: Some("NEW_AND_OLD_IMAGES".to_owned()),
+            ..matching()
+        };
+        assert_eq!(compare(&requests(), &upgraded), Difference::default());
+        // A stream with another content may have readers.
+        let other = Actual { stream: Some("KEYS_ONLY".to_owned()), ..upgraded };
+        let Difference { repairs, refusals, .. } = compare(&requests(), &other);
+        assert!(repairs.is_empty());
+        assert!(refusals.join("").contains("StreamEnabled=false"), "{refusals:?}");
     }
 
     #[test]
@@ -272,7 +325,7 @@ mod tests {
         assert_eq!(
             repairs,
             [
-                Repair::Index,
+                Repair::Index("by-shard"),
                 Repair::Protection,
                 Repair::Encryption("arn:key".to_owned()),
                 Repair::TimeToLive("ttl"),

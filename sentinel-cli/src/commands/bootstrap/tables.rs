@@ -7,11 +7,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate, IndexStatus,
-    KeySchemaElement, KeyType, PointInTimeRecoverySpecification, Projection, ProjectionType,
-    ScalarAttributeType, SseSpecification, SseType, TableDescription, TableStatus,
-    TimeToLiveSpecification,
+    PointInTimeRecoverySpecification, ScalarAttributeType, SseSpecification, SseType,
+    TableDescription, TableStatus, TimeToLiveSpecification,
 };
-use sentinel_store::dynamodb::IndexDefinition;
+use sentinel_store::dynamodb::{IndexDefinition, TableDefinition};
 use tokio::time::{Instant, sleep};
 
 use super::report::{State, Step};
@@ -151,9 +150,12 @@ impl<'a> Tables<'a> {
         let request = match repair {
             Repair::Protection => update().deletion_protection_enabled(true),
             Repair::Encryption(key) => update().sse_specification(encryption(key)),
-            Repair::Index => match required.definition.index {
+            Repair::Index(_) => match required.definition.index {
                 Some(index) => {
-                    let attributes = [index.partition_key, index.sort_key]
+                    // Of the table and of the index: AWS compares them with all keys.
+                    let attributes = required
+                        .definition
+                        .key_attributes()
                         .into_iter()
                         .map(|key| {
                             AttributeDefinition::builder()
@@ -169,6 +171,10 @@ impl<'a> Tables<'a> {
                 }
                 None => return Ok(()),
             },
+            Repair::Stream => {
+                let stream = TableDefinition::stream_specification().map_err(malformed)?;
+                update().stream_specification(stream)
+            }
             Repair::TimeToLive(attribute) => {
                 let specification = TimeToLiveSpecification::builder()
                     .enabled(true)
@@ -259,13 +265,10 @@ fn encryption(key: &str) -> SseSpecification {
 
 /// An index to add to a table in use.
 fn addition(index: IndexDefinition) -> Result<GlobalSecondaryIndexUpdate, BuildError> {
-    let key =
-        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
     let action = CreateGlobalSecondaryIndexAction::builder()
         .index_name(index.name)
-        .key_schema(key(index.partition_key, KeyType::Hash)?)
-        .key_schema(key(index.sort_key, KeyType::Range)?)
-        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .set_key_schema(Some(index.schema()?))
+        .projection(index.projection())
         .build()?;
     Ok(GlobalSecondaryIndexUpdate::builder().create(action).build())
 }

@@ -1,0 +1,138 @@
+//! Approval requests and break-glass grants in DynamoDB. dynalite has no transactions.
+
+use sentinel_store::conformance::{self, Report};
+use sentinel_store::{
+    ApprovedPeriod, GrantId, GrantNote, GrantStore, OpeningLimits, OpeningQuota, RequestAction,
+    RequestDecision, RequestId, RequestStatus, RequestStore,
+};
+use sentinel_testkit::emulator::Kind;
+
+use crate::stores::{Grants, Requests, TableBackdoor, any_grant, any_request, at, caller};
+
+/// Every case passes, and none is left out.
+fn assert_conforms(report: Report) {
+    assert!(report.outcomes().len() > 30, "the suite has lost its cases");
+    assert_eq!(report.not_offered().count(), 0);
+    report.result().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_on_ministack_conform() {
+    let Some(requests) = Requests::on(Kind::Ministack).await else { return };
+    assert_conforms(conformance::requests(&requests).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_on_moto_conform() {
+    let Some(requests) = Requests::on(Kind::Moto).await else { return };
+    assert_conforms(conformance::requests(&requests).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_on_ministack_conform() {
+    let Some(grants) = Grants::on(Kind::Ministack).await else { return };
+    assert_conforms(conformance::grants(&grants).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_on_moto_conform() {
+    let Some(grants) = Grants::on(Kind::Moto).await else { return };
+    assert_conforms(conformance::grants(&grants).await);
+}
+
+/// An emulator takes some 15 ms for each write, so that these are fewer than in memory and in a
+/// file.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_pending_requests_are_listed() {
+    let Some(requests) = Requests::on(Kind::Ministack).await else { return };
+    conformance::many_requests(&requests, 1_000).await.result().unwrap();
+}
+
+/// The beginning of the sort key of each item, its time to live in seconds after the start, and
+/// whether it is in the index.
+async fn items(table: &TableBackdoor) -> Vec<(String, Option<i64>, bool)> {
+    let items = table.items().await.into_iter().map(|item| {
+        let sk = item["sk"].as_s().unwrap();
+        let kind = sk.split('#').next().unwrap().to_owned();
+        let ttl = item.get("ttl").map(|ttl| ttl.as_n().unwrap().parse::<i64>().unwrap());
+        let indexed = item.contains_key("shard") && item.contains_key("ends");
+        (kind, ttl.map(|ttl| ttl - at(0).timestamp()), indexed)
+    });
+    let mut items: Vec<_> = items.collect();
+    items.sort();
+    items
+}
+
+fn item(kind: &str, ttl: i64, indexed: bool) -> (String, Option<i64>, bool) {
+    (kind.to_owned(), Some(ttl), indexed)
+}
+
+const DAYS_90: i64 = 90 * 24 * 60 * 60;
+
+/// Only the marker of a pending request is in the index. Its time to live is the deadline, so that
+/// the stream contains an expired request.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_pending_requests_are_in_the_index() {
+    let Some(requests) = Requests::on(Kind::Ministack).await else { return };
+    let (store, table) = requests.store().await;
+    let pending = any_request(&RequestId::new(caller("alice").hash(), [1; 10]));
+    store.create_request(&pending).await.unwrap();
+    let mut expected = vec![item("pending", 601, true), item("request", 601 + DAYS_90, false)];
+    assert_eq!(items(&table).await, expected);
+
+    let decide = |action, seconds| {
+        RequestDecision::new(pending.requester.clone(), at(seconds), action, "role", "digest")
+    };
+    let period = ApprovedPeriod { since: at(1), from: at(1), until: at(100) };
+    let approve = decide(RequestAction::Approve, 1);
+    let approved = pending.decide(approve, RequestStatus::Approved(period)).unwrap();
+    store.replace_request(&approved).await.unwrap();
+    expected = vec![
+        item("approved", 101, false),
+        item("pending", 2, false),
+        item("request", 101 + DAYS_90, false),
+    ];
+    assert_eq!(items(&table).await, expected);
+
+    let revoke = decide(RequestAction::Revoke, 50);
+    let revoked = approved.decide(revoke, RequestStatus::Revoked(period)).unwrap();
+    store.replace_request(&revoked).await.unwrap();
+    expected = vec![
+        item("approved", 51, false),
+        item("pending", 2, false),
+        item("request", 51 + DAYS_90, false),
+    ];
+    assert_eq!(items(&table).await, expected);
+}
+
+/// Only the marker of an open grant is in the index. A grant without its review has no time to
+/// live, and a marker that ends when the review is due.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_open_grants_are_in_the_index() {
+    let Some(grants) = Grants::on(Kind::Ministack).await else { return };
+    let (store, table) = grants.store().await;
+    let open =
+        any_grant(&GrantId::new(caller("alice").hash(), [1; 10])).with_review(at(5000), true);
+    let per = std::time::Duration::from_secs(3600);
+    let limits = OpeningLimits::default().with_profile_quota(OpeningQuota { count: 1, per });
+    store.open_grant(&open, &limits).await.unwrap();
+    let unlimited = ("grant".to_owned(), None, false);
+    let ledger = item("ledger", 1 + DAYS_90, false);
+    let expected = |markers: [_; 2], grant| {
+        let [first, last] = markers;
+        vec![grant, ledger.clone(), ledger.clone(), first, last]
+    };
+    let markers = [item("open", 601, true), item("review", 5001, false)];
+    assert_eq!(items(&table).await, expected(markers, unlimited.clone()));
+
+    let note = |seconds| GrantNote::new(open.holder.clone(), at(seconds), None);
+    let closed = open.close(note(10)).unwrap();
+    store.replace_grant(&closed).await.unwrap();
+    let markers = [item("open", 11, false), item("review", 5001, false)];
+    assert_eq!(items(&table).await, expected(markers, unlimited));
+
+    let reviewed = closed.review(note(20)).unwrap();
+    store.replace_grant(&reviewed).await.unwrap();
+    let markers = [item("open", 11, false), item("review", 21, false)];
+    assert_eq!(items(&table).await, expected(markers, item("grant", 601 + DAYS_90, false)));
+}
