@@ -15,6 +15,10 @@ pub struct Config {
     pub settings: Settings,
     /// The name of the session table. `None` if sessions are not tracked.
     pub session_table: Option<String>,
+    /// The name of the table of approval requests. `None` if no approval can be requested.
+    pub approval_table: Option<String>,
+    /// The name of the table of break-glass grants. `None` if none can be opened.
+    pub breakglass_table: Option<String>,
     /// The name of the table with policies that are too large for SSM. `None` if there is no table.
     pub policy_table: Option<String>,
     /// The value that the stage variable `sentinelOrigin` must have. `None` if it is not checked.
@@ -119,10 +123,8 @@ impl Config {
         settings.source_identity = format.unwrap_or_default();
         let session_table = reader.table("SENTINEL_SESSION_TABLE");
         let policy_table = reader.table("SENTINEL_POLICY_TABLE");
-        // Not used yet. Invalid values are reported already.
-        for later in ["SENTINEL_APPROVAL_TABLE", "SENTINEL_BREAKGLASS_TABLE"] {
-            reader.table(later);
-        }
+        let approval_table = reader.table("SENTINEL_APPROVAL_TABLE");
+        let breakglass_table = reader.table("SENTINEL_BREAKGLASS_TABLE");
         let generation = reader.read("SENTINEL_GENERATION", "a whole number", |text| {
             text.parse().ok().map(Generation)
         });
@@ -137,7 +139,14 @@ impl Config {
                 (text.len() >= 32 && text.bytes().all(good)).then(|| Secret::new(text))
             },
         );
-        Self { settings, session_table, policy_table, origin_secret }
+        Self {
+            settings,
+            session_table,
+            approval_table,
+            breakglass_table,
+            policy_table,
+            origin_secret,
+        }
     }
 }
 

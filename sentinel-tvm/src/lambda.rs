@@ -9,9 +9,11 @@ use aws_types::SdkConfig;
 use sentinel_broker::{Broker, Denial, Home, Parts, SessionTable};
 use sentinel_function::lambda::{self as runtime, serve, set_variables, warn};
 use sentinel_store::aws::Timing;
-use sentinel_store::dynamodb::{DynamoPolicies, DynamoSessions};
+use sentinel_store::dynamodb::{DynamoGrants, DynamoPolicies, DynamoRequests, DynamoSessions};
 use sentinel_store::ssm::SsmPolicies;
-use sentinel_store::{AuditSink, JsonLines, Metered, PolicyLayers, PolicyStore, aws};
+use sentinel_store::{
+    AuditSink, GrantStore, JsonLines, Metered, PolicyLayers, PolicyStore, RequestStore, aws,
+};
 use serde_json::Value;
 
 use crate::config::Config;
@@ -39,7 +41,7 @@ pub fn run() -> ExitCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timings {
-    /// The timeouts and retries of the session table.
+    /// The timeouts and retries of the tables of sessions, requests and grants.
     pub sessions: Timing,
     /// The timeouts and retries of STS.
     pub issuer: Timing,
@@ -108,8 +110,18 @@ fn broker(config: Config, timed: &Timed<'_>, sink: Arc<dyn AuditSink>) -> Broker
         let store = DynamoSessions::new(aws, name.clone()).with_timing(timings.sessions);
         SessionTable::new(name, Arc::new(store))
     });
+    let requests = config.approval_table.map(|name| -> Arc<dyn RequestStore> {
+        Arc::new(DynamoRequests::new(aws, name).with_timing(timings.sessions))
+    });
+    let grants = config.breakglass_table.map(|name| -> Arc<dyn GrantStore> {
+        Arc::new(DynamoGrants::new(aws, name).with_timing(timings.sessions))
+    });
     let issuer = Arc::new(StsIssuer::new(aws).with_timing(timings.issuer));
-    Broker::new(config.settings, Parts::new(policies, issuer, sink).with_sessions(sessions))
+    let parts = Parts::new(policies, issuer, sink)
+        .with_sessions(sessions)
+        .with_requests(requests)
+        .with_grants(grants);
+    Broker::new(config.settings, parts)
 }
 
 async fn answer(

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sentinel_function::lambda::{Invocation, serve};
+use sentinel_function::lambda::{LambdaInvocation, serve};
 use serde_json::Value;
 
 fn main() -> ExitCode {
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     )
 }
 
-async fn answer(built: Arc<String>, event: Value, _: Invocation) -> Result<String, String> {
+async fn answer(built: Arc<String>, event: Value, _: LambdaInvocation) -> Result<String, String> {
     assert_ne!(event, "panic", "injected");
     if event == "fail" { Err("this one fails".to_owned()) } else { Ok(built.to_string()) }
 }
