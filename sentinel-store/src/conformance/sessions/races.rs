@@ -151,7 +151,7 @@ pub(super) async fn a_concurrent_vend_and_revocation_see_each_other(
 }
 
 /// Starts tasks at the same time. Returns their results, sorted.
-async fn concurrently<T, F>(count: u16, task: impl Fn(u16) -> F) -> Result<Vec<T>, Stop>
+pub(super) async fn concurrently<T, F>(count: u16, task: impl Fn(u16) -> F) -> Result<Vec<T>, Stop>
 where
     T: Ord + Send + 'static,
     F: Future<Output = Result<T, Stop>> + Send + 'static,
