@@ -186,6 +186,7 @@ SETTINGS = {
     "SessionNameRoles": f"{ACCOUNT}:AWSReservedSSO_Developers_0123456789abcdef",
     "RoleArnTemplate": "arn:{partition}:iam::{account}:role/Vended-{profile}",
     "MaxDuration": "30m",
+    "CallerRate": "100/5m",
     "PolicyCacheTtl": "1m",
     "PolicyMaxAge": "0s",
 }
@@ -199,6 +200,7 @@ def test_every_variable_of_the_functions_can_be_set() -> None:
     for variable, parameter in {
         "SENTINEL_ROLE_ARN_TEMPLATE": "RoleArnTemplate",
         "SENTINEL_MAX_DURATION": "MaxDuration",
+        "SENTINEL_CALLER_RATE": "CallerRate",
         "SENTINEL_POLICY_CACHE_TTL": "PolicyCacheTtl",
         "SENTINEL_POLICY_MAX_AGE": "PolicyMaxAge",
     }.items():
@@ -216,6 +218,7 @@ def test_malformed_settings_are_rejected_before_anything_is_deployed() -> None:
         "SessionNameRoles": ["", "ci", f"{ACCOUNT}:ci", f"{ACCOUNT}:AWSReservedSSO_*_????????????????,{OTHER}:ci"],
         "RoleArnTemplate": ["", "arn:{partition}:iam::{account}:role/SentinelProtected-{profile}"],
         "MaxDuration": ["", "1h", "1h30m"],
+        "CallerRate": ["", "0", "1/1s", "100/5m", "60/1m30s"],
         "PolicyCacheTtl": ["", "0s", "30s"],
         "PolicyMaxAge": ["", "0s", "5m"],
         "SessionKey": ["", key, f"{key},{key[::-1]}"],
@@ -224,6 +227,7 @@ def test_malformed_settings_are_rejected_before_anything_is_deployed() -> None:
         "SessionNameRoles": ["*", "12345:ci", "a b", "ci,", f"{ACCOUNT}:"],
         "RoleArnTemplate": ["arn:aws:iam::111122223333:role/one", "SentinelProtected-{profile}"],
         "MaxDuration": ["3600", "1 h", "0s"],
+        "CallerRate": ["60", "0/1m", "60/0s", "60/1", "60 / 1m"],
         "PolicyCacheTtl": ["30"],
         "PolicyMaxAge": ["5 m"],
         "SessionKey": ["short", f"{key},", f"{key},short", f"{key},{key},{key}"],

@@ -13,6 +13,7 @@ use crate::issuer::Issuer;
 use crate::policies::PolicyCache;
 use crate::random::{OsRandom, Random};
 use crate::settings::Settings;
+use crate::vend::AboveLimit;
 
 /// Maximum number of concurrent reads of one kind.
 pub(crate) const MAX_CONCURRENT_READS: usize = 10;
@@ -29,6 +30,7 @@ pub struct Broker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) audit: Audit,
+    pub(crate) above_limit: AboveLimit,
 }
 
 /// The parts that a broker is built from.
@@ -122,7 +124,19 @@ impl Broker {
         let Parts { policies, sessions, requests, grants, issuer, clock, random, sink } = parts;
         let policies = PolicyCache::new(&settings, policies, Arc::clone(&clock));
         let audit = Audit::new(sink, Arc::clone(&clock));
-        Self { settings, policies, sessions, requests, grants, issuer, clock, random, audit }
+        let above_limit = AboveLimit::default();
+        Self {
+            settings,
+            policies,
+            sessions,
+            requests,
+            grants,
+            issuer,
+            clock,
+            random,
+            audit,
+            above_limit,
+        }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

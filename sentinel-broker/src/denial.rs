@@ -3,6 +3,8 @@
 use sentinel_store::StoreError;
 use sentinel_wire::ErrorCode;
 
+use crate::settings::CallerRate;
+
 /// A refusal, as the client receives it. The log contains the cause.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -117,6 +119,17 @@ impl Denial {
         Self::new(
             ErrorCode::RateLimited,
             "too many requests; try again after the seconds in Retry-After",
+        )
+    }
+
+    /// The refusal above that rate.
+    pub(crate) fn caller_rate(rate: CallerRate) -> Self {
+        Self::new(
+            ErrorCode::RateLimited,
+            format!(
+                "you requested credentials too often: the limit is {rate}; try again after the \
+                 seconds in Retry-After, and use credentials until they expire"
+            ),
         )
     }
 

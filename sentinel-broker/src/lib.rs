@@ -53,6 +53,6 @@ pub use sentinel_wire::{
 };
 pub use session_tags::{SESSION_TAG_KEYS, SessionTag};
 pub use sessions::{ListSessions, Reinstate, Revoke, Target};
-pub use settings::{OperatorArn, RoleArnTemplate, Settings};
+pub use settings::{CallerRate, OperatorArn, RoleArnTemplate, Settings};
 pub use user::{is_user, parse_user};
 pub use vend::{Cap, Vend, Vended};

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use std::{io, thread};
 
-use sentinel_broker::{Home, Issuer};
+use sentinel_broker::{CallerRate, Home, Issuer};
 use sentinel_store::memory::MemorySink;
 use sentinel_store::{AuditSink, ProfileName};
 use tokio::net::TcpListener;
@@ -35,6 +35,7 @@ pub struct Builder {
     policies: Vec<(String, String)>,
     sink: Option<Arc<dyn AuditSink>>,
     issuer: Option<(Arc<dyn Issuer>, Home)>,
+    caller_rate: Option<CallerRate>,
     colors: bool,
     allow_remote: bool,
 }
@@ -50,6 +51,7 @@ impl Default for Builder {
             policies: Vec::new(),
             sink: None,
             issuer: None,
+            caller_rate: Some(CallerRate::default()),
             colors: false,
             allow_remote: false,
         }
@@ -107,6 +109,12 @@ impl Builder {
     /// valid only for the system's own `/sts`.
     pub fn issuer(self, issuer: Arc<dyn Issuer>, home: Home) -> Self {
         Self { issuer: Some((issuer, home)), ..self }
+    }
+
+    /// Limits the vends of one caller to that rate. `None` for no limit. Without it, the limit is that
+    /// of the TVM.
+    pub fn caller_rate(self, caller_rate: impl Into<Option<CallerRate>>) -> Self {
+        Self { caller_rate: caller_rate.into(), ..self }
     }
 
     /// Uses color in reports on policies, which are written to the log.
@@ -185,7 +193,7 @@ impl Builder {
             }
         };
         let System { gateway, stores, credentials_file, keys, folder, temporary, documents } =
-            system::build(&data, identities, documents, sink, self.issuer)?;
+            system::build(&data, identities, documents, sink, self.issuer, self.caller_rate)?;
         let mut reporter = policies::Reporter::new(documents, folder.clone(), self.colors);
         reporter.report();
         let listening = |source| StartError::Listen { address, source };

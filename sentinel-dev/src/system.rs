@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use sentinel_authorizer::{Authorizer, ResponseFormat};
-use sentinel_broker::{Broker, Home, Issuer, LocalIssuer, OsRandom, Parts, SessionTable, Settings};
+use sentinel_broker::{
+    Broker, CallerRate, Home, Issuer, LocalIssuer, OsRandom, Parts, SessionTable, Settings,
+};
 use sentinel_store::folder::FolderPolicies;
 use sentinel_store::redb::{RedbFile, RedbGrants, RedbRequests, RedbSessions};
 use sentinel_store::{
@@ -58,6 +60,7 @@ pub(crate) fn build(
     documents: Documents,
     sink: Arc<dyn AuditSink>,
     real: Option<(Arc<dyn Issuer>, Home)>,
+    caller_rate: Option<CallerRate>,
 ) -> Result<System, StartError> {
     let (real, home) = match real {
         Some((issuer, home)) => (Some(issuer), home),
@@ -89,6 +92,7 @@ pub(crate) fn build(
     settings.policy_cache_ttl = POLICY_CACHE_TTL;
     // A file that cannot be read is read again each time, never cached.
     settings.policy_max_age = Duration::ZERO;
+    settings.caller_rate = caller_rate;
     let mut trusted: Vec<AccountId> =
         keys.iter().map(|(identity, _)| identity.account.clone()).chain([account]).collect();
     trusted.sort();

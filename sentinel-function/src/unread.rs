@@ -44,6 +44,7 @@ impl Function {
             Self::Tvm => &[
                 "SENTINEL_APPROVAL_TABLE",
                 "SENTINEL_BREAKGLASS_TABLE",
+                "SENTINEL_CALLER_RATE",
                 "SENTINEL_GENERATION",
                 "SENTINEL_MAX_DURATION",
                 "SENTINEL_OPERATORS",
@@ -85,7 +86,7 @@ const GO_PROJECT: [(&str, &str); 8] = [
     ("SENTINEL_POLICY_SIGNING_KEY", UNSIGNED),
     (
         "SENTINEL_RATE_LIMIT_",
-        "requests are not limited by this variable: set throttling on the API",
+        "set SENTINEL_CALLER_RATE, which limits the requests of each caller, and throttling on the API",
     ),
     ("SENTINEL_REQUIRE_DEVICE", NO_DEVICES),
 ];

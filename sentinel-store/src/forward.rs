@@ -1,16 +1,16 @@
 //! `Arc` and `Box` of a store or a sink are one as well.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    AccessRequest, AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, Grant, GrantId,
-    GrantListing, GrantPage, GrantStore, ListedPolicy, Listing, Opening, OpeningLimits, Page,
-    PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter, ProfileName, Record,
-    RequestId, RequestListing, RequestPage, RequestStore, Session, SessionHandle, SessionPage,
-    SessionStore, StoreError,
+    AccessRequest, AuditError, AuditSink, CallerKey, Counted, Cursor, Gate, GateChange, Grant,
+    GrantId, GrantListing, GrantPage, GrantStore, ListedPolicy, Listing, Opening, OpeningLimits,
+    Page, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter, ProfileName,
+    RateWindow, Record, RequestId, RequestListing, RequestPage, RequestStore, Session,
+    SessionHandle, SessionPage, SessionStore, StoreError,
 };
 
 macro_rules! forward {
@@ -40,6 +40,15 @@ macro_rules! forward {
                 at: DateTime<Utc>,
             ) -> Result<(), StoreError> {
                 (**self).end_session(handle, at).await
+            }
+
+            async fn count_vend(
+                &self,
+                caller: &CallerKey,
+                window: &RateWindow,
+                limit: NonZeroU32,
+            ) -> Result<Counted, StoreError> {
+                (**self).count_vend(caller, window, limit).await
             }
 
             async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {

@@ -28,6 +28,7 @@ mod page;
 mod pages;
 mod panics;
 mod policies;
+mod rate;
 #[cfg(feature = "redb")]
 pub mod redb;
 mod requests;
@@ -56,6 +57,7 @@ pub use panics::{Panicked, catch_panic, catch_panic_of};
 pub use policies::{
     ListedPolicy, PolicyPath, PolicyRevision, PolicyStore, PolicyText, PolicyWriter,
 };
+pub use rate::{Counted, RateWindow};
 pub use requests::{
     AccessRequest, AccessRequestFields, ApprovedPeriod, Person, RequestDecision, RequestListing,
     RequestPage, RequestStatus, RequestStore,

@@ -27,6 +27,12 @@ impl Location {
         }
     }
 
+    /// The count of the vends of a caller.
+    #[must_use]
+    pub fn vend_count(self, caller: &CallerKey) -> Self {
+        self.key(format_args!("vend count of `{caller}`"))
+    }
+
     /// An approval request.
     #[must_use]
     pub fn request(self, id: &RequestId) -> Self {

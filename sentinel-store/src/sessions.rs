@@ -1,15 +1,15 @@
 //! Sessions. Each vend has one, which exists before the credentials are returned and
 //! until they expire.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, CallerKey, Cursor, Epochs, Gate, GateChange, Generation, ProfileName, RecordPage,
-    SessionHandle, SessionState, StoreError,
+    AccountId, CallerKey, Counted, Cursor, Epochs, Gate, GateChange, Generation, ProfileName,
+    RateWindow, RecordPage, SessionHandle, SessionState, StoreError,
 };
 
 /// A stored session. Its secret is not stored, only the digest of the secret.
@@ -228,6 +228,8 @@ pub type SessionPage = RecordPage<Session>;
 /// - A list omits rows that cannot be read and reports their keys, so that one damaged row
 ///   does not hide the others.
 /// - A session may be removed some time after it has expired. A gate is never removed.
+/// - [`count_vend`](Self::count_vend) is atomic. Counts change no gate and no session, and are not in
+///   lists. They may be removed once their window has ended.
 /// - A write that failed with another error than `NotFound` or `Conflict` may have taken
 ///   effect.
 #[async_trait]
@@ -259,6 +261,21 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
         handle: &SessionHandle,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError>;
+
+    /// Counts a vend of a caller in a window, unless the count has reached `limit`. Of any number of
+    /// concurrent calls for one caller and window, at most `limit` return
+    /// [`Counted::WithinLimit`]. A count whose acknowledgment is lost may be counted again, so that
+    /// fewer are within the limit. Each caller and each window has its own count: windows that differ
+    /// in start or length are different windows.
+    ///
+    /// It must not read or change the gate, and must not delay
+    /// [`change_gate`](Self::change_gate): a revocation must not depend on it.
+    async fn count_vend(
+        &self,
+        caller: &CallerKey,
+        window: &RateWindow,
+        limit: NonZeroU32,
+    ) -> Result<Counted, StoreError>;
 
     /// Reads a session and the gate of its caller, concurrently or in one transaction.
     /// [`StoreError::NotFound`] if there is no such session. The gate is [`Gate::open`] if

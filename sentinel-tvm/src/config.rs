@@ -1,7 +1,7 @@
 //! The environment of the function. It is read once, and every problem is reported.
 
 use sentinel_broker::{
-    OperatorArn, RoleArnTemplate, SessionNameRole, Settings, SourceIdentityFormat,
+    CallerRate, OperatorArn, RoleArnTemplate, SessionNameRole, Settings, SourceIdentityFormat,
 };
 use sentinel_function::{ConfigError, ConfigWarning, Function, Reader, unread};
 use sentinel_policy::parse_duration;
@@ -37,14 +37,15 @@ impl Config {
         if errors.is_empty() { Ok(config) } else { Err(errors) }
     }
 
-    /// The problems that do not stop the function: listed roles without an account, and the variables
-    /// that have no effect. `set` are the names of all variables that are set.
+    /// The problems that do not stop the function: listed roles without an account, a rate that cannot
+    /// be counted, and the variables that have no effect. `set` are the names of all variables that are set.
     pub fn warnings(
         variable: impl Fn(&str) -> Option<String>,
         set: impl IntoIterator<Item = String>,
     ) -> Vec<ConfigWarning> {
         let mut reader = Reader::new(&variable);
-        let roles = Self::parse(&mut reader).settings.session_name_roles;
+        let config = Self::parse(&mut reader);
+        let roles = config.settings.session_name_roles;
         let is_default = reader.text(SESSION_NAME_ROLES).is_none();
         let of_every_account = roles.iter().filter(|role| !role.has_account()).map(|role| {
             let default = if is_default { " (the default)" } else { "" };
@@ -58,6 +59,13 @@ impl Config {
             )
         });
         let mut warnings: Vec<_> = of_every_account.collect();
+        let is_limited = reader.text(CALLER_RATE).is_some_and(|text| text != NO_RATE);
+        if is_limited && config.session_table.is_none() {
+            warnings.push(ConfigWarning::new(
+                CALLER_RATE,
+                "has no effect without SENTINEL_SESSION_TABLE, in which requests are counted",
+            ));
+        }
         warnings.extend(unread(Function::Tvm, reader.names(), set));
         warnings
     }
@@ -115,6 +123,12 @@ impl Config {
             parse_duration(text).ok().filter(|length| !length.is_zero())
         });
         settings.max_duration = maximum.unwrap_or(settings.max_duration);
+        let rate = reader.read(
+            CALLER_RATE,
+            "a number of requests and a duration from `1s` to `24h`, as in `60/1m`, or `0` for no limit",
+            |text| if text == NO_RATE { Some(None) } else { CallerRate::parse(text).map(Some) },
+        );
+        settings.caller_rate = rate.unwrap_or(settings.caller_rate);
         let format = reader.read(
             "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
             "one of `-` `_` `.` `,` `@` `+` `=`: STS accepts no other",
@@ -150,4 +164,7 @@ impl Config {
     }
 }
 
+const CALLER_RATE: &str = "SENTINEL_CALLER_RATE";
+/// The value for no limit.
+const NO_RATE: &str = "0";
 const SESSION_NAME_ROLES: &str = "SENTINEL_SESSION_NAME_ROLES";

@@ -75,7 +75,7 @@ codes! {
     Conflict = 409 "CONFLICT",
     /// The request is too large.
     RequestTooLarge = 413 "REQUEST_TOO_LARGE",
-    /// STS or a store throttled Sentinel.
+    /// The caller is above its limit, or STS or a store throttled Sentinel.
     RateLimited = 429 "RATE_LIMITED",
     /// The quota of a break-glass rule is used up.
     QuotaExceeded = 429 "QUOTA_EXCEEDED",

@@ -181,7 +181,7 @@ def test_invariant_2_nothing_acknowledged_is_lost_when_it_is_killed(binary: Path
     print(f"SENTINEL_TEST_SEED={seed}")
     rng = random.Random(seed)
 
-    dev = Dev(binary, tmp_path, {"main": POLICY})
+    dev = Dev(binary, tmp_path, {"main": POLICY}, {"SENTINEL_CALLER_RATE": "0"})
     pairs = [Pair(caller, profile) for caller in CALLERS for profile in PROFILES]
     starts_to_kill = set(rng.sample(range(1, MOMENTS), MOMENTS_OF_STARTING))
     try:

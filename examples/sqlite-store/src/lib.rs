@@ -7,6 +7,7 @@
 
 use std::{
     fmt,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -17,20 +18,25 @@ use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 use sentinel_store::{
-    CallerKey, Cursor, Gate, GateChange, Listing, Location, Session, SessionHandle, SessionPage,
-    SessionStore, StoreError, StoreResultExt,
+    CallerKey, Counted, Cursor, Gate, GateChange, Listing, Location, RateWindow, Session,
+    SessionHandle, SessionPage, SessionStore, StoreError, StoreResultExt,
     backend::{check_gate, check_listed, check_new_session, check_session, page_of, range_of},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 /// A gate by the hash of its caller's key, and a session by its handle. Both are JSON.
-/// `expires` is in seconds since 1970, for purges.
+/// `expires` is in seconds since 1970, for purges. A count is that of the vends of a caller in a
+/// window, from `starts` to `ends`, in seconds since 1970.
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     CREATE TABLE IF NOT EXISTS gates (caller BLOB PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS sessions (
         handle BLOB PRIMARY KEY, expires INTEGER NOT NULL, record TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS vend_counts (
+        caller BLOB, starts INTEGER, ends INTEGER, count INTEGER NOT NULL,
+        PRIMARY KEY (caller, starts, ends)
     ) WITHOUT ROWID;
 ";
 
@@ -59,12 +65,15 @@ impl SqliteSessions {
         Ok(Self { path: path.to_owned(), connection: Arc::new(Mutex::new(connection)) })
     }
 
-    /// Deletes the sessions that expired before `before`. Gates are kept.
+    /// Deletes the sessions that expired, and the counts of windows that ended, before `before`. Gates
+    /// are kept. Returns the number of deleted sessions.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub async fn purge_expired(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
         let purged = self.transact(move |transaction| {
+            let delete = "DELETE FROM vend_counts WHERE ends < ?1";
+            transaction.execute(delete, [before.timestamp()]).map_err(store_error)?;
             let delete = "DELETE FROM sessions WHERE expires < ?1";
             transaction.execute(delete, [before.timestamp()]).map_err(store_error)
         });
@@ -158,6 +167,26 @@ impl SessionStore for SqliteSessions {
             Ok(())
         });
         ended.await.at(|| location(&self.path).session(handle))
+    }
+
+    async fn count_vend(
+        &self,
+        caller: &CallerKey,
+        window: &RateWindow,
+        limit: NonZeroU32,
+    ) -> Result<Counted, StoreError> {
+        let (hash, window) = (caller.hash(), *window);
+        let counted = self.transact(move |transaction| {
+            let write = "INSERT INTO vend_counts (caller, starts, ends, count) VALUES (?1, ?2, ?3, 1) \
+                         ON CONFLICT DO UPDATE SET count = count + 1 WHERE count < ?4";
+            let (starts, ends) = (window.start().timestamp(), window.end().timestamp());
+            let row = params![hash.as_bytes(), starts, ends, limit.get()];
+            match transaction.execute(write, row).map_err(store_error)? {
+                0 => Ok(Counted::AboveLimit),
+                _ => Ok(Counted::WithinLimit),
+            }
+        });
+        counted.await.at(|| location(&self.path).vend_count(caller))
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {

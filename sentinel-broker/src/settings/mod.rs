@@ -1,8 +1,10 @@
 //! The settings of a broker. Every value was parsed, and is therefore valid.
 
+mod caller_rate;
 mod operator_arn;
 mod role_arn_template;
 
+pub use caller_rate::CallerRate;
 pub use operator_arn::OperatorArn;
 pub use role_arn_template::RoleArnTemplate;
 
@@ -49,6 +51,9 @@ pub struct Settings {
     pub role_arn_template: RoleArnTemplate,
     /// The maximum lifetime of credentials.
     pub max_duration: Duration,
+    /// The maximum rate of vends of one caller across all instances of the service. `None` for no
+    /// limit. Without a session table there is no limit.
+    pub caller_rate: Option<CallerRate>,
     /// How source identities are written.
     pub source_identity: SourceIdentityFormat,
     /// The generation of sessions. A session of another generation is refused.
@@ -76,6 +81,7 @@ impl Settings {
             operators: Vec::new(),
             role_arn_template: RoleArnTemplate::default(),
             max_duration: Duration::from_secs(3600),
+            caller_rate: Some(CallerRate::default()),
             source_identity: SourceIdentityFormat::default(),
             generation: Generation::default(),
             session_keys: None,
@@ -128,6 +134,12 @@ impl Settings {
     #[must_use]
     pub fn with_max_duration(self, max_duration: Duration) -> Self {
         Self { max_duration, ..self }
+    }
+
+    /// The same settings with another maximum rate of vends of one caller. `None` for no limit.
+    #[must_use]
+    pub fn with_caller_rate(self, caller_rate: impl Into<Option<CallerRate>>) -> Self {
+        Self { caller_rate: caller_rate.into(), ..self }
     }
 
     /// The same settings with another way to write source identities.

@@ -1,5 +1,5 @@
-//! Issuing: the session is written and the role assumed in parallel, and the gate, like the approval
-//! or the grant, is read again before the credentials count as vended.
+//! Issuing: the session is written, the vend counted and the role assumed in parallel, and the gate,
+//! like the approval or the grant, is read again before the credentials count as vended.
 
 use std::sync::Arc;
 
@@ -38,6 +38,11 @@ impl Broker {
         lifetime: Lifetime,
     ) -> Result<Vended, Denial> {
         let Progress { call, caller, vend, .. } = *progress;
+        // Only the session store can count.
+        let limit = match &gate {
+            Some(_) => self.rate_limit(call, &caller.key)?,
+            None => None,
+        };
         let handle = SessionHandle::new(caller.key.hash(), self.random()?);
         let source_identity = self.settings.source_identity.of_session(&caller.key, &handle);
         progress.source_identity = Some(source_identity.clone());
@@ -69,8 +74,8 @@ impl Broker {
             return Err(Denial::policy_deny());
         }
 
-        // In parallel. The first failure ends both: what an abandoned AssumeRole issues reaches no
-        // caller.
+        // In parallel. The first failure ends all: what an abandoned AssumeRole issues reaches no
+        // caller. A count above the limit ends nothing, so that issued credentials are recorded.
         progress.tracked = tracked;
         let tracking = async {
             let Some(tracked) = &progress.tracked else {
@@ -82,8 +87,12 @@ impl Broker {
                 self.is_unchanged(call, &progress.basis)
             )
         };
-        let (issued, (same_gate, same_basis)) =
-            tokio::try_join!(self.assume_role(call, &request), tracking)?;
+        let counting = async {
+            let Some(Tracked { store, .. }) = &progress.tracked else { return Ok(true) };
+            self.is_within_limit(call, store, &caller.key, limit).await
+        };
+        let (issued, (same_gate, same_basis), within_limit) =
+            tokio::try_join!(self.assume_role(call, &request), tracking, counting)?;
         let expiration = issued.credentials.expiration.min(lifetime.end);
         progress.issued = Some(IssuedRecord {
             access_key_id: issued.credentials.access_key_id.clone(),
@@ -97,6 +106,10 @@ impl Broker {
         if !same_basis {
             progress.withheld = true;
             return Err(Denial::policy_deny());
+        }
+        if let Some(limit) = limit.filter(|_| !within_limit) {
+            progress.withheld = true;
+            return Err(self.above_limit(call, limit));
         }
         if self.now() >= expiration {
             progress.withheld = true;

@@ -2,7 +2,8 @@
 //!
 //! 1. Read the governing document and, in parallel, the caller's gate.
 //! 2. Decide, and bound the lifetime ([`lifetime`]).
-//! 3. Write the session, and call AssumeRole in parallel ([`issue`], [`tracking`]).
+//! 3. Write the session, and in parallel call AssumeRole and count the vend ([`issue`], [`tracking`],
+//!    [`rate`]).
 //! 4. After the session is written, read the gate again.
 //! 5. Write the decision record ([`record`]), then return the credentials.
 //!
@@ -45,6 +46,7 @@
 mod basis;
 mod issue;
 mod lifetime;
+mod rate;
 mod record;
 mod request;
 mod role;
@@ -61,6 +63,7 @@ use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
 use lifetime::{Bounds, Lifetime};
+pub(crate) use rate::AboveLimit;
 use record::Progress;
 pub(crate) use tracking::CLEANUP_BUDGET;
 

@@ -48,15 +48,18 @@ fn code(result: &Result<Vended, Denial>) -> Option<ErrorCode> {
 
 #[tokio::test]
 async fn a_vend_makes_exactly_the_calls_in_the_design() {
-    use StoreOperation::{CreateSession, Gate, List, Policy, Write};
+    use StoreOperation::{CountVend, CreateSession, Gate, List, Policy, Write};
     let mut cold = calls("production").await;
     cold.sort_by_key(|operation| format!("{operation:?}"));
-    assert_eq!(cold, [CreateSession, Gate, Gate, ASSUME_ROLE, Policy, Write]);
+    assert_eq!(cold, [CountVend, CreateSession, Gate, Gate, ASSUME_ROLE, Policy, Write]);
     let mut own_document = calls("staging").await;
     own_document.sort_by_key(|operation| format!("{operation:?}"));
     // The list of documents contains the profile's own.
-    assert_eq!(own_document, [CreateSession, Gate, Gate, List, ASSUME_ROLE, Policy, Write]);
-    // With a warm cache: two gate reads, one write, one AssumeRole, one record.
+    assert_eq!(
+        own_document,
+        [CountVend, CreateSession, Gate, Gate, List, ASSUME_ROLE, Policy, Write]
+    );
+    // With a warm cache: two gate reads, two writes, one AssumeRole, one record.
     let faults = Faults::new();
     let world = world(&faults);
     world.vend("alice", "staging").await.unwrap();
@@ -64,7 +67,7 @@ async fn a_vend_makes_exactly_the_calls_in_the_design() {
     world.vend("alice", "staging").await.unwrap();
     let mut warm = faults.calls().split_off(before);
     warm.sort_by_key(|operation| format!("{operation:?}"));
-    assert_eq!(warm, [CreateSession, Gate, Gate, ASSUME_ROLE, Write]);
+    assert_eq!(warm, [CountVend, CreateSession, Gate, Gate, ASSUME_ROLE, Write]);
 }
 
 #[tokio::test]
@@ -101,7 +104,7 @@ async fn invariant_1_no_credentials_are_returned_when_any_step_of_a_vend_fails()
 #[tokio::test]
 async fn each_failure_has_its_code() {
     use StoreErrorKind::{Conflict, Corrupt, NotFound, Refused, Throttled, Unavailable};
-    use StoreOperation::{CreateSession, Gate, List, Policy, Write};
+    use StoreOperation::{CountVend, CreateSession, Gate, List, Policy, Write};
     let (limited, unavailable) = (ErrorCode::RateLimited, ErrorCode::StoreUnavailable);
     let (policy, credentials) = (ErrorCode::PolicyError, ErrorCode::CredentialError);
     for (operation, failure, expected) in [
@@ -121,6 +124,9 @@ async fn each_failure_has_its_code() {
         (CreateSession, Throttled, limited),
         (CreateSession, Unavailable, unavailable),
         (CreateSession, Conflict, unavailable),
+        (CountVend, Throttled, limited),
+        (CountVend, Unavailable, unavailable),
+        (CountVend, Conflict, unavailable),
         (ASSUME_ROLE, Throttled, limited),
         (ASSUME_ROLE, Unavailable, credentials),
         (ASSUME_ROLE, Refused, credentials),

@@ -29,6 +29,8 @@ mod profiles;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod rate;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod roles;

@@ -127,6 +127,8 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) tracked: bool,
+    /// Several worlds that share them are instances of one service.
+    pub(crate) sessions: Arc<MemorySessions>,
     /// Whether approvals can be requested.
     pub(crate) requests: bool,
     /// Whether grants can be opened.
@@ -156,6 +158,7 @@ impl Default for Plan {
             // A Monday.
             clock: StillClock::at("2026-03-02T10:00:00Z"),
             tracked: true,
+            sessions: Arc::new(MemorySessions::new()),
             requests: true,
             grants: true,
             page_size: NonZeroUsize::new(100).unwrap(),
@@ -175,7 +178,7 @@ impl World {
     pub(crate) fn with(main: &str, plan: Plan) -> Self {
         let policies = Arc::new(MemoryPolicies::new());
         policies.put(&plan.settings.policy_parameter, main);
-        let sessions = Arc::new(MemorySessions::new());
+        let sessions = plan.sessions;
         let requests = Arc::new(MemoryRequests::with_page_size(plan.page_size));
         let grants = Arc::new(MemoryGrants::with_page_size(plan.page_size));
         let random = Arc::new(FaultyRandom::default());

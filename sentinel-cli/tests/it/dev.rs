@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::running::{Dev, run, sentinel};
+use crate::running::{Dev, run, run_words, sentinel};
 use crate::wire::{Request, Response};
 
 fn vend(dev: &Dev, name: &str, target: &str) -> Response {
@@ -54,6 +54,34 @@ fn a_vend_has_the_response_and_the_record_of_lambda() {
         .signed(dev.address, &dev.key("ci/build-7"), "execute-api")
         .send(dev.address);
     assert_eq!(form.status, 200, "{form:?}");
+}
+
+#[test]
+fn a_caller_above_the_rate_is_refused_and_recorded_and_others_are_not() {
+    // A day, so that the window hardly ends during the test.
+    let dev = Dev::start_in(TempDir::new().unwrap(), &["--caller-rate", "2/24h"]);
+    for expected in [200, 200, 429, 429] {
+        let response = vend(&dev, "alice", "/?profile=production");
+        assert_eq!(response.status, expected, "{response:?}");
+        let record = dev.record();
+        let code = if expected == 200 { "OK" } else { "RATE_LIMITED" };
+        assert_eq!((&record["user"], &record["code"]), (&json!("alice"), &json!(code)));
+        if expected == 429 {
+            assert_eq!(response.code(), "RATE_LIMITED");
+            let seconds: u64 = response.headers["retry-after"].parse().unwrap();
+            assert!((1..=24 * 3600).contains(&seconds), "{seconds}");
+        }
+    }
+    assert_eq!(vend(&dev, "ci/build-7", "/?profile=staging").status, 200);
+    // The variable of the TVM, and no limit.
+    let unlimited = [("SENTINEL_CALLER_RATE", "0")];
+    let dev = Dev::start_as(TempDir::new().unwrap(), &[], &unlimited);
+    for _ in 0..70 {
+        assert_eq!(vend(&dev, "alice", "/?profile=production").status, 200);
+    }
+    let wrong = run_words("dev --listen 127.0.0.1:0 --caller-rate 60");
+    assert_eq!(wrong.status, 2);
+    assert!(wrong.stderr.contains("as in `60/1m`"), "{}", wrong.stderr);
 }
 
 #[test]

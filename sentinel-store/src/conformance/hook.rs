@@ -1,16 +1,17 @@
 //! Wrappers that run a hook before and after each call, for tests.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, num::NonZeroU32, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::Faults;
 use crate::{
-    AccessRequest, AuditError, AuditSink, CallerKey, Cursor, Gate, GateChange, Grant, GrantId,
-    GrantListing, GrantPage, GrantStore, ListedPolicy, Listing, Opening, OpeningLimits, Page,
-    PolicyPath, PolicyStore, PolicyText, ProfileName, Record, RequestId, RequestListing,
-    RequestPage, RequestStore, Session, SessionHandle, SessionPage, SessionStore, StoreError,
+    AccessRequest, AuditError, AuditSink, CallerKey, Counted, Cursor, Gate, GateChange, Grant,
+    GrantId, GrantListing, GrantPage, GrantStore, ListedPolicy, Listing, Opening, OpeningLimits,
+    Page, PolicyPath, PolicyStore, PolicyText, ProfileName, RateWindow, Record, RequestId,
+    RequestListing, RequestPage, RequestStore, Session, SessionHandle, SessionPage, SessionStore,
+    StoreError,
 };
 
 /// A method of a wrapped store or sink.
@@ -22,6 +23,7 @@ pub enum StoreOperation {
     ChangeGate,
     CreateSession,
     EndSession,
+    CountVend,
     Session,
     Sessions,
     CreateRequest,
@@ -145,6 +147,16 @@ impl<S: SessionStore> SessionStore for HookedSessions<S> {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         around(&*self.hook, StoreOperation::EndSession, self.inner.end_session(handle, at)).await
+    }
+
+    async fn count_vend(
+        &self,
+        caller: &CallerKey,
+        window: &RateWindow,
+        limit: NonZeroU32,
+    ) -> Result<Counted, StoreError> {
+        let call = self.inner.count_vend(caller, window, limit);
+        around(&*self.hook, StoreOperation::CountVend, call).await
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::table::{Item, Key};
-use crate::{CallerHash, Gate, Session, SessionHandle, StoreError};
+use crate::{CallerHash, Gate, RateWindow, Session, SessionHandle, StoreError};
 
 pub(super) const FORMAT: u32 = 1;
 
@@ -21,6 +21,10 @@ const REMEMBERED: usize = 32;
 
 const GATE: &str = "gate";
 pub(super) const SESSION: &str = "session#";
+const VEND_COUNT: &str = "rate#";
+
+/// Time in seconds that a count of vends is kept after its window: longer than clocks differ.
+const COUNT_KEPT_AFTER_END: i64 = 60 * 60;
 
 /// Lists of all sessions read shard after shard, so that the writes are distributed over
 /// the partitions of the index.
@@ -64,6 +68,17 @@ pub(super) fn session_key(handle: &SessionHandle) -> Key {
     let pk = handle.caller().to_string();
     let random = text.strip_prefix(&pk).unwrap_or_default();
     Key::new(pk, format!("{SESSION}{random}"))
+}
+
+/// The key of the count of a caller's vends in a window.
+pub(super) fn vend_count_key(caller: CallerHash, window: &RateWindow) -> Key {
+    let (start, length) = (window.start().timestamp(), window.seconds());
+    Key::new(caller.to_string(), format!("{VEND_COUNT}{start}#{length}"))
+}
+
+/// When the count of a window may be removed, in seconds since 1970.
+pub(super) fn vend_count_ttl(window: &RateWindow) -> i64 {
+    window.end().timestamp().saturating_add(COUNT_KEPT_AFTER_END)
 }
 
 /// The handle of the session with this key, if the key is one of a session.

@@ -1,6 +1,6 @@
 //! Sessions and gates. The gate and the sessions of a caller are in one partition.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
@@ -12,14 +12,14 @@ use super::{
     definition::{IndexDefinition, TableDefinition},
     item::{
         GateItem, SESSION, SHARDS, SessionItem, decode, encode, encode_value, gate_key, handle_at,
-        row_name, session_key, shard,
+        row_name, session_key, shard, vend_count_key, vend_count_ttl,
     },
     table::{Condition, Item, Put, Table},
     token::{pause, write_token},
 };
 use crate::{
-    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, SeenCursors, Session, SessionHandle,
-    SessionPage, SessionStore, StoreError, StoreResultExt,
+    CallerKey, Counted, Cursor, Gate, GateAction, GateChange, Listing, RateWindow, SeenCursors,
+    Session, SessionHandle, SessionPage, SessionStore, StoreError, StoreResultExt,
     aws::Timing,
     backend::{check_gate, check_listed, check_new_session, check_session, start_after},
 };
@@ -322,6 +322,21 @@ impl SessionStore for DynamoSessions {
         }
         .await;
         result.at(|| self.table.location().session(handle))
+    }
+
+    async fn count_vend(
+        &self,
+        caller: &CallerKey,
+        window: &RateWindow,
+        limit: NonZeroU32,
+    ) -> Result<Counted, StoreError> {
+        let (key, ttl) = (vend_count_key(caller.hash(), window), vend_count_ttl(window));
+        // A write that is sent again may count twice: fewer vends are within the limit, never more.
+        match self.table.count(key, limit, ttl).await.unless_conflict() {
+            Ok(Some(())) => Ok(Counted::WithinLimit),
+            Ok(None) => Ok(Counted::AboveLimit),
+            Err(error) => Err(error.at(|| self.table.location().vend_count(caller))),
+        }
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {

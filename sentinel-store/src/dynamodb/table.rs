@@ -1,7 +1,7 @@
 //! The requests to a table: strongly consistent reads by primary key, conditional writes,
 //! and queries.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, num::NonZeroU32};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -191,6 +191,34 @@ impl Table {
             .expression_attribute_values(":value", value)
             .expression_attribute_values(":write", text(write))
             .expression_attribute_values(":seen", text(seen))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| store_error("UpdateItem", &error))?;
+        check_response("UpdateItem", answer.consumed_capacity)
+    }
+
+    /// Adds one to the count of an item that is removed after `ttl`. `Conflict` if the count has
+    /// reached `limit`. A count that is not a number has reached it.
+    pub(super) async fn count(
+        &self,
+        key: Key,
+        limit: NonZeroU32,
+        ttl: i64,
+    ) -> Result<(), StoreError> {
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key.into_item()))
+            .update_expression("ADD #count :one SET #ttl = :ttl")
+            .condition_expression("attribute_not_exists(#count) OR #count < :limit")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":limit", number(i64::from(limit.get())))
+            .expression_attribute_values(":ttl", number(ttl))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await

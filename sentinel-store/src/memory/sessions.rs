@@ -1,14 +1,18 @@
 //! Sessions and gates in memory.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroUsize},
+    sync::Mutex,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{PAGE_SIZE, location, locked};
 use crate::{
-    CallerHash, CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
-    SessionStore, StoreError, StoreResultExt,
+    CallerHash, CallerKey, Counted, Cursor, Gate, GateChange, Listing, RateWindow, Session,
+    SessionHandle, SessionPage, SessionStore, StoreError, StoreResultExt,
     backend::{check_gate, check_listed, check_new_session, check_session, page_of, range_of},
 };
 
@@ -23,6 +27,8 @@ pub struct MemorySessions {
 struct State {
     gates: BTreeMap<CallerHash, Gate>,
     sessions: BTreeMap<SessionHandle, Session>,
+    /// The counts of vends.
+    counts: BTreeMap<(CallerHash, RateWindow), u32>,
 }
 
 impl State {
@@ -48,13 +54,14 @@ impl MemorySessions {
         Self { state: Mutex::default(), page_size }
     }
 
-    /// Removes the sessions that expired before `before`, and returns their number. Gates
-    /// stay.
+    /// Removes the sessions that expired before `before`, and returns their number. Also removes the
+    /// counts of vends in windows that ended before. Gates stay.
     pub fn purge_expired(&self, before: DateTime<Utc>) -> usize {
-        let sessions = &mut locked(&self.state).sessions;
-        let count = sessions.len();
-        sessions.retain(|_, session| session.expires >= before);
-        count - sessions.len()
+        let state = &mut *locked(&self.state);
+        state.counts.retain(|(_, window), _| window.end() >= before);
+        let count = state.sessions.len();
+        state.sessions.retain(|_, session| session.expires >= before);
+        count - state.sessions.len()
     }
 
     /// Stores a gate in the place of the gate of `caller`, whose gate it may not be. The
@@ -118,6 +125,21 @@ impl SessionStore for MemorySessions {
         check_session(handle, stored.clone()).at(|| location().session(handle))?;
         stored.ended.get_or_insert(at);
         Ok(())
+    }
+
+    async fn count_vend(
+        &self,
+        caller: &CallerKey,
+        window: &RateWindow,
+        limit: NonZeroU32,
+    ) -> Result<Counted, StoreError> {
+        let counts = &mut locked(&self.state).counts;
+        let count = counts.entry((caller.hash(), *window)).or_default();
+        if *count >= limit.get() {
+            return Ok(Counted::AboveLimit);
+        }
+        *count += 1;
+        Ok(Counted::WithinLimit)
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {

@@ -1,7 +1,11 @@
 //! Sessions and gates in the file, in two tables, so that a purge of sessions cannot
 //! affect a gate.
 
-use std::{num::NonZeroUsize, ops::Bound, path::Path};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    ops::Bound,
+    path::Path,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,8 +18,8 @@ use super::{
     try_inner,
 };
 use crate::{
-    CallerKey, Cursor, Gate, GateChange, Listing, Session, SessionHandle, SessionPage,
-    SessionStore, StoreError, StoreResultExt,
+    CallerKey, Counted, Cursor, Gate, GateChange, Listing, RateWindow, Session, SessionHandle,
+    SessionPage, SessionStore, StoreError, StoreResultExt,
     backend::{check_gate, check_listed, check_new_session, check_session, page_of, range_of},
 };
 
@@ -23,6 +27,11 @@ use crate::{
 const SESSIONS: TableDefinition<'_, &[u8; 26], &[u8]> = TableDefinition::new("sentinel-sessions");
 /// Gates by the hash of their caller key.
 const GATES: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("sentinel-gates");
+/// The counts of vends, by the end of the window, the hash of the caller key and the start of the
+/// window. Times are seconds since 1970. The ends are first, so that a purge reads only what it
+/// removes.
+const VEND_COUNTS: TableDefinition<'_, (i64, &[u8; 16], i64), u32> =
+    TableDefinition::new("sentinel-vend-counts");
 
 /// Sessions and gates in a file.
 ///
@@ -50,6 +59,7 @@ impl RedbSessions {
         file.prepare(|transaction| {
             transaction.open_table(SESSIONS)?;
             transaction.open_table(GATES)?;
+            transaction.open_table(VEND_COUNTS)?;
             Ok(())
         })?;
         Ok(Self { file, page_size: PAGE_SIZE })
@@ -62,11 +72,12 @@ impl RedbSessions {
     }
 
     /// Removes the sessions that expired before `before`, in batches, so that no other
-    /// caller waits long. Gates stay.
+    /// caller waits long. Also removes the counts of vends in windows that ended before. Gates stay.
     ///
     /// # Errors
     /// If the file cannot be read or written. Batches before the error stay removed.
     pub async fn purge_expired(&self, before: DateTime<Utc>) -> Result<Purged, StoreError> {
+        while self.remove_counts(before).await? == PURGE_BATCH {}
         let mut purged = Purged::default();
         let mut start = Bound::Unbounded;
         loop {
@@ -150,6 +161,23 @@ impl RedbSessions {
                     seen.last = Some(*handle.value());
                 }
                 Ok(Ok(seen))
+            })
+            .await
+            .at(|| self.file.location())
+    }
+
+    /// Removes a batch of counts of windows that ended before `before`, and returns their number.
+    async fn remove_counts(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        self.file
+            .write(move |transaction| {
+                let mut counts = transaction.open_table(VEND_COUNTS)?;
+                let ended = ..(before.timestamp(), &[u8::MIN; 16], i64::MIN);
+                let mut removed = 0;
+                for entry in counts.extract_from_if(ended, |_, _| true)?.take(PURGE_BATCH) {
+                    entry?;
+                    removed += 1;
+                }
+                Ok(Ok(removed))
             })
             .await
             .at(|| self.file.location())
@@ -259,6 +287,29 @@ impl SessionStore for RedbSessions {
             })
             .await
             .at(location)
+    }
+
+    async fn count_vend(
+        &self,
+        caller: &CallerKey,
+        window: &RateWindow,
+        limit: NonZeroU32,
+    ) -> Result<Counted, StoreError> {
+        let (hash, window) = (caller.hash(), *window);
+        self.file
+            .write(move |transaction| {
+                let mut counts = transaction.open_table(VEND_COUNTS)?;
+                let (start, end) = (window.start().timestamp(), window.end().timestamp());
+                let key = (end, hash.as_bytes(), start);
+                let count = counts.get(key)?.map_or(0, |count| count.value());
+                if count >= limit.get() {
+                    return Ok(Ok(Counted::AboveLimit));
+                }
+                counts.insert(key, count.saturating_add(1))?;
+                Ok(Ok(Counted::WithinLimit))
+            })
+            .await
+            .at(|| self.file.location().vend_count(caller))
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {

@@ -8,6 +8,7 @@
 )]
 
 mod conformance;
+mod counts;
 mod crash;
 mod errors;
 mod fixtures;

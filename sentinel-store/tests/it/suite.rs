@@ -1,14 +1,19 @@
 //! Tests of the suite: it detects stores that do not conform.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a flaw affects one method only")]
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sentinel_store::memory::MemorySessions;
 use sentinel_store::{
-    CallerKey, Cursor, Gate, GateAction, GateChange, Listing, Session, SessionHandle, SessionPage,
-    SessionStore, StoreError,
+    CallerKey, Counted, Cursor, Gate, GateAction, GateChange, Listing, RateWindow, Session,
+    SessionHandle, SessionPage, SessionStore, StoreError,
     conformance::{self, CaseResult, FreshSessions, SessionsUnderTest},
 };
 
@@ -41,6 +46,12 @@ enum Flaw {
     DropsLast,
     /// A page repeats the last session of the previous one.
     Repeats,
+    /// A count is read and written without a transaction.
+    LostCount,
+    /// All windows share one count.
+    OneWindow,
+    /// A count above the limit is written.
+    CountsRefused,
 }
 
 #[derive(Debug)]
@@ -49,6 +60,7 @@ struct Flawed {
     inner: Arc<MemorySessions>,
     before: Mutex<Option<Gate>>,
     deferred: Mutex<Option<Session>>,
+    counts: Mutex<HashMap<(CallerKey, RateWindow), u32>>,
 }
 
 impl Flawed {
@@ -127,6 +139,33 @@ impl SessionStore for Flawed {
         self.inner.end_session(handle, at).await
     }
 
+    async fn count_vend(
+        &self,
+        caller: &CallerKey,
+        window: &RateWindow,
+        limit: NonZeroU32,
+    ) -> Result<Counted, StoreError> {
+        let key = (self.key(caller), *window);
+        match self.flaw {
+            Flaw::LostCount | Flaw::CountsRefused => {
+                let count = self.counts.lock().unwrap().get(&key).copied().unwrap_or_default();
+                if let Flaw::LostCount = self.flaw {
+                    tokio::task::yield_now().await;
+                }
+                let within = count < limit.get();
+                if within || matches!(self.flaw, Flaw::CountsRefused) {
+                    self.counts.lock().unwrap().insert(key, count + 1);
+                }
+                Ok(if within { Counted::WithinLimit } else { Counted::AboveLimit })
+            }
+            Flaw::OneWindow => {
+                let epoch = RateWindow::containing(DateTime::UNIX_EPOCH, Duration::from_secs(60));
+                self.inner.count_vend(&key.0, &epoch, limit).await
+            }
+            _ => self.inner.count_vend(&key.0, window, limit).await,
+        }
+    }
+
     async fn session(&self, handle: &SessionHandle) -> Result<(Session, Gate), StoreError> {
         self.inner.session(handle).await
     }
@@ -167,8 +206,8 @@ impl SessionsUnderTest for Flaw {
     async fn fresh(&self) -> FreshSessions {
         let inner = Arc::new(MemorySessions::with_page_size(page_size()));
         let backdoor = MemoryBackdoor(Arc::clone(&inner));
-        let (before, deferred) = (Mutex::default(), Mutex::default());
-        let store = Flawed { flaw: *self, inner, before, deferred };
+        let (before, deferred, counts) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let store = Flawed { flaw: *self, inner, before, deferred, counts };
         FreshSessions::new(store).with_backdoor(backdoor)
     }
 }
@@ -188,6 +227,9 @@ async fn each_flaw_fails_the_case_for_it() {
         (Flaw::ForgivesCursors, "an_invalid_cursor_is_not_found"),
         (Flaw::DropsLast, "a_list_of_a_caller_contains_each_session_once"),
         (Flaw::Repeats, "concurrent_sessions_do_not_disturb_a_list"),
+        (Flaw::LostCount, "exactly_the_limit_of_many_concurrent_counts_is_within_it"),
+        (Flaw::OneWindow, "each_caller_and_each_window_has_its_own_count"),
+        (Flaw::CountsRefused, "vends_are_counted_up_to_the_limit"),
     ];
     let mut tasks = tokio::task::JoinSet::new();
     for (flaw, case) in flaws {

@@ -1,8 +1,11 @@
 //! The session check against forged, revoked and expired ids.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -10,9 +13,9 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use sentinel_store::memory::MemorySessions;
 use sentinel_store::{
-    CallerKey, Cursor, Gate, GateChange, Generation, Listing, Scope, Session, SessionHandle,
-    SessionId, SessionKeys, SessionPage, SessionRefusal, SessionSecret, SessionStore, StoreError,
-    VerifyError,
+    CallerKey, Counted, Cursor, Gate, GateChange, Generation, Listing, RateWindow, Scope, Session,
+    SessionHandle, SessionId, SessionKeys, SessionPage, SessionRefusal, SessionSecret,
+    SessionStore, StoreError, VerifyError,
     conformance::{CallSelector, Faults, HookedSessions, Phase, StoreErrorKind},
     verify_session,
 };
@@ -248,6 +251,15 @@ impl SessionStore for FixedRecord {
     }
 
     async fn end_session(&self, _: &SessionHandle, _: DateTime<Utc>) -> Result<(), StoreError> {
+        panic!("the check must not write")
+    }
+
+    async fn count_vend(
+        &self,
+        _: &CallerKey,
+        _: &RateWindow,
+        _: NonZeroU32,
+    ) -> Result<Counted, StoreError> {
         panic!("the check must not write")
     }
 

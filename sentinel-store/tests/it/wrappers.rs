@@ -1,10 +1,10 @@
 //! The wrappers that inject failures into stores and sinks.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use sentinel_store::memory::{MemoryPolicies, MemorySessions, MemorySink};
 use sentinel_store::{
-    AuditSink, Epoch, Metrics, PolicyStore, Record, Scope, SessionStore, StoreError,
+    AuditSink, Epoch, Metrics, PolicyStore, RateWindow, Record, Scope, SessionStore, StoreError,
     conformance::{
         CallSelector, Faults, FaultySink, Hook, HookedPolicies, HookedSessions, Phase, StoreCall,
         StoreErrorKind, StoreOperation,
@@ -44,10 +44,12 @@ async fn calls_are_numbered_across_stores_and_sinks() {
     sessions.create_session(&session).await.unwrap();
     sessions.session(&session.handle).await.unwrap();
     sessions.end_session(&session.handle, at(0)).await.unwrap();
+    let window = RateWindow::containing(at(0), Duration::from_secs(60));
+    sessions.count_vend(&alice, &window, NonZeroU32::MIN).await.unwrap();
     sink.write(&record()).unwrap();
     policies.list(&root(), None).await.unwrap();
     sessions.sessions(&sentinel_store::Listing::All, None).await.unwrap();
-    assert_eq!(faults.begin(StoreOperation::Other("issue")).number, 9);
+    assert_eq!(faults.begin(StoreOperation::Other("issue")).number, 10);
     assert_eq!(
         faults.calls(),
         [
@@ -57,6 +59,7 @@ async fn calls_are_numbered_across_stores_and_sinks() {
             StoreOperation::CreateSession,
             StoreOperation::Session,
             StoreOperation::EndSession,
+            StoreOperation::CountVend,
             StoreOperation::Write,
             StoreOperation::List,
             StoreOperation::Sessions,

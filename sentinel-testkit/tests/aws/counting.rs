@@ -93,7 +93,7 @@ async fn warm(world: &World) -> Sandbox {
 }
 
 #[tokio::test]
-async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_same_time() {
+async fn a_plain_vend_is_two_gate_reads_two_writes_and_one_assume_role_at_the_same_time() {
     let world = World::start(Kind::Ministack).await;
     let sandbox = warm(&world).await;
     delay(&sandbox, "PutItem");
@@ -104,12 +104,17 @@ async fn a_plain_vend_is_two_gate_reads_one_write_and_one_assume_role_at_the_sam
     let calls = new_calls(&sandbox);
     let mut sorted = descriptions(&calls);
     sorted.sort();
-    assert_eq!(sorted, ["AssumeRole", "GetItem gate", "GetItem gate", "PutItem session"]);
+    assert_eq!(
+        sorted,
+        ["AssumeRole", "GetItem gate", "GetItem gate", "PutItem session", "UpdateItem rate"]
+    );
     let (write, assume) =
         (single_call(&calls, "PutItem session"), single_call(&calls, "AssumeRole"));
     let gates: Vec<&RecordedCall> =
         calls.iter().filter(|call| description(call) == "GetItem gate").collect();
     assert!(write.overlaps(assume), "one waits for the other: {calls:?}");
+    let count = single_call(&calls, "UpdateItem rate");
+    assert!(count.overlaps(write) && count.overlaps(assume), "one waits for the other: {calls:?}");
     assert!(gates[0].end_us <= write.start_us && gates[0].end_us <= assume.start_us, "{calls:?}");
     assert!(write.end_us <= gates[1].start_us, "the second read is after the write: {calls:?}");
     assert!(gates[1].overlaps(assume), "it is in parallel with AssumeRole: {calls:?}");
@@ -155,7 +160,7 @@ async fn a_cold_vend_reads_the_policy_and_the_gate_concurrently() {
     assert_eq!(calls.iter().filter(|call| description(call) == "GetItem gate").count(), 2);
     // The read of the policy table for the same document runs concurrently.
     assert!(main.overlaps(single_call(&calls, "GetItem main")));
-    assert_eq!(calls.len(), 6, "{:?}", descriptions(&calls));
+    assert_eq!(calls.len(), 7, "{:?}", descriptions(&calls));
 
     // A profile with its own document: all pages of the list of names from both stores, and the
     // document, which is looked up in both.
@@ -169,7 +174,7 @@ async fn a_cold_vend_reads_the_policy_and_the_gate_concurrently() {
         calls.iter().filter(of).filter(|call| call.operation == operation).count()
     };
     assert_eq!((table("Query"), table("GetItem")), (1, 1));
-    assert_eq!(calls.len(), 2 + 1 + 2 + 4, "{:?}", descriptions(&calls));
+    assert_eq!(calls.len(), 2 + 1 + 2 + 5, "{:?}", descriptions(&calls));
 }
 
 #[tokio::test]
@@ -207,6 +212,30 @@ async fn invariant_5_a_denied_vend_is_one_gate_read() {
     assert_eq!(descriptions(&new_calls(&sandbox)), ["GetItem gate"]);
     assert_eq!(sandbox.records().len(), 1);
     assert!(world.sessions_of("mallory").await.is_empty());
+}
+
+#[tokio::test]
+async fn all_instances_of_the_function_share_the_limit_of_a_caller() {
+    let world = World::start(Kind::Ministack).await;
+    // A day, so that the window hardly ends during the test.
+    let rate = [("SENTINEL_CALLER_RATE", "3/24h")];
+    let (one, other) = (world.tvm(&rate).await, world.tvm(&rate).await);
+    for sandbox in [&one, &other, &one] {
+        assert_eq!(sandbox.vend("alice", "production").await.code(), "OK");
+    }
+    for sandbox in [&one, &other] {
+        sandbox.calls();
+        // Refused by the table, and then without a write.
+        for expected in [7, 1] {
+            let answer = sandbox.vend("alice", "production").await;
+            assert_eq!((answer.status, answer.code()), (429, "RATE_LIMITED"), "{answer:?}");
+            let calls = sandbox.calls();
+            assert_eq!(calls.len(), expected, "{:?}", descriptions(&calls));
+        }
+    }
+    let sessions = world.sessions_of("alice").await;
+    assert_eq!(sessions.iter().filter(|session| session.ended).count(), 2, "{sessions:?}");
+    assert_eq!(sessions.len(), 5, "{sessions:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sentinel_broker::Home;
+use sentinel_broker::{CallerRate, Home};
 use sentinel_store::memory::MemorySink;
 use sentinel_store::{Record, SessionKeys};
 use sentinel_tvm::{Config, ConfigError, Invocation, Tvm};
@@ -23,6 +23,7 @@ fn the_parameter_alone_is_enough() {
     assert_eq!(settings.policy_cache_ttl, Duration::from_secs(30));
     assert_eq!(settings.policy_max_age, Duration::from_secs(300));
     assert_eq!(settings.max_duration, Duration::from_secs(3600));
+    assert_eq!(settings.caller_rate, CallerRate::parse("60/1m"));
     assert_eq!(config.session_table, None);
     assert!(config.origin_secret.is_none());
 }
@@ -37,6 +38,7 @@ fn every_error_is_reported_by_name_and_without_the_value() {
         ("SENTINEL_OPERATORS", "arn:aws:iam::111122223333:user/*"),
         ("SENTINEL_ROLE_ARN_TEMPLATE", "arn:aws:iam::111122223333:role/one-for-all"),
         ("SENTINEL_MAX_DURATION", "0s"),
+        ("SENTINEL_CALLER_RATE", "60"),
         ("SENTINEL_SOURCE_IDENTITY_SEPARATOR", ":"),
         ("SENTINEL_ORIGIN_SECRET", secret),
         ("SENTINEL_GENERATION", "-1"),
@@ -55,6 +57,7 @@ fn every_error_is_reported_by_name_and_without_the_value() {
             "SENTINEL_OPERATORS",
             "SENTINEL_ROLE_ARN_TEMPLATE",
             "SENTINEL_MAX_DURATION",
+            "SENTINEL_CALLER_RATE",
             "SENTINEL_SOURCE_IDENTITY_SEPARATOR",
             "SENTINEL_SESSION_TABLE",
             "SENTINEL_POLICY_TABLE",
@@ -103,6 +106,24 @@ fn zero_disables_caching_and_stale_copies() {
     assert_eq!(config.settings.policy_max_age, Duration::ZERO);
 }
 
+#[test]
+fn a_caller_rate_is_a_number_and_a_duration_or_zero() {
+    let rate = |value| {
+        let variables = [("SENTINEL_POLICY_PARAMETER", "/p/main"), ("SENTINEL_CALLER_RATE", value)];
+        read(&variables).map(|config| config.settings.caller_rate)
+    };
+    assert_eq!(rate("5/10s").unwrap(), CallerRate::parse("5/10s"));
+    assert_eq!(rate("0").unwrap(), None);
+    // Not set.
+    assert_eq!(rate("").unwrap(), Some(CallerRate::default()));
+    for wrong in ["0/1m", "00", "-1", "60", "60/0s", "60/25h", "60/minute", "1m", "off", " 60/1m"] {
+        let errors = rate(wrong).unwrap_err();
+        let [error] = errors.as_slice() else { panic!("{wrong}: {errors:?}") };
+        assert_eq!(error.variable, "SENTINEL_CALLER_RATE", "{wrong}");
+        assert!(error.problem.contains("`60/1m`"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_misconfigured_tvm_answers_every_event_with_config_error_and_counts_it() {
     let sink = Arc::new(MemorySink::new());
@@ -144,6 +165,22 @@ fn a_listed_role_without_an_account_is_a_warning() {
     let found = warnings(&[]);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("`AWSReservedSSO_*_????????????????` (the default)"), "{found:?}");
+}
+
+#[test]
+fn a_caller_rate_without_a_session_table_is_a_warning() {
+    let roles = ("SENTINEL_SESSION_NAME_ROLES", "111122223333:people");
+    let table = ("SENTINEL_SESSION_TABLE", "sentinel-sessions");
+    let found = warnings(&[roles, ("SENTINEL_CALLER_RATE", "5/1m")]);
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    assert!(warning.starts_with("SENTINEL_CALLER_RATE: has no effect"), "{warning}");
+    for variables in [
+        &[roles][..],
+        &[roles, ("SENTINEL_CALLER_RATE", "0")],
+        &[roles, table, ("SENTINEL_CALLER_RATE", "5/1m")],
+    ] {
+        assert_eq!(warnings(variables), [""; 0], "{variables:?}");
+    }
 }
 
 #[test]

@@ -70,6 +70,8 @@ fn subjects(programs: &[String], end_point: &str) -> Result<Vec<Subject>, Failur
             .with("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
             .with("AWS_ENDPOINT_URL", end_point)
             .with("SENTINEL_SESSION_TABLE", "sentinel-sessions")
+            // Counts are written, and the requests are within the limit.
+            .with("SENTINEL_CALLER_RATE", "1000000/1m")
             .with("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/production");
         Subject { name, start, event, polls: Vec::new(), first_answers: Vec::new() }
     };

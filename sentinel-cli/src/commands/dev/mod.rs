@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use sentinel_broker::CallerRate;
 use sentinel_dev::{Identity, StartError};
 use sentinel_store::{Causes, JsonLines};
 use tokio::signal::unix::{SignalKind, signal};
@@ -65,6 +66,10 @@ pub(crate) struct Arguments {
     /// Allow an address that other machines can reach
     #[arg(long)]
     allow_remote: bool,
+    /// Maximum number of vends of one caller in each window, as `NUMBER/DURATION`; `0` for no limit
+    /// (default: 60/1m)
+    #[arg(long, value_name = "RATE", env = "SENTINEL_CALLER_RATE", value_parser = parse_rate)]
+    caller_rate: Option<RateSetting>,
     #[cfg(feature = "aws")]
     #[command(flatten)]
     issuer: issuer::IssuerOptions,
@@ -75,6 +80,20 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
         .to_socket_addrs()
         .map_err(|_| "not ADDRESS:PORT, such as 127.0.0.1:8787".to_owned())?;
     found.next().ok_or_else(|| "no such address".to_owned())
+}
+
+/// A rate, or `None` for no limit.
+#[derive(Clone, Copy, Debug)]
+struct RateSetting(Option<CallerRate>);
+
+fn parse_rate(text: &str) -> Result<RateSetting, String> {
+    if text == "0" {
+        return Ok(RateSetting(None));
+    }
+    match CallerRate::parse(text) {
+        Some(rate) => Ok(RateSetting(Some(rate))),
+        None => Err("not a number and a duration from `1s` to `24h`, as in `60/1m`".to_owned()),
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
@@ -110,6 +129,9 @@ async fn serve(
         .sink(Arc::new(JsonLines::new(stdout.clone())));
     if let Some(file) = &arguments.identities {
         system = system.identities(Identity::read(file)?);
+    }
+    if let Some(RateSetting(rate)) = arguments.caller_rate {
+        system = system.caller_rate(rate);
     }
     if let Some(data) = &arguments.data {
         system = system.data(data);

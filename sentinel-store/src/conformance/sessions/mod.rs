@@ -1,5 +1,6 @@
 //! The cases for session stores.
 
+mod counts;
 mod damage;
 mod expiry;
 mod gates;
@@ -128,6 +129,13 @@ pub async fn sessions(subject: &dyn SessionsUnderTest) -> Report {
             one_of_many_concurrent_sessions_with_one_handle_is_written,
             concurrent_ends_leave_one_end,
             a_concurrent_vend_and_revocation_see_each_other,
+        }
+        counts::{
+            vends_are_counted_up_to_the_limit,
+            exactly_the_limit_of_many_concurrent_counts_is_within_it,
+            each_caller_and_each_window_has_its_own_count,
+            counts_change_no_gate_and_no_session,
+            a_purge_keeps_the_counts_of_windows_that_have_not_ended,
         }
         expiry::{
             a_purge_removes_expired_sessions,

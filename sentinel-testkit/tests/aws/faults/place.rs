@@ -99,7 +99,7 @@ fn gate_of_carol(parameters: &Value) -> bool {
     key(parameters, "sk") == "gate" && key(parameters, "pk") == hash("carol")
 }
 
-fn session(parameters: &Value) -> bool {
+pub(crate) fn session(parameters: &Value) -> bool {
     key(parameters, "sk").starts_with("session#")
 }
 
@@ -250,6 +250,14 @@ pub(crate) const WRITE: Place = Place {
 };
 pub(crate) const SECOND_GATE: Place =
     Place { name: "the gate, after the session was written (`GetItem`)", first: 2, ..FIRST_GATE };
+
+pub(crate) const VEND_COUNT: Place = place(
+    Chapter::SessionTable,
+    "the count of the vend (`UpdateItem`)",
+    RequestKind::Vend("production"),
+    (Service::DynamoDb, "UpdateItem"),
+    |parameters| key(parameters, "sk").starts_with("rate#"),
+);
 
 pub(crate) const LISTERS_GATE: Place = place(
     Chapter::Operators,

@@ -13,7 +13,7 @@ use super::place::{
     ASSUME_ROLE, FIRST_GATE, GATE_TO_CHANGE, LISTED_GATES, LISTERS_GATE, LISTING_MAIN,
     LISTING_NAMES, MAIN_DOCUMENT, NAMES, NOT_IN_TABLE, OPERATORS_GATE, OWN_LIST, POINTER,
     PROFILES_DOCUMENT, PROFILES_GATE, Place, REINSTATEMENT, REVOCATION, SECOND_GATE, SHOWN_GATE,
-    SHOWN_SESSION, TABLES_NAMES, TARGET, TEXT, WHOLE_LIST, WRITE,
+    SHOWN_SESSION, TABLES_NAMES, TARGET, TEXT, VEND_COUNT, WHOLE_LIST, WRITE,
 };
 use super::world::Setting;
 
@@ -205,8 +205,9 @@ pub(crate) fn session_table() -> Vec<Row> {
         }
     }));
     rows.extend(of(SECOND_GATE, session_store, &[Class::Mistaken, Class::Corrupt]));
+    rows.extend(of(VEND_COUNT, session_store, &[]));
     rows.extend(endpoints(FIRST_GATE, UNAVAILABLE));
-    rows.extend(once(&[FIRST_GATE, WRITE, SECOND_GATE]));
+    rows.extend(once(&[FIRST_GATE, WRITE, SECOND_GATE, VEND_COUNT]));
     rows
 }
 

@@ -8,7 +8,9 @@ use sentinel_store::Record;
 use sentinel_testkit::proxy::{Fault, Rule};
 
 use super::judge::{AUTHORIZER_TIMEOUT, AUTHORIZER_WITHIN, TVM_TIMEOUT, TVM_WITHIN, send};
-use super::place::{ASSUME_ROLE, FIRST_GATE, MAIN_DOCUMENT, RequestKind, SECOND_GATE, WRITE};
+use super::place::{
+    ASSUME_ROLE, FIRST_GATE, MAIN_DOCUMENT, RequestKind, SECOND_GATE, VEND_COUNT, WRITE, session,
+};
 use super::table::Sees;
 use super::world::{Service, Setting, Shared, World};
 
@@ -89,7 +91,7 @@ async fn the_first_attempt_of_every_call_may_be_lost() {
     let mut world = World::new(&shared, Setting::default()).await;
     for lost in [Fault::SlowAfter(Duration::from_secs(10)), Fault::Silent] {
         world.restart();
-        for place in [MAIN_DOCUMENT, FIRST_GATE, WRITE, ASSUME_ROLE] {
+        for place in [MAIN_DOCUMENT, FIRST_GATE, WRITE, VEND_COUNT, ASSUME_ROLE] {
             world.inject(place.service, place.attempts(1, lost.clone()));
         }
         // The first read of the gate and its second attempt precede it.
@@ -98,7 +100,7 @@ async fn the_first_attempt_of_every_call_may_be_lost() {
         let answer = send(&world, RequestKind::Vend("production"), "").await;
         assert_eq!(answer.sees, Sees::Done, "{}", answer.text);
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-        assert_eq!(world.faulted_calls(), 5);
+        assert_eq!(world.faulted_calls(), 6);
         world.clear_faults().await;
     }
     // Each session was written once, whether or not the write was acknowledged.
@@ -191,7 +193,8 @@ async fn a_session_that_cannot_be_ended_is_not_returned() {
         [Fault::Throttled, Fault::Refused, Fault::Silent, Fault::Reset].into_iter().enumerate()
     {
         world.inject(Service::Sts, Rule::all(Fault::Refused));
-        world.inject(Service::DynamoDb, Rule::operation("dynamodb", "UpdateItem", fault));
+        let end = Rule::operation("dynamodb", "UpdateItem", fault).with(session);
+        world.inject(Service::DynamoDb, end);
         let started = Instant::now();
         let response = world.send(&RequestKind::Vend("production").request(""), TVM_TIMEOUT).await;
         assert_eq!(response.status_code, 500, "{}", response.body);
