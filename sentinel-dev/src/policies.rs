@@ -9,13 +9,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sentinel_policy::{CheckedPolicy, Limits, Policy};
+use sentinel_policy::{CheckedPolicy, GroupMembers, Limits, Policy};
 use sentinel_store::folder::FolderPolicies;
-use sentinel_store::{Causes, PolicyText, ProfileName, StoreResultExt};
+use sentinel_store::{Causes, PolicyText, ProfileName, StoreError, StoreResultExt};
 
 use crate::StartError;
 
 const MAIN: &str = "main";
+/// The folder with the members of groups.
+const GROUPS: &str = "groups";
 
 /// Interval between reads of the folder.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -112,16 +114,27 @@ impl Reporter {
     }
 
     fn listing(&self) -> io::Result<Listing> {
-        let entries = fs::read_dir(&self.folder)?.map(|entry| {
-            let path = entry?.path();
-            // Follows links, as reading the documents does. Zeros for a link
-            // without a target.
-            let seen = fs::metadata(&path).map_or_else(
-                |_| Default::default(),
-                |file| (file.dev(), file.ino(), file.size(), file.ctime(), file.ctime_nsec()),
-            );
-            Ok((path, seen))
-        });
+        let groups = match fs::read_dir(self.folder.join(GROUPS)) {
+            Ok(groups) => Some(groups),
+            Err(error)
+                if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]
+                    .contains(&error.kind()) =>
+            {
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let entries =
+            fs::read_dir(&self.folder)?.chain(groups.into_iter().flatten()).map(|entry| {
+                let path = entry?.path();
+                // Follows links, as reading the documents does. Zeros for a link
+                // without a target.
+                let seen = fs::metadata(&path).map_or_else(
+                    |_| Default::default(),
+                    |file| (file.dev(), file.ino(), file.size(), file.ctime(), file.ctime_nsec()),
+                );
+                Ok((path, seen))
+            });
         entries.collect()
     }
 
@@ -134,8 +147,11 @@ impl Reporter {
         });
         for path in paths {
             match kind(&path) {
-                Kind::Document(name) => {
+                Kind::Document(name) if path.parent() == Some(&*self.folder) => {
                     self.check_document(&name, &path, main.as_ref(), &mut problems)
+                }
+                Kind::Document(group) => {
+                    self.check_members(&group, &path, main.as_ref(), &mut problems)
                 }
                 Kind::Unread(reason) => problems.push(Problem::warning(format!(
                     "`{}` is never read: {reason}",
@@ -156,16 +172,7 @@ impl Reporter {
     ) {
         let file = path.display().to_string();
         let is_main = name.as_str() == MAIN;
-        let text = match self.documents.peek(name).optional() {
-            Ok(Some(text)) => text,
-            // It was removed after it was listed.
-            Ok(None) => return,
-            Err(error) => {
-                let error = error.without_location();
-                problems.push(Problem::error(format!("cannot use `{file}`: {}", Causes(&error))));
-                return;
-            }
-        };
+        let Some(text) = peeked(self.documents.peek(name), &file, problems) else { return };
         let (findings, is_error) = match checked(&text, is_main) {
             Ok(checked) => (checked.warnings_in_server(), false),
             Err(errors) => (Some(errors), true),
@@ -186,6 +193,54 @@ impl Reporter {
             )));
         }
     }
+
+    fn check_members(
+        &self,
+        group: &ProfileName,
+        path: &Path,
+        main: Option<&Policy>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let file = path.display().to_string();
+        if main.is_some_and(|main| main.checked().groups_from().all(|it| it != group.as_str())) {
+            problems.push(Problem::warning(format!(
+                "`{file}` is never read: `groups_from` of the main document does not contain \
+                 `{group}`"
+            )));
+        }
+        let Some(text) = peeked(self.documents.peek_members(group), &file, problems) else {
+            return;
+        };
+        let (findings, is_error, what) = match GroupMembers::parse(&text.text, &Limits::default()) {
+            Ok(members) => {
+                (members.warnings(), false, "members of a group may not be the intended ones")
+            }
+            Err(errors) => (
+                Some(errors),
+                true,
+                "the members of a group cannot be used: if the main document names the group, all \
+                 profiles are refused",
+            ),
+        };
+        if let Some(findings) = findings {
+            let findings = findings.render(&file, &text.text, self.colors);
+            problems.push(Problem { is_error, text: format!("{what}\n{findings}") });
+        }
+    }
+}
+
+/// The text of a file. `None` if it was removed after it was listed, or cannot be read, which is
+/// added to the problems.
+fn peeked(
+    read: Result<PolicyText, StoreError>,
+    file: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<PolicyText> {
+    read.optional().unwrap_or_else(|error| {
+        let error = error.without_location();
+        problems.push(Problem::error(format!("cannot use `{file}`: {}", Causes(&error))));
+        None
+    })
 }
 
 /// Checks a document as the broker does.

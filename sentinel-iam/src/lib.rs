@@ -11,7 +11,7 @@ mod revoked;
 mod routes;
 
 use sentinel_broker::SourceIdentityFormat;
-use sentinel_store::{AccountId, PolicyPath};
+use sentinel_store::{AccountId, PolicyPath, ProfileName};
 
 pub use document::{Document, Statement, StatementEffect, StatementPrincipal};
 pub use revoked::deny_revoked;
@@ -59,6 +59,8 @@ pub struct Deployment {
     pub authorizer_role: String,
     /// The id of the API in front of the TVM. If `None`, documents contain `API_ID`.
     pub api_id: Option<String>,
+    /// The group of [`DocumentName::GroupWriter`]. If `None`, the document contains `GROUP`.
+    pub group: Option<ProfileName>,
 }
 
 /// The name of a document.
@@ -88,6 +90,8 @@ pub enum DocumentName {
     VendedCredentialsGuard,
     /// Policy of administrators, who run `bootstrap` and `policy push`
     Administrator,
+    /// Policy of writers of one group's members, who run `policy group set`
+    GroupWriter,
     /// Policy of operators, who revoke sessions, requests and grants, and stop vending
     Operator,
     /// Policy of operators who revoke in the session table directly; it also allows
@@ -97,7 +101,7 @@ pub enum DocumentName {
 
 impl DocumentName {
     /// Every document, in the order in which they are printed.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::TvmFunction,
         Self::AuthorizerFunction,
         Self::FunctionTrust,
@@ -109,6 +113,7 @@ impl DocumentName {
         Self::BreakGlass,
         Self::VendedCredentialsGuard,
         Self::Administrator,
+        Self::GroupWriter,
         Self::Operator,
         Self::EmergencyOperator,
     ];
@@ -128,6 +133,7 @@ impl DocumentName {
             Self::BreakGlass => "break_glass",
             Self::VendedCredentialsGuard => "vended_credentials_guard",
             Self::Administrator => "administrator",
+            Self::GroupWriter => "group_writer",
             Self::Operator => "operator",
             Self::EmergencyOperator => "emergency_operator",
         }
@@ -162,6 +168,7 @@ impl Deployment {
             tvm_role: "SentinelTVMExecutionRole".to_owned(),
             authorizer_role: "SentinelAuthorizerRole".to_owned(),
             api_id: None,
+            group: None,
         }
     }
 
@@ -180,6 +187,7 @@ impl Deployment {
             DocumentName::BreakGlass => self.break_glass(),
             DocumentName::VendedCredentialsGuard => self.vended_credentials_guard(),
             DocumentName::Administrator => self.administrator(),
+            DocumentName::GroupWriter => self.group_writer(),
             DocumentName::Operator => self.operator(),
             DocumentName::EmergencyOperator => self.emergency_operator(),
         }
@@ -267,6 +275,7 @@ mod tests {
             table_key: key("tables"),
             source_identity: SourceIdentityFormat::with_separator(".").unwrap(),
             api_id: Some("a1b2c3d4e5".to_owned()),
+            group: Some(ProfileName::parse("oncall").unwrap()),
             ..deployment()
         }
     }
@@ -314,6 +323,7 @@ mod tests {
                     | DocumentName::Approver
                     | DocumentName::BreakGlass
                     | DocumentName::Administrator
+                    | DocumentName::GroupWriter
                     | DocumentName::Operator
                     | DocumentName::EmergencyOperator => 6144,
                 };

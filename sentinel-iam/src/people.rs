@@ -107,6 +107,31 @@ impl Deployment {
         Document::new(statements)
     }
 
+    /// The policy of writers of the members of one group, who run `sentinel policy group
+    /// set|show`. It allows neither another group nor a document with rules. The parameter can
+    /// only be removed by administrators.
+    #[must_use]
+    pub fn group_writer(&self) -> Document {
+        let group = self.group.as_ref().map_or("GROUP", |group| group.as_str());
+        let path = self.policy_root.join("groups").join(group);
+        let mut statements = vec![Statement::allow(
+            "Members",
+            ["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter"],
+            [self.arn("ssm", &format!("parameter{path}"))],
+        )];
+        if let Some(key) = &self.policy_key {
+            statements.push(
+                Statement::allow(
+                    "EncryptMembers",
+                    ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+                    [key.clone()],
+                )
+                .when("StringEquals", "kms:ViaService", self.via("ssm")),
+            );
+        }
+        Document::new(statements)
+    }
+
     /// The policy of operators who run `sentinel sessions revoke --table` when the TVM is
     /// not reachable. A principal that can write to that table can also forge a session
     /// or open a gate: use it for a role that is assumed in emergencies only.

@@ -58,6 +58,11 @@ impl Policies {
         let main = self.main();
         if name == main.name() { main } else { self.root().join(name) }
     }
+
+    /// The path of the members of a group that `groups_from` names.
+    pub(crate) fn members(&self, group: &str) -> PolicyPath {
+        self.root().join("groups").join(group)
+    }
 }
 
 /// Names of the other parts. The defaults are the names in the guide.

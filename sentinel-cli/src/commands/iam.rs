@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use clap::builder::styling::AnsiColor;
 use clap::{Args, ValueEnum};
-use sentinel_store::AccountId;
+use sentinel_store::{AccountId, ProfileName};
 use serde_json::{Map, Value};
 
+use crate::arguments::NAME_RULE;
 use crate::aws::{self, AwsOptions, Parts, Policies};
 use crate::output::{Failure, Outcome, Screen, paint};
 use crate::runtime::block_on;
@@ -21,6 +22,7 @@ use sentinel_iam::{Deployment, Document, DocumentName};
 Examples:
   sentinel iam
   sentinel iam tvm-function --account 111122223333 --region eu-central-1 > tvm.json
+  sentinel iam group-writer --group oncall > oncall.json
   sentinel iam protected-role-trust --region eu-central-1 > trust.json && aws iam create-role \\
     --role-name SentinelProtected-production --assume-role-policy-document file://trust.json
   sentinel iam --format json --account 111122223333 --region eu-central-1")]
@@ -31,6 +33,9 @@ pub(crate) struct Arguments {
     /// AWS account, twelve digits
     #[arg(long, value_name = "ACCOUNT", value_parser = account)]
     account: Option<AccountId>,
+    /// Group of the document `group-writer`
+    #[arg(long, value_name = "NAME", value_parser = group)]
+    group: Option<ProfileName>,
     #[command(flatten)]
     parts: Parts,
     #[command(flatten)]
@@ -43,9 +48,13 @@ fn account(text: &str) -> Result<AccountId, String> {
     AccountId::parse(text).map_err(|_| "an account has twelve digits".to_owned())
 }
 
+fn group(text: &str) -> Result<ProfileName, String> {
+    ProfileName::parse(text).map_err(|_| NAME_RULE.to_owned())
+}
+
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let Arguments { document, account, parts, policies, aws } = arguments;
-    let deployment = block_on(async {
+    let Arguments { document, account, group, parts, policies, aws } = arguments;
+    let mut deployment = block_on(async {
         let region = aws.configured_region().await?;
         let (partition, account) = match account {
             Some(account) => (aws::partition_of(&region).to_owned(), account.clone()),
@@ -56,6 +65,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         };
         Ok(parts.deployment(policies, &partition, account, &region))
     })?;
+    deployment.group.clone_from(group);
     match document {
         Some(name) => screen.print(&format!("{}\n", deployment.document(*name)))?,
         None if screen.is_json() => screen.print_json(&for_programs(&deployment)?)?,
@@ -63,6 +73,9 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     }
     if deployment.api_id.is_none() && document.is_none_or(names_the_api) {
         screen.note("replace `API_ID` with the id of the TVM's API, or pass `--api-id`");
+    }
+    if group.is_none() && document.is_none_or(|name| name == DocumentName::GroupWriter) {
+        screen.note("replace `GROUP` with the name of the group, or pass `--group`");
     }
     Ok(Outcome::Done)
 }

@@ -162,6 +162,40 @@ fn a_policy_change_takes_effect_within_a_second_and_an_invalid_policy_refuses() 
 }
 
 #[test]
+fn the_members_of_groups_are_read_from_the_policies_folder_and_their_problems_reported() {
+    let home = TempDir::new().unwrap();
+    let policies = home.path().join("policies");
+    let groups = policies.join("groups");
+    std::fs::create_dir_all(&groups).unwrap();
+    std::fs::write(
+        policies.join("main.yaml"),
+        "version: \"1\"\ngroups_from: [oncall]\nrules: [{ name: oncall, effect: allow, \
+         conditions: { profiles: [main], users: [\"group:oncall\"] } }]\n",
+    )
+    .unwrap();
+    let members = groups.join("oncall.yaml");
+    std::fs::write(&members, "[alice]\n").unwrap();
+    std::fs::write(groups.join("other.yaml"), "[bob]\n").unwrap();
+    let folder = policies.to_str().unwrap().to_owned();
+    let dev = Dev::start_logged(home, ":", &["--policies", &folder]);
+    assert_eq!(vend(&dev, "alice", "/?profile=main").status, 200);
+    assert_eq!(vend(&dev, "bob", "/?profile=main").code(), "POLICY_DENY");
+    dev.log_with("other.yaml` is never read: `groups_from` of the main document");
+    std::fs::write(&members, "[bob]\n").unwrap();
+    let started = Instant::now();
+    while vend(&dev, "bob", "/?profile=main").status != 200 {
+        assert!(started.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::fs::write(&members, "[\"group:leads\"]\n").unwrap();
+    dev.log_with("the members of a group cannot be used: if the main document names");
+    while vend(&dev, "bob", "/?profile=main").status == 200 {
+        assert!(started.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn the_main_document_may_be_absent() {
     let home = TempDir::new().unwrap();
     let policies = home.path().join("policies");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sentinel_testkit::sts::allows;
 use serde_json::Value;
 
 use crate::running::run_words;
@@ -13,7 +14,7 @@ fn documents_are_printed_without_credentials() {
     let output = run_words(&format!("iam {PLACE} --format json"));
     assert_eq!(output.status, 0, "{}", output.stderr);
     let all = output.json();
-    assert_eq!(all.as_object().unwrap().len(), 13);
+    assert_eq!(all.as_object().unwrap().len(), 14);
     for (name, document) in all.as_object().unwrap() {
         let word = name.replace('_', "-");
         let one = run_words(&format!("iam {word} {PLACE}"));
@@ -22,7 +23,7 @@ fn documents_are_printed_without_credentials() {
         assert!(one.stdout.starts_with("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"));
     }
     let human = run_words(&format!("iam {PLACE}")).stdout;
-    assert_eq!(human.matches("\"Version\"").count(), 13);
+    assert_eq!(human.matches("\"Version\"").count(), 14);
     assert!(human.starts_with("# tvm-function: "), "{human}");
 }
 
@@ -58,6 +59,41 @@ fn invalid_names_of_parts_are_usage_errors() {
     ] {
         let output = run_words(&format!("iam {wrong}"));
         assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{wrong}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn the_writer_of_one_groups_members_writes_neither_another_group_nor_rules() {
+    let document = run_words(&format!("iam group-writer --group oncall {PLACE}")).json();
+    let allowed = |action: &str, path: &str| {
+        let arn =
+            format!("arn:aws:ssm:eu-central-1:111122223333:parameter/sentinel/policies{path}");
+        allows(std::slice::from_ref(&document), action, &arn, &[]).unwrap()
+    };
+    for action in ["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter"] {
+        assert!(allowed(action, "/groups/oncall"), "{action}");
+        for path in [
+            "",
+            "/main",
+            "/oncall",
+            "/groups",
+            "/groups/",
+            "/groups/leads",
+            "/groups/oncall2",
+            "/groups/oncall/x",
+        ] {
+            assert!(!allowed(action, path), "{action} {path}");
+        }
+    }
+    for action in ["ssm:DeleteParameter", "ssm:GetParametersByPath", "ssm:AddTagsToResource"] {
+        assert!(!allowed(action, "/groups/oncall"), "{action}");
+    }
+    let unnamed = run_words(&format!("iam group-writer {PLACE}"));
+    assert!(unnamed.stdout.contains("/groups/GROUP\""), "{}", unnamed.stdout);
+    assert!(unnamed.stderr.contains("`--group`"), "{}", unnamed.stderr);
+    for wrong in ["*", "a/b", "?"] {
+        let output = run_words(&format!("iam group-writer --group {wrong} {PLACE}"));
+        assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{wrong}");
     }
 }
 

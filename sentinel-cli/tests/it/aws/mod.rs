@@ -4,6 +4,7 @@
 mod bootstrap;
 mod dev;
 mod errors;
+mod groups;
 mod permissions;
 mod policies;
 mod sessions;

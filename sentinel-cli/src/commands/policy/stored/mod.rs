@@ -1,7 +1,8 @@
-//! `sentinel policy list`, `pull`, `push` and `history`: policies as they are
+//! `sentinel policy list`, `pull`, `push`, `history` and `group`: policies as they are
 //! stored in AWS, in SSM parameters and in the policy table.
 
 mod difference;
+mod group;
 mod history;
 mod list;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub(super) enum Command {
     Pull(pull::Arguments),
     Push(push::Arguments),
     History(history::Arguments),
+    Group(group::Arguments),
 }
 
 pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome, Failure> {
@@ -37,6 +39,7 @@ pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome, Failure
         Command::Pull(arguments) => pull::run(arguments, screen),
         Command::Push(arguments) => push::run(arguments, screen),
         Command::History(arguments) => history::run(arguments, screen),
+        Command::Group(arguments) => group::run(arguments, screen),
     }
 }
 
