@@ -8,15 +8,12 @@ use sentinel_store::{
     AuditSink, Clock, GrantStore, PolicyStore, RequestStore, SessionStore, SystemClock,
 };
 
+use crate::above_limit::AboveLimit;
 use crate::audit::Audit;
 use crate::issuer::Issuer;
 use crate::policies::PolicyCache;
 use crate::random::{OsRandom, Random};
 use crate::settings::Settings;
-use crate::vend::AboveLimit;
-
-/// Maximum number of concurrent reads of one kind.
-pub(crate) const MAX_CONCURRENT_READS: usize = 10;
 
 /// Decides which caller gets which credentials, issues them, and revokes them.
 #[derive(Debug)]

@@ -3,12 +3,19 @@
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sentinel_store::{Causes, StoreError};
 
 use crate::denial::Denial;
 use crate::home::Home;
+
+/// Maximum number of concurrent reads of one kind.
+pub(crate) const MAX_CONCURRENT_READS: usize = 10;
+
+/// The time that a failed vend may take to mark its session as ended, and a failed opening to close its
+/// grant. Both must be done this long before the deadline of their call.
+pub(crate) const CLEANUP_BUDGET: Duration = Duration::from_millis(500);
 
 /// What is known of one call in addition to what the caller requests.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! Refusals: a code for programs, and a message that states what to do next.
 
+use std::time::Duration;
+
 use sentinel_store::StoreError;
 use sentinel_wire::ErrorCode;
 
@@ -36,6 +38,19 @@ impl Denial {
     #[must_use]
     pub fn with_retry_after(self, seconds: impl Into<Option<u32>>) -> Self {
         Self { retry_after: seconds.into(), ..self }
+    }
+
+    /// The refusal of a change that the state of the record does not allow.
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Conflict, message)
+    }
+
+    /// Refuses a length of less than a second, the unit of lengths.
+    pub(crate) fn unless_length(requested: Option<Duration>) -> Result<(), Self> {
+        if requested.is_none_or(|requested| requested.as_secs() > 0) {
+            return Ok(());
+        }
+        Err(Self::new(ErrorCode::InvalidDuration, "`duration_s` is at least 1"))
     }
 
     pub(crate) fn policy_deny() -> Self {

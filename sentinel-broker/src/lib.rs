@@ -3,6 +3,7 @@
 // reason).
 #![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod above_limit;
 mod access;
 mod arn;
 mod audit;

@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use sentinel_store::ProfileName;
 use sentinel_wire::{ErrorCode, ProfileList, ProfileView};
 
-use crate::broker::{Broker, MAX_CONCURRENT_READS};
-use crate::call::Call;
+use crate::broker::Broker;
+use crate::call::{Call, MAX_CONCURRENT_READS};
 use crate::denial::Denial;
 use crate::identity::Caller;
 use crate::policies::Missing;

@@ -11,7 +11,8 @@ use sentinel_wire::{GrantId, GrantState};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CallerKey, Cursor, LimitReached, OpeningLimits, Person, ProfileName, RecordPage, StoreError,
+    CallerKey, Cursor, LimitReached, OpeningAttempt, OpeningLimits, Person, ProfileName,
+    RecordPage, StoreError,
 };
 
 /// A stored break-glass grant.
@@ -151,6 +152,12 @@ impl Grant {
     #[must_use]
     pub fn with_review(self, due: impl Into<Option<DateTime<Utc>>>, blocks: bool) -> Self {
         Self { review_due: due.into(), review_blocks: blocks, ..self }
+    }
+
+    /// The opening of this grant, for the ledgers.
+    #[must_use]
+    pub fn opening(&self) -> OpeningAttempt<'_> {
+        OpeningAttempt { grant: self.id, rule: &self.rule, at: self.created }
     }
 
     /// The state at `now`.

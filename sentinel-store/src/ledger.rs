@@ -7,8 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sentinel_wire::GrantId;
 use serde::{Deserialize, Serialize};
 
-use crate::Grant;
-
 /// The openings of one caller, or on one profile. A missing ledger is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +29,18 @@ pub struct LedgerEntry {
     pub at: DateTime<Utc>,
     /// The time until which the limits of that time count the opening.
     pub counts_until: DateTime<Utc>,
+}
+
+/// An opening that the ledgers have to allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a ledger needs each of them")]
+pub struct OpeningAttempt<'a> {
+    /// The grant.
+    pub grant: GrantId,
+    /// The break-glass rule.
+    pub rule: &'a str,
+    /// When the grant is opened.
+    pub at: DateTime<Utc>,
 }
 
 /// The limits of a break-glass rule. By default, there are none.
@@ -108,36 +118,36 @@ const MAX_ENTRIES: usize = 500;
 const LONGEST: TimeDelta = TimeDelta::days(3650);
 
 impl Ledger {
-    /// The ledger of the holder after `grant` was opened.
+    /// The ledger of the holder after the opening.
     ///
     /// # Errors
     /// [`LimitReached`] if the cooldown or the quota of the caller refuses it.
     pub fn open_for_caller(
         &self,
-        grant: &Grant,
+        opening: &OpeningAttempt<'_>,
         limits: &OpeningLimits,
     ) -> Result<Self, LimitReached> {
         if let Some(cooldown) = limits.cooldown {
-            let newest = self.of_rule(&grant.rule).map(|entry| entry.at).max();
+            let newest = self.of_rule(opening.rule).map(|entry| entry.at).max();
             if let Some(until) = newest.map(|newest| after(newest, cooldown))
-                && grant.created < until
+                && opening.at < until
             {
                 return Err(LimitReached { limit: OpeningLimit::Cooldown, until });
             }
         }
-        self.open(grant, limits.quota, limits.cooldown, OpeningLimit::Quota)
+        self.open(opening, limits.quota, limits.cooldown, OpeningLimit::Quota)
     }
 
-    /// The ledger of the profile after `grant` was opened.
+    /// The ledger of the profile after the opening.
     ///
     /// # Errors
     /// [`LimitReached`] if the quota of the profile refuses it.
     pub fn open_for_profile(
         &self,
-        grant: &Grant,
+        opening: &OpeningAttempt<'_>,
         limits: &OpeningLimits,
     ) -> Result<Self, LimitReached> {
-        self.open(grant, limits.profile_quota, None, OpeningLimit::ProfileQuota)
+        self.open(opening, limits.profile_quota, None, OpeningLimit::ProfileQuota)
     }
 
     fn of_rule<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = &'a LedgerEntry> {
@@ -146,15 +156,15 @@ impl Ledger {
 
     fn open(
         &self,
-        grant: &Grant,
+        opening: &OpeningAttempt<'_>,
         quota: Option<OpeningQuota>,
         cooldown: Option<Duration>,
         limit: OpeningLimit,
     ) -> Result<Self, LimitReached> {
-        let now = grant.created;
+        let now = opening.at;
         if let Some(OpeningQuota { count, per }) = quota {
             let mut counted: Vec<_> = self
-                .of_rule(&grant.rule)
+                .of_rule(opening.rule)
                 .map(|entry| after(entry.at, per))
                 .filter(|end| now < *end)
                 .collect();
@@ -181,8 +191,8 @@ impl Ledger {
             return Err(LimitReached { limit, until: until.unwrap_or(now) });
         }
         openings.push(LedgerEntry {
-            grant: grant.id,
-            rule: grant.rule.clone(),
+            grant: opening.grant,
+            rule: opening.rule.to_owned(),
             at: now,
             counts_until: after(now, counted_for),
         });

@@ -50,7 +50,9 @@ pub use gate::{Block, Epochs, Gate, GateAction, GateChange, GateState, Scope};
 pub use grants::{Grant, GrantFields, GrantListing, GrantNote, GrantPage, GrantStore, Opening};
 #[cfg(feature = "dynamodb")]
 pub use layers::PolicyLayers;
-pub use ledger::{Ledger, LedgerEntry, LimitReached, OpeningLimit, OpeningLimits, OpeningQuota};
+pub use ledger::{
+    Ledger, LedgerEntry, LimitReached, OpeningAttempt, OpeningLimit, OpeningLimits, OpeningQuota,
+};
 pub use page::{Cursor, Page, RecordPage};
 pub use pages::{PageOf, PageRequest, Pages};
 pub use panics::{Panicked, catch_panic, catch_panic_of};

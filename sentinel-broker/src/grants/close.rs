@@ -9,7 +9,6 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
-use crate::requests::conflict;
 
 impl Broker {
     /// Closes a grant, and ends the holder's sessions on the profile. The holder and operators with
@@ -55,7 +54,9 @@ impl Broker {
             // The sessions may not have ended. The state has.
             GrantState::Closed => grant,
             GrantState::Expired => {
-                return Err(conflict("the grant has expired already; nothing can be closed"));
+                return Err(Denial::conflict(
+                    "the grant has expired already; nothing can be closed",
+                ));
             }
         };
         let ended = self.end_sessions(call, &closed.holder.caller, &closed.profile).await;

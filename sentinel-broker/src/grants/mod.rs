@@ -25,7 +25,6 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
-use crate::requests::conflict;
 
 impl Broker {
     fn grant_store(&self) -> Result<&Arc<dyn GrantStore>, Denial> {
@@ -143,5 +142,5 @@ impl Broker {
 
 /// The refusal of a change that lost against another one.
 fn changed() -> Denial {
-    conflict("the grant was changed concurrently; list it again")
+    Denial::conflict("the grant was changed concurrently; list it again")
 }

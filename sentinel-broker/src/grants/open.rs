@@ -12,11 +12,9 @@ use sentinel_store::{
 use sentinel_wire::{ErrorCode, GrantView};
 
 use crate::broker::Broker;
-use crate::call::Call;
+use crate::call::{CLEANUP_BUDGET, Call};
 use crate::denial::Denial;
 use crate::identity::Caller;
-use crate::requests::{check_length, conflict};
-use crate::vend::CLEANUP_BUDGET;
 
 /// A request to open a break-glass grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +111,7 @@ impl Broker {
                 "`justification` has 20 to 1,000 characters: state what happened and what you will do",
             )));
         }
-        check_length(open.duration)?;
+        Denial::unless_length(open.duration)?;
         let now = self.now();
         let governing = self.policies.governing(call, caller, &open.profile).await?;
         let policy = &governing.document.policy;
@@ -162,7 +160,7 @@ impl Broker {
                 let failed = self.grant_store_failed(call, &error);
                 let denial = match error {
                     StoreError::Conflict(_) => {
-                        conflict("too many grants are opened concurrently; try again")
+                        Denial::conflict("too many grants are opened concurrently; try again")
                     }
                     StoreError::NotFound(_)
                     | StoreError::Throttled(_)
@@ -234,7 +232,7 @@ impl Broker {
             if let Some(grant) =
                 page.items.iter().find(|grant| grant.review_blocks && grant.awaits_review(now))
             {
-                return Err(conflict(format!(
+                return Err(Denial::conflict(format!(
                     "your grant `{}` must be reviewed before you open another one: ask an operator \
                      with the permission `review_break_glass`",
                     grant.id

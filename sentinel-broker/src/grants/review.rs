@@ -8,7 +8,6 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
-use crate::requests::conflict;
 
 impl Broker {
     /// Reviews a grant that is over. An operator with `review_break_glass` may, unless they are the
@@ -41,7 +40,7 @@ impl Broker {
         let now = self.now();
         let note = GrantNote::new(caller.in_record(call), now, comment.map(str::to_owned));
         let reviewed = grant.review(note).ok_or_else(|| {
-            conflict(match grant.state(now) {
+            Denial::conflict(match grant.state(now) {
                 GrantState::Active => "the grant is active: review it when it is over",
                 GrantState::Closed | GrantState::Expired => "the grant was reviewed before",
             })

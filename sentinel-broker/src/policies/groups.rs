@@ -10,8 +10,7 @@ use sentinel_store::{PolicyPath, PolicyText, StoreResultExt};
 
 use super::copies::Slot;
 use super::{LoadedPolicy, Missing, PolicyCache};
-use crate::broker::MAX_CONCURRENT_READS;
-use crate::call::Call;
+use crate::call::{Call, MAX_CONCURRENT_READS};
 
 /// The name under the policy root under which the members of groups are stored. A profile can have
 /// this name too: its document is the root's child, and members are children of that child.

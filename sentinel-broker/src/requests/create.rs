@@ -10,13 +10,11 @@ use sentinel_store::{
 };
 use sentinel_wire::{ErrorCode, RequestView};
 
-use super::conflict;
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
 use crate::policies::Governing;
-use crate::vend::Vend;
 
 /// A request for an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,16 +84,18 @@ impl Broker {
             Err(denial) => return Err(denial),
         };
         let policy = &governing.document.policy;
-        let vend = Vend::new(create.profile.clone());
         let from = create.not_before.map_or(now, |not_before| not_before.max(now));
-        let decision =
-            policy.decide(&self.policy_request(call, caller, &vend), &Facts::default(), from);
+        let decision = policy.decide(
+            &self.policy_request(call, caller, &create.profile),
+            &Facts::default(),
+            from,
+        );
         match decision.verdict {
             Verdict::RequireApproval => {}
             Verdict::Allow | Verdict::Deny => return Err(not_needed()),
         }
         let rule = policy.approval_rule(create.profile.as_str()).ok_or_else(|| {
-            conflict(
+            Denial::conflict(
                 "no rule under `approvals` names this profile, so that no person can approve it: \
                  contact the policy author",
             )
@@ -135,9 +135,9 @@ impl Broker {
             )
             .with_epoch(epoch);
             let period = self.period(call, &request, rule, now).await?;
-            request
-                .decide(decision, RequestStatus::Approved(period))
-                .ok_or_else(|| conflict("the deadline of this request has passed already"))?
+            request.decide(decision, RequestStatus::Approved(period)).ok_or_else(|| {
+                Denial::conflict("the deadline of this request has passed already")
+            })?
         } else {
             request
         };
@@ -147,7 +147,7 @@ impl Broker {
         let written = call.bounded(store.create_request(&request)).await;
         written.map_err(|error| {
             let denial = match error {
-                StoreError::Conflict(_) => conflict(
+                StoreError::Conflict(_) => Denial::conflict(
                     "you have a pending request for this profile: wait for its decision, or cancel it",
                 ),
                 StoreError::NotFound(_)
@@ -221,13 +221,13 @@ impl Broker {
         let until = [from.checked_add_signed(length), since.checked_add_signed(max)];
         let until = until.into_iter().flatten().min().unwrap_or(from);
         if until <= from {
-            return Err(conflict(
+            return Err(Denial::conflict(
                 "the approval that this request extends has reached the maximum length of its rule: \
                  request again when it has ended",
             ));
         }
         if others.iter().any(|it| from < it.from && it.from <= until && max < it.until - since) {
-            return Err(conflict(
+            return Err(Denial::conflict(
                 "a later approval begins before this one would end, and both together are longer than \
                  the maximum of the rule: request a shorter time",
             ));
@@ -238,7 +238,7 @@ impl Broker {
 
 /// The refusal if the policy does not require an approval: it allows, or it denies.
 fn not_needed() -> Denial {
-    conflict(
+    Denial::conflict(
         "the policy does not require an approval for this profile, so that there is nothing to \
          approve: request the credentials, or see `GET /profiles`",
     )
@@ -259,7 +259,7 @@ fn length(
     automatic: Option<Duration>,
     requested: Option<Duration>,
 ) -> Result<(Duration, bool), Denial> {
-    check_length(requested)?;
+    Denial::unless_length(requested)?;
     let automatic = automatic.map(|max| max.min(rule.max_duration));
     match (requested, automatic) {
         (None, Some(max)) => Ok((max, true)),
@@ -270,14 +270,6 @@ fn length(
         )),
         (Some(requested), max) => Ok((requested, max.is_some_and(|max| requested <= max))),
     }
-}
-
-/// Refuses a length of less than a second, the unit of lengths.
-pub(crate) fn check_length(requested: Option<Duration>) -> Result<(), Denial> {
-    if requested.is_none_or(|requested| requested.as_secs() > 0) {
-        return Ok(());
-    }
-    Err(Denial::new(ErrorCode::InvalidDuration, "`duration_s` is at least 1"))
 }
 
 /// The time by which every approval must be given.

@@ -12,8 +12,8 @@ use sentinel_store::{
 };
 use sentinel_wire::{ErrorCode, RequestView};
 
+use super::Seen;
 use super::judge::{counted, people};
-use super::{Seen, conflict};
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
@@ -46,7 +46,7 @@ impl Broker {
             policy.approval_rule(request.profile.as_str()).ok_or_else(Denial::policy_deny)?;
         let role = self.role(call, &request.profile, &governing)?;
         if role.as_str() != request.role_arn {
-            return Err(conflict(
+            return Err(Denial::conflict(
                 "the role of this profile has changed since the request was created: deny it, and have \
                  it requested again",
             ));
@@ -56,7 +56,9 @@ impl Broker {
             .iter()
             .any(|it| it.action == RequestAction::Approve && it.by.caller == caller.key)
         {
-            return Err(conflict("you have approved this request already; another person must"));
+            return Err(Denial::conflict(
+                "you have approved this request already; another person must",
+            ));
         }
         let epoch = self.open_on(call, caller, &request.profile).await?;
         let decision = RequestDecision::new(
@@ -166,14 +168,16 @@ impl Broker {
                 seen.request.decide(decision, status).ok_or_else(changed)?
             }
             RequestStatus::Approved(_) => {
-                return Err(conflict("the approval has ended already; nothing can be revoked"));
+                return Err(Denial::conflict(
+                    "the approval has ended already; nothing can be revoked",
+                ));
             }
             // The sessions may not have ended. The state has.
             RequestStatus::Revoked(_) => {
                 return self.end_after_revocation(call, caller, seen, comment).await;
             }
             RequestStatus::Pending | RequestStatus::Denied | RequestStatus::Cancelled => {
-                return Err(conflict(format!(
+                return Err(Denial::conflict(format!(
                     "the request is {}: only an approved one can be revoked",
                     seen.request.state(now)
                 )));
@@ -333,12 +337,12 @@ fn check_pending(request: &AccessRequest, now: DateTime<Utc>) -> Result<(), Deni
         | RequestState::Cancelled
         | RequestState::Expired
         | RequestState::Revoked) => {
-            Err(conflict(format!("the request is {state}, and no longer pending")))
+            Err(Denial::conflict(format!("the request is {state}, and no longer pending")))
         }
     }
 }
 
 /// The refusal of a change that lost against another one.
 fn changed() -> Denial {
-    conflict("the request was changed concurrently; read it again")
+    Denial::conflict("the request was changed concurrently; read it again")
 }

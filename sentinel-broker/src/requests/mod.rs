@@ -11,7 +11,6 @@ mod list;
 mod view;
 
 pub use create::CreateRequest;
-pub(crate) use create::check_length;
 pub(crate) use judge::ValidApproval;
 pub use list::ListRequests;
 
@@ -179,9 +178,4 @@ impl Broker {
 fn is_approver(governing: &Governing, caller: &Caller, profile: &ProfileName) -> bool {
     let rule = governing.document.policy.approval_rule(profile.as_str());
     rule.is_some_and(|rule| rule.names_approver(&caller.in_policy()))
-}
-
-/// The refusal of a change that the state of the record does not allow.
-pub(crate) fn conflict(message: impl Into<String>) -> Denial {
-    Denial::new(ErrorCode::Conflict, message)
 }

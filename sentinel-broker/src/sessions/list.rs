@@ -11,8 +11,8 @@ use sentinel_store::{
 };
 use sentinel_wire::{ErrorCode, SessionList, SessionView};
 
-use crate::broker::{Broker, MAX_CONCURRENT_READS};
-use crate::call::Call;
+use crate::broker::Broker;
+use crate::call::{Call, MAX_CONCURRENT_READS};
 use crate::denial::Denial;
 use crate::identity::Caller;
 

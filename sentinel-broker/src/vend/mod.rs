@@ -56,16 +56,14 @@ pub use lifetime::Cap;
 pub use request::{Vend, Vended};
 
 use sentinel_policy::{Facts, Mode, Request, Verdict};
-use sentinel_store::catch_panic_of;
+use sentinel_store::{ProfileName, catch_panic_of};
 
 use crate::broker::Broker;
-use crate::call::Call;
+use crate::call::{CLEANUP_BUDGET, Call};
 use crate::denial::Denial;
 use crate::identity::Caller;
 use lifetime::{Bounds, Lifetime};
-pub(crate) use rate::AboveLimit;
 use record::Progress;
-pub(crate) use tracking::CLEANUP_BUDGET;
 
 impl Broker {
     /// Vends, or refuses. In either case exactly one decision record is written before this returns.
@@ -113,7 +111,7 @@ impl Broker {
         }
 
         let policy = &governing.document.policy;
-        let request = self.policy_request(call, caller, vend);
+        let request = self.policy_request(call, caller, &vend.profile);
         let first = policy.decide(&request, &Facts::default(), now);
         let basis = self.basis(call, caller, &vend.profile, &governing, &first, now).await?;
         let facts = basis.facts();
@@ -152,9 +150,9 @@ impl Broker {
         &'a self,
         call: &'a Call,
         caller: &'a Caller,
-        vend: &'a Vend,
+        profile: &'a ProfileName,
     ) -> Request<'a> {
-        Request::new(caller.in_policy(), vend.profile.as_str())
+        Request::new(caller.in_policy(), profile.as_str())
             .with_source_ip(call.source_ip)
             .with_source_vpc(call.source_vpc.as_deref())
             .with_source_vpce(call.source_vpce.as_deref())

@@ -2,18 +2,13 @@
 //! not.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sentinel_store::{Causes, Clock, Session, SessionSecret, SessionStore, StoreResultExt};
 use tokio::time::Instant;
 
-use crate::call::Call;
+use crate::call::{CLEANUP_BUDGET, Call};
 use crate::denial::Denial;
-
-/// The time that a failed vend may take to mark its session as ended, and a failed opening to close its
-/// grant. Both must be done this long before the deadline of their call.
-pub(crate) const CLEANUP_BUDGET: Duration = Duration::from_millis(500);
 
 /// The session of a vend, and the store that it is written to.
 pub(super) struct Tracked {

@@ -207,12 +207,12 @@ impl DynamoGrants {
                 return self.opened_by(&grant.id, &write).await;
             }
             let mut changes = vec![Change::put(item.clone()).only_if(Requirement::Absent)];
-            match of_caller.ledger.open_for_caller(grant, limits) {
+            match of_caller.ledger.open_for_caller(&grant.opening(), limits) {
                 Ok(next) => changes.push(of_caller.replace(next)?),
                 Err(reached) => return Ok(Opening::Refused(reached)),
             }
             if let Some(of_profile) = of_profile {
-                match of_profile.ledger.open_for_profile(grant, limits) {
+                match of_profile.ledger.open_for_profile(&grant.opening(), limits) {
                     Ok(next) => changes.push(of_profile.replace(next)?),
                     Err(reached) => return Ok(Opening::Refused(reached)),
                 }

@@ -100,13 +100,13 @@ impl GrantStore for MemoryGrants {
             return Err(StoreError::conflict().at(at));
         }
         let caller = state.callers.get(&grant.holder.caller).cloned().unwrap_or_default();
-        let caller = match caller.open_for_caller(grant, limits) {
+        let caller = match caller.open_for_caller(&grant.opening(), limits) {
             Ok(ledger) => ledger,
             Err(reached) => return Ok(Opening::Refused(reached)),
         };
         if limits.profile_quota.is_some() {
             let profile = state.profiles.get(&grant.profile).cloned().unwrap_or_default();
-            match profile.open_for_profile(grant, limits) {
+            match profile.open_for_profile(&grant.opening(), limits) {
                 Ok(ledger) => state.profiles.insert(grant.profile.clone(), ledger),
                 Err(reached) => return Ok(Opening::Refused(reached)),
             };

@@ -137,14 +137,14 @@ impl GrantStore for RedbGrants {
                 let mut callers = transaction.open_table(CALLERS)?;
                 let caller = new.holder.caller.hash();
                 let of_caller = try_inner!(ledger(&callers, caller.as_bytes())?);
-                let of_caller = match of_caller.open_for_caller(&new, &limits) {
+                let of_caller = match of_caller.open_for_caller(&new.opening(), &limits) {
                     Ok(ledger) => try_inner!(encode(&ledger)),
                     Err(reached) => return Ok(Ok(Opening::Refused(reached))),
                 };
                 if limits.profile_quota.is_some() {
                     let mut profiles = transaction.open_table(PROFILES)?;
                     let of_profile = try_inner!(ledger(&profiles, new.profile.as_str())?);
-                    let of_profile = match of_profile.open_for_profile(&new, &limits) {
+                    let of_profile = match of_profile.open_for_profile(&new.opening(), &limits) {
                         Ok(ledger) => try_inner!(encode(&ledger)),
                         Err(reached) => return Ok(Ok(Opening::Refused(reached))),
                     };

@@ -156,16 +156,16 @@ pub(super) async fn a_grant_keeps_its_holder_profile_and_times(
     let new = grant(&caller("alice")?, 1)?;
     open(&store, &new).await?;
     let next = closed(&new, 1)?;
-    let changes: [fn(&mut Grant) -> Result<(), Stop>; 5] = [
-        |next| Ok(next.holder = person(&caller("mallory")?)?),
-        |next| Ok(next.holder.user = "Mallory".to_owned()),
-        |next| Ok(next.profile = profile("admin")?),
-        |next| Ok(next.created = at(-1)),
-        |next| Ok(next.expires = at(LENGTH + 1)),
+    let mut renamed = next.clone();
+    renamed.holder.user = "Mallory".to_owned();
+    let changes = [
+        Grant { holder: person(&caller("mallory")?)?, ..next.clone() },
+        renamed,
+        Grant { profile: profile("admin")?, ..next.clone() },
+        Grant { created: at(-1), ..next.clone() },
+        Grant { expires: at(LENGTH + 1), ..next },
     ];
-    for change in changes {
-        let mut next = next.clone();
-        change(&mut next)?;
+    for next in changes {
         ensure_error!(store.replace_grant(&next).await, StoreError::Conflict(_));
         ensure!(store.grant(&new.id).await? == new, "the grant changed");
     }

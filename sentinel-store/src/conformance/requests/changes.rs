@@ -4,7 +4,7 @@ use super::{
     DEADLINE, FreshRequests, RequestsUnderTest, approved, at, caller, cancelled, decided, denied,
     ids, person, profile, request, request_for, revoked,
 };
-use crate::{
+use crate::{AccessRequest, 
     RequestAction, RequestStatus, StoreError,
     conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
 };
@@ -56,17 +56,17 @@ pub(super) async fn a_request_keeps_its_requester_profile_and_times(
     let new = request(&caller("alice")?, 1)?;
     store.create_request(&new).await?;
     let next = approved(&new, 1, 60)?;
-    let mut changed = vec![next.clone(), next.clone(), next.clone(), next.clone(), next];
-    let changes: [fn(&mut crate::AccessRequest) -> Result<(), Stop>; 5] = [
-        |next| Ok(next.requester = person(&caller("mallory")?)?),
-        |next| Ok(next.requester.user = "Mallory".to_owned()),
-        |next| Ok(next.profile = profile("admin")?),
-        |next| Ok(next.created = at(-1)),
-        |next| Ok(next.deadline = at(DEADLINE + 1)),
+    let mut renamed = next.clone();
+    renamed.requester.user = "Mallory".to_owned();
+    let changes = [
+        AccessRequest { requester: person(&caller("mallory")?)?, ..next.clone() },
+        renamed,
+        AccessRequest { profile: profile("admin")?, ..next.clone() },
+        AccessRequest { created: at(-1), ..next.clone() },
+        AccessRequest { deadline: at(DEADLINE + 1), ..next },
     ];
-    for (next, change) in changed.iter_mut().zip(changes) {
-        change(next)?;
-        ensure_error!(store.replace_request(next).await, StoreError::Conflict(_));
+    for next in changes {
+        ensure_error!(store.replace_request(&next).await, StoreError::Conflict(_));
         ensure!(store.request(&new.id).await? == new, "the request changed");
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::runtime::block_on;
 
 /// Read and write the members of groups that `groups_from` names.
 ///
-/// The members of a group are an SSM parameter of its own, ROOT/groups/NAME. `sentinel
+/// The members of a group are a separate SSM parameter, ROOT/groups/NAME. `sentinel
 /// iam group-writer --group NAME` prints an IAM document that allows these commands for
 /// one group.
 #[derive(Debug, Args)]
