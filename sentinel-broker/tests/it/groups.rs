@@ -81,7 +81,7 @@ async fn the_members_of_a_group_are_users_approvers_break_glass_users_and_operat
     let uses = async |user: &str| {
         let request = world.request("erin", "staging").await.unwrap();
         let approved = world.approve(user, request.id).await;
-        let _ = world.cancel("erin", request.id).await;
+        drop(world.cancel("erin", request.id).await);
         let opened = world.open(user, "staging").await;
         if let Ok(grant) = &opened {
             world.close(user, grant.id).await.unwrap();
