@@ -144,15 +144,17 @@ impl Table {
                 Some(_) => Ok(Transaction::Written),
                 None => Err(unreadable(OPERATION)),
             },
-            Err(SdkError::ServiceError(answer)) => match answer.err() {
-                TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                    cancelled_by(cancelled.cancellation_reasons())
+            Err(SdkError::ServiceError(answer)) => {
+                if let TransactWriteItemsError::TransactionCanceledException(cancelled) =
+                    answer.err()
+                {
+                    return cancelled_by(cancelled.cancellation_reasons());
                 }
-                TransactWriteItemsError::TransactionInProgressException(_) => {
-                    Ok(Transaction::Raced)
+                if answer.err().is_transaction_in_progress_exception() {
+                    return Ok(Transaction::Raced);
                 }
-                _ => Err(store_error(OPERATION, &SdkError::ServiceError(answer))),
-            },
+                Err(store_error(OPERATION, &SdkError::ServiceError(answer)))
+            }
             Err(error) => Err(store_error(OPERATION, &error)),
         }
     }

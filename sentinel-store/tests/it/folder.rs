@@ -114,7 +114,7 @@ async fn briefly_missing_members_are_not_absent() {
     members(&store, "oncall").await.unwrap();
     // The file, and then the whole folder.
     for path in [groups.join("oncall.yaml"), groups] {
-        let away = folder.path().join("away");
+        let away = path.with_file_name("away");
         fs::rename(&path, &away).unwrap();
         let back = std::thread::spawn(move || {
             std::thread::sleep(SLOWLY / 2);

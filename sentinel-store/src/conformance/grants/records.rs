@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Grant, OpeningLimits, StoreError,
-    conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
+    conformance::report::{Checked, ensure, ensure_eq, ensure_error},
 };
 
 const NO_LIMITS: OpeningLimits = OpeningLimits { cooldown: None, quota: None, profile_quota: None };

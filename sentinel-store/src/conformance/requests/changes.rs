@@ -4,9 +4,9 @@ use super::{
     DEADLINE, FreshRequests, RequestsUnderTest, approved, at, caller, cancelled, decided, denied,
     ids, person, profile, request, request_for, revoked,
 };
-use crate::{AccessRequest, 
-    RequestAction, RequestStatus, StoreError,
-    conformance::report::{Checked, Stop, ensure, ensure_eq, ensure_error},
+use crate::{
+    AccessRequest, RequestAction, RequestStatus, StoreError,
+    conformance::report::{Checked, ensure, ensure_eq, ensure_error},
 };
 
 pub(super) async fn a_request_is_replaced_by_its_next_revision(
