@@ -145,7 +145,11 @@ def problems(root: Path = DEPLOY.parent) -> Iterator[str]:
         str(file.relative_to(root)): file.read_text(encoding="utf-8")
         for file in [*sorted(root.glob("docs/**/*.md")), root / README]
     }
-    statements = "".join(file.read_text(encoding="utf-8") for file in root.glob("deploy/iam/*.json"))
+    statements = "".join(
+        file.read_text(encoding="utf-8")
+        for folder in ("iam", "examples")
+        for file in root.glob(f"deploy/{folder}/*.json")
+    )
     known = found.sam | found.terraform | OTHER_WORDS | set(re.findall(r"\w+", statements))
     known |= vocabulary([documents[name] for name in OTHER_VOCABULARIES])
     for place, text in documents.items():

@@ -254,8 +254,19 @@ mod tests {
         let sessions = ["GetItem", "PutItem", "UpdateItem", "Query"];
         calls.extend(sessions.map(|operation| on(operation, "sentinel-sessions")));
         calls.extend(["GetItem", "Query"].map(|operation| on(operation, "sentinel-policies")));
-        let index = json!({ "TableName": "sentinel-sessions", "IndexName": "by-shard" });
-        calls.push(call("dynamodb", "Query", index));
+        // Each action once, on either table: without any one of these calls, an action is idle.
+        calls.extend(["GetItem", "PutItem"].map(|operation| on(operation, "sentinel-approvals")));
+        calls.push(on("Query", "sentinel-breakglass"));
+        let items = json!({ "RequestItems": { "sentinel-breakglass": {} } });
+        calls.push(call("dynamodb", "BatchGetItem", items));
+        for (table, index) in [
+            ("sentinel-sessions", "by-shard"),
+            ("sentinel-approvals", "by-end"),
+            ("sentinel-breakglass", "by-end"),
+        ] {
+            let query = json!({ "TableName": table, "IndexName": index });
+            calls.push(call("dynamodb", "Query", query));
+        }
         calls
     }
 

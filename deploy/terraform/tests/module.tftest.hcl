@@ -187,7 +187,8 @@ run "only_existing_resources_are_granted" {
 
   assert {
     condition = [for statement in jsondecode(local.policies.tvm).Statement : statement.Sid] == [
-      "AssumeProtectedRoles", "TagSessions", "ReadPolicies", "SessionTracking", "SessionLists", "Logs",
+      "AssumeProtectedRoles", "TagSessions", "ReadPolicies", "SessionTracking", "SessionLists",
+      "RequestsAndGrants", "RequestAndGrantLists", "Logs",
     ]
     error_message = "the TVM's role has other statements"
   }
@@ -214,8 +215,8 @@ run "requested_features_are_granted" {
 
   assert {
     condition = [for statement in jsondecode(local.policies.tvm).Statement : statement.Sid] == [
-      "AssumeProtectedRoles", "TagSessions", "ReadPolicies", "DecryptPolicies", "SessionTracking", "SessionLists", "PolicyTable",
-      "DecryptTables", "Logs",
+      "AssumeProtectedRoles", "TagSessions", "ReadPolicies", "DecryptPolicies", "SessionTracking", "SessionLists",
+      "RequestsAndGrants", "RequestAndGrantLists", "PolicyTable", "DecryptTables", "Logs",
     ]
     error_message = "the TVM's role lacks a statement"
   }

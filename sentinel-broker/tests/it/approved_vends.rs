@@ -484,11 +484,13 @@ async fn calls(policy: &str, user: &str, name: &str) -> Vec<StoreOperation> {
 
 #[tokio::test]
 async fn a_vend_reads_requests_and_grants_only_if_a_rule_makes_it_necessary() {
-    use StoreOperation::{CreateSession, Gate, Grant, LiveGrants, LiveRequests, Other, Request};
+    use StoreOperation::{
+        CountVend, CreateSession, Gate, Grant, LiveGrants, LiveRequests, Other, Request,
+    };
     let assume = Other("assume_role");
     let both = both();
     // Allowed directly, or denied without a rule that overrides it.
-    let direct = [CreateSession, Gate, Gate, assume];
+    let direct = [CountVend, CreateSession, Gate, Gate, assume];
     assert_eq!(calls(&both, "alice", "sandbox").await, direct);
     assert_eq!(calls(&both, "alice", "vault").await, [Gate]);
     assert_eq!(calls(&both, "erin", "vault").await, [Gate]);
@@ -498,11 +500,11 @@ async fn a_vend_reads_requests_and_grants_only_if_a_rule_makes_it_necessary() {
     // An approval: its approver's gate, and all of it again after the session is written.
     assert_eq!(
         calls(&both, "alice", "production").await,
-        [CreateSession, Gate, Gate, Gate, Gate, LiveRequests, assume, Request]
+        [CountVend, CreateSession, Gate, Gate, Gate, Gate, LiveRequests, assume, Request]
     );
     assert_eq!(
         calls(&both, "erin", "production").await,
-        [CreateSession, Gate, Gate, Grant, LiveGrants, LiveRequests, assume]
+        [CountVend, CreateSession, Gate, Gate, Grant, LiveGrants, LiveRequests, assume]
     );
     // A rule that overrides a deny makes a read of grants necessary for the callers that it names.
     let overriding = both.replace("[incident] }", "[incident], overrides_deny: true }");

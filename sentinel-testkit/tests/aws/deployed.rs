@@ -39,8 +39,14 @@ const MAIN: &str = r#"
 version: "1"
 rules:
   - { name: alice, effect: allow, conditions: { profiles: [production], users: [alice] } }
+  - { name: frank, effect: require_approval, conditions: { profiles: [production], users: [frank] } }
+approvals:
+  - { name: leads, profiles: [production], approvers: [dave] }
+break_glass:
+  - { name: incidents, profiles: [production], users: [frank], reason_codes: [incident] }
 operators:
   - { name: security, users: [carol, dave, erin], may: [list_sessions, revoke, reinstate] }
+  - { name: people, users: [carol], may: [revoke_approval, list_break_glass, close_break_glass] }
 "#;
 
 fn own(profile: &str) -> String {
@@ -90,9 +96,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// `OK`, or the code of the refusal.
+    /// `OK` for a success, or the code of the refusal.
     pub(crate) fn code(&self) -> &str {
-        self.body["Code"].as_str().unwrap_or(if self.status == 200 { "OK" } else { "?" })
+        self.body["Code"].as_str().unwrap_or(if [200, 201].contains(&self.status) {
+            "OK"
+        } else {
+            "?"
+        })
     }
 
     /// The handle in the session id, which is the id without the secret.
@@ -115,6 +125,8 @@ impl World {
         for (name, definition) in [
             (SESSIONS, TableDefinition::SESSIONS),
             ("sentinel-policies", TableDefinition::POLICIES),
+            ("sentinel-approvals", TableDefinition::REQUESTS),
+            ("sentinel-breakglass", TableDefinition::GRANTS),
         ] {
             definition.create(&client, name).unwrap().send().await.unwrap();
         }
@@ -143,6 +155,8 @@ impl World {
         for (name, value) in [
             ("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/main"),
             ("SENTINEL_POLICY_TABLE", "sentinel-policies"),
+            ("SENTINEL_APPROVAL_TABLE", "sentinel-approvals"),
+            ("SENTINEL_BREAKGLASS_TABLE", "sentinel-breakglass"),
             // Some tests vend often.
             ("SENTINEL_CALLER_RATE", "1000000/1m"),
         ]

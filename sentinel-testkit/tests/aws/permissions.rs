@@ -48,7 +48,6 @@ async fn every_route(sandbox: &Sandbox) -> Vec<RecordedCall> {
         ("alice", "GET", "/?profile=production", None, "SESSION_REVOKED"),
         ("carol", "POST", "/sessions/reinstate", Some(about("production")), "OK"),
         ("mallory", "POST", "/sessions/revoke", Some(about("production")), "FORBIDDEN"),
-        ("alice", "GET", "/requests", None, "NOT_FOUND"),
     ] {
         let answer = sandbox.ask(user, method, path, body).await;
         assert_eq!(answer.code(), expected, "{user} {method} {path}: {answer:?}");
@@ -57,7 +56,38 @@ async fn every_route(sandbox: &Sandbox) -> Vec<RecordedCall> {
     let body = json!({ "session": handle, "reason": "a test" });
     let answer = sandbox.ask("carol", "POST", "/sessions/revoke", Some(body)).await;
     assert_eq!(answer.code(), "OK", "{answer:?}");
+    an_approval_and_a_grant(sandbox).await;
     sandbox.calls()
+}
+
+/// Every route of requests and grants: an approval that is used and revoked, and a grant that is used
+/// and closed.
+async fn an_approval_and_a_grant(sandbox: &Sandbox) {
+    let done = async |user: &str, method: &str, path: &str, body: Option<Value>| {
+        let answer = sandbox.ask(user, method, path, body).await;
+        assert_eq!(answer.code(), "OK", "{user} {method} {path}: {answer:?}");
+        answer.body
+    };
+    let order = json!({ "profile": "production", "reason": "a test" });
+    let request = done("frank", "POST", "/requests", Some(order)).await;
+    let path = format!("/requests/{}", request["id"].as_str().unwrap());
+    done("frank", "GET", "/requests", None).await;
+    let pending = done("dave", "GET", "/requests?state=pending&cursor=others%3A", None).await;
+    assert_eq!(pending["requests"][0]["id"], request["id"], "{pending}");
+    done("dave", "POST", &format!("{path}/approve"), Some(json!({}))).await;
+    done("frank", "GET", "/?profile=production", None).await;
+    done("carol", "POST", &format!("{path}/revoke"), Some(json!({}))).await;
+    let order = json!({
+        "profile": "production",
+        "reason_code": "incident",
+        "justification": "the database is down",
+    });
+    let grant = done("frank", "POST", "/break-glass", Some(order)).await;
+    done("frank", "GET", "/?profile=production", None).await;
+    let open = done("carol", "GET", "/break-glass", None).await;
+    assert_eq!(open["grants"][0]["id"], grant["id"], "{open}");
+    let path = format!("/break-glass/{}/close", grant["id"].as_str().unwrap());
+    done("carol", "POST", &path, Some(json!({}))).await;
 }
 
 #[tokio::test]
