@@ -145,10 +145,12 @@ impl Backdoor for TableBackdoor {
 
     /// Deletes what DynamoDB would delete, a day after the sessions' end.
     async fn purge_expired(&self, before: DateTime<Utc>) -> bool {
-        let now = before.timestamp() + 24 * 60 * 60;
         for item in self.items().await {
+            // The time that a record is kept after its end: an hour for counts, a day for sessions.
+            let is_count = item["sk"].as_s().unwrap().starts_with("rate#");
+            let kept = if is_count { 60 * 60 } else { 24 * 60 * 60 };
             let ttl = item.get("ttl").map(|ttl| ttl.as_n().unwrap().parse::<i64>().unwrap());
-            if ttl.is_some_and(|ttl| ttl < now) {
+            if ttl.is_some_and(|ttl| ttl < before.timestamp() + kept) {
                 let keys = item.into_iter().filter(|(name, _)| ["pk", "sk"].contains(&&**name));
                 let delete = self.client.delete_item().table_name(&self.table);
                 delete.set_key(Some(keys.collect())).send().await.unwrap();
