@@ -228,6 +228,11 @@ impl Broker {
         let mut pages = Pages::grants(store, &listing);
         let failed = |error| self.grant_store_failed(call, &error);
         while let Some(page) = call.bounded(pages.next()).await.map_err(failed)? {
+            // A grant that cannot be read may be one that must be reviewed.
+            if let Some(key) = page.unreadable.first() {
+                tracing::error!(request_id = call.request_id, key, "failed to read a grant row");
+                return Err(Denial::store(&StoreError::Corrupt("a grant cannot be read".into())));
+            }
             let now = self.now();
             if let Some(grant) =
                 page.items.iter().find(|grant| grant.review_blocks && grant.awaits_review(now))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use sentinel_broker::{ErrorCode, GrantView, ListGrants, OpenGrant, OperatorArn, parse_user};
 use sentinel_policy::ReasonCode;
-use sentinel_store::{Clock, Cursor, EventKind, GrantId, GrantState};
+use sentinel_store::{Clock, Cursor, EventKind, GrantId, GrantState, GrantStore};
 
 use crate::people::{ASK, WHY, code, plan, profile, world};
 use crate::world::{LISTED_ROLE, OTHER_ACCOUNT, Plan, World, call};
@@ -477,6 +477,18 @@ async fn a_grant_that_awaits_its_review_blocks_the_next_opening_of_its_holder() 
     assert_eq!(code(&world.open("alice", "production").await), CONFLICT);
     world.review("carol", second).await.unwrap();
     world.open("alice", "production").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_grant_that_cannot_be_read_may_block_the_next_opening() {
+    let world = world(&rule("    review_blocks: true\n"));
+    let of_bob = world.open("bob", "production").await.unwrap().id;
+    let of_bob = world.grants.grant(&of_bob).await.unwrap();
+    let alice = world.caller("alice").key.hash();
+    world.grants.plant_grant(GrantId::new(alice, [1; 10]), of_bob);
+    let denial = world.open("alice", "production").await.unwrap_err();
+    assert_eq!(denial.code, ErrorCode::StoreUnavailable);
+    assert_eq!(world.events().last().unwrap().event, EventKind::BreakGlassRefused);
 }
 
 // Records.
