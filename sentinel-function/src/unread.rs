@@ -125,7 +125,10 @@ fn problem(function: Function, reads: &BTreeSet<&'static str>, name: &str) -> St
         return format!("has no effect: the command `sentinel` reads it, {this} does not");
     }
     if let Some((_, instead)) = GO_PROJECT.iter().find(|(begin, _)| name.starts_with(begin)) {
-        return format!("has no effect: a variable of the Go project of the same name; {instead}");
+        return format!(
+            "has no effect: a variable of the Go project of the same name; {instead}; see \
+             docs/moving-from-go.md"
+        );
     }
     match nearest(name, reads) {
         Some(meant) => format!("has no effect: unknown to {this}; did you mean `{meant}`?"),
