@@ -28,7 +28,7 @@ impl Access {
 
     /// The id of the approved request or of the grant. `None` for direct access.
     #[must_use]
-    pub fn grant(&self) -> Option<&str> {
+    pub fn id(&self) -> Option<&str> {
         match self {
             Self::Direct => None,
             Self::Approval(id) | Self::BreakGlass(id) => Some(id),

@@ -6,6 +6,7 @@ use sentinel_store::{AuditSink, Causes, Clock, Event, EventKind, Record, catch_p
 
 use crate::call::Call;
 use crate::denial::Denial;
+use crate::identity::Caller;
 
 /// The sink of a broker, and the clock that events are dated with.
 #[derive(Debug)]
@@ -22,6 +23,15 @@ impl Audit {
     /// An event of this call, to be completed.
     pub(crate) fn event(&self, kind: EventKind, call: &Call) -> Event {
         Event::new(kind, self.clock.now()).with_request_id(call.request_id.clone())
+    }
+
+    /// An event of this call, by this caller, to be completed.
+    pub(crate) fn event_by(&self, kind: EventKind, call: &Call, by: &Caller) -> Event {
+        self.event(kind, call)
+            .with_by(by.key.to_string())
+            .with_principal(by.principal.clone())
+            .with_account(by.account.to_string())
+            .with_source_ip(call.source_ip.map(|address| address.to_string()))
     }
 
     /// Writes an event.

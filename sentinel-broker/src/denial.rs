@@ -45,14 +45,6 @@ impl Denial {
         Self::new(ErrorCode::Conflict, message)
     }
 
-    /// Refuses a length of less than a second, the unit of lengths.
-    pub(crate) fn unless_length(requested: Option<Duration>) -> Result<(), Self> {
-        if requested.is_none_or(|requested| requested.as_secs() > 0) {
-            return Ok(());
-        }
-        Err(Self::new(ErrorCode::InvalidDuration, "`duration_s` is at least 1"))
-    }
-
     pub(crate) fn policy_deny() -> Self {
         Self::new(
             ErrorCode::PolicyDeny,
@@ -170,4 +162,12 @@ impl Denial {
             ),
         }
     }
+}
+
+/// Refuses a requested length of less than a second, the unit of lengths.
+pub(crate) fn check_length(requested: Option<Duration>) -> Result<(), Denial> {
+    if requested.is_none_or(|requested| requested.as_secs() > 0) {
+        return Ok(());
+    }
+    Err(Denial::new(ErrorCode::InvalidDuration, "`duration_s` is at least 1"))
 }

@@ -1,6 +1,6 @@
 //! What every operation checks first: who the caller is, and that the caller is not revoked.
 
-use sentinel_store::{Epoch, EventKind, ProfileName};
+use sentinel_store::{Epoch, EventKind, Gate, ProfileName};
 use sentinel_wire::ErrorCode;
 
 use crate::broker::{Broker, SessionTable};
@@ -57,29 +57,30 @@ impl Broker {
     /// Refuses a caller who is revoked as a whole. Operations that read the gate themselves do not
     /// need it.
     pub(crate) async fn not_revoked(&self, call: &Call, caller: &Caller) -> Result<(), Denial> {
-        let Some(SessionTable { store, .. }) = &self.sessions else { return Ok(()) };
-        let gate = call.bounded(store.gate(&caller.key)).await;
-        let gate = gate.map_err(|error| call.store_failed(&error))?;
-        match gate.blocked(self.now()) {
-            Some(_) => Err(Denial::revoked()),
-            None => Ok(()),
+        match self.gate_of(call, caller).await? {
+            Some(gate) if gate.blocked(self.now()).is_some() => Err(Denial::revoked()),
+            Some(_) | None => Ok(()),
         }
     }
 
     /// Refuses a caller who is revoked as a whole or on the profile. Returns the epoch of the caller
     /// as a whole, 0 without a session table.
-    pub(crate) async fn open_on(
+    pub(crate) async fn not_revoked_on(
         &self,
         call: &Call,
         caller: &Caller,
         profile: &ProfileName,
     ) -> Result<Epoch, Denial> {
-        let Some(SessionTable { store, .. }) = &self.sessions else { return Ok(Epoch::default()) };
-        let gate = call.bounded(store.gate(&caller.key)).await;
-        let gate = gate.map_err(|error| call.store_failed(&error))?;
-        match gate.blocked_on(profile, self.now()) {
-            Some(_) => Err(Denial::revoked()),
-            None => Ok(gate.whole.epoch),
+        match self.gate_of(call, caller).await? {
+            Some(gate) if gate.blocked_on(profile, self.now()).is_some() => Err(Denial::revoked()),
+            gate => Ok(gate.map(|gate| gate.whole.epoch).unwrap_or_default()),
         }
+    }
+
+    /// The gate of a caller. `None` without a session table.
+    async fn gate_of(&self, call: &Call, caller: &Caller) -> Result<Option<Gate>, Denial> {
+        let Some(SessionTable { store, .. }) = &self.sessions else { return Ok(None) };
+        let gate = call.bounded(store.gate(&caller.key)).await;
+        gate.map(Some).map_err(|error| call.store_failed(&error))
     }
 }

@@ -16,6 +16,7 @@ mod home;
 mod identify;
 mod identity;
 mod issuer;
+mod list_query;
 mod local;
 mod operators;
 mod person;

@@ -2,6 +2,7 @@
 //! policy document.
 
 use sentinel_policy::Operation;
+use sentinel_store::EventKind;
 
 use crate::broker::Broker;
 use crate::call::Call;
@@ -41,6 +42,38 @@ impl Broker {
         Ok(main.is_some_and(|main| {
             Operation::ALL.into_iter().any(|it| main.policy.may_operate(&caller.in_policy(), it))
         }))
+    }
+
+    /// Whether the caller may do this as an operator. If the policy cannot be read, only operators of
+    /// the settings may.
+    pub(crate) async fn may_as_operator(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        operation: Operation,
+    ) -> bool {
+        self.may(call, caller, operation).await.unwrap_or(false)
+    }
+
+    /// Records that the caller may not do this. Returns the refusal.
+    pub(crate) fn refuse_operation(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        operation: &str,
+        denial: Denial,
+    ) -> Denial {
+        let event = self
+            .audit
+            .event(EventKind::OperationRefused, call)
+            .with_by(caller.key.to_string())
+            .with_principal(caller.principal.clone())
+            .with_reason(operation.to_owned())
+            .with_code(denial.code.as_str().to_owned());
+        match self.audit.write_event(event) {
+            Ok(()) => denial,
+            Err(unwritten) => unwritten,
+        }
     }
 
     fn is_configured_operator(&self, caller: &Caller, operation: Operation) -> bool {

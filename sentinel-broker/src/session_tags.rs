@@ -57,7 +57,7 @@ impl AssumeRole {
             transitive(PROFILE, self.profile.as_str()),
             transitive(ACCESS, self.access.as_str()),
         ];
-        tags.extend(self.access.grant().map(|id| transitive(GRANT, id)));
+        tags.extend(self.access.id().map(|id| transitive(GRANT, id)));
         tags
     }
 }

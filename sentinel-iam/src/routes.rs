@@ -56,7 +56,7 @@ impl Deployment {
         ]);
         Document::new(vec![
             Statement::allow("RequestAccess", [INVOKE], routes),
-            self.plain_paths_only(),
+            self.deny_encoded_paths(),
         ])
     }
 
@@ -72,8 +72,8 @@ impl Deployment {
         ]);
         Document::new(vec![
             Statement::allow("DecideRequests", [INVOKE], routes.clone()),
-            self.plain_paths_only(),
-            with_mfa([INVOKE], routes),
+            self.deny_encoded_paths(),
+            deny_without_mfa([INVOKE], routes),
         ])
     }
 
@@ -92,8 +92,8 @@ impl Deployment {
         ]);
         Document::new(vec![
             Statement::allow("BreakGlass", [INVOKE], routes.clone()),
-            self.plain_paths_only(),
-            with_mfa([INVOKE], routes),
+            self.deny_encoded_paths(),
+            deny_without_mfa([INVOKE], routes),
         ])
     }
 
@@ -117,11 +117,11 @@ impl Deployment {
             "POST/sessions/reinstate",
         ]);
         let all = routes.iter().cloned().chain([function.clone()]);
-        let mfa = with_mfa([INVOKE].into_iter().chain(STOP), all.collect());
+        let mfa = deny_without_mfa([INVOKE].into_iter().chain(STOP), all.collect());
         Document::new(vec![
             Statement::allow("Operate", [INVOKE], routes),
             Statement::allow("StopAllVending", STOP, [function]),
-            self.plain_paths_only(),
+            self.deny_encoded_paths(),
             mfa,
         ])
     }
@@ -132,7 +132,7 @@ impl Deployment {
     /// documents allow. `${?}` is a literal `?`.
     ///
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars>
-    fn plain_paths_only(&self) -> Statement {
+    fn deny_encoded_paths(&self) -> Statement {
         let id = self.api_id.as_deref().unwrap_or("API_ID");
         let paths = ["*%*", "*${?}*", "*#*"];
         let paths = paths.map(|path| self.arn("execute-api", &format!("{id}/{path}")));
@@ -151,7 +151,10 @@ impl Deployment {
 /// names the exempt type, so that no other type is exempt.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent>
-fn with_mfa(action: impl IntoIterator<Item = &'static str>, resource: Vec<String>) -> Statement {
+fn deny_without_mfa(
+    action: impl IntoIterator<Item = &'static str>,
+    resource: Vec<String>,
+) -> Statement {
     Statement::deny("UsersNeedMfa", action, resource)
         .when("StringNotEquals", "aws:PrincipalType", "AssumedRole")
         .when("BoolIfExists", "aws:MultiFactorAuthPresent", "false")

@@ -184,6 +184,12 @@ impl Grant {
         (self.review_due.is_some() || self.review_blocks) && self.reviewed.is_none()
     }
 
+    /// Whether the grant is for that profile, and can be used after `now`.
+    #[must_use]
+    pub fn is_live_on(&self, profile: &ProfileName, now: DateTime<Utc>) -> bool {
+        self.profile == *profile && self.live_until().is_some_and(|until| now < until)
+    }
+
     /// Whether a review is missing at `now`: the rule requires one, the grant is over, and no
     /// operator reviewed it.
     #[must_use]

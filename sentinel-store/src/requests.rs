@@ -303,6 +303,12 @@ impl AccessRequest {
             .unwrap_or(self.created)
     }
 
+    /// Whether the request is for that profile, and can change or be used after `now`.
+    #[must_use]
+    pub fn is_live_on(&self, profile: &ProfileName, now: DateTime<Utc>) -> bool {
+        self.profile == *profile && self.live_until().is_some_and(|until| now < until)
+    }
+
     /// The next revision of the request, with that decision and in that status. `None` if the state
     /// at the time of the decision does not allow it: a pending request is approved, denied or
     /// cancelled, an approved one is revoked, and no other changes.

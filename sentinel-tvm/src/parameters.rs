@@ -244,13 +244,26 @@ pub(crate) fn open_grant(request: &Incoming) -> Result<OpenGrant, Denial> {
 }
 
 /// Reads the comment on a decision, from the body. The body may be empty.
-pub(crate) fn comment(request: &Incoming) -> Result<Option<String>, Denial> {
+fn comment(request: &Incoming) -> Result<Option<String>, Denial> {
     let members = strict(request, &["comment"])?;
     let comment = text(&members, "comment")?.map(str::trim).filter(|comment| !comment.is_empty());
     if comment.is_some_and(|comment| comment.chars().count() > MAX_TEXT) {
         return Err(invalid(format!("`comment` must have at most {MAX_TEXT} characters")));
     }
     Ok(comment.map(str::to_owned))
+}
+
+/// Reads what is done with a request: the id in its path, and the comment.
+pub(crate) fn on_request(
+    id: &str,
+    request: &Incoming,
+) -> Result<(RequestId, Option<String>), Denial> {
+    Ok((request_id(id)?, comment(request)?))
+}
+
+/// Reads what is done with a grant: the id in its path, and the comment.
+pub(crate) fn on_grant(id: &str, request: &Incoming) -> Result<(GrantId, Option<String>), Denial> {
+    Ok((grant_id(id)?, comment(request)?))
 }
 
 /// The id of a request in a path. A text that is not one gets the refusal of an unknown id.
@@ -260,7 +273,7 @@ pub(crate) fn request_id(id: &str) -> Result<RequestId, Denial> {
 }
 
 /// The id of a grant in a path. A text that is not one gets the refusal of an unknown id.
-pub(crate) fn grant_id(id: &str) -> Result<GrantId, Denial> {
+fn grant_id(id: &str) -> Result<GrantId, Denial> {
     let missing = |_| Denial::new(ErrorCode::NotFound, "the grant does not exist");
     GrantId::parse(id).map_err(missing)
 }

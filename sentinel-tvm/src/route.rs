@@ -134,26 +134,22 @@ impl<'r> Route<'r> {
                 Response::json(200, &broker.show_request(call, caller, &id).await?)
             }
             Operation::ApproveRequest => {
-                let (id, comment) =
-                    (parameters::request_id(self.id)?, parameters::comment(request)?);
+                let (id, comment) = parameters::on_request(self.id, request)?;
                 let comment = comment.as_deref();
                 Response::json(200, &broker.approve_request(call, caller, &id, comment).await?)
             }
             Operation::DenyRequest => {
-                let (id, comment) =
-                    (parameters::request_id(self.id)?, parameters::comment(request)?);
+                let (id, comment) = parameters::on_request(self.id, request)?;
                 let comment = comment.as_deref();
                 Response::json(200, &broker.deny_request(call, caller, &id, comment).await?)
             }
             Operation::CancelRequest => {
-                let (id, comment) =
-                    (parameters::request_id(self.id)?, parameters::comment(request)?);
+                let (id, comment) = parameters::on_request(self.id, request)?;
                 let comment = comment.as_deref();
                 Response::json(200, &broker.cancel_request(call, caller, &id, comment).await?)
             }
             Operation::RevokeRequest => {
-                let (id, comment) =
-                    (parameters::request_id(self.id)?, parameters::comment(request)?);
+                let (id, comment) = parameters::on_request(self.id, request)?;
                 let comment = comment.as_deref();
                 Response::json(200, &broker.revoke_request(call, caller, &id, comment).await?)
             }
@@ -166,12 +162,12 @@ impl<'r> Route<'r> {
                 Response::json(200, &broker.list_grants(call, caller, &query).await?)
             }
             Operation::CloseGrant => {
-                let (id, comment) = (parameters::grant_id(self.id)?, parameters::comment(request)?);
+                let (id, comment) = parameters::on_grant(self.id, request)?;
                 let comment = comment.as_deref();
                 Response::json(200, &broker.close_grant(call, caller, &id, comment).await?)
             }
             Operation::ReviewGrant => {
-                let (id, comment) = (parameters::grant_id(self.id)?, parameters::comment(request)?);
+                let (id, comment) = parameters::on_grant(self.id, request)?;
                 let comment = comment.as_deref();
                 Response::json(200, &broker.review_grant(call, caller, &id, comment).await?)
             }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::lists::list;
 use crate::words::words;
 use crate::{AccountId, GrantId, ProfileName, Via, rfc3339};
 
@@ -22,37 +23,13 @@ words! {
     }
 }
 
-/// A page of grants: the response to `GET /break-glass`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct GrantList {
-    /// The grants of this page. It can be empty although more pages follow.
-    pub grants: Vec<GrantView>,
-    /// The number of damaged rows that this page omits. The log names them.
-    #[serde(default, skip_serializing_if = "crate::is_zero")]
-    pub unreadable: usize,
-    /// The position at which the next page begins. `None` if this is the last page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
-
-impl GrantList {
-    /// The last page.
-    #[must_use]
-    pub const fn new(grants: Vec<GrantView>) -> Self {
-        Self { grants, unreadable: 0, next: None }
-    }
-
-    /// The same page, which omits that number of damaged rows.
-    #[must_use]
-    pub fn with_unreadable(self, unreadable: usize) -> Self {
-        Self { unreadable, ..self }
-    }
-
-    /// The same page, after which the page at that position follows.
-    #[must_use]
-    pub fn with_next(self, next: impl Into<Option<String>>) -> Self {
-        Self { next: next.into(), ..self }
+list! {
+    /// A page of grants: the response to `GET /break-glass`.
+    GrantList {
+        /// The grants of this page. It can be empty although more pages follow.
+        grants: GrantView,
+        /// The number of damaged rows that this page omits. The log names them.
+        unreadable
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod grants;
 pub mod header;
 mod id;
+mod lists;
 mod profiles;
 mod requests;
 pub mod rfc3339;
@@ -35,8 +36,3 @@ pub use requests::{
 pub use secret::Secret;
 pub use sessions::{GateView, ReinstateBody, RevokeBody, SessionList, SessionState, SessionView};
 pub use whoami::Whoami;
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero(count: &usize) -> bool {
-    *count == 0
-}

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::lists::list;
 use crate::words::words;
 use crate::{AccountId, ProfileName, RequestId, rfc3339};
 
@@ -55,37 +56,13 @@ words! {
     }
 }
 
-/// A page of approval requests: the response to `GET /requests`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct RequestList {
-    /// The requests of this page. It can be empty although more pages follow.
-    pub requests: Vec<RequestView>,
-    /// The number of damaged rows that this page omits. The log names them.
-    #[serde(default, skip_serializing_if = "crate::is_zero")]
-    pub unreadable: usize,
-    /// The position at which the next page begins. `None` if this is the last page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
-
-impl RequestList {
-    /// The last page.
-    #[must_use]
-    pub const fn new(requests: Vec<RequestView>) -> Self {
-        Self { requests, unreadable: 0, next: None }
-    }
-
-    /// The same page, which omits that number of damaged rows.
-    #[must_use]
-    pub fn with_unreadable(self, unreadable: usize) -> Self {
-        Self { unreadable, ..self }
-    }
-
-    /// The same page, after which the page at that position follows.
-    #[must_use]
-    pub fn with_next(self, next: impl Into<Option<String>>) -> Self {
-        Self { next: next.into(), ..self }
+list! {
+    /// A page of approval requests: the response to `GET /requests`.
+    RequestList {
+        /// The requests of this page. It can be empty although more pages follow.
+        requests: RequestView,
+        /// The number of damaged rows that this page omits. The log names them.
+        unreadable
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::lists::list;
 use crate::words::words;
 use crate::{AccountId, CallerKey, ProfileName, SessionHandle, rfc3339};
 
@@ -32,38 +33,14 @@ words! {
     }
 }
 
-/// A page of sessions: the response to `GET /sessions`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct SessionList {
-    /// The sessions of this page. It can be empty although more pages follow.
-    pub sessions: Vec<SessionView>,
-    /// The number of rows of this page whose state is unknown, because the row or the caller's gate
-    /// is damaged. The log names them.
-    #[serde(default, skip_serializing_if = "crate::is_zero")]
-    pub unreadable: usize,
-    /// The position at which the next page begins. `None` if this is the last page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
-
-impl SessionList {
-    /// The last page.
-    #[must_use]
-    pub const fn new(sessions: Vec<SessionView>) -> Self {
-        Self { sessions, unreadable: 0, next: None }
-    }
-
-    /// The same page, which omits that number of damaged rows.
-    #[must_use]
-    pub fn with_unreadable(self, unreadable: usize) -> Self {
-        Self { unreadable, ..self }
-    }
-
-    /// The same page, after which the page at that position follows.
-    #[must_use]
-    pub fn with_next(self, next: impl Into<Option<String>>) -> Self {
-        Self { next: next.into(), ..self }
+list! {
+    /// A page of sessions: the response to `GET /sessions`.
+    SessionList {
+        /// The sessions of this page. It can be empty although more pages follow.
+        sessions: SessionView,
+        /// The number of rows of this page whose state is unknown, because the row or the caller's gate
+        /// is damaged. The log names them.
+        unreadable
     }
 }
 

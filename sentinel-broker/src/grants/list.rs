@@ -8,6 +8,7 @@ use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
+use crate::list_query::list_query;
 
 /// A request for a page of grants. By default it lists the open grants of all callers if the caller is
 /// an operator, and all own grants otherwise.
@@ -25,31 +26,7 @@ pub struct ListGrants {
     pub cursor: Option<Cursor>,
 }
 
-impl ListGrants {
-    /// The same request, for the grants of one caller key.
-    #[must_use]
-    pub fn with_user(self, user: impl Into<Option<CallerKey>>) -> Self {
-        Self { user: user.into(), ..self }
-    }
-
-    /// The same request, for the grants for one profile.
-    #[must_use]
-    pub fn with_profile(self, profile: impl Into<Option<ProfileName>>) -> Self {
-        Self { profile: profile.into(), ..self }
-    }
-
-    /// The same request, for the grants in one state.
-    #[must_use]
-    pub fn with_state(self, state: impl Into<Option<GrantState>>) -> Self {
-        Self { state: state.into(), ..self }
-    }
-
-    /// The same request, for the page that begins there.
-    #[must_use]
-    pub fn with_cursor(self, cursor: impl Into<Option<Cursor>>) -> Self {
-        Self { cursor: cursor.into(), ..self }
-    }
-}
+list_query!(ListGrants, GrantState, "grants");
 
 impl Broker {
     /// Lists grants.

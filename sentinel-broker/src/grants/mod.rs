@@ -1,7 +1,7 @@
 //! Break-glass grants: opening, listing, closing and reviewing them.
 //!
-//! `open`, `close` and `review` change grants, `list` shows them, and `judge` decides whether a grant counts
-//! now, for `vend`. This file contains what all of them need.
+//! `open`, `close` and `review` change grants, `list` shows them, and `judge` decides whether a grant
+//! counts now, for `vend`. This file contains what all of them need.
 
 mod close;
 mod judge;
@@ -86,11 +86,7 @@ impl Broker {
     /// The record of a change of a grant.
     fn grant_event(&self, kind: EventKind, call: &Call, by: &Caller, grant: &Grant) -> Event {
         self.audit
-            .event(kind, call)
-            .with_by(by.key.to_string())
-            .with_principal(by.principal.clone())
-            .with_account(by.account.to_string())
-            .with_source_ip(call.source_ip.map(|address| address.to_string()))
+            .event_by(kind, call, by)
             .with_user(grant.holder.caller.to_string())
             .with_profile(grant.profile.to_string())
             .with_break_glass(grant.id.to_string())

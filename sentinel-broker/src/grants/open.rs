@@ -13,7 +13,7 @@ use sentinel_wire::{ErrorCode, GrantView};
 
 use crate::broker::Broker;
 use crate::call::{CLEANUP_BUDGET, Call};
-use crate::denial::Denial;
+use crate::denial::{Denial, check_length};
 use crate::identity::Caller;
 
 /// A request to open a break-glass grant.
@@ -104,14 +104,14 @@ impl Broker {
         open: &OpenGrant,
         store: &dyn GrantStore,
     ) -> Result<GrantView, NotOpened> {
-        self.open_on(call, caller, &open.profile).await?;
+        self.not_revoked_on(call, caller, &open.profile).await?;
         if !JUSTIFICATION.contains(&open.justification.chars().count()) {
             return Err(NotOpened::from(Denial::new(
                 ErrorCode::InvalidRequest,
                 "`justification` has 20 to 1,000 characters: state what happened and what you will do",
             )));
         }
-        Denial::unless_length(open.duration)?;
+        check_length(open.duration)?;
         let now = self.now();
         let governing = self.policies.governing(call, caller, &open.profile).await?;
         let policy = &governing.document.policy;

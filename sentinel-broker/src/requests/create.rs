@@ -12,7 +12,7 @@ use sentinel_wire::{ErrorCode, RequestView};
 
 use crate::broker::Broker;
 use crate::call::Call;
-use crate::denial::Denial;
+use crate::denial::{Denial, check_length};
 use crate::identity::Caller;
 use crate::policies::Governing;
 
@@ -75,7 +75,7 @@ impl Broker {
         create: &CreateRequest,
     ) -> Result<RequestView, Denial> {
         let store = self.request_store()?;
-        let epoch = self.open_on(call, caller, &create.profile).await?;
+        let epoch = self.not_revoked_on(call, caller, &create.profile).await?;
         let now = self.now();
         let governing = match self.policies.governing(call, caller, &create.profile).await {
             Ok(governing) => governing,
@@ -259,7 +259,7 @@ fn length(
     automatic: Option<Duration>,
     requested: Option<Duration>,
 ) -> Result<(Duration, bool), Denial> {
-    Denial::unless_length(requested)?;
+    check_length(requested)?;
     let automatic = automatic.map(|max| max.min(rule.max_duration));
     match (requested, automatic) {
         (None, Some(max)) => Ok((max, true)),

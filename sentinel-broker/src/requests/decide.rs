@@ -60,7 +60,7 @@ impl Broker {
                 "you have approved this request already; another person must",
             ));
         }
-        let epoch = self.open_on(call, caller, &request.profile).await?;
+        let epoch = self.not_revoked_on(call, caller, &request.profile).await?;
         let decision = RequestDecision::new(
             caller.in_record(call),
             now,

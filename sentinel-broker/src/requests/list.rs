@@ -13,6 +13,7 @@ use crate::broker::Broker;
 use crate::call::{Call, MAX_CONCURRENT_READS};
 use crate::denial::Denial;
 use crate::identity::Caller;
+use crate::list_query::list_query;
 
 /// A request for a page of approval requests. By default it lists the caller's own, and the pending
 /// ones that the caller may decide.
@@ -30,31 +31,7 @@ pub struct ListRequests {
     pub cursor: Option<Cursor>,
 }
 
-impl ListRequests {
-    /// The same request, for the requests of one caller key.
-    #[must_use]
-    pub fn with_user(self, user: impl Into<Option<CallerKey>>) -> Self {
-        Self { user: user.into(), ..self }
-    }
-
-    /// The same request, for the requests for one profile.
-    #[must_use]
-    pub fn with_profile(self, profile: impl Into<Option<ProfileName>>) -> Self {
-        Self { profile: profile.into(), ..self }
-    }
-
-    /// The same request, for the requests in one state.
-    #[must_use]
-    pub fn with_state(self, state: impl Into<Option<RequestState>>) -> Self {
-        Self { state: state.into(), ..self }
-    }
-
-    /// The same request, for the page that begins there.
-    #[must_use]
-    pub fn with_cursor(self, cursor: impl Into<Option<Cursor>>) -> Self {
-        Self { cursor: cursor.into(), ..self }
-    }
-}
+list_query!(ListRequests, RequestState, "approval requests");
 
 /// The two parts of a list, and the word with which the cursors of each begin.
 const OWN: &str = "own";

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use sentinel_policy::Operation;
 use sentinel_store::{
-    AccessRequest, CallerKey, Causes, Event, EventKind, GateChange, ProfileName, RequestId,
-    RequestStore, Scope, StoreError, StoreResultExt,
+    AccessRequest, Causes, Event, EventKind, ProfileName, RequestId, RequestStore, StoreError,
+    StoreResultExt,
 };
 use sentinel_wire::ErrorCode;
 
@@ -82,48 +82,6 @@ impl Broker {
         Ok(Seen { request, governing: governing.ok(), is_requester, is_approver })
     }
 
-    /// Whether the caller may do this as an operator. If the policy cannot be read, only operators of
-    /// the settings may.
-    pub(crate) async fn may_as_operator(
-        &self,
-        call: &Call,
-        caller: &Caller,
-        operation: Operation,
-    ) -> bool {
-        self.may(call, caller, operation).await.unwrap_or(false)
-    }
-
-    /// Ends the sessions of a caller on a profile, without a block, after what granted them has
-    /// ended. Returns the epoch.
-    ///
-    /// # Errors
-    /// `STORE_UNAVAILABLE` if it is unknown whether they have ended. Repeating the operation
-    /// completes it.
-    pub(crate) async fn end_sessions(
-        &self,
-        call: &Call,
-        caller: &CallerKey,
-        profile: &ProfileName,
-    ) -> Result<Option<u64>, Denial> {
-        let Some(table) = &self.sessions else { return Ok(None) };
-        let change = GateChange::end_sessions(Scope::Profile(profile.clone()));
-        let changed = call.bounded(table.store.change_gate(caller, &change)).await;
-        let changed = match changed.unless_conflict() {
-            Ok(Some(gate)) => Ok(gate.epochs(profile).profile.0),
-            // The gate has no room for another profile. All sessions of the caller end.
-            Ok(None) => {
-                let change = GateChange::end_sessions(Scope::Caller);
-                let changed = call.bounded(table.store.change_gate(caller, &change)).await;
-                changed.map(|gate| gate.whole.epoch.0)
-            }
-            Err(error) => Err(error),
-        };
-        changed.map(Some).map_err(|error| {
-            tracing::error!(request_id = call.request_id, cause = %Causes(&error), "failed to end sessions");
-            Denial::unconfirmed()
-        })
-    }
-
     pub(crate) fn request_store_failed(&self, call: &Call, error: &StoreError) -> Denial {
         tracing::warn!(request_id = call.request_id, cause = %Causes(error), "the request store failed");
         Denial::store(error)
@@ -137,40 +95,14 @@ impl Broker {
         by: &Caller,
         request: &AccessRequest,
     ) -> Event {
-        let (role_arn, rule) = (request.role_arn.clone(), request.rule.clone());
         self.audit
-            .event(kind, call)
-            .with_by(by.key.to_string())
-            .with_principal(by.principal.clone())
-            .with_account(by.account.to_string())
-            .with_source_ip(call.source_ip.map(|address| address.to_string()))
+            .event_by(kind, call, by)
             .with_user(request.requester.caller.to_string())
             .with_profile(request.profile.to_string())
             .with_approval(request.id.to_string())
             .with_state(request.state(self.now()).as_str().to_owned())
-            .with_rule(rule)
-            .with_role_arn(role_arn)
-    }
-
-    /// Records that the caller may not do something with a request or a grant.
-    pub(crate) fn refuse_operation(
-        &self,
-        call: &Call,
-        caller: &Caller,
-        operation: &str,
-        denial: Denial,
-    ) -> Denial {
-        let event = self
-            .audit
-            .event(EventKind::OperationRefused, call)
-            .with_by(caller.key.to_string())
-            .with_principal(caller.principal.clone())
-            .with_reason(operation.to_owned())
-            .with_code(denial.code.as_str().to_owned());
-        match self.audit.write_event(event) {
-            Ok(()) => denial,
-            Err(unwritten) => unwritten,
-        }
+            .with_rule(request.rule.clone())
+            .with_role_arn(request.role_arn.clone())
     }
 }
 

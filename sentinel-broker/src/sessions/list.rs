@@ -15,6 +15,7 @@ use crate::broker::Broker;
 use crate::call::{Call, MAX_CONCURRENT_READS};
 use crate::denial::Denial;
 use crate::identity::Caller;
+use crate::list_query::list_query;
 
 /// A request for a page of sessions. By default it lists all sessions that the caller may list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,31 +32,7 @@ pub struct ListSessions {
     pub cursor: Option<Cursor>,
 }
 
-impl ListSessions {
-    /// The same request, for the sessions of one caller key.
-    #[must_use]
-    pub fn with_user(self, user: impl Into<Option<CallerKey>>) -> Self {
-        Self { user: user.into(), ..self }
-    }
-
-    /// The same request, for the sessions on one profile.
-    #[must_use]
-    pub fn with_profile(self, profile: impl Into<Option<ProfileName>>) -> Self {
-        Self { profile: profile.into(), ..self }
-    }
-
-    /// The same request, for the sessions in one state.
-    #[must_use]
-    pub fn with_state(self, state: impl Into<Option<SessionState>>) -> Self {
-        Self { state: state.into(), ..self }
-    }
-
-    /// The same request, for the page that begins there.
-    #[must_use]
-    pub fn with_cursor(self, cursor: impl Into<Option<Cursor>>) -> Self {
-        Self { cursor: cursor.into(), ..self }
-    }
-}
+list_query!(ListSessions, SessionState, "sessions");
 
 impl Broker {
     /// Lists sessions. Operators list all sessions, every other caller lists their own.

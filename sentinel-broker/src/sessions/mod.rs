@@ -1,10 +1,11 @@
 //! Sessions: listing them, revoking and reinstating.
 //!
 //! `list` reads. `revoke` and `reinstate` contain what is specific to each, and `change` what both do:
-//! change a gate, and record it. This file contains what all of them need: the store, and the
-//! permission.
+//! change a gate, and record it. `end` ends sessions without a block, for approvals and grants. This
+//! file contains what all of them need: the store, and the permission.
 
 mod change;
+mod end;
 mod list;
 mod reinstate;
 mod revoke;
@@ -17,7 +18,7 @@ pub use revoke::Revoke;
 use std::sync::Arc;
 
 use sentinel_policy::Operation;
-use sentinel_store::{EventKind, SessionStore};
+use sentinel_store::SessionStore;
 use sentinel_wire::ErrorCode;
 
 use crate::broker::Broker;
@@ -47,21 +48,14 @@ impl Broker {
         if self.may(call, caller, operation).await? {
             return Ok(store);
         }
-        let event = self.audit.event(EventKind::OperationRefused, call);
-        self.audit.write_event(
-            event
-                .with_by(caller.key.to_string())
-                .with_principal(caller.principal.clone())
-                .with_reason(operation.as_str().to_owned())
-                .with_code(ErrorCode::Forbidden.as_str().to_owned()),
-        )?;
-        Err(Denial::new(
+        let denial = Denial::new(
             ErrorCode::Forbidden,
             format!(
                 "this requires an operator with the permission `{}`: see `operators` in the main \
                  policy document",
                 operation.as_str()
             ),
-        ))
+        );
+        Err(self.refuse_operation(call, caller, operation.as_str(), denial))
     }
 }

@@ -119,6 +119,7 @@ impl Broker {
         let session = progress.tracked.as_ref().map(|tracked| self.session_id(tracked));
         Ok(Vended { credentials, session, cap: lifetime.cap })
     }
+
     async fn assume_role(&self, call: &Call, request: &AssumeRole) -> Result<Issued, Denial> {
         let issued = call.in_time(self.issuer.assume_role(request)).await;
         let issued = issued.unwrap_or_else(|_| {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
-use sentinel_client::GrantFilter;
+use sentinel_client::{Client, ClientError, GrantFilter};
 use sentinel_wire::{CommentBody, CommentView, GrantBody, GrantId, GrantState, GrantView, rfc3339};
 
 use crate::arguments::duration;
 use crate::output::{Failure, Outcome, Screen, quoted, table};
 use crate::runtime::block_on;
-use crate::tvm::Connection;
+use crate::tvm::{Connection, read_list};
 
 /// Open, list, close and review break-glass grants.
 #[derive(Debug, Args)]
@@ -91,14 +91,8 @@ struct List {
 Examples:
   sentinel break-glass close GRANT_ID --comment \"database is up again\"")]
 struct Close {
-    /// Id of the grant
-    #[arg(value_name = "GRANT_ID")]
-    id: GrantId,
-    /// Comment, stored with the grant
-    #[arg(long)]
-    comment: Option<String>,
     #[command(flatten)]
-    connection: Connection,
+    change: Change,
 }
 
 /// Review a closed or expired grant of another person, as an operator.
@@ -107,6 +101,13 @@ struct Close {
 Examples:
   sentinel break-glass review GRANT_ID --comment \"justified\"")]
 struct Review {
+    #[command(flatten)]
+    change: Change,
+}
+
+/// A grant, and a comment on what is done with it.
+#[derive(Debug, Args)]
+struct Change {
     /// Id of the grant
     #[arg(value_name = "GRANT_ID")]
     id: GrantId,
@@ -117,24 +118,29 @@ struct Review {
     connection: Connection,
 }
 
+impl Change {
+    /// Sends the change to the TVM, and prints the grant.
+    fn send(
+        &self,
+        screen: &Screen,
+        send: impl AsyncFnOnce(&Client, &GrantId, &CommentBody) -> Result<GrantView, ClientError>,
+    ) -> Result<Outcome, Failure> {
+        let Self { id, comment, connection } = self;
+        let body = CommentBody::new(comment.clone());
+        let grant = block_on(async {
+            let client = connection.open().await?.client;
+            Ok(send(&client, id, &body).await?)
+        })?;
+        print(&grant, screen)
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     match &arguments.command {
         Command::Open(open) => open.run(screen),
         Command::List(list) => list.run(screen),
-        Command::Close(Close { id, comment, connection }) => {
-            let body = CommentBody::new(comment.clone());
-            let grant = block_on(async {
-                Ok(connection.open().await?.client.close_grant(id, &body).await?)
-            })?;
-            print(&grant, screen)
-        }
-        Command::Review(Review { id, comment, connection }) => {
-            let body = CommentBody::new(comment.clone());
-            let grant = block_on(async {
-                Ok(connection.open().await?.client.review_grant(id, &body).await?)
-            })?;
-            print(&grant, screen)
-        }
+        Command::Close(Close { change }) => change.send(screen, Client::close_grant),
+        Command::Review(Review { change }) => change.send(screen, Client::review_grant),
     }
 }
 
@@ -169,28 +175,15 @@ impl List {
             .with_user(self.user.clone())
             .with_profile(self.profile.clone())
             .with_state(self.state);
-        let (mut grants, mut unreadable, mut more) = (Vec::new(), 0_usize, false);
-        block_on(async {
+        let grants = block_on(async {
             let client = self.connection.open().await?.client;
             let mut pages = client.grants(filter);
-            while let Some(page) = pages.next().await? {
-                grants.extend(page.grants);
-                unreadable = unreadable.saturating_add(page.unreadable);
-                if grants.len() >= self.limit {
-                    more = page.next.is_some() || grants.len() > self.limit;
-                    break;
-                }
-            }
-            Ok(())
+            let next = async || {
+                let page = pages.next().await?;
+                Ok(page.map(|page| (page.grants, page.unreadable, page.next.is_some())))
+            };
+            read_list(self.limit, screen, next).await
         })?;
-        if unreadable > 0 {
-            screen
-                .warn(&format!("{unreadable} damaged rows are omitted; the TVM's log names them"));
-        }
-        if more {
-            grants.truncate(self.limit);
-            screen.warn(&format!("there are more than {}: see `--limit`", self.limit));
-        }
         if screen.is_json() {
             screen.print_json(&serde_json::json!({ "grants": grants }))?;
         } else if grants.is_empty() {

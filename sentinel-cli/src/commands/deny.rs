@@ -1,12 +1,10 @@
 //! `sentinel deny`: denies an approval request.
 
 use clap::Args;
-use sentinel_wire::{CommentBody, RequestId};
+use sentinel_client::Client;
 
-use super::requests::print;
+use super::requests::Decision;
 use crate::output::{Failure, Outcome, Screen};
-use crate::runtime::block_on;
-use crate::tvm::Connection;
 
 /// Deny a pending request of another person.
 #[derive(Debug, Args)]
@@ -15,19 +13,10 @@ Examples:
   sentinel deny REQUEST_ID
   sentinel deny REQUEST_ID --comment \"use staging first\"")]
 pub(crate) struct Arguments {
-    /// Id of the request
-    #[arg(value_name = "REQUEST_ID")]
-    id: RequestId,
-    /// Comment, stored with the request
-    #[arg(long)]
-    comment: Option<String>,
     #[command(flatten)]
-    connection: Connection,
+    decision: Decision,
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let Arguments { id, comment, connection } = arguments;
-    let body = CommentBody::new(comment.clone());
-    let request = block_on(async { Ok(connection.open().await?.client.deny(id, &body).await?) })?;
-    print(&request, screen)
+    arguments.decision.send(screen, Client::deny)
 }

@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use sentinel_client::{Client, ClientError, RequestFilter};
-use sentinel_wire::{CommentBody, RequestId, RequestList, RequestState, RequestView, rfc3339};
+use sentinel_wire::{CommentBody, RequestId, RequestState, RequestView, rfc3339};
 
 use crate::output::{Failure, Outcome, Screen, quoted, table};
 use crate::runtime::block_on;
-use crate::tvm::Connection;
+use crate::tvm::{Connection, read_list};
 
 /// List, show and revoke approval requests.
 ///
@@ -84,6 +84,13 @@ struct Show {
 Examples:
   sentinel requests revoke REQUEST_ID --comment \"deploy finished\"")]
 struct Revoke {
+    #[command(flatten)]
+    decision: Decision,
+}
+
+/// A request, and a comment on what is done with it.
+#[derive(Debug, Args)]
+pub(crate) struct Decision {
     /// Id of the request
     #[arg(value_name = "REQUEST_ID")]
     id: RequestId,
@@ -92,6 +99,23 @@ struct Revoke {
     comment: Option<String>,
     #[command(flatten)]
     connection: Connection,
+}
+
+impl Decision {
+    /// Sends the decision to the TVM, and prints the request.
+    pub(crate) fn send(
+        &self,
+        screen: &Screen,
+        send: impl AsyncFnOnce(&Client, &RequestId, &CommentBody) -> Result<RequestView, ClientError>,
+    ) -> Result<Outcome, Failure> {
+        let Self { id, comment, connection } = self;
+        let body = CommentBody::new(comment.clone());
+        let request = block_on(async {
+            let client = connection.open().await?.client;
+            Ok(send(&client, id, &body).await?)
+        })?;
+        print(&request, screen)
+    }
 }
 
 /// Interval between two lists of `--watch`.
@@ -106,18 +130,14 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
                 block_on(async { Ok(connection.open().await?.client.request(id).await?) })?;
             print(&request, screen)
         }
-        Some(Command::Revoke(Revoke { id, comment, connection })) => {
-            let body = CommentBody::new(comment.clone());
-            let request = block_on(async {
-                Ok(connection.open().await?.client.revoke_approval(id, &body).await?)
-            })?;
-            print(&request, screen)
+        Some(Command::Revoke(Revoke { decision })) => {
+            decision.send(screen, Client::revoke_approval)
         }
     }
 }
 
 /// Prints a request after it was read or changed.
-pub(crate) fn print(request: &RequestView, screen: &Screen) -> Result<Outcome, Failure> {
+fn print(request: &RequestView, screen: &Screen) -> Result<Outcome, Failure> {
     if screen.is_json() {
         screen.print_json(request)?;
     } else {
@@ -135,29 +155,15 @@ impl List {
     }
 
     fn run(&self, screen: &Screen) -> Result<Outcome, Failure> {
-        let (mut requests, mut unreadable, mut more) = (Vec::new(), 0_usize, false);
-        block_on(async {
+        let requests = block_on(async {
             let client = self.connection.open().await?.client;
             let mut pages = client.requests(self.filter());
-            while let Some(page) = pages.next().await? {
-                let RequestList { requests: items, unreadable: damaged, next, .. } = page;
-                requests.extend(items);
-                unreadable = unreadable.saturating_add(damaged);
-                if requests.len() >= self.limit {
-                    more = next.is_some() || requests.len() > self.limit;
-                    break;
-                }
-            }
-            Ok(())
+            let next = async || {
+                let page = pages.next().await?;
+                Ok(page.map(|page| (page.requests, page.unreadable, page.next.is_some())))
+            };
+            read_list(self.limit, screen, next).await
         })?;
-        if unreadable > 0 {
-            screen
-                .warn(&format!("{unreadable} damaged rows are omitted; the TVM's log names them"));
-        }
-        if more {
-            requests.truncate(self.limit);
-            screen.warn(&format!("there are more than {}: see `--limit`", self.limit));
-        }
         if screen.is_json() {
             screen.print_json(&serde_json::json!({ "requests": requests }))?;
         } else if requests.is_empty() {

@@ -1,6 +1,7 @@
 //! The TVM that commands send requests to: over HTTP, or in this process over the session table.
 
 mod direct;
+mod list;
 
 use clap::Args;
 use sentinel_client::{Client, Endpoint};
@@ -8,6 +9,7 @@ use sentinel_client::{Client, Endpoint};
 use crate::aws::Ambient;
 use crate::output::Failure;
 pub(crate) use direct::Direct;
+pub(crate) use list::read_list;
 
 /// The TVM, and the AWS credentials that sign requests to it.
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 
 use std::ops::Bound;
 
+use super::owned::{id_range, owned_page};
 use crate::{Cursor, Listing, Session, SessionHandle, SessionPage, StoreError};
 
 /// The session after which a page begins. `None` for the first page.
@@ -30,28 +31,18 @@ pub fn range_of(
     listing: &Listing,
     cursor: Option<&Cursor>,
 ) -> Result<(Bound<SessionHandle>, Bound<SessionHandle>), StoreError> {
-    let (first, last) = match listing {
-        Listing::Caller(caller) => {
-            let handle = |random| Bound::Included(SessionHandle::new(caller.hash(), random));
-            (handle([u8::MIN; 10]), handle([u8::MAX; 10]))
+    match listing {
+        Listing::Caller(caller) => id_range(caller, cursor),
+        Listing::All => {
+            let start = start_after(listing, cursor)?;
+            Ok((start.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded))
         }
-        Listing::All => (Bound::Unbounded, Bound::Unbounded),
-    };
-    Ok((start_after(listing, cursor)?.map_or(first, Bound::Excluded), last))
+    }
 }
 
 /// A page of rows in the order of their handles. If there are `more` rows, the next
 /// page begins after the last of these, whether or not that row can be read.
 #[must_use]
 pub fn page_of(rows: Vec<(SessionHandle, Result<Session, StoreError>)>, more: bool) -> SessionPage {
-    let last = rows.last().filter(|_| more);
-    let next = last.map(|(handle, _)| Cursor(handle.to_string()));
-    let mut page = SessionPage { next, ..SessionPage::default() };
-    for (handle, row) in rows {
-        match row {
-            Ok(session) => page.items.push(session),
-            Err(_) => page.unreadable.push(handle.to_string()),
-        }
-    }
-    page
+    owned_page(rows, more)
 }

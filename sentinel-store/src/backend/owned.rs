@@ -1,6 +1,6 @@
-//! Requests and grants: the checks that a record is stored where it belongs, and the order and the
-//! cursors of their lists. Their ids begin with the hash of the caller, so the records of a caller
-//! follow one another.
+//! The order and the cursors of lists of records whose ids begin with the hash of the caller, so that
+//! the records of a caller follow one another; and the checks that a request or a grant is stored where
+//! it belongs.
 
 use std::ops::Bound;
 
@@ -9,7 +9,7 @@ use sentinel_wire::{CallerHash, ParseIdError, rfc3339};
 
 use crate::{
     AccessRequest, CallerKey, Cursor, Grant, GrantId, ProfileName, RecordPage, RequestId,
-    RequestStatus, StoreError,
+    RequestStatus, SessionHandle, StoreError,
 };
 
 /// An id that contains the hash of its caller.
@@ -55,7 +55,7 @@ macro_rules! owned {
     )+};
 }
 
-owned!(RequestId GrantId);
+owned!(SessionHandle RequestId GrantId);
 
 /// The ids of a caller's records from a cursor to the last one. Whatever the cursor is, the range
 /// contains no id of another caller.

@@ -17,9 +17,8 @@ use super::{
         Marker, Owned, RecordItem, Rows, cleared, index_rows, key_parts, marked, page_of_caller,
         read, read_all, seconds_after,
     },
-    requests::token,
     table::{Key, Table},
-    token::{pause, write_token},
+    token::{attempt_token, pause, write_token},
     transaction::{Change, Requirement, Transaction},
 };
 use crate::{
@@ -218,7 +217,7 @@ impl DynamoGrants {
                 }
             }
             changes.extend(new_markers(grant)?);
-            match self.table.transact(changes, &token(&write, attempt)).await? {
+            match self.table.transact(changes, &attempt_token(&write, attempt)).await? {
                 Transaction::Written => return Ok(Opening::Opened),
                 Transaction::Refused(changes) if changes.contains(&0) => {
                     return self.opened_by(&grant.id, &write).await;
@@ -271,7 +270,7 @@ impl DynamoGrants {
             if let (Some(note), Some(_)) = (&next.reviewed, stored.review_due) {
                 changes.push(Change::put(cleared(review_key(next), note.at)?));
             }
-            match self.table.transact(changes, &token(&write, attempt)).await? {
+            match self.table.transact(changes, &attempt_token(&write, attempt)).await? {
                 Transaction::Written => return Ok(()),
                 // The next attempt reads what the grant is now.
                 Transaction::Refused(_) => {}
@@ -290,9 +289,7 @@ impl DynamoGrants {
         let ids = marked::<Grant>(&self.table, caller, &open_prefix(profile), now).await?;
         let rows: Rows<Grant> = read_all(&self.table, ids).await?;
         let live = rows.into_values().filter(|row| match row {
-            Ok(grant) => {
-                grant.profile == *profile && grant.live_until().is_some_and(|until| now < until)
-            }
+            Ok(grant) => grant.is_live_on(profile, now),
             Err(_) => true,
         });
         live.collect()

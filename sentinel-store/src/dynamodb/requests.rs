@@ -17,7 +17,7 @@ use super::{
         marked, page_of_caller, pending_id, read, read_all,
     },
     table::{Key, Table},
-    token::{pause, write_token},
+    token::{attempt_token, pause, write_token},
     transaction::{Change, Requirement, Transaction},
 };
 use crate::{
@@ -142,10 +142,6 @@ fn replacement(
     Ok(changes)
 }
 
-fn is_live(request: &AccessRequest, profile: &ProfileName, now: DateTime<Utc>) -> bool {
-    request.profile == *profile && request.live_until().is_some_and(|until| now < until)
-}
-
 impl DynamoRequests {
     /// The requests in a table, with the timeouts and retries of [`Timing::DYNAMODB`].
     #[must_use]
@@ -192,7 +188,7 @@ impl DynamoRequests {
                 | RequestStatus::Cancelled
                 | RequestStatus::Revoked(_) => marker,
             }));
-            match self.table.transact(changes, &token(&write, attempt)).await? {
+            match self.table.transact(changes, &attempt_token(&write, attempt)).await? {
                 Transaction::Written => return Ok(()),
                 // An earlier attempt may have taken effect, and its response been lost.
                 Transaction::Refused(_) if self.is_of(&request.id, &write).await? => return Ok(()),
@@ -213,7 +209,7 @@ impl DynamoRequests {
             }
             check_next_request(&stored, next)?;
             let changes = replacement(&stored, next, &write, own_marker)?;
-            match self.table.transact(changes, &token(&write, attempt)).await? {
+            match self.table.transact(changes, &attempt_token(&write, attempt)).await? {
                 Transaction::Written => return Ok(()),
                 // The marker is of a later request, because this one has expired.
                 Transaction::Refused(changes) if !changes.contains(&0) => own_marker = false,
@@ -245,7 +241,7 @@ impl DynamoRequests {
         }
         let rows: Rows<AccessRequest> = read_all(&self.table, ids).await?;
         let live = rows.into_values().filter(|row| match row {
-            Ok(request) => is_live(request, profile, now),
+            Ok(request) => request.is_live_on(profile, now),
             Err(_) => true,
         });
         live.collect()
@@ -304,11 +300,6 @@ impl DynamoRequests {
 /// The cursor before the first request of a profile.
 fn first_of(profile: &ProfileName, now: DateTime<Utc>) -> Cursor {
     pending_cursor(profile, now, &RequestId::from_bytes(&[u8::MAX; 26]))
-}
-
-/// The token of an attempt. Attempts differ, because their changes may.
-pub(super) fn token(write: &str, attempt: u32) -> String {
-    format!("{write}-{attempt}")
 }
 
 #[async_trait]

@@ -19,6 +19,11 @@ pub(super) fn write_token() -> Result<String, StoreError> {
     Ok(BASE32_NOPAD.encode(&random::<10>()?).to_ascii_lowercase())
 }
 
+/// The token of an attempt of a write. Attempts differ, because their changes may.
+pub(super) fn attempt_token(write: &str, attempt: u32) -> String {
+    format!("{write}-{attempt}")
+}
+
 /// A random pause after attempt number `attempt` (from 0) of concurrent writers. Its
 /// maximum doubles, so that the writers spread out.
 pub(super) fn pause(attempt: u32) -> Result<Duration, StoreError> {

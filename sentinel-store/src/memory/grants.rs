@@ -138,10 +138,10 @@ impl GrantStore for MemoryGrants {
     ) -> Result<Vec<Grant>, StoreError> {
         let state = locked(&self.state);
         let at = || location().grant_list(caller, profile);
-        let live =
-            state.grants.range(id_range::<GrantId>(caller, None).at(at)?).filter(|(_, grant)| {
-                grant.profile == *profile && grant.live_until().is_some_and(|until| now < until)
-            });
+        let live = state
+            .grants
+            .range(id_range::<GrantId>(caller, None).at(at)?)
+            .filter(|(_, grant)| grant.is_live_on(profile, now));
         live.map(|(id, grant)| check_grant(id, grant.clone())).collect::<Result<_, _>>().at(at)
     }
 

@@ -51,9 +51,7 @@ impl State {
         now: DateTime<Utc>,
     ) -> Result<Vec<AccessRequest>, StoreError> {
         let of_caller = self.requests.range(id_range::<RequestId>(caller, None)?);
-        let live = of_caller.filter(|(_, request)| {
-            request.profile == *profile && request.live_until().is_some_and(|until| now < until)
-        });
+        let live = of_caller.filter(|(_, request)| request.is_live_on(profile, now));
         live.map(|(id, request)| check_request(id, request.clone())).collect()
     }
 

@@ -196,9 +196,7 @@ impl GrantStore for RedbGrants {
         let (of, on) = (caller.clone(), profile.clone());
         self.file
             .read(move |transaction| {
-                let live = |grant: &Grant| {
-                    grant.profile == on && grant.live_until().is_some_and(|until| now < until)
-                };
+                let live = |grant: &Grant| grant.is_live_on(&on, now);
                 rows::of_caller(&transaction.open_table(GRANTS)?, &of, check_grant, live)
             })
             .await

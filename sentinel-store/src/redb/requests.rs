@@ -114,11 +114,6 @@ fn is_pending(request: &AccessRequest) -> bool {
     request.status == RequestStatus::Pending
 }
 
-/// Whether a request is one of a profile, and can change or be used after `now`.
-fn is_live(request: &AccessRequest, profile: &ProfileName, now: DateTime<Utc>) -> bool {
-    request.profile == *profile && request.live_until().is_some_and(|until| now < until)
-}
-
 #[async_trait]
 impl RequestStore for RedbRequests {
     async fn create_request(&self, request: &AccessRequest) -> Result<(), StoreError> {
@@ -134,7 +129,7 @@ impl RequestStore for RedbRequests {
                 }
                 if is_pending(&new) {
                     let other = |other: &AccessRequest| {
-                        is_pending(other) && is_live(other, &new.profile, new.created)
+                        is_pending(other) && other.is_live_on(&new.profile, new.created)
                     };
                     let caller = &new.requester.caller;
                     let others = rows::of_caller(&requests, caller, check_request, other)?;
@@ -188,7 +183,7 @@ impl RequestStore for RedbRequests {
         self.file
             .read(move |transaction| {
                 let requests = transaction.open_table(REQUESTS)?;
-                let live = |request: &AccessRequest| is_live(request, &on, now);
+                let live = |request: &AccessRequest| request.is_live_on(&on, now);
                 rows::of_caller(&requests, &of, check_request, live)
             })
             .await

@@ -3,7 +3,6 @@
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
-    ops::Bound,
     path::Path,
 };
 
@@ -15,7 +14,7 @@ use super::{
     PAGE_SIZE, PURGE_BATCH, Purged,
     encoding::{decode, encode},
     file::RedbFile,
-    try_inner,
+    rows, try_inner,
 };
 use crate::{
     CallerKey, Counted, Cursor, Gate, GateChange, Listing, RateWindow, Session, SessionHandle,
@@ -78,19 +77,9 @@ impl RedbSessions {
     /// If the file cannot be read or written. Batches before the error stay removed.
     pub async fn purge_expired(&self, before: DateTime<Utc>) -> Result<Purged, StoreError> {
         while self.remove_counts(before).await? == PURGE_BATCH {}
-        let mut purged = Purged::default();
-        let mut start = Bound::Unbounded;
-        loop {
-            let seen = self.expired(before, start).await?;
-            purged.unreadable += seen.unreadable;
-            if !seen.expired.is_empty() {
-                purged.removed += self.remove(seen.expired).await?;
-            }
-            match seen.last {
-                Some(last) => start = Bound::Excluded(last),
-                None => return Ok(purged),
-            }
-        }
+        let is_over = move |session: &Session| session.expires < before;
+        let purged = rows::purge(&self.file, SESSIONS, is_over, |_, _| Ok(()));
+        purged.await.at(|| self.file.location())
     }
 
     /// Stores a gate in the place of the gate of `caller`, whose gate it may not be. `None`
@@ -138,34 +127,6 @@ impl RedbSessions {
             .await
     }
 
-    /// Reads the next batch of sessions.
-    async fn expired(
-        &self,
-        before: DateTime<Utc>,
-        start: Bound<[u8; 26]>,
-    ) -> Result<Seen, StoreError> {
-        self.file
-            .read(move |transaction| {
-                let sessions = transaction.open_table(SESSIONS)?;
-                let mut seen = Seen::default();
-                let batch = sessions.range::<&[u8; 26]>((start.as_ref(), Bound::Unbounded))?;
-                for entry in batch.take(PURGE_BATCH) {
-                    let (handle, value) = entry?;
-                    match decode::<Session>(value.value()) {
-                        Ok(session) if session.expires < before => {
-                            seen.expired.push(*handle.value());
-                        }
-                        Ok(_) => {}
-                        Err(_) => seen.unreadable += 1,
-                    }
-                    seen.last = Some(*handle.value());
-                }
-                Ok(Ok(seen))
-            })
-            .await
-            .at(|| self.file.location())
-    }
-
     /// Removes a batch of counts of windows that ended before `before`, and returns their number.
     async fn remove_counts(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
         self.file
@@ -182,28 +143,6 @@ impl RedbSessions {
             .await
             .at(|| self.file.location())
     }
-
-    async fn remove(&self, handles: Vec<[u8; 26]>) -> Result<usize, StoreError> {
-        self.file
-            .write(move |transaction| {
-                let mut sessions = transaction.open_table(SESSIONS)?;
-                let mut removed = 0;
-                for handle in &handles {
-                    removed += usize::from(sessions.remove(handle)?.is_some());
-                }
-                Ok(Ok(removed))
-            })
-            .await
-            .at(|| self.file.location())
-    }
-}
-
-/// The sessions of one batch.
-#[derive(Default)]
-struct Seen {
-    expired: Vec<[u8; 26]>,
-    unreadable: usize,
-    last: Option<[u8; 26]>,
 }
 
 /// The gate of a caller, open if none is stored.

@@ -1,0 +1,33 @@
+//! Reading a list of the TVM up to a limit.
+
+use sentinel_client::ClientError;
+
+use crate::output::{Failure, Screen};
+
+/// A page: its records, the number of damaged rows that it omits, and whether another page follows.
+type ListPage<T> = (Vec<T>, usize, bool);
+
+/// Reads pages until there are `limit` records or no more pages. Warns of what the result omits.
+pub(crate) async fn read_list<T>(
+    limit: usize,
+    screen: &Screen,
+    mut next: impl AsyncFnMut() -> Result<Option<ListPage<T>>, ClientError>,
+) -> Result<Vec<T>, Failure> {
+    let (mut records, mut unreadable, mut more) = (Vec::new(), 0_usize, false);
+    while let Some((items, damaged, follows)) = next().await? {
+        records.extend(items);
+        unreadable = unreadable.saturating_add(damaged);
+        if records.len() >= limit {
+            more = follows || records.len() > limit;
+            break;
+        }
+    }
+    if unreadable > 0 {
+        screen.warn(&format!("{unreadable} damaged rows are omitted; the TVM's log names them"));
+    }
+    if more {
+        records.truncate(limit);
+        screen.warn(&format!("there are more than {limit}: see `--limit`"));
+    }
+    Ok(records)
+}
