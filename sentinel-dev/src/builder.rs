@@ -36,6 +36,7 @@ pub struct Builder {
     sink: Option<Arc<dyn AuditSink>>,
     issuer: Option<(Arc<dyn Issuer>, Home)>,
     caller_rate: Option<CallerRate>,
+    notify_command: Option<String>,
     colors: bool,
     allow_remote: bool,
 }
@@ -52,6 +53,7 @@ impl Default for Builder {
             sink: None,
             issuer: None,
             caller_rate: Some(CallerRate::default()),
+            notify_command: None,
             colors: false,
             allow_remote: false,
         }
@@ -115,6 +117,12 @@ impl Builder {
     /// of the TVM.
     pub fn caller_rate(self, caller_rate: impl Into<Option<CallerRate>>) -> Self {
         Self { caller_rate: caller_rate.into(), ..self }
+    }
+
+    /// Runs that command in a shell for each notice about a request or a grant, with the event on its
+    /// standard input.
+    pub fn notify_command(self, command: impl Into<String>) -> Self {
+        Self { notify_command: Some(command.into()), ..self }
     }
 
     /// Uses color in reports on policies, which are written to the log.
@@ -192,8 +200,25 @@ impl Builder {
                 (records.clone(), Some(records))
             }
         };
-        let System { gateway, stores, credentials_file, keys, folder, temporary, documents } =
-            system::build(&data, identities, documents, sink, self.issuer, self.caller_rate)?;
+        let notify = self.notify_command.is_some();
+        let System {
+            gateway,
+            stores,
+            credentials_file,
+            keys,
+            folder,
+            temporary,
+            documents,
+            notices,
+        } = system::build(
+            &data,
+            identities,
+            documents,
+            sink,
+            self.issuer,
+            self.caller_rate,
+            notify,
+        )?;
         let mut reporter = policies::Reporter::new(documents, folder.clone(), self.colors);
         reporter.report();
         let listening = |source| StartError::Listen { address, source };
@@ -205,6 +230,7 @@ impl Builder {
             connections: self.connections,
             gateway: Arc::new(gateway),
             stores,
+            notify: self.notify_command.zip(notices),
             reporter,
             data,
             temporary_policies: temporary,

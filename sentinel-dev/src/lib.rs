@@ -12,6 +12,7 @@ mod event;
 mod gateway;
 mod identities;
 mod log_limit;
+mod notify;
 mod policies;
 mod response;
 mod running;

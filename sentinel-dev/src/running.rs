@@ -7,19 +7,19 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use aws_credential_types::Credentials;
-use sentinel_store::Record;
 use sentinel_store::memory::MemorySink;
+use sentinel_store::{Notice, Record};
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc::Receiver, oneshot};
 use tokio::task::JoinSet;
 
 use crate::data::{self, AccessKey, Data};
 use crate::gateway::Gateway;
 use crate::identities::Identity;
 use crate::system::{self, Stores};
-use crate::{policies, server};
+use crate::{notify, policies, server};
 
 /// What callers need to use the system.
 #[derive(Clone)]
@@ -38,6 +38,8 @@ pub struct Server {
     pub(crate) connections: usize,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) stores: Stores,
+    /// The command that receives the notices.
+    pub(crate) notify: Option<(String, Receiver<Notice>)>,
     pub(crate) reporter: policies::Reporter,
     pub(crate) data: Data,
     pub(crate) temporary_policies: Option<TempDir>,
@@ -95,6 +97,9 @@ impl Server {
         // The tasks end with this future, also if it is dropped.
         let mut background = JoinSet::new();
         background.spawn(system::purge(self.stores));
+        if let Some((command, notices)) = self.notify {
+            background.spawn(notify::run(command, notices));
+        }
         background.spawn(self.reporter.follow());
         background.spawn(async move { data::report_loss(&database).await });
         server::serve(self.listener, self.connections, self.gateway, end).await;

@@ -13,17 +13,19 @@ use sentinel_broker::{
 use sentinel_store::folder::FolderPolicies;
 use sentinel_store::redb::{RedbFile, RedbGrants, RedbRequests, RedbSessions};
 use sentinel_store::{
-    AccountId, AuditSink, Causes, Clock, GrantStore, PolicyPath, RequestStore, StoreError,
+    AccountId, AuditSink, Causes, Clock, GrantStore, Notice, PolicyPath, RequestStore, StoreError,
     SystemClock,
 };
 use sentinel_tvm::Tvm;
 use tempfile::TempDir;
+use tokio::sync::mpsc::Receiver;
 
 use crate::StartError;
 use crate::callers::Callers;
 use crate::data::{AccessKey, Data, Documents};
 use crate::gateway::Gateway;
 use crate::identities::{ACCOUNT, Identity};
+use crate::notify::{Notices, NotifiedGrants, NotifiedRequests};
 
 /// Half of the second within which a change of a policy must take effect.
 const POLICY_CACHE_TTL: Duration = Duration::from_millis(500);
@@ -52,6 +54,8 @@ pub(crate) struct System {
     pub(crate) temporary: Option<TempDir>,
     /// The documents in the folder.
     pub(crate) documents: FolderPolicies,
+    /// The notices for the command, if there is one.
+    pub(crate) notices: Option<Receiver<Notice>>,
 }
 
 pub(crate) fn build(
@@ -61,6 +65,7 @@ pub(crate) fn build(
     sink: Arc<dyn AuditSink>,
     real: Option<(Arc<dyn Issuer>, Home)>,
     caller_rate: Option<CallerRate>,
+    notify: bool,
 ) -> Result<System, StartError> {
     let (real, home) = match real {
         Some((issuer, home)) => (Some(issuer), home),
@@ -104,10 +109,18 @@ pub(crate) fn build(
     let documents = known.iter().fold(FolderPolicies::new(&folder, root), |store, (name, text)| {
         store.with_known(name, text.as_bytes())
     });
+    let (requests, grants, notices): (Arc<dyn RequestStore>, Arc<dyn GrantStore>, _) = if notify {
+        let (notices, receiver) = Notices::new();
+        let requests = NotifiedRequests { requests, notices: notices.clone() };
+        let grants = NotifiedGrants { grants, notices };
+        (Arc::new(requests), Arc::new(grants), Some(receiver))
+    } else {
+        (Arc::new(requests), Arc::new(grants), None)
+    };
     let parts = Parts::new(Arc::new(documents.clone()), issuer, Arc::clone(&sink))
         .with_sessions(SessionTable::new("sentinel-sessions", Arc::new(sessions.clone())))
-        .with_requests(Arc::new(requests) as Arc<dyn RequestStore>)
-        .with_grants(Arc::new(grants) as Arc<dyn GrantStore>)
+        .with_requests(requests)
+        .with_grants(grants)
         .with_clock(Arc::clone(&clock))
         .with_random(random);
     let broker = Broker::new(settings, parts);
@@ -123,6 +136,7 @@ pub(crate) fn build(
         folder,
         temporary,
         documents,
+        notices,
     })
 }
 

@@ -24,6 +24,7 @@ mod ledger;
 mod locations;
 #[cfg(feature = "memory")]
 pub mod memory;
+mod notice;
 mod page;
 mod pages;
 mod panics;
@@ -53,6 +54,7 @@ pub use layers::PolicyLayers;
 pub use ledger::{
     Ledger, LedgerEntry, LimitReached, OpeningAttempt, OpeningLimit, OpeningLimits, OpeningQuota,
 };
+pub use notice::{Notice, NoticeDetail, NoticeKind};
 pub use page::{Cursor, Page, RecordPage};
 pub use pages::{PageOf, PageRequest, Pages};
 pub use panics::{Panicked, catch_panic, catch_panic_of};

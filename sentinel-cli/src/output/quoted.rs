@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use sentinel_wire::is_hidden;
+
 /// The text in quotation marks, on one line. Characters that control a terminal, change the direction
 /// of text or are invisible are shown as `\u{…}`, so that a reader sees that they are there.
 pub(crate) fn quoted(text: &str) -> String {
@@ -23,17 +25,6 @@ pub(crate) fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-/// Whether a character has no visible form, or changes those around it.
-fn is_hidden(char: char) -> bool {
-    char.is_control()
-        || matches!(char,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

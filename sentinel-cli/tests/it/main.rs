@@ -21,6 +21,8 @@ mod hostile;
 #[cfg(test)]
 mod iam;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod requests;

@@ -22,8 +22,8 @@ use super::{
     transaction::{Change, Requirement, Transaction},
 };
 use crate::{
-    CallerKey, Cursor, Grant, GrantId, GrantListing, GrantPage, GrantStore, Ledger, Opening,
-    OpeningLimits, ProfileName, StoreError, StoreResultExt,
+    CallerKey, Cursor, Grant, GrantId, GrantListing, GrantPage, GrantStore, Ledger, Notice,
+    Opening, OpeningLimits, ProfileName, StoreError, StoreResultExt,
     aws::Timing,
     backend::{check_grant, check_new_grant, check_next_grant, open_after, open_cursor, rows_page},
 };
@@ -54,16 +54,16 @@ impl Owned for Grant {
     const ID: &'static str = "grant-";
     const KIND: &'static str = "grant#";
 
-    fn id(&self) -> GrantId {
-        self.id
-    }
-
     fn revision(&self) -> u64 {
         self.revision
     }
 
     fn over_from(&self) -> Option<DateTime<Utc>> {
         (!self.needs_review()).then_some(self.expires)
+    }
+
+    fn notice(&self) -> Option<Notice> {
+        Some(Notice::of_grant(self))
     }
 
     fn check(id: &GrantId, found: Self) -> Result<Self, StoreError> {
@@ -158,10 +158,14 @@ fn review_key(grant: &Grant) -> Key {
 
 /// The markers of a new grant.
 fn new_markers(grant: &Grant) -> Result<Vec<Change>, StoreError> {
-    let open = Marker::new(open_key(grant), grant, grant.expires).in_index(OPEN);
+    let open = Marker::new(open_key(grant), &grant.id, grant.expires)
+        .in_index(OPEN, &grant.id)
+        .with_notice(Notice::of_expired_grant(grant));
     let mut markers = vec![Change::put(open.item()?)];
     if let Some(due) = grant.review_due {
-        markers.push(Change::put(Marker::new(review_key(grant), grant, due).item()?));
+        let review = Marker::new(review_key(grant), &grant.id, due)
+            .with_notice(Notice::of_overdue_review(grant));
+        markers.push(Change::put(review.item()?));
     }
     Ok(markers)
 }

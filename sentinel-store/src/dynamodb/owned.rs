@@ -8,15 +8,20 @@
 //! A marker whose state ended early is replaced by an empty one, which is in no list, and which the
 //! time to live removes. Nothing deletes an item, so that the functions need no permission to.
 //!
-//! A marker is never evidence: its record is read, strongly consistent, before it is used. The
-//! copy in a marker is for the stream of the table, whose readers cannot read the record.
+//! A marker is never evidence: its record is read, strongly consistent, before it is used.
+//!
+//! An item also has what people are told: `notice` about the last change, `on_removal` when the time
+//! to live removes a marker. Both are for the stream of the table, and no decision reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use futures_util::future::try_join_all;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use super::{
     definition::IndexDefinition,
@@ -24,7 +29,7 @@ use super::{
     table::{Item, Key, Table},
 };
 use crate::{
-    CallerKey, Cursor, RecordPage, SeenCursors, StoreError,
+    CallerKey, Cursor, Notice, RecordPage, SeenCursors, StoreError,
     backend::{IndexPosition, OwnedId, id_range},
 };
 
@@ -42,10 +47,11 @@ pub(super) trait Owned: Clone + Serialize + DeserializeOwned + Send + Sync {
     /// The beginning of the sort key of the item.
     const KIND: &'static str;
 
-    fn id(&self) -> Self::Id;
     fn revision(&self) -> u64;
     /// The time from which nothing depends on the record. `None` if that is not known yet.
     fn over_from(&self) -> Option<DateTime<Utc>>;
+    /// What people are told about the last change.
+    fn notice(&self) -> Option<Notice>;
     /// The record, if it is the one that was written at `id`.
     fn check(id: &Self::Id, found: Self) -> Result<Self, StoreError>;
 }
@@ -62,6 +68,15 @@ pub(super) struct RecordItem<T> {
     /// The name of the last write.
     pub(super) write: String,
     record: T,
+    /// For the readers of the stream. It is written, and never read back.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unread")]
+    notice: Option<Notice>,
+}
+
+/// Skips a value that only readers of the stream use.
+fn unread<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Notice>, D::Error> {
+    IgnoredAny::deserialize(deserializer)?;
+    Ok(None)
 }
 
 impl<T: Owned> RecordItem<T> {
@@ -70,12 +85,13 @@ impl<T: Owned> RecordItem<T> {
     pub(super) fn new(id: &T::Id, record: T, write: String) -> Self {
         let Key { pk, sk } = record_key::<T>(id);
         let ttl = record.over_from().map(|over| seconds_after(over + KEPT));
-        Self { pk, sk, ttl, format: FORMAT, revision: record.revision(), write, record }
+        let (revision, notice) = (record.revision(), record.notice());
+        Self { pk, sk, ttl, format: FORMAT, revision, write, record, notice }
     }
 
     /// The record, if the item is complete and has the record's own key.
     fn into_record(self, id: &T::Id) -> Result<T, StoreError> {
-        let Self { pk, sk, ttl, format: _, revision, write: _, record } = self;
+        let Self { pk, sk, ttl, format: _, revision, write: _, record, notice: _ } = self;
         let own = Self::new(id, T::check(id, record)?, String::new());
         if (own.pk, own.sk, own.ttl, own.revision) == (pk, sk, ttl, revision) {
             Ok(own.record)
@@ -149,7 +165,7 @@ fn key_text(item: &Item) -> String {
 
 /// A marker of a record.
 #[derive(Serialize)]
-pub(super) struct Marker<T> {
+pub(super) struct Marker {
     pk: String,
     sk: String,
     ttl: i64,
@@ -158,28 +174,34 @@ pub(super) struct Marker<T> {
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<String>,
     ends: String,
-    /// A copy, for the readers of the stream.
-    record: T,
+    /// What people are told when the time to live removes the marker, for the readers of the stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_removal: Option<Notice>,
 }
 
-impl<T: Owned> Marker<T> {
-    /// A marker of `record` until `until`, which is in no index.
-    pub(super) fn new(key: Key, record: &T, until: DateTime<Utc>) -> Self {
+impl Marker {
+    /// A marker of the record `id` until `until`, which is in no index.
+    pub(super) fn new<I: OwnedId>(key: Key, id: &I, until: DateTime<Utc>) -> Self {
         Self {
             pk: key.pk,
             sk: key.sk,
             ttl: seconds_after(until),
             format: FORMAT,
             shard: None,
-            ends: ends(until, &record.id()),
-            record: record.clone(),
+            ends: ends(until, id),
+            on_removal: None,
         }
     }
 
-    /// The same marker, in that list of the index.
-    pub(super) fn in_index(self, list: &str) -> Self {
-        let [.., last] = self.record.id().bytes();
+    /// The same marker, in that list of the index, in the part for the record `id`.
+    pub(super) fn in_index<I: OwnedId>(self, list: &str, id: &I) -> Self {
+        let [.., last] = id.bytes();
         Self { shard: Some(shard(list, last % SHARDS)), ..self }
+    }
+
+    /// The same marker, whose removal people are told of.
+    pub(super) fn with_notice(self, on_removal: impl Into<Option<Notice>>) -> Self {
+        Self { on_removal: on_removal.into(), ..self }
     }
 
     pub(super) fn item(&self) -> Result<Item, StoreError> {

@@ -21,7 +21,7 @@ use super::{
     transaction::{Change, Requirement, Transaction},
 };
 use crate::{
-    AccessRequest, CallerKey, Cursor, ProfileName, RequestId, RequestListing, RequestPage,
+    AccessRequest, CallerKey, Cursor, Notice, ProfileName, RequestId, RequestListing, RequestPage,
     RequestStatus, RequestStore, StoreError, StoreResultExt,
     aws::Timing,
     backend::{
@@ -58,16 +58,16 @@ impl Owned for AccessRequest {
     const ID: &'static str = "request-";
     const KIND: &'static str = "request#";
 
-    fn id(&self) -> RequestId {
-        self.id
-    }
-
     fn revision(&self) -> u64 {
         self.revision
     }
 
     fn over_from(&self) -> Option<DateTime<Utc>> {
         Some(self.over_from())
+    }
+
+    fn notice(&self) -> Option<Notice> {
+        Notice::of_request(self)
     }
 
     fn check(id: &RequestId, found: Self) -> Result<Self, StoreError> {
@@ -93,7 +93,9 @@ fn approved_key(request: &AccessRequest) -> Key {
 
 fn put_pending(request: &AccessRequest) -> Result<Change, StoreError> {
     let key = pending_key(&request.requester.caller, &request.profile);
-    let marker = Marker::new(key, request, request.deadline).in_index(request.profile.as_str());
+    let marker = Marker::new(key, &request.id, request.deadline)
+        .in_index(request.profile.as_str(), &request.id)
+        .with_notice(Notice::of_expired_request(request));
     Ok(Change::put(marker.item()?))
 }
 
@@ -102,7 +104,7 @@ fn put_marker(request: &AccessRequest) -> Result<Option<Change>, StoreError> {
     match request.status {
         RequestStatus::Pending => put_pending(request).map(Some),
         RequestStatus::Approved(period) => {
-            let marker = Marker::new(approved_key(request), request, period.until);
+            let marker = Marker::new(approved_key(request), &request.id, period.until);
             Ok(Some(Change::put(marker.item()?)))
         }
         RequestStatus::Denied | RequestStatus::Cancelled | RequestStatus::Revoked(_) => Ok(None),

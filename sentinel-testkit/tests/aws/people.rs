@@ -125,3 +125,68 @@ async fn only_open_grants_are_in_the_index() {
     let markers = [item("open", 11, false), item("review", 21, false)];
     assert_eq!(items(&table).await, expected(markers, item("grant", 601 + DAYS_90, false)));
 }
+
+/// The attribute of the item of that kind whose value is a notice, and its type.
+async fn notices(table: &TableBackdoor) -> Vec<(String, &'static str, String)> {
+    let mut found = Vec::new();
+    for item in table.items().await {
+        let kind = item["sk"].as_s().unwrap().split('#').next().unwrap().to_owned();
+        for attribute in ["notice", "on_removal"] {
+            if let Some(notice) = item.get(attribute) {
+                let what = notice.as_m().unwrap()["type"].as_s().unwrap().clone();
+                found.push((kind.clone(), attribute, what));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn notice(kind: &str, attribute: &'static str, what: &str) -> (String, &'static str, String) {
+    (kind.to_owned(), attribute, what.to_owned())
+}
+
+/// The item of a request says what happened last, and only the marker of a pending one says what
+/// its removal means. The end of a request that was decided is no event.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_items_of_a_request_contain_what_people_are_told() {
+    let Some(requests) = Requests::on(Kind::Ministack).await else { return };
+    let (store, table) = requests.store().await;
+    let pending = any_request(&RequestId::new(caller("alice").hash(), [1; 10]));
+    store.create_request(&pending).await.unwrap();
+    let created = notice("request", "notice", "Request Created");
+    assert_eq!(
+        notices(&table).await,
+        [notice("pending", "on_removal", "Request Expired"), created]
+    );
+    let by = pending.requester.clone();
+    let decide = |action| RequestDecision::new(by.clone(), at(1), action, "role", "digest");
+    let first = pending.decide(decide(RequestAction::Approve), RequestStatus::Pending).unwrap();
+    store.replace_request(&first).await.unwrap();
+    // Nobody is told of the first of two approvals, and the request can still expire.
+    assert_eq!(notices(&table).await, [notice("pending", "on_removal", "Request Expired")]);
+    let denied = first.decide(decide(RequestAction::Deny), RequestStatus::Denied).unwrap();
+    store.replace_request(&denied).await.unwrap();
+    assert_eq!(notices(&table).await, [notice("request", "notice", "Request Denied")]);
+}
+
+/// As for requests. The end of a closed grant is no event, and its missing review is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_items_of_a_grant_contain_what_people_are_told() {
+    let Some(grants) = Grants::on(Kind::Ministack).await else { return };
+    let (store, table) = grants.store().await;
+    let open =
+        any_grant(&GrantId::new(caller("alice").hash(), [1; 10])).with_review(at(5000), true);
+    store.open_grant(&open, &OpeningLimits::default()).await.unwrap();
+    let overdue = notice("review", "on_removal", "Break-Glass Review Overdue");
+    let opened = notice("grant", "notice", "Break-Glass Opened");
+    let ended = notice("open", "on_removal", "Break-Glass Expired");
+    assert_eq!(notices(&table).await, [opened, ended, overdue.clone()]);
+    let note = |seconds| GrantNote::new(open.holder.clone(), at(seconds), None);
+    let closed = open.close(note(10)).unwrap();
+    store.replace_grant(&closed).await.unwrap();
+    assert_eq!(notices(&table).await, [notice("grant", "notice", "Break-Glass Closed"), overdue]);
+    let reviewed = closed.review(note(20)).unwrap();
+    store.replace_grant(&reviewed).await.unwrap();
+    assert_eq!(notices(&table).await, [notice("grant", "notice", "Break-Glass Reviewed")]);
+}

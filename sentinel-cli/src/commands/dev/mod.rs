@@ -41,6 +41,7 @@ Examples:
   sentinel dev
   sentinel dev --policies policies --data .sentinel
   sentinel dev --listen 127.0.0.1:0 --format json
+  sentinel dev --notify-command 'cat >> notices.jsonl'
   sentinel dev --issuer sts --policies policies --aws-profile sandbox
 
 A changed policy file is used after it has not changed again for a second. To
@@ -70,6 +71,10 @@ pub(crate) struct Arguments {
     /// (default: 60/1m)
     #[arg(long, value_name = "RATE", env = "SENTINEL_CALLER_RATE", value_parser = parse_rate)]
     caller_rate: Option<RateSetting>,
+    /// Shell command that is run for each notice about a request or a grant, with the event as JSON
+    /// on its standard input (docs/notifications.md)
+    #[arg(long, value_name = "CMD")]
+    notify_command: Option<String>,
     #[cfg(feature = "aws")]
     #[command(flatten)]
     issuer: issuer::IssuerOptions,
@@ -132,6 +137,9 @@ async fn serve(
     }
     if let Some(RateSetting(rate)) = arguments.caller_rate {
         system = system.caller_rate(rate);
+    }
+    if let Some(command) = &arguments.notify_command {
+        system = system.notify_command(command);
     }
     if let Some(data) = &arguments.data {
         system = system.data(data);
