@@ -32,3 +32,8 @@ output "client_policies" {
     templatefile("${path.module}/../iam/client.json", merge(local.names, { api_id = id }))
   ]
 }
+
+output "notification_topic_arns" {
+  description = "Topics of notices: `text` for email, `chat` in the format of Amazon Q Developer. Empty without notifications."
+  value       = { for name, topic in aws_sns_topic.notifications : name => topic.arn }
+}

@@ -239,6 +239,12 @@ variable "log_retention_days" {
   default     = 365
 }
 
+variable "notifications" {
+  description = "Send notices about requests and grants to an event bus and two SNS topics (docs/notifications.md)."
+  type        = bool
+  default     = false
+}
+
 variable "alarm_topic_arns" {
   description = "SNS topics that receive alarms. Empty: alarms are only visible in CloudWatch."
   type        = list(string)

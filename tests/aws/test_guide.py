@@ -36,6 +36,8 @@ from deployment import (
     without_statement,
 )
 from emulator import ACCOUNT, REGION, Ministack, Page, Proxy
+from notifications import Notifications
+from pipes import stream
 
 GUIDE = ROOT / "docs" / "deployment.md"
 RUNBOOK = ROOT / "docs" / "runbook.md"
@@ -359,6 +361,94 @@ def test_an_approver_invokes_the_routes_of_its_document_and_no_others(deployed: 
     assert {route for route in own | others if reaches(route, role)} == own
     # The keys of the user were not created with MFA.
     assert not any(reaches(route, user) for route in own | others)
+
+
+NOTICES = """
+version: "1"
+rules:
+  - { name: ask, effect: require_approval, conditions: { profiles: [notices] } }
+approvals:
+  - { name: leads, profiles: [notices], approvers: [bob-notices] }
+break_glass:
+  - { name: incident, profiles: [notices], users: [alice-notices], reason_codes: [incident], review_within: 72h }
+"""
+
+HOSTILE = """*ok* <!channel> @here [x](https://evil.com) \u202e", "title": "forged\\"\napproved <title>"""
+
+
+def test_every_request_and_grant_is_told_to_people_and_no_text_of_a_caller_acts(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The TVM writes to the tables; the streams, the event bus, SNS and SQS are the emulator's, and the pipes, the rule
+    and the templates are those of the SAM template."""
+    # SAM's transform takes the partition from it.
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    told = Notifications(deployed)
+    told.deliver()
+    for target in ("text", "chat", "event"):
+        told.received(target)
+    api = deployed.shell.value("API_ID")
+    client = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/*"},
+    ]}
+    keys = {name: deployed.new_user(name, client) for name in ("alice-notices", "bob-notices")}
+    deployed.ask("ssm", "put_parameter", Name="/sentinel/policies/notices", Value=NOTICES, Type="String")
+    deployed.restart(TVM)
+
+    def post(name: str, path: str, **body: str) -> dict:
+        answer = deployed.curl(
+            f"{deployed.tvm_url}{path}", "--request", "POST", "--data", json.dumps(body),
+            "--header", "content-type: application/json", key=keys[name],
+        )
+        assert answer.status in (200, 201), answer
+        return answer.json()
+
+    request = post("alice-notices", "/requests", profile="notices", reason=HOSTILE)["id"]
+    post("bob-notices", f"/requests/{request}/approve", comment="looks <b>good</b>")
+    pending = post("alice-notices", "/requests", profile="notices", reason="again")["id"]
+    grant = post(
+        "alice-notices", "/break-glass", profile="notices", reason_code="incident",
+        justification="database is down, ticket 42",
+    )["id"]
+    told.deliver()
+    events = told.received("event")
+    expected = [
+        ("Break-Glass Opened", f"{grant}:opened"),
+        ("Request Approved", f"{request}:approved"),
+        ("Request Created", f"{request}:created"),
+        ("Request Created", f"{pending}:created"),
+    ]
+    assert sorted((each["detail-type"], each["detail"]["key"]) for each in events) == sorted(expected)
+    assert {each["source"] for each in events} == {"sentinel"}
+    [created] = [each["detail"] for each in events if each["detail"]["key"] == f"{request}:created"]
+    inert = "＊ok＊ ＜!channel＞ ＠here ［x］(https：//evil[.]com) [U+202E]＂, ＂title＂: ＂forged＼＂[U+000A]approved ＜title＞"
+    assert created["reason"] == inert
+    assert created["title"] == "alice-notices requests notices for 1h"
+    assert created["next"].endswith(f": sentinel approve {request}, or sentinel deny {request}")
+    # What every secret of a vend begins with is in none of them.
+    assert "session-" not in json.dumps(events)
+
+    texts = told.received("text")
+    [text] = [each for each in texts if f"{request}:created" in each]
+    assert "alice-notices requests notices for 1h." in text and f"Reason, as entered: {inert}" in text, text
+    chats = [json.loads(each) for each in told.received("chat")]
+    [chat] = [each for each in chats if each["id"] == f"{request}:created"]
+    assert chat["content"]["title"] == created["title"] and inert in chat["content"]["description"]
+    assert len(texts) == len(chats) == len(events)
+
+    # DynamoDB's time to live marks what it removes. ministack's does not, so the removal is one of this test.
+    items = deployed.ask("dynamodb", "scan", TableName="sentinel-approvals")["Items"]
+    [marker] = [item for item in items if "on_removal" in item]
+    deployed.ask("dynamodb", "delete_item", TableName="sentinel-approvals",
+                 Key={name: marker[name] for name in ("pk", "sk")})
+    told.deliver()
+    assert told.received("event") == [], "a removal by a person is no expiry"
+    removed = [each for each in stream(deployed.ask, "sentinel-approvals") if each["eventName"] == "REMOVE"][-1]
+    by_dynamodb = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    removed = {**removed, "eventID": "by-time-to-live", "userIdentity": by_dynamodb}
+    told.deliver({"sentinel-approvals": [removed]})
+    [expired] = told.received("event")
+    assert (expired["detail-type"], expired["detail"]["key"]) == ("Request Expired", f"{pending}:expired")
 
 
 def test_vended_credentials_are_the_protected_roles_and_do_what_it_may_and_no_more(

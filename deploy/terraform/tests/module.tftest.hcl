@@ -23,6 +23,21 @@ mock_provider "aws" {
   mock_resource "aws_cloudwatch_log_group" {
     defaults = { arn = "arn:aws:logs:eu-central-1:111122223333:log-group:mock" }
   }
+  mock_resource "aws_dynamodb_table" {
+    defaults = { stream_arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/mock/stream/2026-01-01T00:00:00.000" }
+  }
+  mock_resource "aws_cloudwatch_event_bus" {
+    defaults = { arn = "arn:aws:events:eu-central-1:111122223333:event-bus/mock" }
+  }
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:eu-central-1:111122223333:rule/mock/mock" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-central-1:111122223333:mock" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-central-1:111122223333:mock" }
+  }
   mock_resource "aws_apigatewayv2_api" {
     defaults = { execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:mock" }
   }
@@ -297,5 +312,34 @@ run "tables_are_kept" {
   assert {
     condition     = aws_dynamodb_table.this["sentinel-sessions"].ttl[0].attribute_name == "ttl" && length(aws_dynamodb_table.this["sentinel-policies"].ttl) == 0
     error_message = "TTL removes expired sessions, and must not remove policies"
+  }
+}
+
+run "without_notifications_there_is_no_pipe" {
+  command = plan
+
+  assert {
+    condition     = length(aws_pipes_pipe.notifications) + length(aws_sns_topic.notifications) + length(aws_cloudwatch_event_rule.notifications) == 0
+    error_message = "notifications are not switched off"
+  }
+}
+
+run "one_variable_switches_notifications_on" {
+  command = apply
+  variables {
+    notifications = true
+  }
+
+  assert {
+    condition     = length(aws_pipes_pipe.notifications) == 4 && length(aws_cloudwatch_event_target.notifications) == 2
+    error_message = "a pipe or a target is missing"
+  }
+  assert {
+    condition     = alltrue([for pipe in aws_pipes_pipe.notifications : jsondecode(pipe.target_parameters[0].input_template).version != ""])
+    error_message = "an input template is not JSON"
+  }
+  assert {
+    condition     = jsondecode(aws_pipes_pipe.notifications["sentinel-grant-ends"].target_parameters[0].input_template).title == "<$.dynamodb.OldImage.on_removal.M.title.S>"
+    error_message = "an input template reads another image than its filter"
   }
 }
