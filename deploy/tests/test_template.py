@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from typing import Any
@@ -263,3 +264,57 @@ def test_both_functions_have_the_same_session_key_which_is_generated_unless_give
 def test_the_authorizer_gets_a_new_key_or_generation_before_the_tvm_issues_with_it() -> None:
     """Updates follow the order of dependencies. The other order would refuse new sessions for a while."""
     assert "Authorizer" in TEMPLATE["Resources"]["Tvm"]["DependsOn"]
+
+
+# --- Notifications
+
+
+def test_notifications_are_off_unless_requested() -> None:
+    kinds = ("AWS::Pipes::Pipe", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::SNS::Topic", "AWS::SQS::Queue")
+    assert not any(Stack(TEMPLATE).of_type(kind) for kind in kinds)
+    assert all(Stack(TEMPLATE, Notifications="yes").of_type(kind) for kind in kinds)
+
+
+def test_each_pipe_reads_the_image_and_the_attribute_of_its_filter_and_each_stream_has_two_readers() -> None:
+    stack = Stack(TEMPLATE, Notifications="yes")
+    pipes = stack.of_type("AWS::Pipes::Pipe").values()
+    sources = sorted(pipe["Source"] for pipe in pipes)
+    # DynamoDB throttles more than two readers of a shard.
+    assert sources == ["<Approvals.StreamArn>"] * 2 + ["<BreakGlass.StreamArn>"] * 2
+    for pipe in pipes:
+        [only] = pipe["SourceParameters"]["FilterCriteria"]["Filters"]
+        filtered = json.loads(only["Pattern"])
+        [image] = filtered["dynamodb"]
+        [attribute] = filtered["dynamodb"][image]
+        removed = filtered["eventName"] == ["REMOVE"]
+        assert (image, attribute) == (("OldImage", "on_removal") if removed else ("NewImage", "notice"))
+        # Only a removal by the time to live is an expiry.
+        assert removed == (filtered.get("userIdentity") == {"principalId": ["dynamodb.amazonaws.com"]})
+        start = f"$.dynamodb.{image}.{attribute}.M"
+        target = pipe["TargetParameters"]
+        assert target["EventBridgeEventBusParameters"]["DetailType"] == f"{start}.type.S"
+        fields = json.loads(target["InputTemplate"])
+        assert fields == {name: f"<{start}.{name}.S>" for name in fields}
+        assert list(fields) == terraform_fields()
+
+
+def terraform_fields() -> list[str]:
+    """The fields of a notice in the Terraform module."""
+    text = (cloudformation.SAM.parent / "terraform" / "notifications.tf").read_text(encoding="utf-8")
+    fields = re.search(r"notice_fields = \[(.*?)\]", text, re.DOTALL)
+    assert fields
+    return re.findall(r'"(\w+)"', fields[1])
+
+
+def test_the_fields_of_a_notice_are_those_that_the_program_writes() -> None:
+    source = cloudformation.SAM.parents[1] / "sentinel-store" / "src" / "notice" / "mod.rs"
+    detail = re.search(r"pub struct NoticeDetail \{(.*?)\n\}", source.read_text(encoding="utf-8"), re.DOTALL)
+    assert detail
+    assert re.findall(r"pub (\w+):", detail[1]) == terraform_fields()
+
+
+def test_the_document_lists_the_fields_of_a_notice() -> None:
+    document = (cloudformation.SAM.parents[1] / "docs" / "notifications.md").read_text(encoding="utf-8")
+    table = document.split("| field | meaning |")[1].split("\n\n")[0]
+    cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(terraform_fields())

@@ -59,7 +59,7 @@ class Pipe:
                 yield {
                     "Source": bus["Source"],
                     "DetailType": at(record, bus["DetailType"]),
-                    # The documentation asks for quotation marks around a path, and promises valid JSON. A value is
+                    # The documentation requires quotation marks around a path, and promises valid JSON. A value is
                     # inserted as it is, which is the worst that this can mean.
                     "Detail": PATH.sub(lambda found: at(record, found[1]), target["InputTemplate"]),
                 }

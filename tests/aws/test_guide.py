@@ -376,17 +376,17 @@ break_glass:
 HOSTILE = """*ok* <!channel> @here [x](https://evil.com) \u202e", "title": "forged\\"\napproved <title>"""
 
 
-def test_every_request_and_grant_is_told_to_people_and_no_text_of_a_caller_acts(
+def test_every_request_and_grant_is_reported_and_no_text_of_a_caller_acts(
     deployed: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The TVM writes to the tables; the streams, the event bus, SNS and SQS are the emulator's, and the pipes, the rule
     and the templates are those of the SAM template."""
     # SAM's transform takes the partition from it.
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    told = Notifications(deployed)
-    told.deliver()
+    notices = Notifications(deployed)
+    notices.deliver()
     for target in ("text", "chat", "event"):
-        told.received(target)
+        notices.received(target)
     api = deployed.shell.value("API_ID")
     client = {"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/*"},
@@ -410,8 +410,8 @@ def test_every_request_and_grant_is_told_to_people_and_no_text_of_a_caller_acts(
         "alice-notices", "/break-glass", profile="notices", reason_code="incident",
         justification="database is down, ticket 42",
     )["id"]
-    told.deliver()
-    events = told.received("event")
+    notices.deliver()
+    events = notices.received("event")
     expected = [
         ("Break-Glass Opened", f"{grant}:opened"),
         ("Request Approved", f"{request}:approved"),
@@ -428,10 +428,10 @@ def test_every_request_and_grant_is_told_to_people_and_no_text_of_a_caller_acts(
     # What every secret of a vend begins with is in none of them.
     assert "session-" not in json.dumps(events)
 
-    texts = told.received("text")
+    texts = notices.received("text")
     [text] = [each for each in texts if f"{request}:created" in each]
     assert "alice-notices requests notices for 1h." in text and f"Reason, as entered: {inert}" in text, text
-    chats = [json.loads(each) for each in told.received("chat")]
+    chats = [json.loads(each) for each in notices.received("chat")]
     [chat] = [each for each in chats if each["id"] == f"{request}:created"]
     assert chat["content"]["title"] == created["title"] and inert in chat["content"]["description"]
     assert len(texts) == len(chats) == len(events)
@@ -441,13 +441,13 @@ def test_every_request_and_grant_is_told_to_people_and_no_text_of_a_caller_acts(
     [marker] = [item for item in items if "on_removal" in item]
     deployed.ask("dynamodb", "delete_item", TableName="sentinel-approvals",
                  Key={name: marker[name] for name in ("pk", "sk")})
-    told.deliver()
-    assert told.received("event") == [], "a removal by a person is no expiry"
+    notices.deliver()
+    assert notices.received("event") == [], "a removal by a person is not an expiry"
     removed = [each for each in stream(deployed.ask, "sentinel-approvals") if each["eventName"] == "REMOVE"][-1]
     by_dynamodb = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
     removed = {**removed, "eventID": "by-time-to-live", "userIdentity": by_dynamodb}
-    told.deliver({"sentinel-approvals": [removed]})
-    [expired] = told.received("event")
+    notices.deliver({"sentinel-approvals": [removed]})
+    [expired] = notices.received("event")
     assert (expired["detail-type"], expired["detail"]["key"]) == ("Request Expired", f"{pending}:expired")
 
 

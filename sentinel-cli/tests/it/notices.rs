@@ -1,4 +1,4 @@
-//! `sentinel dev --notify-command`: the events that people are told of.
+//! `sentinel dev --notify-command`: the events about requests and grants.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -112,7 +112,7 @@ break_glass:
 "#;
 
 #[test]
-fn expiry_and_an_overdue_review_are_events_although_nobody_calls() {
+fn expiry_and_an_overdue_review_are_events_without_a_call() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("main.yaml"), SHORT).unwrap();
     let (dev, file) = dev(&["--policies", folder.path().to_str().unwrap()]);

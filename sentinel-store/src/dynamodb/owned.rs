@@ -10,7 +10,7 @@
 //!
 //! A marker is never evidence: its record is read, strongly consistent, before it is used.
 //!
-//! An item also has what people are told: `notice` about the last change, `on_removal` when the time
+//! An item also has notices for people: `notice` about the last change, `on_removal` when the time
 //! to live removes a marker. Both are for the stream of the table, and no decision reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,7 +50,7 @@ pub(super) trait Owned: Clone + Serialize + DeserializeOwned + Send + Sync {
     fn revision(&self) -> u64;
     /// The time from which nothing depends on the record. `None` if that is not known yet.
     fn over_from(&self) -> Option<DateTime<Utc>>;
-    /// What people are told about the last change.
+    /// The notice about the last change.
     fn notice(&self) -> Option<Notice>;
     /// The record, if it is the one that was written at `id`.
     fn check(id: &Self::Id, found: Self) -> Result<Self, StoreError>;
@@ -174,7 +174,7 @@ pub(super) struct Marker {
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<String>,
     ends: String,
-    /// What people are told when the time to live removes the marker, for the readers of the stream.
+    /// The notice for the removal of the marker by the time to live, for the readers of the stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     on_removal: Option<Notice>,
 }
@@ -199,7 +199,7 @@ impl Marker {
         Self { shard: Some(shard(list, last % SHARDS)), ..self }
     }
 
-    /// The same marker, whose removal people are told of.
+    /// The same marker, with a notice for its removal.
     pub(super) fn with_notice(self, on_removal: impl Into<Option<Notice>>) -> Self {
         Self { on_removal: on_removal.into(), ..self }
     }

@@ -1,5 +1,4 @@
-//! What people are told about a request or a grant: the notice that a store writes next to the
-//! record, or in the marker that is removed when the record's time is over.
+//! Notices about requests and grants for people. A store writes a notice next to the record, or in the marker that is removed when the record's time is over.
 //!
 //! Not here: how a notice reaches people. `deploy/` sends those in DynamoDB to an event bus;
 //! `sentinel dev` passes them to a command. Text that a caller chose is inert in every notice.
@@ -138,7 +137,7 @@ pub struct NoticeDetail {
     pub by: String,
     /// Their comment.
     pub comment: String,
-    /// One sentence that says what happened.
+    /// What happened, in one sentence.
     pub title: String,
     /// What a person can do next, with the command. Empty if there is nothing to do.
     pub next: String,
@@ -185,8 +184,8 @@ impl Serialize for NoticeEvent<'_> {
 }
 
 impl Notice {
-    /// The notice about the last change of a request. `None` if nobody is told of it, as of the
-    /// first of two required approvals.
+    /// The notice about the last change of a request. `None` if there is none, as for the first of
+    /// two required approvals.
     #[must_use]
     pub fn of_request(request: &AccessRequest) -> Option<Self> {
         let (id, user, access) = (request.id, inert(&request.requester.user), access(request));

@@ -146,10 +146,10 @@ fn notice(kind: &str, attribute: &'static str, what: &str) -> (String, &'static 
     (kind.to_owned(), attribute, what.to_owned())
 }
 
-/// The item of a request says what happened last, and only the marker of a pending one says what
-/// its removal means. The end of a request that was decided is no event.
+/// The item of a request has the notice about the last change, and only the marker of a pending one
+/// has a notice for its removal. The end of a request that was decided causes no event.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_items_of_a_request_contain_what_people_are_told() {
+async fn the_items_of_a_request_contain_its_notices() {
     let Some(requests) = Requests::on(Kind::Ministack).await else { return };
     let (store, table) = requests.store().await;
     let pending = any_request(&RequestId::new(caller("alice").hash(), [1; 10]));
@@ -163,16 +163,16 @@ async fn the_items_of_a_request_contain_what_people_are_told() {
     let decide = |action| RequestDecision::new(by.clone(), at(1), action, "role", "digest");
     let first = pending.decide(decide(RequestAction::Approve), RequestStatus::Pending).unwrap();
     store.replace_request(&first).await.unwrap();
-    // Nobody is told of the first of two approvals, and the request can still expire.
+    // The first of two approvals has no notice, and the request can still expire.
     assert_eq!(notices(&table).await, [notice("pending", "on_removal", "Request Expired")]);
     let denied = first.decide(decide(RequestAction::Deny), RequestStatus::Denied).unwrap();
     store.replace_request(&denied).await.unwrap();
     assert_eq!(notices(&table).await, [notice("request", "notice", "Request Denied")]);
 }
 
-/// As for requests. The end of a closed grant is no event, and its missing review is one.
+/// As for requests. The end of a closed grant causes no event, and its missing review does.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_items_of_a_grant_contain_what_people_are_told() {
+async fn the_items_of_a_grant_contain_its_notices() {
     let Some(grants) = Grants::on(Kind::Ministack).await else { return };
     let (store, table) = grants.store().await;
     let open =

@@ -8,6 +8,7 @@ mod decisions;
 mod deployment;
 mod embedding;
 mod getting_started;
+mod notifications;
 mod policy_reference;
 mod records;
 mod threats;
