@@ -41,7 +41,7 @@ Examples:
   sentinel dev
   sentinel dev --policies policies --data .sentinel
   sentinel dev --listen 127.0.0.1:0 --format json
-  sentinel dev --notify-command 'cat >> notices.jsonl'
+  sentinel dev --notify-command ./notify.sh
   sentinel dev --issuer sts --policies policies --aws-profile sandbox
 
 A changed policy file is used after it has not changed again for a second. To

@@ -1,8 +1,8 @@
 //! `sentinel bootstrap`.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoveryStatus,
-    ScalarAttributeType, TimeToLiveStatus,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    PointInTimeRecoveryStatus, ScalarAttributeType, StreamViewType, TimeToLiveStatus,
 };
 
 use super::{Account, KINDS, all, long, states};
@@ -138,6 +138,48 @@ fn an_incomplete_table_is_repaired_and_a_table_with_other_keys_is_left_unchanged
             "{}",
             output.stdout
         );
+    }
+}
+
+/// The tables of requests and grants as an earlier version created them: without the index and
+/// without the stream.
+#[test]
+fn existing_tables_of_requests_and_grants_gain_index_and_stream_and_keep_their_items() {
+    for kind in KINDS {
+        let account = Account::new(kind, "upgrade");
+        let client = aws_sdk_dynamodb::Client::new(&account.config());
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        for name in ["approvals", "breakglass"] {
+            account.create(name, &[("pk", KeyType::Hash), ("sk", KeyType::Range)]);
+            let item = client.put_item().table_name(account.table(name));
+            let item = item.item("pk", text("caller")).item("sk", text("pending#production"));
+            let item = item.item("shard", text("production#0")).item("ends", text("2030"));
+            account.runtime.block_on(item.send()).unwrap();
+        }
+        let (report, status) = account.json("bootstrap");
+        let found: Vec<String> = states(&report, "tables").into_iter().map(|one| one.1).collect();
+        assert_eq!(found, ["created", "repaired", "repaired", "created"], "{kind:?} {report}");
+        assert_eq!(status, 0);
+        for name in ["approvals", "breakglass"] {
+            let table = account.describe(name).unwrap();
+            let stream = table.stream_specification.unwrap();
+            assert!(stream.stream_enabled, "{kind:?} {name}");
+            assert_eq!(stream.stream_view_type, Some(StreamViewType::NewAndOldImages));
+            let list = client
+                .query()
+                .table_name(account.table(name))
+                .index_name("by-end")
+                .key_condition_expression("#shard = :shard AND #ends > :now")
+                .expression_attribute_names("#shard", "shard")
+                .expression_attribute_names("#ends", "ends")
+                .expression_attribute_values(":shard", text("production#0"))
+                .expression_attribute_values(":now", text("2029"));
+            let list = account.runtime.block_on(list.send()).unwrap();
+            assert_eq!(list.count, 1, "{kind:?} {name}");
+            assert_eq!(account.expires_and_is_recoverable(name), (true, true), "{kind:?}");
+        }
+        let (again, _) = account.json("bootstrap");
+        assert!(all(&again, "tables", "unchanged"), "{kind:?} {again}");
     }
 }
 
