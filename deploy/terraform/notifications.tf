@@ -110,7 +110,7 @@ resource "aws_iam_role_policy" "notification_pipe" {
       {
         Sid      = "ReadStreams"
         Effect   = "Allow"
-        Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+        Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
         Resource = [for name in ["sentinel-approvals", "sentinel-breakglass"] : aws_dynamodb_table.this[name].stream_arn]
       },
       {
