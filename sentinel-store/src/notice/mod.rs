@@ -236,7 +236,11 @@ impl Notice {
         let (user, access) = (inert(&request.requester.user), access(request));
         let title = format!("{user}'s request of {access} expired without a decision");
         let kind = NoticeKind::RequestExpired;
-        Self::about_request(request, kind, request.deadline, title, String::new())
+        let mut notice = Self::about_request(request, kind, request.deadline, title, String::new());
+        // Who approved earlier did not cause the end.
+        notice.detail.by.clear();
+        notice.detail.comment.clear();
+        notice
     }
 
     /// The notice about the last change of a grant.

@@ -19,11 +19,11 @@ pub(super) fn inert(text: &str) -> String {
     while let Some(char) = chars.next() {
         let after = chars.peek().copied().unwrap_or(' ');
         match char {
-            '.' if before.is_alphanumeric() && after.is_alphabetic() => shown.push_str("[.]"),
+            '.' if !before.is_whitespace() && after.is_alphabetic() => shown.push_str("[.]"),
             ':' if after == '/' => shown.push('：'),
             '"' | '\\' | '<' | '>' | '&' | '@' | '#' | '*' | '_' | '~' | '`' | '|' | '[' | ']'
             | '{' | '}' | '$' | '^' => shown.push(full_width(char)),
-            char if is_hidden(char) || stacks(char) => {
+            char if is_hidden(char) || stacks(char) || is_odd_space_or_dot(char) => {
                 // Writing to a `String` does not fail.
                 write!(shown, "[U+{:04X}]", u32::from(char)).unwrap_or_default();
             }
@@ -39,6 +39,13 @@ fn full_width(char: char) -> char {
     char::from_u32(u32::from(char) + 0xfee0).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
+/// Whether a character is a space other than the usual one, or a dot that browsers accept in the name
+/// of a host.
+fn is_odd_space_or_dot(char: char) -> bool {
+    let dot = matches!(char, '\u{3002}' | '\u{ff0e}' | '\u{ff61}');
+    dot || char == '\u{2800}' || (char.is_whitespace() && char != ' ')
+}
+
 /// Whether a character is drawn over the one before it. Many of them cover the lines around.
 fn stacks(char: char) -> bool {
     matches!(char,
@@ -50,7 +57,7 @@ fn stacks(char: char) -> bool {
 /// [inert].
 pub(super) fn name(text: &str) -> String {
     let plain = |char: char| char.is_ascii_alphanumeric() || "+=,.@_/:-".contains(char);
-    if text.chars().all(plain) { text.to_owned() } else { inert(text) }
+    if text.chars().all(plain) && !text.contains("//") { text.to_owned() } else { inert(text) }
 }
 
 #[cfg(test)]
@@ -67,6 +74,7 @@ mod tests {
             ("<!channel> @here", "＜!channel＞ ＠here"),
             ("*bold* _i_ ~s~ `c`", "＊bold＊ ＿i＿ ～s～ ｀c｀"),
             ("[click](https://evil.com/x)", "［click］(https：//evil[.]com/x)"),
+            ("i\u{2764}.ws evil\u{3002}com a\u{a0}b", "i\u{2764}[.]ws evil[U+3002]com a[U+00A0]b"),
             ("www.evil.com", "www[.]evil[.]com"),
             (r#"", "user": "root" \"#, "＂, ＂user＂: ＂root＂ ＼"),
             ("a\nApproved\u{202e}x\u{200b}", "a[U+000A]Approved[U+202E]x[U+200B]"),
