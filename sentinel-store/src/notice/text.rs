@@ -21,6 +21,8 @@ pub(super) fn inert(text: &str) -> String {
         match char {
             '.' if !before.is_whitespace() && after.is_alphabetic() => shown.push_str("[.]"),
             ':' if after == '/' => shown.push('：'),
+            // After a code point in brackets, it would begin the target of a link.
+            '(' if shown.ends_with(']') => shown.push('（'),
             '"' | '\\' | '<' | '>' | '&' | '@' | '#' | '*' | '_' | '~' | '`' | '|' | '[' | ']'
             | '{' | '}' | '$' | '^' => shown.push(full_width(char)),
             char if is_hidden(char) || stacks(char) || is_odd_space_or_dot(char) => {
@@ -78,6 +80,7 @@ mod tests {
             ("www.evil.com", "www[.]evil[.]com"),
             (r#"", "user": "root" \"#, "＂, ＂user＂: ＂root＂ ＼"),
             ("a\nApproved\u{202e}x\u{200b}", "a[U+000A]Approved[U+202E]x[U+200B]"),
+            ("\u{202e}(evil)", "[U+202E]（evil)"),
             ("Z\u{301}\u{302}", "Z[U+0301][U+0302]"),
         ] {
             assert_eq!(inert(text), expected);
@@ -90,7 +93,12 @@ mod tests {
         #[test]
         fn no_text_contains_a_character_that_acts(text in any::<String>()) {
             let shown = inert(&text);
-            let acts = |char: char| "\"\\<>&@#*_~`|{}$^".contains(char) || is_hidden(char);
+            let acts = |char: char| {
+                "\"\\<>&@#*_~`|{}$^".contains(char)
+                    || is_hidden(char)
+                    || stacks(char)
+                    || is_odd_space_or_dot(char)
+            };
             prop_assert!(!shown.contains(acts), "{shown:?}");
             prop_assert!(!shown.contains("://") && !shown.contains("]("), "{shown:?}");
         }
