@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::data::{Data, Documents};
 use crate::identities::{self, Identity};
+use crate::notify::Notices;
 use crate::running::{Facts, LocalSentinel, Server};
 use crate::system::{self, System};
 use crate::{StartError, policies};
@@ -200,25 +201,14 @@ impl Builder {
                 (records.clone(), Some(records))
             }
         };
-        let notify = self.notify_command.is_some();
-        let System {
-            gateway,
-            stores,
-            credentials_file,
-            keys,
-            folder,
-            temporary,
-            documents,
-            notices,
-        } = system::build(
-            &data,
-            identities,
-            documents,
-            sink,
-            self.issuer,
-            self.caller_rate,
-            notify,
-        )?;
+        let notify = self.notify_command.map(|command| {
+            let (notices, receiver) = Notices::new();
+            (notices, (command, receiver))
+        });
+        let (notices, notify) = notify.unzip();
+        let (issuer, rate) = (self.issuer, self.caller_rate);
+        let System { gateway, stores, credentials_file, keys, folder, temporary, documents } =
+            system::build(&data, identities, documents, sink, issuer, rate, notices)?;
         let mut reporter = policies::Reporter::new(documents, folder.clone(), self.colors);
         reporter.report();
         let listening = |source| StartError::Listen { address, source };
@@ -230,7 +220,7 @@ impl Builder {
             connections: self.connections,
             gateway: Arc::new(gateway),
             stores,
-            notify: self.notify_command.zip(notices),
+            notify,
             reporter,
             data,
             temporary_policies: temporary,

@@ -41,6 +41,20 @@ impl Notices {
             tracing::warn!("a notice is lost: too many wait for the notify command");
         }
     }
+
+    /// Waits until a time, also across a change of the system's clock. Returns whether it was reached
+    /// while the server ran: nothing holds the database open after its end.
+    async fn until(&self, end: DateTime<Utc>) -> bool {
+        const LONGEST: Duration = Duration::from_secs(60);
+        while let Ok(left) = (end - Utc::now()).to_std()
+            && !left.is_zero()
+        {
+            if tokio::time::timeout(left.min(LONGEST), self.0.closed()).await.is_ok() {
+                return false;
+            }
+        }
+        true
+    }
 }
 
 /// Runs the command for each notice, one after the other.
@@ -75,17 +89,6 @@ async fn pass(command: &str, notice: &Notice) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(status.to_string()) }
 }
 
-/// Waits until a time, also across a change of the system's clock.
-async fn until(end: DateTime<Utc>) {
-    const LONGEST: Duration = Duration::from_secs(60);
-    while let Ok(left) = (end - Utc::now()).to_std() {
-        if left.is_zero() {
-            return;
-        }
-        tokio::time::sleep(left.min(LONGEST)).await;
-    }
-}
-
 /// The requests of a store, with notices.
 #[derive(Clone, Debug)]
 pub(crate) struct NotifiedRequests {
@@ -96,7 +99,9 @@ pub(crate) struct NotifiedRequests {
 impl NotifiedRequests {
     /// Sends the notice that a request expired, if it does.
     async fn expire(self, id: RequestId, deadline: DateTime<Utc>) {
-        until(deadline).await;
+        if !self.notices.until(deadline).await {
+            return;
+        }
         match self.requests.request(&id).await {
             Ok(request) if request.state(Utc::now()) == RequestState::Expired => {
                 self.notices.send(Some(Notice::of_expired_request(&request)));
@@ -159,18 +164,21 @@ pub(crate) struct NotifiedGrants {
 impl NotifiedGrants {
     /// Sends the notices that a grant ended and that its review is overdue, if so.
     async fn expire(self, grant: Grant) {
-        until(grant.expires).await;
+        if !self.notices.until(grant.expires).await {
+            return;
+        }
         self.send_if(&grant.id, |grant| {
             (grant.state(Utc::now()) == GrantState::Expired)
                 .then(|| Notice::of_expired_grant(grant))
         })
         .await;
         let Some(due) = grant.review_due else { return };
-        until(due).await;
-        self.send_if(&grant.id, |grant| {
-            grant.needs_review().then(|| Notice::of_overdue_review(grant)).flatten()
-        })
-        .await;
+        if self.notices.until(due).await {
+            self.send_if(&grant.id, |grant| {
+                Notice::of_overdue_review(grant).filter(|_| grant.needs_review())
+            })
+            .await;
+        }
     }
 
     async fn send_if(&self, id: &GrantId, notice: impl FnOnce(&Grant) -> Option<Notice>) {

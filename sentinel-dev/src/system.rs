@@ -13,12 +13,11 @@ use sentinel_broker::{
 use sentinel_store::folder::FolderPolicies;
 use sentinel_store::redb::{RedbFile, RedbGrants, RedbRequests, RedbSessions};
 use sentinel_store::{
-    AccountId, AuditSink, Causes, Clock, GrantStore, Notice, PolicyPath, RequestStore, StoreError,
+    AccountId, AuditSink, Causes, Clock, GrantStore, PolicyPath, RequestStore, StoreError,
     SystemClock,
 };
 use sentinel_tvm::Tvm;
 use tempfile::TempDir;
-use tokio::sync::mpsc::Receiver;
 
 use crate::StartError;
 use crate::callers::Callers;
@@ -54,8 +53,6 @@ pub(crate) struct System {
     pub(crate) temporary: Option<TempDir>,
     /// The documents in the folder.
     pub(crate) documents: FolderPolicies,
-    /// The notices for the command, if there is one.
-    pub(crate) notices: Option<Receiver<Notice>>,
 }
 
 pub(crate) fn build(
@@ -65,7 +62,7 @@ pub(crate) fn build(
     sink: Arc<dyn AuditSink>,
     real: Option<(Arc<dyn Issuer>, Home)>,
     caller_rate: Option<CallerRate>,
-    notify: bool,
+    notices: Option<Notices>,
 ) -> Result<System, StartError> {
     let (real, home) = match real {
         Some((issuer, home)) => (Some(issuer), home),
@@ -109,13 +106,12 @@ pub(crate) fn build(
     let documents = known.iter().fold(FolderPolicies::new(&folder, root), |store, (name, text)| {
         store.with_known(name, text.as_bytes())
     });
-    let (requests, grants, notices): (Arc<dyn RequestStore>, Arc<dyn GrantStore>, _) = if notify {
-        let (notices, receiver) = Notices::new();
-        let requests = NotifiedRequests { requests, notices: notices.clone() };
-        let grants = NotifiedGrants { grants, notices };
-        (Arc::new(requests), Arc::new(grants), Some(receiver))
-    } else {
-        (Arc::new(requests), Arc::new(grants), None)
+    let (requests, grants): (Arc<dyn RequestStore>, Arc<dyn GrantStore>) = match notices {
+        Some(notices) => (
+            Arc::new(NotifiedRequests { requests, notices: notices.clone() }),
+            Arc::new(NotifiedGrants { grants, notices }),
+        ),
+        None => (Arc::new(requests), Arc::new(grants)),
     };
     let parts = Parts::new(Arc::new(documents.clone()), issuer, Arc::clone(&sink))
         .with_sessions(SessionTable::new("sentinel-sessions", Arc::new(sessions.clone())))
@@ -136,7 +132,6 @@ pub(crate) fn build(
         folder,
         temporary,
         documents,
-        notices,
     })
 }
 

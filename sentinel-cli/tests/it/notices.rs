@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::running::{Dev, run};
+use crate::running::{CommandOutput, Dev, run};
 
 /// Maximum time until an event is passed to the command.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,7 +40,7 @@ fn types(events: &[Value]) -> Vec<&str> {
 }
 
 /// The id of the request or the grant that the command printed.
-fn id(output: &crate::running::CommandOutput) -> String {
+fn id(output: &CommandOutput) -> String {
     assert_eq!(output.status, 0, "{}", output.stderr);
     output.json()["id"].as_str().unwrap().to_owned()
 }
@@ -132,8 +132,9 @@ fn expiry_and_an_overdue_review_are_events_without_a_call() {
 fn a_notify_command_that_fails_changes_no_response() {
     let home = TempDir::new().unwrap();
     let dev = Dev::start_logged(home, "true", &["--notify-command", "exit 7"]);
-    id(&dev.run("bob", "request --profile production --reason deploy --format json"));
+    let request = id(&dev.run("bob", "request --profile production --reason deploy --format json"));
     dev.log_with("the notify command failed");
     let second = dev.run("bob", "request --profile staging --reason deploy --format json");
     assert!(!second.stderr.contains("UNAVAILABLE"), "{}", second.stderr);
+    assert_eq!(id(&dev.run("alice", &format!("approve {request} --format json"))), request);
 }

@@ -159,7 +159,7 @@ fn review_key(grant: &Grant) -> Key {
 /// The markers of a new grant.
 fn new_markers(grant: &Grant) -> Result<Vec<Change>, StoreError> {
     let open = Marker::new(open_key(grant), &grant.id, grant.expires)
-        .in_index(OPEN, &grant.id)
+        .in_index(OPEN)
         .with_notice(Notice::of_expired_grant(grant));
     let mut markers = vec![Change::put(open.item()?)];
     if let Some(due) = grant.review_due {

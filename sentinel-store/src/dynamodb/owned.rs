@@ -84,21 +84,26 @@ impl<T: Owned> RecordItem<T> {
     /// records.
     pub(super) fn new(id: &T::Id, record: T, write: String) -> Self {
         let Key { pk, sk } = record_key::<T>(id);
-        let ttl = record.over_from().map(|over| seconds_after(over + KEPT));
-        let (revision, notice) = (record.revision(), record.notice());
+        let (ttl, revision, notice) = (record_ttl(&record), record.revision(), record.notice());
         Self { pk, sk, ttl, format: FORMAT, revision, write, record, notice }
     }
 
     /// The record, if the item is complete and has the record's own key.
     fn into_record(self, id: &T::Id) -> Result<T, StoreError> {
         let Self { pk, sk, ttl, format: _, revision, write: _, record, notice: _ } = self;
-        let own = Self::new(id, T::check(id, record)?, String::new());
-        if (own.pk, own.sk, own.ttl, own.revision) == (pk, sk, ttl, revision) {
-            Ok(own.record)
+        let record = T::check(id, record)?;
+        let own = (record_key::<T>(id), record_ttl(&record), record.revision());
+        if own == (Key::new(pk, sk), ttl, revision) {
+            Ok(record)
         } else {
             Err(StoreError::Corrupt("the item is not the one of its record".into()))
         }
     }
+}
+
+/// The time to live of the item of a record.
+fn record_ttl<T: Owned>(record: &T) -> Option<i64> {
+    record.over_from().map(|over| seconds_after(over + KEPT))
 }
 
 /// The first full second that is not before `at`. DynamoDB removes no item before the second of
@@ -174,6 +179,9 @@ pub(super) struct Marker {
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<String>,
     ends: String,
+    /// The last byte of the id, by which the partition of the index is chosen.
+    #[serde(skip)]
+    last: u8,
     /// The notice for the removal of the marker by the time to live, for the readers of the stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     on_removal: Option<Notice>,
@@ -182,6 +190,7 @@ pub(super) struct Marker {
 impl Marker {
     /// A marker of the record `id` until `until`, which is in no index.
     pub(super) fn new<I: OwnedId>(key: Key, id: &I, until: DateTime<Utc>) -> Self {
+        let [.., last] = id.bytes();
         Self {
             pk: key.pk,
             sk: key.sk,
@@ -189,14 +198,14 @@ impl Marker {
             format: FORMAT,
             shard: None,
             ends: ends(until, id),
+            last,
             on_removal: None,
         }
     }
 
-    /// The same marker, in that list of the index, in the part for the record `id`.
-    pub(super) fn in_index<I: OwnedId>(self, list: &str, id: &I) -> Self {
-        let [.., last] = id.bytes();
-        Self { shard: Some(shard(list, last % SHARDS)), ..self }
+    /// The same marker, in that list of the index.
+    pub(super) fn in_index(self, list: &str) -> Self {
+        Self { shard: Some(shard(list, self.last % SHARDS)), ..self }
     }
 
     /// The same marker, with a notice for its removal.

@@ -94,7 +94,7 @@ fn approved_key(request: &AccessRequest) -> Key {
 fn put_pending(request: &AccessRequest) -> Result<Change, StoreError> {
     let key = pending_key(&request.requester.caller, &request.profile);
     let marker = Marker::new(key, &request.id, request.deadline)
-        .in_index(request.profile.as_str(), &request.id)
+        .in_index(request.profile.as_str())
         .with_notice(Notice::of_expired_request(request));
     Ok(Change::put(marker.item()?))
 }

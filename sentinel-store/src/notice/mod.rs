@@ -1,4 +1,5 @@
-//! Notices about requests and grants for people. A store writes a notice next to the record, or in the marker that is removed when the record's time is over.
+//! Notices about requests and grants for people. A store writes a notice next to the record, or in the
+//! marker that is removed when the record's time is over.
 //!
 //! Not here: how a notice reaches people. `deploy/` sends those in DynamoDB to an event bus;
 //! `sentinel dev` passes them to a command. Text that a caller chose is inert in every notice.
@@ -7,7 +8,7 @@ mod text;
 
 use chrono::{DateTime, Utc};
 use sentinel_wire::{RequestAction, rfc3339};
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+use serde::{Serialize, Serializer};
 
 use crate::{AccessRequest, Grant, GrantNote, Person, RequestStatus};
 use text::{inert, name};
@@ -169,18 +170,13 @@ fn detail_type<S: Serializer>(kind: &NoticeKind, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(kind.detail_type())
 }
 
-/// A notice as an event of a bus: `source`, `detail-type` and `detail`.
-#[derive(Debug)]
-struct NoticeEvent<'a>(&'a Notice);
-
-impl Serialize for NoticeEvent<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut event = serializer.serialize_struct("Event", 3)?;
-        event.serialize_field("source", SOURCE)?;
-        event.serialize_field("detail-type", self.0.kind.detail_type())?;
-        event.serialize_field("detail", &self.0.detail)?;
-        event.end()
-    }
+/// A notice as an event of a bus.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct NoticeEvent<'a> {
+    source: &'static str,
+    detail_type: &'static str,
+    detail: &'a NoticeDetail,
 }
 
 impl Notice {
@@ -294,7 +290,9 @@ impl Notice {
     /// # Errors
     /// As those of the serializer.
     pub fn event_json(&self) -> serde_json::Result<String> {
-        serde_json::to_string(&NoticeEvent(self))
+        let Self { kind, detail } = self;
+        let detail_type = kind.detail_type();
+        serde_json::to_string(&NoticeEvent { source: SOURCE, detail_type, detail })
     }
 
     fn about_request(

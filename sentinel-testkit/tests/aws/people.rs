@@ -165,6 +165,13 @@ async fn the_items_of_a_request_contain_its_notices() {
     store.replace_request(&first).await.unwrap();
     // The first of two approvals has no notice, and the request can still expire.
     assert_eq!(notices(&table).await, [notice("pending", "on_removal", "Request Expired")]);
+    // Nor does the notice of the end name who gave it.
+    let items = table.items().await;
+    let [ended] = items.iter().filter_map(|item| item.get("on_removal")).collect::<Vec<_>>()[..]
+    else {
+        panic!("{items:?}")
+    };
+    assert_eq!(ended.as_m().unwrap()["by"].as_s().unwrap(), "");
     let denied = first.decide(decide(RequestAction::Deny), RequestStatus::Denied).unwrap();
     store.replace_request(&denied).await.unwrap();
     assert_eq!(notices(&table).await, [notice("request", "notice", "Request Denied")]);
