@@ -2,12 +2,31 @@
 //! policy document.
 
 use sentinel_policy::Operation;
-use sentinel_store::EventKind;
+use sentinel_store::{EventKind, GrantId, RequestId};
 
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::Denial;
 use crate::identity::Caller;
+
+/// The request or the grant that a refused operation was about.
+#[derive(Debug, Default)]
+pub(crate) struct RecordId {
+    approval: Option<String>,
+    break_glass: Option<String>,
+}
+
+impl From<&RequestId> for RecordId {
+    fn from(id: &RequestId) -> Self {
+        Self { approval: Some(id.to_string()), ..Self::default() }
+    }
+}
+
+impl From<&GrantId> for RecordId {
+    fn from(id: &GrantId) -> Self {
+        Self { break_glass: Some(id.to_string()), ..Self::default() }
+    }
+}
 
 impl Broker {
     /// Whether `caller` may do this as an operator. Operators of the settings may list, revoke and
@@ -63,12 +82,26 @@ impl Broker {
         operation: &str,
         denial: Denial,
     ) -> Denial {
+        self.refuse_operation_on(call, caller, operation, RecordId::default(), denial)
+    }
+
+    /// Records that the caller may not do this to a request or a grant. Returns the refusal.
+    pub(crate) fn refuse_operation_on(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        operation: &str,
+        record: RecordId,
+        denial: Denial,
+    ) -> Denial {
         let event = self
             .audit
             .event(EventKind::OperationRefused, call)
             .with_by(caller.key.to_string())
             .with_principal(caller.principal.clone())
             .with_reason(operation.to_owned())
+            .with_approval(record.approval)
+            .with_break_glass(record.break_glass)
             .with_code(denial.code.as_str().to_owned());
         match self.audit.write_event(event) {
             Ok(()) => denial,

@@ -11,8 +11,8 @@ use sentinel_wire::{GrantId, GrantState};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CallerKey, Cursor, LimitReached, OpeningAttempt, OpeningLimits, Person, ProfileName,
-    RecordPage, StoreError,
+    CallerKey, Cursor, Generation, LimitReached, OpeningAttempt, OpeningLimits, Person,
+    ProfileName, RecordPage, StoreError,
 };
 
 /// A stored break-glass grant.
@@ -44,6 +44,10 @@ pub struct Grant {
     pub created: DateTime<Utc>,
     /// The time at which the grant ends, unless it is closed before.
     pub expires: DateTime<Utc>,
+    /// The generation of the deployment that opened the grant. The grant counts only if it equals the
+    /// reader's. A record without one has generation 0.
+    #[serde(default)]
+    pub generation: Generation,
     /// The person who closed it. `None` unless it was closed.
     #[serde(deserialize_with = "Option::deserialize")]
     pub closed: Option<GrantNote>,
@@ -134,6 +138,7 @@ impl Grant {
             overrides_deny: false,
             created,
             expires,
+            generation: Generation::default(),
             closed: None,
             review_due: None,
             review_blocks: false,
@@ -152,6 +157,12 @@ impl Grant {
     #[must_use]
     pub fn with_review(self, due: impl Into<Option<DateTime<Utc>>>, blocks: bool) -> Self {
         Self { review_due: due.into(), review_blocks: blocks, ..self }
+    }
+
+    /// The same grant, opened by a deployment of that generation.
+    #[must_use]
+    pub fn with_generation(self, generation: Generation) -> Self {
+        Self { generation, ..self }
     }
 
     /// The opening of this grant, for the ledgers.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use sentinel_wire::{RequestAction, RequestId, RequestState, Via};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, CallerKey, Cursor, Epoch, ProfileName, RecordPage, StoreError};
+use crate::{AccountId, CallerKey, Cursor, Epoch, Generation, ProfileName, RecordPage, StoreError};
 
 /// A stored approval request.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,10 @@ pub struct AccessRequest {
     pub created: DateTime<Utc>,
     /// The time by which every approval must be given.
     pub deadline: DateTime<Utc>,
+    /// The generation of the deployment that created the request. An approval counts only if it equals
+    /// the reader's. A record without one has generation 0.
+    #[serde(default)]
+    pub generation: Generation,
     /// The status.
     pub status: RequestStatus,
     /// The decisions of people, the first one first.
@@ -244,6 +248,7 @@ impl AccessRequest {
             not_before: None,
             created,
             deadline,
+            generation: Generation::default(),
             status: RequestStatus::Pending,
             decided: Vec::new(),
         }
@@ -259,6 +264,12 @@ impl AccessRequest {
     #[must_use]
     pub fn with_not_before(self, not_before: impl Into<Option<DateTime<Utc>>>) -> Self {
         Self { not_before: not_before.into(), ..self }
+    }
+
+    /// The same request, created by a deployment of that generation.
+    #[must_use]
+    pub fn with_generation(self, generation: Generation) -> Self {
+        Self { generation, ..self }
     }
 
     /// The state at `now`.

@@ -15,6 +15,10 @@ macro_rules! list {
             $(#[$unreadable_doc])*
             #[serde(default, skip_serializing_if = "crate::lists::is_zero")]
             pub unreadable: usize,
+            /// Whether the list contains only the caller's own records because the policy cannot be used:
+            /// if the caller is an operator, records of others are missing.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            pub own_only: bool,
             /// The position at which the next page begins. `None` if this is the last page.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub next: Option<String>,
@@ -24,13 +28,19 @@ macro_rules! list {
             /// The last page.
             #[must_use]
             pub const fn new($items: Vec<$item>) -> Self {
-                Self { $items, unreadable: 0, next: None }
+                Self { $items, unreadable: 0, own_only: false, next: None }
             }
 
             /// The same page, which omits that number of damaged rows.
             #[must_use]
             pub fn with_unreadable(self, unreadable: usize) -> Self {
                 Self { unreadable, ..self }
+            }
+
+            /// The same page, with only the caller's own records because the policy cannot be used.
+            #[must_use]
+            pub fn with_own_only(self, own_only: bool) -> Self {
+                Self { own_only, ..self }
             }
 
             /// The same page, after which the page at that position follows.

@@ -34,7 +34,13 @@ impl Broker {
                 "only the holder or an operator with the permission `close_break_glass` may close a \
                  grant",
             );
-            return Err(self.refuse_operation(call, caller, "close_break_glass", denial));
+            return Err(self.refuse_operation_on(
+                call,
+                caller,
+                "close_break_glass",
+                id.into(),
+                denial,
+            ));
         }
         let now = self.now();
         let closed = match grant.state(now) {

@@ -38,6 +38,7 @@ impl Broker {
             let own = grant.holder.caller == caller.key
                 && grant.profile == *profile
                 && grant.role_arn == role.as_str()
+                && grant.generation == self.settings.generation
                 && grant.closed.is_none();
             let code: ReasonCode = grant.reason_code.parse().ok().filter(|_| own)?;
             let holder = person::in_policy(&grant.holder);

@@ -42,8 +42,9 @@ impl Broker {
     ) -> Result<GrantList, Denial> {
         let store = self.grant_store()?;
         self.not_revoked(call, caller).await?;
-        let listing = match &query.user {
-            Some(user) if *user == caller.key => GrantListing::Caller(user.clone()),
+        let own = || GrantListing::Caller(caller.key.clone());
+        let (listing, own_only) = match &query.user {
+            Some(user) if *user == caller.key => (own(), false),
             Some(user) => {
                 if !self.may(call, caller, Operation::ListBreakGlass).await? {
                     let denial = Denial::new(
@@ -53,12 +54,13 @@ impl Broker {
                     );
                     return Err(self.refuse_operation(call, caller, "list_break_glass", denial));
                 }
-                GrantListing::Caller(user.clone())
+                (GrantListing::Caller(user.clone()), false)
             }
-            None if self.may_as_operator(call, caller, Operation::ListBreakGlass).await => {
-                GrantListing::Open { now: self.now() }
-            }
-            None => GrantListing::Caller(caller.key.clone()),
+            None => match self.may(call, caller, Operation::ListBreakGlass).await {
+                Ok(true) => (GrantListing::Open { now: self.now() }, false),
+                Ok(false) => (own(), false),
+                Err(_) => (own(), true),
+            },
         };
         let page = call.bounded(store.grants(&listing, query.cursor.as_ref())).await;
         let page = page.map_err(|error| match (&error, &query.cursor) {
@@ -79,6 +81,7 @@ impl Broker {
         let grants = page.items.iter().filter(wanted).map(|grant| self.grant_view(grant));
         Ok(GrantList::new(grants.collect())
             .with_unreadable(page.unreadable.len())
+            .with_own_only(own_only)
             .with_next(page.next.map(|cursor| cursor.0)))
     }
 }

@@ -9,7 +9,7 @@ use sentinel_store::{
     LimitReached, Opening, OpeningLimit, OpeningLimits, OpeningQuota, Pages, ProfileName,
     StoreError,
 };
-use sentinel_wire::{ErrorCode, GrantView};
+use sentinel_wire::{ErrorCode, GrantView, is_hidden};
 
 use crate::broker::Broker;
 use crate::call::{CLEANUP_BUDGET, Call};
@@ -50,6 +50,8 @@ impl OpenGrant {
 
 /// The length of a justification, in characters.
 const JUSTIFICATION: std::ops::RangeInclusive<usize> = 20..=1000;
+/// Minimum number of characters of a justification that are neither spaces nor hidden.
+const MIN_VISIBLE: usize = 10;
 
 impl Broker {
     /// Opens a grant, which is valid immediately.
@@ -74,7 +76,7 @@ impl Broker {
             Err(not_opened) => not_opened,
         };
         let possible = match possible {
-            Some(grant) => self.give_up(call, *grant, store).await,
+            Some(possible) => self.give_up(call, possible, store).await,
             None => None,
         };
         let event = match &possible {
@@ -105,10 +107,13 @@ impl Broker {
         store: &dyn GrantStore,
     ) -> Result<GrantView, NotOpened> {
         self.not_revoked_on(call, caller, &open.profile).await?;
-        if !JUSTIFICATION.contains(&open.justification.chars().count()) {
+        let length = open.justification.chars().count();
+        let visible = open.justification.chars().filter(|c| !is_hidden(*c) && !c.is_whitespace());
+        if !JUSTIFICATION.contains(&length) || visible.count() < MIN_VISIBLE {
             return Err(NotOpened::from(Denial::new(
                 ErrorCode::InvalidRequest,
-                "`justification` has 20 to 1,000 characters: state what happened and what you will do",
+                "`justification` has 20 to 1,000 characters, and 10 of them are visible: state what \
+                 happened and what you will do",
             )));
         }
         check_length(open.duration)?;
@@ -148,7 +153,8 @@ impl Broker {
             created: now,
             expires: expires.unwrap_or(now),
         })
-        .with_overrides_deny(rule.overrides_deny);
+        .with_overrides_deny(rule.overrides_deny)
+        .with_generation(self.settings.generation);
         let due = review_within.and_then(|within| grant.expires.checked_add_signed(within));
         let grant = grant.with_review(due, rule.review_blocks);
         let opened = call.bounded(store.open_grant(&grant, &limits(rule))).await;
@@ -158,17 +164,20 @@ impl Broker {
             // A conflict too may be with an earlier attempt of the store, which was not acknowledged.
             Err(error) => {
                 let failed = self.grant_store_failed(call, &error);
-                let denial = match error {
-                    StoreError::Conflict(_) => {
-                        Denial::conflict("too many grants are opened concurrently; try again")
-                    }
+                let (denial, may_appear) = match error {
+                    StoreError::Conflict(_) => (
+                        Denial::conflict("too many grants are opened concurrently; try again"),
+                        false,
+                    ),
+                    // The transaction may still be on its way.
+                    StoreError::Unavailable(_) => (failed, true),
                     StoreError::NotFound(_)
                     | StoreError::Throttled(_)
-                    | StoreError::Unavailable(_)
                     | StoreError::Refused(_)
-                    | StoreError::Corrupt(_) => failed,
+                    | StoreError::Corrupt(_) => (failed, false),
                 };
-                return Err(NotOpened { denial, possible: Some(Box::new(grant)) });
+                let possible = Possible { grant: Box::new(grant), may_appear };
+                return Err(NotOpened { denial, possible: Some(possible) });
             }
         }
         let event = self
@@ -176,7 +185,8 @@ impl Broker {
             .with_policy(governing.document.used.clone())
             .with_policy_stale(governing.document.stale);
         if let Err(denial) = self.audit.write_event(event) {
-            return Err(NotOpened { denial, possible: Some(Box::new(grant)) });
+            let possible = Possible { grant: Box::new(grant), may_appear: false };
+            return Err(NotOpened { denial, possible: Some(possible) });
         }
         Ok(self.grant_view(&grant))
     }
@@ -193,15 +203,21 @@ impl Broker {
 
     /// Closes a grant that may be open, since its write failed in a way that does not show it, or since
     /// it could not be recorded. If it cannot be closed either, each vend by it is recorded. Returns the
-    /// grant, or `None` if it was never open.
-    async fn give_up(&self, call: &Call, grant: Grant, store: &dyn GrantStore) -> Option<Grant> {
+    /// grant, or `None` if it was never open and will not be.
+    async fn give_up(
+        &self,
+        call: &Call,
+        possible: Possible,
+        store: &dyn GrantStore,
+    ) -> Option<Grant> {
+        let Possible { grant, may_appear } = possible;
         let note = GrantNote::new(grant.holder.clone(), self.now(), None);
         let closed = match grant.close(note) {
             Some(closed) => call.bounded(store.replace_grant(&closed)).await,
             None => Ok(()),
         };
         match closed {
-            Err(StoreError::NotFound(_)) => return None,
+            Err(StoreError::NotFound(_)) => return may_appear.then_some(*grant),
             Ok(()) | Err(StoreError::Conflict(_)) => {}
             Err(
                 error @ (StoreError::Throttled(_)
@@ -214,7 +230,7 @@ impl Broker {
         }
         // A vend may have used it already. The refusal does not depend on the result, which is logged.
         self.end_sessions(call, &grant.holder.caller, &grant.profile).await.ok();
-        Some(grant)
+        Some(*grant)
     }
 
     /// Fails if an earlier grant of the caller blocks the next one until it is reviewed.
@@ -252,7 +268,14 @@ impl Broker {
 struct NotOpened {
     denial: Denial,
     /// The grant, if it may be open.
-    possible: Option<Box<Grant>>,
+    possible: Option<Possible>,
+}
+
+/// A grant that may be open.
+struct Possible {
+    grant: Box<Grant>,
+    /// Whether the store may still open it after a read that did not find it.
+    may_appear: bool,
 }
 
 impl From<Denial> for NotOpened {

@@ -35,7 +35,13 @@ impl Broker {
         };
         if let Some(message) = refused {
             let denial = Denial::new(ErrorCode::Forbidden, message);
-            return Err(self.refuse_operation(call, caller, "review_break_glass", denial));
+            return Err(self.refuse_operation_on(
+                call,
+                caller,
+                "review_break_glass",
+                id.into(),
+                denial,
+            ));
         }
         let now = self.now();
         let note = GrantNote::new(caller.in_record(call), now, comment.map(str::to_owned));

@@ -16,6 +16,10 @@ use crate::denial::{Denial, check_length};
 use crate::identity::Caller;
 use crate::policies::Governing;
 
+/// Maximum number of approvals that one caller has for one profile at the same time. A vend judges each
+/// of them, and automatic ones cost their requester nothing.
+const MAX_LIVE: usize = 10;
+
 /// A request for an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -124,7 +128,8 @@ impl Broker {
             deadline,
         })
         .with_ticket(create.ticket.clone())
-        .with_not_before(create.not_before);
+        .with_not_before(create.not_before)
+        .with_generation(self.settings.generation);
         let request = if is_automatic {
             let decision = RequestDecision::new(
                 person,
@@ -205,7 +210,7 @@ impl Broker {
         let live = live.map_err(|error| self.request_store_failed(call, &error))?;
         let others: Vec<ApprovedPeriod> = live
             .iter()
-            .filter(|other| other.id != request.id)
+            .filter(|other| other.id != request.id && other.generation == request.generation)
             .filter_map(|other| match other.status {
                 RequestStatus::Approved(period) => Some(period),
                 RequestStatus::Pending
@@ -214,6 +219,12 @@ impl Broker {
                 | RequestStatus::Revoked(_) => None,
             })
             .collect();
+        if others.len() >= MAX_LIVE {
+            return Err(Denial::conflict(format!(
+                "this profile has {MAX_LIVE} approvals for the requester, which is the maximum: use them, \
+                 or revoke one"
+            )));
+        }
         let extended = others.iter().filter(|it| it.from <= from && from <= it.until);
         let since = extended.map(|it| it.since).min().unwrap_or(from).min(from);
         let max = TimeDelta::from_std(rule.max_duration).unwrap_or(TimeDelta::MAX);

@@ -44,6 +44,12 @@ impl Broker {
         let policy = &governing.document.policy;
         let rule =
             policy.approval_rule(request.profile.as_str()).ok_or_else(Denial::policy_deny)?;
+        if request.generation != self.settings.generation {
+            return Err(Denial::conflict(
+                "the request is from before the last restore of the tables, so that no approval of it \
+                 counts: deny it, and have it requested again",
+            ));
+        }
         let role = self.role(call, &request.profile, &governing)?;
         if role.as_str() != request.role_arn {
             return Err(Denial::conflict(
@@ -51,11 +57,8 @@ impl Broker {
                  it requested again",
             ));
         }
-        if request
-            .decided
-            .iter()
-            .any(|it| it.action == RequestAction::Approve && it.by.caller == caller.key)
-        {
+        let standing = self.standing(call, counted(&request, rule)).await?;
+        if standing.iter().any(|decision| decision.by.caller == caller.key) {
             return Err(Denial::conflict(
                 "you have approved this request already; another person must",
             ));
@@ -70,7 +73,6 @@ impl Broker {
         )
         .with_epoch(epoch)
         .with_comment(comment.map(str::to_owned));
-        let standing = self.standing(call, counted(&request, rule)).await?;
         let mut approvers = people(&standing);
         approvers.push(caller.in_policy());
         let status = if rule.satisfied_by(&approvers) {
@@ -126,7 +128,7 @@ impl Broker {
                 ErrorCode::Forbidden,
                 "only the requester may cancel a request; approvers may deny it",
             );
-            return Err(self.refuse_operation(call, caller, "cancel", denial));
+            return Err(self.refuse_operation_on(call, caller, "cancel", id.into(), denial));
         }
         let (action, status) = (RequestAction::Cancel, RequestStatus::Cancelled);
         let kind = EventKind::RequestCancelled;
@@ -157,7 +159,13 @@ impl Broker {
                 "only the requester, an approver or an operator with the permission \
                  `revoke_approval` may revoke an approval",
             );
-            return Err(self.refuse_operation(call, caller, "revoke_approval", denial));
+            return Err(self.refuse_operation_on(
+                call,
+                caller,
+                "revoke_approval",
+                id.into(),
+                denial,
+            ));
         }
         let now = self.now();
         let next = match seen.request.status {
@@ -214,7 +222,7 @@ impl Broker {
             return Ok(());
         };
         let denial = Denial::new(ErrorCode::Forbidden, message);
-        Err(self.refuse_operation(call, caller, operation, denial))
+        Err(self.refuse_operation_on(call, caller, operation, (&seen.request.id).into(), denial))
     }
 
     /// Denies or cancels a pending request.

@@ -31,13 +31,14 @@ impl ValidApproval {
 }
 
 /// The approvals of a request that the rule in force counts: of people that it names, each once, and
-/// never of the requester.
+/// never of the requester. Of several ones of a person, the last: an earlier one stopped counting when
+/// the person was revoked.
 pub(super) fn counted<'r>(
     request: &'r AccessRequest,
     rule: &ApprovalRule,
 ) -> Vec<&'r RequestDecision> {
     let mut counted: Vec<&RequestDecision> = Vec::new();
-    for decision in &request.decided {
+    for decision in request.decided.iter().rev() {
         let by = &decision.by;
         if decision.action == RequestAction::Approve
             && by.caller != request.requester.caller
@@ -47,6 +48,7 @@ pub(super) fn counted<'r>(
             counted.push(decision);
         }
     }
+    counted.reverse();
     counted
 }
 
@@ -92,6 +94,7 @@ impl Broker {
             if request.requester.caller != caller.key
                 || request.profile != *profile
                 || request.role_arn != role.as_str()
+                || request.generation != self.settings.generation
             {
                 continue;
             }

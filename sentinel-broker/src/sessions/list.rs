@@ -48,18 +48,24 @@ impl Broker {
     ) -> Result<SessionList, Denial> {
         let store = self.tracked_sessions()?;
         self.not_revoked(call, caller).await?;
-        let own = query.user.as_ref() == Some(&caller.key);
-        let listing = if own {
-            Listing::Caller(caller.key.clone())
-        } else if self.may_list(call, caller, query).await? {
-            query.user.clone().map_or(Listing::All, Listing::Caller)
-        } else if query.user.is_none() {
-            Listing::Caller(caller.key.clone())
-        } else {
-            return Err(Denial::new(
-                ErrorCode::Forbidden,
-                "only operators may list the sessions of others; leave `user` out to list your own",
-            ));
+        let own = || Listing::Caller(caller.key.clone());
+        let (listing, own_only) = match &query.user {
+            Some(user) if *user == caller.key => (own(), false),
+            Some(user) => {
+                if !self.may(call, caller, Operation::ListSessions).await? {
+                    return Err(Denial::new(
+                        ErrorCode::Forbidden,
+                        "only operators may list the sessions of others; leave `user` out to list your \
+                         own",
+                    ));
+                }
+                (Listing::Caller(user.clone()), false)
+            }
+            None => match self.may(call, caller, Operation::ListSessions).await {
+                Ok(true) => (Listing::All, false),
+                Ok(false) => (own(), false),
+                Err(_) => (own(), true),
+            },
         };
         let failed = |error: StoreError| match (&error, &query.cursor) {
             (StoreError::Conflict(_) | StoreError::NotFound(_), Some(_)) => Denial::new(
@@ -92,6 +98,7 @@ impl Broker {
         }
         Ok(SessionList::new(sessions)
             .with_unreadable(unreadable)
+            .with_own_only(own_only)
             .with_next(page.next.map(|cursor| cursor.0)))
     }
 
@@ -129,20 +136,6 @@ impl Broker {
             }
         }
         Ok(gates)
-    }
-
-    /// Whether this caller may list the sessions of others. If the policy cannot be read, a request
-    /// that names no user lists the caller's own sessions.
-    async fn may_list(
-        &self,
-        call: &Call,
-        caller: &Caller,
-        query: &ListSessions,
-    ) -> Result<bool, Denial> {
-        match self.may(call, caller, Operation::ListSessions).await {
-            Err(_) if query.user.is_none() => Ok(false),
-            other => other,
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use sentinel_broker::{Access, CreateRequest, ErrorCode};
 use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
-use sentinel_store::{Clock, RecordedEffect};
+use sentinel_store::{Clock, Generation, GrantStore, OpeningLimits, RecordedEffect, RequestStore};
 
 use crate::people::{ASK, code, plan, profile, world};
 use crate::world::{LISTED_ROLE, OTHER_ACCOUNT, Plan, World};
@@ -337,6 +337,60 @@ async fn without_a_session_table_an_approval_counts_and_its_revocation_ends_it()
     assert_eq!(vends(&world, "alice").await, None);
     world.revoke_approval("bob", approved.id).await.unwrap();
     assert_eq!(vends(&world, "alice").await, NEEDED);
+}
+
+// Records of another generation: tables that were restored.
+
+/// A world over the records of another one, with a higher generation.
+async fn restored(from: &World, requests: &[sentinel_store::RequestId]) -> World {
+    let mut plan = plan();
+    plan.settings = plan.settings.with_generation(Generation(1));
+    let world = World::with(&breaks_glass(), plan);
+    for id in requests {
+        let request = from.requests.request(id).await.unwrap();
+        world.requests.create_request(&request).await.unwrap();
+    }
+    world
+}
+
+/// The main document with a break-glass rule.
+fn breaks_glass() -> String {
+    format!(
+        "{ASK}break_glass:\n  - {{ name: b, profiles: [production], users: [alice], reason_codes: [incident] }}\n"
+    )
+}
+
+#[tokio::test]
+async fn an_approval_and_a_grant_of_another_generation_do_not_count() {
+    let before = world(&breaks_glass());
+    let approved = before.approved("alice", "production").await;
+    let after = restored(&before, &[approved.id]).await;
+    assert_eq!(vends(&before, "alice").await, None);
+    assert_eq!(vends(&after, "alice").await, NEEDED);
+
+    let granted = before.open("alice", "production").await.unwrap();
+    let grant = before.grants.grant(&granted.id).await.unwrap();
+    before.revoke_approval("alice", approved.id).await.unwrap();
+    after.grants.open_grant(&grant, &OpeningLimits::default()).await.unwrap();
+    assert_eq!(vends(&before, "alice").await, None);
+    assert_eq!(vends(&after, "alice").await, NEEDED);
+
+    // New ones count, whatever the old ones were.
+    after.approved("alice", "production").await;
+    assert_eq!(vends(&after, "alice").await, None);
+}
+
+#[tokio::test]
+async fn a_request_of_another_generation_cannot_be_approved_and_can_be_denied() {
+    let before = world(ASK);
+    let request = before.request("alice", "production").await.unwrap();
+    let after = restored(&before, &[request.id]).await;
+    let refused = after.approve("bob", request.id).await;
+    assert_eq!(code(&refused), Some(ErrorCode::Conflict));
+    assert_eq!(vends(&after, "alice").await, NEEDED);
+    after.deny("bob", request.id).await.unwrap();
+    after.approved("alice", "production").await;
+    assert_eq!(vends(&after, "alice").await, None);
 }
 
 // Changes while the session is written.

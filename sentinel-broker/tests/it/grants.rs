@@ -76,6 +76,19 @@ async fn a_justification_has_20_to_1000_characters() {
 }
 
 #[tokio::test]
+async fn ten_characters_of_a_justification_are_visible() {
+    let world = world(&rule(""));
+    for (visible, filler, expected) in
+        [(9, " ", true), (9, "\u{200b}", true), (10, "\u{3164}", false)]
+    {
+        let text = format!("{}{}", "x".repeat(visible), filler.repeat(20));
+        let open = OpenGrant::new(profile("production"), ReasonCode::Incident, text);
+        let refused = code(&world.open_for("alice", &open).await);
+        assert_eq!(refused, expected.then_some(ErrorCode::InvalidRequest), "{visible} {filler:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_requested_length_is_at_most_that_of_the_rule_and_not_zero() {
     let world = world(&rule("    max_duration: 20m\n"));
     for (seconds, expected) in [(1201, true), (0, true), (1200, false), (60, false)] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sentinel_broker::{
-    ErrorCode, ListSessions, OperatorArn, Reinstate, Revoke, Target, parse_user,
+    ErrorCode, ListGrants, ListSessions, OperatorArn, Reinstate, Revoke, Target, parse_user,
 };
 use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
 use sentinel_store::{
@@ -192,6 +192,30 @@ async fn configured_operators_revoke_when_the_policy_is_invalid_and_never_reinst
         .revoke(&call(), &world.caller("ci/build-7"), &Revoke::new(target.clone(), "r"))
         .await;
     assert_eq!(denial.unwrap_err().code, ErrorCode::PolicyError);
+}
+
+#[tokio::test]
+async fn a_list_reports_that_it_may_be_incomplete_while_the_policy_cannot_be_used() {
+    let plan = || {
+        let mut plan = Plan::default();
+        let none = Duration::ZERO;
+        plan.settings = plan.settings.with_policy_ages(none, none);
+        plan
+    };
+    let main = ALICE.replace("may: [", "may: [list_break_glass, ");
+    for (policy, own_only) in [(main.as_str(), false), ("not: [a policy", true)] {
+        let world = World::with(policy, plan());
+        let carol = world.caller("carol");
+        let (call, all) = (call(), ListSessions::default());
+        let sessions = world.broker.list_sessions(&call, &carol, &all).await.unwrap();
+        let all = ListGrants::default();
+        let grants = world.broker.list_grants(&call, &carol, &all).await.unwrap();
+        assert_eq!((sessions.own_only, grants.own_only), (own_only, own_only));
+        // What names its caller is complete.
+        let mut own = ListSessions::default();
+        own.user = Some(key("carol"));
+        assert!(!world.broker.list_sessions(&call, &carol, &own).await.unwrap().own_only);
+    }
 }
 
 #[tokio::test]

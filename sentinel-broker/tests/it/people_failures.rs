@@ -305,6 +305,20 @@ async fn a_grant_that_may_be_open_and_cannot_be_closed_is_recorded_as_opened() {
     assert!(scene.is_recorded(EventKind::BreakGlassOpened, &grant.id.to_string()));
 }
 
+/// The transaction is on its way when the broker stops waiting for it, and is not found yet.
+#[tokio::test]
+async fn a_grant_that_may_still_appear_is_recorded_as_opened() {
+    let scene = Scene::new().await;
+    let open = CallSelector::Operation(StoreOperation::OpenGrant);
+    scene.faults.fail(open, Phase::Before, StoreErrorKind::Unavailable);
+    let result = scene.act(Act::Open).await;
+    assert_eq!(code(&result), Some(ErrorCode::StoreUnavailable));
+    let event = scene.world.events().pop().unwrap();
+    assert_eq!(event.event, EventKind::BreakGlassOpened);
+    assert_eq!(event.code.as_deref(), Some("STORE_UNAVAILABLE"));
+    assert!(event.break_glass.is_some());
+}
+
 #[tokio::test]
 async fn a_grant_that_was_never_open_is_recorded_as_refused() {
     let scene = Scene::new().await;

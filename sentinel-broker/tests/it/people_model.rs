@@ -177,7 +177,7 @@ impl Model {
 
     fn approve(&mut self, user: User, index: usize) -> Expected {
         let request = &self.requests[index];
-        if request.approvals.iter().any(|(other, _)| *other == user) {
+        if request.approvals.contains(&(user, self.epoch(user))) {
             return Err(ErrorCode::Conflict);
         }
         let mut state = State::Pending;

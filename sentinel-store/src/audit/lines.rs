@@ -6,6 +6,9 @@ use std::{
     sync::Mutex,
 };
 
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
 use super::{AuditError, AuditSink, Record};
 
 /// Writes each record as one line of JSON. A line is one call of the writer if the writer
@@ -69,12 +72,40 @@ impl<W: Write> Out<W> {
 impl<W: Write + Send> AuditSink for JsonLines<W> {
     fn write(&self, record: &Record) -> Result<(), AuditError> {
         let mut line = vec![b'\n'];
-        serde_json::to_writer(&mut line, record).map_err(AuditError::new)?;
+        let mut serializer = serde_json::Serializer::with_formatter(&mut line, OneLine);
+        record.serialize(&mut serializer).map_err(AuditError::new)?;
         line.push(b'\n');
         let mut out = self.0.lock().map_err(|_| AuditError::new("the writer has panicked"))?;
         let line = if out.torn { line.as_slice() } else { line.get(1..).unwrap_or_default() };
         out.write(line).map_err(AuditError::new)
     }
+}
+
+/// Escapes the line separators that JSON allows in strings: some readers end a line at them, so that
+/// text of a caller could look like a record.
+struct OneLine;
+
+impl Formatter for OneLine {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for part in fragment.split_inclusive(is_line_separator) {
+            match part.char_indices().next_back().filter(|(_, last)| is_line_separator(*last)) {
+                Some((before, separator)) => {
+                    writer.write_all(part.get(..before).unwrap_or_default().as_bytes())?;
+                    write!(writer, "\\u{:04x}", u32::from(separator))?;
+                }
+                None => writer.write_all(part.as_bytes())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn is_line_separator(char: char) -> bool {
+    matches!(char, '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 impl<W> fmt::Debug for JsonLines<W> {
@@ -94,6 +125,21 @@ mod tests {
 
     use super::*;
     use crate::Metrics;
+
+    #[test]
+    fn text_of_a_caller_does_not_end_a_line_for_any_reader() {
+        let out = Scripted::default();
+        let text = "a\u{2028}{\"effect\":\"allow\"}\u{85}\u{2029}\r\nz";
+        let event = crate::Event::new(crate::EventKind::Revocation, DateTime::UNIX_EPOCH);
+        let event = event.with_reason(text.to_owned());
+        JsonLines::new(out.clone()).write(&Record::Event(Box::new(event))).unwrap();
+        let line = String::from_utf8(out.0.lock().unwrap().out.clone()).unwrap();
+        assert!(
+            !line.trim_end_matches('\n').contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
+        );
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["reason"], text);
+    }
 
     /// What the writer does in one call.
     #[derive(Clone, Copy)]

@@ -136,6 +136,23 @@ async fn a_request_that_the_rule_approves_automatically_is_approved_when_it_is_c
     world.vend("alice", "production").await.unwrap();
 }
 
+/// Each of them is judged in a vend, and the requester could create any number.
+#[tokio::test]
+async fn a_caller_has_at_most_ten_approvals_for_a_profile() {
+    let world = world(&approvals(AUTOMATIC));
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(world.request("alice", "production").await.unwrap().id);
+    }
+    let refused = world.request("alice", "production").await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Conflict);
+    assert!(refused.message.contains("maximum"), "{}", refused.message);
+    world.revoke_approval("alice", ids[0]).await.unwrap();
+    world.request("alice", "production").await.unwrap();
+    world.clock.advance(30 * 60);
+    world.request("alice", "production").await.unwrap();
+}
+
 #[tokio::test]
 async fn a_longer_request_than_the_automatic_maximum_waits_for_people() {
     let world = world(&approvals(AUTOMATIC));

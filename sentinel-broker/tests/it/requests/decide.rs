@@ -57,6 +57,20 @@ async fn an_approver_who_was_revoked_in_between_is_not_one_of_two() {
 }
 
 #[tokio::test]
+async fn an_approver_who_was_reinstated_approves_the_same_request_again() {
+    let world = world(&approvals(r#"approvers: [bob, dave], approvals: 2"#));
+    let request = world.request("alice", "production").await.unwrap();
+    world.approve("bob", request.id).await.unwrap();
+    assert_eq!(code(&world.approve("bob", request.id).await), CONFLICT);
+    world.revoke_user("bob").await;
+    world.reinstate_user("bob").await;
+    assert_eq!(state(&world.approve("bob", request.id).await), RequestState::Pending);
+    assert_eq!(code(&world.approve("bob", request.id).await), CONFLICT);
+    assert_eq!(state(&world.approve("dave", request.id).await), RequestState::Approved);
+    world.vend("alice", "production").await.unwrap();
+}
+
+#[tokio::test]
 async fn an_approver_who_was_removed_from_the_rule_in_between_is_not_one_of_two() {
     let world = world(&approvals(r#"approvers: [bob, dave, frank], approvals: 2"#));
     let request = world.request("alice", "production").await.unwrap();

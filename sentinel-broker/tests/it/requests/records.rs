@@ -70,6 +70,7 @@ async fn a_refused_decision_has_one_event_with_its_code() {
     world.approve("alice", request).await.unwrap_err();
     world.cancel("bob", request).await.unwrap_err();
     let events = world.events().split_off(1);
+    assert!(events.iter().all(|event| event.approval == Some(request.to_string())), "{events:?}");
     let seen: Vec<_> = events
         .iter()
         .map(|event| (event.event, event.by.as_deref().unwrap(), event.code.as_deref().unwrap()))

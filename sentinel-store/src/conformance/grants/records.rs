@@ -5,7 +5,7 @@ use super::{
     ids, note, open, person, profile, reviewed,
 };
 use crate::{
-    Grant, OpeningLimits, StoreError,
+    Generation, Grant, OpeningLimits, StoreError,
     conformance::report::{Checked, ensure, ensure_eq, ensure_error},
 };
 
@@ -15,7 +15,10 @@ pub(super) async fn a_grant_is_read_as_it_was_written(subject: &dyn GrantsUnderT
     let FreshGrants { store, backdoor: _backdoor } = subject.fresh().await;
     let alice = caller("alice")?;
     let plain = grant(&alice, 1)?;
-    let mut full = grant(&alice, 2)?.with_overrides_deny(true).with_review(at(9000), true);
+    let mut full = grant(&alice, 2)?
+        .with_overrides_deny(true)
+        .with_review(at(9000), true)
+        .with_generation(Generation(u64::MAX));
     full.holder = person(&alice)?
         .with_organization("o-a1b2c3d4e5".to_owned())
         .with_source_ip("192.0.2.1".to_owned());

@@ -5,7 +5,7 @@ use super::{
     hostile_texts, id, period, person, request, revoked,
 };
 use crate::{
-    AccessRequest, Epoch, RequestAction, RequestStatus, StoreError,
+    AccessRequest, Epoch, Generation, RequestAction, RequestStatus, StoreError,
     conformance::report::{Checked, ensure, ensure_eq, ensure_error},
 };
 
@@ -29,7 +29,10 @@ pub(super) async fn a_request_is_read_as_it_was_written(
             .with_source_ip("2001:db8::1".to_owned()),
         ..request(&alice, 2)?
     };
-    let full = full.with_ticket("OPS-1".to_owned()).with_not_before(at(7));
+    let full = full
+        .with_ticket("OPS-1".to_owned())
+        .with_not_before(at(7))
+        .with_generation(Generation(u64::MAX));
     for request in [plain, full] {
         store.create_request(&request).await?;
         // Not `ensure_eq`: the `Debug` output of a request omits fields.
