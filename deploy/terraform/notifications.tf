@@ -44,7 +44,8 @@ locals {
   notice_chat = <<-EOT
     {"version": "1.0", "source": "custom", "id": "<key>",
     "content": {"textType": "client-markdown", "title": "<title>",
-    "description": "Ticket, as entered: <ticket> — Reason, as entered: <reason>", "nextSteps": ["<next>"]}}
+    "description": "Reason, as entered: <reason>", "keywords": ["Ticket, as entered: <ticket>"],
+    "nextSteps": ["<next>"]}}
   EOT
 
   notice_targets = {

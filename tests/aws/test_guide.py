@@ -434,6 +434,8 @@ def test_every_request_and_grant_is_reported_and_no_text_of_a_caller_acts(
     chats = [json.loads(each) for each in notices.received("chat")]
     [chat] = [each for each in chats if each["id"] == f"{request}:created"]
     assert chat["content"]["title"] == created["title"] and inert in chat["content"]["description"]
+    # A separate field: the ticket cannot pose as the reason.
+    assert chat["content"]["keywords"] == ["Ticket, as entered: "]
     assert len(texts) == len(chats) == len(events)
 
     # DynamoDB's time to live marks what it removes. ministack's does not, so the removal is one of this test.

@@ -156,12 +156,15 @@ fn review_key(grant: &Grant) -> Key {
     Key::new(pk, format!("review#{random}"))
 }
 
+/// The marker of an open grant, with the notice for its end.
+fn open_marker(grant: &Grant) -> Result<Change, StoreError> {
+    let open = Marker::new(open_key(grant), &grant.id, grant.expires).in_index(OPEN);
+    Ok(Change::put(open.with_notice(Notice::of_expired_grant(grant)).item()?))
+}
+
 /// The markers of a new grant.
 fn new_markers(grant: &Grant) -> Result<Vec<Change>, StoreError> {
-    let open = Marker::new(open_key(grant), &grant.id, grant.expires)
-        .in_index(OPEN)
-        .with_notice(Notice::of_expired_grant(grant));
-    let mut markers = vec![Change::put(open.item()?)];
+    let mut markers = vec![open_marker(grant)?];
     if let Some(due) = grant.review_due {
         let review = Marker::new(review_key(grant), &grant.id, due)
             .with_notice(Notice::of_overdue_review(grant));
@@ -273,6 +276,11 @@ impl DynamoGrants {
             }
             if let (Some(note), Some(_)) = (&next.reviewed, stored.review_due) {
                 changes.push(Change::put(cleared(review_key(next), note.at)?));
+            }
+            if next.reviewed.is_some() && next.closed.is_none() {
+                // The time to live removes the marker late. Its notice must not request the review.
+                let marker = self.table.get(open_key(next)).await?;
+                changes.extend(marker.map(|_| open_marker(next)).transpose()?);
             }
             match self.table.transact(changes, &attempt_token(&write, attempt)).await? {
                 Transaction::Written => return Ok(()),

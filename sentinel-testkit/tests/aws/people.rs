@@ -197,3 +197,25 @@ async fn the_items_of_a_grant_contain_its_notices() {
     store.replace_grant(&reviewed).await.unwrap();
     assert_eq!(notices(&table).await, [notice("grant", "notice", "Break-Glass Reviewed")]);
 }
+
+/// The time to live removes the marker of an expired grant late, possibly after its review.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_notice_of_an_expired_grant_requests_no_review_after_it() {
+    let Some(grants) = Grants::on(Kind::Ministack).await else { return };
+    let (store, table) = grants.store().await;
+    let open =
+        any_grant(&GrantId::new(caller("alice").hash(), [1; 10])).with_review(at(5000), true);
+    store.open_grant(&open, &OpeningLimits::default()).await.unwrap();
+    let next = async || {
+        let items = table.items().await;
+        let ended = items.iter().find_map(|item| item.get("on_removal")).unwrap();
+        let ended = ended.as_m().unwrap();
+        assert_eq!(ended["type"].as_s().unwrap(), "Break-Glass Expired");
+        ended["next"].as_s().unwrap().clone()
+    };
+    assert!(next().await.starts_with("To review"));
+    let after_end = (open.expires - open.created).num_seconds() + 1;
+    let note = GrantNote::new(open.holder.clone(), at(after_end), None);
+    store.replace_grant(&open.review(note).unwrap()).await.unwrap();
+    assert_eq!(next().await, "");
+}
