@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{AnyOf, Condition, Entry, Name, Saw, texts};
 use crate::diagnostic::{Finding, Subject};
 use crate::document::Node;
-use crate::name::{matches_a_caller, meant_principal};
+use crate::name::{matches_a_caller, meant_principal, session_of_any_role};
 use crate::read::{Field, Reader};
 use crate::{Pattern, Request};
 
@@ -58,6 +58,9 @@ pub(super) fn principal<'n>(
     }
     if !matches_a_caller(value) {
         let finding = Finding::UnmatchedPrincipal { what, value, meant: meant_principal };
+        reader.findings.report(node.span, finding);
+    } else if let Some(session) = session_of_any_role(value) {
+        let finding = Finding::SessionOfAnyRole { what, value, session };
         reader.findings.report(node.span, finding);
     }
     Some(Pattern::new(value))

@@ -139,6 +139,26 @@ impl CallerArns {
     fn can_match(&self, pattern: &str) -> bool {
         self.0.iter().any(|form| form.can_match(pattern))
     }
+
+    fn can_match_a_session(&self, pattern: &str) -> bool {
+        let [.., session] = &self.0;
+        session.can_match(pattern)
+    }
+}
+
+/// The end of a pattern that names a session and leaves the beginning of its role open, as
+/// `*:assumed-role/*/alice` does. A caller who may assume any role can choose that name.
+pub(crate) fn session_of_any_role(pattern: &str) -> Option<&str> {
+    let is_wild = |c: char| matches!(c, '*' | '?');
+    let session = match pattern.rsplit_once('/') {
+        Some((before, session)) => {
+            let role = before.rsplit(['/', ':']).next()?;
+            role.starts_with(is_wild).then_some(session)
+        }
+        None => pattern.rsplit_once('*').map(|(_, session)| session),
+    }?;
+    let names = !session.trim_matches(is_wild).is_empty();
+    (names && CALLER_ARNS.can_match_a_session(pattern)).then_some(session)
 }
 
 /// The pattern that was probably meant by one that no caller's ARN matches.
@@ -171,6 +191,27 @@ pub(crate) fn meant_principal(value: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_is_named_by_a_pattern_that_leaves_the_role_open() {
+        for (pattern, expected) in [
+            ("arn:aws:sts::111122223333:assumed-role/*/bob", Some("bob")),
+            ("arn:aws:sts::*:assumed-role/?*/bob-*", Some("bob-*")),
+            ("*:assumed-role/*-admins/bob", Some("bob")),
+            ("*/bob", Some("bob")),
+            ("*bob", Some("bob")),
+            ("arn:aws:sts::111122223333:assumed-role/ci/build-7", None),
+            ("arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_*/bob", None),
+            ("arn:aws:sts::111122223333:assumed-role/*/*", None),
+            ("arn:aws:sts::111122223333:assumed-role/*", None),
+            ("arn:aws:iam::111122223333:user/*/bob", None),
+            ("*:user/bob", None),
+            ("*1112222*", None),
+            ("*", None),
+        ] {
+            assert_eq!(session_of_any_role(pattern), expected, "{pattern}");
+        }
+    }
 
     #[test]
     fn patterns_that_match_the_arn_of_a_caller() {

@@ -5,7 +5,7 @@
 mod caller_arn;
 mod meant;
 
-pub(crate) use caller_arn::{matches_a_caller, meant_principal};
+pub(crate) use caller_arn::{matches_a_caller, meant_principal, session_of_any_role};
 pub(crate) use meant::{IDENTITY_CENTER, Misread, meant_caller, meant_profile, meant_user};
 
 use crate::UserPattern;

@@ -137,6 +137,17 @@ async fn a_request_that_a_caller_may_not_see_is_answered_like_one_that_does_not_
     assert!(world.events().iter().all(|event| event.by.as_deref() != Some("mallory")));
 }
 
+/// The policy could make the caller an approver, so that 404 would be wrong.
+#[tokio::test]
+async fn a_request_is_not_missing_while_the_policy_that_names_its_approvers_cannot_be_used() {
+    let world = world(ASK);
+    let request = world.request("alice", "production").await.unwrap();
+    world.put("main", "not: [a policy");
+    assert_eq!(code(&world.show("bob", request.id).await), Some(ErrorCode::PolicyError));
+    assert_eq!(code(&world.approve("bob", request.id).await), Some(ErrorCode::PolicyError));
+    assert_eq!(state(&world.show("alice", request.id).await), RequestState::Pending);
+}
+
 #[tokio::test]
 async fn a_closed_request_changes_no_more() {
     let world = world(ASK);
