@@ -473,7 +473,7 @@ findings! {
         warning "session-of-any-role",
         "A principal pattern that names a session, and not its role.";
         format!("{what} is {}, which matches the session {} of any role", Quote(value), Quote(session));
-        help("name the role: a caller who may assume a role chooses the name of the session");
+        help("name the role: the caller that assumes a role chooses the name of the session");
 
     UnmatchedOrganization { what: Subject<'a>, value: &'a str } = warning "unmatched-organization",
         "An organization id that no organization has.";

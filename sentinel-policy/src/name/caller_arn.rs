@@ -147,7 +147,7 @@ impl CallerArns {
 }
 
 /// The end of a pattern that names a session and leaves the beginning of its role open, as
-/// `*:assumed-role/*/alice` does. A caller who may assume any role can choose that name.
+/// `*:assumed-role/*/alice` does. A caller with any role can choose that name.
 pub(crate) fn session_of_any_role(pattern: &str) -> Option<&str> {
     let is_wild = |c: char| matches!(c, '*' | '?');
     let session = match pattern.rsplit_once('/') {
