@@ -130,7 +130,22 @@ def deploy() -> list[Step]:
              # No package client provides Terraform and its provider.
              may_be_skipped=True),
     ]
-    return [dataclasses.replace(step, aside=True) for step in steps]
+    return [dataclasses.replace(step, aside="deploy") for step in steps]
+
+
+def optimized_builds() -> list[Step]:
+    """The builds with profiles of their own. Linking a package with LTO uses one core for minutes, so they run
+    next to the other builds."""
+    steps = [
+        Step("lambda packages", ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
+        Step(
+            "demo build",
+            ["cargo", "build", "--locked", "--quiet", "--profile", "demo", "-p", "sentinel-cli",
+             "--no-default-features", "--bin", "sentinel"],
+            count=preparation,
+        ),
+    ]
+    return [dataclasses.replace(step, aside="optimized builds") for step in steps]
 
 
 def outside_backend(target: Path) -> list[Step]:
@@ -192,6 +207,7 @@ def table() -> list[Step]:
             after="dependencies: fetch",
         ),
         *deploy(),
+        *optimized_builds(),
         *lints(packages),
         Step(
             "tests",
@@ -220,12 +236,6 @@ def table() -> list[Step]:
             count=preparation,
         ),
         Step(
-            "demo build",
-            ["cargo", "build", "--locked", "--quiet", "--profile", "demo", "-p", "sentinel-cli",
-             "--no-default-features", "--bin", "sentinel"],
-            count=preparation,
-        ),
-        Step(
             "instruction counts",
             [sys.executable, "scripts/instructions.py", "--require"],
             needs=[program("valgrind", "it counts instructions")],
@@ -238,7 +248,6 @@ def table() -> list[Step]:
             {"SENTINEL_BINARY": str(sentinel), "SENTINEL_DEMO_BINARY": str(demo)},
             after="programs",
         ),
-        Step("lambda packages", ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
         # Sizes and memory can fail. Times are only shown: they are judged on an idle machine.
         Step("lambda packages: memory", [sys.executable, "scripts/functions.py", "--memory-only"],
              after="lambda packages"),

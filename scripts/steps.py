@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
@@ -129,14 +130,15 @@ class Step:
     needs: Sequence[Need] = ()
     count: Count = one_check
     env: Mapping[str, str] = field(default_factory=dict)
-    # Name of the step that must succeed before this one.
+    # Name of the step, earlier in the table, that must succeed before this one.
     after: Optional[str] = None
     # Timeout, so that a step that hangs does not block the run.
     limit_seconds: int = 1800
     # Whether it may be skipped because of a missing tool even if skips are forbidden.
     may_be_skipped: bool = False
-    # Whether it runs next to the other steps: it builds nothing, and mostly waits or uses one core.
-    aside: bool = False
+    # The lane in which it runs next to the other steps, because it mostly waits or uses one core. The steps
+    # of a lane run one after another. None: with the steps that use every core.
+    aside: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -229,27 +231,32 @@ def line(outcome: Outcome) -> str:
 
 
 def run_all(steps: Sequence[Step], forbid_skips: bool, out: TextIO = sys.stdout) -> int:
-    """Runs the steps in their order, and those that are aside next to them. Prints the sum, and returns
-    the exit status.
+    """Runs the steps in their order, and those of each lane next to them. Prints the sum, and returns the
+    exit status.
 
     The last line is always `N passed, N failed`.
     """
     start = time.monotonic()
     outcomes: dict[str, Outcome] = {}
+    ended = {step.name: threading.Event() for step in steps}
 
-    def run_aside() -> str:
-        said = io.StringIO()
+    def run_lane(lane: Optional[str], said: TextIO) -> TextIO:
         for step in steps:
-            if step.aside:
-                outcomes[step.name] = run(step, outcomes, forbid_skips, said)
-        return said.getvalue()
+            if step.aside == lane:
+                try:
+                    if step.after in ended:
+                        ended[step.after].wait()
+                    outcomes[step.name] = run(step, outcomes, forbid_skips, said)
+                finally:
+                    ended[step.name].set()
+        return said
 
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        aside = pool.submit(run_aside)
-        for step in steps:
-            if not step.aside:
-                outcomes[step.name] = run(step, outcomes, forbid_skips, out)
-        out.write(aside.result())
+    lanes = sorted({step.aside for step in steps if step.aside})
+    with ThreadPoolExecutor(max_workers=max(1, len(lanes))) as pool:
+        asides = [pool.submit(run_lane, lane, io.StringIO()) for lane in lanes]
+        run_lane(None, out)
+        for aside in asides:
+            out.write(aside.result().getvalue())
 
     ordered = [outcomes[step.name] for step in steps]
     total = sum((outcome.tally for outcome in ordered), Tally())

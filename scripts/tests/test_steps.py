@@ -158,11 +158,22 @@ class Running(unittest.TestCase):
             wait = "touch {mine}; for i in $(seq 100); do [ -e {other} ] && exit 0; sleep 0.1; done; exit 1"
             one, two = (Path(folder) / name for name in ("one", "two"))
             steps = [
-                Step("aside", ["sh", "-c", wait.format(mine=one, other=two)], aside=True),
+                Step("aside", ["sh", "-c", wait.format(mine=one, other=two)], aside="lane"),
                 Step("not aside", ["sh", "-c", wait.format(mine=two, other=one)]),
             ]
             status, lines = run(*steps)
         self.assertEqual((status, lines[-1]), (0, "2 passed, 0 failed"), lines)
+
+    def test_a_step_waits_for_the_step_of_a_lane_that_it_is_after(self) -> None:
+        for status in (0, 1):
+            steps = [
+                Step("slow", ["sh", "-c", f"sleep 0.5; exit {status}"], aside="lane"),
+                Step("other", ["true"], aside="another lane"),
+                Step("after", ["true"], after="slow"),
+            ]
+            got, lines = run(*steps)
+            expected = "3 passed, 0 failed" if status == 0 else "1 passed, 2 failed"
+            self.assertEqual((got, lines[-1]), (status, expected), lines)
 
     def test_nothing_run_is_not_a_success(self) -> None:
         status, printed = run(Step("odd", PASSING, needs=[missing]))
