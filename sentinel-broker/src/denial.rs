@@ -53,6 +53,21 @@ impl Denial {
         )
     }
 
+    /// The refusal if the policy denies the request, and what the caller can do.
+    pub(crate) fn policy_deny_with(remedies: &str) -> Self {
+        Self::new(
+            ErrorCode::PolicyDeny,
+            format!(
+                "the policy does not allow this now; {remedies}; `GET /profiles` lists what you can get"
+            ),
+        )
+    }
+
+    /// The same refusal with another thing that the caller can do.
+    pub(crate) fn with_remedy(self, remedy: &str) -> Self {
+        Self { message: format!("{}; {remedy}", self.message), ..self }
+    }
+
     /// The refusal if an approval is missing. `rule` is the approvals rule that decides. `None` if no
     /// rule names the profile.
     pub(crate) fn approval_required(rule: Option<&str>) -> Self {

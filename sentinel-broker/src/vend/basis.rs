@@ -5,7 +5,7 @@
 //! again.
 
 use chrono::{DateTime, Utc};
-use sentinel_policy::{ActiveGrant, Approval, Decision, Facts, Policy, ReasonCode, Verdict};
+use sentinel_policy::{ActiveGrant, Approval, Decision, Facts, Verdict};
 use sentinel_store::ProfileName;
 
 use crate::access::Access;
@@ -74,8 +74,7 @@ impl Broker {
             Verdict::Deny => (None, true),
         };
         let approval_rule = approval_rule.filter(|_| self.requests.is_some());
-        let may_break_glass =
-            self.grants.is_some() && may_break_glass(policy, caller, profile, deny);
+        let may_break_glass = !self.reason_codes(caller, profile, policy, deny).is_empty();
         if approval_rule.is_none() && !may_break_glass {
             return Ok(Basis::Policy);
         }
@@ -103,15 +102,4 @@ impl Broker {
             Basis::Grant(valid) => self.is_grant_unchanged(call, valid).await,
         }
     }
-}
-
-/// Whether a break-glass rule names the caller and the profile, and could change the decision. Without
-/// one, no grant is read.
-fn may_break_glass(policy: &Policy, caller: &Caller, profile: &ProfileName, deny: bool) -> bool {
-    let who = caller.in_policy();
-    ReasonCode::ALL.iter().any(|code| {
-        policy
-            .break_glass_rule(&who, profile.as_str(), *code)
-            .is_some_and(|rule| rule.overrides_deny || !deny)
-    })
 }

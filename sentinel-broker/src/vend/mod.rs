@@ -48,6 +48,7 @@ mod issue;
 mod lifetime;
 mod rate;
 mod record;
+mod remedy;
 mod request;
 mod role;
 mod tracking;
@@ -64,6 +65,7 @@ use crate::denial::Denial;
 use crate::identity::Caller;
 use lifetime::{Bounds, Lifetime};
 use record::Progress;
+use remedy::Refused;
 
 impl Broker {
     /// Vends, or refuses. In either case exactly one decision record is written before this returns.
@@ -121,11 +123,12 @@ impl Broker {
             .map(|rule| (rule.name.to_owned(), rule.index, rule.reason.map(str::to_owned)));
         match decision.verdict {
             Verdict::Allow => {}
-            Verdict::Deny => return Err(Denial::policy_deny()),
+            Verdict::Deny => {
+                let refused = Refused { policy, request, facts, now };
+                return Err(self.denied(caller, &vend.profile, &refused));
+            }
             Verdict::RequireApproval => {
-                let rule = policy.approval_rule(vend.profile.as_str());
-                let rule = rule.filter(|_| self.requests.is_some());
-                return Err(Denial::approval_required(rule.map(|rule| rule.name.value.as_str())));
+                return Err(self.approval_missing(caller, &vend.profile, policy));
             }
         }
         progress.basis = basis;

@@ -31,6 +31,8 @@ mod races;
 #[cfg(test)]
 mod rate;
 #[cfg(test)]
+mod remedies;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod roles;

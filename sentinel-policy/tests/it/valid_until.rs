@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use sentinel_policy::{
-    ActiveGrant, Approval, CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request,
+    ActiveGrant, Approval, CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request, Verdict,
 };
 
 use crate::generated::{check, policy, question};
@@ -207,5 +207,22 @@ proptest! {
             next += TimeDelta::minutes(1);
         }
         prop_assert_eq!(policy.valid_until(&request, &facts, now), found);
+    }
+    /// A refusal names this instant as the time at which a window opens: one nanosecond earlier, the
+    /// request is still denied, and at it, it is not.
+    #[test]
+    fn a_denied_request_is_denied_until_just_before_the_opening(
+        text in policy(1..8, 0..1),
+        question in question(),
+    ) {
+        let policy = check(&text).compile();
+        let (request, now) = (question.request(), question.now);
+        let verdict = |at| policy.decide(&request, &question.facts, at).verdict;
+        prop_assume!(verdict(now) == Verdict::Deny);
+        if let Some(opens) = policy.valid_until(&request, &question.facts, now) {
+            prop_assert!(now < opens && opens <= now + TimeDelta::days(8));
+            prop_assert_eq!(verdict(opens - TimeDelta::nanoseconds(1)), Verdict::Deny);
+            prop_assert_ne!(verdict(opens), Verdict::Deny);
+        }
     }
 }
