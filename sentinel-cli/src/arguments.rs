@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "aws")]
+use chrono::{DateTime, TimeDelta, Utc};
+
 use sentinel_policy::parse_duration;
 
 /// What is a valid name of a profile, and of its document.
@@ -14,5 +17,99 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         Ok(Duration::ZERO) => Err("a duration must be above 0".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Reads a time, such as 2026-03-02T22:00:00Z.
+#[cfg(feature = "aws")]
+pub(crate) fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|_| "must be a time like 2026-03-02T22:00:00Z".to_owned())
+}
+
+/// The beginning of a list: a time, or a length before now.
+#[cfg(feature = "aws")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// That time.
+    At(DateTime<Utc>),
+    /// That long ago.
+    Ago(Duration),
+}
+
+#[cfg(feature = "aws")]
+impl Since {
+    /// Reads `2h` or `2026-03-02T22:00:00Z`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(ago) = duration(text) {
+            return Ok(Self::Ago(ago));
+        }
+        time(text)
+            .map(Self::At)
+            .map_err(|_| "must be a length like 2h, or a time like 2026-03-02T22:00:00Z".to_owned())
+    }
+
+    /// The time that this means at `now`.
+    pub(crate) fn instant(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(ago) => TimeDelta::from_std(ago)
+                .ok()
+                .and_then(|ago| now.checked_sub_signed(ago))
+                .unwrap_or(DateTime::<Utc>::MIN_UTC),
+        }
+    }
+}
+
+/// Whether two names differ in case, or by two typing errors at most.
+#[cfg(feature = "aws")]
+pub(crate) fn is_similar(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(str::to_lowercase);
+    strsim::osa_distance(&one, &other) <= if one.chars().count() < 4 { 1 } else { 2 }
+}
+
+/// A word of a command line, in single quotation marks if a shell would read it differently.
+#[cfg(feature = "aws")]
+pub(crate) fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@%+,=".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(all(test, feature = "aws"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_begins_at_a_time_or_a_length_before_now() {
+        let now = time("2026-03-02T10:00:00Z").unwrap();
+        for (text, instant) in [
+            ("2h", "2026-03-02T08:00:00Z"),
+            ("1h30m", "2026-03-02T08:30:00Z"),
+            ("2026-03-01T00:00:00+01:00", "2026-02-28T23:00:00Z"),
+        ] {
+            assert_eq!(Since::parse(text).unwrap().instant(now), time(instant).unwrap(), "{text}");
+        }
+        for text in ["", "yesterday", "2026-03-01", "-2h", "0s"] {
+            assert!(Since::parse(text).unwrap_err().contains("2h"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_for_a_shell_is_quoted_only_if_necessary() {
+        for (word, shown) in [
+            ("production", "production"),
+            ("http://127.0.0.1:8787/", "http://127.0.0.1:8787/"),
+            ("a b", "'a b'"),
+            ("$(id)", "'$(id)'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(word), shown);
+        }
     }
 }

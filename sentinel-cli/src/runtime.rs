@@ -1,9 +1,16 @@
 //! The async runtime of commands that send requests and end.
 
-use crate::output::Failure;
+use crate::output::{Failure, progress};
 
-/// Runs a future to completion.
+/// Runs a future to completion, and shows on a terminal that it takes long.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    block_on_quietly(progress::during(work))
+}
+
+/// Runs a future to completion. It shows its progress itself.
+pub(crate) fn block_on_quietly<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

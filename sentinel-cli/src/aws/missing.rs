@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use aws_config::profile::{Profile, ProfileSet};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_types::os_shim_internal::{Env, Fs};
+use sentinel_store::Causes;
 
+use crate::arguments::{is_similar, shell_word};
 use crate::output::{Failure, printable};
 
 const NONE: &str = "no AWS credentials to sign with";
@@ -54,6 +56,17 @@ pub(super) async fn cause(profile: Option<&str>, error: CredentialsError) -> Fai
     if found.is_none() && configured.is_some() {
         return Failure::other(unknown_profile(name, &profiles, &files));
     }
+    if let Some(profile) = found
+        && let Some(signed_in) = sso_profile(profile, &profiles)
+        && is_sign_in(&error)
+    {
+        return Failure::other(format!(
+            "{NONE}: the sign-in of the AWS profile `{}` has expired or is missing: run `aws sso login \
+             --profile {}`",
+            printable(name),
+            printable(&shell_word(signed_in))
+        ));
+    }
     match (error, found) {
         (CredentialsError::CredentialsNotLoaded(_), Some(_)) => Failure::other(format!(
             "{NONE}: the AWS profile `{0}` of {files} has no credentials: run `aws configure \
@@ -85,6 +98,29 @@ fn partial_key(name: &str, profile: &Profile) -> Option<String> {
     ))
 }
 
+/// The profile with the sign-in of IAM Identity Center that a profile takes its credentials from: itself,
+/// or one that it names as its source.
+fn sso_profile<'p>(profile: &'p Profile, profiles: &'p ProfileSet) -> Option<&'p str> {
+    let mut profile = profile;
+    // Chains are short. The provider reports a cycle.
+    for _ in 0..16 {
+        if profile.get("sso_session").or_else(|| profile.get("sso_start_url")).is_some() {
+            return Some(profile.name());
+        }
+        profile = profiles.get_profile(profile.get("source_profile")?)?;
+    }
+    None
+}
+
+/// Whether the error means that the person has to sign in: the stored token of IAM Identity Center is
+/// missing, has expired, or is refused. The SDK has no type for this.
+fn is_sign_in(error: &CredentialsError) -> bool {
+    let text = Causes(error).to_string();
+    ["SSO token", "sso/cache", "UnauthorizedException", "Session token not found or invalid"]
+        .iter()
+        .any(|words| text.contains(words))
+}
+
 fn unknown_profile(name: &str, profiles: &ProfileSet, files: &Files) -> String {
     let name = printable(name);
     let mut known: Vec<&str> = profiles.profiles().collect();
@@ -105,12 +141,6 @@ fn unknown_profile(name: &str, profiles: &ProfileSet, files: &Files) -> String {
         format!("the files have {}{more}", quoted(&known))
     };
     format!("{NONE}: there is no AWS profile `{name}` in {files}{}: {next}", files.absent())
-}
-
-/// Whether two names differ in case, or by two typing errors at most.
-fn is_similar(one: &str, other: &str) -> bool {
-    let [one, other] = [one, other].map(str::to_lowercase);
-    strsim::osa_distance(&one, &other) <= if one.chars().count() < 4 { 1 } else { 2 }
 }
 
 /// The files that the AWS SDKs read.

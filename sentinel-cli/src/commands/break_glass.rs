@@ -3,13 +3,14 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::Utc;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use sentinel_client::{Client, ClientError, GrantFilter};
-use sentinel_wire::{CommentBody, CommentView, GrantBody, GrantId, GrantState, GrantView, rfc3339};
+use sentinel_wire::{CommentBody, CommentView, GrantBody, GrantId, GrantState, GrantView};
 
-use crate::arguments::duration;
-use crate::output::{Failure, Outcome, Screen, quoted, table};
+use crate::arguments::{Since, duration};
+use crate::output::{Failure, Fit, Outcome, Screen, Times, quoted, records, table};
 use crate::runtime::block_on;
 use crate::tvm::{Connection, read_list};
 
@@ -64,7 +65,7 @@ struct Open {
 #[command(after_help = "\
 Examples:
   sentinel break-glass list
-  sentinel break-glass list --user alice
+  sentinel break-glass list --user alice --since 24h
   sentinel break-glass list --format json")]
 struct List {
     /// Holder whose grants are listed, in every state: a name or account/RoleName; only
@@ -77,6 +78,9 @@ struct List {
     /// State of the grants: active, closed or expired
     #[arg(long, value_name = "STATE", value_parser = GrantState::from_str)]
     state: Option<GrantState>,
+    /// Omit grants that were opened earlier: a length such as 2h, or a time
+    #[arg(long, value_name = "LENGTH|TIME", value_parser = Since::parse)]
+    since: Option<Since>,
     /// Maximum number of grants to show
     #[arg(long, value_name = "N", default_value_t = 1000,
         value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
@@ -148,7 +152,7 @@ fn print(grant: &GrantView, screen: &Screen) -> Result<Outcome, Failure> {
     if screen.is_json() {
         screen.print_json(grant)?;
     } else {
-        screen.print(&shown(grant))?;
+        screen.print(&shown(grant, screen.times()))?;
     }
     Ok(Outcome::Done)
 }
@@ -178,9 +182,11 @@ impl List {
         let grants = block_on(async {
             let client = self.connection.open().await?.client;
             let mut pages = client.grants(filter);
+            let since = self.since.map(|since| since.instant(Utc::now()));
             let next = async || {
-                let page = pages.next().await?;
-                Ok(page.map(|page| (page.grants, page.unreadable, page.next.is_some())))
+                let Some(mut page) = pages.next().await? else { return Ok(None) };
+                page.grants.retain(|grant| since.is_none_or(|since| since <= grant.created));
+                Ok(Some((page.grants, page.unreadable, page.next.is_some())))
             };
             read_list(self.limit, screen, next).await
         })?;
@@ -189,35 +195,47 @@ impl List {
         } else if grants.is_empty() {
             screen.note("no grants");
         } else {
-            screen.print(&lines(&grants))?;
+            screen.print(&lines(&grants, screen))?;
         }
         Ok(Outcome::Done)
     }
 }
 
-/// A line for each grant, for people. What the holder entered comes last.
-fn lines(grants: &[GrantView]) -> String {
-    let head = ["GRANT", "USER", "PROFILE", "STATE", "CREATED", "EXPIRES", "CODE", "JUSTIFICATION"];
+/// The columns of a list of grants. What the holder entered comes last.
+const COLUMNS: [(&str, Fit); 8] = [
+    ("GRANT", Fit::Whole),
+    ("USER", Fit::Short(3)),
+    ("PROFILE", Fit::Short(2)),
+    ("STATE", Fit::Whole),
+    ("CREATED", Fit::Whole),
+    ("EXPIRES", Fit::Whole),
+    ("CODE", Fit::Short(1)),
+    ("JUSTIFICATION", Fit::Short(0)),
+];
+
+/// A line for each grant, for people.
+fn lines(grants: &[GrantView], screen: &Screen) -> String {
+    let times = screen.times();
     let rows = grants.iter().map(|grant| {
         [
             grant.id.to_string(),
             grant.user.clone(),
             grant.profile.to_string(),
             grant.state.to_string(),
-            rfc3339::seconds(grant.created),
-            rfc3339::seconds(grant.expires),
+            times.cell(grant.created),
+            times.cell(grant.expires),
             grant.reason_code.clone(),
             quoted(&grant.justification),
         ]
     });
-    table(std::iter::once(head.map(str::to_owned)).chain(rows))
+    records(COLUMNS, rows, screen.width)
 }
 
 /// A grant, for people.
-fn shown(grant: &GrantView) -> String {
+fn shown(grant: &GrantView, times: Times) -> String {
     let note = |note: &CommentView| {
         let comment = note.comment.as_deref().map(|comment| format!(": {}", quoted(comment)));
-        format!("{} at {}{}", note.by, rfc3339::seconds(note.at), comment.unwrap_or_default())
+        format!("{} at {}{}", note.by, times.both(note.at), comment.unwrap_or_default())
     };
     let overrides = if grant.overrides_deny { "yes" } else { "no" };
     let rows = [
@@ -231,10 +249,10 @@ fn shown(grant: &GrantView) -> String {
         ("role", Some(grant.role_arn.clone())),
         ("rule", Some(grant.rule.clone())),
         ("overrides deny", Some(overrides.to_owned())),
-        ("created", Some(rfc3339::seconds(grant.created))),
-        ("expires", Some(rfc3339::seconds(grant.expires))),
+        ("created", Some(times.both(grant.created))),
+        ("expires", Some(times.both(grant.expires))),
         ("closed", grant.closed.as_ref().map(note)),
-        ("review due", grant.review_due.map(rfc3339::seconds)),
+        ("review due", grant.review_due.map(|at| times.both(at))),
         ("reviewed", grant.reviewed.as_ref().map(note)),
         ("reason code", Some(grant.reason_code.clone())),
         ("justification", Some(quoted(&grant.justification))),

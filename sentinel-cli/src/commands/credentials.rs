@@ -8,13 +8,13 @@ use clap::{Args, ValueEnum};
 use sentinel_broker::{STS_MAX_SECONDS, STS_MIN_SECONDS};
 use sentinel_client::cache::{self, Key, Slot};
 use sentinel_client::{Client, ClientError, ErrorResponse, VendRequest, VendedCredentials};
-use sentinel_wire::{Credentials, ErrorCode, ProfileList, ProfileName, Secret, Whoami, rfc3339};
+use sentinel_wire::{Credentials, ErrorCode, ProfileName, Secret, rfc3339};
 use serde::Serialize;
 
 use crate::arguments::duration;
-use crate::output::{Failure, Outcome, Refused, Screen, printable};
+use crate::output::{Failure, Outcome, Screen, printable};
 use crate::runtime::block_on;
-use crate::tvm::{Connection, Tvm};
+use crate::tvm::{Connection, Lookups, Tvm, explained};
 
 /// Get credentials for a profile.
 ///
@@ -123,14 +123,23 @@ async fn get(arguments: &Arguments, screen: &Screen) -> Result<VendedCredentials
     if let Some(cached) = slot.as_ref().and_then(|slot| slot.read(Utc::now())) {
         return Ok(cached);
     }
-    let vended = match vend(&client, &request, key, slot.as_ref(), screen).await {
+    let shared = slot.as_ref().and_then(|slot| slot.refusal(Utc::now()));
+    let (vended, lookups) = match (shared, screen.verbose) {
+        // Another process was just refused the same credentials, and explains it.
+        (Some(refused), false) => (Err(ClientError::Refused(refused)), Lookups::Nothing),
+        (Some(refused), true) => (Err(ClientError::Refused(refused)), Lookups::Everything),
+        (None, verbose) => {
+            let vended = vend(&client, &request, key, slot.as_ref(), screen).await;
+            (vended, if verbose { Lookups::Everything } else { Lookups::NextStep })
+        }
+    };
+    let vended = match vended {
         Ok(vended) => vended,
         Err(ClientError::Refused(response)) => {
+            // Processes that wait do not wait for the explanation.
             drop(slot);
-            let mut refused = Refused::from(&response);
-            if screen.verbose {
-                refused.details = explain(&client, arguments.profile.as_str()).await;
-            }
+            let (connection, profile) = (&arguments.connection, arguments.profile.as_str());
+            let refused = explained(&client, connection, profile, &response, lookups).await;
             return Err(Failure::Refused(refused));
         }
         Err(error) => return Err(error.into()),
@@ -162,7 +171,7 @@ fn lock(key: Key<'_>, screen: &Screen) -> Option<Slot> {
     }
 }
 
-/// Requests credentials, unless another process was just refused the same ones.
+/// Requests credentials, and stores a refusal for the processes that wait for the same ones.
 async fn vend(
     client: &Client,
     request: &VendRequest,
@@ -170,9 +179,6 @@ async fn vend(
     slot: Option<&Slot>,
     screen: &Screen,
 ) -> Result<VendedCredentials, ClientError> {
-    if let Some(refused) = slot.and_then(|slot| slot.refusal(Utc::now())) {
-        return Err(ClientError::Refused(refused));
-    }
     let result = client.vend(request).await;
     if let Err(ClientError::Refused(refused)) = &result {
         store_refusal(slot, key, refused, screen);
@@ -213,29 +219,6 @@ fn shortened(requested: Option<Duration>, vended: &VendedCredentials) -> Option<
         "the credentials expire at {}, earlier than requested: {cause}",
         expiration(vended)
     ))
-}
-
-/// Details of a refusal that the caller may see: the caller's identity according to
-/// the TVM, and the profiles that the caller can get. Empty if they cannot be read.
-async fn explain(client: &Client, profile: &str) -> Vec<String> {
-    let mut details = Vec::new();
-    if let Ok(Whoami { user, account, principal, .. }) = client.whoami().await {
-        details.push(format!("you are `{user}` of account {account} ({principal})"));
-    }
-    if let Ok(ProfileList { profiles, .. }) = client.profiles().await {
-        let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
-        if names.contains(&profile) {
-            details.push(format!(
-                "the policy allows you `{profile}` under other conditions: at another time, from \
-                 another address, or with an approval"
-            ));
-        } else if names.is_empty() {
-            details.push("no policy allows you any profile".to_owned());
-        } else {
-            details.push(format!("profiles that you can get: {}", names.join(", ")));
-        }
-    }
-    details.iter().map(|detail| printable(detail)).collect()
 }
 
 fn process(vended: &VendedCredentials) -> Process<'_> {

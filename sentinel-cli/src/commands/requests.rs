@@ -3,15 +3,16 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use sentinel_client::{Client, ClientError, RequestFilter};
-use sentinel_wire::{CommentBody, RequestId, RequestState, RequestView, rfc3339};
+use sentinel_wire::{CommentBody, RequestId, RequestState, RequestView};
 
-use crate::output::{Failure, Outcome, Screen, quoted, table};
-use crate::runtime::block_on;
-use crate::tvm::{Connection, read_list};
+use crate::arguments::Since;
+use crate::output::{Failure, Fit, Outcome, Screen, Times, quoted, records, table};
+use crate::runtime::{block_on, block_on_quietly};
+use crate::tvm::{Connection, missing, read_list};
 
 /// List, show and revoke approval requests.
 ///
@@ -23,6 +24,7 @@ use crate::tvm::{Connection, read_list};
 Examples:
   sentinel requests
   sentinel requests --state pending --profile production
+  sentinel requests --since 2h
   sentinel requests --watch                      print pending requests as they arrive
   sentinel requests show REQUEST_ID
   sentinel requests revoke REQUEST_ID --comment \"deploy finished\"")]
@@ -52,13 +54,16 @@ struct List {
     /// revoked
     #[arg(long, value_name = "STATE", value_parser = RequestState::from_str)]
     state: Option<RequestState>,
+    /// Omit requests that were created earlier: a length such as 2h, or a time
+    #[arg(long, value_name = "LENGTH|TIME", value_parser = Since::parse)]
+    since: Option<Since>,
     /// Maximum number of requests to show
     #[arg(long, value_name = "N", default_value_t = 1000,
         value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
     /// Print pending requests as they arrive, until interrupted; with `--format
     /// json`, one line each
-    #[arg(long, conflicts_with_all = ["state", "limit"])]
+    #[arg(long, conflicts_with_all = ["state", "limit", "since"])]
     watch: bool,
     #[command(flatten)]
     connection: Connection,
@@ -141,7 +146,7 @@ fn print(request: &RequestView, screen: &Screen) -> Result<Outcome, Failure> {
     if screen.is_json() {
         screen.print_json(request)?;
     } else {
-        screen.print(&shown(request))?;
+        screen.print(&shown(request, screen.times()))?;
     }
     Ok(Outcome::Done)
 }
@@ -158,9 +163,11 @@ impl List {
         let requests = block_on(async {
             let client = self.connection.open().await?.client;
             let mut pages = client.requests(self.filter());
+            let since = self.since.map(|since| since.instant(Utc::now()));
             let next = async || {
-                let page = pages.next().await?;
-                Ok(page.map(|page| (page.requests, page.unreadable, page.next.is_some())))
+                let Some(mut page) = pages.next().await? else { return Ok(None) };
+                page.requests.retain(|request| since.is_none_or(|since| since <= request.created));
+                Ok(Some((page.requests, page.unreadable, page.next.is_some())))
             };
             read_list(self.limit, screen, next).await
         })?;
@@ -169,7 +176,7 @@ impl List {
         } else if requests.is_empty() {
             screen.note("no requests");
         } else {
-            screen.print(&lines(&requests))?;
+            screen.print(&lines(&requests, screen))?;
         }
         Ok(Outcome::Done)
     }
@@ -177,7 +184,7 @@ impl List {
     /// Lists again and again, and prints each pending request once.
     fn watch(&self, screen: &Screen) -> Result<Outcome, Failure> {
         let filter = self.filter().with_state(RequestState::Pending);
-        block_on(async {
+        block_on_quietly(async {
             let client = self.connection.open().await?.client;
             let mut printed = std::collections::BTreeSet::new();
             loop {
@@ -198,7 +205,7 @@ impl List {
                                 .map_err(|error| Failure::other(error.to_string()))?;
                             screen.print(&format!("{line}\n"))?;
                         } else {
-                            screen.print(&format!("{}\n", shown(request)))?;
+                            screen.print(&format!("{}\n", shown(request, screen.times())))?;
                         }
                     }
                 }
@@ -219,25 +226,36 @@ async fn pending(client: &Client, filter: RequestFilter) -> Result<Vec<RequestVi
     Ok(requests)
 }
 
-/// A line for each request, for people. What the requester entered comes last.
-fn lines(requests: &[RequestView]) -> String {
-    let head = ["REQUEST", "USER", "PROFILE", "STATE", "CREATED", "DEADLINE", "REASON"];
+/// The columns of a list of requests. What the requester entered comes last.
+const COLUMNS: [(&str, Fit); 7] = [
+    ("REQUEST", Fit::Whole),
+    ("USER", Fit::Short(2)),
+    ("PROFILE", Fit::Short(1)),
+    ("STATE", Fit::Whole),
+    ("CREATED", Fit::Whole),
+    ("DEADLINE", Fit::Whole),
+    ("REASON", Fit::Short(0)),
+];
+
+/// A line for each request, for people.
+fn lines(requests: &[RequestView], screen: &Screen) -> String {
+    let times = screen.times();
     let rows = requests.iter().map(|request| {
         [
             request.id.to_string(),
             request.user.clone(),
             request.profile.to_string(),
             request.state.to_string(),
-            rfc3339::seconds(request.created),
-            rfc3339::seconds(request.deadline),
+            times.cell(request.created),
+            times.cell(request.deadline),
             quoted(&request.reason),
         ]
     });
-    table(std::iter::once(head.map(str::to_owned)).chain(rows))
+    records(COLUMNS, rows, screen.width)
 }
 
 /// A request, for people: first what Sentinel states, last what the requester entered, quoted.
-pub(crate) fn shown(request: &RequestView) -> String {
+pub(crate) fn shown(request: &RequestView, times: Times) -> String {
     let mut rows = vec![
         ["request", &request.id.to_string()].map(str::to_owned),
         ["state".to_owned(), state(request)],
@@ -253,12 +271,12 @@ pub(crate) fn shown(request: &RequestView) -> String {
     row("role", Some(request.role_arn.clone()));
     row("rule", request.rule.clone());
     row("duration", Some(format!("{}s", request.duration_s)));
-    row("created", Some(rfc3339::seconds(request.created)));
-    row("deadline", Some(rfc3339::seconds(request.deadline)));
-    row("not before", request.not_before.map(rfc3339::seconds));
-    row("valid until", request.valid_until.map(rfc3339::seconds));
+    row("created", Some(times.both(request.created)));
+    row("deadline", Some(times.both(request.deadline)));
+    row("not before", request.not_before.map(|at| times.both(at)));
+    row("valid until", request.valid_until.map(|at| times.both(at)));
     for decision in &request.decided {
-        let mut text = format!("{} at {}", decision.by, rfc3339::seconds(decision.at));
+        let mut text = format!("{} at {}", decision.by, times.both(decision.at));
         if let Some(comment) = &decision.comment {
             text.push_str(&format!(": {}", quoted(comment)));
         }
@@ -271,15 +289,7 @@ pub(crate) fn shown(request: &RequestView) -> String {
 
 fn state(request: &RequestView) -> String {
     match request.missing {
-        Some(1) => format!("{}: 1 approval is missing", request.state),
-        Some(missing) => format!("{}: {missing} approvals are missing", request.state),
+        Some(_) => format!("{}: {}", request.state, missing(request)),
         None => request.state.to_string(),
     }
-}
-
-/// Reads a time.
-pub(crate) fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.with_timezone(&Utc))
-        .map_err(|_| "must be a time like 2026-03-02T22:00:00Z".to_owned())
 }

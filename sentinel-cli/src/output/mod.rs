@@ -3,11 +3,15 @@
 mod bounded_writer;
 mod log;
 mod outcome;
+pub(crate) mod progress;
 #[cfg(feature = "aws")]
 mod quoted;
 mod refused;
 mod screen;
+mod signature;
 mod table;
+mod terminal;
+mod when;
 
 pub(crate) use bounded_writer::BoundedWriter;
 pub(crate) use log::log_to_stderr;
@@ -19,3 +23,8 @@ pub(crate) use screen::{Format, Global, Screen, paint, printable};
 #[cfg(feature = "aws")]
 pub(crate) use table::column;
 pub(crate) use table::table;
+#[cfg(feature = "aws")]
+pub(crate) use table::{Fit, records};
+#[cfg(feature = "aws")]
+pub(crate) use when::relative;
+pub(crate) use when::{Times, both, length};

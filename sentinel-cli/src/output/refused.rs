@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use sentinel_client::ErrorResponse;
 
-use super::printable;
+use super::{both, printable, signature};
 
 /// A refusal of the TVM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +22,11 @@ pub(crate) struct Refused {
 
 /// The routes and fields that messages of the TVM name, with the commands and
 /// options that replace them here.
-const COMMANDS: [(&str, &str); 19] = [
+const COMMANDS: [(&str, &str); 20] = [
     ("`GET /profiles`", "`sentinel profiles`"),
     ("`GET /sessions`", "`sentinel sessions list`"),
     ("with `POST /requests` (`sentinel request`)", "with `sentinel request`"),
+    ("with `POST /break-glass` (`sentinel break-glass open`)", "with `sentinel break-glass open`"),
     ("`cancel`", "`sentinel cancel`"),
     ("`duration_s`", "`--duration`"),
     ("`not_before`", "`--not-before`"),
@@ -45,6 +47,13 @@ const COMMANDS: [(&str, &str); 19] = [
 
 impl From<&ErrorResponse> for Refused {
     fn from(response: &ErrorResponse) -> Self {
+        Self::at(response, Utc::now())
+    }
+}
+
+impl Refused {
+    /// The refusal that was received at `now`, with what its response alone shows to do next.
+    pub(crate) fn at(response: &ErrorResponse, now: DateTime<Utc>) -> Self {
         let ErrorResponse { code, message, request_id, retry_after, .. } = response;
         let message = COMMANDS
             .iter()
@@ -53,12 +62,15 @@ impl From<&ErrorResponse> for Refused {
             code: printable(code),
             message: printable(&message),
             request_id: printable(request_id),
-            details: retry_after.iter().map(|seconds| format!("retry after {seconds} s")).collect(),
+            details: retry_after
+                .map(|seconds| retry(seconds, now))
+                .into_iter()
+                .chain(signature::next_step(&response.message))
+                .map(|detail| printable(&detail))
+                .collect(),
         }
     }
-}
 
-impl Refused {
     /// The refusal as JSON, for programs.
     pub(crate) fn to_json(&self) -> String {
         serde_json::json!({
@@ -68,6 +80,18 @@ impl Refused {
             "details": self.details,
         })
         .to_string()
+    }
+}
+
+/// When to try again: after that number of seconds, as a time.
+fn retry(seconds: u64, now: DateTime<Utc>) -> String {
+    let length = i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
+    // Rounded up to the next second, before which the TVM refuses again.
+    let at =
+        length.and_then(|length| now.checked_add_signed(length + TimeDelta::milliseconds(999)));
+    match at {
+        Some(at) => format!("retry after {seconds} s: at {}", both(at, now)),
+        None => format!("retry after {seconds} s"),
     }
 }
 
@@ -112,8 +136,10 @@ mod tests {
     fn a_refusal_that_ends_states_when() {
         let response =
             ErrorResponse::read(429, br#"{"Code":"COOLDOWN","Message":"wait"}"#).unwrap();
-        let refused = Refused::from(&response.with_retry_after(540));
-        assert_eq!(refused.to_string(), "COOLDOWN: wait\n  retry after 540 s");
+        let now = "2026-03-02T10:00:00.250Z".parse().unwrap();
+        let refused = Refused::at(&response.with_retry_after(540), now);
+        let shown = "COOLDOWN: wait\n  retry after 540 s: at 2026-03-02T10:09:01Z (in 9 min)";
+        assert_eq!(refused.to_string(), shown);
     }
 
     #[test]

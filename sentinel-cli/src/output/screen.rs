@@ -4,12 +4,13 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
+use chrono::Utc;
 use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgAction, Args, ValueEnum};
 use sentinel_policy::is_unprintable;
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, Times, progress, terminal};
 
 /// Format of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -54,6 +55,8 @@ pub(crate) struct Global {
 pub(crate) struct Screen {
     pub(crate) format: Format,
     pub(crate) verbose: bool,
+    /// Width of the terminal that results are written to. `None` if it is not a terminal.
+    pub(crate) width: Option<usize>,
     out: bool,
     err: bool,
 }
@@ -64,6 +67,7 @@ impl Screen {
         Self {
             format: global.format,
             verbose: global.verbose > 0,
+            width: terminal::width(io::stdout()),
             out: colored(io::stdout().is_terminal()),
             err: colored(io::stderr().is_terminal()),
         }
@@ -87,8 +91,14 @@ impl Screen {
         self.err
     }
 
+    /// How the times of a table are shown: relative, or exact with `-v`.
+    pub(crate) fn times(&self) -> Times {
+        Times::new(Utc::now(), self.verbose)
+    }
+
     /// Writes a result.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        progress::clear();
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
     }
@@ -125,6 +135,7 @@ impl Screen {
     }
 
     fn write_line(&self, style: Style, label: &str, text: &str) {
+        progress::clear();
         let mut err = io::stderr().lock();
         // If stderr cannot be written, there is nowhere to report it.
         let written = if self.err && !label.is_empty() {

@@ -7,7 +7,8 @@ use crate::output::{Failure, Screen};
 /// A page: its records, the number of damaged rows that it omits, and whether another page follows.
 type ListPage<T> = (Vec<T>, usize, bool);
 
-/// Reads pages until there are `limit` records or no more pages. Warns of what the result omits.
+/// Reads pages until there are `limit` records or no more pages. Warns of what the result omits. A
+/// record that `next` filters out does not count.
 pub(crate) async fn read_list<T>(
     limit: usize,
     screen: &Screen,

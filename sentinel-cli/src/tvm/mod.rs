@@ -2,20 +2,28 @@
 
 mod direct;
 mod list;
+mod next_step;
+mod open_request;
 
 use clap::Args;
 use sentinel_client::{Client, Endpoint};
 
+use crate::arguments::shell_word;
 use crate::aws::Ambient;
 use crate::output::Failure;
 pub(crate) use direct::Direct;
 pub(crate) use list::read_list;
+pub(crate) use next_step::{Lookups, explained, explained_conflict, missing};
+pub(crate) use open_request::open_request;
+
+/// The variable with the URL of the TVM.
+const TVM_URL: &str = "SENTINEL_TVM_URL";
 
 /// The TVM, and the AWS credentials that sign requests to it.
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
     /// URL of the TVM; http is allowed for this machine only
-    #[arg(long, env = "SENTINEL_TVM_URL", value_name = "URL", help_heading = "Connection")]
+    #[arg(long, env = TVM_URL, value_name = "URL", help_heading = "Connection")]
     tvm: Option<Endpoint>,
     /// Profile of the AWS configuration that signs the request (default: the usual
     /// AWS credentials)
@@ -28,7 +36,9 @@ impl Connection {
     pub(crate) async fn open(&self) -> Result<Tvm, Failure> {
         let Some(endpoint) = self.tvm.clone() else {
             return Err(Failure::Usage(
-                "no TVM is configured: set SENTINEL_TVM_URL or pass `--tvm URL`".to_owned(),
+                "no TVM is configured: set SENTINEL_TVM_URL to the URL that your administrator or \
+                 `sentinel dev` names, or pass `--tvm URL`"
+                    .to_owned(),
             ));
         };
         let Ambient { credentials, region } =
@@ -36,6 +46,16 @@ impl Connection {
         let access_key_id = credentials.access_key_id().to_owned();
         let client = Client::new(endpoint.with_region(region), credentials);
         Ok(Tvm { client, access_key_id })
+    }
+
+    /// The options that another command needs to send its request to the same TVM as the same caller,
+    /// each after a space. The environment is the same.
+    pub(crate) fn repeated(&self) -> String {
+        let profile = self.aws_profile.as_deref();
+        let profile = profile.map(|name| format!(" --aws-profile {}", shell_word(name)));
+        let tvm = self.tvm.as_ref().filter(|_| std::env::var_os(TVM_URL).is_none());
+        let tvm = tvm.map(|endpoint| format!(" --tvm {}", shell_word(&endpoint.to_string())));
+        [profile, tvm].into_iter().flatten().collect()
     }
 }
 

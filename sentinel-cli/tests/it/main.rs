@@ -25,6 +25,8 @@ mod notices;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod responses;

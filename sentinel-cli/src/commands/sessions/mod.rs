@@ -15,9 +15,9 @@ use sentinel_wire::{
 };
 use serde::Serialize;
 
-use crate::arguments::duration;
+use crate::arguments::{Since, duration};
 use crate::aws::{self, AwsOptions};
-use crate::output::{Failure, Outcome, Screen, printable, table};
+use crate::output::{Failure, Fit, Outcome, Screen, both, printable, records};
 use crate::runtime::block_on;
 use crate::tvm::{Connection, Direct};
 
@@ -47,6 +47,7 @@ enum Command {
 Examples:
   sentinel sessions list
   sentinel sessions list --user alice --state active
+  sentinel sessions list --since 2h
   sentinel sessions list --format json
   sentinel sessions list --user alice --table sentinel-sessions    (the TVM is down)")]
 struct List {
@@ -59,6 +60,9 @@ struct List {
     /// State of the sessions: active, ended, expired or revoked
     #[arg(long, value_name = "STATE", value_parser = SessionState::from_str)]
     state: Option<SessionState>,
+    /// Omit sessions that were created earlier: a length such as 2h, or a time
+    #[arg(long, value_name = "LENGTH|TIME", value_parser = Since::parse)]
+    since: Option<Since>,
     /// Maximum number of sessions to show
     #[arg(long, value_name = "N", default_value_t = 1000,
         value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
@@ -245,10 +249,13 @@ impl List {
             .with_profile(self.profile.clone())
             .with_state(self.state);
         let mut sessions = Vec::new();
+        let since = self.since.map(|since| since.instant(Utc::now()));
         let omitted = block_on(async {
             let client = open(&self.table, &self.connection).await?;
             read_pages(client.sessions(filter), |page| {
-                sessions.extend(page);
+                let recent =
+                    page.into_iter().filter(|it| since.is_none_or(|since| since <= it.created));
+                sessions.extend(recent);
                 sessions.len() >= self.limit
             })
             .await
@@ -269,26 +276,36 @@ impl List {
         } else if sessions.is_empty() {
             screen.note("no sessions");
         } else {
-            screen.print(&lines(&sessions))?;
+            screen.print(&lines(&sessions, screen))?;
         }
         Ok(Outcome::Done)
     }
 }
 
+/// The columns of a list of sessions.
+const COLUMNS: [(&str, Fit); 6] = [
+    ("SESSION", Fit::Whole),
+    ("USER", Fit::Short(1)),
+    ("PROFILE", Fit::Short(0)),
+    ("STATE", Fit::Whole),
+    ("CREATED", Fit::Whole),
+    ("EXPIRES", Fit::Whole),
+];
+
 /// A line for each session, for people.
-fn lines(sessions: &[SessionView]) -> String {
-    let head = ["SESSION", "USER", "PROFILE", "STATE", "CREATED", "EXPIRES"].map(str::to_owned);
+fn lines(sessions: &[SessionView], screen: &Screen) -> String {
+    let times = screen.times();
     let rows = sessions.iter().map(|session| {
         [
             session.session.to_string(),
             session.user.clone(),
             session.profile.to_string(),
             session.state.to_string(),
-            rfc3339::seconds(session.created),
-            rfc3339::seconds(session.expires),
+            times.cell(session.created),
+            times.cell(session.expires),
         ]
     });
-    table(std::iter::once(head).chain(rows))
+    records(COLUMNS, rows, screen.width)
 }
 
 impl Revoke {
@@ -307,7 +324,7 @@ impl Revoke {
             screen.print_json(&Changed::from(&changed))?;
         } else {
             let until = match changed.blocked_until {
-                Some(until) => format!("until {}", rfc3339::milliseconds(until)),
+                Some(until) => format!("until {}", both(until, Utc::now())),
                 None => "until an operator reinstates the caller".to_owned(),
             };
             screen.print(&format!(
