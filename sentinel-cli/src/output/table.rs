@@ -7,6 +7,8 @@ use super::printable;
 
 /// The text between two columns.
 const GAP: &str = "  ";
+/// The text before the second line of a record.
+const INDENT: &str = "  ";
 /// A column is not made narrower than this, or than its name.
 const NARROWEST: usize = 8;
 
@@ -20,8 +22,9 @@ pub(crate) enum Fit {
 }
 
 /// Records, one line each, below the names of their columns. If `width` is given, the table is fitted
-/// into it: columns are shortened in the order of their [`Fit`], and if that is not enough, each record
-/// is shown as a list of its fields. Without a width, nothing is left out.
+/// into it: columns are shortened in the order of their [`Fit`]. If that is not enough, the first column
+/// has a line of its own above the others, and if that is not enough either, each record is shown as a
+/// list of its fields. Without a width, nothing is left out.
 pub(crate) fn records<const N: usize>(
     columns: [(&str, Fit); N],
     rows: impl IntoIterator<Item = [String; N]>,
@@ -29,11 +32,19 @@ pub(crate) fn records<const N: usize>(
 ) -> String {
     let names = columns.map(|(name, _)| name.to_owned());
     let rows: Vec<[String; N]> = rows.into_iter().map(printed).collect();
-    let widths = widths(std::iter::once(&names).chain(&rows));
-    match width.map(|width| fitted(widths, columns, width)) {
-        None => aligned(std::iter::once(&names).chain(&rows), widths),
-        Some(Some(widths)) => aligned(std::iter::once(&names).chain(&rows), widths),
-        Some(None) => listed(&names, &rows),
+    let all = || std::iter::once(&names).chain(&rows);
+    let complete = widths(all());
+    let Some(width) = width else { return aligned(all(), complete) };
+    if let Some(fitted) = fitted(&complete, &columns, width) {
+        return aligned(all(), fitted);
+    }
+    // The cells of the first column are alone on their lines.
+    let mut others = complete;
+    let first = others.first_mut().map(std::mem::take).unwrap_or_default();
+    let narrower = width.saturating_sub(INDENT.len());
+    match fitted(&others, &columns, narrower).filter(|_| first <= width) {
+        Some(others) => stacked(all(), others),
+        None => listed(&names, &rows),
     }
 }
 
@@ -74,18 +85,20 @@ fn aligned<'r, const N: usize>(
     text
 }
 
-/// The widths with which the table fits. `None` if it does not fit.
+/// The widths with which the columns fit. `None` if they do not fit. A column of width 0 is omitted.
 fn fitted<const N: usize>(
-    mut widths: [usize; N],
-    columns: [(&str, Fit); N],
+    complete: &[usize; N],
+    columns: &[(&str, Fit); N],
     width: usize,
 ) -> Option<[usize; N]> {
-    let gaps = GAP.len() * N.saturating_sub(1);
+    let mut widths = *complete;
+    let shown = widths.iter().filter(|width| **width > 0).count();
+    let gaps = GAP.len() * shown.saturating_sub(1);
     let mut order: Vec<(u8, usize)> = (0..)
         .zip(columns)
         .filter_map(|(at, (_, fit))| match fit {
             Fit::Whole => None,
-            Fit::Short(rank) => Some((rank, at)),
+            Fit::Short(rank) => Some((*rank, at)),
         })
         .collect();
     order.sort_unstable();
@@ -98,6 +111,16 @@ fn fitted<const N: usize>(
         *column = column.saturating_sub(excess).max(narrowest);
     }
     (widths.iter().sum::<usize>() + gaps <= width).then_some(widths)
+}
+
+/// Each record on two lines: its first cell, then the others, aligned.
+fn stacked<'r, const N: usize>(
+    rows: impl Iterator<Item = &'r [String; N]> + Clone,
+    others: [usize; N],
+) -> String {
+    let firsts = rows.clone().filter_map(|row| row.first());
+    let below = aligned(rows.clone(), others);
+    firsts.zip(below.lines()).map(|(first, line)| format!("{first}\n{INDENT}{line}\n")).collect()
 }
 
 /// Each record as the list of its fields, complete. An empty line is between two records.
@@ -196,7 +219,7 @@ mod tests {
     fn the_least_important_column_is_shortened_first_and_no_id() {
         insta::assert_snapshot!(shown(Some(70)), @r#"
         ID                  USER               STATE     REASON
-        request-0123456789  alice@example.com  pending   "deploy 2.4 to pr…"
+        request-0123456789  alice@example.com  pending   "deploy 2.4 to prod…"
         request-9876543210  bob                approved  "x"
         "#);
         insta::assert_snapshot!(shown(Some(52)), @r#"
@@ -207,8 +230,28 @@ mod tests {
     }
 
     #[test]
+    fn the_id_has_a_line_of_its_own_if_the_table_cannot_fit_otherwise() {
+        insta::assert_snapshot!(shown(Some(44)), @r#"
+        ID
+          USER               STATE     REASON
+        request-0123456789
+          alice@example.com  pending   "deploy 2.4…"
+        request-9876543210
+          bob                approved  "x"
+        "#);
+        insta::assert_snapshot!(shown(Some(32)), @r#"
+        ID
+          USER        STATE     REASON
+        request-0123456789
+          alice@exa…  pending   "deplo…"
+        request-9876543210
+          bob         approved  "x"
+        "#);
+    }
+
+    #[test]
     fn a_table_that_cannot_fit_is_a_list_of_complete_fields() {
-        insta::assert_snapshot!(shown(Some(40)), @r#"
+        insta::assert_snapshot!(shown(Some(29)), @r#"
         ID      request-0123456789
         USER    alice@example.com
         STATE   pending
@@ -223,7 +266,7 @@ mod tests {
 
     #[test]
     fn no_line_of_a_fitted_table_is_wider_than_the_terminal() {
-        for width in 48..120 {
+        for width in 30..120 {
             let text = shown(Some(width));
             assert!(text.contains("request-0123456789") && text.contains("request-9876543210"));
             assert!(text.lines().all(|line| line.width() <= width), "{width}: {text}");

@@ -32,12 +32,12 @@ pub(crate) fn both(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     format!("{} ({})", rfc3339::seconds(at), relative(at, now))
 }
 
-/// A time relative to now: `in 42 min`, `3 h ago`, `now`.
+/// A time relative to now: `in 42 s`, `in 42 min`, `3 h ago`; `just now` for less than a minute ago.
 pub(crate) fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let ahead = at.signed_duration_since(now);
     match ahead.num_seconds() {
-        0 => "now".to_owned(),
         1.. => format!("in {}", rough(ahead)),
+        -59..=0 => "just now".to_owned(),
         _ => format!("{} ago", rough(-ahead)),
     }
 }
@@ -73,7 +73,9 @@ mod tests {
     #[test]
     fn a_relative_time_has_its_largest_unit() {
         for (seconds, shown) in [
-            (0, "now"),
+            (0, "just now"),
+            (-59, "just now"),
+            (-60, "1 min ago"),
             (1, "in 1 s"),
             (59, "in 59 s"),
             (60, "in 1 min"),
@@ -81,7 +83,6 @@ mod tests {
             (3_600, "in 1 h"),
             (172_799, "in 47 h"),
             (172_800, "in 2 d"),
-            (-1, "1 s ago"),
             (-3 * 3_600 - 5, "3 h ago"),
             (-90 * 86_400, "90 d ago"),
         ] {

@@ -39,6 +39,10 @@ mod settled;
 #[cfg(test)]
 mod sts;
 #[cfg(test)]
+mod terminal;
+#[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod waiting;
 #[cfg(test)]
 mod wire;
