@@ -4,7 +4,7 @@
 use clap::Args;
 use sentinel_wire::{ProfileList, ProfileView};
 
-use crate::output::{Failure, Outcome, Screen, table};
+use crate::output::{Failure, Fit, Outcome, Screen, records};
 use crate::runtime::block_on;
 use crate::tvm::Connection;
 
@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
             let ProfileView { name, policy_path, .. } = profile;
             [name.clone(), policy_path.clone()]
         });
-        screen.print(&table(rows))?;
+        let columns = [("", Fit::Whole), ("", Fit::Short(0))];
+        screen.print(&records(columns, rows, screen.width))?;
     }
     Ok(Outcome::Done)
 }

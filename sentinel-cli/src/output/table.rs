@@ -23,8 +23,8 @@ pub(crate) enum Fit {
 
 /// Records, one line each, below the names of their columns. If `width` is given, the table is fitted
 /// into it: columns are shortened in the order of their [`Fit`]. If that is not enough, the first column
-/// has a line of its own above the others, and if that is not enough either, each record is shown as a
-/// list of its fields. Without a width, nothing is left out.
+/// is on a separate line above the others, and if that is not enough either, each record is shown as a
+/// list of its fields. Without a width, nothing is left out. Columns without names have no line for them.
 pub(crate) fn records<const N: usize>(
     columns: [(&str, Fit); N],
     rows: impl IntoIterator<Item = [String; N]>,
@@ -32,7 +32,8 @@ pub(crate) fn records<const N: usize>(
 ) -> String {
     let names = columns.map(|(name, _)| name.to_owned());
     let rows: Vec<[String; N]> = rows.into_iter().map(printed).collect();
-    let all = || std::iter::once(&names).chain(&rows);
+    let named = names.iter().any(|name| !name.is_empty());
+    let all = || std::iter::once(&names).filter(|_| named).chain(&rows);
     let complete = widths(all());
     let Some(width) = width else { return aligned(all(), complete) };
     if let Some(fitted) = fitted(&complete, &columns, width) {
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_has_a_line_of_its_own_if_the_table_cannot_fit_otherwise() {
+    fn the_id_is_on_a_separate_line_if_the_table_cannot_fit_otherwise() {
         insta::assert_snapshot!(shown(Some(44)), @r#"
         ID
           USER               STATE     REASON

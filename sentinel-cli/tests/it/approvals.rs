@@ -110,3 +110,47 @@ fn text_of_the_requester_cannot_pass_for_a_line_of_the_command() {
     assert!(shown.stdout.contains(wanted), "{}", shown.stdout);
     assert_eq!(shown.stdout.lines().count(), 2, "{}", shown.stdout);
 }
+
+#[test]
+fn lists_begin_at_a_time_and_the_limit_counts_what_remains() {
+    let dev = Dev::start();
+    let words = "request --profile production --reason deploy --format json";
+    let first = json(&dev.run("bob", words));
+    assert_eq!(dev.run("bob", &format!("cancel {}", id(&first))).status, 0);
+    let second = json(&dev.run("bob", words));
+    let since = second["created"].as_str().unwrap();
+    assert_ne!(since, first["created"].as_str().unwrap());
+    assert_eq!(dev.run("bob", &format!("cancel {}", id(&second))).status, 0);
+    let listed = |words: String| {
+        let output = dev.run("bob", &words);
+        let list = json(&output);
+        let mut ids: Vec<String> = list["requests"].as_array().unwrap().iter().map(id).collect();
+        ids.sort_unstable();
+        (ids, output.stderr)
+    };
+    let mut both = vec![id(&first), id(&second)];
+    both.sort_unstable();
+    assert_eq!(listed("requests --format json".to_owned()).0, both);
+    assert_eq!(listed("requests --since 1h --format json".to_owned()).0, both);
+    let recent = listed(format!("requests --since {since} --limit 1 --format json"));
+    assert_eq!(recent, (vec![id(&second)], String::new()));
+    let none = dev.run("bob", "requests --since 2999-01-01T00:00:00Z");
+    assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("", "no requests\n"));
+
+    let grant = id(&json(&open(&dev)));
+    let table = dev.run("bob", "break-glass list --since 1h");
+    assert!(table.stdout.contains(&grant) && table.stdout.contains(" just now  in 29 min "));
+    let exact = dev.run("bob", "break-glass list -v").stdout;
+    assert!(!exact.contains("just now") && exact.contains("Z  2"), "{exact}");
+    let none = dev.run("bob", "break-glass list --since 2999-01-01T00:00:00Z");
+    assert_eq!(none.stderr, "no grants\n");
+    let vended = dev.run("alice", "credentials --profile production");
+    assert_eq!(vended.status, 0);
+    let sessions = |since: &str| {
+        let list = json(&dev.run("carol", &format!("sessions list --since {since} --format json")));
+        list["sessions"].as_array().unwrap().len()
+    };
+    assert_eq!((sessions("1h"), sessions("2999-01-01T00:00:00Z")), (1, 0));
+    let wrong = dev.run("bob", "requests --since yesterday");
+    assert!(wrong.status == 2 && wrong.stderr.contains("a length like 2h"), "{}", wrong.stderr);
+}

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::running::{CommandOutput, Dev, run, sentinel};
+use crate::terminal::{Terminal, start};
 
 /// A server that sends the same response to every request.
 struct Server {
@@ -183,4 +184,53 @@ fn json_and_lines_for_a_shell_contradict_each_other() {
     assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{}", output.stderr);
     assert!(output.stderr.contains("contradict"), "{}", output.stderr);
     assert_eq!(server.connections.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_signature_that_is_refused_because_of_this_machine_is_answered_with_the_remedy() {
+    let json = "content-type: application/json\r\n";
+    for (message, remedy) in [
+        (
+            "Signature expired: 20260302T100000Z is now earlier than 20260302T101500Z \
+             (20260302T102000Z - 5 min.)",
+            "the clock of this machine is 20 min behind the TVM's",
+        ),
+        (
+            "Credential should be scoped to a valid region, not 'us-east-1'. ",
+            "the request was signed for another region `us-east-1`: set AWS_REGION",
+        ),
+        ("The security token included in the request is expired", "sign in to AWS again"),
+    ] {
+        let body = serde_json::json!({ "message": message }).to_string();
+        let server = Server::start("403 Forbidden", json, &body);
+        for words in ["whoami", "credentials --profile production --no-cache"] {
+            let output = server.run(words);
+            assert_eq!(output.status, 1, "{}", output.stderr);
+            assert_eq!(output.stderr.matches(remedy).count(), 1, "{words}: {}", output.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_terminal_shows_that_a_command_waits_for_a_response() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let home = TempDir::new().unwrap();
+    let mut terminal = Terminal::new(80);
+    let mut command = with_key(sentinel(home.path()));
+    command
+        .args(["whoami", "--tvm", &format!("http://{address}")])
+        .env("TERM", "xterm")
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped())
+        .stderr(terminal.stdio());
+    let child = start(&mut command);
+    let (mut stream, _) = listener.accept().unwrap();
+    terminal.until(|text| 1 < text.matches("\r\u{1b}[Kwaiting for a response: ").count());
+    let body = r#"{"message":"Forbidden"}"#;
+    let head = "HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\n";
+    write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1));
+    let text = terminal.all();
+    assert!(text.contains("s\r\u{1b}[Krefused: HTTP 403: Forbidden"), "{text:?}");
 }

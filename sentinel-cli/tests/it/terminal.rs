@@ -47,7 +47,7 @@ impl Terminal {
                     Err(_) => break,
                 }
             }
-            drop(sender.send(()));
+            sender.send(()).ok();
         });
         Self { slave: Some(slave), text, ended }
     }

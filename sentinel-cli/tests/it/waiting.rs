@@ -92,7 +92,7 @@ fn an_approval_ends_the_wait_with_0_and_a_denial_and_a_cancellation_with_1() {
         let output = waiting.end();
         assert_eq!(output.status, i32::from(ends != "approved"), "{words}: {}", output.stderr);
         assert_eq!((&output.json()["id"], &output.json()["state"]), (&id.into(), &ends.into()));
-        // Only changes and long times have a line of their own.
+        // Without a change, a second line is written only after a long time.
         assert_eq!(output.stderr.matches("elapsed").count(), 1, "{}", output.stderr);
     }
     assert_eq!(dev.run("bob", "credentials --profile production --no-cache").status, 0);

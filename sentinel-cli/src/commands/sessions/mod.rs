@@ -208,8 +208,6 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
 /// What a list omits.
 #[derive(Debug, Default)]
 struct Omitted {
-    /// Whether there are more sessions than were requested.
-    more: bool,
     /// The number of rows that the TVM could not read.
     unreadable: usize,
 }
@@ -236,7 +234,7 @@ async fn read_pages(
     while let Some(page) = pages.next().await? {
         omitted.unreadable = omitted.unreadable.saturating_add(page.unreadable);
         if enough(page.sessions) {
-            return Ok(Omitted { more: page.next.is_some(), ..omitted });
+            break;
         }
     }
     Ok(omitted)
@@ -256,12 +254,13 @@ impl List {
                 let recent =
                     page.into_iter().filter(|it| since.is_none_or(|since| since <= it.created));
                 sessions.extend(recent);
-                sessions.len() >= self.limit
+                // A page that follows can be empty.
+                sessions.len() > self.limit
             })
             .await
         })?;
         omitted.warn(screen);
-        if omitted.more || sessions.len() > self.limit {
+        if sessions.len() > self.limit {
             sessions.truncate(self.limit);
             screen.warn(&format!("there are more than {}: see `--limit`", self.limit));
         }

@@ -7,7 +7,7 @@ use sentinel_wire::rfc3339;
 use serde::Serialize;
 
 use super::{Library, Place, missing, name};
-use crate::output::{Failure, Outcome, Screen, table};
+use crate::output::{Failure, Fit, Outcome, Screen, Times, records};
 use crate::runtime::block_on;
 
 /// List the versions of a stored policy, oldest first.
@@ -44,11 +44,11 @@ impl Version {
     }
 
     /// The version as cells of a table: number and size, time, author.
-    pub(super) fn cells(&self) -> [String; 3] {
+    pub(super) fn cells(&self, times: Times) -> [String; 3] {
         let Self { version, bytes, at, by } = self;
         [
             format!("version {version:<4} {bytes:>7} bytes"),
-            at.map(rfc3339::seconds).unwrap_or_default(),
+            at.map(|at| times.cell(at)).unwrap_or_default(),
             by.clone().unwrap_or_default(),
         ]
     }
@@ -86,10 +86,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         let (name, path) = (name.clone(), path.to_string());
         screen.print_json(&History { name, path, versions })?;
     } else {
-        screen.print(&table(versions.iter().map(|Entry { place, version }| {
-            let [size, at, by] = version.cells();
+        let columns = [Fit::Whole, Fit::Whole, Fit::Whole, Fit::Short(0)].map(|fit| ("", fit));
+        let rows = versions.iter().map(|Entry { place, version }| {
+            let [size, at, by] = version.cells(screen.times());
             [place.cell(), size, at, by]
-        })))?;
+        });
+        screen.print(&records(columns, rows, screen.width))?;
     }
     Ok(Outcome::Done)
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::history::Version;
 use super::{Library, Place, Stores};
 use crate::aws::Policies;
-use crate::output::{Failure, Outcome, Screen, printable, table};
+use crate::output::{Failure, Fit, Outcome, Screen, printable, records};
 use crate::runtime::block_on;
 
 /// List the stored policies with place, version, size and date.
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     } else if listed.is_empty() {
         screen.note(&format!("there are no policies under `{}`", policies.root()));
     } else {
-        screen.print(&lines(&listed))?;
+        screen.print(&lines(&listed, screen))?;
     }
     Ok(Outcome::Done)
 }
@@ -92,14 +92,13 @@ async fn list(stores: &Stores, policies: &Policies) -> Result<Vec<Listed>, Failu
 }
 
 /// A line for each document, for people.
-fn lines(listed: &[Listed]) -> String {
-    table(listed.iter().map(|Listed { name, main, place, newest, .. }| {
-        let [size, at, by] = newest.cells();
-        let by = match (main, by.is_empty()) {
-            (false, _) => by,
-            (true, true) => "(main)".to_owned(),
-            (true, false) => format!("{by}  (main)"),
-        };
-        [name.clone(), place.cell(), size, at, by]
-    }))
+fn lines(listed: &[Listed], screen: &Screen) -> String {
+    let whole = ("", Fit::Whole);
+    let columns = [whole, whole, whole, whole, ("", Fit::Short(0)), whole];
+    let rows = listed.iter().map(|Listed { name, main, place, newest, .. }| {
+        let [size, at, by] = newest.cells(screen.times());
+        let main = if *main { "(main)" } else { "" };
+        [name.clone(), place.cell(), size, at, by, main.to_owned()]
+    });
+    records(columns, rows, screen.width)
 }

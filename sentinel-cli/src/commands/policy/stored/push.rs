@@ -19,7 +19,7 @@ use crate::aws::Policies;
 use crate::commands::policy::check::Finding;
 use crate::commands::policy::source::Source;
 use crate::commands::policy::usable;
-use crate::output::{Failure, Outcome, Screen, printable};
+use crate::output::{Failure, Outcome, Screen, printable, progress};
 use crate::runtime::block_on;
 
 /// Check policies, show the differences and store them, without overwriting
@@ -447,6 +447,7 @@ async fn conflict(
 
 /// Requests confirmation on the terminal. Returns whether it was given.
 fn confirmed(question: &str) -> Result<bool, Failure> {
+    progress::clear();
     let mut err = io::stderr().lock();
     write!(err, "{question} [y/N] ").and_then(|()| err.flush()).map_err(Failure::output)?;
     let mut line = String::new();
