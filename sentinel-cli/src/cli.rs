@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "aws")]
 use crate::commands::{
-    approve, bootstrap, break_glass, cancel, credentials, deny, iam, profiles, request, requests,
-    sessions, whoami,
+    approve, bootstrap, break_glass, cancel, configure, credentials, deny, iam, profiles, request,
+    requests, sessions, whoami,
 };
 use crate::commands::{completions, demo, dev, man, policy};
 use crate::output::{Failure, Format, Global, Outcome, Screen};
@@ -21,6 +21,7 @@ Examples:
   sentinel demo                                   show a complete run on this machine
   sentinel dev                                    run the system on this machine
   sentinel policy check policies/*.yaml           check policies
+  sentinel configure --aws-profile me             write AWS profiles that use a TVM
   sentinel credentials --profile production       get credentials from a TVM
 
 Exit status: 0 success, 1 negative result, 2 usage error, 3 failure.";
@@ -40,6 +41,8 @@ pub struct Cli {
 enum Command {
     Dev(dev::Arguments),
     Demo(demo::Arguments),
+    #[cfg(feature = "aws")]
+    Configure(configure::Arguments),
     #[cfg(feature = "aws")]
     Credentials(credentials::Arguments),
     #[cfg(feature = "aws")]
@@ -91,6 +94,8 @@ impl Cli {
             Command::Bootstrap(arguments) => bootstrap::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Iam(arguments) => iam::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Configure(arguments) => configure::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Credentials(arguments) => credentials::run(&arguments, screen),
             #[cfg(feature = "aws")]

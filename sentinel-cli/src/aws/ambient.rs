@@ -13,7 +13,10 @@ use aws_config::environment::{
 };
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::ProvideRegion;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider, ProfileSet};
+use aws_config::profile::{
+    Profile, ProfileFileCredentialsProvider, ProfileFileLoadError, ProfileFileRegionProvider,
+    ProfileSet,
+};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
@@ -110,52 +113,96 @@ pub(crate) async fn configured_region(profile: Option<&str>) -> Option<String> {
 /// Refuses a profile whose `credential_process` is this command. It would run
 /// itself without end, since the process inherits AWS_PROFILE.
 pub(crate) async fn refuse_own_profile(profile: Option<&str>) -> Result<(), Failure> {
-    let from_environment = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if profile.is_none()
-        && from_environment("AWS_ACCESS_KEY_ID")
-        && from_environment("AWS_SECRET_ACCESS_KEY")
-    {
+    if profile.is_none() && has_key_in_environment() {
         return Ok(());
     }
-    let selected = profile.map(|name| name.to_owned().into());
     // The provider that reads the files next reports read errors.
-    let Ok(profiles) =
-        aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), selected).await
-    else {
-        return Ok(());
-    };
-    match own_profile(&profiles) {
+    let Ok(profiles) = load_profiles(profile).await else { return Ok(()) };
+    let selected = profiles.selected_profile();
+    match sources(&profiles, selected).find(|profile| process(profile).is_some_and(runs_itself)) {
         None => Ok(()),
-        Some(name) => Err(Failure::other(format!(
-            "the AWS profile `{name}` gets its credentials from `sentinel credentials`, which \
+        Some(own) => Err(Failure::other(format!(
+            "the AWS profile `{}` gets its credentials from `sentinel credentials`, which \
              would call itself forever: add `--aws-profile NAME` there, with the profile of your \
-             own credentials"
+             own credentials",
+            own.name()
         ))),
     }
 }
 
-/// The name of the selected profile, or of a profile that it takes its credentials
-/// from, if its process is `sentinel credentials` without `--aws-profile`.
-fn own_profile(profiles: &ProfileSet) -> Option<String> {
-    let mut name = profiles.selected_profile().to_owned();
-    // Chains are short. The provider reports a cycle.
-    for _ in 0..16 {
-        let profile = profiles.get_profile(&name)?;
-        if profile.get("credential_process").is_some_and(runs_itself) {
-            return Some(name);
-        }
-        name = profile.get("source_profile")?.to_owned();
+/// The AWS profile whose credentials sign requests, and those that it takes its credentials from,
+/// beginning with itself. Empty if the credentials are not from a profile. `profile` names a profile
+/// of the AWS configuration and overrides the environment.
+pub(crate) async fn signing_profiles(profile: Option<&str>) -> Result<Vec<String>, Failure> {
+    if profile.is_none() && has_key_in_environment() {
+        return Ok(Vec::new());
     }
-    None
+    let profiles = load_profiles(profile)
+        .await
+        .map_err(|error| Failure::because("cannot read the AWS profiles", error))?;
+    let selected = profiles.selected_profile();
+    match profiles.get_profile(selected) {
+        None if selected == "default" => return Ok(Vec::new()),
+        None => return Err(missing::unknown_profile(selected, &profiles)),
+        Some(found) if selected == "default" && !missing::has_credentials(found) => {
+            return Ok(Vec::new());
+        }
+        Some(_) => {}
+    }
+    let sources: Vec<_> = sources(&profiles, selected).collect();
+    if let Some(own) = sources.iter().find(|profile| process(profile).is_some_and(vends)) {
+        return Err(Failure::other(format!(
+            "the AWS profile `{}` gets its credentials from `sentinel credentials`, and vended \
+             credentials cannot request others: name the profile of your own credentials with \
+             `--aws-profile NAME`",
+            own.name()
+        )));
+    }
+    Ok(sources.iter().map(|profile| profile.name().to_owned()).collect())
 }
 
+fn has_key_in_environment() -> bool {
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+        .iter()
+        .all(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+async fn load_profiles(selected: Option<&str>) -> Result<ProfileSet, ProfileFileLoadError> {
+    let selected = selected.map(|name| name.to_owned().into());
+    aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), selected).await
+}
+
+/// A profile, and the profiles that it takes its credentials from.
+fn sources<'p>(profiles: &'p ProfileSet, name: &str) -> impl Iterator<Item = &'p Profile> {
+    let source = |profile: &&'p Profile| profiles.get_profile(profile.get("source_profile")?);
+    // Chains are short. The provider reports a cycle.
+    std::iter::successors(profiles.get_profile(name), source).take(16)
+}
+
+fn process(profile: &Profile) -> Option<&str> {
+    profile.get("credential_process")
+}
+
+/// Whether a process is `sentinel credentials` with the profile of the program that runs it.
 fn runs_itself(command: &str) -> bool {
-    let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
-    let program = words.next().map(Path::new).and_then(Path::file_stem);
-    let words: Vec<&str> = words.collect();
-    program.is_some_and(|name| name == "sentinel")
-        && words.contains(&"credentials")
-        && !words.iter().any(|word| word.starts_with("--aws-profile"))
+    vends(command) && !words(command).any(|word| word.starts_with("--aws-profile"))
+}
+
+/// Whether a process is `sentinel credentials`.
+fn vends(command: &str) -> bool {
+    // The path of the program can contain spaces, in quotation marks.
+    let (program, arguments) = match command.strip_prefix('"').and_then(|rest| rest.split_once('"'))
+    {
+        Some(parts) => parts,
+        None => command.split_once(char::is_whitespace).unwrap_or((command, "")),
+    };
+    let stem = Path::new(program.trim_matches('\'')).file_stem();
+    stem.is_some_and(|name| name == "sentinel")
+        && words(arguments).any(|word| word == "credentials")
+}
+
+fn words(command: &str) -> impl Iterator<Item = &str> {
+    command.split_whitespace().map(|word| word.trim_matches(['"', '\'']))
 }
 
 #[cfg(test)]
@@ -166,6 +213,7 @@ mod tests {
     fn only_a_process_that_would_run_itself_is_refused() {
         assert!(runs_itself("sentinel credentials --profile production"));
         assert!(runs_itself("\"/opt/bin/sentinel\" credentials --profile production"));
+        assert!(runs_itself("\"/opt/my tools/sentinel\" credentials --profile production"));
         assert!(!runs_itself("sentinel credentials --profile production --aws-profile me"));
         assert!(!runs_itself("sentinel credentials --profile production --aws-profile=me"));
         assert!(!runs_itself("/opt/bin/other credentials"));

@@ -14,6 +14,17 @@ use crate::output::{Failure, printable};
 const NONE: &str = "no AWS credentials to sign with";
 const KEY: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
+/// The properties of a profile that lead to credentials.
+const SOURCES: [&str; 8] = [
+    KEY,
+    "credential_process",
+    "credential_source",
+    "login_session",
+    "source_profile",
+    "sso_session",
+    "sso_start_url",
+    "web_identity_token_file",
+];
 /// The number of profiles that a message lists.
 const LISTED: usize = 8;
 
@@ -54,7 +65,7 @@ pub(super) async fn cause(profile: Option<&str>, error: CredentialsError) -> Fai
         return Failure::other(format!("{NONE}: {missing}"));
     }
     if found.is_none() && configured.is_some() {
-        return Failure::other(unknown_profile(name, &profiles, &files));
+        return unknown_profile(name, &profiles);
     }
     if let Some(profile) = found
         && let Some(signed_in) = sso_profile(profile, &profiles)
@@ -121,8 +132,10 @@ fn is_sign_in(error: &CredentialsError) -> bool {
         .any(|words| text.contains(words))
 }
 
-fn unknown_profile(name: &str, profiles: &ProfileSet, files: &Files) -> String {
+/// The failure to report for a profile that no file contains.
+pub(super) fn unknown_profile(name: &str, profiles: &ProfileSet) -> Failure {
     let name = printable(name);
+    let files = Files::find();
     let mut known: Vec<&str> = profiles.profiles().collect();
     known.sort_unstable();
     let similar: Vec<&str> =
@@ -140,7 +153,15 @@ fn unknown_profile(name: &str, profiles: &ProfileSet, files: &Files) -> String {
         let more = if known.len() > LISTED { ", …" } else { "" };
         format!("the files have {}{more}", quoted(&known))
     };
-    format!("{NONE}: there is no AWS profile `{name}` in {files}{}: {next}", files.absent())
+    Failure::other(format!(
+        "{NONE}: there is no AWS profile `{name}` in {files}{}: {next}",
+        files.absent()
+    ))
+}
+
+/// Whether a profile has credentials, or names their source.
+pub(super) fn has_credentials(profile: &Profile) -> bool {
+    SOURCES.iter().any(|key| profile.get(key).is_some_and(|value| !value.is_empty()))
 }
 
 /// The files that the AWS SDKs read.

@@ -16,10 +16,10 @@ mod options;
 mod refused;
 
 #[cfg(feature = "aws")]
-pub(crate) use ambient::Ambient;
+pub(crate) use ambient::{Ambient, configured_region, signing_profiles};
 pub(crate) use caller::Caller;
 #[cfg(feature = "aws")]
-pub(crate) use deployment::{Parts, Policies, partition_of};
+pub(crate) use deployment::{Parts, Policies, partition_of, region};
 #[cfg(feature = "aws")]
 pub(crate) use options::{AwsOptions, caller};
 #[cfg(feature = "aws")]

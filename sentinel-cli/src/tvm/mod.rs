@@ -34,13 +34,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Finds the caller's credentials and prepares the connection.
     pub(crate) async fn open(&self) -> Result<Tvm, Failure> {
-        let Some(endpoint) = self.tvm.clone() else {
-            return Err(Failure::Usage(
-                "no TVM is configured: set SENTINEL_TVM_URL to the URL that your administrator or \
-                 `sentinel dev` names, or pass `--tvm URL`"
-                    .to_owned(),
-            ));
-        };
+        let endpoint = self.endpoint()?.clone();
         let Ambient { credentials, region } =
             Ambient::load(self.aws_profile.as_deref(), &endpoint).await?;
         let access_key_id = credentials.access_key_id().to_owned();
@@ -56,6 +50,17 @@ impl Connection {
         let tvm = self.tvm.as_ref().filter(|_| std::env::var_os(TVM_URL).is_none());
         let tvm = tvm.map(|endpoint| format!(" --tvm {}", shell_word(&endpoint.to_string())));
         [profile, tvm].into_iter().flatten().collect()
+    }
+
+    /// The address of the TVM.
+    pub(crate) fn endpoint(&self) -> Result<&Endpoint, Failure> {
+        self.tvm.as_ref().ok_or_else(|| {
+            Failure::Usage(
+                "no TVM is configured: set SENTINEL_TVM_URL to the URL that your administrator or \
+                 `sentinel dev` names, or pass `--tvm URL`"
+                    .to_owned(),
+            )
+        })
     }
 }
 

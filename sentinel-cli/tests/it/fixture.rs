@@ -249,6 +249,9 @@ impl Fixture {
             .env("NO_COLOR", "1")
             .env("TERM", "xterm")
             .stdin(Stdio::null());
+        if line.contains("sentinel configure") {
+            command.env("AWS_CONFIG_FILE", self.folder.join("aws-config"));
+        }
         match Self::place(path, line) {
             Place::Tvm(identity) => {
                 command
@@ -296,6 +299,8 @@ impl Fixture {
     pub(crate) fn prepared(&self, path: &str, line: &str) -> String {
         let mut line = line
             .replace("http://127.0.0.1:8787", &self.dev.url)
+            .replace("https://tvm.example.com", &self.dev.url)
+            .replace("--aws-profile me", "--aws-profile alice")
             .replace("/usr/local/share/man/man1", "man1");
         if line.contains("policy push") && !line.contains("--yes") && !line.contains("--dry-run") {
             line.push_str(" --yes");

@@ -9,6 +9,8 @@ mod aws;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod configure;
+#[cfg(test)]
 mod credentials;
 #[cfg(test)]
 mod demo;
