@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "aws")]
 use crate::commands::{
-    approve, bootstrap, break_glass, cancel, configure, credentials, deny, iam, profiles, request,
-    requests, sessions, whoami,
+    approve, bootstrap, break_glass, cancel, configure, credentials, deny, iam, open, profiles,
+    request, requests, sessions, whoami,
 };
 use crate::commands::{completions, demo, dev, man, policy};
 use crate::output::{Failure, Format, Global, Outcome, Screen};
@@ -45,6 +45,8 @@ enum Command {
     Configure(configure::Arguments),
     #[cfg(feature = "aws")]
     Credentials(credentials::Arguments),
+    #[cfg(feature = "aws")]
+    Open(open::Arguments),
     #[cfg(feature = "aws")]
     Whoami(whoami::Arguments),
     #[cfg(feature = "aws")]
@@ -98,6 +100,8 @@ impl Cli {
             Command::Configure(arguments) => configure::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Credentials(arguments) => credentials::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Open(arguments) => open::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Whoami(arguments) => whoami::run(&arguments, screen),
             #[cfg(feature = "aws")]

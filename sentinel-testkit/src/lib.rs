@@ -9,6 +9,7 @@ pub mod proxy;
 pub mod recorded;
 pub mod runtime_api;
 mod server;
+pub mod sign_in;
 pub mod signed;
 pub mod sts;
 

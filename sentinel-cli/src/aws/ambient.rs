@@ -44,7 +44,7 @@ impl Ambient {
     /// configuration and overrides the environment.
     pub(crate) async fn load(profile: Option<&str>, endpoint: &Endpoint) -> Result<Self, Failure> {
         refuse_own_profile(profile).await?;
-        let region = region(profile, endpoint).await;
+        let region = signing_region(profile, endpoint).await;
         let credentials = credentials(profile, &region).await?;
         Ok(Self { credentials, region })
     }
@@ -91,7 +91,7 @@ pub(crate) async fn credentials(
 
 /// The region to sign for: from the host, else from the environment, else from the
 /// profile, else `us-east-1`.
-async fn region(profile: Option<&str>, endpoint: &Endpoint) -> String {
+pub(crate) async fn signing_region(profile: Option<&str>, endpoint: &Endpoint) -> String {
     if let Some(region) = endpoint.region() {
         return region.to_owned();
     }

@@ -16,7 +16,7 @@ mod options;
 mod refused;
 
 #[cfg(feature = "aws")]
-pub(crate) use ambient::{Ambient, configured_region, signing_profiles};
+pub(crate) use ambient::{Ambient, configured_region, signing_profiles, signing_region};
 pub(crate) use caller::Caller;
 #[cfg(feature = "aws")]
 pub(crate) use deployment::{Parts, Policies, partition_of, region};

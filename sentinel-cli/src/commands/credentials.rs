@@ -192,18 +192,24 @@ fn forget(key: Key<'_>, screen: &Screen) {
     }
 }
 
-/// A note that credentials expire earlier than requested, and why. Otherwise a long
-/// job fails unexpectedly.
-fn shortened(requested: Option<Duration>, vended: &VendedCredentials) -> Option<String> {
-    if !vended.is_shorter_than(requested?) {
-        return None;
-    }
-    let cause = match vended.bound.as_deref()? {
+/// What limited the lifetime of the credentials. `None` if nothing did, or the TVM does not report it.
+pub(crate) fn limited_by(vended: &VendedCredentials) -> Option<String> {
+    Some(match vended.bound.as_deref()? {
+        "asked" | "default" => return None,
         "policy" => "the policy limits their lifetime".to_owned(),
         "maximum" => "the maximum of the TVM (SENTINEL_MAX_DURATION)".to_owned(),
         "valid_until" => "the decision of the policy changes then".to_owned(),
         other => printable(other),
-    };
+    })
+}
+
+/// A note that credentials expire earlier than requested, and why. Otherwise a long
+/// job fails unexpectedly.
+pub(crate) fn shortened(requested: Option<Duration>, vended: &VendedCredentials) -> Option<String> {
+    if !vended.is_shorter_than(requested?) {
+        return None;
+    }
+    let cause = limited_by(vended)?;
     Some(format!(
         "the credentials expire at {}, earlier than requested: {cause}",
         expiration(vended)

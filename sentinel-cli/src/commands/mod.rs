@@ -20,6 +20,8 @@ pub(crate) mod dev;
 #[cfg(feature = "aws")]
 pub(crate) mod iam;
 pub(crate) mod man;
+#[cfg(feature = "aws")]
+pub(crate) mod open;
 pub(crate) mod policy;
 #[cfg(feature = "aws")]
 pub(crate) mod profiles;

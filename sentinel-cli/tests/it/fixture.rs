@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use clap::Command as Clap;
 use sentinel_store::dynamodb::TableDefinition;
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
+use sentinel_testkit::sign_in::SignIn;
 use sentinel_testkit::sts::{Setup, StandIn};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -41,6 +42,15 @@ rules:
 "#;
 
 const REQUESTS: &str = "{\"user\":\"alice\",\"profile\":\"production\"}\n";
+
+/// A program that opens an address as a browser does.
+const BROWSER: &str = r#"#!/bin/bash
+address=${1#http://}
+port=${address#*:}
+exec 3<>"/dev/tcp/127.0.0.1/${port%%/*}"
+printf 'GET /%s HTTP/1.1\r\nhost: localhost\r\n\r\n' "${address#*/}" >&3
+cat <&3
+"#;
 
 /// The access key of carol, whose secret equals its id.
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -116,6 +126,7 @@ pub(crate) struct Fixture {
     pub(crate) dev: Dev,
     emulator: Emulator,
     table: OnceLock<Table>,
+    sign_in: SignIn,
     pub(crate) folder: PathBuf,
     runtime: tokio::runtime::Runtime,
 }
@@ -147,13 +158,14 @@ impl Fixture {
     pub(crate) fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let emulator = runtime.block_on(Emulator::start(Kind::Ministack)).unwrap();
+        let sign_in = runtime.block_on(SignIn::start()).unwrap();
         let home = TempDir::new().unwrap();
         let served = home.path().join("served");
         fs::create_dir(&served).unwrap();
         fs::write(served.join("main.yaml"), MAIN).unwrap();
         let folder = home.path().join("work");
         let dev = Dev::start_in(home, &["--policies", served.to_str().unwrap()]);
-        let fixture = Self { dev, emulator, table: OnceLock::new(), folder, runtime };
+        let fixture = Self { dev, emulator, table: OnceLock::new(), sign_in, folder, runtime };
         fixture.write_files();
         fixture.fill_account();
         fixture
@@ -176,6 +188,9 @@ impl Fixture {
             ("notify.sh", "#!/bin/sh\ncat\n"),
             ("bin/aws", "#!/bin/sh\n"),
             ("bin/man", "#!/bin/sh\ncat\n"),
+            ("bin/open", BROWSER),
+            ("bin/xdg-open", BROWSER),
+            ("bin/pbcopy", "#!/bin/sh\ncat > copied\n"),
         ] {
             write(name, text);
             let mode = fs::Permissions::from_mode(0o755);
@@ -248,6 +263,7 @@ impl Fixture {
             .env("RUST_LOG", "off")
             .env("NO_COLOR", "1")
             .env("TERM", "xterm")
+            .env("AWS_ENDPOINT_URL_SIGNIN", self.sign_in.url())
             .stdin(Stdio::null());
         if line.contains("sentinel configure") {
             command.env("AWS_CONFIG_FILE", self.folder.join("aws-config"));

@@ -31,6 +31,8 @@ mod iam;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]
+mod open;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod refusals;
