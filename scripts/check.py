@@ -134,7 +134,7 @@ def deploy() -> list[Step]:
 
 
 def optimized_builds() -> list[Step]:
-    """The builds with profiles of their own. Linking a package with LTO uses one core for minutes, so they run
+    """The builds with separate profiles. Linking a package with LTO uses one core for minutes, so they run
     next to the other builds."""
     steps = [
         Step("lambda packages", ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
