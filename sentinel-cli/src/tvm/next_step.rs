@@ -37,13 +37,10 @@ pub(crate) async fn explained(
     let now = Utc::now();
     let mut refused = Refused::at(response, now);
     let steps = Steps { client, profile, response, options: &connection.repeated(), now };
-    // What was found until the timeout is shown.
-    let mut details = Vec::new();
-    let found = tokio::time::timeout(TIMEOUT, steps.find(lookups, &mut details)).await;
-    if found.is_err() {
-        let known = steps.without_lookups().into_iter().filter(|step| !details.contains(step));
-        details.extend(known.collect::<Vec<_>>());
-    }
+    // What was read until the timeout is used.
+    let mut found = Found::default();
+    drop(tokio::time::timeout(TIMEOUT, steps.read(lookups, &mut found)).await);
+    let details = steps.all(&found, lookups);
     refused.details.extend(details.iter().map(|detail| printable(detail)));
     refused
 }
@@ -77,45 +74,52 @@ struct Steps<'a> {
     now: DateTime<Utc>,
 }
 
+/// What was read from the TVM to explain a refusal.
+#[derive(Default)]
+struct Found {
+    whoami: Option<Whoami>,
+    profiles: Option<ProfileList>,
+    open: Option<RequestView>,
+}
+
 impl Steps<'_> {
-    async fn find(&self, lookups: Lookups, details: &mut Vec<String>) {
-        if lookups == Lookups::Nothing {
-            details.extend(self.without_lookups());
-            return;
-        }
-        let everything = lookups == Lookups::Everything;
-        if everything
-            && let Ok(Whoami { user, account, principal, .. }) = self.client.whoami().await
-        {
-            details.push(format!("you are `{user}` of account {account} ({principal})"));
-        }
-        let is = |code| self.response.is(code);
-        if everything || is(ErrorCode::PolicyDeny) {
-            let profiles = self.client.profiles().await.ok();
-            details.extend(profiles.and_then(|list| self.profiles(&list, everything)));
-        }
+    /// Reads what explains the refusal. What the caller may not read is left out.
+    async fn read(&self, lookups: Lookups, found: &mut Found) {
+        let (wants_any, wants_all) = match lookups {
+            Lookups::Nothing => (false, false),
+            Lookups::NextStep => (true, false),
+            Lookups::Everything => (true, true),
+        };
+        let is = |code| wants_any && self.response.is(code);
         if is(ErrorCode::ApprovalRequired) {
-            match open_request(self.client, self.profile, self.now).await {
-                Ok(Some(open)) => details.extend(about(&open, self.options, self.now)),
-                Ok(None) | Err(_) => details.extend(self.request()),
-            }
-        } else if is(ErrorCode::PolicyDeny) {
-            details.extend(self.opening());
-        } else if is(ErrorCode::SessionRevoked) {
-            details.push(self.reinstate(self.client.whoami().await.ok().as_ref()));
+            found.open = open_request(self.client, self.profile, self.now).await.ok().flatten();
         }
-        details.extend(self.break_glass());
+        if wants_all || is(ErrorCode::SessionRevoked) {
+            found.whoami = self.client.whoami().await.ok();
+        }
+        if wants_all || is(ErrorCode::PolicyDeny) {
+            found.profiles = self.client.profiles().await.ok();
+        }
     }
 
-    /// The steps that follow from the response alone.
-    fn without_lookups(&self) -> Vec<String> {
+    /// The steps, from the response and what was found.
+    fn all(&self, found: &Found, lookups: Lookups) -> Vec<String> {
+        let everything = lookups == Lookups::Everything;
         let mut steps = Vec::new();
-        if self.response.is(ErrorCode::ApprovalRequired) {
-            steps.extend(self.request());
-        } else if self.response.is(ErrorCode::PolicyDeny) {
+        if everything && let Some(Whoami { user, account, principal, .. }) = &found.whoami {
+            steps.push(format!("you are `{user}` of account {account} ({principal})"));
+        }
+        steps.extend(found.profiles.as_ref().and_then(|list| self.profiles(list, everything)));
+        let is = |code| self.response.is(code);
+        if is(ErrorCode::ApprovalRequired) {
+            match &found.open {
+                Some(open) => steps.extend(about(open, self.options, self.now)),
+                None => steps.extend(self.request()),
+            }
+        } else if is(ErrorCode::PolicyDeny) {
             steps.extend(self.opening());
-        } else if self.response.is(ErrorCode::SessionRevoked) {
-            steps.push(self.reinstate(None));
+        } else if is(ErrorCode::SessionRevoked) {
+            steps.push(self.reinstate(found.whoami.as_ref()));
         }
         steps.extend(self.break_glass());
         steps

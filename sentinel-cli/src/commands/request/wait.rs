@@ -110,12 +110,13 @@ impl<'a> Waiting<'a> {
                     if AFTER_DEADLINE < Utc::now() - request.deadline {
                         return Err(error.into());
                     }
+                    let retry_after = error.retry_after().unwrap_or(INTERVALS[0]);
                     if !is_away {
                         self.screen.warn(&format!(
                             "{}; this command continues to wait",
                             Failure::from(error)
                         ));
-                        interval = Duration::from_secs(1);
+                        interval = retry_after;
                     }
                     is_away = true;
                 }
@@ -164,7 +165,11 @@ impl<'a> Waiting<'a> {
 
     fn line(&self, request: &RequestView, is_away: bool) -> String {
         let elapsed = TimeDelta::from_std(self.begin.elapsed()).unwrap_or(TimeDelta::MAX);
-        let state = if is_away { "the TVM cannot be reached".to_owned() } else { missing(request) };
+        let state = if is_away {
+            "the TVM fails or cannot be reached".to_owned()
+        } else {
+            missing(request)
+        };
         format!(
             "{state}: {} elapsed, {} until the deadline",
             length(elapsed),
