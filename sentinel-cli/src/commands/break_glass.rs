@@ -186,7 +186,7 @@ impl List {
             let next = async || {
                 let Some(mut page) = pages.next().await? else { return Ok(None) };
                 page.grants.retain(|grant| since.is_none_or(|since| since <= grant.created));
-                Ok(Some((page.grants, page.unreadable)))
+                Ok(Some((page.grants, page.unreadable, page.own_only)))
             };
             read_list(self.limit, screen, next).await
         })?;

@@ -167,7 +167,7 @@ impl List {
             let next = async || {
                 let Some(mut page) = pages.next().await? else { return Ok(None) };
                 page.requests.retain(|request| since.is_none_or(|since| since <= request.created));
-                Ok(Some((page.requests, page.unreadable)))
+                Ok(Some((page.requests, page.unreadable, page.own_only)))
             };
             read_list(self.limit, screen, next).await
         })?;

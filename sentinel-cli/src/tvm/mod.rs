@@ -12,7 +12,7 @@ use crate::arguments::shell_word;
 use crate::aws::Ambient;
 use crate::output::Failure;
 pub(crate) use direct::Direct;
-pub(crate) use list::read_list;
+pub(crate) use list::{OWN_ONLY, read_list};
 pub(crate) use next_step::{Lookups, explained, explained_conflict, missing};
 pub(crate) use open_request::open_request;
 

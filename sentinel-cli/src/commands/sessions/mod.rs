@@ -19,7 +19,7 @@ use crate::arguments::{Since, duration};
 use crate::aws::{self, AwsOptions};
 use crate::output::{Failure, Fit, Outcome, Screen, both, printable, records};
 use crate::runtime::block_on;
-use crate::tvm::{Connection, Direct};
+use crate::tvm::{Connection, Direct, OWN_ONLY};
 
 /// List, revoke and reinstate sessions.
 #[derive(Debug, Args)]
@@ -210,11 +210,16 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
 struct Omitted {
     /// The number of rows that the TVM could not read.
     unreadable: usize,
+    /// Whether sessions of others are missing if the caller is an operator: the policy cannot be used.
+    own_only: bool,
 }
 
 impl Omitted {
-    /// Warns of rows that could not be read.
+    /// Warns of what is missing.
     fn warn(&self, screen: &Screen) {
+        if self.own_only {
+            screen.warn(OWN_ONLY);
+        }
         if self.unreadable > 0 {
             screen.warn(&format!(
                 "{} damaged rows are omitted: their sessions are refused, and the TVM's log names \
@@ -233,6 +238,7 @@ async fn read_pages(
     let mut omitted = Omitted::default();
     while let Some(page) = pages.next().await? {
         omitted.unreadable = omitted.unreadable.saturating_add(page.unreadable);
+        omitted.own_only |= page.own_only;
         if enough(page.sessions) {
             break;
         }
@@ -266,10 +272,13 @@ impl List {
         }
         if screen.is_json() {
             let mut list = serde_json::json!({ "sessions": sessions });
-            if omitted.unreadable > 0
-                && let Some(list) = list.as_object_mut()
-            {
-                list.insert("unreadable".to_owned(), omitted.unreadable.into());
+            if let Some(list) = list.as_object_mut() {
+                if omitted.unreadable > 0 {
+                    list.insert("unreadable".to_owned(), omitted.unreadable.into());
+                }
+                if omitted.own_only {
+                    list.insert("own_only".to_owned(), true.into());
+                }
             }
             screen.print_json(&list)?;
         } else if sessions.is_empty() {
