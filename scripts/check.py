@@ -135,12 +135,13 @@ def deploy() -> list[Step]:
 
 def optimized_builds() -> list[Step]:
     """The builds with separate profiles. Linking a package with LTO uses one core for minutes, so they run
-    next to the other builds."""
+    next to the other builds, and yield to tests that have timeouts."""
     steps = [
-        Step("lambda packages", ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
+        Step("lambda packages",
+             ["nice", "make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
         Step(
             "demo build",
-            ["cargo", "build", "--locked", "--quiet", "--profile", "demo", "-p", "sentinel-cli",
+            ["nice", "cargo", "build", "--locked", "--quiet", "--profile", "demo", "-p", "sentinel-cli",
              "--no-default-features", "--bin", "sentinel"],
             count=preparation,
         ),

@@ -164,3 +164,24 @@ fn the_deny_policy_of_a_session_is_exact() {
     let other = run_words(&format!("sessions deny-policy --session {handle} --user bob"));
     assert_eq!(other.status, 2);
 }
+
+#[test]
+fn a_list_warns_that_it_may_be_incomplete_while_the_policy_cannot_be_used() {
+    let dev = Dev::start();
+    vend(&dev, "alice", "production");
+    let output = dev.run("carol", "sessions list --format json");
+    assert!(output.json().get("own_only").is_none() && !output.json()["sessions"].is_null());
+    std::fs::write(dev.policies().join("main.yaml"), "rules: [").unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let sessions = dev.run("carol", "sessions list --format json");
+        let grants = dev.run("carol", "break-glass list");
+        assert_eq!((sessions.status, grants.status), (0, 0), "{}", sessions.stderr);
+        if sessions.json()["own_only"] == json!(true) && grants.stderr.contains("only your own") {
+            assert!(sessions.stderr.contains("only your own"), "{}", sessions.stderr);
+            assert_eq!(sessions.json()["sessions"], json!([]));
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "{} {}", sessions.stdout, grants.stderr);
+    }
+}
