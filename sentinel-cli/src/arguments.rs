@@ -5,6 +5,7 @@ use std::time::Duration;
 #[cfg(feature = "aws")]
 use chrono::{DateTime, TimeDelta, Utc};
 
+use sentinel_broker::{STS_MAX_SECONDS, STS_MIN_SECONDS};
 use sentinel_policy::parse_duration;
 
 /// What is a valid name of a profile, and of its document.
@@ -17,6 +18,16 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         Ok(Duration::ZERO) => Err("a duration must be above 0".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Reads the lifetime of a role session: a duration that STS accepts.
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = duration(text)?;
+    if (u64::from(STS_MIN_SECONDS)..=u64::from(STS_MAX_SECONDS)).contains(&lifetime.as_secs()) {
+        Ok(lifetime)
+    } else {
+        Err("the lifetime of credentials is 15m to 12h".to_owned())
     }
 }
 

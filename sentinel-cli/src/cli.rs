@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "aws")]
 use crate::commands::{
-    approve, bootstrap, break_glass, cancel, credentials, deny, iam, profiles, request, requests,
-    sessions, whoami,
+    approve, bootstrap, break_glass, cancel, credentials, deny, exec, iam, profiles, request,
+    requests, serve, sessions, whoami,
 };
 use crate::commands::{completions, demo, dev, man, policy};
 use crate::output::{Failure, Format, Global, Outcome, Screen};
@@ -22,6 +22,7 @@ Examples:
   sentinel dev                                    run the system on this machine
   sentinel policy check policies/*.yaml           check policies
   sentinel credentials --profile production       get credentials from a TVM
+  sentinel exec --profile production -- ./job     run a program with them
 
 Exit status: 0 success, 1 negative result, 2 usage error, 3 failure.";
 
@@ -42,6 +43,10 @@ enum Command {
     Demo(demo::Arguments),
     #[cfg(feature = "aws")]
     Credentials(credentials::Arguments),
+    #[cfg(feature = "aws")]
+    Exec(exec::Arguments),
+    #[cfg(feature = "aws")]
+    Serve(serve::Arguments),
     #[cfg(feature = "aws")]
     Whoami(whoami::Arguments),
     #[cfg(feature = "aws")]
@@ -93,6 +98,10 @@ impl Cli {
             Command::Iam(arguments) => iam::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Credentials(arguments) => credentials::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Exec(arguments) => exec::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Serve(arguments) => serve::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Whoami(arguments) => whoami::run(&arguments, screen),
             #[cfg(feature = "aws")]

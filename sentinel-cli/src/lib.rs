@@ -8,6 +8,8 @@ mod arguments;
 mod aws;
 mod cli;
 mod commands;
+#[cfg(feature = "aws")]
+mod container;
 mod output;
 mod runtime;
 #[cfg(feature = "aws")]

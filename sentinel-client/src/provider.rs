@@ -15,7 +15,7 @@ use crate::{Client, ClientError, VendRequest, VendedCredentials};
 
 /// Maximum time of a request, if there are no valid credentials to use meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Maximum time of a request whose caller could use the current credentials.
+/// Maximum time of a request whose caller could use the current credentials, by default.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after a failed refresh, if the TVM names none.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 pub struct ProfileCredentials {
     client: Client,
     request: VendRequest,
+    refresh_timeout: Duration,
     state: Arc<State>,
 }
 
@@ -80,7 +81,15 @@ impl ProfileCredentials {
     /// Credentials as requested.
     #[must_use]
     pub fn new(client: Client, request: VendRequest) -> Self {
-        Self { client, request, state: Arc::default() }
+        Self { client, request, refresh_timeout: REFRESH_TIMEOUT, state: Arc::default() }
+    }
+
+    /// The same credentials, with another maximum time of a request that is sent while the current
+    /// credentials are still valid (default: 5 s). The caller that sends it waits for it. A program
+    /// whose callers do not wait can allow the time that a slow signer takes.
+    #[must_use]
+    pub fn with_refresh_timeout(self, refresh_timeout: Duration) -> Self {
+        Self { refresh_timeout, ..self }
     }
 
     /// The current credentials, with their session id. They are requested if there are none or they
@@ -137,7 +146,7 @@ impl ProfileCredentials {
         current: Option<VendedCredentials>,
         now: impl Fn() -> DateTime<Utc>,
     ) -> (Result<VendedCredentials, ClientError>, Duration) {
-        let timeout = if current.is_some() { REFRESH_TIMEOUT } else { TIMEOUT };
+        let timeout = if current.is_some() { self.refresh_timeout } else { TIMEOUT };
         let vend = async { self.client.vend_at(&self.request, now()).await?.not_expired(now()) };
         let result = tokio::time::timeout(timeout, vend).await.unwrap_or_else(|_| {
             Err(ClientError::Unreachable {

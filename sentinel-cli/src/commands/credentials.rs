@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::{Args, ValueEnum};
-use sentinel_broker::{STS_MAX_SECONDS, STS_MIN_SECONDS};
 use sentinel_client::cache::{self, Key, Slot};
 use sentinel_client::{Client, ClientError, ErrorResponse, VendRequest, VendedCredentials};
 use sentinel_wire::{Credentials, ErrorCode, ProfileName, Secret, rfc3339};
 use serde::Serialize;
 
-use crate::arguments::duration;
+use crate::arguments::lifetime;
 use crate::output::{Failure, Outcome, Screen, printable};
 use crate::runtime::block_on;
 use crate::tvm::{Connection, Lookups, Tvm, explained};
@@ -48,16 +47,6 @@ pub(crate) struct Arguments {
     no_cache: bool,
     #[command(flatten)]
     connection: Connection,
-}
-
-/// The durations that STS accepts for a role session.
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let lifetime = duration(text)?;
-    if (u64::from(STS_MIN_SECONDS)..=u64::from(STS_MAX_SECONDS)).contains(&lifetime.as_secs()) {
-        Ok(lifetime)
-    } else {
-        Err("the lifetime of credentials is 15m to 12h".to_owned())
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

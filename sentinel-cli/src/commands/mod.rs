@@ -16,6 +16,8 @@ pub(crate) mod demo;
 pub(crate) mod deny;
 pub(crate) mod dev;
 #[cfg(feature = "aws")]
+pub(crate) mod exec;
+#[cfg(feature = "aws")]
 pub(crate) mod iam;
 pub(crate) mod man;
 pub(crate) mod policy;
@@ -25,6 +27,8 @@ pub(crate) mod profiles;
 pub(crate) mod request;
 #[cfg(feature = "aws")]
 pub(crate) mod requests;
+#[cfg(feature = "aws")]
+pub(crate) mod serve;
 #[cfg(feature = "aws")]
 pub(crate) mod sessions;
 #[cfg(feature = "aws")]

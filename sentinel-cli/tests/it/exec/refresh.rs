@@ -1,0 +1,156 @@
+//! Refreshes: a TVM that is away, refuses or hangs, and the caller's own credentials.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use super::{Running, decisions, dev, kill, until, write_policy};
+use crate::wire::Response;
+
+fn expiration(response: &Response) -> DateTime<Utc> {
+    response.json()["Expiration"].as_str().unwrap().parse().unwrap()
+}
+
+/// Waits until less than a third of their lifetime of `seconds` is left, so that the next request
+/// refreshes them.
+pub(super) fn wait_until_old(response: &Response, seconds: i64) {
+    let old = expiration(response) - chrono::TimeDelta::milliseconds(seconds * 1000 / 3);
+    until("the credentials are old", || Utc::now() > old);
+}
+
+#[test]
+fn credentials_are_refreshed_across_many_expirations() {
+    let dev = dev("3s");
+    let exec = Running::exec(&dev, "");
+    let mut ids = Vec::new();
+    until("ten credentials", || {
+        let response = exec.fetch();
+        assert_eq!(response.status, 200, "{response:?}");
+        ids.push(response.json()["AccessKeyId"].as_str().unwrap().to_owned());
+        ids.dedup();
+        ids.len() >= 10
+    });
+    let vends = decisions(&dev).len();
+    assert!((10..=11).contains(&vends), "{vends}");
+}
+
+#[test]
+fn the_program_keeps_what_is_valid_while_the_tvm_hangs_and_gets_new_ones_afterwards() {
+    let dev = dev("20s");
+    let exec = Running::exec(&dev, "");
+    let first = exec.fetch();
+    kill("STOP", &dev.process().to_string());
+    wait_until_old(&first, 20);
+    while Utc::now() < expiration(&first) - chrono::TimeDelta::seconds(2) {
+        let started = Instant::now();
+        let response = exec.fetch();
+        assert_eq!(response.status, 200, "{response:?}");
+        assert_eq!(response.body, first.body);
+        // The AWS SDKs wait for one or two seconds; the rest is for a busy machine.
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    kill("CONT", &dev.process().to_string());
+    let mut next = exec.fetch();
+    until("new credentials", || {
+        next = exec.fetch();
+        next.status == 200 && next.body != first.body
+    });
+    assert!(expiration(&next) > expiration(&first));
+}
+
+#[test]
+fn a_program_that_ends_during_a_refresh_ends_the_command() {
+    let dev = dev("9s");
+    let mut exec = Running::exec(&dev, "exit 9");
+    let first = exec.fetch();
+    kill("STOP", &dev.process().to_string());
+    wait_until_old(&first, 9);
+    assert_eq!(exec.fetch().body, first.body);
+    let started = Instant::now();
+    exec.release();
+    assert_eq!(exec.end().0, 9);
+    assert!(started.elapsed() < Duration::from_secs(15), "it waited for the TVM");
+    kill("CONT", &dev.process().to_string());
+}
+
+#[test]
+fn a_refusal_reaches_the_program_and_is_written_once() {
+    let dev = dev("3s");
+    let mut exec = Running::exec(&dev, "");
+    assert_eq!(exec.fetch().status, 200);
+    write_policy(&dev.home.path().join("policies"), "deny", "3s");
+    let mut refused = exec.fetch();
+    until("it is refused", || {
+        refused = exec.fetch();
+        refused.status != 200
+    });
+    for _ in 0..3 {
+        refused = exec.fetch();
+        assert_eq!(refused.status, 403, "{refused:?}");
+        let body = refused.json();
+        assert_eq!((&body["code"], &body["Code"]), (&"POLICY_DENY".into(), &"POLICY_DENY".into()));
+        let message = body["message"].as_str().unwrap();
+        assert!(message.contains("(request "), "{message}");
+        assert!(!message.contains("GET /"), "it names commands, not routes: {message}");
+    }
+    // An approval or another policy takes effect without a restart.
+    write_policy(&dev.home.path().join("policies"), "allow", "3s");
+    until("it is allowed", || exec.fetch().status == 200);
+    exec.release();
+    let (status, stderr) = exec.end();
+    assert_eq!(status, 0);
+    assert!(
+        stderr.starts_with("warning: no credentials of `production`: POLICY_DENY: "),
+        "{stderr}"
+    );
+    assert_eq!(stderr.matches("POLICY_DENY").count(), 1, "{stderr}");
+}
+
+#[test]
+fn the_callers_own_credentials_are_loaded_again_for_each_vend() {
+    let dev = dev("3s");
+    let home = dev.home.path();
+    let key = dev.key("alice");
+    let good = format!(
+        "{{\"Version\":1,\"AccessKeyId\":\"{}\",\"SecretAccessKey\":\"{}\"}}",
+        key.id, key.secret
+    );
+    let (output, runs, script) = (home.join("output"), home.join("runs"), home.join("keys.sh"));
+    std::fs::write(&output, &good).unwrap();
+    let text = format!(
+        "#!/bin/sh\necho run >> {}\ncat {} || {{ echo log in again >&2; exit 1; }}\n",
+        runs.display(),
+        output.display()
+    );
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let config = home.join("config");
+    let text = format!("[profile me]\ncredential_process = {}\n", script.display());
+    std::fs::write(&config, text).unwrap();
+
+    let mut command = dev.client("me", "exec --profile production -- sh -c");
+    command.arg(super::WAITING).env("AWS_CONFIG_FILE", &config);
+    let exec = Running::connected(command);
+    let count = || std::fs::read_to_string(&runs).unwrap().lines().count();
+    assert_eq!(count(), 1, "the first vend uses what was loaded at the start");
+    let first = exec.fetch();
+    until("a refresh", || exec.fetch().body != first.body);
+    assert!(count() >= 2);
+    // The login has expired.
+    std::fs::remove_file(&output).unwrap();
+    let mut failed = exec.fetch();
+    until("no credentials", || {
+        failed = exec.fetch();
+        failed.status != 200
+    });
+    assert_eq!(failed.status, 503, "{failed:?}");
+    let message = failed.json()["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("cannot get AWS credentials to sign with: "), "{message}");
+    assert!(message.contains("log in again"), "{message}");
+    assert_eq!(message.matches("to sign with").count(), 1, "{message}");
+    // The person logs in again, without a restart.
+    std::fs::write(&output, &good).unwrap();
+    until("credentials", || exec.fetch().status == 200);
+}
