@@ -1,11 +1,13 @@
 //! `sentinel serve`: the ready message, a token per profile, and the end.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::exec::{Running, decisions, until};
+use crate::exec::{Running, decisions, kill, until};
 use crate::running::{Dev, run, run_words};
 use crate::wire::{Request, Response};
 
@@ -159,5 +161,32 @@ fn two_hundred_concurrent_requests_share_the_first_vend() {
     bodies.dedup();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert!(bodies[0].contains("\"AccessKeyId\":\"ASIA"), "{bodies:?}");
+    assert_eq!(decisions(&dev).len(), 1);
+}
+
+#[test]
+fn a_client_that_disconnects_does_not_end_the_vend_that_others_wait_for() {
+    let dev = Dev::start();
+    let serve = Running::start(dev.client("alice", &format!("{WORDS} --format json")));
+    let ready: Value = serde_json::from_str(&serve.line()).unwrap();
+    let (url, token) = (variable(&ready, 0, URI), variable(&ready, 0, TOKEN));
+    let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
+    kill("STOP", &dev.process().to_string());
+    let mut first = TcpStream::connect(address).unwrap();
+    let head = format!("host: {address}\r\nauthorization: {token}\r\n\r\n");
+    first.write_all(format!("GET /production HTTP/1.1\r\n{head}").as_bytes()).unwrap();
+    // Without a response: the TVM is stopped, and there are no credentials yet.
+    first.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    assert!(first.read(&mut [0; 1]).is_err());
+    let response = std::thread::scope(|scope| {
+        let second = scope.spawn(|| fetch(&url, &token));
+        drop(first);
+        std::thread::sleep(Duration::from_secs(1));
+        kill("CONT", &dev.process().to_string());
+        second.join().unwrap()
+    });
+    assert_eq!(response.status, 200, "{response:?}");
+    // A vend that was begun again would have been recorded by now, since it is answered in order.
+    assert_eq!(dev.run("alice", "whoami").status, 0);
     assert_eq!(decisions(&dev).len(), 1);
 }
