@@ -21,7 +21,7 @@ from dev import Dev, clean_environment
 AWS = Path(sys.executable).parent / "aws"
 TOOLS = Path(os.environ.get("SENTINEL_TOOLS", ROOT / ".tools"))
 
-# Seconds until a test gives up.
+# Timeout of a test in seconds.
 TIMEOUT = 120.0
 # Lifetime of `short` in seconds.
 SHORT = 6
@@ -353,7 +353,7 @@ def test_control_c_in_a_terminal_reaches_the_program_once(sentinel_exec: Exec) -
 
 
 def test_control_z_stops_the_program_and_it_continues(sentinel_exec: Exec) -> None:
-    # `set -m` gives each job its own group, as in an interactive shell.
+    # With `set -m`, each job has its own group, as in an interactive shell.
     arguments = sentinel_exec.arguments("sh", "-c", "echo ready; read line; echo got $line; exit 5")
     quoted = " ".join(f"'{word}'" for word in arguments)
     shell = f"set -m; {quoted}; echo stopped; fg; echo status $?"

@@ -34,7 +34,7 @@ const MAX_HEADERS: usize = 64;
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(45);
 /// Time that a request waits for a refresh before it gets the current credentials. The AWS SDK for
 /// JavaScript waits for 1 s, botocore for 2 s.
-const PATIENCE: Duration = Duration::from_millis(600);
+const REFRESH_WAIT: Duration = Duration::from_millis(600);
 /// Maximum time of a refresh, for which no request waits. The caller's own credentials can come from a
 /// slow program.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -92,7 +92,7 @@ impl Source {
         let credentials = self.credentials.clone();
         // In its own task: a client that disconnects does not end a vend that others wait for.
         let mut vend = tokio::spawn(async move { credentials.vended().await });
-        let done = match tokio::time::timeout(PATIENCE, &mut vend).await {
+        let done = match tokio::time::timeout(REFRESH_WAIT, &mut vend).await {
             Ok(done) => done,
             Err(_) => match self.credentials.fallback_on_interrupt() {
                 Some(current) => return Ok(current),

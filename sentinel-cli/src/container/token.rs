@@ -44,7 +44,7 @@ mod tests {
         let text = token.reveal().to_owned();
         assert_eq!(text.len(), 43);
         assert!(token.is(text.as_bytes()));
-        for other in ["", &text[1..], &format!("{text} "), &format!("Bearer {text}")] {
+        for other in ["", "x", &text.repeat(2), &format!("{text} "), &format!("Bearer {text}")] {
             assert!(!token.is(other.as_bytes()), "{other}");
         }
         assert!(!token.is(Token::random().unwrap().reveal().as_bytes()));

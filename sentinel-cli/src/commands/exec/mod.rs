@@ -99,7 +99,7 @@ async fn execute(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fail
     };
     let status = tokio::select! {
         status = child.wait() => status?,
-        // It does not end by itself.
+        // It never ends before the child.
         () = endpoint.serve(*screen, pending()) => return Err(Failure::other("the endpoint ended")),
     };
     Ok(Outcome::Status(status))

@@ -71,7 +71,7 @@ const KEPT: &[&str] = &[
 #[derive(Debug)]
 pub(super) struct Settings {
     folder: TempDir,
-    /// The region, if no variable sets it.
+    /// The region of the caller.
     region: Option<String>,
     /// Whether botocore would find an access key in a file of its predecessor.
     has_boto_key: bool,
@@ -97,7 +97,7 @@ impl Settings {
             sentinel_files::temporary(&env::temp_dir(), "sentinel-exec-").map_err(cannot)?;
         let settings = Self {
             folder,
-            region: region(profile).await,
+            region: configured_region(profile).await,
             has_boto_key: boto_files(&home).iter().any(|file| has_key(file)),
         };
         settings.create(&settings.config(), &text).map_err(cannot)?;
@@ -112,9 +112,10 @@ impl Settings {
             ("AWS_SHARED_CREDENTIALS_FILE", self.credentials().into()),
         ];
         if let Some(region) = &self.region {
-            // botocore reads only the second one.
-            variables.push(("AWS_REGION", region.into()));
-            variables.push(("AWS_DEFAULT_REGION", region.into()));
+            // botocore reads the second one, most other SDKs the first.
+            let names = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
+            let unset = names.filter(|name| variable(name).is_none());
+            variables.extend(unset.map(|name| (name, region.into())));
         }
         if self.has_boto_key {
             variables.push(("BOTO_CONFIG", self.credentials().into()));
@@ -133,14 +134,6 @@ impl Settings {
     fn create(&self, path: &Path, text: &str) -> io::Result<()> {
         fs::write(path, text)
     }
-}
-
-/// The region of the AWS profile, if no variable sets one. It can be in either file.
-async fn region(profile: Option<&str>) -> Option<String> {
-    if variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).is_some() {
-        return None;
-    }
-    configured_region(profile).await
 }
 
 /// A variable that is set and not empty.

@@ -137,6 +137,11 @@ fn the_region_of_the_profile_that_signs_is_the_region_of_the_program() {
     let mut command = exec(&dev, "echo $AWS_REGION $AWS_DEFAULT_REGION");
     let output = run(command.env("AWS_SHARED_CREDENTIALS_FILE", file));
     assert_eq!(output.stdout, "us-east-1 us-east-1\n", "{}", output.stderr);
+    // A variable has precedence, and SDKs that read the other one have the same region.
+    let output = run(command.env("AWS_REGION", "us-east-1").env("AWS_DEFAULT_REGION", "eu-west-1"));
+    assert_eq!(output.stdout, "us-east-1 eu-west-1\n", "{}", output.stderr);
+    let output = run(command.env_remove("AWS_DEFAULT_REGION"));
+    assert_eq!(output.stdout, "us-east-1 us-east-1\n", "{}", output.stderr);
 }
 
 /// Prints each signal that it receives, and ends with its number after SIGUSR2.
