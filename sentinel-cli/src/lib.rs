@@ -12,6 +12,7 @@ mod commands;
 mod container;
 mod output;
 mod runtime;
+mod server;
 #[cfg(feature = "aws")]
 mod tvm;
 

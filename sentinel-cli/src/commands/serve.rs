@@ -11,11 +11,11 @@ use sentinel_client::VendRequest;
 use sentinel_wire::ProfileName;
 use serde::{Serialize, Serializer};
 use tempfile::NamedTempFile;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::container::{Endpoint, Source, TOKEN, TOKEN_FILE, URI};
 use crate::output::{Failure, Outcome, Screen, shell};
 use crate::runtime::block_on;
+use crate::server::{EndSignals, not_listening};
 use crate::tvm::Connection;
 
 /// Serve credentials of profiles on loopback, for editors and containers.
@@ -98,13 +98,9 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         .collect::<Result<Vec<_>, Failure>>()?;
     let endpoint = Endpoint::bind(arguments.listen, sources)
         .await
-        .map_err(|error| not_listening(arguments.listen, error))?;
-    let handler =
-        |kind| signal(kind).map_err(|error| Failure::because("cannot receive signals", error));
-    let mut terminate = handler(SignalKind::terminate())?;
-    let mut interrupt = handler(SignalKind::interrupt())?;
-    // Received when its terminal is closed.
-    let mut hangup = handler(SignalKind::hangup())?;
+        .map_err(|error| not_listening(arguments.listen, &error))?;
+    // Before the ready message.
+    let end = EndSignals::receive()?;
     let folder = arguments.token_dir.as_deref().map(token_folder).transpose()?;
     let profiles = endpoint
         .sources()
@@ -113,14 +109,7 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         .collect::<Result<_, Failure>>()?;
     let ready = Ready { url: endpoint.url(), profiles };
     screen.print(&if screen.is_json() { ready.line()? } else { ready.human() })?;
-    let end = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    };
-    endpoint.serve(*screen, end).await;
+    endpoint.serve(*screen, end.received()).await;
     Ok(Outcome::Done)
 }
 
@@ -175,14 +164,4 @@ impl Ready {
         }
         text + "\nCtrl-C stops the endpoint.\n"
     }
-}
-
-/// Why the endpoint cannot listen, and what to do about it.
-fn not_listening(address: SocketAddr, error: io::Error) -> Failure {
-    let hint = if error.kind() == io::ErrorKind::AddrInUse {
-        ": end the program that listens there, or use another port with `--listen`"
-    } else {
-        ""
-    };
-    Failure::because(format!("cannot listen on {address}"), format!("{error}{hint}"))
 }

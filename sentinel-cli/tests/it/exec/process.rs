@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::{Running, decisions, dev, is_stopped, kill, until};
 use crate::running::{Dev, run};
+use crate::wire::Request;
 
 /// Runs a shell script as the child.
 fn exec(dev: &Dev, script: &str) -> Command {
@@ -236,17 +237,33 @@ fn the_endpoint_ends_with_the_program() {
 }
 
 #[test]
-fn each_start_has_another_token_and_neither_output_nor_files_contain_a_secret() {
+fn each_start_has_another_token_and_no_secret_is_written() {
     let dev = dev("30m");
-    let (mut first, second) = (Running::exec(&dev, ""), Running::exec(&dev, ""));
+    let verbose = || {
+        let mut command = dev.client("alice", "exec -v --profile production -- sh -c");
+        command.arg(super::WAITING).env("RUST_LOG", "trace").env("RUST_BACKTRACE", "1");
+        Running::connected(command)
+    };
+    let (mut first, second) = (verbose(), verbose());
     assert_ne!(first.token, second.token);
     let vended = first.fetch().json();
-    let secrets =
-        ["SecretAccessKey", "Token"].map(|name| vended[name].as_str().unwrap().to_owned());
-    // The words of an error do not contain what was sent.
-    let sent = first.request().with("authorization", &secrets[0]).send(first.address());
-    assert!(!sent.body.contains(&secrets[0]) && !sent.body.contains(&first.token), "{sent:?}");
+    let mut secrets =
+        ["SecretAccessKey", "Token"].map(|name| vended[name].as_str().unwrap().to_owned()).to_vec();
+    secrets.extend([first.token.clone(), dev.key("alice").secret]);
+    for secret in &secrets {
+        let path = format!("/{}", secret.replace('/', "%2F"));
+        for request in [
+            first.request().with("authorization", secret),
+            first.request().with("x-secret", secret).with("x", &"y".repeat(64 * 1024)),
+            Request { target: path, ..first.request() },
+            Request { method: "POST".to_owned(), body: secret.clone().into(), ..first.request() },
+        ] {
+            let response = request.send(first.address());
+            assert_ne!(response.status, 200);
+            assert!(!response.body.contains(secret), "{response:?}");
+        }
+    }
     first.release();
     let (_, stderr) = first.end();
-    assert_eq!(stderr, "");
+    assert!(secrets.iter().all(|secret| !stderr.contains(secret)), "{stderr}");
 }

@@ -21,18 +21,20 @@ pub(super) fn wait_until_old(response: &Response, seconds: i64) {
 
 #[test]
 fn credentials_are_refreshed_across_many_expirations() {
-    let dev = dev("3s");
+    let dev = dev("6s");
     let exec = Running::exec(&dev, "");
     let mut ids = Vec::new();
-    until("ten credentials", || {
+    until("four credentials", || {
         let response = exec.fetch();
         assert_eq!(response.status, 200, "{response:?}");
         ids.push(response.json()["AccessKeyId"].as_str().unwrap().to_owned());
         ids.dedup();
-        ids.len() >= 10
+        ids.len() >= 4
     });
-    let vends = decisions(&dev).len();
-    assert!((10..=11).contains(&vends), "{vends}");
+    let vended = decisions(&dev);
+    for id in ids {
+        assert_eq!(vended.iter().filter(|record| record["access_key_id"] == id).count(), 1);
+    }
 }
 
 #[test]
@@ -42,7 +44,7 @@ fn the_program_keeps_what_is_valid_while_the_tvm_hangs_and_gets_new_ones_afterwa
     let first = exec.fetch();
     kill("STOP", &dev.process().to_string());
     wait_until_old(&first, 20);
-    while Utc::now() < expiration(&first) - chrono::TimeDelta::seconds(2) {
+    while Utc::now() < expiration(&first) - chrono::TimeDelta::seconds(3) {
         let started = Instant::now();
         let response = exec.fetch();
         assert_eq!(response.status, 200, "{response:?}");
@@ -62,11 +64,11 @@ fn the_program_keeps_what_is_valid_while_the_tvm_hangs_and_gets_new_ones_afterwa
 
 #[test]
 fn a_program_that_ends_during_a_refresh_ends_the_command() {
-    let dev = dev("9s");
+    let dev = dev("15s");
     let mut exec = Running::exec(&dev, "exit 9");
     let first = exec.fetch();
     kill("STOP", &dev.process().to_string());
-    wait_until_old(&first, 9);
+    wait_until_old(&first, 15);
     assert_eq!(exec.fetch().body, first.body);
     let started = Instant::now();
     exec.release();
@@ -77,10 +79,10 @@ fn a_program_that_ends_during_a_refresh_ends_the_command() {
 
 #[test]
 fn a_refusal_reaches_the_program_and_is_written_once() {
-    let dev = dev("3s");
+    let dev = dev("6s");
     let mut exec = Running::exec(&dev, "");
     assert_eq!(exec.fetch().status, 200);
-    write_policy(&dev.home.path().join("policies"), "deny", "3s");
+    write_policy(&dev.home.path().join("policies"), "deny", "6s");
     let mut refused = exec.fetch();
     until("it is refused", || {
         refused = exec.fetch();
@@ -96,7 +98,7 @@ fn a_refusal_reaches_the_program_and_is_written_once() {
         assert!(!message.contains("GET /"), "it names commands, not routes: {message}");
     }
     // An approval or another policy takes effect without a restart.
-    write_policy(&dev.home.path().join("policies"), "allow", "3s");
+    write_policy(&dev.home.path().join("policies"), "allow", "6s");
     until("it is allowed", || exec.fetch().status == 200);
     exec.release();
     let (status, stderr) = exec.end();
@@ -110,7 +112,7 @@ fn a_refusal_reaches_the_program_and_is_written_once() {
 
 #[test]
 fn the_callers_own_credentials_are_loaded_again_for_each_vend() {
-    let dev = dev("3s");
+    let dev = dev("6s");
     let home = dev.home.path();
     let key = dev.key("alice");
     let good = format!(
