@@ -90,7 +90,8 @@ impl Source {
     /// The credentials for one request.
     async fn credentials(&self, screen: &Screen) -> Result<Credentials, Problem> {
         let credentials = self.credentials.clone();
-        // In its own task: a client that disconnects does not end a vend that others wait for.
+        // In its own task: it continues after this request got the current credentials, or its client
+        // disconnected.
         let mut vend = tokio::spawn(async move { credentials.vended().await });
         let done = match tokio::time::timeout(REFRESH_WAIT, &mut vend).await {
             Ok(done) => done,

@@ -1,11 +1,13 @@
 //! Refreshes: a TVM that is away, refuses or hangs, and the caller's own credentials.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
 use super::{Running, decisions, dev, kill, until, write_policy};
+use crate::running::Dev;
 use crate::wire::Response;
 
 fn expiration(response: &Response) -> DateTime<Utc> {
@@ -110,38 +112,66 @@ fn a_refusal_reaches_the_program_and_is_written_once() {
     assert_eq!(stderr.matches("POLICY_DENY").count(), 1, "{stderr}");
 }
 
+/// Own credentials of alice from a program of the profile `me`.
+struct OwnCredentials {
+    /// What the program prints. Without it, the program fails.
+    output: PathBuf,
+    good: String,
+    /// A line for each run.
+    runs: PathBuf,
+    /// The time that the program takes, for `sleep`.
+    delay: PathBuf,
+    config: PathBuf,
+}
+
+impl OwnCredentials {
+    fn new(dev: &Dev) -> Self {
+        let home = dev.home.path();
+        let key = dev.key("alice");
+        let [output, runs, delay, script, config] =
+            ["output", "runs", "delay", "keys.sh", "config"].map(|name| home.join(name));
+        let good = format!(
+            "{{\"Version\":1,\"AccessKeyId\":\"{}\",\"SecretAccessKey\":\"{}\"}}",
+            key.id, key.secret
+        );
+        std::fs::write(&output, &good).unwrap();
+        std::fs::write(&delay, "0").unwrap();
+        let text = format!(
+            "#!/bin/sh\necho run >> {}\nsleep $(cat {})\ncat {} || {{ echo log in again >&2; exit \
+             1; }}\n",
+            runs.display(),
+            delay.display(),
+            output.display()
+        );
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let text = format!("[profile me]\ncredential_process = {}\n", script.display());
+        std::fs::write(&config, text).unwrap();
+        Self { output, good, runs, delay, config }
+    }
+
+    fn exec(&self, dev: &Dev) -> Running {
+        let mut command = dev.client("me", "exec --profile production -- sh -c");
+        command.arg(super::WAITING).env("AWS_CONFIG_FILE", &self.config);
+        Running::connected(command)
+    }
+
+    fn runs(&self) -> usize {
+        std::fs::read_to_string(&self.runs).unwrap().lines().count()
+    }
+}
+
 #[test]
 fn the_callers_own_credentials_are_loaded_again_for_each_vend() {
     let dev = dev("6s");
-    let home = dev.home.path();
-    let key = dev.key("alice");
-    let good = format!(
-        "{{\"Version\":1,\"AccessKeyId\":\"{}\",\"SecretAccessKey\":\"{}\"}}",
-        key.id, key.secret
-    );
-    let (output, runs, script) = (home.join("output"), home.join("runs"), home.join("keys.sh"));
-    std::fs::write(&output, &good).unwrap();
-    let text = format!(
-        "#!/bin/sh\necho run >> {}\ncat {} || {{ echo log in again >&2; exit 1; }}\n",
-        runs.display(),
-        output.display()
-    );
-    std::fs::write(&script, text).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let config = home.join("config");
-    let text = format!("[profile me]\ncredential_process = {}\n", script.display());
-    std::fs::write(&config, text).unwrap();
-
-    let mut command = dev.client("me", "exec --profile production -- sh -c");
-    command.arg(super::WAITING).env("AWS_CONFIG_FILE", &config);
-    let exec = Running::connected(command);
-    let count = || std::fs::read_to_string(&runs).unwrap().lines().count();
-    assert_eq!(count(), 1, "the first vend uses what was loaded at the start");
+    let own = OwnCredentials::new(&dev);
+    let exec = own.exec(&dev);
+    assert_eq!(own.runs(), 1, "the first vend uses what was loaded at the start");
     let first = exec.fetch();
     until("a refresh", || exec.fetch().body != first.body);
-    assert!(count() >= 2);
+    assert!(own.runs() >= 2);
     // The login has expired.
-    std::fs::remove_file(&output).unwrap();
+    std::fs::remove_file(&own.output).unwrap();
     let mut failed = exec.fetch();
     until("no credentials", || {
         failed = exec.fetch();
@@ -153,6 +183,28 @@ fn the_callers_own_credentials_are_loaded_again_for_each_vend() {
     assert!(message.contains("log in again"), "{message}");
     assert_eq!(message.matches("to sign with").count(), 1, "{message}");
     // The person logs in again, without a restart.
-    std::fs::write(&output, &good).unwrap();
+    std::fs::write(&own.output, &own.good).unwrap();
     until("credentials", || exec.fetch().status == 200);
+}
+
+#[test]
+fn a_slow_source_of_the_callers_own_credentials_does_not_delay_the_program() {
+    let dev = dev("24s");
+    let own = OwnCredentials::new(&dev);
+    let exec = own.exec(&dev);
+    let first = exec.fetch();
+    // Longer than an SDK waits.
+    std::fs::write(&own.delay, "3").unwrap();
+    wait_until_old(&first, 24);
+    let started = Instant::now();
+    assert_eq!(exec.fetch().body, first.body);
+    assert!(started.elapsed() < Duration::from_secs(3), "it waited");
+    let mut next = exec.fetch();
+    until("new credentials", || {
+        next = exec.fetch();
+        next.body != first.body
+    });
+    assert_eq!(next.status, 200, "{next:?}");
+    assert_eq!(own.runs(), 2);
+    assert!(Utc::now() < expiration(&first), "the refresh waited for the expiration");
 }
