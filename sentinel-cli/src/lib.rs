@@ -10,9 +10,10 @@ mod cli;
 mod commands;
 #[cfg(feature = "aws")]
 mod container;
+mod listen;
 mod output;
 mod runtime;
-mod server;
+mod signals;
 #[cfg(feature = "aws")]
 mod tvm;
 

@@ -13,9 +13,10 @@ use serde::{Serialize, Serializer};
 use tempfile::NamedTempFile;
 
 use crate::container::{Endpoint, Source, TOKEN, TOKEN_FILE, URI};
+use crate::listen::not_listening;
 use crate::output::{Failure, Outcome, Screen, shell};
 use crate::runtime::block_on;
-use crate::server::{EndSignals, not_listening};
+use crate::signals::EndSignals;
 use crate::tvm::Connection;
 
 /// Serve credentials of profiles on loopback, for editors and containers.
@@ -100,7 +101,7 @@ async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failur
         .await
         .map_err(|error| not_listening(arguments.listen, &error))?;
     // Before the ready message.
-    let end = EndSignals::receive()?;
+    let end = EndSignals::receive_in_background()?;
     let folder = arguments.token_dir.as_deref().map(token_folder).transpose()?;
     let profiles = endpoint
         .sources()

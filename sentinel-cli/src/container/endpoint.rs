@@ -120,7 +120,10 @@ impl Source {
             .is_some_and(|(last, when)| last.is_same_reason(problem) && when.elapsed() < REPEAT);
         if !is_known {
             *written = Some((problem.clone(), Instant::now()));
-            screen.warn(&format!("no credentials of `{}`: {}", self.profile, Failure::from(error)));
+            let text = format!("no credentials of `{}`: {}", self.profile, Failure::from(error));
+            let screen = *screen;
+            // Output that is not read must not stop the endpoint.
+            drop(tokio::task::spawn_blocking(move || screen.warn(&text)));
         }
     }
 }

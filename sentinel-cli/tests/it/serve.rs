@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -52,6 +53,23 @@ fn each_profile_has_a_path_and_a_token_and_a_signal_ends_the_endpoint() {
         serve.signal(signal);
         assert_eq!(serve.end(), (0, String::new()), "{signal}");
     }
+}
+
+#[test]
+fn an_endpoint_that_ignores_sighup_survives_the_end_of_its_terminal() {
+    let dev = Dev::start();
+    let client = dev.client("alice", "");
+    let mut nohup = Command::new("sh");
+    nohup.env_clear().envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let words = format!("trap '' HUP; exec \"$0\" {WORDS} --format json");
+    nohup.args(["-c", &words, env!("CARGO_BIN_EXE_sentinel")]);
+    let serve = Running::start(nohup);
+    let ready: Value = serde_json::from_str(&serve.line()).unwrap();
+    serve.signal("HUP");
+    let response = fetch(&variable(&ready, 0, URI), &variable(&ready, 0, TOKEN));
+    assert_eq!(response.status, 200, "{response:?}");
+    serve.signal("TERM");
+    assert_eq!(serve.end(), (0, String::new()));
 }
 
 #[test]

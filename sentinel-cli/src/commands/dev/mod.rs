@@ -21,8 +21,9 @@ use sentinel_broker::CallerRate;
 use sentinel_dev::{Identity, StartError};
 use sentinel_store::{Causes, JsonLines};
 
+use crate::listen::not_listening;
 use crate::output::{BoundedWriter, Failure, Outcome, Screen, log_to_stderr};
-use crate::server::{EndSignals, not_listening};
+use crate::signals::EndSignals;
 
 /// Maximum time that a waiting thread may keep the process from ending, after the
 /// time for requests in flight.

@@ -8,7 +8,7 @@
 //! - SIGTSTP and SIGCONT are not received: Ctrl-Z stops this process and the child, and `fg` continues
 //!   both. SIGWINCH is sent to each process of the foreground group.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -17,6 +17,7 @@ use rustix::termios::tcgetpgrp;
 use tokio::signal::unix::{self, SignalKind};
 
 use crate::output::Failure;
+use crate::signals::Ignored;
 
 /// A signal that this process received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +55,12 @@ pub(super) struct Signals(Vec<(Signal, unix::Signal)>);
 
 impl Signals {
     pub(super) fn receive() -> Result<Self, Failure> {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = Ignored::at_start();
         PASSED
             .into_iter()
-            .filter(|signal| !ignores(&status, signal.number))
-            .map(|signal| {
-                let kind = SignalKind::from_raw(signal.number.as_raw());
-                Ok((signal, unix::signal(kind)?))
-            })
+            .map(|signal| (signal, SignalKind::from_raw(signal.number.as_raw())))
+            .filter(|(_, kind)| !ignored.contains(*kind))
+            .map(|(signal, kind)| Ok((signal, unix::signal(kind)?)))
             .collect::<Result<_, std::io::Error>>()
             .map(Self)
             .map_err(|error| Failure::because("cannot receive signals", error))
@@ -81,29 +80,7 @@ impl Signals {
     }
 }
 
-/// Whether a process ignores a signal, according to its `/proc/PID/status`. Systems without it cannot
-/// be asked without unsafe code.
-fn ignores(status: &str, signal: Number) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    let bit = u32::try_from(signal.as_raw() - 1).ok().and_then(|bit| 1_u64.checked_shl(bit));
-    bit.is_some_and(|bit| mask & bit != 0)
-}
-
 /// Whether this process, and with it the child, is in the foreground of a terminal.
 fn is_in_foreground() -> bool {
     File::open("/dev/tty").is_ok_and(|terminal| tcgetpgrp(&terminal) == Ok(getpgrp()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ignored_signals_are_read_from_the_status_of_the_process() {
-        let status = "Name:\tsentinel\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001001\n";
-        assert!(ignores(status, Number::HUP) && ignores(status, Number::PIPE));
-        assert!(!ignores(status, Number::INT) && !ignores(status, Number::TERM));
-        assert!(!ignores("", Number::HUP) && !ignores("SigIgn:\tx\n", Number::HUP));
-    }
 }

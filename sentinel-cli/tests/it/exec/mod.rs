@@ -78,7 +78,8 @@ impl Running {
         running
     }
 
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        let mut command = with_default_signals(&command);
         // In its own process group: the group of these tests can be in the foreground of a terminal.
         command.process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -163,6 +164,17 @@ impl Drop for Running {
         );
         drop(self.child.wait());
     }
+}
+
+/// The same command, which ignores no signal, even if these tests ignore some (`nohup`).
+fn with_default_signals(command: &Command) -> Command {
+    let script = "import os, signal, sys\n\
+                  for number in (1, 2, 3, 10, 12, 15): signal.signal(number, signal.SIG_DFL)\n\
+                  os.execvp(sys.argv[1], sys.argv[1:])";
+    let mut wrapped = Command::new("python3");
+    wrapped.args(["-c", script]).arg(command.get_program()).args(command.get_args());
+    wrapped.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    wrapped
 }
 
 pub(crate) fn kill(signal: &str, process: &str) {
