@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use crate::container::{Endpoint, Source, TOKEN, TOKEN_FILE, URI};
 use crate::listen::not_listening;
 use crate::output::{Failure, Outcome, Screen, shell};
-use crate::runtime::block_on;
+use crate::runtime::block_on_quietly;
 use crate::signals::EndSignals;
 use crate::tvm::Connection;
 
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     if let Some((_, profile)) = repeated {
         return Err(Failure::Usage(format!("`--profile {profile}` is given twice")));
     }
-    block_on(serve(arguments, screen))
+    block_on_quietly(serve(arguments, screen))
 }
 
 async fn serve(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {

@@ -18,8 +18,8 @@ use sentinel_wire::ProfileName;
 
 use crate::arguments::lifetime;
 use crate::container::{Endpoint, OVERRIDING, Source, TOKEN, URI};
-use crate::output::{Failure, Outcome, Screen};
-use crate::runtime::block_on;
+use crate::output::{Failure, Outcome, Screen, progress};
+use crate::runtime::block_on_quietly;
 use crate::tvm::Connection;
 use child::Child;
 use settings::Settings;
@@ -36,7 +36,7 @@ use signals::Signals;
 Examples:
   sentinel exec --profile production -- aws s3 ls
   sentinel exec --profile production --duration 15m -- ./migrate --all
-  sentinel exec --profile staging -- bash
+  sentinel exec --profile production -- bash
 
 SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1 and SIGUSR2 are passed on to the
 program. The credentials are served until it ends: for programs that outlive it,
@@ -60,17 +60,23 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    block_on(execute(arguments, screen))
+    block_on_quietly(execute(arguments, screen))
+}
+
+/// Vends credentials, before the program is started.
+async fn vend(arguments: &Arguments) -> Result<Source, Failure> {
+    let client = arguments.connection.open_for_long().await?;
+    let request = VendRequest::new(arguments.profile.clone()).with_duration(arguments.duration);
+    let source = Source::new(&client, request)?;
+    source.vend().await?;
+    Ok(source)
 }
 
 async fn execute(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let Some((program, rest)) = arguments.command.split_first() else {
         return Err(Failure::Usage("name the program to run after `--`".to_owned()));
     };
-    let client = arguments.connection.open_for_long().await?;
-    let request = VendRequest::new(arguments.profile.clone()).with_duration(arguments.duration);
-    let source = Source::new(&client, request)?;
-    source.vend().await?;
+    let source = progress::during(vend(arguments)).await?;
     let token = source.token().to_owned();
     let path = source.path().to_owned();
     let endpoint = Endpoint::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), vec![source])
