@@ -328,15 +328,19 @@ def on_terminal(sentinel_exec: Exec, *command: str) -> Terminal:
     return Terminal(sentinel_exec.arguments(*command), sentinel_exec.environment)
 
 
+# A handler can run during a `print`, which must not be entered twice.
 COUNTING = """\
-import signal, time
+import os, signal, time
 received = []
-signal.signal(signal.SIGINT, lambda *_: (received.append("INT"), print("INT", flush=True)))
-signal.signal(signal.SIGTERM, lambda *_: (received.append("TERM"), print("TERM", flush=True)))
-print("ready", flush=True)
-while "TERM" not in received:
+def receive(number, _):
+    received.append(number)
+    os.write(1, b"INT\\n" if number == signal.SIGINT else b"TERM\\n")
+signal.signal(signal.SIGINT, receive)
+signal.signal(signal.SIGTERM, receive)
+os.write(1, b"ready\\n")
+while signal.SIGTERM not in received:
     time.sleep(0.05)
-print("received", received.count("INT"), flush=True)
+os.write(1, b"received %d\\n" % received.count(signal.SIGINT))
 """
 
 
