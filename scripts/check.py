@@ -18,10 +18,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Sequence
 
 import dependencies
-from steps import ROOT, Step, cargo_tests, junit, one_check_unless_skipped, preparation, run_all
+from steps import ROOT, Need, Step, cargo_tests, junit, one_check_unless_skipped, preparation, run_all
 from tools import (
     CHECKOV,
     PYTHON,
@@ -96,13 +96,19 @@ def fuzz_targets() -> list[Step]:
     ]
 
 
-def pytests(name: str, folder: str, env: dict[str, str], after: Optional[str] = None) -> Step:
+def pytests(
+    name: str,
+    folder: str,
+    env: dict[str, str],
+    after: Optional[str] = None,
+    needs: Sequence[Need] = (),
+) -> Step:
     """The tests of a folder, with the packages of `.tools/venv`."""
     report = TOOLS / f"{name.replace(': ', '-')}.xml"
     return Step(
         name,
         [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", folder],
-        needs=[venv],
+        needs=[venv, *needs],
         count=junit(report),
         env={"PYTHONDONTWRITEBYTECODE": "1", **env},
         after=after,
@@ -246,8 +252,14 @@ def table() -> list[Step]:
             "clients",
             "tests/clients",
             # The time and memory of hostile policies are those of an optimized policy crate.
-            {"SENTINEL_BINARY": str(sentinel), "SENTINEL_DEMO_BINARY": str(demo)},
+            {
+                "SENTINEL_BINARY": str(sentinel),
+                "SENTINEL_DEMO_BINARY": str(demo),
+                "SENTINEL_TOOLS": str(TOOLS),
+            },
             after="programs",
+            # If Node is missing, the tests of the AWS SDK for JavaScript report it.
+            needs=[where_possible(node_packages)],
         ),
         # Sizes and memory can fail. Times are only shown: they are judged on an idle machine.
         Step("lambda packages: memory", [sys.executable, "scripts/functions.py", "--memory-only"],

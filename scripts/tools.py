@@ -137,7 +137,7 @@ def _checkov() -> str:
 def _node() -> str:
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        return "no `node` and `npm` on the PATH: dynalite needs them"
+        return "no `node` and `npm` on the PATH: dynalite and the AWS SDK for JavaScript need them"
     version = subprocess.run(
         ["node", "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     ).stdout
@@ -170,5 +170,5 @@ def checkov() -> None:
 
 
 def node_packages() -> None:
-    """Needs the pinned npm packages: dynalite."""
+    """Needs the pinned npm packages: dynalite and the AWS SDK for JavaScript."""
     _needed(_node())

@@ -21,7 +21,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a duration that STS accepts for a role session.
+/// Reads the lifetime of a role session: a duration that STS accepts.
 pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = duration(text)?;
     if (u64::from(STS_MIN_SECONDS)..=u64::from(STS_MAX_SECONDS)).contains(&lifetime.as_secs()) {

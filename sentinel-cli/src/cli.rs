@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "aws")]
 use crate::commands::{
-    approve, bootstrap, break_glass, cancel, configure, credentials, deny, iam, open, profiles,
-    request, requests, sessions, whoami,
+    approve, bootstrap, break_glass, cancel, configure, credentials, deny, exec, iam, open,
+    profiles, request, requests, serve, sessions, whoami,
 };
 use crate::commands::{completions, demo, dev, man, policy};
 use crate::output::{Failure, Format, Global, Outcome, Screen};
@@ -23,6 +23,7 @@ Examples:
   sentinel policy check policies/*.yaml           check policies
   sentinel configure --aws-profile me             write AWS profiles that use a TVM
   sentinel credentials --profile production       get credentials from a TVM
+  sentinel exec --profile production -- ./job     run a program with them
 
 Exit status: 0 success, 1 negative result, 2 usage error, 3 failure.";
 
@@ -45,6 +46,10 @@ enum Command {
     Configure(configure::Arguments),
     #[cfg(feature = "aws")]
     Credentials(credentials::Arguments),
+    #[cfg(feature = "aws")]
+    Exec(exec::Arguments),
+    #[cfg(feature = "aws")]
+    Serve(serve::Arguments),
     #[cfg(feature = "aws")]
     Open(open::Arguments),
     #[cfg(feature = "aws")]
@@ -100,6 +105,10 @@ impl Cli {
             Command::Configure(arguments) => configure::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Credentials(arguments) => credentials::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Exec(arguments) => exec::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Serve(arguments) => serve::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Open(arguments) => open::run(&arguments, screen),
             #[cfg(feature = "aws")]

@@ -8,8 +8,12 @@ mod arguments;
 mod aws;
 mod cli;
 mod commands;
+#[cfg(feature = "aws")]
+mod container;
+mod listen;
 mod output;
 mod runtime;
+mod signals;
 #[cfg(feature = "aws")]
 mod tvm;
 

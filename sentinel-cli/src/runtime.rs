@@ -11,9 +11,12 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 pub(crate) fn block_on_quietly<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::because("cannot start", error))?
-        .block_on(work)
+        .map_err(|error| Failure::because("cannot start", error))?;
+    let result = runtime.block_on(work);
+    // The end of the command does not wait for what it no longer needs, such as a lookup of a name.
+    runtime.shutdown_background();
+    result
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -10,12 +10,13 @@ use aws_credential_types::provider::{ProvideCredentials, future};
 use chrono::{DateTime, Utc};
 use sentinel_wire::ProfileName;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::{Client, ClientError, VendRequest, VendedCredentials};
 
 /// Maximum time of a request, if there are no valid credentials to use meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Maximum time of a request whose caller could use the current credentials.
+/// Maximum time of a request whose caller could use the current credentials, by default.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after a failed refresh, if the TVM names none.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -36,6 +37,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 pub struct ProfileCredentials {
     client: Client,
     request: VendRequest,
+    refresh_timeout: Duration,
     state: Arc<State>,
 }
 
@@ -80,7 +82,15 @@ impl ProfileCredentials {
     /// Credentials as requested.
     #[must_use]
     pub fn new(client: Client, request: VendRequest) -> Self {
-        Self { client, request, state: Arc::default() }
+        Self { client, request, refresh_timeout: REFRESH_TIMEOUT, state: Arc::default() }
+    }
+
+    /// The same credentials, with another maximum time of a request that is sent while the current
+    /// credentials are still valid (default: 5 s). The caller that sends it waits for it. A program
+    /// whose callers do not wait can allow the time that a slow signer takes.
+    #[must_use]
+    pub fn with_refresh_timeout(self, refresh_timeout: Duration) -> Self {
+        Self { refresh_timeout, ..self }
     }
 
     /// The current credentials, with their session id. They are requested if there are none or they
@@ -137,7 +147,7 @@ impl ProfileCredentials {
         current: Option<VendedCredentials>,
         now: impl Fn() -> DateTime<Utc>,
     ) -> (Result<VendedCredentials, ClientError>, Duration) {
-        let timeout = if current.is_some() { REFRESH_TIMEOUT } else { TIMEOUT };
+        let timeout = if current.is_some() { self.refresh_timeout } else { TIMEOUT };
         let vend = async { self.client.vend_at(&self.request, now()).await?.not_expired(now()) };
         let result = tokio::time::timeout(timeout, vend).await.unwrap_or_else(|_| {
             Err(ClientError::Unreachable {
@@ -344,22 +354,97 @@ mod tests {
         assert!(error.contains("expired at"), "{error}");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_signer_that_hangs_does_not_hold_other_callers() {
-        #[derive(Debug)]
-        struct Hanging;
+    /// A TVM that vends an hour, and is away for a minute from the first request of each refresh on.
+    #[derive(Clone, Debug)]
+    struct AwayAtRefresh {
+        begin: Instant,
+        away: Arc<std::sync::Mutex<Option<Instant>>>,
+        vends: Arc<std::sync::Mutex<usize>>,
+    }
 
-        #[async_trait]
-        impl Transport for Hanging {
-            async fn send(&self, _: HttpRequest) -> Result<HttpResponse, ClientError> {
-                std::future::pending().await
-            }
+    impl AwayAtRefresh {
+        fn now(&self) -> DateTime<Utc> {
+            start() + TimeDelta::from_std(self.begin.elapsed()).unwrap()
+        }
+    }
 
-            fn address(&self) -> String {
-                "nowhere".to_owned()
+    #[async_trait]
+    impl Transport for AwayAtRefresh {
+        async fn send(&self, _: HttpRequest) -> Result<HttpResponse, ClientError> {
+            tokio::task::yield_now().await;
+            let (mut away, mut vends) = (self.away.lock().unwrap(), self.vends.lock().unwrap());
+            if *vends > 0
+                && away.get_or_insert_with(Instant::now).elapsed() < Duration::from_secs(60)
+            {
+                let source = "connection refused".into();
+                return Err(ClientError::Unreachable { address: self.address(), source });
             }
+            *away = None;
+            *vends += 1;
+            let body = json!({
+                "AccessKeyId": format!("ASIA{vends}"),
+                "SecretAccessKey": "s",
+                "Token": "t",
+                "Expiration": rfc3339::seconds(self.now() + TimeDelta::hours(1)),
+            });
+            Ok(HttpResponse::json(200, body.to_string()))
         }
 
+        fn address(&self) -> String {
+            "the script".to_owned()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sixteen_hours_of_callers_have_valid_credentials_from_one_request_per_refresh() {
+        let tvm =
+            AwayAtRefresh { begin: Instant::now(), away: Arc::default(), vends: Arc::default() };
+        let credentials =
+            Client::with_transport(tvm.clone()).credentials("production".parse().unwrap());
+        for _ in 0..16 * 120 {
+            let callers = (0..20).map(|_| credentials.vended_at(|| tvm.now()));
+            for vended in futures_util::future::join_all(callers).await {
+                let vended = vended.unwrap();
+                assert!(vended.credentials.expiration > tvm.now(), "{vended:?}");
+            }
+            tokio::time::advance(Duration::from_secs(30)).await;
+        }
+        // Each 41 minutes: two thirds of an hour, and the minute without the TVM.
+        assert_eq!(*tvm.vends.lock().unwrap(), 1 + 16 * 60 / 41);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refresh_takes_no_longer_than_allowed() {
+        let tvm = Scripted::default().then_vend("ASIA1", minutes(60));
+        let credentials = tvm.credentials();
+        id(&credentials, start()).await.unwrap();
+        let hanging = Client::with_transport(Hanging);
+        for seconds in [5, 30] {
+            let credentials = ProfileCredentials { client: hanging.clone(), ..credentials.clone() };
+            let credentials = credentials.with_refresh_timeout(Duration::from_secs(seconds));
+            *credentials.state.last.lock().await = None;
+            let sent = Instant::now();
+            assert_eq!(id(&credentials, minutes(45)).await.unwrap(), "ASIA1");
+            assert_eq!(sent.elapsed().as_secs(), seconds);
+        }
+    }
+
+    #[derive(Debug)]
+    struct Hanging;
+
+    #[async_trait]
+    impl Transport for Hanging {
+        async fn send(&self, _: HttpRequest) -> Result<HttpResponse, ClientError> {
+            std::future::pending().await
+        }
+
+        fn address(&self) -> String {
+            "nowhere".to_owned()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signer_that_hangs_does_not_hold_other_callers() {
         let credentials =
             Client::with_transport(Hanging).credentials("production".parse().unwrap());
         assert!(id(&credentials, start()).await.unwrap_err().contains("nowhere"));

@@ -14,6 +14,8 @@ mod missing;
 mod options;
 #[cfg(feature = "aws")]
 mod refused;
+#[cfg(feature = "aws")]
+mod reloaded;
 
 #[cfg(feature = "aws")]
 pub(crate) use ambient::{Ambient, configured_region, signing_profiles, signing_region};
@@ -24,3 +26,5 @@ pub(crate) use deployment::{Parts, Policies, partition_of, region};
 pub(crate) use options::{AwsOptions, caller};
 #[cfg(feature = "aws")]
 pub(crate) use refused::{because_aws, because_store};
+#[cfg(feature = "aws")]
+pub(crate) use reloaded::Reloaded;

@@ -18,6 +18,8 @@ pub(crate) mod demo;
 pub(crate) mod deny;
 pub(crate) mod dev;
 #[cfg(feature = "aws")]
+pub(crate) mod exec;
+#[cfg(feature = "aws")]
 pub(crate) mod iam;
 pub(crate) mod man;
 #[cfg(feature = "aws")]
@@ -29,6 +31,8 @@ pub(crate) mod profiles;
 pub(crate) mod request;
 #[cfg(feature = "aws")]
 pub(crate) mod requests;
+#[cfg(feature = "aws")]
+pub(crate) mod serve;
 #[cfg(feature = "aws")]
 pub(crate) mod sessions;
 #[cfg(feature = "aws")]

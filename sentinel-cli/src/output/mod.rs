@@ -8,6 +8,7 @@ pub(crate) mod progress;
 mod quoted;
 mod refused;
 mod screen;
+mod shell;
 mod signature;
 mod table;
 mod terminal;
@@ -20,6 +21,7 @@ pub(crate) use outcome::{Failure, Outcome};
 pub(crate) use quoted::quoted;
 pub(crate) use refused::Refused;
 pub(crate) use screen::{Format, Global, Screen, paint, printable};
+pub(crate) use shell::shell;
 #[cfg(feature = "aws")]
 pub(crate) use table::column;
 pub(crate) use table::table;

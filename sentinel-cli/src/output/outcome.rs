@@ -18,6 +18,8 @@ pub(crate) enum Outcome {
     Done,
     /// The result is negative: findings, denied, different; exit 1.
     No,
+    /// The exit status of a program that the command ran.
+    Status(u8),
 }
 
 impl From<Outcome> for ExitCode {
@@ -25,6 +27,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => Self::SUCCESS,
             Outcome::No => Self::from(1),
+            Outcome::Status(status) => Self::from(status),
         }
     }
 }
@@ -73,18 +76,28 @@ impl Failure {
 }
 
 impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&ClientError> for Failure {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "every other error is one of exit 3, and its text is complete"
     )]
-    fn from(error: ClientError) -> Self {
+    fn from(error: &ClientError) -> Self {
         match error {
-            ClientError::Invalid(response) => Self::Usage(Refused::from(&response).to_string()),
-            ClientError::Refused(response) => Self::Refused(Refused::from(&response)),
+            ClientError::Invalid(response) => Self::Usage(Refused::from(response).to_string()),
+            ClientError::Refused(response) => Self::Refused(Refused::from(response)),
             ClientError::Failed(response) => {
-                Self::other(format!("the TVM failed: {}", Refused::from(&response)))
+                Self::other(format!("the TVM failed: {}", Refused::from(response)))
             }
-            error => Self::other(printable(&Causes(&error).to_string())),
+            // The cause is a failure of this command, whose text is complete.
+            ClientError::Credentials(error) if let Some(cause) = error.source() => {
+                Self::other(printable(&Causes(cause).to_string()))
+            }
+            error => Self::other(printable(&Causes(error).to_string())),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) struct Global {
 }
 
 /// The two streams, and their format and color.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
     pub(crate) format: Format,
     pub(crate) verbose: bool,

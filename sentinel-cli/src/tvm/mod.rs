@@ -9,7 +9,7 @@ use clap::Args;
 use sentinel_client::{Client, Endpoint};
 
 use crate::arguments::shell_word;
-use crate::aws::Ambient;
+use crate::aws::{Ambient, Reloaded};
 use crate::output::Failure;
 pub(crate) use direct::Direct;
 pub(crate) use list::{OWN_ONLY, read_list};
@@ -34,12 +34,24 @@ pub(crate) struct Connection {
 impl Connection {
     /// Finds the caller's credentials and prepares the connection.
     pub(crate) async fn open(&self) -> Result<Tvm, Failure> {
-        let endpoint = self.endpoint()?.clone();
-        let Ambient { credentials, region } =
-            Ambient::load(self.aws_profile.as_deref(), &endpoint).await?;
+        let (endpoint, Ambient { credentials, region }) = self.load().await?;
         let access_key_id = credentials.access_key_id().to_owned();
         let client = Client::new(endpoint.with_region(region), credentials);
         Ok(Tvm { client, access_key_id })
+    }
+
+    /// The client of a process that runs for longer than the caller's credentials are valid: it loads
+    /// them again for each request.
+    pub(crate) async fn open_for_long(&self) -> Result<Client, Failure> {
+        let (endpoint, ambient) = self.load().await?;
+        let endpoint = endpoint.with_region(ambient.region.clone());
+        Ok(Client::new(endpoint, Reloaded::new(self.aws_profile.clone(), ambient)))
+    }
+
+    async fn load(&self) -> Result<(Endpoint, Ambient), Failure> {
+        let endpoint = self.endpoint()?.clone();
+        let ambient = Ambient::load(self.aws_profile.as_deref(), &endpoint).await?;
+        Ok((endpoint, ambient))
     }
 
     /// The options that another command needs to send its request to the same TVM as the same caller,

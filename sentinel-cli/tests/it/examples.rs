@@ -16,9 +16,14 @@ const NOT_RUN: [(&str, &str); 1] = [(
 /// The examples that report a negative result, which is what they show.
 const NEGATIVE: [&str; 1] = ["sentinel policy explain policy.yaml --user bob --profile production"];
 
+/// Whether the example listens on a port.
+fn is_server(line: &str) -> bool {
+    line.starts_with("sentinel dev") || line.starts_with("sentinel serve")
+}
+
 /// Whether the example runs until a person ends it.
 fn runs_until_interrupted(line: &str) -> bool {
-    line.starts_with("sentinel dev") || line.contains(" --watch")
+    is_server(line) || line.contains(" --watch")
 }
 
 /// Starts the example, interrupts it after its first line of output, and returns the status, which is
@@ -47,7 +52,7 @@ fn every_example_of_every_command_can_be_run() {
         let prepared = fixture.prepared(path, line);
         if runs_until_interrupted(line) {
             // Any port, since another server may have the usual one.
-            let listen = line.starts_with("sentinel dev") && !line.contains("--listen");
+            let listen = is_server(line) && !line.contains("--listen");
             let listen = if listen { " --listen 127.0.0.1:0" } else { "" };
             let line = format!("exec {prepared}{listen}");
             let status = interrupted(&mut fixture.command(path, &line));

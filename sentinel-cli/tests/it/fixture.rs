@@ -187,6 +187,8 @@ impl Fixture {
         for (name, text) in [
             ("notify.sh", "#!/bin/sh\ncat\n"),
             ("bin/aws", "#!/bin/sh\n"),
+            ("job", "#!/bin/sh\n"),
+            ("migrate", "#!/bin/sh\n"),
             ("bin/man", "#!/bin/sh\ncat\n"),
             ("bin/open", BROWSER),
             ("bin/xdg-open", BROWSER),
@@ -323,7 +325,10 @@ impl Fixture {
         }
         let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
         line = line.replace("2026-03-02T22:00:00Z", &sentinel_wire::rfc3339::seconds(later));
-        if line.contains("credentials") || path.starts_with("sessions") {
+        if line.contains("credentials")
+            || line.contains("sentinel exec")
+            || path.starts_with("sessions")
+        {
             for target in ["alice", "alice --profile production"] {
                 let words = format!("sessions reinstate --user {target} --reason example");
                 self.json("carol", &words);

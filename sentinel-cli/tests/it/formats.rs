@@ -12,14 +12,14 @@ use tempfile::TempDir;
 use unicode_width::UnicodeWidthStr;
 
 use crate::fixture::{Example, Fixture, examples, leaves};
-use crate::running::{CommandOutput, sentinel};
+use crate::running::{CommandOutput, Dev, sentinel};
 use crate::terminal::{Terminal, run_on_terminal, start};
 
 /// Commands that need no system, which have their own tests below.
-const ALONE: [&str; 2] = ["dev", "demo"];
+const ALONE: [&str; 3] = ["dev", "demo", "serve"];
 
-/// Commands whose output is for another program and has no second form.
-const OTHERS: [&str; 2] = ["completions", "man"];
+/// Commands whose output is for another program, or of another program, and has no second form.
+const OTHERS: [&str; 3] = ["completions", "man", "exec"];
 
 /// The commands with a table, which is never wider than the terminal.
 const TABLES: [&str; 6] =
@@ -162,6 +162,29 @@ fn the_output_of_the_server_at_80_columns_is_as_before() {
     let text = terminal.all();
     let url = text.lines().next().unwrap().rsplit_once(' ').unwrap().1;
     assert_snapshot("dev", &redacted(&text, url, home.path()));
+}
+
+#[test]
+fn the_output_of_the_endpoint_at_80_columns_is_as_before() {
+    let dev = Dev::start();
+    let mut terminal = Terminal::new(80);
+    let words = "serve --profile production --profile staging --listen 127.0.0.1:0";
+    let mut command = dev.client("alice", words);
+    let mut child = start(command.stdout(terminal.stdio()).stderr(Stdio::null()));
+    terminal.with("Ctrl-C stops the endpoint.\n");
+    let process = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(process, Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let text = terminal.all();
+    let url = text.lines().next().unwrap().rsplit_once(' ').unwrap().1.to_owned();
+    let mut shown = String::new();
+    for line in text.lines() {
+        let is_token = line.contains("_TOKEN=");
+        let line = line.split_once("_TOKEN=").map_or(line, |(before, _)| before);
+        shown.push_str(line);
+        shown.push_str(if is_token { "_TOKEN=TOKEN\n" } else { "\n" });
+    }
+    assert_snapshot("serve", &redacted(&shown, &url, dev.home.path()));
 }
 
 #[test]

@@ -21,6 +21,8 @@ mod documents;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod exec;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod formats;
@@ -42,6 +44,8 @@ mod requests;
 mod responses;
 #[cfg(test)]
 mod running;
+#[cfg(test)]
+mod serve;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

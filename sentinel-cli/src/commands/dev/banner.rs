@@ -8,7 +8,7 @@ use sentinel_dev::Identity;
 use serde::Serialize;
 
 use crate::aws::Caller;
-use crate::output::{Failure, paint, table};
+use crate::output::{Failure, paint, shell, table};
 
 /// The ready message.
 #[derive(Debug, Serialize)]
@@ -97,16 +97,6 @@ fn issued_by(caller: &Caller) -> String {
         "credentials: issued by STS, for roles of account {account} that trust\n  \
          {arn}{limits}\n"
     )
-}
-
-/// A word of a POSIX shell, quoted if necessary.
-fn shell(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%=".contains(c);
-    if text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

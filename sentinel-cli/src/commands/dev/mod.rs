@@ -10,7 +10,7 @@ mod banner;
 mod issuer;
 mod open_files;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,9 +20,10 @@ use clap::Args;
 use sentinel_broker::CallerRate;
 use sentinel_dev::{Identity, StartError};
 use sentinel_store::{Causes, JsonLines};
-use tokio::signal::unix::{SignalKind, signal};
 
+use crate::listen::not_listening;
 use crate::output::{BoundedWriter, Failure, Outcome, Screen, log_to_stderr};
+use crate::signals::EndSignals;
 
 /// Maximum time that a waiting thread may keep the process from ending, after the
 /// time for requests in flight.
@@ -158,13 +159,8 @@ async fn serve(
     #[cfg(not(feature = "aws"))]
     let issuer = None;
     let server = system.bind().await?;
-    // The handlers are installed before the ready message.
-    let handler =
-        |kind| signal(kind).map_err(|error| Failure::because("cannot receive signals", error));
-    let mut terminate = handler(SignalKind::terminate())?;
-    let mut interrupt = handler(SignalKind::interrupt())?;
-    // Received when its terminal is closed.
-    let mut hangup = handler(SignalKind::hangup())?;
+    // Before the ready message.
+    let end = EndSignals::receive()?;
     let ready = banner::Ready {
         url: server.url(),
         credentials_file: server.credentials_file().to_owned(),
@@ -177,14 +173,7 @@ async fn serve(
         ready.human(server.policies(), screen.colors_out())
     };
     stdout.write_all(ready.as_bytes()).map_err(Failure::output)?;
-    let end = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    };
-    server.serve(end).await;
+    server.serve(end.received()).await;
     Ok(Outcome::Done)
 }
 
@@ -197,18 +186,4 @@ impl From<StartError> for Failure {
             Self::other(Causes(&error).to_string())
         }
     }
-}
-
-/// Why the server cannot listen, and what to do about it.
-fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
-    let hint = if error.kind() == io::ErrorKind::AddrInUse {
-        ": end the program that listens there, or use a free port with `--listen 127.0.0.1:0`"
-    } else if error.kind() == io::ErrorKind::AddrNotAvailable {
-        ": it is not an address of this machine: use one that is, as in `--listen 127.0.0.1:0`"
-    } else if error.kind() == io::ErrorKind::PermissionDenied {
-        ": ports below 1024 are reserved for the administrator: use another one with `--listen`"
-    } else {
-        ""
-    };
-    Failure::because(format!("cannot listen on {address}"), format!("{error}{hint}"))
 }

@@ -139,7 +139,7 @@ impl Drop for Server {
     }
 }
 
-fn is_installed(program: &str) -> bool {
+pub(super) fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = root().join(".tools/venv/bin");
     std::env::split_paths(&path).chain([tools]).any(|folder| folder.join(program).is_file())

@@ -4,6 +4,7 @@
 
 mod administration;
 mod approvals;
+mod credentials_for_tools;
 mod decisions;
 mod deployment;
 mod embedding;

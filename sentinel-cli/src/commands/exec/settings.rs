@@ -1,0 +1,262 @@
+//! The AWS settings of the child.
+//!
+//! The AWS SDKs use a profile of the shared files before the credentials of a container. A child that
+//! reads the files of its user would therefore use the keys of the default profile, or those of another
+//! profile, without notice. It gets its own two files: an empty file of credentials, and a configuration
+//! whose only profile is `default`, with the settings of the AWS profile that signs and without
+//! credentials. The files of the user are only read.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::aws::configured_region;
+use crate::output::Failure;
+
+/// The settings of a profile that remain. Every other one can select credentials, now or in a later
+/// release of an SDK.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>
+const KEPT: &[&str] = &[
+    "account_id_endpoint_mode",
+    "api_versions",
+    "auth_scheme_preference",
+    "ca_bundle",
+    "cli_auto_prompt",
+    "cli_binary_format",
+    "cli_follow_urlparam",
+    "cli_help_output",
+    "cli_history",
+    "cli_pager",
+    "cli_timestamp_format",
+    "cloudfront",
+    "cloudsearch",
+    "defaults_mode",
+    "disable_request_compression",
+    "dynamodb",
+    "ec2_metadata_service_endpoint",
+    "ec2_metadata_service_endpoint_mode",
+    "ec2_metadata_v1_disabled",
+    "emr",
+    "endpoint_discovery_enabled",
+    "endpoint_url",
+    "ignore_configured_endpoint_urls",
+    "max_attempts",
+    "metadata_service_num_attempts",
+    "metadata_service_timeout",
+    "output",
+    "parameter_validation",
+    "region",
+    "request_checksum_calculation",
+    "request_min_compression_size_bytes",
+    "response_checksum_validation",
+    "retry_mode",
+    "s3",
+    "s3_disable_express_session_auth",
+    "s3_disable_multiregion_access_points",
+    "s3_use_arn_region",
+    "sdk_ua_app_id",
+    "services",
+    "sigv4a_signing_region_set",
+    "sts_regional_endpoints",
+    "tcp_keepalive",
+    "use_dualstack_endpoint",
+    "use_fips_endpoint",
+];
+
+/// The files of a child. They are removed when this value is dropped.
+#[derive(Debug)]
+pub(super) struct Settings {
+    folder: TempDir,
+    /// The region of the caller.
+    region: Option<String>,
+    /// Whether botocore would find an access key in a file of its predecessor.
+    has_boto_key: bool,
+}
+
+impl Settings {
+    /// Writes the files. `profile` is the AWS profile that signs, if it is not the usual one.
+    pub(super) async fn write(profile: Option<&str>) -> Result<Self, Failure> {
+        let cannot =
+            |error| Failure::because("cannot write the AWS settings of the program", error);
+        let home = env::home_dir().unwrap_or_default();
+        let selected = profile
+            .map(str::to_owned)
+            .or_else(|| variable("AWS_PROFILE").map(|name| name.to_string_lossy().into_owned()))
+            .unwrap_or_else(|| "default".to_owned());
+        let config =
+            variable("AWS_CONFIG_FILE").map_or_else(|| home.join(".aws/config"), PathBuf::from);
+        // A file that cannot be read was reported when the credentials were loaded from it, or is not
+        // needed.
+        let text = fs::read(config).unwrap_or_default();
+        let text = without_credentials(&String::from_utf8_lossy(&text), &selected);
+        let folder =
+            sentinel_files::temporary(&env::temp_dir(), "sentinel-exec-").map_err(cannot)?;
+        let settings = Self {
+            folder,
+            region: configured_region(profile).await,
+            has_boto_key: boto_files(&home).iter().any(|file| has_key(file)),
+        };
+        settings.create(&settings.config(), &text).map_err(cannot)?;
+        settings.create(&settings.credentials(), "").map_err(cannot)?;
+        Ok(settings)
+    }
+
+    /// The variables that name the files and the region.
+    pub(super) fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let mut variables = vec![
+            ("AWS_CONFIG_FILE", self.config().into()),
+            ("AWS_SHARED_CREDENTIALS_FILE", self.credentials().into()),
+        ];
+        if let Some(region) = &self.region {
+            // botocore reads the second one, most other SDKs the first.
+            let names = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
+            let unset = names.filter(|name| variable(name).is_none());
+            variables.extend(unset.map(|name| (name, region.into())));
+        }
+        if self.has_boto_key {
+            variables.push(("BOTO_CONFIG", self.credentials().into()));
+        }
+        variables
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
+    fn credentials(&self) -> PathBuf {
+        self.folder.path().join("credentials")
+    }
+
+    fn create(&self, path: &Path, text: &str) -> io::Result<()> {
+        fs::write(path, text)
+    }
+}
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The files of boto 2, in which botocore looks for an access key too.
+fn boto_files(home: &Path) -> Vec<PathBuf> {
+    match variable("BOTO_CONFIG") {
+        Some(file) => vec![file.into()],
+        None => vec!["/etc/boto.cfg".into(), home.join(".boto")],
+    }
+}
+
+fn has_key(file: &Path) -> bool {
+    fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains("aws_access_key_id"))
+}
+
+/// The section of a configuration file that a line is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    /// The selected profile.
+    Selected,
+    /// Settings of services, which a profile refers to.
+    Services,
+    /// Another profile, or what only credentials need.
+    Omitted,
+}
+
+/// A configuration whose only profile is `default`, with the settings of the profile `selected`.
+fn without_credentials(config: &str, selected: &str) -> String {
+    let mut text = String::new();
+    let mut section = Section::Omitted;
+    let mut is_kept = false;
+    for line in config.lines() {
+        if let Some(header) = line.strip_prefix('[') {
+            let name = header.split(']').next().unwrap_or_default();
+            section = classify(name, selected);
+            is_kept = section != Section::Omitted;
+            match section {
+                Section::Selected => text.push_str("[default]\n"),
+                Section::Services => text.push_str(&format!("[{name}]\n")),
+                Section::Omitted => {}
+            }
+            continue;
+        }
+        // An indented line continues the property above it.
+        let is_continued = line.starts_with([' ', '\t']);
+        if section == Section::Selected && !is_continued {
+            let key = line.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+            is_kept = KEPT.contains(&key.as_str());
+        }
+        if is_kept {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn classify(name: &str, selected: &str) -> Section {
+    let name = name.trim();
+    let (kind, rest) = name.split_once([' ', '\t']).unwrap_or((name, ""));
+    let rest = rest.trim().trim_matches(['"', '\'']);
+    match (kind, rest) {
+        ("default", "") if selected == "default" => Section::Selected,
+        ("profile", profile) if profile == selected => Section::Selected,
+        ("services", _) => Section::Services,
+        _ => Section::Omitted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = "\
+# a comment
+[default]
+region = eu-west-1
+aws_access_key_id = AKIAIOSFODNN7EXAMPLE
+aws_secret_access_key = hunter2
+output = json
+
+[profile \"me too\"]
+Region=eu-central-1
+services = local
+s3 =
+  max_concurrent_requests = 20
+sso_session = corp
+credential_process =
+  /bin/keys
+some_later_kind_of_login = x
+[sso-session corp]
+sso_region = eu-west-1
+[services local]
+s3 =
+  endpoint_url = http://127.0.0.1:4566
+";
+
+    #[test]
+    fn only_the_settings_of_the_selected_profile_remain_and_no_credentials() {
+        assert_eq!(
+            without_credentials(CONFIG, "default"),
+            "[default]\nregion = eu-west-1\noutput = json\n[services local]\ns3 =\n  \
+             endpoint_url = http://127.0.0.1:4566\n"
+        );
+        assert_eq!(
+            without_credentials(CONFIG, "me too"),
+            "[default]\nRegion=eu-central-1\nservices = local\ns3 =\n  \
+             max_concurrent_requests = 20\n[services local]\ns3 =\n  \
+             endpoint_url = http://127.0.0.1:4566\n"
+        );
+        let none = without_credentials(CONFIG, "unknown");
+        assert!(!none.contains("[default]"), "{none}");
+    }
+
+    #[test]
+    fn a_section_twice_and_an_indented_key_do_not_keep_credentials() {
+        let config = "[default]\noutput = json\n  aws_access_key_id = AKIA\nrole_arn = x\n  y\n\
+                      [default]\nsource_profile = z\n";
+        let text = without_credentials(config, "default");
+        assert!(!text.contains("role_arn") && !text.contains("source_profile"), "{text}");
+    }
+}
