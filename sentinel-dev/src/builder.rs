@@ -224,6 +224,7 @@ impl Builder {
             reporter,
             data,
             temporary_policies: temporary,
+            mounted: None,
             facts,
         })
     }

@@ -14,8 +14,9 @@ use sentinel_store::folder::FolderPolicies;
 use sentinel_store::{Causes, PolicyText, ProfileName, StoreError, StoreResultExt};
 
 use crate::StartError;
+use crate::policy_files::PolicyFolder;
 
-const MAIN: &str = "main";
+pub(crate) const MAIN: &str = "main";
 /// The folder with the members of groups.
 const GROUPS: &str = "groups";
 
@@ -70,6 +71,11 @@ type Listing = BTreeMap<PathBuf, (u64, u64, u64, i64, i64)>;
 impl Reporter {
     pub(crate) fn new(documents: FolderPolicies, folder: PathBuf, colors: bool) -> Self {
         Self { documents, folder, colors, reported: Vec::new() }
+    }
+
+    /// The folder, for readers other than the log.
+    pub(crate) fn folder(&self) -> PolicyFolder {
+        PolicyFolder::new(self.documents.clone(), self.folder.clone())
     }
 
     /// Reports on the current state of the folder, and then after each change.
@@ -244,7 +250,7 @@ fn peeked(
 }
 
 /// Checks a document as the broker does.
-fn checked(
+pub(crate) fn checked(
     text: &PolicyText,
     is_main: bool,
 ) -> Result<CheckedPolicy, sentinel_policy::Diagnostics> {
@@ -258,14 +264,14 @@ fn checked(
 
 /// The role of a file in the folder, according to its name.
 #[derive(Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Document(ProfileName),
     /// It looks like a document, but is not one.
     Unread(String),
     Other,
 }
 
-fn kind(path: &Path) -> Kind {
+pub(crate) fn kind(path: &Path) -> Kind {
     let (Some(name), Some(extension)) = (path.file_name(), path.extension()) else {
         return Kind::Other;
     };

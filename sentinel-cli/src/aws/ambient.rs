@@ -88,7 +88,7 @@ pub(crate) async fn credentials(
 
 /// The region to sign for: from the host, else from the environment, else from the
 /// profile, else `us-east-1`.
-async fn region(profile: Option<&str>, endpoint: &Endpoint) -> String {
+pub(crate) async fn region(profile: Option<&str>, endpoint: &Endpoint) -> String {
     if let Some(region) = endpoint.region() {
         return region.to_owned();
     }

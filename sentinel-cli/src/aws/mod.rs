@@ -16,7 +16,7 @@ mod options;
 mod refused;
 
 #[cfg(feature = "aws")]
-pub(crate) use ambient::Ambient;
+pub(crate) use ambient::{Ambient, credentials, refuse_own_profile, region};
 pub(crate) use caller::Caller;
 #[cfg(feature = "aws")]
 pub(crate) use deployment::{Parts, Policies, partition_of};

@@ -10,6 +10,8 @@ pub(crate) mod break_glass;
 pub(crate) mod cancel;
 pub(crate) mod completions;
 #[cfg(feature = "aws")]
+pub(crate) mod console;
+#[cfg(feature = "aws")]
 pub(crate) mod credentials;
 pub(crate) mod demo;
 #[cfg(feature = "aws")]

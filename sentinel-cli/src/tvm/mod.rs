@@ -4,17 +4,19 @@ mod direct;
 mod list;
 mod next_step;
 mod open_request;
+mod reloading;
 
 use clap::Args;
 use sentinel_client::{Client, Endpoint};
 
 use crate::arguments::shell_word;
-use crate::aws::Ambient;
+use crate::aws::{self, Ambient};
 use crate::output::Failure;
 pub(crate) use direct::Direct;
 pub(crate) use list::read_list;
 pub(crate) use next_step::{Lookups, explained, explained_conflict, missing};
 pub(crate) use open_request::open_request;
+use reloading::Reloading;
 
 /// The variable with the URL of the TVM.
 const TVM_URL: &str = "SENTINEL_TVM_URL";
@@ -34,18 +36,32 @@ pub(crate) struct Connection {
 impl Connection {
     /// Finds the caller's credentials and prepares the connection.
     pub(crate) async fn open(&self) -> Result<Tvm, Failure> {
-        let Some(endpoint) = self.tvm.clone() else {
-            return Err(Failure::Usage(
-                "no TVM is configured: set SENTINEL_TVM_URL to the URL that your administrator or \
-                 `sentinel dev` names, or pass `--tvm URL`"
-                    .to_owned(),
-            ));
-        };
+        let endpoint = self.endpoint()?;
         let Ambient { credentials, region } =
             Ambient::load(self.aws_profile.as_deref(), &endpoint).await?;
         let access_key_id = credentials.access_key_id().to_owned();
         let client = Client::new(endpoint.with_region(region), credentials);
         Ok(Tvm { client, access_key_id })
+    }
+
+    /// Prepares the connection of a command that runs for a long time. Each request is signed with the
+    /// caller's credentials at that time, which need not exist yet.
+    pub(crate) async fn open_reloading(&self) -> Result<Client, Failure> {
+        let endpoint = self.endpoint()?;
+        aws::refuse_own_profile(self.aws_profile.as_deref()).await?;
+        let region = aws::region(self.aws_profile.as_deref(), &endpoint).await;
+        let signer = Reloading::new(self.aws_profile.clone(), region.clone());
+        Ok(Client::new(endpoint.with_region(region), signer))
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, Failure> {
+        self.tvm.clone().ok_or_else(|| {
+            Failure::Usage(
+                "no TVM is configured: set SENTINEL_TVM_URL to the URL that your administrator or \
+                 `sentinel dev` names, or pass `--tvm URL`"
+                    .to_owned(),
+            )
+        })
     }
 
     /// The options that another command needs to send its request to the same TVM as the same caller,
