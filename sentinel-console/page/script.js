@@ -108,26 +108,30 @@ const context = () => ({
   },
 });
 
-function drawHeader() {
-  const { data: me, error } = sources.me;
-  const people = state.start?.people ?? [];
-  const chooser = people.length > 1 && el("div", { class: "chooser" },
+/** Draws the choice of the person once, so that it is not replaced while it is used. */
+function drawControls() {
+  const people = state.start.people;
+  const chooser = people.length > 1 ? [
     el("label", { for: "person" }, "Act as"),
     el("select", {
-      id: "person", "data-key": "person",
+      id: "person",
       onchange: (event) => choose(Number(event.target.value)),
     }, people.map((name, index) =>
-      el("option", { value: index, selected: index === state.person }, name))));
+      el("option", { value: index, selected: index === state.person }, name))),
+  ] : [];
+  document.getElementById("controls").replaceChildren(...chooser,
+    el("button", { type: "button", class: "quiet", onclick: leave }, "Sign out"));
+}
+
+function drawHeader() {
+  const { data: me, error } = sources.me;
   const identity = me && el("div", { class: "identity" },
     el("span", {}, el("b", {}, me.user), me.operator ? badge("operator", "plain") : undefined),
     el("span", { class: "muted" }, me.principal));
   replace(document.getElementById("who"),
     identity,
     !me && !error && spinner("Signing in…"),
-    !me && error && el("span", { class: "muted" }, "not signed in"),
-    chooser,
-    el("button", { type: "button", class: "quiet", "data-key": "leave", onclick: leave },
-      "Sign out"));
+    !me && error && el("span", { class: "muted" }, "not signed in"));
   document.getElementById("tvm").textContent =
     (state.start?.tvm ?? "").replace(/^https?:\/\//, "").replace(/\/$/, "");
   const count = undecided(sources.requests.data?.requests ?? [], me).length;
@@ -245,6 +249,7 @@ function end(error) {
   state.live?.stop();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   document.getElementById("who").replaceChildren();
+  document.getElementById("controls").replaceChildren();
   document.getElementById("tabs").replaceChildren();
   document.title = "Sentinel console";
   document.getElementById("main").replaceChildren(
@@ -278,6 +283,7 @@ async function begin() {
   }
   const person = Number(sessionStorage.getItem("person"));
   state.person = person < state.start.people.length ? person : 0;
+  drawControls();
   window.addEventListener("hashchange", () => {
     if (!location.hash.startsWith("#link=")) route(true);
     else location.reload();

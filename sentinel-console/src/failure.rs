@@ -58,7 +58,7 @@ fn refused(of_tvm: &ErrorResponse, person: &Person) -> Value {
         "request_id": visible(request_id),
         "retry_after_s": retry_after,
     });
-    // API Gateway's own message about credentials that have expired. Sentinel has none of its own.
+    // The message of API Gateway about credentials that have expired. Sentinel does not verify them.
     if !of_tvm.is_of_sentinel()
         && message.contains("security token")
         && let Some(fields) = value.as_object_mut()

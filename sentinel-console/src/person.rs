@@ -1,8 +1,8 @@
-//! The people as whom the console can act.
+//! The people that the console acts for.
 
 use sentinel_client::Client;
 
-/// A person as whom the console can act: a name, and a client that signs with their credentials. The
+/// A person that the console acts for: a name, and a client that signs with their credentials. The
 /// credentials stay in this process.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -14,7 +14,6 @@ use sentinel_store::folder::FolderPolicies;
 use sentinel_store::{Causes, PolicyText, ProfileName, StoreError, StoreResultExt};
 
 use crate::StartError;
-use crate::policy_files::PolicyFolder;
 
 pub(crate) const MAIN: &str = "main";
 /// The folder with the members of groups.
@@ -71,11 +70,6 @@ type Listing = BTreeMap<PathBuf, (u64, u64, u64, i64, i64)>;
 impl Reporter {
     pub(crate) fn new(documents: FolderPolicies, folder: PathBuf, colors: bool) -> Self {
         Self { documents, folder, colors, reported: Vec::new() }
-    }
-
-    /// The folder, for readers other than the log.
-    pub(crate) fn folder(&self) -> PolicyFolder {
-        PolicyFolder::new(self.documents.clone(), self.folder.clone())
     }
 
     /// Reports on the current state of the folder, and then after each change.

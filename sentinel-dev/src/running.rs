@@ -45,6 +45,7 @@ pub struct Server {
     pub(crate) reporter: policies::Reporter,
     pub(crate) data: Data,
     pub(crate) temporary_policies: Option<TempDir>,
+    pub(crate) policy_folder: PolicyFolder,
     pub(crate) mounted: Option<Mounted>,
     pub(crate) facts: Facts,
 }
@@ -103,7 +104,7 @@ impl Server {
     /// The folder of policies, for a page that shows its files.
     #[must_use]
     pub fn policy_folder(&self) -> PolicyFolder {
-        self.reporter.folder()
+        self.policy_folder.clone()
     }
 
     /// Passes the requests whose path is `path` or under it to `mount`. The path has no slash at the

@@ -13,7 +13,9 @@ const AXE = readFileSync(packages.resolve("axe-core/axe.min.js"), "utf8");
 
 const CHROMIUM = process.env.SENTINEL_CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
+  "--disable-component-update", "--disable-sync",
+  // A name of another site that its owner directs to this machine.
+  "--host-resolver-rules=MAP evil.example 127.0.0.1"];
 /** For a machine that is busy. */
 const TIMEOUT = 60_000;
 
@@ -70,13 +72,21 @@ export async function violations(page) {
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(" | ")}`);
 }
 
-/** Elements that are wider than the window, or than their own box. */
+/** Elements whose visible part is not within the window. */
 export const overflows = (page) => page.evaluate(() => {
   const width = document.documentElement.clientWidth;
-  const wide = [...document.querySelectorAll("body *")].filter((element) => {
+  const isWide = (element) => {
     const { left, right } = element.getBoundingClientRect();
-    return (right > width + 1 || left < -1) && !element.closest("nav, .skip, .unseen");
-  });
+    return right > width + 1 || left < -1;
+  };
+  const isCut = (element) => {
+    for (let box = element.parentElement; box; box = box.parentElement) {
+      if (getComputedStyle(box).overflowX === "clip" && !isWide(box)) return true;
+    }
+    return false;
+  };
+  const wide = [...document.querySelectorAll("body *")].filter((element) =>
+    isWide(element) && !isCut(element) && !element.closest(".skip, .unseen"));
   const scrolls = document.documentElement.scrollWidth > width;
   return [...(scrolls ? ["the page scrolls sideways"] : []),
     ...wide.map((element) => `${element.tagName}.${element.className}`)];

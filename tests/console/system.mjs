@@ -2,7 +2,7 @@
 // a TVM. Everything is on 127.0.0.1, with free ports.
 
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,8 +48,9 @@ async function ready(t, args, env) {
 }
 
 /** Starts `sentinel dev`. `policies` are texts by the name of their document. */
-export async function dev(t, { policies, identities } = {}) {
+export async function dev(t, { policies, identities, folder: given } = {}) {
   const args = ["dev", "--listen", "127.0.0.1:0", "--caller-rate", "0"];
+  if (given) args.push("--policies", given);
   if (policies) {
     const path = folder(t);
     for (const [name, text] of Object.entries(policies)) {
@@ -63,9 +64,16 @@ export async function dev(t, { policies, identities } = {}) {
     args.push("--identities", file);
   }
   const started = await ready(t, args);
-  return { ...started, as: (name) => ({
-    AWS_SHARED_CREDENTIALS_FILE: started.credentials_file, AWS_PROFILE: name,
-  }) };
+  return {
+    ...started,
+    /** The environment that signs as an identity. */
+    as: (name) => ({
+      AWS_SHARED_CREDENTIALS_FILE: started.credentials_file, AWS_PROFILE: name,
+    }),
+    /** The lines of an identity in the credentials file. */
+    keys: (name) => readFileSync(started.credentials_file, "utf8")
+      .split(/^\[/m).find((section) => section.startsWith(`${name}]`)).split("\n").slice(1).join("\n"),
+  };
 }
 
 /** Starts `sentinel console`. */

@@ -16,6 +16,9 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// Maximum time for which credentials without an expiration are used: their source may have changed.
 const REFRESH: Duration = Duration::from_secs(60);
 
+/// The text of a `CredentialsError`, which names no cause.
+const LOADING: &str = "an error occurred while loading credentials";
+
 /// Loads the ambient AWS credentials, or those of a profile, whenever they are needed.
 #[derive(Debug)]
 pub(crate) struct Reloading {
@@ -44,7 +47,11 @@ impl Reloading {
         *loaded = None;
         let credentials = aws::credentials(self.aws_profile.as_deref(), &self.region)
             .await
-            .map_err(|failure| CredentialsError::provider_error(failure.to_string()))?;
+            .map_err(|failure| {
+                // Each provider in a chain repeats it.
+                let text = failure.to_string().replace(&format!("{LOADING}: "), "");
+                CredentialsError::provider_error(text)
+            })?;
         *loaded = Some((credentials.clone(), Instant::now()));
         Ok(credentials)
     }
