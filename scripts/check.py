@@ -27,7 +27,9 @@ from tools import (
     PYTHON,
     TOOLS,
     VENV_BIN,
+    browser,
     checkov,
+    chromium,
     nightly,
     node_packages,
     program,
@@ -106,6 +108,26 @@ def pytests(name: str, folder: str, env: dict[str, str], after: Optional[str] = 
         count=junit(report),
         env={"PYTHONDONTWRITEBYTECODE": "1", **env},
         after=after,
+    )
+
+
+def console(sentinel: Path) -> Step:
+    """The console in a browser."""
+    report = TOOLS / "console.xml"
+    files = sorted((ROOT / "tests" / "console").glob("*.test.mjs"))
+    return Step(
+        "console",
+        ["node", "--test", "--test-concurrency=2", "--test-reporter=spec",
+         "--test-reporter-destination=stdout", "--test-reporter=junit",
+         f"--test-reporter-destination={report}", *files],
+        needs=[node_packages, browser],
+        count=junit(report),
+        env={
+            "SENTINEL_BINARY": str(sentinel),
+            "SENTINEL_TOOLS": str(TOOLS),
+            "SENTINEL_CHROMIUM": chromium(),
+        },
+        after="programs",
     )
 
 
@@ -248,6 +270,7 @@ def table() -> list[Step]:
             {"SENTINEL_BINARY": str(sentinel), "SENTINEL_DEMO_BINARY": str(demo)},
             after="programs",
         ),
+        console(sentinel),
         # Sizes and memory can fail. Times are only shown: they are judged on an idle machine.
         Step("lambda packages: memory", [sys.executable, "scripts/functions.py", "--memory-only"],
              after="lambda packages"),

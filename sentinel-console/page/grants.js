@@ -75,9 +75,9 @@ function open(context) {
 function card(context, grant) {
   const mine = isMine(grant, context.me);
   const actions = grant.state === "active"
-    ? (mine || context.me?.operator) && button("Close grant", `close ${grant.id}`,
+    ? (mine || context.operator) && button("Close grant", `close ${grant.id}`,
       () => end(context, grant, "close", "Close", "Close grant", "danger"), "danger")
-    : !mine && !grant.reviewed && context.me?.operator && button("Review", `review ${grant.id}`,
+    : !mine && !grant.reviewed && context.operator && button("Review", `review ${grant.id}`,
       () => end(context, grant, "review", "Review", "Mark as reviewed", "primary"), "primary");
   return el("li", { class: "card" },
     el("div", { class: "head" },

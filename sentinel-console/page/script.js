@@ -97,9 +97,13 @@ function filter(name, fields) {
   return form;
 }
 
+/** Whether what operators do is offered. Without an answer, it is: the TVM decides. */
+const isOperator = () => sources.me.data?.operator ?? sources.me.error !== undefined;
+
 /** What a section needs to draw and to act. */
 const context = () => ({
   me: sources.me.data,
+  operator: isOperator(),
   profiles: sources.profiles.data,
   path,
   changed: () => {
@@ -131,7 +135,7 @@ function drawHeader() {
   replace(document.getElementById("who"),
     identity,
     !me && !error && spinner("Signing in…"),
-    !me && error && el("span", { class: "muted" }, "not signed in"));
+    !me && error && el("span", { class: "muted", title: error.message }, "not identified"));
   document.getElementById("tvm").textContent =
     (state.start?.tvm ?? "").replace(/^https?:\/\//, "").replace(/\/$/, "");
   const count = undecided(sources.requests.data?.requests ?? [], me).length;
@@ -149,9 +153,10 @@ function drawHeader() {
 function drawTools() {
   const { tools, filters: fields, source } = SECTIONS[state.section];
   const [place, above] = [document.getElementById("tools"), document.getElementById("filters")];
-  const operator = sources.me.data?.operator;
+  const operator = isOperator();
   const drawn = `${state.section} ${state.person} ${operator}`;
-  if (!sources.me.data || place.dataset.drawn === drawn) return;
+  const isReady = sources.me.data || sources.me.error;
+  if (!isReady || place.dataset.drawn === drawn) return;
   place.dataset.drawn = drawn;
   const shown = fields?.(operator) ?? [];
   place.replaceChildren(...(tools?.(context) ?? []));
@@ -178,10 +183,9 @@ function draw() {
   };
   replace(body,
     source.error && failure(source.error, retry),
-    source.data && sources.me.data
+    source.data && (sources.me.data || sources.me.error)
       ? section.draw(context(), source.data)
-      : !source.error && spinner("Waiting for the TVM…"),
-    !source.error && sources.me.error && source.data && failure(sources.me.error, retry));
+      : !source.error && spinner("Waiting for the TVM…"));
 }
 
 /** Shows how long a slow TVM takes, apart from what is shown already. */

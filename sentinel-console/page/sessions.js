@@ -54,7 +54,7 @@ const about = (session) => facts(
 );
 
 function card(context, session) {
-  const operator = context.me?.operator;
+  const operator = context.operator;
   const action = session.state === "active" ? "revoke" : "reinstate";
   const offered = operator && ["active", "revoked"].includes(session.state);
   return el("li", { class: "card" },
@@ -70,7 +70,7 @@ function card(context, session) {
 /** The sessions of a person, or for operators those of all callers. */
 export function sessions(context, { sessions: listed, more, unreadable }) {
   return [
-    context.me?.operator && el("div", { class: "actions" },
+    context.operator && el("div", { class: "actions" },
       button("Revoke a caller…", "revoke caller", () => change(context, "revoke"), "danger"),
       button("Reinstate a caller…", "reinstate caller", () => change(context, "reinstate"))),
     listed.length === 0

@@ -1,11 +1,12 @@
 // Attacks on the console in a real browser.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
 import { closeBrowser, open, overflows, profile, reported, section } from "./browser.mjs";
-import { console_, dev, sentinel, server, vend } from "./system.mjs";
+import { console_, dev, folder, sentinel, server, until, vend } from "./system.mjs";
 
 const WITHOUT_SESSION = "This console has no session in this browser";
 
@@ -139,7 +140,7 @@ describe("attacks", () => {
     await page.goto(first.url);
     await page.getByRole("heading", { name: WITHOUT_SESSION }).waitFor();
     assert.equal(await first.stop(), 0);
-    // Another process with the same address: neither the link nor the token is one of its own.
+    // Another process with the same address: it accepts neither the link nor the token.
     const { host } = new URL(first.url);
     const second = await console_(t, system.url, system.as("alice"), "--listen", host);
     await refused(first.url);
@@ -150,6 +151,25 @@ describe("attacks", () => {
     const response = await fetch(`${new URL(third.url).origin}/console/api/start`,
       { headers: { "sentinel-console": token } });
     assert.equal(response.status, 401);
+  });
+
+  test("the_browser_is_opened_without_the_link_in_its_arguments", async (t) => {
+    const system = await dev(t);
+    const path = folder(t);
+    const seen = join(path, "seen");
+    // In place of the command that opens a browser.
+    writeFileSync(join(path, "xdg-open"),
+      `#!/bin/sh\n{ echo "$#" "$1"; stat -c %a "$1"; cat "$1"; } > ${seen}.part; mv ${seen}.part ${seen}\n`,
+      { mode: 0o755 });
+    const served = await console_(t, system.url,
+      { ...system.as("alice"), PATH: `${path}:${process.env.PATH}` }, "--open");
+    const [args, mode, file] = (await until("opening", () =>
+      existsSync(seen) && readFileSync(seen, "utf8"))).split("\n");
+    assert.match(args, /^1 \/.*\.html$/);
+    assert.equal(mode, "600");
+    assert.ok(file.includes(served.url), file);
+    await served.stop();
+    assert.equal(existsSync(args.slice(2)), false, "the file remains");
   });
 
   test("hostile_text_in_every_field_neither_runs_nor_breaks_the_layout", async (t) => {

@@ -112,8 +112,13 @@ export async function server(t, handle) {
   return `http://127.0.0.1:${created.address().port}`;
 }
 
-/** A TVM that passes requests on to `dev`, after `delay(request)` milliseconds. */
-export const front = (t, dev, delay) => server(t, (incoming, outgoing) => {
+/** A TVM that passes requests on to `dev`, after `delay(request)` milliseconds. IAM refuses some paths. */
+export const front = (t, dev, delay, refused = []) => server(t, (incoming, outgoing) => {
+  if (refused.includes(incoming.url)) {
+    outgoing.writeHead(403, { "content-type": "application/json" });
+    outgoing.end('{"message":"Forbidden"}');
+    return;
+  }
   setTimeout(() => {
     // The signature covers the Host header, which stays as it was sent.
     const onward = request(dev.url + incoming.url,

@@ -105,6 +105,20 @@ describe("trouble", () => {
     assert.equal(vend(system, "bob", "production").status, 0);
   });
 
+  test("an_approver_without_permission_for_whoami_can_decide", async (t) => {
+    const system = await dev(t);
+    sentinel(system, "bob", "request", "--profile", "production", "--reason", "x");
+    // The IAM document `approver` has neither of these routes.
+    const tvm = await front(t, system, () => 0, ["/whoami", "/profiles"]);
+    const served = await console_(t, tvm, system.as("alice"));
+    const page = await open(await profile(t), served.url);
+    await page.getByText("not identified").waitFor();
+    await page.getByRole("button", { name: "Approve" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+    await reported(page, "is approved");
+    assert.equal(vend(system, "bob", "production").status, 0);
+  });
+
   test("the_console_ends_while_pages_are_open_and_reports_it", async (t) => {
     const system = await dev(t);
     const served = await console_(t, system.url, system.as("alice"));
