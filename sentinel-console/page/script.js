@@ -22,6 +22,12 @@ class Source {
     this.run += 1;
   }
 
+  /** Reads again now. A result that is on its way may be older than a change. */
+  again() {
+    Object.assign(this, { since: undefined, due: 0 });
+    this.run += 1;
+  }
+
   async read(changed) {
     if (this.since !== undefined) return;
     this.since = Date.now();
@@ -44,7 +50,9 @@ class Source {
   }
 }
 
-const state = { start: undefined, person: 0, section: "decide", ended: undefined, live: undefined };
+const state = {
+  start: undefined, person: 0, section: "decide", ended: undefined, live: undefined, unknown: false,
+};
 const filters = { grants: {}, sessions: {} };
 const path = (rest) => `people/${state.person}/${rest}`;
 const filtered = (name, rest) => () => path(`${rest}?${new URLSearchParams(filters[name])}`);
@@ -97,8 +105,11 @@ function filter(name, fields) {
   return form;
 }
 
-/** Whether what operators do is offered. Without an answer, it is: the TVM decides. */
-const isOperator = () => sources.me.data?.operator ?? sources.me.error !== undefined;
+/** Whether the person is known, or will not be soon. Then lists are shown without them. */
+const isSettled = () => sources.me.data || sources.me.error || state.unknown;
+
+/** Whether what operators do is offered. If the person is not known, it is: the TVM decides. */
+const isOperator = () => sources.me.data?.operator ?? true;
 
 /** What a section needs to draw and to act. */
 const context = () => ({
@@ -107,7 +118,7 @@ const context = () => ({
   profiles: sources.profiles.data,
   path,
   changed: () => {
-    for (const source of Object.values(sources)) source.due = 0;
+    for (const source of [sources.requests, sources.grants, sources.sessions]) source.again();
     tick();
   },
 });
@@ -155,8 +166,7 @@ function drawTools() {
   const [place, above] = [document.getElementById("tools"), document.getElementById("filters")];
   const operator = isOperator();
   const drawn = `${state.section} ${state.person} ${operator}`;
-  const isReady = sources.me.data || sources.me.error;
-  if (!isReady || place.dataset.drawn === drawn) return;
+  if (!isSettled() || place.dataset.drawn === drawn) return;
   place.dataset.drawn = drawn;
   const shown = fields?.(operator) ?? [];
   place.replaceChildren(...(tools?.(context) ?? []));
@@ -183,7 +193,7 @@ function draw() {
   };
   replace(body,
     source.error && failure(source.error, retry),
-    source.data && (sources.me.data || sources.me.error)
+    source.data && isSettled()
       ? section.draw(context(), source.data)
       : !source.error && spinner("Waiting for the TVM…"));
 }
@@ -215,12 +225,17 @@ function tick() {
       });
     }
   }
+  if (!isSettled() && Date.now() - (sources.me.since ?? Date.now()) > 3 * SECOND) {
+    state.unknown = true;
+    draw();
+  }
   drawProgress();
   updateTimes();
 }
 
 function choose(person) {
   state.person = person;
+  state.unknown = false;
   sessionStorage.setItem("person", String(person));
   for (const source of Object.values(sources)) source.forget();
   for (const chosen of Object.values(filters)) {
