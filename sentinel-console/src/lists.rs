@@ -25,12 +25,14 @@ macro_rules! lists {
                 let Some(page) = pages.next().await? else { break };
                 unreadable = unreadable.saturating_add(page.unreadable);
                 records.extend(page.$records);
-                more = page.next.is_some() || records.len() > MAX_RECORDS;
-                if records.len() >= MAX_RECORDS {
-                    records.truncate(MAX_RECORDS);
+                // A page that follows can be empty.
+                more = page.next.is_some();
+                if records.len() > MAX_RECORDS {
                     break;
                 }
             }
+            more |= records.len() > MAX_RECORDS;
+            records.truncate(MAX_RECORDS);
             Ok(list(stringify!($records), &records, more, unreadable))
         }
     )*};
