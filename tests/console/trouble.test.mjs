@@ -70,8 +70,7 @@ describe("trouble", () => {
     const page = await open(await profile(t), served.url);
     await page.getByText("NO_CREDENTIALS").first().waitFor();
     await page.getByText("aws sso login --profile work").first().waitFor();
-    await page.getByText("cannot get AWS credentials to sign with: an error occurred while loading"
-      + " an access token: the SSO token has expired").first().waitFor();
+    await page.getByText("the sign-in of the AWS profile `work` has expired").first().waitFor();
     // The sign-in: from now on, the profile has credentials.
     const keys = system.keys("alice");
     writeFileSync(config, `[profile work]\n${keys}`);
