@@ -26,7 +26,7 @@ use crate::tvm::Connection;
 Examples:
   sentinel console
   sentinel console --open
-  sentinel console --aws-profile work --listen 127.0.0.1:8788
+  sentinel console --aws-profile alice
   sentinel console --format json")]
 pub(crate) struct Arguments {
     /// Loopback address and port to listen on; port 0 selects a free port

@@ -8,17 +8,21 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::fixture::{Example, Fixture, examples};
 
 /// The examples that are not run, with the reason.
-const NOT_RUN: [(&str, &str); 1] = [(
-    "sentinel dev --issuer sts --policies policies --aws-profile sandbox",
-    "needs an AWS profile of the reader; `aws::dev` runs it with other credentials",
-)];
+const NOT_RUN: [(&str, &str); 2] = [
+    (
+        "sentinel dev --issuer sts --policies policies --aws-profile sandbox",
+        "needs an AWS profile of the reader; `aws::dev` runs it with other credentials",
+    ),
+    ("sentinel console --open", "opens a browser; `tests/console` runs it with another program"),
+];
 
 /// The examples that report a negative result, which is what they show.
 const NEGATIVE: [&str; 1] = ["sentinel policy explain policy.yaml --user bob --profile production"];
 
 /// Whether the example runs until a person ends it.
 fn runs_until_interrupted(line: &str) -> bool {
-    line.starts_with("sentinel dev") || line.contains(" --watch")
+    ["sentinel dev", "sentinel console"].iter().any(|command| line.starts_with(command))
+        || line.contains(" --watch")
 }
 
 /// Starts the example, interrupts it after its first line of output, and returns the status, which is
