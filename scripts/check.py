@@ -27,7 +27,9 @@ from tools import (
     PYTHON,
     TOOLS,
     VENV_BIN,
+    browser,
     checkov,
+    chromium,
     nightly,
     node_packages,
     program,
@@ -112,6 +114,26 @@ def pytests(
         count=junit(report),
         env={"PYTHONDONTWRITEBYTECODE": "1", **env},
         after=after,
+    )
+
+
+def console(sentinel: Path) -> Step:
+    """The console in a browser."""
+    report = TOOLS / "console.xml"
+    files = sorted((ROOT / "tests" / "console").glob("*.test.mjs"))
+    return Step(
+        "console",
+        ["node", "--test", "--test-concurrency=2", "--test-reporter=spec",
+         "--test-reporter-destination=stdout", "--test-reporter=junit",
+         f"--test-reporter-destination={report}", *files],
+        needs=[node_packages, browser],
+        count=junit(report),
+        env={
+            "SENTINEL_BINARY": str(sentinel),
+            "SENTINEL_TOOLS": str(TOOLS),
+            "SENTINEL_CHROMIUM": chromium(),
+        },
+        after="programs",
     )
 
 
@@ -261,6 +283,7 @@ def table() -> list[Step]:
             # If Node is missing, the tests of the AWS SDK for JavaScript report it.
             needs=[where_possible(node_packages)],
         ),
+        console(sentinel),
         # Sizes and memory can fail. Times are only shown: they are judged on an idle machine.
         Step("lambda packages: memory", [sys.executable, "scripts/functions.py", "--memory-only"],
              after="lambda packages"),

@@ -174,9 +174,15 @@ def client_has_no_engine() -> list[str]:
     )
 
 
+def console_is_a_page() -> list[str]:
+    """`sentinel-console`: a page over the client, without the engine, the local system, a command or an AWS SDK."""
+    unwanted = r"sentinel-(?!wire|client).*|aws-(config|sdk-.*)|redb|clap.*|rustls|ring|axum"
+    return without("sentinel-console", unwanted)
+
+
 def dev_has_no_command() -> list[str]:
     """`sentinel-dev`: for the tests of any service, so no command, no AWS client and no TLS."""
-    return without("sentinel-dev", r"sentinel-(cli|client|testkit)|aws-(config|sdk-.*)|clap.*|rustls|ring")
+    return without("sentinel-dev", r"sentinel-(cli|client|console|testkit)|aws-(config|sdk-.*)|clap.*|rustls|ring")
 
 
 def sigv4_stands_alone() -> list[str]:
@@ -207,6 +213,7 @@ PROMISES: dict[str, Callable[[], list[str]]] = {
     "tvm-is-a-function": tvm_is_a_function,
     "wire-is-small": wire_is_small,
     "client-has-no-engine": client_has_no_engine,
+    "console-is-a-page": console_is_a_page,
     "dev-has-no-command": dev_has_no_command,
     "sigv4-stands-alone": sigv4_stands_alone,
     "iam-is-documents": iam_is_documents,

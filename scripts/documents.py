@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLES_NAMING_TESTS = ("docs/threats.md", "docs/failures.md")
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
-_DEFINITION = re.compile(r"(?:^\s*(?:pub\s+)?(?:async\s+)?fn|^\s*def|^\s*class)\s+(\w+)", re.MULTILINE)
+_DEFINITION = re.compile(r"(?:^\s*(?:pub\s+)?(?:async\s+)?fn|^\s*def|^\s*class)\s+(\w+)|^\s*test\(\"(\w+)\"", re.MULTILINE)
 _TEST_NAME = re.compile(r"`(?:[\w./-]+(?:::|/))*(\w+)`")
 
 
@@ -89,8 +89,9 @@ def missing_tests(file: Path, defined: set[str]) -> Iterator[str]:
 def main() -> int:
     problems = [problem for file in tracked("*.md") for problem in broken_links(file)]
     defined: set[str] = set()
-    for file in tracked("*.rs", "*.py"):
-        defined.update(_DEFINITION.findall(file.read_text(encoding="utf-8")))
+    for file in tracked("*.rs", "*.py", "*.mjs"):
+        for names in _DEFINITION.findall(file.read_text(encoding="utf-8")):
+            defined.update(filter(None, names))
     for name in TABLES_NAMING_TESTS:
         if (ROOT / name).exists():
             problems.extend(missing_tests(ROOT / name, defined))

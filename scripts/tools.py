@@ -137,7 +137,7 @@ def _checkov() -> str:
 def _node() -> str:
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        return "no `node` and `npm` on the PATH: dynalite and the AWS SDK for JavaScript need them"
+        return "no `node` and `npm` on the PATH: dynalite, the AWS SDK for JavaScript and the tests of the console need them"
     version = subprocess.run(
         ["node", "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     ).stdout
@@ -170,5 +170,17 @@ def checkov() -> None:
 
 
 def node_packages() -> None:
-    """Needs the pinned npm packages: dynalite and the AWS SDK for JavaScript."""
+    """Needs the pinned npm packages: dynalite, the AWS SDK for JavaScript, and what drives a browser."""
     _needed(_node())
+
+
+def chromium() -> str:
+    """The path of Chromium, or of Chrome. Empty if there is neither."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), "")
+
+
+def browser() -> None:
+    """Needs Chromium."""
+    if not chromium():
+        raise Unavailable("no `chromium` on the PATH: the tests of the console use the page in it")

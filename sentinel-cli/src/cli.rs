@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "aws")]
 use crate::commands::{
-    approve, bootstrap, break_glass, cancel, configure, credentials, deny, exec, iam, open,
-    profiles, request, requests, serve, sessions, whoami,
+    approve, bootstrap, break_glass, cancel, configure, console, credentials, deny, exec, iam,
+    open, profiles, request, requests, serve, sessions, whoami,
 };
 use crate::commands::{completions, demo, dev, man, policy};
 use crate::output::{Failure, Format, Global, Outcome, Screen};
@@ -70,6 +70,8 @@ enum Command {
     BreakGlass(break_glass::Arguments),
     #[cfg(feature = "aws")]
     Sessions(sessions::Arguments),
+    #[cfg(feature = "aws")]
+    Console(console::Arguments),
     Policy(policy::Arguments),
     #[cfg(feature = "aws")]
     Iam(iam::Arguments),
@@ -129,6 +131,8 @@ impl Cli {
             Command::BreakGlass(arguments) => break_glass::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Sessions(arguments) => sessions::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Console(arguments) => console::run(&arguments, screen),
             Command::Completions(arguments) => completions::run(&arguments, command(), screen),
             Command::Man(arguments) => man::run(&arguments, command(), screen),
         }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::data::{Data, Documents};
 use crate::identities::{self, Identity};
 use crate::notify::Notices;
+use crate::policy_files::PolicyFolder;
 use crate::running::{Facts, LocalSentinel, Server};
 use crate::system::{self, System};
 use crate::{StartError, policies};
@@ -209,6 +210,7 @@ impl Builder {
         let (issuer, rate) = (self.issuer, self.caller_rate);
         let System { gateway, stores, credentials_file, keys, folder, temporary, documents } =
             system::build(&data, identities, documents, sink, issuer, rate, notices)?;
+        let policy_folder = PolicyFolder::new(documents.clone(), folder.clone());
         let mut reporter = policies::Reporter::new(documents, folder.clone(), self.colors);
         reporter.report();
         let listening = |source| StartError::Listen { address, source };
@@ -224,6 +226,8 @@ impl Builder {
             reporter,
             data,
             temporary_policies: temporary,
+            policy_folder,
+            mounted: None,
             facts,
         })
     }

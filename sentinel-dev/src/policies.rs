@@ -15,7 +15,7 @@ use sentinel_store::{Causes, PolicyText, ProfileName, StoreError, StoreResultExt
 
 use crate::StartError;
 
-const MAIN: &str = "main";
+pub(crate) const MAIN: &str = "main";
 /// The folder with the members of groups.
 const GROUPS: &str = "groups";
 
@@ -244,7 +244,7 @@ fn peeked(
 }
 
 /// Checks a document as the broker does.
-fn checked(
+pub(crate) fn checked(
     text: &PolicyText,
     is_main: bool,
 ) -> Result<CheckedPolicy, sentinel_policy::Diagnostics> {
@@ -258,14 +258,14 @@ fn checked(
 
 /// The role of a file in the folder, according to its name.
 #[derive(Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Document(ProfileName),
     /// It looks like a document, but is not one.
     Unread(String),
     Other,
 }
 
-fn kind(path: &Path) -> Kind {
+pub(crate) fn kind(path: &Path) -> Kind {
     let (Some(name), Some(extension)) = (path.file_name(), path.extension()) else {
         return Kind::Other;
     };

@@ -1,6 +1,9 @@
 //! HTTP responses, in the formats of the services that return them in AWS.
 
-use http_body_util::Full;
+use std::convert::Infallible;
+
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{Either, Full};
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -8,6 +11,10 @@ use serde_json::json;
 
 /// A complete response.
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
+
+/// A complete response, or one of a [`Mount`](crate::Mount), which may take longer.
+pub(crate) type AnyResponse =
+    hyper::Response<Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>>;
 
 /// A response with that status and type that must not be cached.
 pub(crate) fn response(status: StatusCode, content_type: &'static str, body: String) -> Response {

@@ -18,6 +18,8 @@ use tokio::task::JoinSet;
 use crate::data::{self, AccessKey, Data};
 use crate::gateway::Gateway;
 use crate::identities::Identity;
+use crate::mount::{Mount, Mounted};
+use crate::policy_files::PolicyFolder;
 use crate::system::{self, Stores};
 use crate::{notify, policies, server};
 
@@ -43,6 +45,8 @@ pub struct Server {
     pub(crate) reporter: policies::Reporter,
     pub(crate) data: Data,
     pub(crate) temporary_policies: Option<TempDir>,
+    pub(crate) policy_folder: PolicyFolder,
+    pub(crate) mounted: Option<Mounted>,
     pub(crate) facts: Facts,
 }
 
@@ -91,6 +95,25 @@ macro_rules! facts {
 impl Server {
     facts!();
 
+    /// The address that it listens on.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.facts.address
+    }
+
+    /// The folder of policies, for a page that shows its files.
+    #[must_use]
+    pub fn policy_folder(&self) -> PolicyFolder {
+        self.policy_folder.clone()
+    }
+
+    /// Passes the requests whose path is `path` or under it to `mount`. The path has no slash at the
+    /// end, and is none of the system's.
+    #[must_use]
+    pub fn mount(self, path: &'static str, mount: Arc<dyn Mount>) -> Self {
+        Self { mounted: Some(Mounted { path, mount }), ..self }
+    }
+
     /// Serves requests until `end`, then lets requests in flight finish.
     pub async fn serve(self, end: impl Future<Output = ()>) {
         let database = self.data.database();
@@ -102,7 +125,7 @@ impl Server {
         }
         background.spawn(self.reporter.follow());
         background.spawn(async move { data::report_loss(&database).await });
-        server::serve(self.listener, self.connections, self.gateway, end).await;
+        server::serve(self.listener, self.connections, self.gateway, self.mounted, end).await;
         drop(self.temporary_policies);
     }
 }

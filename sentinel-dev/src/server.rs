@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,7 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::gateway::{self, Gateway, request_id};
 use crate::log_limit::LogLimit;
-use crate::response::{Response, error};
+use crate::mount::Mounted;
+use crate::response::{AnyResponse, Response, error};
 use crate::seats::{Seat, Seats};
 use crate::timeout::WriteTimeout;
 
@@ -58,9 +60,11 @@ pub(crate) async fn serve(
     listener: TcpListener,
     connections: usize,
     gateway: Arc<Gateway>,
+    mounted: Option<Mounted>,
     end: impl Future<Output = ()>,
 ) {
-    let handler = move |request, ip, seat| handle(Arc::clone(&gateway), request, ip, seat);
+    let handler =
+        move |request, ip, seat| handle(Arc::clone(&gateway), mounted.clone(), request, ip, seat);
     accept(listener, Bounds::of(connections), handler, end).await;
 }
 
@@ -71,7 +75,7 @@ async fn accept<H, R>(
     end: impl Future<Output = ()>,
 ) where
     H: Fn(Request<Incoming>, IpAddr, Arc<Seat>) -> R + Clone + Send + 'static,
-    R: Future<Output = Response> + Send + 'static,
+    R: Future<Output = AnyResponse> + Send + 'static,
 {
     let mut connections = Connections::new(bounds);
     tokio::pin!(end);
@@ -149,7 +153,7 @@ impl Connections {
     fn spawn<H, R>(&self, stream: TcpStream, peer: SocketAddr, seat: Seat, handler: H)
     where
         H: Fn(Request<Incoming>, IpAddr, Arc<Seat>) -> R + Send + 'static,
-        R: Future<Output = Response> + Send + 'static,
+        R: Future<Output = AnyResponse> + Send + 'static,
     {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "packets may be delayed");
@@ -179,20 +183,29 @@ impl Connections {
 
 async fn handle(
     gateway: Arc<Gateway>,
+    mounted: Option<Mounted>,
     request: Request<Incoming>,
     source_ip: IpAddr,
     seat: Arc<Seat>,
-) -> Response {
-    let Some(id) = request_id() else { return internal_error("") };
+) -> AnyResponse {
+    let Some(id) = request_id() else { return internal_error("").map(Either::Left) };
     let request_id = id.clone();
     let work = async move {
-        match gateway::read(request, source_ip.to_canonical(), id).await {
-            Ok(request) => {
-                let _working = seat.working();
-                gateway.serve(&request).await
-            }
-            Err(response) => response,
-        }
+        let mounted = mounted.filter(|mounted| mounted.serves(request.uri().path()));
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let request = match gateway::read(request, source_ip.to_canonical(), id).await {
+            Ok(request) => request,
+            Err(response) => return response.map(Either::Left),
+        };
+        let _working = seat.working();
+        let Some(Mounted { mount, .. }) = mounted else {
+            return gateway.serve(&request).await.map(Either::Left);
+        };
+        let mut plain = Request::new(request.body);
+        *plain.method_mut() = method;
+        *plain.uri_mut() = uri;
+        *plain.headers_mut() = request.headers;
+        mount.serve(&plain, source_ip).await.map(Either::Right)
     };
     in_separate_task(&request_id, work).await
 }
@@ -201,13 +214,13 @@ async fn handle(
 /// that disconnects does not interrupt what must still be recorded.
 async fn in_separate_task(
     request_id: &str,
-    work: impl Future<Output = Response> + Send + 'static,
-) -> Response {
+    work: impl Future<Output = AnyResponse> + Send + 'static,
+) -> AnyResponse {
     match tokio::spawn(work).await {
         Ok(response) => response,
         Err(stopped) => {
             tracing::error!(request_id, %stopped, "a handler panicked");
-            internal_error(request_id)
+            internal_error(request_id).map(Either::Left)
         }
     }
 }
@@ -250,7 +263,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let handler = |request: Request<Incoming>, _, _| async move {
             let length = if request.uri().path() == "/long" { LONG } else { 1 };
-            response(StatusCode::OK, "text/plain", "x".repeat(length))
+            response(StatusCode::OK, "text/plain", "x".repeat(length)).map(Either::Left)
         };
         let (ended, end) = tokio::sync::oneshot::channel::<()>();
         let server = tokio::spawn(accept(listener, bounds, handler, async {

@@ -1,4 +1,7 @@
-//! Characters that a reader does not see.
+//! Characters that a reader does not see, and text that a caller chose, shown so that it cannot pass for
+//! anything else.
+
+use std::fmt::Write;
 
 /// Whether a character controls a terminal, changes the direction of the text around it, or has no
 /// visible form. Text that a caller chose is shown with such characters written out.
@@ -16,4 +19,48 @@ pub fn is_hidden(char: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
             | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The text in quotation marks, on one line. Characters that control a terminal, change the direction
+/// of text or are invisible are shown as `\u{…}`, so that a reader sees that they are there.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(char);
+            }
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            char if is_hidden(char) => {
+                // Writing to a `String` does not fail.
+                write!(quoted, "\\u{{{:x}}}", u32::from(char)).unwrap_or_default();
+            }
+            char => quoted.push(char),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_are_visible_and_the_text_cannot_leave_its_quotation_marks() {
+        for (text, expected) in [
+            ("deploy 2.4", r#""deploy 2.4""#),
+            ("a\nb\u{1b}[2J", r#""a\nb\u{1b}[2J""#),
+            ("\u{202e}evorppa", r#""\u{202e}evorppa""#),
+            ("x\u{200b}y\u{feff}", r#""x\u{200b}y\u{feff}""#),
+            (r#"" approved by "bob"#, r#""\" approved by \"bob""#),
+            (r"C:\u{202e}", r#""C:\\u{202e}""#),
+            ("Müller 東京", r#""Müller 東京""#),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
 }

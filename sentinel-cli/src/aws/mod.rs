@@ -18,7 +18,9 @@ mod refused;
 mod reloaded;
 
 #[cfg(feature = "aws")]
-pub(crate) use ambient::{Ambient, configured_region, signing_profiles, signing_region};
+pub(crate) use ambient::{
+    Ambient, configured_region, refuse_own_profile, signing_profiles, signing_region,
+};
 pub(crate) use caller::Caller;
 #[cfg(feature = "aws")]
 pub(crate) use deployment::{Parts, Policies, partition_of, region};

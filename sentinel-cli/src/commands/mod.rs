@@ -12,6 +12,8 @@ pub(crate) mod completions;
 #[cfg(feature = "aws")]
 pub(crate) mod configure;
 #[cfg(feature = "aws")]
+pub(crate) mod console;
+#[cfg(feature = "aws")]
 pub(crate) mod credentials;
 pub(crate) mod demo;
 #[cfg(feature = "aws")]

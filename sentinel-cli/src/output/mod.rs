@@ -4,8 +4,6 @@ mod bounded_writer;
 mod log;
 mod outcome;
 pub(crate) mod progress;
-#[cfg(feature = "aws")]
-mod quoted;
 mod refused;
 mod screen;
 mod shell;
@@ -17,10 +15,10 @@ mod when;
 pub(crate) use bounded_writer::BoundedWriter;
 pub(crate) use log::log_to_stderr;
 pub(crate) use outcome::{Failure, Outcome};
-#[cfg(feature = "aws")]
-pub(crate) use quoted::quoted;
 pub(crate) use refused::Refused;
 pub(crate) use screen::{Format, Global, Screen, paint, printable};
+#[cfg(feature = "aws")]
+pub(crate) use sentinel_wire::quoted;
 pub(crate) use shell::shell;
 #[cfg(feature = "aws")]
 pub(crate) use table::column;

@@ -5,11 +5,13 @@ mod list;
 mod next_step;
 mod open_request;
 
+use std::time::Duration;
+
 use clap::Args;
 use sentinel_client::{Client, Endpoint};
 
 use crate::arguments::shell_word;
-use crate::aws::{Ambient, Reloaded};
+use crate::aws::{self, Ambient, Reloaded};
 use crate::output::Failure;
 pub(crate) use direct::Direct;
 pub(crate) use list::{OWN_ONLY, read_list};
@@ -44,8 +46,20 @@ impl Connection {
     /// them again for each request.
     pub(crate) async fn open_for_long(&self) -> Result<Client, Failure> {
         let (endpoint, ambient) = self.load().await?;
+        let signer = Reloaded::new(self.aws_profile.clone(), ambient.region.clone());
         let endpoint = endpoint.with_region(ambient.region.clone());
-        Ok(Client::new(endpoint, Reloaded::new(self.aws_profile.clone(), ambient)))
+        Ok(Client::new(endpoint, signer.with_first(ambient)))
+    }
+
+    /// The client of a process that sends a request every few seconds for hours. The caller's
+    /// credentials need not exist yet.
+    pub(crate) async fn open_for_polling(&self) -> Result<Client, Failure> {
+        const KEPT: Duration = Duration::from_secs(60);
+        let endpoint = self.endpoint()?.clone();
+        aws::refuse_own_profile(self.aws_profile.as_deref()).await?;
+        let region = aws::signing_region(self.aws_profile.as_deref(), &endpoint).await;
+        let signer = Reloaded::new(self.aws_profile.clone(), region.clone()).kept_for(KEPT);
+        Ok(Client::new(endpoint.with_region(region), signer))
     }
 
     async fn load(&self) -> Result<(Endpoint, Ambient), Failure> {

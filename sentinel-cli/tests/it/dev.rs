@@ -20,7 +20,10 @@ fn vend(dev: &Dev, name: &str, target: &str) -> Response {
 fn the_ready_line_has_exactly_what_clients_read() {
     let dev = Dev::start();
     let members: Vec<&String> = dev.ready.as_object().unwrap().keys().collect();
-    assert_eq!(members, ["credentials_file", "identities", "url"]);
+    assert_eq!(members, ["console", "credentials_file", "identities", "url"]);
+    let url = dev.ready["url"].as_str().unwrap();
+    let console = dev.ready["console"].as_str().unwrap();
+    assert!(console.starts_with(&format!("{url}/console/#link=")), "{console}");
     assert_eq!(
         dev.ready["identities"],
         json!([

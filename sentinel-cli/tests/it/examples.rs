@@ -8,10 +8,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::fixture::{Example, Fixture, examples};
 
 /// The examples that are not run, with the reason.
-const NOT_RUN: [(&str, &str); 1] = [(
-    "sentinel dev --issuer sts --policies policies --aws-profile sandbox",
-    "needs an AWS profile of the reader; `aws::dev` runs it with other credentials",
-)];
+const NOT_RUN: [(&str, &str); 2] = [
+    (
+        "sentinel dev --issuer sts --policies policies --aws-profile sandbox",
+        "needs an AWS profile of the reader; `aws::dev` runs it with other credentials",
+    ),
+    ("sentinel console --open", "opens a browser; `tests/console` runs it with another program"),
+];
 
 /// The examples that report a negative result, which is what they show.
 const NEGATIVE: [&str; 1] = ["sentinel policy explain policy.yaml --user bob --profile production"];
@@ -23,7 +26,7 @@ fn is_server(line: &str) -> bool {
 
 /// Whether the example runs until a person ends it.
 fn runs_until_interrupted(line: &str) -> bool {
-    is_server(line) || line.contains(" --watch")
+    is_server(line) || line.starts_with("sentinel console") || line.contains(" --watch")
 }
 
 /// Starts the example, interrupts it after its first line of output, and returns the status, which is

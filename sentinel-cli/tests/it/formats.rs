@@ -16,7 +16,7 @@ use crate::running::{CommandOutput, Dev, sentinel};
 use crate::terminal::{Terminal, run_on_terminal, start};
 
 /// Commands that need no system, which have their own tests below.
-const ALONE: [&str; 3] = ["dev", "demo", "serve"];
+const ALONE: [&str; 4] = ["dev", "demo", "serve", "console"];
 
 /// Commands whose output is for another program, or of another program, and has no second form.
 const OTHERS: [&str; 3] = ["completions", "man", "exec"];
@@ -185,6 +185,23 @@ fn the_output_of_the_endpoint_at_80_columns_is_as_before() {
         shown.push_str(if is_token { "_TOKEN=TOKEN\n" } else { "\n" });
     }
     assert_snapshot("serve", &redacted(&shown, &url, dev.home.path()));
+}
+
+#[test]
+fn the_output_of_the_console_at_80_columns_is_as_before() {
+    let home = TempDir::new().unwrap();
+    let mut terminal = Terminal::new(80);
+    let mut command = sentinel(home.path());
+    command.args(["console", "--tvm", "https://tvm.example.com"]).env("NO_COLOR", "1");
+    let mut child = start(command.stdout(terminal.stdio()).stderr(Stdio::null()));
+    terminal.with("Ctrl-C ends it.\n");
+    let process = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(process, Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let text = terminal.all();
+    let url = text.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    let (url, _) = url.split_once("/console/").unwrap();
+    assert_snapshot("console", &redacted(&text, url, home.path()));
 }
 
 #[test]

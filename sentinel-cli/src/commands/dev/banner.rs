@@ -20,6 +20,9 @@ pub(super) struct Ready {
     /// The issuer of real credentials. `None` if the server issues its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) issuer: Option<Caller>,
+    /// The link of the console. `None` if the server cannot be reached at a loopback address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) console: Option<String>,
 }
 
 fn listed<S: serde::Serializer>(identities: &[Identity], serializer: S) -> Result<S::Ok, S::Error> {
@@ -43,7 +46,7 @@ impl Ready {
 
     /// The message for people.
     pub(super) fn human(&self, policies: &Path, color: bool) -> String {
-        let Self { url, credentials_file, identities, issuer } = self;
+        let Self { url, credentials_file, identities, issuer, console } = self;
         let head = |text: &str| paint(color, AnsiColor::Green, text);
         let first = identities.first().map(Identity::name).unwrap_or("NAME");
         let callers = table(
@@ -52,10 +55,16 @@ impl Ready {
                 .map(|identity| [format!("  {}", identity.name()), identity.arn().to_owned()]),
         );
         let issuer = issuer.as_ref().map(issued_by).unwrap_or_default();
+        let console_head = head("Console, in a browser on this machine:");
+        let console = console
+            .as_ref()
+            .map(|link| format!("\n{console_head}\n  {link}\n"))
+            .unwrap_or_default();
         format!(
             "{ready} {url}\n\
              policies: {policies} (a change takes effect after about a second)\n\
              {issuer}\
+             {console}\
              \n{callers_head}\n{callers}\
              \n{how}\n  \
              export AWS_SHARED_CREDENTIALS_FILE={credentials}\n  \

@@ -6,6 +6,7 @@
 //! credentials are not valid in AWS.
 
 mod banner;
+mod console;
 #[cfg(feature = "aws")]
 mod issuer;
 mod open_files;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use clap::Args;
 use sentinel_broker::CallerRate;
+use sentinel_console::{Console, Feed};
 use sentinel_dev::{Identity, StartError};
 use sentinel_store::{Causes, JsonLines};
 
@@ -49,7 +51,8 @@ A changed policy file is used after it has not changed again for a second. To
 replace one safely, write the new file next to it and rename it.
 
 Routes: / /profiles /sessions … (the TVM), /sts (GetCallerIdentity for vended
-credentials), /downstream/* (an API behind the authorizer).")]
+credentials), /downstream/* (an API behind the authorizer), /console (the page whose
+link is printed at the start).")]
 pub(crate) struct Arguments {
     /// Folder with main.yaml and PROFILE.yaml (default: a built-in example)
     #[arg(long, value_name = "DIR")]
@@ -127,12 +130,16 @@ async fn serve(
     screen: &Screen,
 ) -> Result<Outcome, Failure> {
     let mut stdout = BoundedWriter::stdout().map_err(Failure::output)?;
+    let feed = Feed::new();
     let mut system = sentinel_dev::Builder::default()
         .listen(arguments.listen)
         .allow_remote(arguments.allow_remote)
         .connections(connections)
         .colors(screen.colors_err())
-        .sink(Arc::new(JsonLines::new(stdout.clone())));
+        .sink(Arc::new(console::Shown {
+            sink: JsonLines::new(stdout.clone()),
+            feed: feed.clone(),
+        }));
     if let Some(file) = &arguments.identities {
         system = system.identities(Identity::read(file)?);
     }
@@ -161,11 +168,19 @@ async fn serve(
     let server = system.bind().await?;
     // Before the ready message.
     let end = EndSignals::receive()?;
+    let console = console::of(&server, feed)?;
+    let server = match &console {
+        Some(console) => {
+            server.mount(Console::PATH, Arc::new(console::Mounted(Arc::clone(console))))
+        }
+        None => server,
+    };
     let ready = banner::Ready {
         url: server.url(),
         credentials_file: server.credentials_file().to_owned(),
         identities: server.identities().cloned().collect(),
         issuer,
+        console: console.as_ref().map(|console| console.link()),
     };
     let ready = if screen.is_json() {
         ready.line()?
@@ -173,7 +188,14 @@ async fn serve(
         ready.human(server.policies(), screen.colors_out())
     };
     stdout.write_all(ready.as_bytes()).map_err(Failure::output)?;
-    server.serve(end.received()).await;
+    let end = async move {
+        end.received().await;
+        // Pages that show decisions would otherwise keep their connections.
+        if let Some(console) = console {
+            console.close();
+        }
+    };
+    server.serve(end).await;
     Ok(Outcome::Done)
 }
 
