@@ -80,17 +80,6 @@ pub(crate) fn is_similar(one: &str, other: &str) -> bool {
     strsim::osa_distance(&one, &other) <= if one.chars().count() < 4 { 1 } else { 2 }
 }
 
-/// A word of a command line, in single quotation marks if a shell would read it differently.
-#[cfg(feature = "aws")]
-pub(crate) fn shell_word(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@%+,=".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(all(test, feature = "aws"))]
 mod tests {
     use super::*;
@@ -107,20 +96,6 @@ mod tests {
         }
         for text in ["", "yesterday", "2026-03-01", "-2h", "0s"] {
             assert!(Since::parse(text).unwrap_err().contains("2h"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_word_for_a_shell_is_quoted_only_if_necessary() {
-        for (word, shown) in [
-            ("production", "production"),
-            ("http://127.0.0.1:8787/", "http://127.0.0.1:8787/"),
-            ("a b", "'a b'"),
-            ("$(id)", "'$(id)'"),
-            ("it's", r"'it'\''s'"),
-            ("", "''"),
-        ] {
-            assert_eq!(shell_word(word), shown);
         }
     }
 }

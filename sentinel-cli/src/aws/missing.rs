@@ -8,8 +8,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_types::os_shim_internal::{Env, Fs};
 use sentinel_store::Causes;
 
-use crate::arguments::{is_similar, shell_word};
-use crate::output::{Failure, printable};
+use crate::arguments::is_similar;
+use crate::output::{Failure, printable, shell_word};
 
 const NONE: &str = "no AWS credentials to sign with";
 const KEY: &str = "aws_access_key_id";

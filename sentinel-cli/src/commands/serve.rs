@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 
 use crate::container::{Endpoint, Source, TOKEN, TOKEN_FILE, URI};
 use crate::listen::not_listening;
-use crate::output::{Failure, Outcome, Screen, shell};
+use crate::output::{Failure, Outcome, Screen, shell_word};
 use crate::runtime::block_on_quietly;
 use crate::signals::EndSignals;
 use crate::tvm::Connection;
@@ -160,7 +160,7 @@ impl Ready {
         for Served { profile, variables } in &self.profiles {
             text.push_str(&format!("\n{profile}:\n"));
             for (name, value) in variables {
-                text.push_str(&format!("  export {name}={}\n", shell(value)));
+                text.push_str(&format!("  export {name}={}\n", shell_word(value)));
             }
         }
         text + "\nCtrl-C stops the endpoint.\n"

@@ -19,7 +19,7 @@ pub(crate) use refused::Refused;
 pub(crate) use screen::{Format, Global, Screen, paint, printable};
 #[cfg(feature = "aws")]
 pub(crate) use sentinel_wire::quoted;
-pub(crate) use shell::shell;
+pub(crate) use shell::shell_word;
 #[cfg(feature = "aws")]
 pub(crate) use table::column;
 pub(crate) use table::table;

@@ -10,9 +10,8 @@ use std::time::Duration;
 use clap::Args;
 use sentinel_client::{Client, Endpoint};
 
-use crate::arguments::shell_word;
 use crate::aws::{self, Ambient, Reloaded};
-use crate::output::Failure;
+use crate::output::{Failure, shell_word};
 pub(crate) use direct::Direct;
 pub(crate) use list::{OWN_ONLY, read_list};
 pub(crate) use next_step::{Lookups, explained, explained_conflict, missing};

@@ -9,8 +9,8 @@ use sentinel_policy::ReasonCode;
 use sentinel_wire::{ErrorCode, ProfileList, RequestState, RequestView, Whoami, rfc3339};
 
 use super::{Connection, open_request};
-use crate::arguments::{is_similar, shell_word};
-use crate::output::{Refused, both, printable, relative};
+use crate::arguments::is_similar;
+use crate::output::{Refused, both, printable, relative, shell_word};
 
 /// Maximum time for what is read after a refusal. The refusal is shown anyway.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -8,7 +8,7 @@ use sentinel_dev::Identity;
 use serde::Serialize;
 
 use crate::aws::Caller;
-use crate::output::{Failure, paint, shell, table};
+use crate::output::{Failure, paint, shell_word, table};
 
 /// The ready message.
 #[derive(Debug, Serialize)]
@@ -84,7 +84,7 @@ impl Ready {
              \nCtrl-C stops the server. Decisions follow, one JSON record per line:\n",
             ready = head("Sentinel is ready at"),
             policies = policies.display(),
-            credentials = shell(&credentials_file.display().to_string()),
+            credentials = shell_word(&credentials_file.display().to_string()),
             callers_head = head("Callers:"),
             how = head("In another terminal:"),
             curl = head("With curl:"),

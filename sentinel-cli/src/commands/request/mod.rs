@@ -10,8 +10,8 @@ use sentinel_client::{Client, ClientError};
 use sentinel_wire::{ErrorCode, RequestBody, RequestState, RequestView};
 
 use super::requests::shown;
-use crate::arguments::{duration, shell_word, time};
-use crate::output::{Failure, Outcome, Screen, both};
+use crate::arguments::{duration, time};
+use crate::output::{Failure, Outcome, Screen, both, shell_word};
 use crate::runtime::{block_on, block_on_quietly};
 use crate::tvm::{Connection, Tvm, explained_conflict, open_request};
 
