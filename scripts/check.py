@@ -163,13 +163,13 @@ def deploy() -> list[Step]:
 
 def optimized_builds() -> list[Step]:
     """The builds with separate profiles. Linking a package with LTO uses one core for minutes, so they run
-    next to the other builds, and yield to tests that have timeouts."""
+    next to the lints."""
     steps = [
         Step("lambda packages",
-             ["nice", "make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
+             ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
         Step(
             "demo build",
-            ["nice", "cargo", "build", "--locked", "--quiet", "--profile", "demo", "-p", "sentinel-cli",
+            ["cargo", "build", "--locked", "--quiet", "--profile", "demo", "-p", "sentinel-cli",
              "--no-default-features", "--bin", "sentinel"],
             count=preparation,
         ),
@@ -244,6 +244,8 @@ def table() -> list[Step]:
             # Emulators. If Node is missing, the tests that need dynalite report it.
             needs=[venv, where_possible(node_packages)],
             count=cargo_tests,
+            # Many tests have timeouts, and servers that need time.
+            not_next_to="demo build",
             # A snapshot that differs is a failure and does not write a file.
             env={
                 "INSTA_UPDATE": "no",

@@ -139,6 +139,8 @@ class Step:
     # The lane in which it runs next to the other steps, because it mostly waits or uses one core. The steps
     # of a lane run one after another. None: with the steps that use every core.
     aside: Optional[str] = None
+    # Name of the step, earlier in the table, that must have ended before this one, with any result.
+    not_next_to: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -244,8 +246,9 @@ def run_all(steps: Sequence[Step], forbid_skips: bool, out: TextIO = sys.stdout)
         for step in steps:
             if step.aside == lane:
                 try:
-                    if step.after in ended:
-                        ended[step.after].wait()
+                    for other in (step.after, step.not_next_to):
+                        if other in ended:
+                            ended[other].wait()
                     outcomes[step.name] = run(step, outcomes, forbid_skips, said)
                 finally:
                     ended[step.name].set()

@@ -175,6 +175,16 @@ class Running(unittest.TestCase):
             expected = "3 passed, 0 failed" if status == 0 else "1 passed, 2 failed"
             self.assertEqual((got, lines[-1]), (status, expected), lines)
 
+    def test_a_step_that_is_not_next_to_another_runs_after_it_whatever_its_result(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / "made"
+            steps = [
+                Step("slow", ["sh", "-c", f"sleep 0.5; touch {made}; exit 1"], aside="lane"),
+                Step("alone", ["test", "-e", made], not_next_to="slow"),
+            ]
+            status, lines = run(*steps)
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"), lines)
+
     def test_nothing_run_is_not_a_success(self) -> None:
         status, printed = run(Step("odd", PASSING, needs=[missing]))
         self.assertEqual(status, 1)
