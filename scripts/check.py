@@ -15,6 +15,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -321,6 +322,9 @@ def main(arguments: list[str]) -> int:
         if not steps:
             print(f"no check has a name with {' or '.join(arguments)}: see --list")
             return 2
+    # A job in the background ignores them, and so would the programs that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     forbid_skips = os.environ.get("SENTINEL_FORBID_SKIPS", "") not in ("", "0")
     return run_all(steps, forbid_skips)
 
