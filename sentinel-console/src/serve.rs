@@ -1,6 +1,7 @@
 //! A server for the console alone, for a command on the machine of one person. A server with other routes
 //! passes requests to [`Console::handle`].
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,13 +15,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::console::Console;
 use crate::response::{self, Response};
 
-/// Maximum number of connections. A browser uses six.
+/// Maximum number of connections. A browser uses six. A further one closes the oldest, so that clients that
+/// hold connections keep no browser waiting.
 const CONNECTIONS: usize = 64;
 /// Maximum time to receive a head or a body, and maximum idle time.
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -36,17 +38,12 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, end: impl Futur
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(RECEIVE_TIMEOUT);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut oldest: VecDeque<AbortHandle> = VecDeque::new();
     tokio::pin!(end);
     loop {
-        let accepted = async {
-            // Until a place is free, clients wait in the system's queue.
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             () = &mut end => break,
-            accepted = accepted => accepted,
+            accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -62,13 +59,19 @@ pub async fn serve(listener: TcpListener, console: Arc<Console>, end: impl Futur
             async move { Ok::<_, Infallible>(respond(&console, request, peer.ip()).await) }
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
+        oldest.retain(|connection| !connection.is_finished());
+        if oldest.len() >= CONNECTIONS
+            && let Some(connection) = oldest.pop_front()
+        {
+            connection.abort();
+        }
+        let served = tokio::spawn(async move {
             // A browser that disconnects is not an error of the server.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(place);
         });
+        oldest.push_back(served.abort_handle());
     }
     drop(listener);
     console.close();

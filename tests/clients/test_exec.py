@@ -199,7 +199,7 @@ def test_variables_of_the_user_do_not_replace_the_vended_credentials(dev: Dev, s
 def test_the_file_of_boto_2_does_not_replace_the_vended_credentials(dev: Dev, sentinel_exec: Exec) -> None:
     mallory = dev.keys["mallory"]
     (sentinel_exec.home / ".boto").write_text(
-        f"[Credentials]\naws_access_key_id = {mallory.id}\naws_secret_access_key = {mallory.secret}\n"
+        f"[Credentials]\nAWS_ACCESS_KEY_ID = {mallory.id}\naws_secret_access_key = {mallory.secret}\n"
     )
     is_vended(dev, sentinel_exec.python(BOTO3))
 

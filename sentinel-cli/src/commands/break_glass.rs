@@ -166,8 +166,9 @@ impl Open {
             block_on(async { Ok(connection.open().await?.client.open_grant(&body).await?) })?;
         let outcome = print(&grant, screen)?;
         screen.note(&format!(
-            "close it when you are done: `sentinel break-glass close {}`",
-            grant.id
+            "close it when you are done: `sentinel break-glass close {}{}`",
+            grant.id,
+            connection.repeated()
         ));
         Ok(outcome)
     }

@@ -2,3 +2,5 @@
 
 #[cfg(test)]
 mod handler;
+#[cfg(test)]
+mod serve;

@@ -13,14 +13,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
-use sentinel_client::VendRequest;
+use sentinel_client::{Client, ClientError, VendRequest};
 use sentinel_wire::ProfileName;
 
 use crate::arguments::lifetime;
 use crate::container::{Endpoint, OVERRIDING, Source, TOKEN, URI};
 use crate::output::{Failure, Outcome, Screen, progress};
 use crate::runtime::block_on_quietly;
-use crate::tvm::Connection;
+use crate::tvm::{Connection, Lookups, explained};
 use child::Child;
 use settings::Settings;
 use signals::Signals;
@@ -68,8 +68,18 @@ async fn vend(arguments: &Arguments) -> Result<Source, Failure> {
     let client = arguments.connection.open_for_long().await?;
     let request = VendRequest::new(arguments.profile.clone()).with_duration(arguments.duration);
     let source = Source::new(&client, request)?;
-    source.vend().await?;
-    Ok(source)
+    match source.vend().await {
+        Ok(()) => Ok(source),
+        Err(error) => Err(refused(arguments, &client, &error).await),
+    }
+}
+
+/// Why no credentials were vended, with the next step after a refusal.
+async fn refused(arguments: &Arguments, client: &Client, error: &ClientError) -> Failure {
+    let ClientError::Refused(response) = error else { return Failure::from(error) };
+    let (connection, profile) = (&arguments.connection, arguments.profile.as_str());
+    let lookups = Lookups::NextStep;
+    Failure::Refused(explained(client, connection, profile, response, lookups).await)
 }
 
 async fn execute(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {

@@ -6,6 +6,7 @@
 //! whose only profile is `default`, with the settings of the AWS profile that signs and without
 //! credentials. The files of the user are only read.
 
+use std::collections::HashSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -73,8 +74,6 @@ pub(super) struct Settings {
     folder: TempDir,
     /// The region of the caller.
     region: Option<String>,
-    /// Whether botocore would find an access key in a file of its predecessor.
-    has_boto_key: bool,
 }
 
 impl Settings {
@@ -95,11 +94,7 @@ impl Settings {
         let text = without_credentials(&String::from_utf8_lossy(&text), &selected);
         let folder =
             sentinel_files::temporary(&env::temp_dir(), "sentinel-exec-").map_err(cannot)?;
-        let settings = Self {
-            folder,
-            region: configured_region(profile).await,
-            has_boto_key: boto_files(&home).iter().any(|file| has_key(file)),
-        };
+        let settings = Self { folder, region: configured_region(profile).await };
         settings.create(&settings.config(), &text).map_err(cannot)?;
         settings.create(&settings.credentials(), "").map_err(cannot)?;
         Ok(settings)
@@ -110,15 +105,14 @@ impl Settings {
         let mut variables = vec![
             ("AWS_CONFIG_FILE", self.config().into()),
             ("AWS_SHARED_CREDENTIALS_FILE", self.credentials().into()),
+            // botocore would use a key in the files of its predecessor, `~/.boto` for example.
+            ("BOTO_CONFIG", self.credentials().into()),
         ];
         if let Some(region) = &self.region {
             // botocore reads the second one, most other SDKs the first.
             let names = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
             let unset = names.filter(|name| variable(name).is_none());
             variables.extend(unset.map(|name| (name, region.into())));
-        }
-        if self.has_boto_key {
-            variables.push(("BOTO_CONFIG", self.credentials().into()));
         }
         variables
     }
@@ -141,23 +135,13 @@ fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The files of boto 2, in which botocore looks for an access key too.
-fn boto_files(home: &Path) -> Vec<PathBuf> {
-    match variable("BOTO_CONFIG") {
-        Some(file) => vec![file.into()],
-        None => vec!["/etc/boto.cfg".into(), home.join(".boto")],
-    }
-}
-
-fn has_key(file: &Path) -> bool {
-    fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains("aws_access_key_id"))
-}
-
 /// The section of a configuration file that a line is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
-    /// The selected profile.
+    /// The selected profile, as `[profile NAME]`.
     Selected,
+    /// The selected profile, as `[default]`. `[profile default]` replaces it as a whole.
+    Default,
     /// Settings of services, which a profile refers to.
     Services,
     /// Another profile, or what only credentials need.
@@ -165,42 +149,58 @@ enum Section {
 }
 
 /// A configuration whose only profile is `default`, with the settings of the profile `selected`.
+///
+/// The SDKs differ in what begins a line and a section. Every character that one of them takes for the end
+/// of a line is one here, and so is every bracket at the beginning of a line, also of an indented one. A
+/// section that is written twice counts once.
 fn without_credentials(config: &str, selected: &str) -> String {
-    let mut text = String::new();
+    let (mut profile, mut default) = (None, None);
+    let mut services = String::new();
+    let mut seen = HashSet::new();
     let mut section = Section::Omitted;
     let mut is_kept = false;
-    for line in config.lines() {
-        if let Some(header) = line.strip_prefix('[') {
-            let name = header.split(']').next().unwrap_or_default();
-            section = classify(name, selected);
-            is_kept = section != Section::Omitted;
+    for line in config.split(['\n', '\r']).filter(|line| !line.trim().is_empty()) {
+        if let Some(header) = line.trim_start().strip_prefix('[') {
+            let name = header.split(']').next().unwrap_or_default().trim();
+            let is_new = seen.insert(name);
+            section = if is_new { classify(name, selected) } else { Section::Omitted };
+            is_kept = section == Section::Services;
             match section {
-                Section::Selected => text.push_str("[default]\n"),
-                Section::Services => text.push_str(&format!("[{name}]\n")),
+                Section::Selected => profile = Some(String::new()),
+                Section::Default => default = Some(String::new()),
+                Section::Services => services.push_str(&format!("[{name}]\n")),
                 Section::Omitted => {}
             }
             continue;
         }
+        let text = match section {
+            Section::Selected => profile.as_mut(),
+            Section::Default => default.as_mut(),
+            Section::Services => Some(&mut services),
+            Section::Omitted => None,
+        };
         // An indented line continues the property above it.
         let is_continued = line.starts_with([' ', '\t']);
-        if section == Section::Selected && !is_continued {
+        if section != Section::Services && !is_continued {
             let key = line.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
             is_kept = KEPT.contains(&key.as_str());
         }
-        if is_kept {
+        if let Some(text) = text.filter(|_| is_kept) {
             text.push_str(line);
             text.push('\n');
         }
     }
-    text
+    match profile.or(default) {
+        Some(settings) => format!("[default]\n{settings}{services}"),
+        None => services,
+    }
 }
 
 fn classify(name: &str, selected: &str) -> Section {
-    let name = name.trim();
     let (kind, rest) = name.split_once([' ', '\t']).unwrap_or((name, ""));
     let rest = rest.trim().trim_matches(['"', '\'']);
     match (kind, rest) {
-        ("default", "") if selected == "default" => Section::Selected,
+        ("default", "") if selected == "default" => Section::Default,
         ("profile", profile) if profile == selected => Section::Selected,
         ("services", _) => Section::Services,
         _ => Section::Omitted,
@@ -250,6 +250,22 @@ s3 =
         );
         let none = without_credentials(CONFIG, "unknown");
         assert!(!none.contains("[default]"), "{none}");
+    }
+
+    /// botocore reads each of these in another way than a parser of lines and unindented headers.
+    #[test]
+    fn unusual_line_ends_and_headers_keep_no_credentials() {
+        for config in [
+            "[default]\nregion = us-east-1\raws_access_key_id = AKIA\raws_secret_access_key = x\n",
+            "[services x]\n [default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n",
+            "[services x]\n\t[ default ]\naws_access_key_id = AKIA\n",
+        ] {
+            let text = without_credentials(config, "default");
+            assert!(!text.contains("AKIA") && !text.contains('\r'), "{text:?}");
+        }
+        let both =
+            "[default]\noutput = json\n[profile default]\nregion = a\n[ default ]\nregion = b\n";
+        assert_eq!(without_credentials(both, "default"), "[default]\nregion = a\n");
     }
 
     #[test]

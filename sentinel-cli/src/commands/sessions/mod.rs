@@ -378,6 +378,13 @@ impl Reinstate {
                 changed.epoch
             ))?;
         }
+        if changed.epoch == 0 {
+            screen.warn(&format!("{} was never revoked: check the name", target(&changed)));
+        }
+        screen.note(match changed.profile {
+            Some(_) => "a revocation on all profiles remains in force: omit `--profile` to end it",
+            None => "revocations on single profiles remain in force: end each with `--profile`",
+        });
         Ok(Outcome::Done)
     }
 }
