@@ -1,6 +1,5 @@
 //! The server: connections and their limits, and the vending for a request.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -16,16 +15,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use sentinel_client::{Client, ClientError, ProfileCredentials, VendRequest};
 use sentinel_wire::ProfileName;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use super::request;
 use super::response::{self, Problem, Response};
 use super::token::Token;
 use crate::output::{Failure, Screen};
 
-/// Maximum number of concurrent connections. A further one closes the oldest, so that clients that hold
-/// connections keep no program waiting. It is below the usual limit of open files, which a child inherits
-/// and which is therefore not raised.
+/// Maximum number of concurrent connections. Others wait in the system's queue. It is below the usual
+/// limit of open files, which a child inherits and which is therefore not raised.
 const CONNECTIONS: usize = 128;
 /// Maximum time to receive the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -173,25 +171,17 @@ impl Endpoint {
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS);
         let mut connections = JoinSet::new();
-        let mut oldest: VecDeque<AbortHandle> = VecDeque::new();
         tokio::pin!(end);
         loop {
             let accepted = tokio::select! {
                 () = &mut end => break,
                 Some(_) = connections.join_next() => continue,
-                accepted = listener.accept() => accepted,
+                accepted = listener.accept(), if connections.len() < CONNECTIONS => accepted,
             };
             match accepted {
                 Ok((stream, _)) => {
                     let sources = Arc::clone(&sources);
-                    oldest.retain(|connection| !connection.is_finished());
-                    if oldest.len() >= CONNECTIONS
-                        && let Some(connection) = oldest.pop_front()
-                    {
-                        connection.abort();
-                    }
-                    let served = connection(http.clone(), stream, local, sources, screen);
-                    oldest.push_back(connections.spawn(served));
+                    connections.spawn(connection(http.clone(), stream, local, sources, screen));
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }

