@@ -174,13 +174,20 @@ impl Steps<'_> {
         ))
     }
 
+    /// A caller who is revoked as a whole cannot read who they are either.
     fn reinstate(&self, whoami: Option<&Whoami>) -> String {
-        let user = whoami.map_or_else(|| "USER".to_owned(), |me| shell_word(&me.caller));
-        format!(
-            "an operator runs `sentinel sessions reinstate --user {user} --profile {} --reason \"…\"`; \
-             then request credentials with `--no-cache`",
-            shell_word(self.profile)
-        )
+        let profile = shell_word(self.profile);
+        match whoami.map(|me| shell_word(&me.caller)) {
+            Some(user) => format!(
+                "an operator runs `sentinel sessions reinstate --user {user} --profile {profile} \
+                 --reason \"…\"`; then request credentials with `--no-cache`"
+            ),
+            None => format!(
+                "an operator runs `sentinel sessions reinstate --user USER --reason \"…\"` with your \
+                 name, and with `--profile {profile}` if you are revoked on this profile only; then \
+                 request credentials with `--no-cache`"
+            ),
+        }
     }
 
     /// Which profile was probably meant. With details, which profiles the caller can get.

@@ -169,6 +169,19 @@ fn a_revoked_caller_is_answered_with_the_command_of_the_operator() {
     assert!(dev.run("bob", VEND).stderr.contains("APPROVAL_REQUIRED"));
 }
 
+/// A reinstatement on one profile would have no effect.
+#[test]
+fn a_caller_revoked_as_a_whole_is_answered_with_a_command_that_reinstates_as_a_whole() {
+    let dev = Dev::start();
+    assert_eq!(dev.run("carol", "sessions revoke --user bob --reason theft").status, 0);
+    let refused = dev.run("bob", VEND);
+    let command = "sentinel sessions reinstate --user USER --reason \"…\"";
+    assert!(refused.stderr.contains(&format!("`{command}`")), "{}", refused.stderr);
+    let command = command.replace("USER", "bob");
+    assert_eq!(shell(&dev, "carol", &command).status, 0);
+    assert!(dev.run("bob", VEND).stderr.contains("APPROVAL_REQUIRED"));
+}
+
 #[test]
 fn a_limit_is_answered_with_the_time_of_the_next_try() {
     let dev = Dev::start();
