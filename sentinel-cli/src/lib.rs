@@ -12,6 +12,8 @@ mod commands;
 mod container;
 mod listen;
 mod output;
+#[cfg(feature = "aws")]
+mod random;
 mod runtime;
 mod signals;
 #[cfg(feature = "aws")]

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::Failure;
 
-/// The signals that end a server. They are received from the creation of this value on.
+/// The signals that end a server, or a command that waits. They are received from the creation of this value on.
 #[derive(Debug)]
 pub(crate) struct EndSignals {
     terminate: Signal,

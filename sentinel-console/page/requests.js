@@ -43,7 +43,7 @@ function about(request) {
   ].flat(2);
 }
 
-/** The request as it is now, after another person was faster. */
+/** The request as it is now, after another person decided first. */
 async function current(context, request) {
   const now = await get(context.path(`requests/${request.id}`));
   context.changed();

@@ -29,8 +29,8 @@ pub struct Feed(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     recent: Mutex<Recent>,
-    /// The number of records so far.
-    written: watch::Sender<u64>,
+    /// Notifies readers of a change of `recent`.
+    changed: watch::Sender<()>,
     readers: Arc<Semaphore>,
 }
 
@@ -45,8 +45,8 @@ struct Recent {
 impl Default for Feed {
     fn default() -> Self {
         let readers = Arc::new(Semaphore::new(MAX_READERS));
-        let (written, _) = watch::channel(0);
-        Self(Arc::new(Inner { recent: Mutex::default(), written, readers }))
+        let (changed, _) = watch::channel(());
+        Self(Arc::new(Inner { recent: Mutex::default(), changed, readers }))
     }
 }
 
@@ -66,14 +66,13 @@ impl Feed {
         }
         recent.lines.push_back(line);
         recent.next = recent.next.saturating_add(1);
-        self.0.written.send_replace(recent.next);
+        self.0.changed.send_replace(());
     }
 
     /// Ends the responses that contain records as they happen.
     pub(crate) fn close(&self) {
-        let mut recent = self.recent();
-        recent.is_closed = true;
-        self.0.written.send_replace(recent.next);
+        self.recent().is_closed = true;
+        self.0.changed.send_replace(());
     }
 
     /// The recent records and those that follow, as events. `None` if there are too many readers.
@@ -81,7 +80,7 @@ impl Feed {
         let place = Arc::clone(&self.0.readers).try_acquire_owned().ok()?;
         let reader = Reader {
             feed: self.clone(),
-            changes: self.0.written.subscribe(),
+            changes: self.0.changed.subscribe(),
             next: 0,
             _place: place,
         };
@@ -101,7 +100,7 @@ impl Feed {
 /// A page that receives records.
 struct Reader {
     feed: Feed,
-    changes: watch::Receiver<u64>,
+    changes: watch::Receiver<()>,
     /// The number of the record that it receives next.
     next: u64,
     _place: OwnedSemaphorePermit,

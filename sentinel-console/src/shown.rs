@@ -1,7 +1,7 @@
 //! Text as the page shows it. What a person typed is quoted, and every character that a reader would
 //! not see is written out, so that the browser never receives one.
 
-use sentinel_wire::{is_hidden, quoted};
+use sentinel_wire::quoted;
 use serde_json::Value;
 
 /// The keys of text that people type.
@@ -30,22 +30,12 @@ fn of(value: Value, is_typed: bool) -> Value {
 
 /// The text with hidden characters written out.
 pub(crate) fn visible(text: &str) -> String {
-    text.chars().map(|char| if is_hidden(char) { escaped(char) } else { char.into() }).collect()
+    sentinel_wire::visible(text, |_| false)
 }
 
 /// The same for text of several lines.
 pub(crate) fn visible_lines(text: &str) -> String {
-    text.chars()
-        .map(|char| match char {
-            '\n' | '\t' => char.into(),
-            char if is_hidden(char) => escaped(char),
-            char => char.into(),
-        })
-        .collect()
-}
-
-fn escaped(char: char) -> String {
-    format!("\\u{{{:x}}}", u32::from(char))
+    sentinel_wire::visible(text, |char| matches!(char, '\n' | '\t'))
 }
 
 #[cfg(test)]

@@ -34,15 +34,35 @@ pub fn quoted(text: &str) -> String {
             }
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            char if is_hidden(char) => {
-                // Writing to a `String` does not fail.
-                write!(quoted, "\\u{{{:x}}}", u32::from(char)).unwrap_or_default();
-            }
-            char => quoted.push(char),
+            char => push_visible(&mut quoted, char),
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// The text in which [hidden](is_hidden) characters are shown as `\u{…}`, except those that `is_kept`
+/// selects.
+///
+/// ```
+/// assert_eq!(sentinel_wire::visible("a\n\u{202e}", |char| char == '\n'), "a\n\\u{202e}");
+/// ```
+#[must_use]
+pub fn visible(text: &str, is_kept: impl Fn(char) -> bool) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for char in text.chars() {
+        if is_kept(char) { visible.push(char) } else { push_visible(&mut visible, char) }
+    }
+    visible
+}
+
+fn push_visible(text: &mut String, char: char) {
+    if is_hidden(char) {
+        // Writing to a `String` does not fail.
+        write!(text, "\\u{{{:x}}}", u32::from(char)).unwrap_or_default();
+    } else {
+        text.push(char);
+    }
 }
 
 #[cfg(test)]

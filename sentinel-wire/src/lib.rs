@@ -25,7 +25,7 @@ pub use credentials::Credentials;
 pub use cursors::{EndlessList, SeenCursors};
 pub use error::ErrorBody;
 pub use grants::{CommentView, GrantBody, GrantList, GrantState, GrantView, GrantViewFields};
-pub use hidden::{is_hidden, quoted};
+pub use hidden::{is_hidden, quoted, visible};
 pub use id::{
     AccountId, CallerHash, CallerKey, Epoch, Generation, GrantId, ParseIdError, ProfileName,
     RequestId, SessionCheck, SessionHandle, SessionId, SessionSecret,

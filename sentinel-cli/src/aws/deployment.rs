@@ -240,7 +240,7 @@ fn api(text: &str) -> Result<String, String> {
         .ok_or_else(|| "an API id has 1 to 64 letters and digits".to_owned())
 }
 
-pub(crate) fn region(text: &str) -> Result<String, String> {
+pub(crate) fn parse_region(text: &str) -> Result<String, String> {
     let good = word(text, 1..=63, b"-");
     good.then(|| text.to_owned()).ok_or_else(|| "not a region, such as eu-central-1".to_owned())
 }

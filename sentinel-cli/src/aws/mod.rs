@@ -23,7 +23,7 @@ pub(crate) use ambient::{
 };
 pub(crate) use caller::Caller;
 #[cfg(feature = "aws")]
-pub(crate) use deployment::{Parts, Policies, partition_of, region};
+pub(crate) use deployment::{Parts, Policies, parse_region, partition_of};
 #[cfg(feature = "aws")]
 pub(crate) use options::{AwsOptions, caller};
 #[cfg(feature = "aws")]

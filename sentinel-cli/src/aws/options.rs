@@ -26,7 +26,7 @@ pub(crate) struct AwsOptions {
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     aws_profile: Option<String>,
     /// AWS region (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's region)
-    #[arg(long, help_heading = "AWS", value_parser = deployment::region)]
+    #[arg(long, help_heading = "AWS", value_parser = deployment::parse_region)]
     pub(crate) region: Option<String>,
 }
 

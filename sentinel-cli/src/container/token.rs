@@ -2,12 +2,10 @@
 
 use std::io;
 
-use data_encoding::BASE64URL_NOPAD;
 use sentinel_wire::Secret;
 use subtle::ConstantTimeEq;
 
-/// Size in bytes.
-const LENGTH: usize = 32;
+use crate::random;
 
 /// A random token. `Debug` does not show it.
 #[derive(Debug)]
@@ -19,9 +17,7 @@ impl Token {
     /// # Errors
     /// If the system has no random numbers.
     pub(super) fn random() -> io::Result<Self> {
-        let mut bytes = [0; LENGTH];
-        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        Ok(Self(Secret::new(BASE64URL_NOPAD.encode(&bytes))))
+        random::secret().map(Self)
     }
 
     pub(super) fn reveal(&self) -> &str {

@@ -185,3 +185,20 @@ fn a_list_warns_that_it_may_be_incomplete_while_the_policy_cannot_be_used() {
         assert!(std::time::Instant::now() < end, "{} {}", sessions.stdout, grants.stderr);
     }
 }
+
+#[test]
+fn reinstating_what_was_not_revoked_warns_of_the_other_kind_of_revocation() {
+    let dev = Dev::start();
+    assert_eq!(dev.run("carol", "sessions revoke --user alice --reason theft").status, 0);
+    let reinstate = "sessions reinstate --user alice --profile production --reason found";
+    let output = dev.run("carol", reinstate);
+    assert!(
+        output.stderr.contains("revoked on all profiles (omit `--profile`"),
+        "{}",
+        output.stderr
+    );
+    let output = dev.run("carol", "sessions reinstate --user alice --reason found");
+    assert_eq!((output.status, output.stderr.as_str()), (0, ""));
+    let output = dev.run("carol", "sessions reinstate --user alcie --reason found");
+    assert!(output.stderr.contains("`alcie` was never revoked"), "{}", output.stderr);
+}

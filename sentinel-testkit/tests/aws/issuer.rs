@@ -437,7 +437,7 @@ async fn an_incomplete_or_malformed_answer_is_an_error() {
         ("AssumedRoleUser", Some("")),
         ("Arn", Some("")),
         ("Arn", Some(other)),
-        ("AssumedRoleId", Some("AROAXXXXXXXXXXXXXXXXX:sentinel-bob-abcdefgh")),
+        ("AssumedRoleId", Some("AROA3XFRBF535PLBIFPI4:sentinel-bob-abcdefgh")),
         ("AssumedRoleId", Some("")),
         ("SourceIdentity", Some("sentinel-bob-abcdefgh")),
         ("SourceIdentity", Some("")),

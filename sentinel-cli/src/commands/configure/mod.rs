@@ -1,5 +1,6 @@
 //! `sentinel configure`: writes AWS profiles whose credentials Sentinel vends, and removes them.
 
+mod block;
 mod file;
 mod process;
 mod report;
@@ -51,7 +52,7 @@ pub(crate) struct Arguments {
     all: bool,
     /// Region of the AWS profile (default: AWS_REGION, AWS_DEFAULT_REGION, the region of
     /// your own AWS profile, or the region of the TVM)
-    #[arg(long, value_parser = aws::region)]
+    #[arg(long, value_parser = aws::parse_region)]
     region: Option<String>,
     /// Lifetime of the credentials, 15m to 12h (default: the TVM's)
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
@@ -133,7 +134,7 @@ async fn plan(arguments: &Arguments, screen: &Screen) -> Result<Plan, Failure> {
     }
     let initial_region = configured_region(own)
         .await
-        .filter(|region| aws::region(region).is_ok())
+        .filter(|region| aws::parse_region(region).is_ok())
         .or_else(|| endpoint.region().map(str::to_owned));
     let profiles = match &arguments.profile {
         Some(profile) => vec![profile.clone()],

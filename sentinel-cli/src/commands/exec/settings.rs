@@ -10,8 +10,7 @@ use std::collections::HashSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
@@ -95,8 +94,8 @@ impl Settings {
         let folder =
             sentinel_files::temporary(&env::temp_dir(), "sentinel-exec-").map_err(cannot)?;
         let settings = Self { folder, region: configured_region(profile).await };
-        settings.create(&settings.config(), &text).map_err(cannot)?;
-        settings.create(&settings.credentials(), "").map_err(cannot)?;
+        fs::write(settings.config(), text).map_err(cannot)?;
+        fs::write(settings.credentials(), "").map_err(cannot)?;
         Ok(settings)
     }
 
@@ -123,10 +122,6 @@ impl Settings {
 
     fn credentials(&self) -> PathBuf {
         self.folder.path().join("credentials")
-    }
-
-    fn create(&self, path: &Path, text: &str) -> io::Result<()> {
-        fs::write(path, text)
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::output::Failure;
+use crate::random;
 
 /// Maximum time for the browser to start. A sign-in URL is valid for 15 minutes.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -89,13 +90,11 @@ struct Page {
 impl Page {
     fn new(url: &str) -> Result<Self, Failure> {
         let broken = |what| Failure::other(format!("cannot open a browser: {what}"));
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|_| broken("the system has no random numbers"))?;
-        let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = random::secret().map_err(|_| broken("the system has no random numbers"))?;
         let mut location =
             HeaderValue::from_str(url).map_err(|_| broken("the sign-in URL is malformed"))?;
         location.set_sensitive(true);
-        Ok(Self { path: format!("/{name}"), location: Mutex::new(Some(location)) })
+        Ok(Self { path: format!("/{}", name.reveal()), location: Mutex::new(Some(location)) })
     }
 
     fn take(&self) -> Option<HeaderValue> {

@@ -9,6 +9,7 @@ use sentinel_wire::{ErrorCode, RequestId, RequestState, RequestView};
 
 use super::Arguments;
 use crate::output::{Failure, Screen, length, progress};
+use crate::signals::EndSignals;
 use crate::tvm::{Connection, missing};
 
 /// The intervals between reads: short at first, because an approver may be waiting too. After that,
@@ -63,9 +64,10 @@ impl<'a> Waiting<'a> {
     pub(super) async fn until_decided(&self, request: RequestView) -> Result<RequestView, Failure> {
         let id = request.id;
         self.screen.note(&format!("waiting for a decision on `{id}`"));
+        let signals = EndSignals::receive()?;
         let ended = async {
             tokio::select! {
-                () = interrupted() => End::Interrupted,
+                () = signals.received() => End::Interrupted,
                 () = self.timed_out() => End::TimedOut,
             }
         };
@@ -209,18 +211,5 @@ fn is_about_credentials(error: &ClientError) -> bool {
         }
         ClientError::Credentials(_) => true,
         _ => false,
-    }
-}
-
-/// Completes when a person or a supervisor ends the process.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        drop(tokio::signal::ctrl_c().await);
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }

@@ -379,12 +379,15 @@ impl Reinstate {
             ))?;
         }
         if changed.epoch == 0 {
-            screen.warn(&format!("{} was never revoked: check the name", target(&changed)));
+            let other = match changed.profile {
+                Some(_) => "on all profiles (omit `--profile` to end that)",
+                None => "on single profiles (end each with `--profile`)",
+            };
+            screen.warn(&format!(
+                "{} was never revoked: check the name, and whether the caller is revoked {other}",
+                target(&changed)
+            ));
         }
-        screen.note(match changed.profile {
-            Some(_) => "a revocation on all profiles remains in force: omit `--profile` to end it",
-            None => "revocations on single profiles remain in force: end each with `--profile`",
-        });
         Ok(Outcome::Done)
     }
 }
