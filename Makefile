@@ -4,7 +4,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-aws lambda-tvm lambda-authorizer fmt clippy doc clean
+.PHONY: help demo test test-aws lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean
 
 help: ## list the targets
 	@echo 'make TARGET, with one of these targets:'
@@ -34,6 +34,9 @@ clippy: ## lint everything; warnings are errors
 
 doc: ## build the documentation; warnings are errors
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
+
+minimal-versions: ## compile with the oldest versions of the dependencies that are allowed
+	@$(PYTHON) scripts/minimal_versions.py
 
 clean: ## remove everything that was built and installed here
 	cargo clean

@@ -225,6 +225,12 @@ def from_outside(target: Path) -> list[Step]:
             needs=[where_possible(node_packages)],
         ),
         console(sentinel),
+        # The validator is a dependency of checkov.
+        Step("lambda packages: bills of materials",
+             [CHECKOV.parent / "python", "scripts/sbom.py",
+              *(f"bin/lambda-{name}-linux-amd64.cdx.json" for name in ("tvm", "authorizer"))],
+             needs=[checkov],
+             after="lambda packages"),
         # Sizes and memory can fail. Times are only shown: they are judged on an idle machine.
         Step("lambda packages: memory", [sys.executable, "scripts/functions.py", "--memory-only"],
              after="lambda packages"),

@@ -2,9 +2,9 @@
 
     scripts/lambda.py tvm|authorizer...    builds them; ARCH=arm64 builds for arm64
 
-Each contains one executable, `bootstrap`, for `provided.al2023`. The same source produces the same bytes in any
-folder. A package that needs a newer glibc than the runtime has, or exceeds its maximum size, is not written.
-Rust targets are never downloaded.
+Each contains one executable, `bootstrap`, for `provided.al2023`, and has a bill of materials next to it
+(`scripts/sbom.py`). The same source produces the same bytes in any folder. A package that needs a newer glibc than the
+runtime has, or exceeds its maximum size, is not written. Rust targets are never downloaded.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+import sbom
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / "bin"
@@ -140,6 +142,7 @@ def make(name: str, arch: str) -> Path:
         new.unlink()
         raise
     new.replace(package)
+    sbom.write(package, crate, "lambda", TARGETS[arch])
     size, most = package.stat().st_size, PACKAGES[name][1]
     print(f"{package.relative_to(ROOT)}: {size:,} bytes of at most {most:,}, glibc "
           f"{'.'.join(map(str, needs))} of at most {'.'.join(map(str, GLIBC))}")
