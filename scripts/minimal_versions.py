@@ -35,7 +35,7 @@ def main() -> int:
         if (ROOT / name).is_file():
             (COPY / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, COPY / name)
-    # rustup must not install a nightly by itself.
+    # rustup must not install a nightly automatically.
     environment = {**os.environ, "RUSTUP_AUTO_INSTALL": "0", "CARGO_TARGET_DIR": str(COPY / "target")}
     for command in (
         ["cargo", "+nightly", "update", "-Zdirect-minimal-versions"],

@@ -115,7 +115,8 @@ def faults(file: Path) -> list[str]:
     text = file.read_text(encoding="utf-8")
     invalid = JsonStrictValidator(SchemaVersion.V1_5).validate_str(text)
     if invalid:
-        return [f"{file.name}: not valid CycloneDX: {invalid}"]
+        reason = str(invalid).split("\n", 1)[0]
+        return [f"{file.name}: not valid CycloneDX: {reason}"]
     described = json.loads(text)["metadata"]["component"]
     package = file.with_name(described["description"])
     if described["hashes"] != [{"alg": "SHA-256", "content": digest(package)}]:

@@ -55,7 +55,7 @@ class TheBill(unittest.TestCase):
         self.assertNotIn("purl", wire)
         self.assertNotIn("hashes", wire)
 
-    def test_it_says_what_depends_on_what(self):
+    def test_it_lists_what_depends_on_what(self):
         self.assertEqual(
             {entry["ref"]: entry["dependsOn"] for entry in self.bill["dependencies"]},
             {
