@@ -2,11 +2,13 @@
 //! does not allocate. It evaluates a rule only if the names in the request leave
 //! the rule possible, and a condition that several rules share only once.
 //!
-//! The memory of results is a few entries at first. A decision that needs more
-//! starts over with two bits for each compiled condition of the policy, in the
-//! least of three sizes that holds them all (256 bytes, 4 KB, 64 KB of stack). A
-//! policy with more than 262,144 compiled conditions, which no document within the
-//! default limits can have, evaluates the others each time.
+//! The memory of results is a few entries at first. A decision that needs more, or
+//! that evaluates many rules without a match, starts over with two bits for each
+//! compiled condition of the policy, in the least of three sizes that holds them all
+//! (256 bytes, 4 KB, 64 KB of stack). From then on, a condition that does not hold
+//! excludes all rules that share it. A policy with more than 262,144 compiled
+//! conditions, which no document within the default limits can have, evaluates the
+//! others each time.
 
 use std::time::Duration;
 
@@ -56,13 +58,13 @@ impl Policy {
 
     #[cold]
     fn first_match_of_many(&self, situation: &Situation<'_>, few: &Few) -> Option<u32> {
-        let conditions = self.clauses.compiled.len();
+        let (conditions, sharing) = (self.clauses.compiled.len(), &self.sharing);
         let Ok(found) = if conditions <= Many::<16>::ROOM {
-            self.search(situation, &mut Many::<16>::after(few))
+            self.search(situation, &mut Many::<16>::after(few, sharing))
         } else if conditions <= Many::<256>::ROOM {
-            self.search(situation, &mut Many::<256>::after(few))
+            self.search(situation, &mut Many::<256>::after(few, sharing))
         } else {
-            self.search(situation, &mut Many::<4096>::after(few))
+            self.search(situation, &mut Many::<4096>::after(few, sharing))
         };
         found
     }
@@ -87,20 +89,23 @@ impl Policy {
     ) -> Result<Option<u32>, M::Error> {
         let mut candidates = self.index.candidates::<LANES>(&situation.given);
         let mut evaluation = Evaluation { policy: self, situation, memory };
-        while let Some((index, unsure)) = candidates.next() {
+        while let Some((index, unsure)) =
+            candidates.next_without(|block| evaluation.memory.excluded(block))
+        {
             let Some(rule) = self.rules.get(index as usize) else { continue };
-            if evaluation.unmet(&rule.conditions, unsure, TimeConditions::Evaluated)?.is_some() {
-                continue;
-            }
-            let excluded = match &rule.unless {
-                None => false,
-                Some(unless) => evaluation
-                    .unmet(unless, Unsure::EVERYTHING, TimeConditions::Evaluated)?
-                    .is_none(),
-            };
-            if !excluded {
+            let met =
+                evaluation.unmet(&rule.conditions, unsure, TimeConditions::Evaluated)?.is_none();
+            let matches = met
+                && match &rule.unless {
+                    None => true,
+                    Some(unless) => evaluation
+                        .unmet(unless, Unsure::EVERYTHING, TimeConditions::Evaluated)?
+                        .is_some(),
+                };
+            if matches {
                 return Ok(Some(index));
             }
+            evaluation.memory.pass()?;
         }
         Ok(None)
     }
@@ -226,7 +231,7 @@ impl<M: Memory> Evaluation<'_, M> {
             if time == TimeConditions::Assumed && kind.depends_on_time() {
                 continue;
             }
-            let met = if kind.is_cheap() {
+            let met = if kind.is_cheap() && !M::EXCLUDES {
                 self.evaluate(circumstance.number)
             } else {
                 self.holds(circumstance.number)?

@@ -98,9 +98,20 @@ pub(crate) struct Column {
 
 /// 64 rules of which some are in the set.
 #[derive(Clone, Copy, Debug)]
-struct Block {
-    index: u32,
-    bits: u64,
+pub(crate) struct Block {
+    pub(crate) index: u32,
+    pub(crate) bits: u64,
+}
+
+impl Block {
+    /// Adds a rule to ascending blocks. Rules must be added in order.
+    pub(crate) fn add(blocks: &mut Vec<Self>, rule: u32) {
+        let (index, bits) = (rule / 64, 1 << (rule % 64));
+        match blocks.last_mut() {
+            Some(last) if last.index == index => last.bits |= bits,
+            Some(_) | None => blocks.push(Self { index, bits }),
+        }
+    }
 }
 
 /// The part of a column that is independent of the name, for the 64 rules of a
@@ -168,10 +179,7 @@ impl Column {
                 self.used = true;
                 for number in written {
                     let Some(blocks) = self.rules.get_mut(*number as usize) else { continue };
-                    match blocks.last_mut() {
-                        Some(last) if last.index == index => last.bits |= bits,
-                        Some(_) | None => blocks.push(Block { index, bits }),
-                    }
+                    Block::add(blocks, rule);
                 }
             }
         }
@@ -388,8 +396,19 @@ impl<const LANES: usize> Candidates<'_, LANES> {
     /// Returns the next rule, and the kinds of names for which its patterns must be
     /// evaluated.
     pub(crate) fn next(&mut self) -> Option<(u32, Unsure)> {
-        if self.bits == 0 {
+        self.next_without(|_| 0)
+    }
+
+    /// Returns the next rule that is not excluded. `excluded` returns the excluded rules of
+    /// a block.
+    pub(crate) fn next_without(&mut self, excluded: impl Fn(u32) -> u64) -> Option<(u32, Unsure)> {
+        // Rules of the current block can have been excluded since the last call.
+        if self.bits != 0 {
+            self.bits &= !excluded(self.following - 1);
+        }
+        while self.bits == 0 {
             self.bits = self.advance()?;
+            self.bits &= !excluded(self.following - 1);
         }
         let bit = self.bits & self.bits.wrapping_neg();
         self.bits ^= bit;

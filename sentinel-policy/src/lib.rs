@@ -27,6 +27,7 @@ mod read;
 pub mod reference;
 mod request;
 mod rule;
+mod sharing;
 mod span;
 mod user_entry;
 mod valid_until;

@@ -4,7 +4,10 @@
 
 use std::convert::Infallible;
 
-/// There is no room for another result.
+use crate::sharing::Sharing;
+
+/// There is no room for another result, or so many rules did not match that it is time
+/// to exclude others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -12,6 +15,9 @@ pub(crate) struct Full;
 pub(crate) trait Memory {
     /// [`Full`] if there can be no room.
     type Error;
+
+    /// Whether a result can exclude other rules. Every result is then worth storing.
+    const EXCLUDES: bool = false;
 
     /// The result of a condition. `None` if it was not evaluated yet.
     fn recall(&self, number: u32) -> Option<bool>;
@@ -21,6 +27,20 @@ pub(crate) trait Memory {
     /// # Errors
     /// If there is no room. Earlier results are kept.
     fn note(&mut self, number: u32, met: bool) -> Result<(), Self::Error>;
+
+    /// Notes that a rule was evaluated and does not match.
+    ///
+    /// # Errors
+    /// If a larger memory should be used.
+    fn pass(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// The rules of a block that cannot match, because a condition of theirs was noted as
+    /// not met.
+    fn excluded(&self, _block: u32) -> u64 {
+        0
+    }
 }
 
 /// A few results in the order in which they were found. Most decisions need no
@@ -30,10 +50,14 @@ pub(crate) struct Few {
     numbers: [u32; Self::ROOM],
     met: u32,
     len: usize,
+    passed: u32,
 }
 
 impl Few {
     const ROOM: usize = 16;
+    /// Number of rules that are evaluated without a match before it costs less to exclude
+    /// others.
+    const MAX_PASSED: u32 = 64;
 
     fn numbers(&self) -> impl Iterator<Item = (usize, u32)> {
         self.numbers.iter().copied().enumerate().take(self.len)
@@ -54,23 +78,36 @@ impl Memory for Few {
         self.len += 1;
         Ok(())
     }
+
+    fn pass(&mut self) -> Result<(), Full> {
+        self.passed += 1;
+        if self.passed < Self::MAX_PASSED { Ok(()) } else { Err(Full) }
+    }
 }
+
+/// The number of rules that can be excluded: all of a document within the default limits.
+/// Others are evaluated.
+const EXCLUDABLE: usize = 10_240;
 
 /// Two bits for each of `WORDS` × 64 conditions. The results of other conditions
-/// are not stored, and these are evaluated each time.
+/// are not stored, and these are evaluated each time. A condition that is not met
+/// excludes all rules that share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Many<const WORDS: usize> {
+pub(crate) struct Many<'p, const WORDS: usize> {
     known: [u64; WORDS],
     met: [u64; WORDS],
+    sharing: &'p Sharing,
+    excluded: [u64; EXCLUDABLE / 64],
 }
 
-impl<const WORDS: usize> Many<WORDS> {
+impl<'p, const WORDS: usize> Many<'p, WORDS> {
     /// Maximum number of conditions whose results can be stored.
     pub(crate) const ROOM: usize = WORDS * 64;
 
     /// Creates a larger memory that contains the few results so far.
-    pub(crate) fn after(few: &Few) -> Self {
-        let mut many = Self { known: [0; WORDS], met: [0; WORDS] };
+    pub(crate) fn after(few: &Few, sharing: &'p Sharing) -> Self {
+        let (known, met) = ([0; WORDS], [0; WORDS]);
+        let mut many = Self { known, met, sharing, excluded: [0; EXCLUDABLE / 64] };
         for (at, number) in few.numbers() {
             many.put(number, few.met & (1 << at) != 0);
         }
@@ -85,11 +122,16 @@ impl<const WORDS: usize> Many<WORDS> {
                 *results |= bit;
             }
         }
+        if !met {
+            self.sharing.add_to(&mut self.excluded, number);
+        }
     }
 }
 
-impl<const WORDS: usize> Memory for Many<WORDS> {
+impl<const WORDS: usize> Memory for Many<'_, WORDS> {
     type Error = Infallible;
+
+    const EXCLUDES: bool = true;
 
     fn recall(&self, number: u32) -> Option<bool> {
         let (word, bit) = (number as usize / 64, 1 << (number % 64));
@@ -100,6 +142,10 @@ impl<const WORDS: usize> Memory for Many<WORDS> {
     fn note(&mut self, number: u32, met: bool) -> Result<(), Infallible> {
         self.put(number, met);
         Ok(())
+    }
+
+    fn excluded(&self, block: u32) -> u64 {
+        self.excluded.get(block as usize).copied().unwrap_or_default()
     }
 }
 
@@ -152,7 +198,8 @@ mod tests {
         let mut few = Few::default();
         few.note(7, true).unwrap();
         few.note(64, false).unwrap();
-        let mut many = Many::<2>::after(&few);
+        let sharing = Sharing::default();
+        let mut many = Many::<2>::after(&few, &sharing);
         assert_eq!(many.recall(7), Some(true));
         assert_eq!(many.recall(64), Some(false));
         assert_eq!(many.recall(8), None);

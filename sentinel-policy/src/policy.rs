@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::clause::{Clause, Clauses, Lowering};
 use crate::index::Index;
+use crate::sharing::Sharing;
 use crate::user_entry::is_one_of;
 use crate::{
     ApprovalRule, BreakGlassRule, CheckedPolicy, Diagnostics, Effect, Limits, Operation, Pattern,
@@ -21,6 +22,7 @@ pub struct Policy {
     pub(crate) rules: Vec<CompiledRule>,
     pub(crate) clauses: Clauses,
     pub(crate) index: Index,
+    pub(crate) sharing: Sharing,
     /// By the number of the profile's name in its column.
     pub(crate) profile_caps: Vec<Option<Duration>>,
     governed: BTreeSet<String>,
@@ -57,8 +59,10 @@ impl CheckedPolicy {
             .collect();
         let Lowering { clauses, columns, .. } = lowering;
         let index = Index::new(columns, rules.len());
+        let sharing =
+            Sharing::of(&clauses, rules.iter().map(|rule| &rule.conditions.circumstances));
         let governed = governed(&self);
-        Policy { checked: self, rules, clauses, index, profile_caps, governed }
+        Policy { checked: self, rules, clauses, index, sharing, profile_caps, governed }
     }
 }
 

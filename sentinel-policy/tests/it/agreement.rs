@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sentinel_policy::reference::Evaluator;
 
-use crate::generated::{Question, check, policy, question};
+use crate::generated::{Question, check, crowded_policy, policy, question};
 
 fn agree(text: &str, questions: &[Question]) -> Result<(), TestCaseError> {
     let checked = check(text);
@@ -49,6 +49,16 @@ proptest! {
     #[test]
     fn invariant_8_they_agree_on_policies_of_many_rules(
         text in policy(10..12, 0..160),
+        questions in vec(question(), 8),
+    ) {
+        agree(&text, &questions)?;
+    }
+
+    /// They also agree if many rules share a condition that does not hold, so that the
+    /// compiled evaluator excludes them together.
+    #[test]
+    fn invariant_8_they_agree_on_rules_that_share_conditions(
+        text in crowded_policy(),
         questions in vec(question(), 8),
     ) {
         agree(&text, &questions)?;

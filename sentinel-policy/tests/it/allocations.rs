@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sentinel_policy::{CheckedPolicy, Facts, Limits, Policy, Principal, Request};
 
-use crate::generated::{check, policy, question};
+use crate::generated::{check, crowded_policy, policy, question};
 
 /// The number of allocations of a decision.
 fn allocations(policy: &Policy, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> u64 {
@@ -30,6 +30,17 @@ proptest! {
 
     #[test]
     fn deciding_allocates_nothing(text in policy(1..12, 0..8), questions in vec(question(), 8)) {
+        let policy = check(&text).compile();
+        for question in questions {
+            prop_assert_eq!(allocations(&policy, &question.request(), &question.facts, question.now), 0);
+        }
+    }
+
+    #[test]
+    fn deciding_allocates_nothing_if_rules_are_excluded(
+        text in crowded_policy(),
+        questions in vec(question(), 8),
+    ) {
         let policy = check(&text).compile();
         for question in questions {
             prop_assert_eq!(allocations(&policy, &question.request(), &question.facts, question.now), 0);

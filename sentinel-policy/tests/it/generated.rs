@@ -252,6 +252,35 @@ pub(crate) fn policy(
     })
 }
 
+/// A policy of many rules with few different conditions, most of them not on names, so that
+/// many rules share what does not hold for a request.
+pub(crate) fn crowded_policy() -> impl Strategy<Value = String> {
+    let some = conditions(0.05).prop_filter("a rule has a condition", |it| !it.is_empty());
+    let rule = (
+        select(EFFECTS),
+        any::<prop::sample::Index>(),
+        weighted(0.2, any::<prop::sample::Index>()),
+    );
+    (vec(some, 2..6), vec(rule, 80..300)).prop_map(|(pool, rules)| {
+        let mut text = String::from("version: \"1\"\ngroups:\n");
+        for group in ["ops", "leads", "admins", "duty"] {
+            let _ = writeln!(text, "  {group}: [bob]");
+        }
+        text += "rules:\n";
+        for (at, (effect, conditions, unless)) in rules.iter().enumerate() {
+            let conditions = conditions.get(&pool).join(", ");
+            let unless = unless.map_or_else(String::new, |unless| {
+                format!(", unless: {{ {} }}", unless.get(&pool).join(", "))
+            });
+            let _ = writeln!(
+                text,
+                "  - {{ name: r{at}, effect: {effect}, conditions: {{ {conditions} }}{unless} }}"
+            );
+        }
+        text
+    })
+}
+
 /// An owned request with its facts and its time.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {

@@ -11,16 +11,20 @@ use chrono::{DateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use foldhash::fast::FixedState;
 
-/// The instants that tables cover: 2020 to 2060, in seconds since the epoch. They
+/// The instants that tables cover: 2020 to 2037, in seconds since the epoch. They
 /// must cover the time at which a policy is used, not the time at which it was
 /// written.
-const TABLE: std::ops::Range<i64> = 1_577_836_800..2_840_140_800;
+const TABLE: std::ops::Range<i64> = 1_577_836_800..2_145_916_800;
 
 /// The interval at which the library is queried to find changes of the offset. No
 /// zone has ever changed its offset twice within six days
 /// (`no_zone_changes_twice_between_two_probes` tests this with the data of the
 /// library).
 const PROBE: i64 = 2 * 86_400;
+
+/// The same interval for the table. In these years, changes are at least four weeks
+/// apart, as in Fiji and Morocco.
+const TABLE_PROBE: i64 = 12 * 86_400;
 
 /// A zone and its table.
 #[derive(Clone, Debug)]
@@ -72,7 +76,7 @@ impl Zone {
         let mut table = Vec::new();
         let mut from = TABLE.start;
         while from < TABLE.end {
-            let span = library_span(tz, from, TABLE.end);
+            let span = library_span(tz, from, TABLE.end, TABLE_PROBE);
             table.push((from, span.offset));
             from = span.end;
         }
@@ -95,7 +99,7 @@ impl Zone {
     pub(crate) fn span(&self, from: i64, to: i64) -> Span {
         if !TABLE.contains(&from) {
             let to = if from < TABLE.start { to.min(TABLE.start) } else { to };
-            return library_span(self.tz, from, to);
+            return library_span(self.tz, from, to, PROBE);
         }
         let after = self.table.partition_point(|(start, _)| *start <= from);
         let end = self.table.get(after).map_or(TABLE.end, |(start, _)| *start);
@@ -114,12 +118,13 @@ fn library_offset(tz: Tz, at: i64) -> i32 {
         .map_or(0, |at| tz.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc())
 }
 
-/// The span that begins at `from`, searched up to `to`, from the library.
-fn library_span(tz: Tz, from: i64, to: i64) -> Span {
+/// The span that begins at `from`, searched up to `to` in steps of `interval`, from the
+/// library.
+fn library_span(tz: Tz, from: i64, to: i64, interval: i64) -> Span {
     let offset = library_offset(tz, from);
     let mut same = from;
     while same < to {
-        let probe = same.saturating_add(PROBE).min(to);
+        let probe = same.saturating_add(interval).min(to);
         if library_offset(tz, probe) == offset {
             same = probe;
             continue;
@@ -184,9 +189,10 @@ mod tests {
             let mut from = -5_364_662_400;
             let mut first = true;
             while from < 4_133_980_800 {
-                let span = library_span(tz, from, 4_133_980_800);
+                let span = library_span(tz, from, 4_133_980_800, PROBE);
+                let probe = if TABLE.contains(&from) { TABLE_PROBE } else { PROBE };
                 assert!(
-                    first || span.end - from > 2 * PROBE || span.end == 4_133_980_800,
+                    first || span.end - from > 2 * probe || span.end == 4_133_980_800,
                     "{tz} from {from}"
                 );
                 first = false;
