@@ -9,7 +9,6 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::task::Poll;
 
 /// A panic was caught.
@@ -26,17 +25,17 @@ pub fn catch_panic<T>(function: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(function)).map_err(|_| Panicked)
 }
 
-/// Waits for `future`.
+/// Waits for `future`, which is moved to the heap: it is the state of a whole request, and within
+/// another future it would be copied with it.
 ///
 /// # Errors
 /// [`Panicked`] if it panics. It is not polled again.
-pub async fn catch_panic_of<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut future = pin!(future);
-    poll_fn(|context| match catch_panic(|| future.as_mut().poll(context)) {
+pub fn catch_panic_of<F: Future>(future: F) -> impl Future<Output = Result<F::Output, Panicked>> {
+    let mut future = Box::pin(future);
+    poll_fn(move |context| match catch_panic(|| future.as_mut().poll(context)) {
         Ok(poll) => poll.map(Ok),
         Err(panicked) => Poll::Ready(Err(panicked)),
     })
-    .await
 }
 
 #[cfg(test)]
