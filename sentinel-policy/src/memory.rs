@@ -6,8 +6,8 @@ use std::convert::Infallible;
 
 use crate::sharing::Sharing;
 
-/// There is no room for another result, or so many rules did not match that it is time
-/// to exclude others.
+/// There is no room for another result, or enough rules were evaluated without a match
+/// that excluding others costs less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
