@@ -4,7 +4,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-aws lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean
+.PHONY: help demo test test-aws bench-accept lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean
 
 help: ## list the targets
 	@echo 'make TARGET, with one of these targets:'
@@ -25,6 +25,9 @@ lambda-tvm: ## build bin/lambda-tvm-linux-amd64.zip; with ARCH=arm64 for arm64
 
 lambda-authorizer: ## build bin/lambda-authorizer-linux-amd64.zip; with ARCH=arm64 for arm64
 	@$(PYTHON) scripts/lambda.py authorizer
+
+bench-accept: ## record the instruction counts of this compiler, which the check compares with
+	@$(PYTHON) scripts/instructions.py --accept
 
 fmt: ## format the code
 	cargo fmt --all

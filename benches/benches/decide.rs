@@ -1,76 +1,128 @@
-//! Cost of a decision with ten, a thousand and ten thousand rules, in comparison with a floor
-//! (hashing and looking up user and profile) and with the plain evaluator, which reads the rules
-//! one by one.
+//! Cost of a decision by the kind of its conditions and the number of rules, next to floors and to
+//! slower ways to decide, in one run.
+//!
+//! - `floor`: two lookups of the names of the request.
+//! - `decide`: the compiled policy, for a request that exists.
+//! - `from strings`: the same, and reading the request from texts.
+//! - `candidates`: the names of the request leave every rule possible, and none matches.
+//! - `scan`, `reference`: a loop over the rules, and the plain evaluator.
 
-use std::collections::HashMap;
 use std::hint::black_box;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
-use foldhash::fast::FixedState;
-use sentinel_benches::{SIZES, checked, facts, now, questions};
+use sentinel_benches::floor::{Lookups, Scan};
+use sentinel_benches::workload::{Question, Workload};
+use sentinel_benches::{SIZES, checked, facts, now};
 use sentinel_policy::reference::Evaluator;
+use sentinel_policy::{Mode, Policy, Principal, Request};
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    floor(&mut criterion);
-    decide(&mut criterion);
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(600))
+        .sample_size(30)
+        .configure_from_args();
+    for rules in SIZES {
+        floor(&mut criterion, rules);
+        for workload in Workload::ordinary(rules) {
+            let policy = workload.policy();
+            decide(&mut criterion, "decide", &workload, &policy);
+            from_strings(&mut criterion, &workload, &policy);
+        }
+        for workload in Workload::adversarial(rules) {
+            decide(&mut criterion, "candidates", &workload, &workload.policy());
+        }
+        slow(&mut criterion, rules);
+    }
     criterion.final_summary();
 }
 
-/// Two lookups of the names in a request. No index by name can be faster.
-fn floor(criterion: &mut Criterion) {
+fn floor(criterion: &mut Criterion, rules: usize) {
+    let lookups = Lookups::new(rules);
     let mut group = criterion.benchmark_group("floor");
-    for rules in SIZES {
-        let table = |kind: &str| -> HashMap<String, usize, FixedState> {
-            (0..=rules).map(|i| (format!("{kind}-{i}"), i)).collect()
-        };
-        let (users, profiles) = (table("user"), table("profile"));
-        for question in questions(rules) {
-            group.bench_function(BenchmarkId::new(question.name, rules), |bencher| {
-                bencher.iter(|| {
-                    let question = black_box(&question);
-                    (users.get(&question.user), profiles.get(&question.profile))
-                });
+    for question in Workload::names(rules).questions {
+        group.bench_function(BenchmarkId::new(question.name, rules), |bencher| {
+            bencher.iter(|| {
+                let question = black_box(&question);
+                lookups.find(&question.user, &question.profile)
             });
-        }
+        });
     }
     group.finish();
 }
 
-/// The compiled policy, the duration for which its answer is valid, and the plain evaluator.
-fn decide(criterion: &mut Criterion) {
+/// The name of a measurement: `names, first/1000`.
+fn id(workload: &Workload, question: &Question) -> BenchmarkId {
+    BenchmarkId::new(format!("{}, {}", workload.name, question.name), workload.rules)
+}
+
+fn decide(criterion: &mut Criterion, name: &str, workload: &Workload, policy: &Policy) {
     let (facts, now) = (facts(), now());
-    for rules in SIZES {
-        let checked = checked(rules);
-        let policy = checked.clone().compile();
-        for question in questions(rules) {
-            let request = question.request();
-            let id = || BenchmarkId::new(question.name, rules);
-            let mut group = criterion.benchmark_group("decide");
-            group.bench_function(id(), |bencher| {
-                bencher.iter(|| policy.decide(black_box(&request), &facts, now));
-            });
-            group.finish();
-            let mut group = criterion.benchmark_group("valid_until");
-            group.bench_function(id(), |bencher| {
-                bencher.iter(|| policy.valid_until(black_box(&request), &facts, now));
-            });
-            group.finish();
-            let mut group = criterion.benchmark_group("plain");
-            group.bench_function(id(), |bencher| {
-                let plain = Evaluator::new(&checked);
-                bencher.iter(|| plain.decide(black_box(&request), &facts, now));
-            });
-            group.finish();
-        }
-        let mut group = criterion.benchmark_group("compile");
-        group.sample_size(10);
-        group.bench_function(BenchmarkId::from_parameter(rules), |bencher| {
-            bencher.iter_batched(
-                || checked.clone(),
-                |checked| checked.compile(),
-                criterion::BatchSize::LargeInput,
-            );
+    let mut group = criterion.benchmark_group(name);
+    for question in &workload.questions {
+        let request = question.request();
+        let decided = policy.decide(&request, &facts, now).rule.map(|rule| rule.index);
+        assert_eq!(decided, question.rule, "{} {}", workload.name, question.name);
+        group.bench_function(id(workload, question), |bencher| {
+            bencher.iter(|| policy.decide(black_box(&request), &facts, now));
+        });
+    }
+    group.finish();
+}
+
+/// The texts of a request, as a front end has them.
+struct Texts {
+    user: String,
+    profile: String,
+    source_ip: Option<String>,
+    mode: String,
+}
+
+impl Texts {
+    fn request(&self) -> Request<'_> {
+        let source_ip: Option<IpAddr> = self.source_ip.as_ref().and_then(|text| text.parse().ok());
+        let mode: Option<Mode> = self.mode.parse().ok();
+        Request::new(Principal::new(&self.user), &self.profile)
+            .with_source_ip(source_ip)
+            .with_mode(mode)
+    }
+}
+
+fn from_strings(criterion: &mut Criterion, workload: &Workload, policy: &Policy) {
+    let (facts, now) = (facts(), now());
+    let mut group = criterion.benchmark_group("from strings");
+    for question in &workload.questions {
+        let texts = Texts {
+            user: question.user.clone(),
+            profile: question.profile.clone(),
+            source_ip: question.source_ip.map(|address| address.to_string()),
+            mode: "server".to_owned(),
+        };
+        group.bench_function(id(workload, question), |bencher| {
+            bencher.iter(|| policy.decide(&black_box(&texts).request(), &facts, now));
+        });
+    }
+    group.finish();
+}
+
+fn slow(criterion: &mut Criterion, rules: usize) {
+    let (facts, now) = (facts(), now());
+    let workload = Workload::names(rules);
+    let checked = checked(&workload.text);
+    let (scan, plain) = (Scan::new(&checked), Evaluator::new(&checked));
+    for question in &workload.questions {
+        let request = question.request();
+        assert_eq!(scan.decide(&request), question.rule, "{}", question.name);
+        let mut group = criterion.benchmark_group("scan");
+        group.bench_function(id(&workload, question), |bencher| {
+            bencher.iter(|| scan.decide(black_box(&request)));
+        });
+        group.finish();
+        let mut group = criterion.benchmark_group("reference");
+        group.bench_function(id(&workload, question), |bencher| {
+            bencher.iter(|| plain.decide(black_box(&request), &facts, now));
         });
         group.finish();
     }

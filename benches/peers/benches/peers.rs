@@ -9,13 +9,16 @@
 //!   for the virtual machine of regorus. The order of the rules is lost.
 //! - **casbin**: a line for each user of a rule, priority effect, `enforce` without async.
 //!
-//! None of them supports time zones. If a rule of Sentinel has office hours, theirs has none, and does
-//! less work.
+//! - **naive scan**: a loop over the rules in Rust, which supports nothing but literal names.
+//!
+//! The rules have literal names only, because no peer supports time zones. Before anything is timed,
+//! every engine must decide every request like Sentinel.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use casbin::{CoreApi, DefaultModel, Enforcer, StringAdapter};
 use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Request};
@@ -23,32 +26,55 @@ use criterion::{BenchmarkId, Criterion};
 use regorus::languages::rego::compiler::Compiler;
 use regorus::rvm::vm::RegoVM;
 use regorus::{Engine, Rc, Value};
-use sentinel_benches::{Question, SIZES, facts, now, policy, questions};
+use sentinel_benches::floor::Scan;
+use sentinel_benches::workload::{Question, Workload};
+use sentinel_benches::{SIZES, checked, facts, now};
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(20)
+        .configure_from_args();
     for rules in SIZES {
-        let questions = questions(rules);
-        sentinel(&mut criterion, rules, &questions);
-        regorus(&mut criterion, rules, &questions);
-        casbin(&mut criterion, rules, &questions);
-        cedar(&mut criterion, rules, &questions);
+        let workload = Workload::names(rules);
+        let questions = &workload.questions;
+        sentinel(&mut criterion, &workload);
+        scan(&mut criterion, &workload);
+        regorus(&mut criterion, rules, questions);
+        casbin(&mut criterion, rules, questions);
+        cedar(&mut criterion, rules, questions);
     }
     criterion.final_summary();
 }
 
-/// Whether a rule matches the question.
+/// Whether a rule allows the request.
 fn allowed(question: &Question) -> bool {
-    question.name != "no match"
+    question.rule.is_some()
 }
 
-fn sentinel(criterion: &mut Criterion, rules: usize, questions: &[Question]) {
-    let (policy, facts, now) = (policy(rules), facts(), now());
+fn sentinel(criterion: &mut Criterion, workload: &Workload) {
+    let (policy, facts, now) = (workload.policy(), facts(), now());
     let mut group = criterion.benchmark_group("sentinel");
-    for question in questions {
+    for question in &workload.questions {
         let request = question.request();
-        group.bench_function(BenchmarkId::new(question.name, rules), |bencher| {
+        let rule = policy.decide(&request, &facts, now).rule.map(|rule| rule.index);
+        assert_eq!(rule, question.rule, "{}", question.name);
+        group.bench_function(BenchmarkId::new(question.name, workload.rules), |bencher| {
             bencher.iter(|| policy.decide(black_box(&request), &facts, now));
+        });
+    }
+    group.finish();
+}
+
+fn scan(criterion: &mut Criterion, workload: &Workload) {
+    let scan = Scan::new(&checked(&workload.text));
+    let mut group = criterion.benchmark_group("scan");
+    for question in &workload.questions {
+        let request = question.request();
+        assert_eq!(scan.decide(&request), question.rule, "{}", question.name);
+        group.bench_function(BenchmarkId::new(question.name, workload.rules), |bencher| {
+            bencher.iter(|| scan.decide(black_box(&request)));
         });
     }
     group.finish();
