@@ -4,7 +4,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-aws bench-accept lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean
+.PHONY: help demo test test-aws differential bench-accept lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean
 
 help: ## list the targets
 	@echo 'make TARGET, with one of these targets:'
@@ -19,6 +19,10 @@ test: ## run every check; with ONLY='word…' those whose name contains a word
 
 test-aws: ## run the deployment guide against an emulator of AWS, with the real packages
 	@$(PYTHON) scripts/check.py programs 'lambda packages' guide
+
+differential: ## compare both evaluators on PAIRS random policies and requests (1000000); with SEED=n repeat a run
+	cargo run --locked --release --quiet -p sentinel-policy --features reference --example differential -- \
+	    --pairs $(or $(PAIRS),1000000) $(if $(SEED),--seed $(SEED)) $(if $(POLICY),--policy $(POLICY))
 
 lambda-tvm: ## build bin/lambda-tvm-linux-amd64.zip; with ARCH=arm64 for arm64
 	@$(PYTHON) scripts/lambda.py tvm

@@ -1,29 +1,20 @@
 //! The compiled evaluator and the plain one return the same results.
+//! `examples/differential.rs` compares them on more policies and requests.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sentinel_policy::reference::Evaluator;
 
-use crate::generated::{Question, check, crowded_policy, policy, question};
+use crate::compared::compare;
+use crate::generated::{Question, check};
+use crate::strategies::{crowded_policy, policy, question};
 
 fn agree(text: &str, questions: &[Question]) -> Result<(), TestCaseError> {
     let checked = check(text);
     let policy = checked.clone().compile();
     let reference = Evaluator::new(&checked);
     for question in questions {
-        let (request, facts, now) = (question.request(), &question.facts, question.now);
-        prop_assert_eq!(
-            policy.decide(&request, facts, now),
-            reference.decide(&request, facts, now)
-        );
-        prop_assert_eq!(
-            policy.valid_until(&request, facts, now),
-            reference.valid_until(&request, facts, now)
-        );
-        prop_assert_eq!(
-            policy.explain(&request, facts, now),
-            reference.explain(&request, facts, now)
-        );
+        compare(&policy, &reference, question).map_err(TestCaseError::fail)?;
     }
     Ok(())
 }
@@ -35,7 +26,7 @@ proptest! {
     /// it is valid, and the explanation agree.
     #[test]
     fn invariant_8_the_compiled_and_the_reference_evaluator_agree(
-        text in policy(1..12, 0..2),
+        text in policy(1..=11, 0..=1),
         questions in vec(question(), 8),
     ) {
         agree(&text, &questions)?;
@@ -48,7 +39,7 @@ proptest! {
     /// They also agree if the rules fill many blocks of the index, with gaps.
     #[test]
     fn invariant_8_they_agree_on_policies_of_many_rules(
-        text in policy(10..12, 0..160),
+        text in policy(10..=11, 0..=159),
         questions in vec(question(), 8),
     ) {
         agree(&text, &questions)?;

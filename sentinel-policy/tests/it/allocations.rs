@@ -7,7 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sentinel_policy::{CheckedPolicy, Facts, Limits, Policy, Principal, Request};
 
-use crate::generated::{check, crowded_policy, policy, question};
+use crate::generated::check;
+use crate::strategies::{crowded_policy, policy, question};
 
 /// The number of allocations of a decision.
 fn allocations(policy: &Policy, request: &Request<'_>, facts: &Facts, now: DateTime<Utc>) -> u64 {
@@ -29,7 +30,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn deciding_allocates_nothing(text in policy(1..12, 0..8), questions in vec(question(), 8)) {
+    fn deciding_allocates_nothing(text in policy(1..=11, 0..=7), questions in vec(question(), 8)) {
         let policy = check(&text).compile();
         for question in questions {
             prop_assert_eq!(allocations(&policy, &question.request(), &question.facts, question.now), 0);

@@ -1,15 +1,18 @@
-//! Policies, requests and times for property tests. Policies are generated as text,
-//! so that all stages from text to decision run. Names are from small pools, so
-//! that rules often match requests. Times are near those at which clocks change.
+//! Policies, requests and times, made from bytes. Policies are generated as text, so
+//! that all stages from text to decision run. Names are from small pools, so that
+//! rules often match requests. Times are near those at which clocks change.
+//!
+//! Property tests, `examples/differential.rs` and the fuzz targets use it: their bytes
+//! come from proptest, a seed and libFuzzer. Each choice takes a byte or two. Bytes that
+//! end early are read as zeros, which choose the first and the shortest.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
+use arbitrary::{Result, Unstructured};
 use chrono::{DateTime, TimeDelta, Utc};
-use proptest::collection::vec;
-use proptest::option::weighted;
-use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
 use sentinel_policy::{
     ActiveGrant, Approval, CheckedPolicy, DeviceFacts, Facts, GroupMembers, Limits, Mode,
     Principal, Request,
@@ -59,6 +62,10 @@ const ZONES: &[&str] = &[
     "Pacific/Auckland",
     "Pacific/Apia",
     "Africa/Monrovia",
+    "America/St_Johns",
+    "Africa/Casablanca",
+    "Antarctica/Troll",
+    "Europe/Dublin",
     "UTC",
 ];
 const EFFECTS: &[&str] =
@@ -74,6 +81,8 @@ const INSTANTS: &[&str] = &[
     "2026-10-03T15:30:00Z", // Lord Howe, forward by half an hour
     "2026-04-04T14:00:00Z", // Auckland, back
     "2026-09-26T14:00:00Z", // Auckland, forward
+    "2026-03-08T05:30:00Z", // St. John's, forward
+    "2026-11-01T04:30:00Z", // St. John's, back
     "1985-12-31T18:30:00Z", // Kathmandu, from +05:30 to +05:45
     "2011-12-30T10:00:00Z", // Apia, which skips the 30th of December
     "1893-03-31T23:06:32Z", // Berlin, from local mean time
@@ -87,8 +96,40 @@ const INSTANTS: &[&str] = &[
     "2026-02-28T23:59:00Z",
 ];
 
-fn list(pool: &'static [&'static str]) -> impl Strategy<Value = String> {
-    subsequence(pool, 1..=3.min(pool.len())).prop_map(|names| quoted(&names))
+/// Whether an event of that probability, in percent, occurs. It does not when the bytes have ended.
+fn occurs(u: &mut Unstructured<'_>, percent: u8) -> Result<bool> {
+    Ok(u.int_in_range(0..=99_u8)? >= 100 - percent)
+}
+
+/// A value with that probability, in percent.
+fn maybe<'a, T>(
+    u: &mut Unstructured<'a>,
+    percent: u8,
+    value: impl FnOnce(&mut Unstructured<'a>) -> Result<T>,
+) -> Result<Option<T>> {
+    if occurs(u, percent)? { value(u).map(Some) } else { Ok(None) }
+}
+
+/// One word of a pool.
+fn word(u: &mut Unstructured<'_>, pool: &[&'static str]) -> Result<&'static str> {
+    u.choose(pool).copied()
+}
+
+/// Different words of a pool, in its order, at most that many.
+fn words(
+    u: &mut Unstructured<'_>,
+    pool: &[&'static str],
+    length: RangeInclusive<usize>,
+) -> Result<Vec<&'static str>> {
+    let mut chosen = BTreeSet::new();
+    for _ in 0..u.int_in_range(length)? {
+        chosen.insert(u.choose_index(pool.len())?);
+    }
+    Ok(chosen.into_iter().map(|index| pool[index]).collect())
+}
+
+fn list(u: &mut Unstructured<'_>, pool: &[&'static str]) -> Result<String> {
+    Ok(quoted(&words(u, pool, 1..=3)?))
 }
 
 fn quoted(names: &[&str]) -> String {
@@ -99,101 +140,106 @@ fn clock(minutes: u16) -> String {
     format!("\"{:02}:{:02}\"", minutes / 60, minutes % 60)
 }
 
-fn time() -> impl Strategy<Value = String> {
-    // Often within the hours in which clocks change.
-    let minute =
-        || prop_oneof![2 => 0_u16..1440, 1 => 60_u16..240, 1 => select(vec![0, 1439, 120])];
-    let hours = (minute(), prop_oneof![4 => minute(), 1 => Just(1440)])
-        .prop_filter("hours must bound a window", |(start, end)| start != end)
-        .prop_map(|(start, end)| {
-            format!("hours: {{ start: {}, end: {} }}", clock(start), clock(end))
-        });
-    let days = subsequence(DAYS, 1..=7).prop_map(|days| format!("days: {}", quoted(&days)));
-    let zone = select(ZONES).prop_map(|zone| format!("timezone: {zone}"));
-    (
-        prop_oneof![
-            3 => (days.clone(), hours.clone()).prop_map(|(days, hours)| format!("{days}, {hours}")),
-            1 => days,
-            1 => hours
-        ],
-        weighted(0.9, zone),
-    )
-        .prop_map(|(when, zone)| {
-            let zone = zone.map_or_else(String::new, |zone| format!(", {zone}"));
-            format!("{{ {when}{zone} }}")
-        })
+/// A minute of the day, often within the hours in which clocks change.
+fn minute(u: &mut Unstructured<'_>) -> Result<u16> {
+    match u.int_in_range(0..=3_u8)? {
+        0 | 1 => u.int_in_range(0..=1_439),
+        2 => u.int_in_range(60..=239),
+        _ => u.choose(&[0, 1_439, 120]).copied(),
+    }
 }
 
-fn device() -> impl Strategy<Value = String> {
-    select(vec![
+fn hours(u: &mut Unstructured<'_>) -> Result<String> {
+    let start = minute(u)?;
+    let end = if occurs(u, 80)? { minute(u)? } else { 1_440 };
+    // Hours must bound a window.
+    let end = if start == end { end + 1 } else { end };
+    Ok(format!("hours: {{ start: {}, end: {} }}", clock(start), clock(end)))
+}
+
+fn days(u: &mut Unstructured<'_>) -> Result<String> {
+    Ok(format!("days: {}", quoted(&words(u, DAYS, 1..=7)?)))
+}
+
+fn time(u: &mut Unstructured<'_>) -> Result<String> {
+    let mut when = match u.int_in_range(0..=4_u8)? {
+        0..=2 => format!("{}, {}", days(u)?, hours(u)?),
+        3 => days(u)?,
+        _ => hours(u)?,
+    };
+    if let Some(zone) = maybe(u, 90, |u| word(u, ZONES))? {
+        let _ = write!(when, ", timezone: {zone}");
+    }
+    Ok(format!("{{ {when} }}"))
+}
+
+fn device(u: &mut Unstructured<'_>) -> Result<String> {
+    let devices = [
         "{ require_mdm: true }",
         "{ require_encryption: true, require_firewall: true }",
         "{ require_mdm_compliant: true, require_mdm: false }",
         "{ min_os_version: \"14.2\" }",
         "{ min_os_version: 9, allowed_os_types: [darwin, linux] }",
-    ])
-    .prop_map(str::to_owned)
+    ];
+    Ok((*u.choose(&devices)?).to_owned())
 }
 
-/// `often` is the probability of each condition on names.
-fn conditions(often: f64) -> impl Strategy<Value = Vec<String>> {
-    let key = |key: &'static str| move |value: String| format!("{key}: {value}");
-    (
-        weighted(often, list(PROFILES).prop_map(key("profiles"))),
-        weighted(often, list(USERS).prop_map(key("users"))),
-        weighted(0.1, list(PRINCIPALS).prop_map(key("principals"))),
-        weighted(0.1, list(ACCOUNTS).prop_map(key("accounts"))),
-        weighted(0.1, list(ORGANIZATIONS).prop_map(key("organizations"))),
-        weighted(0.1, list(NETWORKS).prop_map(key("source_ip"))),
-        (
-            weighted(0.1, list(VPCS).prop_map(key("source_vpc"))),
-            weighted(0.1, list(ENDPOINTS).prop_map(key("source_vpce"))),
-        ),
-        weighted(0.1, list(&["server", "cli", "credential_process"]).prop_map(key("mode"))),
-        weighted(0.5, time().prop_map(key("time"))),
-        weighted(0.1, device().prop_map(key("device"))),
-    )
-        .prop_map(|(a, b, c, d, e, f, (g, h), i, j, k)| {
-            [a, b, c, d, e, f, g, h, i, j, k].into_iter().flatten().collect()
-        })
+/// `often` is the probability of each condition on names, in percent.
+fn conditions(u: &mut Unstructured<'_>, often: u8) -> Result<Vec<String>> {
+    let lists = [
+        ("profiles", often, PROFILES),
+        ("users", often, USERS),
+        ("principals", 10, PRINCIPALS),
+        ("accounts", 10, ACCOUNTS),
+        ("organizations", 10, ORGANIZATIONS),
+        ("source_ip", 10, NETWORKS),
+        ("source_vpc", 10, VPCS),
+        ("source_vpce", 10, ENDPOINTS),
+        ("mode", 10, &["server", "cli", "credential_process"]),
+    ];
+    let mut conditions = Vec::new();
+    for (key, percent, pool) in lists {
+        conditions.extend(maybe(u, percent, |u| Ok(format!("{key}: {}", list(u, pool)?)))?);
+    }
+    conditions.extend(maybe(u, 50, |u| Ok(format!("time: {}", time(u)?)))?);
+    conditions.extend(maybe(u, 10, |u| Ok(format!("device: {}", device(u)?)))?);
+    Ok(conditions)
 }
 
-fn rule() -> impl Strategy<Value = String> {
-    let unless = conditions(0.3).prop_filter("an `unless` has a condition", |it| !it.is_empty());
-    (
-        select(EFFECTS),
-        conditions(0.6),
-        weighted(0.4, unless),
-        weighted(0.3, select(vec!["30m", "1h30m", "45s"])),
-        weighted(0.5, select(TABLES)),
-    )
-        .prop_map(|(effect, conditions, unless, cap, table)| {
-            let mut rule = format!("effect: {effect}");
-            let _ = write!(rule, ", conditions: {{ {} }}", conditions.join(", "));
-            if let Some(unless) = unless {
-                let _ = write!(rule, ", unless: {{ {} }}", unless.join(", "));
-            }
-            if let Some(cap) = cap {
-                let _ = write!(rule, ", max_duration: {cap}");
-            }
-            if let (Some(table), "require_server_session") = (table, effect) {
-                let _ = write!(rule, ", session_table: {table}");
-            }
-            rule
-        })
+fn rule(u: &mut Unstructured<'_>) -> Result<String> {
+    let effect = word(u, EFFECTS)?;
+    let mut rule = format!("effect: {effect}, conditions: {{ {} }}", conditions(u, 60)?.join(", "));
+    if occurs(u, 40)? {
+        let mut unless = conditions(u, 30)?;
+        if unless.is_empty() {
+            unless.push(format!("time: {}", time(u)?));
+        }
+        let _ = write!(rule, ", unless: {{ {} }}", unless.join(", "));
+    }
+    if let Some(cap) = maybe(u, 30, |u| word(u, &["30m", "1h30m", "45s"]))? {
+        let _ = write!(rule, ", max_duration: {cap}");
+    }
+    if let Some(reason) = maybe(u, 20, |u| word(u, &["office hours", "freeze"]))? {
+        let _ = write!(rule, ", reason: {reason}");
+    }
+    if effect == "require_server_session"
+        && let Some(table) = maybe(u, 50, |u| word(u, TABLES))?
+    {
+        let _ = write!(rule, ", session_table: {table}");
+    }
+    Ok(rule)
 }
 
-/// The members of a group that is kept elsewhere. `None` if the group has none.
-fn members() -> impl Strategy<Value = Option<String>> {
+/// The members of a group that is kept elsewhere.
+fn members(u: &mut Unstructured<'_>) -> Result<String> {
     let names: Vec<&str> =
         USERS.iter().copied().filter(|name| !name.starts_with("group:")).collect();
-    let names = subsequence(names, 0..=3)
-        .prop_map(|names| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>());
-    let entries = (names, weighted(0.5, list(PRINCIPALS))).prop_map(|(mut entries, principals)| {
-        entries.extend(principals.map(|list| format!("{{ principals: {list} }}")));
-        format!("[{}]", entries.join(", "))
-    });
-    weighted(0.9, entries)
+    let mut entries: Vec<String> =
+        words(u, &names, 0..=3)?.iter().map(|name| format!("\"{name}\"")).collect();
+    if occurs(u, 50)? {
+        entries.push(format!("{{ principals: {} }}", list(u, PRINCIPALS)?));
+    }
+    Ok(format!("[{}]", entries.join(", ")))
 }
 
 /// Checks a generated policy, with the members of its group that is kept elsewhere. They are in
@@ -211,74 +257,74 @@ pub(crate) fn check(text: &str) -> CheckedPolicy {
     }
 }
 
-/// A policy of about a dozen generated rules. Each follows `spacing` rules that
-/// match no generated request, but are in the index.
+/// A policy with that many generated rules. Each follows `spacing` rules that match no
+/// generated request, but are in the index.
 pub(crate) fn policy(
-    rules: impl Into<proptest::collection::SizeRange>,
-    spacing: std::ops::Range<usize>,
-) -> impl Strategy<Value = String> {
-    let groups = (list(PRINCIPALS), list(PRINCIPALS), members());
-    (vec((rule(), spacing), rules), any::<bool>(), groups).prop_map(|(rules, profiles, groups)| {
-        let (leads, admins, duty) = groups;
-        let duty = duty.map_or_else(String::new, |members| format!("# duty: {members}\n"));
-        let mut text = format!(
-            "{duty}version: \"1\"\ngroups_from: [duty]\ngroups:\n  ops: [alice, \"*-ops\"]\n  \
-             leads: [bob, \"*@corp.com\", {{ principals: {leads} }}]\n  \
-             admins: [{{ principals: {admins} }}]\n"
-        );
-        if profiles {
-            text += "profiles:\n  prod: { max_duration: 1h }\n  dev: { max_duration: 20m }\n";
-        }
-        text += "rules:\n";
-        let mut count = 0;
-        for (rule, spacing) in rules {
-            for _ in 0..spacing {
-                let filler = match count % 4 {
-                    0 => format!("users: [no-user-{count}]"),
-                    1 => format!("users: [\"no-user-{count}-*\"]"),
-                    2 => format!("profiles: [prod, no-profile-{count}], users: [no-user]"),
-                    _ => format!("profiles: [\"*-{count}\"], accounts: [\"111122223333\"]"),
-                };
-                let _ = writeln!(
-                    text,
-                    "  - {{ name: r{count}, effect: allow, conditions: {{ {filler} }} }}"
-                );
-                count += 1;
-            }
-            let _ = writeln!(text, "  - {{ name: r{count}, {rule} }}");
+    u: &mut Unstructured<'_>,
+    rules: RangeInclusive<usize>,
+    spacing: RangeInclusive<usize>,
+) -> Result<String> {
+    // One group is kept elsewhere, and may have no members.
+    let duty = maybe(u, 90, members)?;
+    let mut text = duty.map_or_else(String::new, |members| format!("# duty: {members}\n"));
+    let (leads, admins) = (list(u, PRINCIPALS)?, list(u, PRINCIPALS)?);
+    let _ = write!(
+        text,
+        "version: \"1\"\ngroups_from: [duty]\ngroups:\n  ops: [alice, \"*-ops\"]\n  \
+         leads: [bob, \"*@corp.com\", {{ principals: {leads} }}]\n  \
+         admins: [{{ principals: {admins} }}]\n"
+    );
+    if u.arbitrary()? {
+        text += "profiles:\n  prod: { max_duration: 1h }\n  dev: { max_duration: 20m }\n";
+    }
+    text += "rules:\n";
+    let mut count = 0;
+    for _ in 0..u.int_in_range(rules)? {
+        for _ in 0..u.int_in_range(spacing.clone())? {
+            let filler = match count % 4 {
+                0 => format!("users: [no-user-{count}]"),
+                1 => format!("users: [\"no-user-{count}-*\"]"),
+                2 => format!("profiles: [prod, no-profile-{count}], users: [no-user]"),
+                _ => format!("profiles: [\"*-{count}\"], accounts: [\"111122223333\"]"),
+            };
+            let _ = writeln!(
+                text,
+                "  - {{ name: r{count}, effect: allow, conditions: {{ {filler} }} }}"
+            );
             count += 1;
         }
-        text
-    })
+        let _ = writeln!(text, "  - {{ name: r{count}, {} }}", rule(u)?);
+        count += 1;
+    }
+    Ok(text)
 }
 
 /// A policy of many rules with few different conditions, most of them not on names, so that
 /// many rules share what does not hold for a request.
-pub(crate) fn crowded_policy() -> impl Strategy<Value = String> {
-    let some = conditions(0.05).prop_filter("a rule has a condition", |it| !it.is_empty());
-    let rule = (
-        select(EFFECTS),
-        any::<prop::sample::Index>(),
-        weighted(0.2, any::<prop::sample::Index>()),
-    );
-    (vec(some, 2..6), vec(rule, 80..300)).prop_map(|(pool, rules)| {
-        let mut text = String::from("version: \"1\"\ngroups:\n");
-        for group in ["ops", "leads", "admins", "duty"] {
-            let _ = writeln!(text, "  {group}: [bob]");
+pub(crate) fn crowded_policy(u: &mut Unstructured<'_>) -> Result<String> {
+    let mut text = String::from("version: \"1\"\ngroups:\n");
+    for group in ["ops", "leads", "admins", "duty"] {
+        let _ = writeln!(text, "  {group}: [bob]");
+    }
+    text += "rules:\n";
+    let mut pool = Vec::new();
+    for _ in 0..u.int_in_range(2..=5)? {
+        let mut some = conditions(u, 5)?;
+        if some.is_empty() {
+            some.push(format!("time: {}", time(u)?));
         }
-        text += "rules:\n";
-        for (at, (effect, conditions, unless)) in rules.iter().enumerate() {
-            let conditions = conditions.get(&pool).join(", ");
-            let unless = unless.map_or_else(String::new, |unless| {
-                format!(", unless: {{ {} }}", unless.get(&pool).join(", "))
-            });
-            let _ = writeln!(
-                text,
-                "  - {{ name: r{at}, effect: {effect}, conditions: {{ {conditions} }}{unless} }}"
-            );
+        pool.push(some.join(", "));
+    }
+    for at in 0..u.int_in_range(80..=299)? {
+        let (effect, conditions) = (word(u, EFFECTS)?, u.choose(&pool)?);
+        let _ =
+            write!(text, "  - {{ name: r{at}, effect: {effect}, conditions: {{ {conditions} }}");
+        if occurs(u, 20)? {
+            let _ = write!(text, ", unless: {{ {} }}", u.choose(&pool)?);
         }
-        text
-    })
+        text += " }\n";
+    }
+    Ok(text)
 }
 
 /// An owned request with its facts and its time.
@@ -315,86 +361,61 @@ impl Question {
     }
 }
 
-pub(crate) fn instant() -> impl Strategy<Value = DateTime<Utc>> {
-    let near = prop_oneof![
-        2 => -9 * 86_400_i64..86_400,
-        2 => -7_200_i64..7_200,
-        1 => select(vec![-1_i64, 0, 1])
-    ];
-    (select(INSTANTS), near, prop_oneof![3 => Just(0_i64), 1 => 0_i64..1_000_000_000]).prop_map(
-        |(instant, seconds, nanoseconds)| {
-            let instant: DateTime<Utc> = instant.parse().unwrap();
-            instant + TimeDelta::seconds(seconds) + TimeDelta::nanoseconds(nanoseconds)
-        },
-    )
+/// A time near one at which clocks change.
+pub(crate) fn instant(u: &mut Unstructured<'_>) -> Result<DateTime<Utc>> {
+    let instant: DateTime<Utc> = word(u, INSTANTS)?.parse().unwrap();
+    let seconds = match u.int_in_range(0..=4_u8)? {
+        0 | 1 => u.int_in_range(-9 * 86_400..=86_400_i64)?,
+        2 | 3 => u.int_in_range(-7_200..=7_200)?,
+        _ => u.int_in_range(-1..=1)?,
+    };
+    let nanoseconds = maybe(u, 25, |u| u.int_in_range(0..=999_999_999))?.unwrap_or(0);
+    Ok(instant + TimeDelta::seconds(seconds) + TimeDelta::nanoseconds(nanoseconds))
 }
 
-pub(crate) fn question() -> impl Strategy<Value = Question> {
-    let yes_or_no = || weighted(0.7, any::<bool>());
-    let device = (
-        (yes_or_no(), yes_or_no(), yes_or_no(), yes_or_no()),
-        weighted(0.7, select(vec!["14.2", "14.10", "9.0", "9", "beta", ""])),
-        weighted(0.7, select(vec!["darwin", "linux", "windows", "Darwin"])),
-    )
-        .prop_map(|((enrolled, compliant, encrypted, firewall), os_version, os_type)| {
-            DeviceFacts::default()
-                .with_mdm_enrolled(enrolled)
-                .with_mdm_compliant(compliant)
-                .with_disk_encrypted(encrypted)
-                .with_firewall_enabled(firewall)
-                .with_os_version(os_version)
-                .with_os_type(os_type)
-        });
-    // Before now, at now, within the eight days, and after them.
-    let end = || {
-        weighted(0.8, prop_oneof![4 => -1_000_i64..900_000_000, 1 => select(vec![0, 691_200_000])])
-    };
-    let approval = weighted(0.5, end());
-    let grant = weighted(0.3, (end(), any::<bool>()));
-    (
-        (select(USERS), select(PROFILES)),
-        (
-            weighted(0.8, select(ACCOUNTS)),
-            weighted(0.8, select(PRINCIPALS)),
-            weighted(0.8, select(ORGANIZATIONS)),
-        ),
-        (
-            weighted(0.8, select(ADDRESSES)),
-            weighted(0.8, select(VPCS)),
-            weighted(0.8, select(ENDPOINTS)),
-        ),
-        weighted(0.9, select(Mode::ALL.to_vec())),
-        weighted(0.6, select(TABLES)),
-        device,
-        (approval, grant),
-        instant(),
-    )
-        .prop_map(
-            |(who, from, through, mode, session_table, device, (approval, grant), now)| {
-                let until = |milliseconds| now + TimeDelta::milliseconds(milliseconds);
-                Question {
-                    user: who.0,
-                    profile: who.1,
-                    account: from.0,
-                    principal: from.1,
-                    organization: from.2,
-                    source_ip: through.0.map(|address| address.parse().unwrap()),
-                    source_vpc: through.1,
-                    source_vpce: through.2,
-                    mode,
-                    session_table,
-                    device,
-                    facts: Facts::default()
-                        .with_approval(
-                            approval.map(|end| Approval::new().with_until(end.map(until))),
-                        )
-                        .with_grant(grant.map(|(end, overrides_deny)| {
-                            ActiveGrant::new()
-                                .with_until(end.map(until))
-                                .with_overrides_deny(overrides_deny)
-                        })),
-                    now,
-                }
-            },
-        )
+/// The end of a fact: before now, at now, within the eight days, or after them. `None` if it has no
+/// end.
+fn end(u: &mut Unstructured<'_>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    maybe(u, 80, |u| {
+        let milliseconds = match u.int_in_range(0..=4_u8)? {
+            0..=3 => u.int_in_range(-1_000..=900_000_000_i64)?,
+            _ => *u.choose(&[0, 691_200_000])?,
+        };
+        Ok(now + TimeDelta::milliseconds(milliseconds))
+    })
+}
+
+fn device_facts(u: &mut Unstructured<'_>) -> Result<DeviceFacts<'static>> {
+    let mut yes_or_no = || maybe(u, 70, |u| u.arbitrary::<bool>());
+    Ok(DeviceFacts::default()
+        .with_mdm_enrolled(yes_or_no()?)
+        .with_mdm_compliant(yes_or_no()?)
+        .with_disk_encrypted(yes_or_no()?)
+        .with_firewall_enabled(yes_or_no()?)
+        .with_os_version(maybe(u, 70, |u| word(u, &["14.2", "14.10", "9.0", "9", "beta", ""]))?)
+        .with_os_type(maybe(u, 70, |u| word(u, &["darwin", "linux", "windows", "Darwin"]))?))
+}
+
+/// A request with its facts and its time.
+pub(crate) fn question(u: &mut Unstructured<'_>) -> Result<Question> {
+    let now = instant(u)?;
+    let approval = maybe(u, 50, |u| Ok(Approval::new().with_until(end(u, now)?)))?;
+    let grant = maybe(u, 30, |u| {
+        Ok(ActiveGrant::new().with_until(end(u, now)?).with_overrides_deny(u.arbitrary()?))
+    })?;
+    Ok(Question {
+        user: word(u, USERS)?,
+        profile: word(u, PROFILES)?,
+        account: maybe(u, 80, |u| word(u, ACCOUNTS))?,
+        principal: maybe(u, 80, |u| word(u, PRINCIPALS))?,
+        organization: maybe(u, 80, |u| word(u, ORGANIZATIONS))?,
+        source_ip: maybe(u, 80, |u| Ok(word(u, ADDRESSES)?.parse().unwrap()))?,
+        source_vpc: maybe(u, 80, |u| word(u, VPCS))?,
+        source_vpce: maybe(u, 80, |u| word(u, ENDPOINTS))?,
+        mode: maybe(u, 90, |u| u.choose(&Mode::ALL).copied())?,
+        session_table: maybe(u, 60, |u| word(u, TABLES))?,
+        device: device_facts(u)?,
+        facts: Facts::default().with_approval(approval).with_grant(grant),
+        now,
+    })
 }

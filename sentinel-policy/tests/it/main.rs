@@ -13,6 +13,8 @@ mod approvers;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod compared;
+#[cfg(test)]
 mod decisions;
 #[cfg(test)]
 mod explanations;
@@ -40,6 +42,8 @@ mod patterns;
 mod properties;
 #[cfg(test)]
 mod purity;
+#[cfg(test)]
+mod strategies;
 #[cfg(test)]
 mod valid_until;
 #[cfg(test)]

@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sentinel_policy::{CheckedPolicy, Limits, Policy, Principal, Request, Verdict};
 
-use crate::generated::{check, policy, question};
+use crate::generated::check;
+use crate::strategies::{policy, question};
 
 fn compile(rest: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rest}");
@@ -195,7 +196,7 @@ proptest! {
     /// `may_obtain` reports this beforehand.
     #[test]
     fn a_caller_that_is_allowed_a_profile_may_obtain_it(
-        text in policy(1..8, 0..1),
+        text in policy(1..=7, 0..=0),
         who in question(),
         circumstances in vec(question(), 24),
     ) {

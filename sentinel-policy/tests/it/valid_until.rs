@@ -7,7 +7,8 @@ use sentinel_policy::{
     ActiveGrant, Approval, CheckedPolicy, Facts, Limits, Mode, Policy, Principal, Request, Verdict,
 };
 
-use crate::generated::{check, policy, question};
+use crate::generated::check;
+use crate::strategies::{policy, question};
 
 fn compile(rules: &str) -> Policy {
     let text = format!("version: \"1\"\nrules:\n{rules}");
@@ -181,7 +182,7 @@ proptest! {
     /// changes within one.)
     #[test]
     fn the_effect_changes_at_valid_until_and_not_before(
-        text in policy(1..8, 0..1),
+        text in policy(1..=7, 0..=0),
         question in question(),
     ) {
         let policy = check(&text).compile();
@@ -212,7 +213,7 @@ proptest! {
     /// request is still denied, and at it, it is not.
     #[test]
     fn a_denied_request_is_denied_until_just_before_the_opening(
-        text in policy(1..8, 0..1),
+        text in policy(1..=7, 0..=0),
         question in question(),
     ) {
         let policy = check(&text).compile();
