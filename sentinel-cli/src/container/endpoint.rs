@@ -77,8 +77,8 @@ impl Source {
         self.token.reveal()
     }
 
-    /// Whether a request contains the token.
-    pub(super) fn allows(&self, sent: &[u8]) -> bool {
+    /// Whether that is the token.
+    fn allows(&self, sent: &[u8]) -> bool {
         self.token.is(sent)
     }
 
@@ -218,9 +218,9 @@ async fn respond(
 ) -> Response {
     // The body, if there is one, is not read.
     let (parts, _) = request.into_parts();
-    let result = match request::source(&parts, local, sources) {
+    let result = match request::source(&parts, local, sources, Source::path, Source::allows) {
         Ok(source) => source.credentials(screen).await,
-        Err(problem) => Err(problem),
+        Err(refusal) => Err(Problem::refused(refusal, local)),
     };
     let response = result.and_then(|vended| {
         response::credentials(&vended)

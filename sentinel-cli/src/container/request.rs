@@ -1,43 +1,45 @@
-//! Checks of a request, before anything is vended.
+//! Checks of a request, before anything is vended. This file depends on nothing but HTTP types: the fuzz
+//! target `container_request` compiles it too.
 
 use std::net::{IpAddr, SocketAddr};
 
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName};
-use hyper::http::request::Parts;
-use hyper::{Method, StatusCode};
+use http::Method;
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName};
+use http::request::Parts;
 
-use super::endpoint::Source;
-use super::response::Problem;
+/// Why a request gets no credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The request is not addressed to the endpoint.
+    Host,
+    /// The method is not GET.
+    Method,
+    /// No source has the path.
+    Path,
+    /// The token is missing, wrong, or given twice.
+    Token,
+}
 
-/// The source of the credentials that the request may have. `local` is the address of the endpoint.
-pub(super) fn source<'a>(
+/// The source whose credentials the request can have. `local` is the address of the endpoint. `path` and
+/// `allows` are the path of a source, and whether it has that token.
+pub(super) fn source<'a, S>(
     parts: &Parts,
     local: SocketAddr,
-    sources: &'a [Source],
-) -> Result<&'a Source, Problem> {
+    sources: &'a [S],
+    path: impl Fn(&S) -> &str,
+    allows: impl Fn(&S, &[u8]) -> bool,
+) -> Result<&'a S, Refusal> {
     // A page whose host name resolves to this machine sends that name.
     if !only(&parts.headers, HOST).is_some_and(|host| is_endpoint(host, local)) {
-        let message = format!("send requests to `http://{local}`, not to a host name");
-        return Err(Problem::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
+        return Err(Refusal::Host);
     }
     if parts.method != Method::GET {
-        let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED");
-        return Err(Problem::new(status, code, "the method is GET"));
+        return Err(Refusal::Method);
     }
-    let Some(source) = sources.iter().find(|source| source.path() == parts.uri.path()) else {
-        let message =
-            "no profile has this path: use the value of AWS_CONTAINER_CREDENTIALS_FULL_URI";
-        return Err(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", message));
-    };
-    match only(&parts.headers, AUTHORIZATION) {
-        Some(sent) if source.allows(sent) => Ok(source),
-        Some(_) | None => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "UNAUTHORIZED",
-            "the token is wrong: AWS_CONTAINER_AUTHORIZATION_TOKEN must be the one that `sentinel` \
-             set or printed when it started",
-        )),
-    }
+    let source = sources.iter().find(|source| path(source) == parts.uri.path());
+    let source = source.ok_or(Refusal::Path)?;
+    let sent = only(&parts.headers, AUTHORIZATION).ok_or(Refusal::Token)?;
+    if allows(source, sent) { Ok(source) } else { Err(Refusal::Token) }
 }
 
 /// The value of a header that occurs once.

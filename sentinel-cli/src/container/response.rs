@@ -1,5 +1,7 @@
 //! Responses: credentials, or an error in the format that the AWS SDKs show.
 
+use std::net::SocketAddr;
+
 use chrono::{DateTime, Utc};
 use http_body_util::Full;
 use hyper::StatusCode;
@@ -9,6 +11,7 @@ use sentinel_client::ClientError;
 use sentinel_wire::rfc3339;
 use serde::Serialize;
 
+use super::request::Refusal;
 use crate::output::{Failure, Refused};
 
 pub(super) type Response = hyper::Response<Full<Bytes>>;
@@ -55,6 +58,31 @@ impl Problem {
     /// Whether the reason is the same. Requests for the same reason have different ids.
     pub(super) fn is_same_reason(&self, other: &Self) -> bool {
         (&self.code, &self.message) == (&other.code, &other.message)
+    }
+
+    /// Why a request gets no credentials. `local` is the address of the endpoint.
+    pub(super) fn refused(refusal: Refusal, local: SocketAddr) -> Self {
+        match refusal {
+            Refusal::Host => {
+                let message = format!("send requests to `http://{local}`, not to a host name");
+                Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
+            }
+            Refusal::Method => {
+                let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED");
+                Self::new(status, code, "the method is GET")
+            }
+            Refusal::Path => Self::new(
+                StatusCode::NOT_FOUND,
+                "NOT_FOUND",
+                "no profile has this path: use the value of AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            ),
+            Refusal::Token => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "UNAUTHORIZED",
+                "the token is wrong: AWS_CONTAINER_AUTHORIZATION_TOKEN must be the one that \
+                 `sentinel` set or printed when it started",
+            ),
+        }
     }
 
     /// A fault of this process.
