@@ -4,7 +4,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-aws differential bench-accept lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean
+.PHONY: help demo test test-aws fuzz differential bench-accept lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean
 
 help: ## list the targets
 	@echo 'make TARGET, with one of these targets:'
@@ -19,6 +19,9 @@ test: ## run every check; with ONLY='word…' those whose name contains a word
 
 test-aws: ## run the deployment guide against an emulator of AWS, with the real packages
 	@$(PYTHON) scripts/check.py programs 'lambda packages' guide
+
+fuzz: ## run each fuzz target for MINUTES of processor time (1); with TARGETS='name…' only these
+	@$(PYTHON) scripts/fuzz.py --seconds $$(( 60 * $(or $(MINUTES),1) )) $(TARGETS)
 
 differential: ## compare both evaluators on PAIRS random policies and requests (1000000); with SEED=n repeat a run
 	cargo run --locked --release --quiet -p sentinel-policy --features reference --example differential -- \
@@ -47,4 +50,4 @@ minimal-versions: ## compile with the oldest versions of the dependencies that a
 
 clean: ## remove everything that was built and installed here
 	cargo clean
-	rm -rf .tools bin
+	rm -rf .tools bin fuzz/target fuzz/corpus fuzz/seeds fuzz/artifacts

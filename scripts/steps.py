@@ -65,8 +65,8 @@ def preparation(_output: str, status: int) -> Tally:
     return Tally() if status == 0 else Tally(failed=1)
 
 
-# What a test against an emulator cannot check. It is shown even if the test passed.
-_DROPPED = re.compile(r"^dropped: .*$", re.MULTILINE)
+# Shown even if the step passed: what a test against an emulator cannot check, and what was measured.
+_SHOWN = re.compile(r"^(?:dropped|measured): .*$", re.MULTILINE)
 # What a test could not check on this machine, as reported by the test.
 _SKIPPED = re.compile(r"^skipped: ", re.MULTILINE)
 
@@ -206,7 +206,7 @@ def run(step: Step, earlier: Mapping[str, Outcome], forbid_skips: bool, out: Tex
     if tally.failed or tally.skipped:
         out.write(output if output.endswith("\n") else output + "\n")
     else:
-        out.writelines(f"    {said}\n" for said in _DROPPED.findall(output))
+        out.writelines(f"    {said}\n" for said in _SHOWN.findall(output))
     return _report(Outcome(step, tally, time.monotonic() - start, note), out)
 
 

@@ -46,19 +46,6 @@ def where_possible(need: Need) -> Need:
     return tried
 
 
-def nightly() -> None:
-    """Needs a nightly Rust that is already installed."""
-    done = subprocess.run(
-        ["cargo", "+nightly", "--version"],
-        env={**os.environ, "RUSTUP_AUTO_INSTALL": "0"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise Unavailable("no nightly Rust installed: the fuzz targets need it")
-
-
 @dataclass(frozen=True)
 class Packages:
     """A folder with pinned packages. They are installed again whenever the pins change."""
