@@ -225,7 +225,8 @@ fn widened(u: &mut Unstructured<'_>, text: &str) -> Result<String> {
     for _ in 0..u.int_in_range(0..=2)? {
         let start = u.choose_index(pattern.len() + 1).unwrap_or(0);
         let length = u.int_in_range(0..=pattern.len() - start)?;
-        let wildcards = if length < 4 && u.arbitrary()? { vec!['?'; length] } else { vec!['*'] };
+        let is_literal = !pattern[start..start + length].contains(&'*');
+        let wildcards = if is_literal && u.arbitrary()? { vec!['?'; length] } else { vec!['*'] };
         pattern.splice(start..start + length, wildcards);
     }
     Ok(pattern.into_iter().collect())

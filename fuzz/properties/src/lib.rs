@@ -34,8 +34,11 @@ pub use signatures::{signature, signature_headers};
 pub use stores::{items, ssm_response};
 pub use window::window;
 
+/// What a target asserts of its input.
+pub type Property = fn(&[u8]);
+
 /// Every target: its name, which is that of its program and of its folders, and its property.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Property)] = &[
     ("authorizer_event", authorizer_event),
     ("container_request", container_request),
     ("diagnostics", diagnostics),

@@ -13,15 +13,14 @@ pub fn policy(bytes: &[u8]) {
     match CheckedPolicy::parse(bytes, &limits) {
         Err(errors) => diagnostics::check(&errors, bytes, &limits),
         Ok(checked) => {
-            for findings in [
+            let findings = [
                 checked.warnings(),
                 checked.warnings_in_server(),
                 checked.usable_in_server().err(),
                 checked.usable_for_one_profile().err(),
-            ] {
-                if let Some(findings) = findings {
-                    diagnostics::check(&findings, bytes, &limits);
-                }
+            ];
+            for findings in findings.into_iter().flatten() {
+                diagnostics::check(&findings, bytes, &limits);
             }
             agree(&checked, bytes);
         }

@@ -341,7 +341,7 @@ fn header(u: &mut Unstructured<'_>) -> Result<(&'static str, Vec<u8>)> {
     let any = u.int_in_range(0..=3_u8)? == 3;
     Ok(match u.int_in_range(0..=5_u8)? {
         0 => ("host", text("127.0.0.1:8787")),
-        1 if !any => ("x-amz-date", text(*u.choose(&["20260925T235959Z", "20260926T000100Z"])?)),
+        1 if !any => ("x-amz-date", text(u.choose(&["20260925T235959Z", "20260926T000100Z"])?)),
         1 => ("x-amz-date", u.arbitrary::<&[u8]>()?.to_vec()),
         2 => ("x-amz-content-sha256", u.arbitrary::<&[u8]>()?.to_vec()),
         3 => ("x-amz-security-token", u.arbitrary::<&[u8]>()?.to_vec()),
