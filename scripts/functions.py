@@ -1,8 +1,13 @@
-"""Measures the packages: startup, responses and memory, compared with an empty function in one run.
+"""Measures the packages: startup, responses, memory and the cost of a request, compared with an empty function in
+one run.
 
     scripts/functions.py [--starts N]      times can also fail: only for an idle machine
+    scripts/functions.py --instructions    counts the instructions of a request too; needs valgrind
     scripts/functions.py --memory-only     only sizes and memory can fail; times are shown
+    scripts/functions.py --load [--requests N] [--rate N] [--processes N]
+                                           responses with simulated latencies of AWS; needs root for quotas
 
+Callgrind's files are in `target/functions`: `callgrind_annotate target/functions/tvm.250.callgrind`.
 It measures the packages in `bin/`: run `make lambda-tvm lambda-authorizer` first.
 """
 
@@ -49,9 +54,13 @@ def main(arguments: list[str]) -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             programs = [unpacked(name, Path(folder)) for name in packages.PACKAGES]
-            if "--memory-only" not in arguments:
+            if "--memory-only" not in arguments and "--load" not in arguments:
                 programs.insert(0, packages.build(
                     "sentinel-benches", "function", "empty-function", packages.TARGETS["amd64"]))
+            if "--instructions" in arguments:
+                counts = packages.target_directory() / "functions"
+                counts.mkdir(parents=True, exist_ok=True)
+                arguments.insert(arguments.index("--instructions") + 1, str(counts))
             done = subprocess.run([measuring(), *arguments, *programs], stdin=subprocess.DEVNULL, check=False)
             return done.returncode
     except packages.Refused as refused:

@@ -19,6 +19,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -40,6 +41,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Start {
     /// The program.
     pub program: PathBuf,
+    /// A program that runs it, with its arguments. Empty if it runs by itself.
+    pub runner: Vec<String>,
     /// Its environment, in addition to what Lambda sets in every function. Nothing is inherited.
     pub variables: Vec<(String, String)>,
     /// The ARN by which it is invoked.
@@ -54,6 +57,7 @@ impl Start {
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
+            runner: Vec::new(),
             variables: Vec::new(),
             arn: FUNCTION_ARN.to_owned(),
             timeout: Duration::from_secs(30),
@@ -65,6 +69,24 @@ impl Start {
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// Runs the program under another one, for example valgrind.
+    #[must_use]
+    pub fn under<I: Into<String>>(mut self, runner: impl IntoIterator<Item = I>) -> Self {
+        self.runner = runner.into_iter().map(Into::into).collect();
+        self
+    }
+
+    fn command(&self) -> Command {
+        match self.runner.split_first() {
+            None => Command::new(&self.program),
+            Some((runner, arguments)) => {
+                let mut command = Command::new(runner);
+                command.args(arguments).arg(&self.program);
+                command
+            }
+        }
     }
 }
 
@@ -156,7 +178,7 @@ impl Function {
         let api = Arc::new(Api::default());
         let server = tokio::spawn(Arc::clone(&api).serve(listener));
         let output = TempDir::new()?;
-        let mut command = Command::new(&start.program);
+        let mut command = start.command();
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
@@ -250,14 +272,56 @@ impl Function {
     /// # Errors
     /// If it has ended.
     pub fn memory(&self) -> io::Result<Memory> {
-        let gone = || io::Error::other("the function has ended");
-        let status = Path::new("/proc").join(self.child.id().ok_or_else(gone)?.to_string());
-        let status = std::fs::read_to_string(status.join("status"))?;
+        let status = std::fs::read_to_string(self.proc()?.join("status"))?;
         let of = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key));
-            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).ok_or_else(gone)
+            let value = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+            value.ok_or_else(|| io::Error::other("the function has ended"))
         };
         Ok(Memory { resident: of("VmRSS:")?, peak: of("VmHWM:")? })
+    }
+
+    /// The id of its process.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn id(&self) -> io::Result<u32> {
+        self.child.id().ok_or_else(|| io::Error::other("the function has ended"))
+    }
+
+    /// The folder in which the kernel describes its process.
+    fn proc(&self) -> io::Result<PathBuf> {
+        Ok(Path::new("/proc").join(self.id()?.to_string()))
+    }
+
+    /// The time for which its threads have run so far. Threads that have ended are not included.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn processor_time(&self) -> io::Result<Duration> {
+        let threads = std::fs::read_dir(self.proc()?.join("task"))?;
+        let mut nanoseconds = 0;
+        for thread in threads {
+            // `schedstat`: time on a processor in nanoseconds, time waiting for one, time slices.
+            // https://docs.kernel.org/scheduler/sched-stats.html
+            let times = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            let ran = times.split_whitespace().next().and_then(|ran| ran.parse::<u64>().ok());
+            nanoseconds += ran.ok_or_else(|| io::Error::other("cannot read `schedstat`"))?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// Ends it with SIGTERM, so that a program that runs it can write its results.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn terminate(&mut self) -> io::Result<ExitStatus> {
+        if let Some(id) =
+            self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+        {
+            kill_process(id, Signal::TERM)?;
+        }
+        self.ended().await
     }
 
     /// The error that it reported if it failed before its first event.

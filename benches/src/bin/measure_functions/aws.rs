@@ -1,5 +1,5 @@
-//! The parts of AWS that a plain vend and a session check need. They answer immediately and always
-//! in the same way, so that only the function is measured.
+//! The parts of AWS that a plain vend and a session check need. They answer always in the same way, and
+//! immediately unless latencies are simulated.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -11,17 +11,20 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use crate::latency::{Latencies, Operation};
+
 const POLICY: &str = "version: \"1\"\nrules:\n  - name: everyone\n    effect: allow\n    conditions: \
                       { profiles: [production], users: [alice] }\n";
 
 /// Listens on a free port of this machine for as long as the process runs.
-pub(crate) async fn start() -> std::io::Result<SocketAddr> {
+pub(crate) async fn start(latencies: Option<Latencies>) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     drop(tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true).ok();
-            let service = service_fn(answer);
+            let latencies = latencies.clone();
+            let service = service_fn(move |request| answer(request, latencies.clone()));
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service);
             drop(tokio::spawn(async move { connection.await.ok() }));
@@ -30,10 +33,16 @@ pub(crate) async fn start() -> std::io::Result<SocketAddr> {
     Ok(address)
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+async fn answer(
+    request: Request<Incoming>,
+    latencies: Option<Latencies>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let target = request.headers().get("x-amz-target");
     let target = target.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let form = request.into_body().collect().await?.to_bytes();
+    if let Some(latencies) = latencies {
+        latencies.wait(Operation::of(&target)).await;
+    }
     let body = match target.as_str() {
         "AmazonSSM.GetParameter" => json!({ "Parameter": {
             "Name": "/sentinel/policies/production", "Value": POLICY, "Version": 1,

@@ -1,108 +1,78 @@
-//! Starts, answers and memory of the functions and of an empty one, in one run. The functions are
-//! started in turn, so that other load on the machine affects all of them equally.
+//! Starts, answers, memory and cost of the functions and of an empty one, in one run. The functions
+//! are started in turn, so that other load on the machine affects all of them equally.
 //!
-//! `measure-functions [--starts N] [--requests N] EMPTY TVM AUTHORIZER`
+//! `measure-functions [--starts N] [--requests N] [--instructions FOLDER] EMPTY TVM AUTHORIZER`
 //! `measure-functions [--starts N] [--requests N] --memory-only TVM AUTHORIZER`
+//! `measure-functions --load [--requests N] [--rate N] [--processes N] TVM AUTHORIZER`
 //!
 //! It fails if a function starts more than 2 ms later than the empty one (medians), or uses more
 //! than 20 MB after its requests. `scripts/functions.py` runs it.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 mod aws;
+mod cost;
+mod latency;
+mod load;
+mod subjects;
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use sentinel_testkit::runtime_api::{Function, Start};
-use serde_json::{Value, json};
+use sentinel_testkit::runtime_api::Function;
 
-type Failure = Box<dyn Error>;
+use crate::load::Load;
+use crate::subjects::{EMPTY, Subject, subjects};
 
-/// Name of the empty function.
-const EMPTY: &str = "empty";
+pub(crate) type Failure = Box<dyn Error>;
 
 /// Maximum delay of the first poll, compared with the empty function's.
 const LATER: Duration = Duration::from_millis(2);
 /// Maximum memory of a function after its requests, in bytes.
 const MEMORY: u64 = 20_000_000;
 
-/// One of the programs, and its measurements.
-struct Subject {
-    name: &'static str,
-    start: Start,
-    event: Value,
-    polls: Vec<Duration>,
-    first_answers: Vec<Duration>,
-}
-
 struct Arguments {
     starts: usize,
-    requests: usize,
+    requests: u32,
     /// Whether times are only shown, without being checked.
     memory_only: bool,
+    /// Where callgrind writes the instructions that it counts. `None` if it does not.
+    callgrind: Option<PathBuf>,
+    /// Whether the functions are measured under load.
+    load: bool,
+    /// Requests a second, and processes, under load.
+    rate: f64,
+    processes: usize,
     programs: Vec<String>,
 }
 
 fn arguments() -> Result<Arguments, Failure> {
-    let (mut starts, mut requests, mut memory_only) = (60, 1_000, false);
-    let mut programs = Vec::new();
+    let mut read = Arguments {
+        starts: 60,
+        requests: 1_000,
+        memory_only: false,
+        callgrind: None,
+        load: false,
+        rate: 40.0,
+        processes: 50,
+        programs: Vec::new(),
+    };
     let mut rest = std::env::args().skip(1);
     while let Some(argument) = rest.next() {
+        let mut value = || rest.next().ok_or_else(|| format!("{argument} requires a value"));
         match argument.as_str() {
-            "--starts" => starts = rest.next().ok_or("--starts requires a number")?.parse()?,
-            "--requests" => {
-                requests = rest.next().ok_or("--requests requires a number")?.parse()?
-            }
-            "--memory-only" => memory_only = true,
-            _ => programs.push(argument),
+            "--starts" => read.starts = value()?.parse()?,
+            "--requests" => read.requests = value()?.parse()?,
+            "--rate" => read.rate = value()?.parse()?,
+            "--processes" => read.processes = value()?.parse()?,
+            "--instructions" => read.callgrind = Some(value()?.into()),
+            "--memory-only" => read.memory_only = true,
+            "--load" => read.load = true,
+            _ => read.programs.push(argument),
         }
     }
-    Ok(Arguments { starts, requests, memory_only, programs })
-}
-
-/// The programs. The empty one is first, if it is among them.
-fn subjects(programs: &[String], end_point: &str) -> Result<Vec<Subject>, Failure> {
-    let subject = |name, program: &String, event| {
-        let start = Start::new(program)
-            .with("AWS_REGION", "us-east-1")
-            .with("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-            .with("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-            .with("AWS_ENDPOINT_URL", end_point)
-            .with("SENTINEL_SESSION_TABLE", "sentinel-sessions")
-            // Counts are written, and the requests are within the limit.
-            .with("SENTINEL_CALLER_RATE", "1000000/1m")
-            .with("SENTINEL_POLICY_PARAMETER", "/sentinel/policies/production");
-        Subject { name, start, event, polls: Vec::new(), first_answers: Vec::new() }
-    };
-    let vend = json!({
-        "version": "2.0", "routeKey": "ANY /", "rawPath": "/", "rawQueryString": "profile=production",
-        "requestContext": {
-            "stage": "$default", "requestId": "JKJaXmPLvHcESHA=",
-            "http": { "method": "GET", "sourceIp": "203.0.113.9" },
-            "authorizer": { "iam": {
-                "userArn": "arn:aws:iam::111122223333:user/alice", "accountId": "111122223333",
-            } },
-        },
-    });
-    let check = json!({
-        "version": "2.0", "type": "REQUEST",
-        "routeArn": "arn:aws:execute-api:us-east-1:111122223333:abc/$default/GET/sensitive",
-        "headers": {
-            "x-sentinel-session-id":
-                "session-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbba",
-        },
-    });
-    let functions =
-        |tvm, authorizer| [subject("tvm", tvm, vend), subject("authorizer", authorizer, check)];
-    match programs {
-        [tvm, authorizer] => Ok(functions(tvm, authorizer).into()),
-        [empty, tvm, authorizer] => {
-            let empty = subject(EMPTY, empty, json!({ "empty": true }));
-            Ok([empty].into_iter().chain(functions(tvm, authorizer)).collect())
-        }
-        _ => Err("the programs are EMPTY TVM AUTHORIZER; EMPTY may be left out".into()),
-    }
+    Ok(read)
 }
 
 fn median(times: &mut [Duration]) -> Duration {
@@ -110,55 +80,69 @@ fn median(times: &mut [Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// The starts of one program.
+#[derive(Default)]
+struct Starts {
+    polls: Vec<Duration>,
+    first_answers: Vec<Duration>,
+}
+
+/// Starts each program in turn.
+async fn start_all(subjects: &[Subject], rounds: usize) -> Result<Vec<Starts>, Failure> {
+    let mut all: Vec<_> = subjects.iter().map(|_| Starts::default()).collect();
+    for round in 0..=rounds {
+        for (subject, starts) in subjects.iter().zip(&mut all) {
+            let mut function = Function::start(subject.start.clone()).await?;
+            let poll = function.first_poll().await?;
+            let sent_at = Instant::now();
+            subject.invoke(&mut function).await?;
+            // The first round is not measured, because it reads the programs from the disk.
+            if round > 0 {
+                starts.polls.push(poll);
+                starts.first_answers.push(sent_at.elapsed());
+            }
+        }
+    }
+    Ok(all)
+}
+
 /// The median time of warm answers, and the memory after them in bytes.
-async fn warm(subject: &Subject, requests: usize) -> Result<(Duration, u64), Failure> {
+async fn warm(subject: &Subject, requests: u32) -> Result<(Duration, u64), Failure> {
     let mut function = Function::start(subject.start.clone()).await?;
     let mut times = Vec::new();
     for _ in 0..requests {
         let sent_at = Instant::now();
-        let outcome = function.invoke(&subject.event).await?;
+        subject.invoke(&mut function).await?;
         times.push(sent_at.elapsed());
-        let answer = outcome.response().ok_or_else(|| format!("{}: {outcome:?}", subject.name))?;
-        let vended = answer.get("statusCode").is_none_or(|status| status == 200);
-        if !vended {
-            return Err(
-                format!("{}: {answer}; its stderr: {}", subject.name, function.stderr()?).into()
-            );
-        }
     }
     Ok((median(&mut times), function.memory()?.resident * 1024))
 }
 
 async fn measure() -> Result<bool, Failure> {
-    let Arguments { starts, requests, memory_only, programs } = arguments()?;
-    let end_point = format!("http://{}", aws::start().await?);
-    let mut subjects = subjects(&programs, &end_point)?;
+    let arguments = arguments()?;
+    if arguments.load {
+        return loads(&arguments).await;
+    }
+    let Arguments { starts, requests, memory_only, callgrind, programs, .. } = arguments;
+    let endpoint = format!("http://{}", aws::start(None).await?);
+    let subjects = subjects(&programs, &endpoint)?;
     if subjects.len() < 3 && !memory_only {
         return Err("without EMPTY only memory can be judged: --memory-only".into());
     }
-    for round in 0..=starts {
-        for subject in &mut subjects {
-            let mut function = Function::start(subject.start.clone()).await?;
-            let poll = function.first_poll().await?;
-            let sent_at = Instant::now();
-            function.invoke(&subject.event).await?;
-            // The first round is not measured, because it reads the programs from the disk.
-            if round > 0 {
-                subject.polls.push(poll);
-                subject.first_answers.push(sent_at.elapsed());
-            }
-        }
-    }
+    let all = start_all(&subjects, starts).await?;
     println!(
         "{:<12}{:>14}{:>12}{:>18}{:>16}{:>12}",
         "", "first poll ms", "later ms", "first answer ms", "warm answer ms", "memory MB"
     );
-    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     let mut good = true;
     // The first poll of the empty function, if it is measured.
     let mut least = None;
-    for subject in &mut subjects {
-        let poll = median(&mut subject.polls);
+    for (subject, mut of) in subjects.iter().zip(all) {
+        let poll = median(&mut of.polls);
         let (answer, memory) = warm(subject, requests).await?;
         if subject.name == EMPTY {
             least = Some(poll);
@@ -171,7 +155,7 @@ async fn measure() -> Result<bool, Failure> {
             subject.name,
             ms(poll),
             later.map_or_else(|| "-".to_owned(), |later| format!("{:.2}", ms(later))),
-            ms(median(&mut subject.first_answers)),
+            ms(median(&mut of.first_answers)),
             ms(answer),
             megabytes,
         );
@@ -185,7 +169,64 @@ async fn measure() -> Result<bool, Failure> {
         }
     }
     println!("{starts} starts each, in turn; {requests} requests each; medians");
+    if !memory_only {
+        costs(&subjects, requests, callgrind.as_deref()).await?;
+    }
     Ok(good)
+}
+
+/// Prints what a warm request costs each function.
+async fn costs(
+    subjects: &[Subject],
+    requests: u32,
+    callgrind: Option<&Path>,
+) -> Result<(), Failure> {
+    println!("\n{:<12}{:>20}{:>16}", "", "processor time ms", "instructions");
+    for subject in subjects {
+        let cost = cost::measure(subject, requests, callgrind).await?;
+        let counted = cost.instructions.map_or_else(|| "-".to_owned(), |count| count.to_string());
+        println!("{:<12}{:>20.3}{counted:>16}", subject.name, ms(cost.time));
+    }
+    println!("of a warm request, the mean of {requests}; the time includes the kernel");
+    Ok(())
+}
+
+/// Prints what callers wait for under load.
+async fn loads(arguments: &Arguments) -> Result<bool, Failure> {
+    let [tvm, authorizer] = arguments.programs.as_slice() else {
+        return Err("the programs are TVM AUTHORIZER".into());
+    };
+    println!(
+        "{:<12}{:>9}{:>27}{:>27}{:>27}{:>9}{:>9}",
+        "", "requests", "all, ms", "warm, ms", "of it not AWS, ms", "quota", "loop"
+    );
+    let quantiles = "50 %    99 %  99.9 %";
+    println!("{:<21}{quantiles:>27}{quantiles:>27}{quantiles:>27}", "");
+    // Lambda gives a whole processor to 1,769 MB of memory:
+    // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+    let runs = [
+        (tvm, "tvm", None, false),
+        (tvm, "tvm", None, true),
+        (tvm, "tvm", Some(1.0 / 7.0), false),
+        (authorizer, "authorizer", None, false),
+        (authorizer, "authorizer", Some(1.0 / 14.0), false),
+    ];
+    for (program, name, quota, looping) in runs {
+        let load = Load {
+            processes: arguments.processes,
+            rate: arguments.rate,
+            requests: arguments.requests,
+            cold: 0.01,
+            quota,
+            looping,
+        };
+        println!("{}", load::run(program, name, load).await?);
+    }
+    println!(
+        "{} processes, {} requests a second at random times, 1 % of them start their process first",
+        arguments.processes, arguments.rate
+    );
+    Ok(true)
 }
 
 #[tokio::main]
