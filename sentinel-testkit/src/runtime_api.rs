@@ -41,7 +41,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Start {
     /// The program.
     pub program: PathBuf,
-    /// A program that runs it, with its arguments. Empty if it runs by itself.
+    /// A program that runs it, with its arguments. Empty if no program runs it.
     pub runner: Vec<String>,
     /// Its environment, in addition to what Lambda sets in every function. Nothing is inherited.
     pub variables: Vec<(String, String)>,

@@ -1,13 +1,22 @@
 //! The requests to a table: strongly consistent reads by primary key, conditional writes,
 //! and queries.
 
-use std::{collections::HashMap, num::NonZeroU32};
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{Arc, OnceLock},
+};
 
 use aws_sdk_dynamodb::{
     Client,
     config::Builder,
     error::SdkError,
-    operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
+    operation::{
+        get_item::{GetItem, GetItemInput, builders::GetItemInputBuilder},
+        put_item::{PutItem, PutItemError, PutItemInput, builders::PutItemInputBuilder},
+        query::builders::QueryFluentBuilder,
+        update_item::{UpdateItem, UpdateItemInput, builders::UpdateItemInputBuilder},
+    },
     types::{
         AttributeValue, ConsumedCapacity, ReturnConsumedCapacity,
         ReturnValuesOnConditionCheckFailure,
@@ -17,7 +26,7 @@ use aws_types::SdkConfig;
 
 use crate::{
     Location, StoreError,
-    aws::{Timing, store_error, unreadable},
+    aws::{Attempts, Direct, Timing, store_error, unreadable},
 };
 
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -67,33 +76,45 @@ pub(super) struct Found {
 
 #[derive(Clone, Debug)]
 pub(super) struct Table {
+    config: SdkConfig,
     client: Client,
+    direct: Direct,
+    timing: Timing,
+    /// The client for the attempts after the first one. It is made when it is needed.
+    retrying: Arc<OnceLock<Client>>,
     name: String,
 }
 
 impl Table {
     pub(super) fn new(config: &SdkConfig, name: String, timing: Timing) -> Self {
-        let config = Builder::from(config)
+        let direct = Direct::new(timing);
+        let builder = Builder::from(config)
             .timeout_config(timing.timeouts())
             .retry_config(timing.retries())
-            .build();
-        Self { client: Client::from_conf(config), name }
+            .interceptor(direct.interceptor());
+        let client = Client::from_conf(builder.build());
+        Self { config: config.clone(), client, direct, timing, retrying: Arc::default(), name }
     }
 
     /// The same table, with other timeouts and retries.
     pub(super) fn with_timing(self, timing: Timing) -> Self {
-        let config = self
-            .client
-            .config()
-            .to_builder()
-            .timeout_config(timing.timeouts())
-            .retry_config(timing.retries())
-            .build();
-        Self { client: Client::from_conf(config), ..self }
+        Self::new(&self.config, self.name, timing)
     }
 
     pub(super) const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The client for these attempts of a call.
+    fn client_for(&self, attempts: Attempts) -> &Client {
+        match attempts {
+            Attempts::All => &self.client,
+            Attempts::AllButFirst => self.retrying.get_or_init(|| {
+                let timing = self.timing.with_attempts(self.timing.attempts.saturating_sub(1));
+                let config = self.client.config().to_builder().retry_config(timing.retries());
+                Client::from_conf(config.build())
+            }),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -107,14 +128,16 @@ impl Table {
 
     /// Reads an item, strongly consistent.
     pub(super) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
+        let input = GetItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(key.into_item()))
             .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let send =
+            |input: GetItemInputBuilder, attempts| input.send_with(self.client_for(attempts));
+        let answer = self
+            .direct
+            .call(&GetItem::new(), input, GetItemInputBuilder::build, send)
             .await
             .map_err(|error| store_error("GetItem", &error))?;
         check_response("GetItem", answer.consumed_capacity)?;
@@ -137,23 +160,23 @@ impl Table {
         item: Item,
         condition: Condition,
     ) -> Result<Put, StoreError> {
-        let request = self
-            .client
-            .put_item()
+        let input = PutItemInput::builder()
             .table_name(&self.name)
             .set_item(Some(item))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let request = match condition {
-            Condition::Absent => request
+        let input = match condition {
+            Condition::Absent => input
                 .condition_expression("attribute_not_exists(#pk)")
                 .expression_attribute_names("#pk", "pk"),
-            Condition::Equal(name, value) => request
+            Condition::Equal(name, value) => input
                 .condition_expression("#seen = :seen")
                 .expression_attribute_names("#seen", name)
                 .expression_attribute_values(":seen", value),
         };
-        match request.send().await {
+        let send =
+            |input: PutItemInputBuilder, attempts| input.send_with(self.client_for(attempts));
+        match self.direct.call(&PutItem::new(), input, PutItemInputBuilder::build, send).await {
             Ok(answer) => {
                 check_response("PutItem", answer.consumed_capacity)?;
                 Ok(Put::Written)
@@ -178,9 +201,7 @@ impl Table {
         write: &str,
     ) -> Result<(), StoreError> {
         let text = |text: &str| AttributeValue::S(text.to_owned());
-        let answer = self
-            .client
-            .update_item()
+        let input = UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(key.into_item()))
             .update_expression("SET #record.#field = :value, #write = :write")
@@ -191,11 +212,8 @@ impl Table {
             .expression_attribute_values(":value", value)
             .expression_attribute_values(":write", text(write))
             .expression_attribute_values(":seen", text(seen))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| store_error("UpdateItem", &error))?;
-        check_response("UpdateItem", answer.consumed_capacity)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        self.update(input).await
     }
 
     /// Adds one to the count of an item that is removed after `ttl`. `Conflict` if the count has
@@ -207,9 +225,7 @@ impl Table {
         ttl: i64,
     ) -> Result<(), StoreError> {
         let number = |number: i64| AttributeValue::N(number.to_string());
-        let answer = self
-            .client
-            .update_item()
+        let input = UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(key.into_item()))
             .update_expression("ADD #count :one SET #ttl = :ttl")
@@ -219,8 +235,16 @@ impl Table {
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":limit", number(i64::from(limit.get())))
             .expression_attribute_values(":ttl", number(ttl))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        self.update(input).await
+    }
+
+    async fn update(&self, input: UpdateItemInputBuilder) -> Result<(), StoreError> {
+        let send =
+            |input: UpdateItemInputBuilder, attempts| input.send_with(self.client_for(attempts));
+        let answer = self
+            .direct
+            .call(&UpdateItem::new(), input, UpdateItemInputBuilder::build, send)
             .await
             .map_err(|error| store_error("UpdateItem", &error))?;
         check_response("UpdateItem", answer.consumed_capacity)

@@ -1,6 +1,7 @@
 //! A server that returns the same answer to every request.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -10,10 +11,16 @@ use tokio::task::JoinHandle;
 pub(crate) struct Fixed {
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
+    requests: Arc<Mutex<Vec<String>>>,
     accepting: JoinHandle<()>,
 }
 
 impl Fixed {
+    /// The requests so far, each with its headers and its body.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
     pub(crate) async fn start(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -22,6 +29,8 @@ impl Fixed {
             write!(answer, "{name}: {value}\r\n").unwrap();
         }
         write!(answer, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let received = Arc::clone(&requests);
         let accepting = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 // The whole request is read, because closing the connection earlier would reset it.
@@ -32,10 +41,11 @@ impl Fixed {
                         Ok(_) => {}
                     }
                 }
+                received.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
                 drop(stream.write_all(answer.as_bytes()).await);
             }
         });
-        Self { url, accepting }
+        Self { url, requests, accepting }
     }
 }
 

@@ -42,7 +42,7 @@ fn issuer_as(url: &str, credentials: Credentials, region: &str) -> StsIssuer {
 }
 
 /// The broker's request for alice.
-fn request() -> AssumeRole {
+pub(crate) fn request() -> AssumeRole {
     let caller = CallerKey::parse("alice").unwrap();
     let handle = SessionHandle::new(caller.hash(), [7; 10]);
     let source_identity = SourceIdentityFormat::default().of_session(&caller, &handle);

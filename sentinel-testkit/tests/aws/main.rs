@@ -12,6 +12,7 @@ mod clients;
 mod contention;
 mod counting;
 mod deployed;
+mod direct;
 mod emulators;
 mod failures;
 mod faults;

@@ -10,6 +10,7 @@ mod failure;
 mod response;
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,10 +18,12 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{BehaviorVersion, Builder};
+use aws_sdk_sts::operation::assume_role::builders::AssumeRoleInputBuilder;
+use aws_sdk_sts::operation::assume_role::{AssumeRole as Operation, AssumeRoleInput};
 use aws_sdk_sts::types::Tag;
 use aws_types::SdkConfig;
 use sentinel_broker::{AssumeRole, IssueError, Issued, Issuer};
-use sentinel_store::aws::Timing;
+use sentinel_store::aws::{Attempts, Direct, Timing};
 use sentinel_store::{Clock, SystemClock};
 
 /// Maximum length of an inline session policy, in characters.
@@ -41,7 +44,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// ```
 #[derive(Clone)]
 pub struct StsIssuer {
+    config: SdkConfig,
     client: Client,
+    direct: Direct,
+    timing: Timing,
+    /// The client for the attempts after the first one. It is made when it is needed.
+    retrying: Arc<OnceLock<Client>>,
 }
 
 impl StsIssuer {
@@ -64,30 +72,51 @@ impl StsIssuer {
     /// timeouts and retries are not used.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        // The SDK panics if a configuration has no behavior version.
-        let behavior = config.behavior_version().unwrap_or_else(BehaviorVersion::latest);
-        Self::from_builder(Builder::from(config).behavior_version(behavior), Self::TIMING)
+        Self::with_config(config.clone(), Self::TIMING)
     }
 
     /// The same issuer with other timeouts and retries.
     #[must_use]
     pub fn with_timing(self, timing: Timing) -> Self {
-        Self::from_builder(self.client.config().to_builder(), timing)
+        Self::with_config(self.config, timing)
     }
 
-    fn from_builder(builder: Builder, timing: Timing) -> Self {
+    fn with_config(config: SdkConfig, timing: Timing) -> Self {
+        // The SDK panics if a configuration has no behavior version.
+        let behavior = config.behavior_version().unwrap_or_else(BehaviorVersion::latest);
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(timing.connect)
             .operation_attempt_timeout(timing.attempt)
             .operation_timeout(timing.operation)
             .build();
-        let retries = RetryConfig::standard()
-            .with_max_attempts(timing.attempts)
-            .with_initial_backoff(FIRST_PAUSE)
-            .with_max_backoff(LONGEST_PAUSE);
-        let config = builder.timeout_config(timeouts).retry_config(retries);
-        Self { client: Client::from_conf(config.build()) }
+        let direct = Direct::new(timing);
+        let builder = Builder::from(&config)
+            .behavior_version(behavior)
+            .timeout_config(timeouts)
+            .retry_config(retries(timing.attempts))
+            .interceptor(direct.interceptor());
+        let client = Client::from_conf(builder.build());
+        Self { config, client, direct, timing, retrying: Arc::default() }
     }
+
+    /// The client for these attempts of a call.
+    fn client_for(&self, attempts: Attempts) -> &Client {
+        match attempts {
+            Attempts::AllButFirst => self.retrying.get_or_init(|| {
+                let retries = retries(self.timing.attempts.saturating_sub(1));
+                let config = self.client.config().to_builder().retry_config(retries);
+                Client::from_conf(config.build())
+            }),
+            Attempts::All => &self.client,
+        }
+    }
+}
+
+fn retries(attempts: u32) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(attempts)
+        .with_initial_backoff(FIRST_PAUSE)
+        .with_max_backoff(LONGEST_PAUSE)
 }
 
 #[async_trait]
@@ -107,17 +136,19 @@ impl Issuer for StsIssuer {
         let tags: Result<Vec<_>, _> = tags.collect();
         let tags = tags.map_err(|_| refused("a session tag is incomplete"))?;
         let source_identity = request.source_identity.as_str();
-        let response = self
-            .client
-            .assume_role()
+        let input = AssumeRoleInput::builder()
             .role_arn(request.role.as_str())
             .role_session_name(source_identity)
             .source_identity(source_identity)
             .set_tags(Some(tags))
             .set_transitive_tag_keys(Some(transitive))
             .duration_seconds(seconds)
-            .set_policy(policy)
-            .send()
+            .set_policy(policy);
+        let send =
+            |input: AssumeRoleInputBuilder, attempts| input.send_with(self.client_for(attempts));
+        let response = self
+            .direct
+            .call(&Operation::new(), input, AssumeRoleInputBuilder::build, send)
             .await
             .map_err(|error| failure::classify(&error))?;
         response::read(response, request, SystemClock.now())

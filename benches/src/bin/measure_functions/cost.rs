@@ -57,7 +57,7 @@ async fn send(subject: &Subject, function: &mut Function, requests: u32) -> Resu
     Ok(())
 }
 
-/// The instructions of a process that starts and answers so many requests.
+/// The instructions of a process that starts and answers this number of requests.
 async fn instructions(subject: &Subject, requests: u32, folder: &Path) -> Result<u64, Failure> {
     let output = folder.join(format!("{}.{requests}.callgrind", subject.name));
     let mut function = Function::start(under_callgrind(&subject.start, &output)).await?;

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use sentinel_testkit::runtime_api::Function;
@@ -134,6 +135,11 @@ pub(crate) async fn run(program: &str, name: &'static str, load: Load) -> Result
         ended??;
     }
     looping.shutdown().await;
+    drop(free);
+    while let Ok(mut worker) = waiting.lock().await.try_recv() {
+        // A control group can be removed when its process has ended.
+        worker.function.terminate().await?;
+    }
     Ok(line(name, &load, &answered))
 }
 
@@ -176,10 +182,13 @@ impl Quota {
     const PERIOD: f64 = 20_000.0;
 
     fn new(number: usize, part: f64) -> Result<Self, Failure> {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+
         let one = Path::new("/sys/fs/cgroup/cpu");
         let two = Path::new("/sys/fs/cgroup");
         let quota = (Self::PERIOD * part).round();
-        let name = format!("sentinel-{}-{number}", std::process::id());
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sentinel-{}-{run}-{number}", std::process::id());
         let folder = if two.join("cgroup.controllers").exists() { two } else { one }.join(name);
         std::fs::create_dir(&folder)?;
         if folder.join("cpu.max").exists() {
@@ -199,7 +208,7 @@ impl Quota {
 
 impl Drop for Quota {
     fn drop(&mut self) {
-        // It fails while the process has not ended. The group stays, without effect.
+        // It fails if the process has not ended. The group then remains, without effect.
         std::fs::remove_dir(&self.folder).ok();
     }
 }

@@ -202,7 +202,7 @@ async fn loads(arguments: &Arguments) -> Result<bool, Failure> {
     );
     let quantiles = "50 %    99 %  99.9 %";
     println!("{:<21}{quantiles:>27}{quantiles:>27}{quantiles:>27}", "");
-    // Lambda gives a whole processor to 1,769 MB of memory:
+    // A whole processor belongs to 1,769 MB of memory:
     // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
     let runs = [
         (tvm, "tvm", None, false),
