@@ -4,7 +4,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-aws fuzz differential bench-accept lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean
+.PHONY: help demo test test-aws fuzz differential bench-accept lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean model
 
 help: ## list the targets
 	@echo 'make TARGET, with one of these targets:'
@@ -26,6 +26,9 @@ fuzz: ## run each fuzz target for MINUTES of processor time (1); with TARGETS='n
 differential: ## compare both evaluators on PAIRS random policies and requests (1000000); with SEED=n repeat a run
 	cargo run --locked --release --quiet -p sentinel-policy --features reference --example differential -- \
 	    --pairs $(or $(PAIRS),1000000) $(if $(SEED),--seed $(SEED)) $(if $(POLICY),--policy $(POLICY))
+
+model: ## run vends and revocations in all orders of larger spaces, and print their sizes
+	SENTINEL_MODEL=large cargo test --locked --release --package sentinel-broker --all-features --test it -- --nocapture model::
 
 lambda-tvm: ## build bin/lambda-tvm-linux-amd64.zip; with ARCH=arm64 for arm64
 	@$(PYTHON) scripts/lambda.py tvm

@@ -38,7 +38,7 @@
 //! contains epoch `e`, and the gate has epoch `e + 1`. Every reader of session and gate therefore
 //! finds it revoked. The list shows its source identity, which IAM can deny.
 //!
-//! The test `races` steps through the orders of these calls. A write whose acknowledgment is lost is
+//! The tests `model` run all orders of these calls. A write whose acknowledgment is lost is
 //! the remaining case. If V2 may or may not have happened, the vend fails and marks the session as
 //! ended. If R1 may or may not have happened, the response requests that the operator repeat the
 //! revocation.

@@ -15,6 +15,8 @@ mod groups;
 #[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod operators;
 #[cfg(test)]
 mod people;
@@ -26,8 +28,6 @@ mod people_model;
 mod people_races;
 #[cfg(test)]
 mod profiles;
-#[cfg(test)]
-mod races;
 #[cfg(test)]
 mod rate;
 #[cfg(test)]
