@@ -47,6 +47,12 @@ def packages() -> Path:
 
 
 @pytest.fixture(scope="session")
+def previous_tvm(packages: Path) -> Path:
+    """The TVM's package of the previous version. Without a name, it is the one of this version."""
+    return program("SENTINEL_PREVIOUS_TVM", packages / PACKAGES[0])
+
+
+@pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder for recordings of the functions' AWS calls."""
     named = os.environ.get("SENTINEL_RECORDINGS")

@@ -38,6 +38,7 @@ from deployment import (
 from emulator import ACCOUNT, REGION, Ministack, Page, Proxy
 from notifications import Notifications
 from pipes import stream
+from versions import Version, previous
 
 GUIDE = ROOT / "docs" / "deployment.md"
 RUNBOOK = ROOT / "docs" / "runbook.md"
@@ -599,6 +600,34 @@ def test_the_deny_policy_names_the_source_identities_of_its_caller(deployed: Dep
     [pattern] = as_list(statement["Condition"]["StringLike"]["aws:SourceIdentity"])
     assert fnmatch.fnmatchcase(record["source_identity"], pattern)
     assert not fnmatch.fnmatchcase(record["source_identity"].replace("alice", "alicia"), pattern)
+
+
+def test_invariant_2_a_revocation_holds_between_two_versions_on_the_same_tables(
+    deployed: Deployment, previous_tvm: Path
+) -> None:
+    """An upgrade, or a rollback, runs both versions for some time. Without SENTINEL_PREVIOUS_TVM, both are this
+    version: two functions that share nothing but the tables.
+    """
+    with previous(deployed, previous_tvm) as function:
+        this, other = Version(deployed, TVM), Version(deployed, function)
+        for vending, revoking in ((this, other), (other, this)):
+            result, session = vending.vend()
+            assert (result, bool(session)) == ("vended", True)
+            by_authorizer = request({"x-sentinel-session-id": session})
+            assert deployed.invoke(AUTHORIZER, by_authorizer).payload["isAuthorized"]
+            # The handle is the first 42 characters after the prefix.
+            handle = session.removeprefix("session-")[:42]
+            assert revoking.sessions()[handle] == "active"
+            assert revoking.change("revoke") == 200
+            try:
+                assert vending.sessions()[handle] == "revoked"
+                assert [version.vend()[0] for version in (vending, revoking)] == ["SESSION_REVOKED"] * 2
+                assert not deployed.invoke(AUTHORIZER, by_authorizer).payload["isAuthorized"]
+            finally:
+                assert vending.change("reinstate") == 200
+            assert [version.vend()[0] for version in (vending, revoking)] == ["vended"] * 2
+            assert not deployed.invoke(AUTHORIZER, by_authorizer).payload["isAuthorized"]
+            assert revoking.sessions()[handle] == "revoked"
 
 
 def test_each_function_may_be_invoked_by_the_api_that_needs_it_and_by_no_other(deployed: Deployment) -> None:

@@ -14,6 +14,9 @@ mod errors;
 mod fixtures;
 mod folder;
 mod gates;
+mod golden;
+#[path = "../golden/mod.rs"]
+mod golden_records;
 mod ids;
 mod interleavings;
 mod pages;

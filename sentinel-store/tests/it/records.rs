@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::fixtures::at;
 
 /// A decision without optional fields.
-fn refused() -> DecisionRecord {
+pub(crate) fn refused() -> DecisionRecord {
     DecisionRecord::new(DecisionFields {
         timestamp: at(0),
         user: "alice".to_owned(),
@@ -25,7 +25,7 @@ fn refused() -> DecisionRecord {
     })
 }
 
-fn vended() -> DecisionRecord {
+pub(crate) fn vended() -> DecisionRecord {
     let document = PolicyText::new("", "7");
     let mut policy = PolicyUsed::new(
         &PolicyPath::new("/sentinel/policies/production"),
@@ -54,7 +54,22 @@ fn vended() -> DecisionRecord {
     record
 }
 
-fn line(record: &Record) -> String {
+/// An event with every field of a revocation.
+pub(crate) fn event() -> Event {
+    Event::new(EventKind::Revocation, at(0))
+        .with_by("carol".to_owned())
+        .with_principal("arn:aws:iam::111122223333:user/carol".to_owned())
+        .with_user("alice".to_owned())
+        .with_profile("production".to_owned())
+        .with_session("mfzwiy3f".to_owned())
+        .with_reason("stolen laptop".to_owned())
+        .with_code("revoked".to_owned())
+        .with_epoch(1)
+        .with_blocked_until(at(60))
+        .with_request_id("req-1".to_owned())
+}
+
+pub(crate) fn line(record: &Record) -> String {
     let sink = JsonLines::new(Vec::new());
     sink.write(record).unwrap();
     let line = String::from_utf8(sink.into_inner().unwrap()).unwrap();
@@ -96,19 +111,7 @@ fn records_have_the_documented_form() {
     insta::assert_snapshot!("vended", line(&Record::Decision(Box::new(vended()))));
 
     let bare = Event::new(EventKind::AuthorizerRefusal, at(0));
-    let mut whole = bare
-        .clone()
-        .with_by("carol".to_owned())
-        .with_principal("arn:aws:iam::111122223333:user/carol".to_owned())
-        .with_user("alice".to_owned())
-        .with_profile("production".to_owned())
-        .with_session("mfzwiy3f".to_owned())
-        .with_reason("stolen laptop".to_owned())
-        .with_code("revoked".to_owned())
-        .with_epoch(1)
-        .with_blocked_until(at(60))
-        .with_request_id("req-1".to_owned());
-    whole.event = EventKind::Revocation;
+    let whole = event();
     let events = [bare, whole].map(|event| line(&Record::Event(Box::new(event))));
     insta::assert_snapshot!("events", events.join("\n"));
 

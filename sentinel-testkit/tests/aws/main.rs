@@ -10,6 +10,7 @@
 mod canned;
 mod clients;
 mod contention;
+mod costs;
 mod counting;
 mod deployed;
 mod direct;
@@ -18,6 +19,9 @@ mod failures;
 mod faults;
 mod fixed;
 mod functions;
+mod golden;
+#[path = "../../../sentinel-store/tests/golden/mod.rs"]
+mod golden_records;
 mod issuer;
 mod people;
 mod permissions;

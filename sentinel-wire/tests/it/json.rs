@@ -1,6 +1,8 @@
 //! The JSON of requests and responses. Its keys are the interface of clients.
 
 use std::fmt::Debug;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -24,12 +26,38 @@ fn handle() -> SessionHandle {
     HANDLE.parse().unwrap()
 }
 
+/// Checks that a value is written as the last version wrote it, and that today's code reads what every
+/// version wrote. `tests/golden` has a folder for each version whose JSON differs from that of the
+/// version before; its files are never changed. With `NEW_GOLDEN=1`, a missing file of the last folder
+/// is written. See "Stored forms" in CONTRIBUTING.md.
+fn is_frozen<T: DeserializeOwned>(name: &str, expected: &Value) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut folders: Vec<PathBuf> =
+        fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort_by_key(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        name.split('.').map(|number| number.parse().unwrap()).collect::<Vec<u64>>()
+    });
+    let files = folders.iter().map(|folder| folder.join(format!("{name}.json")));
+    let last = files.clone().next_back().unwrap();
+    if std::env::var_os("NEW_GOLDEN").is_some() && !last.exists() {
+        fs::write(&last, serde_json::to_string_pretty(expected).unwrap() + "\n").unwrap();
+    }
+    let texts: Vec<String> = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
+    for text in &texts {
+        serde_json::from_str::<T>(text).unwrap();
+    }
+    let frozen: Value = serde_json::from_str(texts.last().unwrap()).unwrap();
+    assert_eq!(frozen, *expected, "`{name}` is written in another form");
+}
+
 /// Checks the JSON of a value, and that the JSON is read as the value, with and without a key that
 /// this version does not have.
-fn is_written_and_read<T>(value: &T, expected: Value)
+fn is_written_and_read<T>(name: &str, value: &T, expected: Value)
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug,
 {
+    is_frozen::<T>(name, &expected);
     assert_eq!(serde_json::to_value(value).unwrap(), expected);
     assert_eq!(&serde_json::from_value::<T>(expected.clone()).unwrap(), value);
     let mut newer = expected;
@@ -40,6 +68,7 @@ where
 #[test]
 fn responses_have_the_documented_keys() {
     is_written_and_read(
+        "credentials",
         &Credentials {
             access_key_id: "ASIAEXAMPLE".to_owned(),
             secret_access_key: Secret::new("secret"),
@@ -54,10 +83,12 @@ fn responses_have_the_documented_keys() {
         }),
     );
     is_written_and_read(
+        "profile-list",
         &ProfileList::new(vec![ProfileView::new("production", "/p/main")], "/p"),
         json!({ "profiles": [{ "name": "production", "policy_path": "/p/main" }], "root": "/p" }),
     );
     is_written_and_read(
+        "whoami",
         &Whoami::new("alice", "alice", "111122223333", "arn:aws:iam::111122223333:user/alice")
             .with_operator(true),
         json!({
@@ -69,6 +100,7 @@ fn responses_have_the_documented_keys() {
         }),
     );
     is_written_and_read(
+        "error",
         &ErrorBody::new("POLICY_DENY", "denied", "r-1"),
         json!({ "Code": "POLICY_DENY", "Message": "denied", "RequestId": "r-1" }),
     );
@@ -96,15 +128,21 @@ fn lists_and_gates_leave_out_what_they_do_not_have() {
         "expires": "2027-01-15T08:00:01.500Z",
         "state": "active",
     });
-    is_written_and_read(&view, listed.clone());
-    is_written_and_read(&SessionList::new(vec![view]), json!({ "sessions": [listed] }));
+    is_written_and_read("session", &view, listed.clone());
     is_written_and_read(
+        "session-list",
+        &SessionList::new(vec![view]),
+        json!({ "sessions": [listed] }),
+    );
+    is_written_and_read(
+        "session-list-unreadable",
         &SessionList::new(Vec::new()).with_unreadable(2).with_next("next".to_owned()),
         json!({ "sessions": [], "unreadable": 2, "next": "next" }),
     );
     let gate = GateView::new(CallerKey::parse("alice").unwrap(), 3);
-    is_written_and_read(&gate, json!({ "user": "alice", "epoch": 3 }));
+    is_written_and_read("gate", &gate, json!({ "user": "alice", "epoch": 3 }));
     is_written_and_read(
+        "gate-revoked",
         &gate
             .with_profile(ProfileName::parse("production").unwrap())
             .with_blocked_until(at())
@@ -175,8 +213,12 @@ fn requests_and_grants_have_these_keys_and_no_other() {
         "missing": 0,
         "via": "iam",
     });
-    is_written_and_read(&request, shown.clone());
-    is_written_and_read(&RequestList::new(vec![request]), json!({ "requests": [shown] }));
+    is_written_and_read("request", &request, shown.clone());
+    is_written_and_read(
+        "request-list",
+        &RequestList::new(vec![request]),
+        json!({ "requests": [shown] }),
+    );
     let id = format!("grant-{HANDLE}");
     let note = CommentView::new("carol", at(), None);
     let grant = GrantView::new(GrantViewFields {
@@ -218,27 +260,32 @@ fn requests_and_grants_have_these_keys_and_no_other() {
         "reviewed": note,
         "via": "iam",
     });
-    is_written_and_read(&grant, shown.clone());
-    is_written_and_read(&GrantList::new(vec![grant]), json!({ "grants": [shown] }));
+    is_written_and_read("grant", &grant, shown.clone());
+    is_written_and_read("grant-list", &GrantList::new(vec![grant]), json!({ "grants": [shown] }));
 }
 
 #[test]
 fn request_bodies_have_only_the_keys_that_are_set() {
-    for (body, expected) in [
-        (RevokeBody::session(handle(), "abroad"), json!({ "session": HANDLE, "reason": "abroad" })),
+    for (name, body, expected) in [
         (
+            "revoke-session",
+            RevokeBody::session(handle(), "abroad"),
+            json!({ "session": HANDLE, "reason": "abroad" }),
+        ),
+        (
+            "revoke-user",
             RevokeBody::user("mallory", "stolen").with_profile("p".to_owned()).with_seconds(60),
             json!({ "user": "mallory", "profile": "p", "reason": "stolen", "for_s": 60 }),
         ),
     ] {
         assert_eq!(serde_json::to_value(&body).unwrap(), expected);
+        is_frozen::<RevokeBody>(name, &expected);
         assert_eq!(serde_json::from_value::<RevokeBody>(expected).unwrap(), body);
     }
     let body = ReinstateBody::user("mallory", "found");
-    assert_eq!(
-        serde_json::to_value(&body).unwrap(),
-        json!({ "user": "mallory", "reason": "found" })
-    );
+    let expected = json!({ "user": "mallory", "reason": "found" });
+    assert_eq!(serde_json::to_value(&body).unwrap(), expected);
+    is_frozen::<ReinstateBody>("reinstate", &expected);
     // A misspelled `profile` would revoke the caller as a whole.
     let misspelled = json!({ "user": "mallory", "profil": "p", "reason": "stolen" });
     assert!(serde_json::from_value::<RevokeBody>(misspelled).is_err());
