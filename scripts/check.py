@@ -186,15 +186,20 @@ def deploy() -> list[Step]:
 
 def optimized_builds() -> list[Step]:
     """The builds with separate profiles. Linking a package with LTO uses one core for minutes, so they run
-    next to the first lints and the tests."""
+    next to the first lints and the tests. The tests wait for the first one."""
     steps = [
-        Step("lambda packages",
-             ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
         Step(
             "demo build",
             ["cargo", "build", "--locked", "--quiet", "--profile", "demo", "-p", "sentinel-cli",
              "--no-default-features", "--bin", "sentinel"],
             count=preparation,
+        ),
+        Step("lambda packages",
+             ["make", "--no-print-directory", "lambda-tvm", "lambda-authorizer"]),
+        Step(
+            "instruction counts",
+            [sys.executable, "scripts/instructions.py", "--require"],
+            needs=[program("valgrind", "it counts instructions")],
         ),
     ]
     return [dataclasses.replace(step, aside="optimized builds") for step in steps]
@@ -334,11 +339,6 @@ def table() -> list[Step]:
             "documentation",
             ["cargo", "doc", "--locked", "--quiet", "--workspace", "--all-features", "--no-deps"],
             env=DENY_WARNINGS,
-        ),
-        Step(
-            "instruction counts",
-            [sys.executable, "scripts/instructions.py", "--require"],
-            needs=[program("valgrind", "it counts instructions")],
         ),
         *fuzz_targets(),
     ]

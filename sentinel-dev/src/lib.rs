@@ -30,3 +30,4 @@ pub use identities::Identity;
 pub use mount::Mount;
 pub use policy_files::{PolicyFile, PolicyFolder};
 pub use running::{LocalSentinel, Server};
+pub use seats::{Seat, Seats, Working};

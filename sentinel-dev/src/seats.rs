@@ -13,9 +13,20 @@ use tokio::time::{Instant, timeout};
 /// place: its request may be on the way.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// All places.
+/// The places for the connections of a server.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let seats = sentinel_dev::Seats::new(1);
+/// let waiting = seats.take(|| {}).await;
+/// // The client of the first connection has sent nothing for a while, so a second one takes its place.
+/// let second = seats.take(|| {}).await;
+/// waiting.lost().await;
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Seats {
+pub struct Seats {
     count: usize,
     taken: Mutex<Taken>,
     /// A place may have become free.
@@ -36,9 +47,9 @@ struct Place {
     close: Arc<Notify>,
 }
 
-/// A place, until dropped.
+/// The place of a connection, until dropped.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub struct Seat {
     seats: Arc<Seats>,
     number: u64,
     close: Arc<Notify>,
@@ -46,16 +57,17 @@ pub(crate) struct Seat {
 
 /// A request that the server works on, until dropped.
 #[derive(Debug)]
-pub(crate) struct Working<'a>(&'a Seat);
+pub struct Working<'a>(&'a Seat);
 
 impl Seats {
-    pub(crate) fn new(count: usize) -> Arc<Self> {
+    /// That many places, all free.
+    pub fn new(count: usize) -> Arc<Self> {
         Arc::new(Self { count, taken: Mutex::default(), freed: Notify::new() })
     }
 
     /// Takes a place, from another connection if necessary. `full` is called each
     /// time that no place is free.
-    pub(crate) async fn take(self: &Arc<Self>, mut full: impl FnMut()) -> Seat {
+    pub async fn take(self: &Arc<Self>, mut full: impl FnMut()) -> Seat {
         loop {
             if let Some(seat) = self.free() {
                 return seat;
@@ -101,13 +113,13 @@ impl Seats {
 
 impl Seat {
     /// Returns when another connection takes the place.
-    pub(crate) async fn lost(&self) {
+    pub async fn lost(&self) {
         self.close.notified().await;
     }
 
     /// A request has arrived whole: until the guard is dropped, the connection
     /// keeps its place.
-    pub(crate) fn working(&self) -> Working<'_> {
+    pub fn working(&self) -> Working<'_> {
         self.set(None);
         Working(self)
     }

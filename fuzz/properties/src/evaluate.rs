@@ -12,7 +12,11 @@ const REQUESTS: usize = 2;
 /// and requests are those of the property tests, whose choices the bytes are.
 pub fn evaluate(bytes: &[u8]) {
     made(bytes, |u| {
-        let text = generated::policy(u, 1..=6, 0..=1)?;
+        let text = if u.ratio(1, 16)? {
+            generated::crowded_policy(u)?
+        } else {
+            generated::policy(u, 1..=6, 0..=1)?
+        };
         let checked = generated::check(&text);
         let policy = checked.clone().compile();
         let reference = Evaluator::new(&checked);

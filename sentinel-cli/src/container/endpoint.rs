@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sentinel_client::{Client, ClientError, ProfileCredentials, VendRequest};
+use sentinel_dev::{Seat, Seats};
 use sentinel_wire::ProfileName;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -22,8 +23,9 @@ use super::response::{self, Problem, Response};
 use super::token::Token;
 use crate::output::{Failure, Screen};
 
-/// Maximum number of concurrent connections. Others wait in the system's queue. It is below the usual
-/// limit of open files, which a child inherits and which is therefore not raised.
+/// Maximum number of concurrent connections. A further one takes the place of the one that has sent nothing
+/// for the longest time. It is below the usual limit of open files, which a child inherits and which is
+/// therefore not raised.
 const CONNECTIONS: usize = 128;
 /// Maximum time to receive the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -170,21 +172,25 @@ impl Endpoint {
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS);
+        let seats = Seats::new(CONNECTIONS);
         let mut connections = JoinSet::new();
         tokio::pin!(end);
         loop {
             let accepted = tokio::select! {
                 () = &mut end => break,
                 Some(_) = connections.join_next() => continue,
-                accepted = listener.accept(), if connections.len() < CONNECTIONS => accepted,
+                accepted = listener.accept() => accepted,
             };
-            match accepted {
-                Ok((stream, _)) => {
-                    let sources = Arc::clone(&sources);
-                    connections.spawn(connection(http.clone(), stream, local, sources, screen));
-                }
-                Err(_) => tokio::time::sleep(PAUSE).await,
-            }
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            let seat = tokio::select! {
+                () = &mut end => break,
+                seat = seats.take(|| {}) => seat,
+            };
+            let sources = Arc::clone(&sources);
+            connections.spawn(connection(http.clone(), stream, seat, local, sources, screen));
         }
         drop(listener);
         let drain = async { while connections.join_next().await.is_some() {} };
@@ -193,21 +199,26 @@ impl Endpoint {
     }
 }
 
-/// Serves the single request of a connection. A client that disconnects or violates the protocol is not
-/// an error of the endpoint.
+/// Serves the single request of a connection, unless it loses its place before that is received. A client
+/// that disconnects or violates the protocol is not an error of the endpoint.
 async fn connection(
     http: http1::Builder,
     stream: TcpStream,
+    seat: Seat,
     local: SocketAddr,
     sources: Arc<[Source]>,
     screen: Screen,
 ) {
-    let service = service_fn(move |request| {
-        let sources = Arc::clone(&sources);
-        async move { Ok::<_, Infallible>(respond(request, local, &sources, &screen).await) }
+    let (seat, sources, screen) = (&seat, &*sources, &screen);
+    let service = service_fn(move |request| async move {
+        let _working = seat.working();
+        Ok::<_, Infallible>(respond(request, local, sources, screen).await)
     });
     let connection = http.serve_connection(TokioIo::new(stream), service);
-    drop(tokio::time::timeout(CONNECTION_TIMEOUT, connection).await);
+    tokio::select! {
+        _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection) => {}
+        () = seat.lost() => {}
+    }
 }
 
 async fn respond(

@@ -424,6 +424,7 @@ mod tests {
     }
 
     /// A response with an error, and with the date of an hour later than 1970.
+    #[expect(clippy::result_large_err, reason = "the error is the SDK's")]
     fn refused(status: u16, code: &str) -> SdkResult<(), Refused> {
         let response = http::Response::builder()
             .status(status)

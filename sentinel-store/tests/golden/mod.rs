@@ -207,7 +207,8 @@ pub(crate) async fn write(
     for session in sessions().values() {
         sessions_store.create_session(session).await.unwrap();
     }
-    sessions_store.end_session(&sessions()["ended"].handle, at(1)).await.unwrap();
+    let ended = sessions().remove("ended").unwrap();
+    sessions_store.end_session(&ended.handle, at(1)).await.unwrap();
     let block = Block::new("carol", at(0)).with_reason("lost laptop");
     let on_profile = Scope::Profile(profile());
     let until = block.clone().with_until(at(600));
@@ -225,17 +226,19 @@ pub(crate) async fn write(
         Counted::WithinLimit
     );
     for revisions in requests() {
-        requests_store.create_request(&revisions[0]).await.unwrap();
-        for next in &revisions[1..] {
+        let (first, later) = revisions.split_first().unwrap();
+        requests_store.create_request(first).await.unwrap();
+        for next in later {
             requests_store.replace_request(next).await.unwrap();
         }
     }
     let quota = Some(OpeningQuota { count: 3, per: Duration::from_secs(86_400) });
     let limits = OpeningLimits::default().with_quota(quota).with_profile_quota(quota);
     for revisions in grants() {
-        let opened = grants_store.open_grant(&revisions[0], &limits).await.unwrap();
+        let (first, later) = revisions.split_first().unwrap();
+        let opened = grants_store.open_grant(first, &limits).await.unwrap();
         assert_eq!(opened, Opening::Opened);
-        for next in &revisions[1..] {
+        for next in later {
             grants_store.replace_grant(next).await.unwrap();
         }
     }
@@ -278,12 +281,13 @@ pub(crate) async fn read(
         assert!(grants_store.grant(&last.id).await.unwrap() == *last);
     }
     let live = grants_store.live_grants(&alice, &profile(), at(61)).await.unwrap();
-    assert!(live == [grants()[0][0].clone()], "{live:?}");
+    let first = grants().into_iter().flatten().next().unwrap();
+    assert!(live == [first.clone()], "{live:?}");
     let open = GrantListing::Open { now: at(61) };
     assert_eq!(grants_store.grants(&open, None).await.unwrap().items.len(), 1);
     // Two openings of two were counted, of the caller and of the profile.
     let quota = Some(OpeningQuota { count: 2, per: Duration::from_secs(86_400) });
-    let mut third = grants()[0][0].clone();
+    let mut third = first;
     third.id = GrantId::new(alice.hash(), [3; 10]);
     for limits in [
         OpeningLimits::default().with_quota(quota),

@@ -57,7 +57,9 @@ fn value_json(value: &AttributeValue) -> Value {
             let members = map.iter().map(|(name, value)| (name.clone(), value_json(value)));
             json!({ "M": members.collect::<Map<_, _>>() })
         }
-        other => panic!("no item has {other:?}"),
+        AttributeValue::Bs(_) | AttributeValue::Ns(_) | AttributeValue::Ss(_) | _ => {
+            panic!("no item has {value:?}")
+        }
     }
 }
 

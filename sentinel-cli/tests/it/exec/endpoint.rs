@@ -1,6 +1,6 @@
 //! The endpoint: what a request must contain, and what it gets.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -78,24 +78,37 @@ fn a_request_that_is_not_the_one_of_an_sdk_with_the_token_gets_no_credentials() 
     assert_eq!(exec.fetch().status, 200);
 }
 
+/// Whether the endpoint has closed a connection on which it never responded.
+fn is_closed(mut stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let read = stream.read(&mut [0]);
+    !read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
 #[test]
 fn clients_that_send_nothing_do_not_keep_others_from_the_endpoint() {
     let dev = dev("30m");
     let exec = Running::exec(&dev, "");
-    // More than the number of concurrent connections.
-    let idle: Vec<TcpStream> = (0..140)
-        .map(|n| {
-            let mut stream = TcpStream::connect(exec.address()).unwrap();
-            if n % 2 == 0 {
-                stream.write_all(b"GET /production HTTP/1.1\r\nhost:").unwrap();
-            }
-            stream
-        })
-        .collect();
-    let started = Instant::now();
-    assert_eq!(exec.fetch().status, 200);
-    assert!(started.elapsed() < TIMEOUT);
-    drop(idle);
+    let mut closed = Vec::new();
+    for _ in 0..5 {
+        // More than the number of concurrent connections.
+        let idle: Vec<TcpStream> = (0..140)
+            .map(|n| {
+                let mut stream = TcpStream::connect(exec.address()).unwrap();
+                if n % 2 == 0 {
+                    stream.write_all(b"GET /production HTTP/1.1\r\nhost:").unwrap();
+                }
+                stream
+            })
+            .collect();
+        assert_eq!(exec.fetch().status, 200);
+        // The request did not wait until all of them had timed out. On a very slow machine they have.
+        closed.push(idle.iter().filter(|stream| is_closed(stream)).count());
+        if closed.last().is_some_and(|closed| *closed < 70) {
+            return;
+        }
+    }
+    panic!("of 140 connections were closed: {closed:?}");
 }
 
 #[test]
