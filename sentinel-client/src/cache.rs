@@ -373,6 +373,48 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
     }
 
+    /// A new version finds and reads the entry that an earlier version wrote, and the other way round:
+    /// versions that are installed next to each other share the folder. `tests/golden` has a folder for
+    /// each version whose entries differ from those of the version before.
+    #[test]
+    fn the_entry_of_every_earlier_version_is_read_and_the_last_one_is_written() {
+        let requested = DateTime::from_timestamp(1_772_445_600, 123_456_789).unwrap();
+        let credentials = Credentials {
+            access_key_id: "ASIAEXAMPLE".to_owned(),
+            secret_access_key: Secret::new("secret"),
+            session_token: Secret::new("token"),
+            expiration: requested + TimeDelta::minutes(60),
+        };
+        let vended = VendedCredentials::new(credentials, requested)
+            .with_session_id(Secret::new("session-x"));
+        let production = request("production").with_duration(Duration::from_secs(900));
+        let key = Key::new("https://tvm.example.com/", "AKIAEXAMPLE", &production);
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("sentinel/credentials");
+        let slot = Slot::lock_in(folder, key, Duration::ZERO).unwrap();
+        let name = slot.entry.file_name().unwrap();
+
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let mut versions: Vec<PathBuf> =
+            fs::read_dir(golden).unwrap().map(|entry| entry.unwrap().path()).collect();
+        versions.sort_by_key(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            name.split('.').map(|number| number.parse().unwrap()).collect::<Vec<u64>>()
+        });
+        slot.write(&vended).unwrap();
+        let written = fs::read(&slot.entry).unwrap();
+        let last = versions.last().unwrap().join(name);
+        if std::env::var_os("NEW_GOLDEN").is_some() && !last.exists() {
+            fs::write(&last, &written).unwrap();
+        }
+        assert_eq!(fs::read(last).unwrap(), written, "see \"Stored forms\" in CONTRIBUTING.md");
+        for version in versions {
+            // Not a copy, which would have the permissions of the source.
+            fs::write(&slot.entry, fs::read(version.join(name)).unwrap()).unwrap();
+            assert_eq!(slot.read(requested).as_ref(), Some(&vended), "{}", version.display());
+        }
+    }
+
     fn refused() -> ErrorResponse {
         ErrorResponse::new(403, ErrorBody::new("POLICY_DENY", "contact carol", "r-1"))
     }
