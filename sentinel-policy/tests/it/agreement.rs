@@ -3,6 +3,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use sentinel_policy::reference::Evaluator;
 
 use crate::compared::compare;
@@ -54,4 +56,21 @@ proptest! {
     ) {
         agree(&text, &questions)?;
     }
+}
+
+/// Otherwise the last property would hold whichever rules are excluded.
+#[test]
+fn rules_that_follow_many_with_a_shared_condition_match_some_requests() {
+    let mut runner = TestRunner::deterministic();
+    let mut last = 0;
+    for _ in 0..40 {
+        let text = crowded_policy().new_tree(&mut runner).unwrap().current();
+        let policy = check(&text).compile();
+        for _ in 0..10 {
+            let question = question().new_tree(&mut runner).unwrap().current();
+            let decision = policy.decide(&question.request(), &question.facts, question.now);
+            last += usize::from(decision.rule.is_some_and(|rule| rule.index >= 66));
+        }
+    }
+    assert!(last >= 40, "{last} of 400");
 }

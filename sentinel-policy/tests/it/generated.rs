@@ -6,7 +6,7 @@
 //! come from proptest, a seed and libFuzzer. Each choice takes a byte or two. Bytes that
 //! end early are read as zeros, which choose the first and the shortest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -299,30 +299,51 @@ pub(crate) fn policy(
     Ok(text)
 }
 
-/// A policy of many rules with few different conditions, most of them not on names, so that
-/// many rules share what does not hold for a request.
+/// A condition that is not on names, by its number below [`CIRCUMSTANCES`].
+fn circumstance(u: &mut Unstructured<'_>, number: usize) -> Result<String> {
+    Ok(match number {
+        0 => format!("source_ip: {}", list(u, NETWORKS)?),
+        1 => format!("source_vpc: {}", list(u, VPCS)?),
+        2 => format!("source_vpce: {}", list(u, ENDPOINTS)?),
+        3 => format!("mode: {}", list(u, &["server", "cli", "credential_process"])?),
+        4 => format!("time: {}", time(u)?),
+        _ => format!("device: {}", device(u)?),
+    })
+}
+
+const CIRCUMSTANCES: usize = 6;
+
+/// A policy of many rules with few different conditions, none of them on names. The first ones,
+/// more than a decision evaluates before it excludes rules, share a condition, so that many
+/// requests match one of the others only.
 pub(crate) fn crowded_policy(u: &mut Unstructured<'_>) -> Result<String> {
-    let mut text = String::from("version: \"1\"\ngroups:\n");
-    for group in ["ops", "leads", "admins", "duty"] {
-        let _ = writeln!(text, "  {group}: [bob]");
-    }
-    text += "rules:\n";
     let mut pool = Vec::new();
-    for _ in 0..u.int_in_range(2..=5)? {
-        let mut some = conditions(u, 5)?;
-        if some.is_empty() {
-            some.push(format!("time: {}", time(u)?));
-        }
-        pool.push(some.join(", "));
+    for number in 0..CIRCUMSTANCES {
+        pool.push([circumstance(u, number)?, circumstance(u, number)?]);
     }
-    for at in 0..u.int_in_range(80..=299)? {
-        let (effect, conditions) = (word(u, EFFECTS)?, u.choose(&pool)?);
-        let _ =
-            write!(text, "  - {{ name: r{at}, effect: {effect}, conditions: {{ {conditions} }}");
-        if occurs(u, 20)? {
-            let _ = write!(text, ", unless: {{ {} }}", u.choose(&pool)?);
+    let shared = u.choose_index(CIRCUMSTANCES)?;
+    let sharing = u.int_in_range(66..=150)?;
+    let mut text = String::from("version: \"1\"\nrules:\n");
+    for at in 0..sharing + u.int_in_range(1..=150)? {
+        let mut conditions = BTreeMap::new();
+        if at < sharing {
+            conditions.insert(shared, pool[shared][0].as_str());
         }
-        text += " }\n";
+        for _ in 0..u.int_in_range(1..=2)? {
+            let number = u.choose_index(CIRCUMSTANCES)?;
+            conditions.entry(number).or_insert(u.choose(&pool[number])?);
+        }
+        let conditions = conditions.into_values().collect::<Vec<_>>().join(", ");
+        let effect = word(u, EFFECTS)?;
+        let unless = maybe(u, 20, |u| {
+            let number = u.choose_index(CIRCUMSTANCES)?;
+            Ok(format!(", unless: {{ {} }}", u.choose(&pool[number])?))
+        })?;
+        let unless = unless.unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  - {{ name: r{at}, effect: {effect}, conditions: {{ {conditions} }}{unless} }}"
+        );
     }
     Ok(text)
 }

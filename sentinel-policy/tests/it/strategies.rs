@@ -19,7 +19,7 @@ pub(crate) fn policy(
 }
 
 pub(crate) fn crowded_policy() -> impl Strategy<Value = String> {
-    vec(any::<u8>(), 0..1_500)
+    vec(any::<u8>(), 800..3_000)
         .prop_map(|bytes| generated::crowded_policy(&mut Unstructured::new(&bytes)).unwrap())
 }
 
