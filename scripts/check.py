@@ -318,6 +318,8 @@ def table() -> list[Step]:
             count=cargo_tests,
             # Many tests have timeouts, and servers that need time.
             not_next_to="demo build",
+            # The build included.
+            limit_seconds=3600,
             # A snapshot that differs is a failure and does not write a file.
             env={
                 "INSTA_UPDATE": "no",
