@@ -676,7 +676,7 @@ def test_the_rights_to_log_are_on_the_log_group_that_the_guide_made(deployed: De
     for function, name in ((TVM, "tvm-role.json"), (AUTHORIZER, "authorizer-role.json")):
         group = f"/aws/lambda/{function}"
         groups = deployed.ask("logs", "describe_log_groups", logGroupNamePrefix=group)["logGroups"]
-        # Other functions of the tests have names that begin like this one's.
+        # The tests create other functions whose names begin with this name.
         [found] = [each for each in groups if each["logGroupName"] == group]
         assert found["retentionInDays"] == 365
         [rights] = [each for each in deployed.document(name)["Statement"] if each["Sid"] == "Logs"]
