@@ -5,6 +5,7 @@
     scripts/fuzz.py window evaluate    only these
     scripts/fuzz.py --build            build only
     scripts/fuzz.py --no-build         run what was built
+    scripts/fuzz.py --seed 1           the same random choices in every run; otherwise others in each
 
 Prints one line for each target: executions, coverage and findings. Fails if there is a finding, or if a
 target executed nothing. The toolchain is the stable one: see fuzz/README.md.
@@ -111,13 +112,13 @@ def processor_time(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def run(target: str, seconds: float) -> Result:
+def run(target: str, seconds: float, seed: int) -> Result:
     """Runs a target for that many seconds of processor time."""
     inputs = [CORPUS / target, SEEDS / target, REGRESSIONS / target]
     artifacts = ARTIFACTS / target
     for folder in (inputs[0], artifacts):
         folder.mkdir(parents=True, exist_ok=True)
-    command = [binary(target), *OPTIONS, f"-artifact_prefix={artifacts}{os.sep}"]
+    command = [binary(target), *OPTIONS, f"-seed={seed}", f"-artifact_prefix={artifacts}{os.sep}"]
     dictionary = DICTIONARIES / f"{DICTIONARY_OF.get(target, target)}.dict"
     if dictionary.exists():
         command.append(f"-dict={dictionary}")
@@ -177,6 +178,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Build and run the fuzz targets.")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="only these targets")
     parser.add_argument("--seconds", type=float, default=10, help="processor time of each target")
+    parser.add_argument("--seed", type=int, default=0, help="of the random choices; 0: another one in each run")
     parser.add_argument("--build", action="store_true", help="build only")
     parser.add_argument("--no-build", action="store_true", help="run what was built")
     options = parser.parse_args(arguments)
@@ -197,7 +199,7 @@ def main(arguments: list[str]) -> int:
     failed = 0
     selected = options.targets or targets()
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        runs = [pool.submit(run, target, options.seconds) for target in selected]
+        runs = [pool.submit(run, target, options.seconds, options.seed) for target in selected]
         try:
             for done in as_completed(runs):
                 result = done.result()
