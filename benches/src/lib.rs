@@ -2,6 +2,8 @@
 
 pub mod documents;
 pub mod floor;
+#[cfg(any(feature = "paths", feature = "measure"))]
+pub mod latency;
 pub mod workload;
 #[cfg(feature = "paths")]
 pub mod world;

@@ -36,7 +36,7 @@ pub struct World {
     home: Home,
 }
 
-/// What stands for AWS.
+/// The backends of the functions, in the place of AWS.
 #[derive(Clone, Debug)]
 pub struct Backends {
     /// The store of policy documents.

@@ -9,10 +9,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import sbom
 
 TREE = """\
-0 sentinel-tvm v0.1.0 (/work/sentinel-tvm)\tMIT OR Apache-2.0
+0 sentinel-tvm v0.1.0 (/src/sentinel-tvm)\tMIT OR Apache-2.0
 1 async-trait v0.1.92 (proc-macro)\tMIT/Apache-2.0
 2 syn v3.0.10\tMIT OR Apache-2.0
-1 sentinel-wire v0.1.0 (/work/sentinel-wire)\tMIT OR Apache-2.0
+1 sentinel-wire v0.1.0 (/src/sentinel-wire)\tMIT OR Apache-2.0
 2 syn v3.0.10\tMIT OR Apache-2.0 (*)
 """
 LOCK = """\

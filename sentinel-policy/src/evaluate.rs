@@ -5,7 +5,7 @@
 //! The memory of results is a few entries at first. A decision that needs more, or
 //! that evaluates many rules without a match, starts over with two bits for each
 //! compiled condition of the policy, in the least of three sizes that holds them all
-//! (256 bytes, 4 KB, 64 KB of stack). From then on, a condition that does not hold
+//! (256 bytes, 4 KB, 64 KB of stack), and a bit for each rule (1.3 KB). From then on, a condition that does not hold
 //! excludes all rules that share it. A policy with more than 262,144 compiled
 //! conditions, which no document within the default limits can have, evaluates the
 //! others each time.
@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use crate::clause::{Clause, Names, slice};
 use crate::condition::NameKind;
 use crate::index::{Given, Unsure};
-use crate::memory::{Few, Full, Many, Memory};
+use crate::memory::{Few, Many, Memory, Outgrown};
 use crate::policy::Policy;
 use crate::{
     ConditionKind, Decision, Effect, Facts, MatchedRule, Mode, Request, Requirements, Rule, Verdict,
@@ -52,7 +52,7 @@ impl Policy {
         let mut few = Few::default();
         match self.search(situation, &mut few) {
             Ok(rule) => rule,
-            Err(Full) => self.first_match_of_many(situation, &few),
+            Err(Outgrown) => self.first_match_of_many(situation, &few),
         }
     }
 

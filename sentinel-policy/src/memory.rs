@@ -9,11 +9,11 @@ use crate::sharing::Sharing;
 /// There is no room for another result, or enough rules were evaluated without a match
 /// that excluding others costs less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct Outgrown;
 
 /// The results so far, by the numbers of the compiled conditions.
 pub(crate) trait Memory {
-    /// [`Full`] if there can be no room.
+    /// [`Outgrown`] if a larger memory can be necessary.
     type Error;
 
     /// Whether a result can exclude other rules. Every result is then worth storing.
@@ -65,23 +65,23 @@ impl Few {
 }
 
 impl Memory for Few {
-    type Error = Full;
+    type Error = Outgrown;
 
     fn recall(&self, number: u32) -> Option<bool> {
         self.numbers().find(|(_, other)| *other == number).map(|(at, _)| self.met & (1 << at) != 0)
     }
 
-    fn note(&mut self, number: u32, met: bool) -> Result<(), Full> {
-        let slot = self.numbers.get_mut(self.len).ok_or(Full)?;
+    fn note(&mut self, number: u32, met: bool) -> Result<(), Outgrown> {
+        let slot = self.numbers.get_mut(self.len).ok_or(Outgrown)?;
         *slot = number;
         self.met |= u32::from(met) << self.len;
         self.len += 1;
         Ok(())
     }
 
-    fn pass(&mut self) -> Result<(), Full> {
+    fn pass(&mut self) -> Result<(), Outgrown> {
         self.passed += 1;
-        if self.passed < Self::MAX_PASSED { Ok(()) } else { Err(Full) }
+        if self.passed < Self::MAX_PASSED { Ok(()) } else { Err(Outgrown) }
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
             assert_eq!(few.recall(number * 1_000), None);
             assert_eq!(few.note(number * 1_000, number % 3 == 0), Ok(()));
         }
-        assert_eq!(few.note(99, true), Err(Full));
+        assert_eq!(few.note(99, true), Err(Outgrown));
         assert_eq!(few.recall(99), None);
         for number in 0..16 {
             assert_eq!(few.recall(number * 1_000), Some(number % 3 == 0));

@@ -13,7 +13,7 @@ mod latency;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use latency::{Calls, LogNormal};
+use sentinel_benches::latency::{Latencies, Random};
 use sentinel_benches::workload::Workload;
 use sentinel_benches::world::{Backends, Failure, World, vend_event};
 use sentinel_broker::OsRandom;
@@ -23,13 +23,6 @@ const WARM_UP: usize = 1_000;
 const REQUESTS: usize = 20_000;
 const SIMULATED_WARM_UP: usize = 10;
 const SIMULATED_REQUESTS: usize = 1_000;
-
-/// AWS publishes no distribution for either service. DynamoDB is described as answering within
-/// single-digit milliseconds. These are slower, so that the sum is a bound rather than a guess.
-const STS: LogNormal =
-    LogNormal { median: Duration::from_millis(25), p99: Duration::from_millis(100) };
-const STORES: LogNormal =
-    LogNormal { median: Duration::from_millis(5), p99: Duration::from_millis(20) };
 
 fn main() -> Result<(), Failure> {
     // Arguments of other benches, which `cargo bench` passes to all, have no meaning here.
@@ -75,12 +68,12 @@ async fn measure() -> Result<(), Failure> {
 }
 
 async fn simulate() -> Result<(), Failure> {
-    let calls = Calls::new(STS, STORES);
-    let (world, vend, authorize) = world(|backends| calls.delay(backends)).await?;
+    let latencies = Latencies::new(Arc::new(Random::new(20_261_129)));
+    let (world, vend, authorize) = world(|backends| latency::delayed(&latencies, backends)).await?;
     for (name, event) in [("vend", &vend), ("authorize", &authorize)] {
         let (mut whole, mut own) = (Vec::new(), Vec::new());
         for i in 0..SIMULATED_WARM_UP + SIMULATED_REQUESTS {
-            let _ = calls.take_waited();
+            latencies.waited();
             let start = Instant::now();
             let response =
                 if name == "vend" { world.vend(event).await } else { world.authorize(event).await };
@@ -88,7 +81,7 @@ async fn simulate() -> Result<(), Failure> {
             ensure(&response?, if name == "vend" { "\"statusCode\":200" } else { "\"Allow\"" })?;
             if i >= SIMULATED_WARM_UP {
                 whole.push(elapsed);
-                own.push(elapsed.saturating_sub(calls.take_waited()));
+                own.push(elapsed.saturating_sub(latencies.waited()));
             }
         }
         show(&format!("{name}, simulated AWS"), whole);

@@ -35,7 +35,7 @@ use aws_smithy_runtime_api::{
             SharedIdentityResolver,
         },
         interceptors::{
-            Intercept,
+            Intercept, SharedInterceptor,
             context::{
                 BeforeTransmitInterceptorContextRef, Error, Input, InterceptorContext, Output,
             },
@@ -92,14 +92,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The result of a call of the SDK.
 pub type SdkResult<O, E> = Result<O, SdkError<E, HttpResponse>>;
 
-/// Sends the first attempts of the calls of one client.
-///
-/// A client that uses it has [`Direct::interceptor`] among its interceptors, and sends each call with
-/// [`Direct::call`].
+/// A client `C` of an AWS service, whose calls are sent with [`Direct::call`].
 #[derive(Clone)]
-pub struct Direct {
-    shared: Arc<Shared>,
+pub struct Direct<C> {
+    client: C,
     timing: Timing,
+    shared: Arc<Shared>,
+    /// The client for the attempts after the first one. It is made when it is needed.
+    retrying: Arc<OnceLock<C>>,
+    with_retries: fn(&C, Timing) -> C,
 }
 
 #[derive(Default)]
@@ -120,42 +121,40 @@ struct Route {
     components: RuntimeComponents,
 }
 
-/// Which attempts of a call are left for the SDK.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a client must send all of them")]
-pub enum Attempts {
-    /// All of them.
-    All,
-    /// All but the first.
-    AllButFirst,
-}
-
-impl Direct {
-    /// For a client with these timeouts and retries.
+impl<C> Direct<C> {
+    /// The client that `client` makes with an interceptor, which observes how the SDK sends the first
+    /// call. It has these timeouts and retries, and `with_retries` makes the same client with the retries of
+    /// another timing.
     #[must_use]
-    pub fn new(timing: Timing) -> Self {
-        Self { shared: Arc::default(), timing }
+    pub fn new(
+        timing: Timing,
+        client: impl FnOnce(SharedInterceptor) -> C,
+        with_retries: fn(&C, Timing) -> C,
+    ) -> Self {
+        let shared = Arc::default();
+        let observer = SharedInterceptor::new(Observer(Arc::clone(&shared)));
+        Self { client: client(observer), timing, shared, retrying: Arc::default(), with_retries }
     }
 
-    /// The interceptor that observes how the SDK sends the first call.
+    /// The client, for calls that are not direct.
     #[must_use]
-    pub fn interceptor(&self) -> impl Intercept + 'static {
-        Observer(Arc::clone(&self.shared))
+    pub const fn client(&self) -> &C {
+        &self.client
     }
 
     /// Sends the call of `operation` whose input is built by `build`. `through_sdk` sends the attempts
-    /// that are left, all of them if the client has not sent a call yet.
+    /// that are left with a client that makes no more: all of them if no call was sent yet.
     ///
-    /// The timeouts and the number of attempts of the client hold for the whole call.
+    /// The timeouts and the number of attempts hold for the whole call.
     ///
     /// # Errors
     /// As the SDK returns them.
-    pub async fn call<B, I, O, E, F>(
-        &self,
+    pub async fn call<'c, B, I, O, E, F>(
+        &'c self,
         operation: &impl RuntimePlugin,
         input: B,
         build: impl FnOnce(B) -> Result<I, BuildError>,
-        through_sdk: impl FnOnce(B, Attempts) -> F,
+        through_sdk: impl FnOnce(B, &'c C) -> F,
     ) -> SdkResult<O, E>
     where
         B: Clone,
@@ -167,11 +166,11 @@ impl Direct {
         let route = self.shared.route.get().and_then(Option::as_ref);
         let usable = self.timing.attempts > 1 && !self.shared.skewed.load(Ordering::Relaxed);
         let Some(route) = route.filter(|_| usable) else {
-            return through_sdk(input, Attempts::All).await;
+            return through_sdk(input, &self.client).await;
         };
         let Ok(built) = build(input.clone()) else {
             // The SDK builds it too, and returns the error.
-            return through_sdk(input, Attempts::All).await;
+            return through_sdk(input, &self.client).await;
         };
         let begun = Instant::now();
         let attempt = route.send(operation, built);
@@ -182,11 +181,16 @@ impl Direct {
         }
         tokio::time::sleep(pause()).await;
         let left = self.timing.operation.saturating_sub(begun.elapsed());
-        let rest = through_sdk(input, Attempts::AllButFirst);
+        let rest = through_sdk(input, self.retrying());
         match tokio::time::timeout(left, rest).await {
             Ok(result) => result,
             Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
         }
+    }
+
+    fn retrying(&self) -> &C {
+        let timing = self.timing.with_attempts(self.timing.attempts.saturating_sub(1));
+        self.retrying.get_or_init(|| (self.with_retries)(&self.client, timing))
     }
 
     /// Whether the SDK would not repeat a call with that result.
@@ -211,7 +215,7 @@ impl Direct {
     }
 }
 
-impl Debug for Direct {
+impl<C> Debug for Direct<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Direct").finish_non_exhaustive()
     }
@@ -435,13 +439,17 @@ mod tests {
         Err(SdkError::service_error(error, response.try_into().unwrap()))
     }
 
+    fn direct() -> Direct<()> {
+        Direct::new(Timing::DYNAMODB, |_| (), |(), _| ())
+    }
+
     fn minutes(minutes: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(minutes * 60)
     }
 
     #[test]
     fn the_sdk_repeats_what_it_would_have_repeated() {
-        let direct = Direct::new(Timing::DYNAMODB);
+        let direct = direct();
         let is_final = |status, code| direct.is_final(&refused(status, code), minutes(60));
         assert!(direct.is_final(&Ok::<(), SdkError<Refused, _>>(()), minutes(60)));
         for (status, code) in [
@@ -469,7 +477,7 @@ mod tests {
     #[test]
     fn the_sdk_makes_every_call_of_a_machine_whose_clock_is_wrong() {
         for now in [minutes(55), minutes(65)] {
-            let direct = Direct::new(Timing::DYNAMODB);
+            let direct = direct();
             assert!(direct.is_final(&refused(400, "ResourceNotFoundException"), now));
             assert!(!direct.shared.skewed.load(Ordering::Relaxed));
             assert!(!direct.is_final(&refused(403, "SignatureDoesNotMatch"), now));

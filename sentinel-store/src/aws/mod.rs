@@ -9,7 +9,7 @@ mod path;
 mod timing;
 
 pub use config::{MissingVariable, config, http_client};
-pub use direct::{Attempts, Direct, SdkResult};
+pub use direct::{Direct, SdkResult};
 pub(crate) use failure::{store_error, unreadable};
 pub(crate) use path::{listable, storable};
 pub use timing::Timing;

@@ -1,11 +1,7 @@
 //! The requests to a table: strongly consistent reads by primary key, conditional writes,
 //! and queries.
 
-use std::{
-    collections::HashMap,
-    num::NonZeroU32,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::HashMap, num::NonZeroU32};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -26,7 +22,7 @@ use aws_types::SdkConfig;
 
 use crate::{
     Location, StoreError,
-    aws::{Attempts, Direct, Timing, store_error, unreadable},
+    aws::{Direct, Timing, store_error, unreadable},
 };
 
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -77,23 +73,24 @@ pub(super) struct Found {
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     config: SdkConfig,
-    client: Client,
-    direct: Direct,
-    timing: Timing,
-    /// The client for the attempts after the first one. It is made when it is needed.
-    retrying: Arc<OnceLock<Client>>,
+    direct: Direct<Client>,
     name: String,
 }
 
 impl Table {
     pub(super) fn new(config: &SdkConfig, name: String, timing: Timing) -> Self {
-        let direct = Direct::new(timing);
-        let builder = Builder::from(config)
-            .timeout_config(timing.timeouts())
-            .retry_config(timing.retries())
-            .interceptor(direct.interceptor());
-        let client = Client::from_conf(builder.build());
-        Self { config: config.clone(), client, direct, timing, retrying: Arc::default(), name }
+        let client = |observer| {
+            let builder = Builder::from(config)
+                .timeout_config(timing.timeouts())
+                .retry_config(timing.retries())
+                .interceptor(observer);
+            Client::from_conf(builder.build())
+        };
+        let with_retries = |client: &Client, timing: Timing| {
+            let builder = client.config().to_builder().retry_config(timing.retries());
+            Client::from_conf(builder.build())
+        };
+        Self { config: config.clone(), direct: Direct::new(timing, client, with_retries), name }
     }
 
     /// The same table, with other timeouts and retries.
@@ -102,19 +99,7 @@ impl Table {
     }
 
     pub(super) const fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// The client for these attempts of a call.
-    fn client_for(&self, attempts: Attempts) -> &Client {
-        match attempts {
-            Attempts::All => &self.client,
-            Attempts::AllButFirst => self.retrying.get_or_init(|| {
-                let timing = self.timing.with_attempts(self.timing.attempts.saturating_sub(1));
-                let config = self.client.config().to_builder().retry_config(timing.retries());
-                Client::from_conf(config.build())
-            }),
-        }
+        self.direct.client()
     }
 
     pub(super) fn name(&self) -> &str {
@@ -133,8 +118,7 @@ impl Table {
             .set_key(Some(key.into_item()))
             .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let send =
-            |input: GetItemInputBuilder, attempts| input.send_with(self.client_for(attempts));
+        let send = |input: GetItemInputBuilder, client| input.send_with(client);
         let answer = self
             .direct
             .call(&GetItem::new(), input, GetItemInputBuilder::build, send)
@@ -174,8 +158,7 @@ impl Table {
                 .expression_attribute_names("#seen", name)
                 .expression_attribute_values(":seen", value),
         };
-        let send =
-            |input: PutItemInputBuilder, attempts| input.send_with(self.client_for(attempts));
+        let send = |input: PutItemInputBuilder, client| input.send_with(client);
         match self.direct.call(&PutItem::new(), input, PutItemInputBuilder::build, send).await {
             Ok(answer) => {
                 check_response("PutItem", answer.consumed_capacity)?;
@@ -240,8 +223,7 @@ impl Table {
     }
 
     async fn update(&self, input: UpdateItemInputBuilder) -> Result<(), StoreError> {
-        let send =
-            |input: UpdateItemInputBuilder, attempts| input.send_with(self.client_for(attempts));
+        let send = |input: UpdateItemInputBuilder, client| input.send_with(client);
         let answer = self
             .direct
             .call(&UpdateItem::new(), input, UpdateItemInputBuilder::build, send)
@@ -252,7 +234,7 @@ impl Table {
 
     /// A query of this table, for [`find`](Self::find).
     pub(super) fn query(&self) -> QueryFluentBuilder {
-        self.client.query().table_name(&self.name)
+        self.client().query().table_name(&self.name)
     }
 
     /// Sends a query and returns one page.

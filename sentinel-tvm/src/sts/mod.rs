@@ -10,7 +10,6 @@ mod failure;
 mod response;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,7 +22,7 @@ use aws_sdk_sts::operation::assume_role::{AssumeRole as Operation, AssumeRoleInp
 use aws_sdk_sts::types::Tag;
 use aws_types::SdkConfig;
 use sentinel_broker::{AssumeRole, IssueError, Issued, Issuer};
-use sentinel_store::aws::{Attempts, Direct, Timing};
+use sentinel_store::aws::{Direct, Timing};
 use sentinel_store::{Clock, SystemClock};
 
 /// Maximum length of an inline session policy, in characters.
@@ -45,11 +44,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct StsIssuer {
     config: SdkConfig,
-    client: Client,
-    direct: Direct,
-    timing: Timing,
-    /// The client for the attempts after the first one. It is made when it is needed.
-    retrying: Arc<OnceLock<Client>>,
+    direct: Direct<Client>,
 }
 
 impl StsIssuer {
@@ -89,32 +84,26 @@ impl StsIssuer {
             .operation_attempt_timeout(timing.attempt)
             .operation_timeout(timing.operation)
             .build();
-        let direct = Direct::new(timing);
-        let builder = Builder::from(&config)
-            .behavior_version(behavior)
-            .timeout_config(timeouts)
-            .retry_config(retries(timing.attempts))
-            .interceptor(direct.interceptor());
-        let client = Client::from_conf(builder.build());
-        Self { config, client, direct, timing, retrying: Arc::default() }
-    }
-
-    /// The client for these attempts of a call.
-    fn client_for(&self, attempts: Attempts) -> &Client {
-        match attempts {
-            Attempts::AllButFirst => self.retrying.get_or_init(|| {
-                let retries = retries(self.timing.attempts.saturating_sub(1));
-                let config = self.client.config().to_builder().retry_config(retries);
-                Client::from_conf(config.build())
-            }),
-            Attempts::All => &self.client,
-        }
+        let client = |observer| {
+            let builder = Builder::from(&config)
+                .behavior_version(behavior)
+                .timeout_config(timeouts)
+                .retry_config(retries(timing))
+                .interceptor(observer);
+            Client::from_conf(builder.build())
+        };
+        let with_retries = |client: &Client, timing| {
+            let builder = client.config().to_builder().retry_config(retries(timing));
+            Client::from_conf(builder.build())
+        };
+        let direct = Direct::new(timing, client, with_retries);
+        Self { config, direct }
     }
 }
 
-fn retries(attempts: u32) -> RetryConfig {
+fn retries(timing: Timing) -> RetryConfig {
     RetryConfig::standard()
-        .with_max_attempts(attempts)
+        .with_max_attempts(timing.attempts)
         .with_initial_backoff(FIRST_PAUSE)
         .with_max_backoff(LONGEST_PAUSE)
 }
@@ -144,8 +133,7 @@ impl Issuer for StsIssuer {
             .set_transitive_tag_keys(Some(transitive))
             .duration_seconds(seconds)
             .set_policy(policy);
-        let send =
-            |input: AssumeRoleInputBuilder, attempts| input.send_with(self.client_for(attempts));
+        let send = |input: AssumeRoleInputBuilder, client| input.send_with(client);
         let response = self
             .direct
             .call(&Operation::new(), input, AssumeRoleInputBuilder::build, send)

@@ -8,10 +8,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use sentinel_benches::latency::{Latencies, Service};
 use serde_json::json;
 use tokio::net::TcpListener;
-
-use crate::latency::{Latencies, Operation};
 
 const POLICY: &str = "version: \"1\"\nrules:\n  - name: everyone\n    effect: allow\n    conditions: \
                       { profiles: [production], users: [alice] }\n";
@@ -33,6 +32,15 @@ pub(crate) async fn start(latencies: Option<Latencies>) -> std::io::Result<Socke
     Ok(address)
 }
 
+/// The service of a request with this header `X-Amz-Target`, which those to STS do not have.
+fn service(target: &str) -> Service {
+    match target.split_once('_').or_else(|| target.split_once('.')) {
+        Some(("DynamoDB", _)) => Service::DynamoDb,
+        Some(("AmazonSSM", _)) => Service::Ssm,
+        Some(_) | None => Service::Sts,
+    }
+}
+
 async fn answer(
     request: Request<Incoming>,
     latencies: Option<Latencies>,
@@ -41,7 +49,7 @@ async fn answer(
     let target = target.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let form = request.into_body().collect().await?.to_bytes();
     if let Some(latencies) = latencies {
-        latencies.wait(Operation::of(&target)).await;
+        latencies.wait(service(&target)).await;
     }
     let body = match target.as_str() {
         "AmazonSSM.GetParameter" => json!({ "Parameter": {

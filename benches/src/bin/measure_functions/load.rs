@@ -14,9 +14,9 @@ use sentinel_testkit::runtime_api::Function;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use crate::latency::{Latencies, Random};
 use crate::subjects::{Subject, subjects};
 use crate::{Failure, aws, ms};
+use sentinel_benches::latency::{Latencies, Random};
 
 /// How the load is made.
 pub(crate) struct Load {

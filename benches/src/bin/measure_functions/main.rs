@@ -11,7 +11,6 @@
 
 mod aws;
 mod cost;
-mod latency;
 mod load;
 mod subjects;
 

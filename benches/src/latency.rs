@@ -14,34 +14,24 @@ const DYNAMODB: Quantiles = [(0.0, 2.0), (0.5, 5.0), (0.9, 9.0), (0.99, 20.0), (
 const STS: Quantiles = [(0.0, 15.0), (0.5, 35.0), (0.9, 60.0), (0.99, 110.0), (1.0, 250.0)];
 const SSM: Quantiles = [(0.0, 5.0), (0.5, 15.0), (0.9, 30.0), (0.99, 60.0), (1.0, 200.0)];
 
-/// An operation whose latency is simulated.
+/// A service whose latency is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    GetItem,
-    PutItem,
-    UpdateItem,
-    AssumeRole,
+#[expect(clippy::exhaustive_enums, reason = "this crate is never published")]
+pub enum Service {
+    /// Reads and writes of items.
+    DynamoDb,
+    /// `AssumeRole`.
+    Sts,
     /// Reads of policies.
-    Parameters,
+    Ssm,
 }
 
-impl Operation {
-    /// The operation with this value of the header `X-Amz-Target`.
-    pub(crate) fn of(target: &str) -> Self {
-        match target {
-            "DynamoDB_20120810.GetItem" => Self::GetItem,
-            "DynamoDB_20120810.PutItem" => Self::PutItem,
-            "DynamoDB_20120810.UpdateItem" => Self::UpdateItem,
-            _ if target.starts_with("AmazonSSM.") => Self::Parameters,
-            _ => Self::AssumeRole,
-        }
-    }
-
+impl Service {
     fn draw(self, random: &Random) -> Duration {
         let quantiles = match self {
-            Self::GetItem | Self::PutItem | Self::UpdateItem => DYNAMODB,
-            Self::AssumeRole => STS,
-            Self::Parameters => SSM,
+            Self::DynamoDb => DYNAMODB,
+            Self::Sts => STS,
+            Self::Ssm => SSM,
         };
         Duration::from_secs_f64(at(&quantiles, random.fraction()) / 1000.0)
     }
@@ -58,15 +48,17 @@ fn at(quantiles: &Quantiles, fraction: f64) -> f64 {
 
 /// Random numbers of a fixed seed, so that runs draw the same latencies (xorshift64*).
 #[derive(Debug)]
-pub(crate) struct Random(Mutex<u64>);
+pub struct Random(Mutex<u64>);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Numbers that depend on the seed only.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self(Mutex::new(seed | 1))
     }
 
     /// A number from 0 to 1.
-    pub(crate) fn fraction(&self) -> f64 {
+    pub fn fraction(&self) -> f64 {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *state ^= *state >> 12;
         *state ^= *state << 25;
@@ -80,7 +72,7 @@ impl Random {
 
 /// The latencies of the calls of one function, and of its current request.
 #[derive(Clone, Debug)]
-pub(crate) struct Latencies {
+pub struct Latencies {
     random: Arc<Random>,
     calls: Arc<Mutex<Vec<Call>>>,
 }
@@ -93,21 +85,23 @@ struct Call {
 }
 
 impl Latencies {
-    pub(crate) fn new(random: Arc<Random>) -> Self {
+    /// Latencies that are drawn with these numbers.
+    #[must_use]
+    pub fn new(random: Arc<Random>) -> Self {
         Self { random, calls: Arc::default() }
     }
 
-    /// Waits as long as the operation takes.
-    pub(crate) async fn wait(&self, operation: Operation) {
+    /// Waits as long as a call of the service takes.
+    pub async fn wait(&self, service: Service) {
         let from = Instant::now();
-        tokio::time::sleep(operation.draw(&self.random)).await;
+        tokio::time::sleep(service.draw(&self.random)).await;
         let call = Call { from, to: Instant::now() };
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }
 
     /// The time for which the request waited for AWS: the union of its calls, since those that are
     /// sent concurrently are awaited together. Forgets the calls.
-    pub(crate) fn waited(&self) -> Duration {
+    pub fn waited(&self) -> Duration {
         let mut calls =
             std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
         calls.sort_by_key(|call| call.from);
