@@ -11,6 +11,7 @@ mod commands;
 #[cfg(feature = "aws")]
 mod container;
 mod listen;
+mod open_files;
 mod output;
 #[cfg(feature = "aws")]
 mod random;

@@ -3,6 +3,7 @@
 //! the others out by holding connections open.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 /// A connection that has waited for its client for less than this keeps its
-/// place: its request may be on the way.
-const GRACE: Duration = Duration::from_millis(250);
+/// place: its request may be on the way. On a loaded machine, a program may run only
+/// some hundred milliseconds after its connection was made; the SDKs wait for at least
+/// a second.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// The places for the connections of a server.
 ///
@@ -53,6 +56,7 @@ pub struct Seat {
     seats: Arc<Seats>,
     number: u64,
     close: Arc<Notify>,
+    working: AtomicBool,
 }
 
 /// A request that the server works on, until dropped.
@@ -89,7 +93,7 @@ impl Seats {
         let (number, close) = (taken.last, Arc::new(Notify::new()));
         let place = Place { waiting_since: Some(Instant::now()), close: Arc::clone(&close) };
         taken.places.insert(number, place);
-        Some(Seat { seats: Arc::clone(self), number, close })
+        Some(Seat { seats: Arc::clone(self), number, close, working: AtomicBool::new(false) })
     }
 
     fn close_longest_waiting(&self) -> bool {
@@ -112,28 +116,40 @@ impl Seats {
 }
 
 impl Seat {
-    /// Returns when another connection takes the place.
+    /// Returns when another connection has taken the place, and no request is worked on:
+    /// one that arrived at the last moment is answered.
     pub async fn lost(&self) {
-        self.close.notified().await;
+        loop {
+            self.close.notified().await;
+            if !self.working.load(Ordering::SeqCst) {
+                return;
+            }
+        }
     }
 
     /// A request has arrived whole: until the guard is dropped, the connection
     /// keeps its place.
     pub fn working(&self) -> Working<'_> {
+        self.working.store(true, Ordering::SeqCst);
         self.set(None);
         Working(self)
     }
 
-    fn set(&self, waiting_since: Option<Instant>) {
-        if let Some(place) = self.seats.taken().places.get_mut(&self.number) {
-            place.waiting_since = waiting_since;
-        }
+    /// Returns whether the connection still has its place.
+    fn set(&self, waiting_since: Option<Instant>) -> bool {
+        let mut taken = self.seats.taken();
+        let place = taken.places.get_mut(&self.number);
+        place.map(|place| place.waiting_since = waiting_since).is_some()
     }
 }
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.0.set(Some(Instant::now()));
+        let seat = self.0;
+        seat.working.store(false, Ordering::SeqCst);
+        if !seat.set(Some(Instant::now())) {
+            seat.close.notify_one();
+        }
     }
 }
 
@@ -141,5 +157,44 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.seats.taken().places.remove(&self.number);
         self.seats.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_lost(seat: &Seat) -> bool {
+        let mut lost = std::pin::pin!(seat.lost());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        lost.as_mut().poll(&mut context).is_ready()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_arrives_when_the_place_was_taken_is_answered() {
+        let seats = Seats::new(1);
+        let first = seats.take(|| {}).await;
+        let second = seats.take(|| {}).await;
+        let working = first.working();
+        assert!(!is_lost(&first), "its request is worked on");
+        drop(working);
+        assert!(is_lost(&first), "its request was answered");
+        assert!(!is_lost(&second));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_works_or_waits_only_briefly_keeps_its_place() {
+        let seats = Seats::new(2);
+        let (first, second) = (seats.take(|| {}).await, seats.take(|| {}).await);
+        let working = first.working();
+        tokio::time::advance(GRACE * 2).await;
+        let third = seats.take(|| {}).await;
+        assert!(!is_lost(&first), "it works");
+        assert!(is_lost(&second), "it has waited for its client");
+        drop(working);
+        let begun = Instant::now();
+        let _fourth = seats.take(|| {}).await;
+        assert!(begun.elapsed() >= GRACE, "each of the two had just begun to wait");
+        assert!(is_lost(&first) != is_lost(&third));
     }
 }

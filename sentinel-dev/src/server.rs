@@ -168,6 +168,8 @@ impl Connections {
         let connection = self.graceful.watch(self.http.serve_connection(stream, service));
         tokio::spawn(async move {
             tokio::select! {
+                // A request that has already arrived is answered.
+                biased;
                 // A client that disconnects or violates the protocol is not an
                 // error of the server.
                 ended = connection => if let Err(error) = ended {

@@ -21,12 +21,12 @@ use tokio::task::JoinSet;
 use super::request;
 use super::response::{self, Problem, Response};
 use super::token::Token;
+use crate::open_files;
 use crate::output::{Failure, Screen};
 
-/// Maximum number of concurrent connections. A further one takes the place of the one that has sent nothing
-/// for the longest time. It is below the usual limit of open files, which a child inherits and which is
-/// therefore not raised.
-const CONNECTIONS: usize = 128;
+/// Maximum number of concurrent connections, where the limit of open files allows it. A further one takes
+/// the place of the one that has sent nothing for the longest time.
+const CONNECTIONS: u64 = 512;
 /// Maximum time to receive the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum size of the head of a request, in bytes, and of its number of headers.
@@ -40,6 +40,8 @@ const REFRESH_WAIT: Duration = Duration::from_millis(600);
 /// Maximum time of a refresh, for which no request waits. The caller's own credentials can come from a
 /// slow program.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time that a refused request waits until the reason is written.
+const WRITE_WAIT: Duration = Duration::from_millis(200);
 /// Time for requests in flight at the end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause after a failure to accept, usually because no file descriptor is free.
@@ -106,27 +108,36 @@ impl Source {
             Ok(Ok(vended)) => Ok(Credentials::from(&vended)),
             Ok(Err(error)) => {
                 let problem = Problem::from(&*error);
-                self.write(&error, &problem, screen);
+                self.write(&error, &problem, screen).await;
                 Err(problem)
             }
             Err(_) => Err(Problem::internal("a vend ended without a result: report it")),
         }
     }
 
-    /// Writes why there are no credentials, since not every SDK shows it. Requests that fail for the
-    /// same reason within a minute write one message.
-    fn write(&self, error: &ClientError, problem: &Problem, screen: &Screen) {
+    /// Writes why there are no credentials, since not every SDK shows it. This is before the program receives
+    /// the error, after which it may end. Requests that fail for the same reason within a minute write one
+    /// message.
+    async fn write(&self, error: &ClientError, problem: &Problem, screen: &Screen) {
+        if self.is_new(problem) {
+            let text = format!("no credentials of `{}`: {}", self.profile, Failure::from(error));
+            let screen = *screen;
+            let warning = tokio::task::spawn_blocking(move || screen.warn(&text));
+            // Output that is not read must not stop the endpoint.
+            drop(tokio::time::timeout(WRITE_WAIT, warning).await);
+        }
+    }
+
+    /// Whether no message with this reason was written within a minute.
+    fn is_new(&self, problem: &Problem) -> bool {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = written
             .as_ref()
             .is_some_and(|(last, when)| last.is_same_reason(problem) && when.elapsed() < REPEAT);
         if !is_known {
             *written = Some((problem.clone(), Instant::now()));
-            let text = format!("no credentials of `{}`: {}", self.profile, Failure::from(error));
-            let screen = *screen;
-            // Output that is not read must not stop the endpoint.
-            drop(tokio::task::spawn_blocking(move || screen.warn(&text)));
         }
+        !is_known
     }
 }
 
@@ -172,7 +183,7 @@ impl Endpoint {
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS);
-        let seats = Seats::new(CONNECTIONS);
+        let seats = Seats::new(open_files::within_limit(CONNECTIONS));
         let mut connections = JoinSet::new();
         tokio::pin!(end);
         loop {
@@ -216,6 +227,8 @@ async fn connection(
     });
     let connection = http.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
+        // A request that has already arrived is answered.
+        biased;
         _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection) => {}
         () = seat.lost() => {}
     }

@@ -9,7 +9,6 @@ mod banner;
 mod console;
 #[cfg(feature = "aws")]
 mod issuer;
-mod open_files;
 
 use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -24,6 +23,7 @@ use sentinel_dev::{Identity, StartError};
 use sentinel_store::{Causes, JsonLines};
 
 use crate::listen::not_listening;
+use crate::open_files;
 use crate::output::{BoundedWriter, Failure, Outcome, Screen, log_to_stderr};
 use crate::signals::EndSignals;
 
@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
             arguments.listen
         )));
     }
-    let connections = open_files::connections(CONNECTIONS)?;
+    let connections = open_files::raise(CONNECTIONS)?;
     log_to_stderr(screen).map_err(Failure::output)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -67,6 +67,16 @@ impl Running {
         Self::connected(command)
     }
 
+    /// `exec` with a limit of open files, for a program that does nothing.
+    pub(crate) fn exec_with_open_files(dev: &Dev, limit: u32) -> Self {
+        let exec = dev.client("alice", "exec --profile production -- sh -c");
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -S -n {limit}; exec \"$0\" \"$@\"")]);
+        command.arg(exec.get_program()).args(exec.get_args()).arg(WAITING);
+        command.env_clear().envs(exec.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self::connected(command)
+    }
+
     /// A command whose first lines are the URL and the token.
     pub(crate) fn connected(command: Command) -> Self {
         let mut running = Self::start(command);

@@ -11,9 +11,17 @@ const RESERVED: u64 = 64;
 /// A smaller number of connections is not useful.
 const MIN_CONNECTIONS: u64 = 16;
 
+/// The number of connections, at most `wanted`, that the current limit of open files
+/// allows. The limit is not raised, since a child process would inherit it.
+pub(crate) fn within_limit(wanted: u64) -> usize {
+    let open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = open.saturating_sub(RESERVED).clamp(MIN_CONNECTIONS, wanted);
+    usize::try_from(room).unwrap_or(usize::MAX)
+}
+
 /// Raises the limit of open files as far as `wanted` connections need and the
 /// system allows, and returns the number of connections that are possible.
-pub(super) fn connections(wanted: u64) -> Result<usize, Failure> {
+pub(crate) fn raise(wanted: u64) -> Result<usize, Failure> {
     let mut limit = getrlimit(Resource::Nofile);
     let needed = wanted + RESERVED;
     if limit.current.is_some_and(|current| current < needed) {
