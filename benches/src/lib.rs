@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "measure")]
+pub mod aws;
 pub mod documents;
 pub mod floor;
 #[cfg(any(feature = "paths", feature = "measure"))]

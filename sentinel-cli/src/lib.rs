@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 #[cfg(feature = "aws")]
 mod container;
+mod in_order;
 mod listen;
 mod open_files;
 mod output;

@@ -15,7 +15,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::subjects::{Subject, subjects};
-use crate::{Failure, aws, ms};
+use crate::{Failure, ms};
+use sentinel_benches::aws;
 use sentinel_benches::latency::{Latencies, Random};
 
 /// How the load is made.

@@ -9,7 +9,6 @@
 //! than 20 MB after its requests. `scripts/functions.py` runs it.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
-mod aws;
 mod cost;
 mod load;
 mod subjects;
@@ -19,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use sentinel_benches::aws;
 use sentinel_testkit::runtime_api::Function;
 
 use crate::load::Load;

@@ -1,6 +1,7 @@
 //! `sentinel policy`: evaluates policies on this machine, without network requests;
 //! and stores them in AWS ([`stored`]).
 
+mod blocks;
 mod check;
 mod decision;
 mod eval;

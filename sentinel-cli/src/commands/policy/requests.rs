@@ -1,26 +1,26 @@
 //! Many requests: one JSON object per line of input, one per line of output, in the
-//! same order. Complete logs can be replayed: no state of a line is kept after its
-//! result is written, and texts are read in place.
+//! same order. Complete logs can be replayed: blocks of lines are evaluated on all
+//! processors, no state of a line is kept after its result is written, and texts are
+//! read in place.
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use sentinel_policy::{DeviceFacts, Facts, Mode, Principal, Request};
 use serde::{Deserialize, Serialize};
 
+use super::blocks::{Block, Blocks, MAX_LINE};
 use super::request_options::facts;
 use super::value::Contradiction;
 use super::{fault, value};
+use crate::in_order::in_order;
 use crate::output::{Failure, Outcome};
 
-/// Maximum length of a line, in bytes.
-const MAX_LINE: usize = 1024 * 1024;
 /// Some editors on Windows write it at the start of a UTF-8 file.
 const BOM: &[u8] = "\u{feff}".as_bytes();
-const BUFFER: usize = 256 * 1024;
 
 /// A text, read in place if it has no escapes. (`Option<Cow>` would copy.)
 #[derive(Deserialize)]
@@ -85,98 +85,69 @@ struct BadLine<'a> {
 /// Evaluates every line of a file, or of stdin, with `evaluate`.
 pub(super) fn run<R: Serialize>(
     path: &Path,
-    evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R,
+    evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R + Sync,
 ) -> Result<Outcome, Failure> {
-    let out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     if path.as_os_str() == "-" {
-        return evaluate_all(evaluate, io::stdin().lock(), out);
+        return evaluate_all(&evaluate, io::stdin().lock(), io::stdout().lock());
     }
     let file = File::open(path)
         .map_err(|error| Failure::because(format!("cannot read `{}`", path.display()), error))?;
-    evaluate_all(evaluate, BufReader::with_capacity(BUFFER, file), out)
+    evaluate_all(&evaluate, file, io::stdout().lock())
 }
 
 fn evaluate_all<R: Serialize>(
-    evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R,
-    mut requests: impl BufRead,
+    evaluate: &(impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R + Sync),
+    requests: impl Read,
     mut out: impl Write,
 ) -> Result<Outcome, Failure> {
     // A single time for all lines without one, so that they are comparable.
     let now = Utc::now();
-    let mut line = Vec::new();
-    let mut number = 0_u64;
+    let mut blocks = Blocks::new(requests);
     let mut outcome = Outcome::Done;
-    loop {
-        let unreadable = |error| Failure::because("cannot read the requests", error);
-        let length = match next_line(&mut requests, &mut line).map_err(unreadable)? {
-            Some(length) => length,
-            None => break,
-        };
-        number += 1;
-        if number == 1 && line.starts_with(BOM) {
-            line.drain(..BOM.len());
-        }
-        let written = match evaluate_line(&evaluate, &line, length, now) {
-            Ok(result) => write_line(&mut out, &result),
-            Err(error) => {
+    let processed = in_order(
+        || blocks.next().map_err(|error| Failure::because("cannot read the requests", error)),
+        |block| evaluate_block(evaluate, &block, now),
+        |(results, block_outcome): (Vec<u8>, Outcome)| {
+            if block_outcome == Outcome::No {
                 outcome = Outcome::No;
-                write_line(&mut out, &BadLine { line: number, error: &error })
             }
-        };
-        written.map_err(Failure::output)?;
-    }
+            out.write_all(&results).map_err(Failure::output)
+        },
+    );
+    processed?;
     out.flush().map_err(Failure::output)?;
     Ok(outcome)
 }
 
-/// Whether a line was read completely.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Length {
-    Whole,
-    TooLong,
-}
-
-/// Reads the next line into `line`, without its line end. Skips the rest of a line
-/// that is too long. `None` at the end of the input.
-fn next_line(requests: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<Length>> {
-    line.clear();
-    let mut length = Length::Whole;
-    let mut started = false;
-    loop {
-        let available = match requests.fill_buf() {
-            Ok(available) => available,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if available.is_empty() {
-            return Ok(started.then_some(length));
+/// The results of the lines of a block.
+fn evaluate_block<R: Serialize>(
+    evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R,
+    block: &Block,
+    now: DateTime<Utc>,
+) -> (Vec<u8>, Outcome) {
+    let mut out = Vec::with_capacity(block.lines.len() * 2);
+    let mut outcome = Outcome::Done;
+    let mut number = block.first;
+    for line in block.lines() {
+        let line = if number == 1 { line.strip_prefix(BOM).unwrap_or(line) } else { line };
+        match evaluate_line(&evaluate, line, now) {
+            Ok(result) => write_line(&mut out, &result),
+            Err(error) => {
+                outcome = Outcome::No;
+                write_line(&mut out, &BadLine { line: number, error: &error });
+            }
         }
-        started = true;
-        let (part, used, ended) = match available.iter().position(|byte| *byte == b'\n') {
-            Some(end) => (available.get(..end).unwrap_or_default(), end + 1, true),
-            None => (available, available.len(), false),
-        };
-        if line.len() + part.len() > MAX_LINE {
-            length = Length::TooLong;
-            line.clear();
-        }
-        if length == Length::Whole {
-            line.extend_from_slice(part);
-        }
-        requests.consume(used);
-        if ended {
-            return Ok(Some(length));
-        }
+        number += 1;
     }
+    (out, outcome)
 }
 
 fn evaluate_line<R>(
     evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R,
     line: &[u8],
-    length: Length,
     now: DateTime<Utc>,
 ) -> Result<R, String> {
-    if length == Length::TooLong {
+    if line.len() > MAX_LINE {
         return Err(format!("longer than {MAX_LINE} bytes"));
     }
     let trimmed = line.trim_ascii();
@@ -249,7 +220,8 @@ fn checked<'t, T>(
     given(text).map(|text| read(text).map_err(|fault| format!("`{field}`: {fault}"))).transpose()
 }
 
-fn write_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    out.write_all(b"\n")
+/// Appends a result. Neither writing to memory nor the results can fail.
+fn write_line(out: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(&mut *out, value).ok();
+    out.push(b'\n');
 }

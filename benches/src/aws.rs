@@ -3,12 +3,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::latency::{Latencies, Service};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use sentinel_benches::latency::{Latencies, Service};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -16,7 +16,10 @@ const POLICY: &str = "version: \"1\"\nrules:\n  - name: everyone\n    effect: al
                       { profiles: [production], users: [alice] }\n";
 
 /// Listens on a free port of this machine for as long as the process runs.
-pub(crate) async fn start(latencies: Option<Latencies>) -> std::io::Result<SocketAddr> {
+///
+/// # Errors
+/// If it cannot listen.
+pub async fn start(latencies: Option<Latencies>) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     drop(tokio::spawn(async move {
