@@ -4,7 +4,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-aws fuzz differential bench-accept lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean model
+.PHONY: help demo test test-aws fuzz differential bench-accept reproducible lambda-tvm lambda-authorizer fmt clippy doc minimal-versions clean model
 
 help: ## list the targets
 	@echo 'make TARGET, with one of these targets:'
@@ -35,6 +35,9 @@ lambda-tvm: ## build bin/lambda-tvm-linux-amd64.zip; with ARCH=arm64 for arm64
 
 lambda-authorizer: ## build bin/lambda-authorizer-linux-amd64.zip; with ARCH=arm64 for arm64
 	@$(PYTHON) scripts/lambda.py authorizer
+
+reproducible: ## build both packages again in another folder, and compare the bytes
+	@$(PYTHON) scripts/lambda.py --again tvm authorizer
 
 bench-accept: ## record the instruction counts of this compiler, which the check compares with
 	@$(PYTHON) scripts/instructions.py --accept

@@ -1,6 +1,7 @@
 """Builds the packages for AWS Lambda: `bin/lambda-tvm-linux-amd64.zip`, `bin/lambda-authorizer-linux-amd64.zip`.
 
     scripts/lambda.py tvm|authorizer...    builds them; ARCH=arm64 builds for arm64
+    scripts/lambda.py --again NAME...      builds them a second time in another folder, and compares the bytes
 
 Each contains one executable, `bootstrap`, for `provided.al2023`, and has a bill of materials next to it
 (`scripts/sbom.py`). The same source produces the same bytes in any folder. A package that needs a newer glibc than the
@@ -14,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -149,14 +151,39 @@ def make(name: str, arch: str) -> Path:
     return package
 
 
+def again(name: str, arch: str) -> None:
+    """Builds a package from a copy of the source, with nothing that was built before, and compares the bytes."""
+    package = BIN / f"lambda-{name}-linux-{arch}.zip"
+    if not package.exists():
+        raise Refused(f"{package.relative_to(ROOT)} does not exist: run `make lambda-{name}`")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "another"
+        for file in output("git", "ls-files", "-z").split("\0"):
+            if file and (ROOT / file).is_file():
+                (copy / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / file, copy / file)
+        subprocess.run(
+            [sys.executable, copy / "scripts" / "lambda.py", name],
+            cwd=copy, env={**os.environ, "CARGO_TARGET_DIR": str(Path(folder) / "built"), "ARCH": arch},
+            stdin=subprocess.DEVNULL, check=True,
+        )
+        second = copy / package.relative_to(ROOT)
+        if second.read_bytes() != package.read_bytes():
+            raise Refused(f"{package.name} has other bytes when it is built in another folder")
+    print(f"{package.name}: the same bytes when it is built in another folder")
+
+
 def main(arguments: list[str]) -> int:
+    one = make
+    if arguments[:1] == ["--again"]:
+        one, arguments = again, arguments[1:]
     arch = os.environ.get("ARCH") or "amd64"
     if not arguments or any(name not in PACKAGES for name in arguments) or arch not in TARGETS:
         print(__doc__.strip())
         return 2
     try:
         for name in arguments:
-            make(name, arch)
+            one(name, arch)
     except Refused as refused:
         print(refused)
         return 1

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 const POLICY: &str = "version: \"1\"\nrules:\n  - name: everyone\n    effect: allow\n    conditions: \
-                      { profiles: [production], users: [alice] }\n";
+                      { profiles: [production], users: [alice, caller-*] }\n";
 
 /// Listens on a free port of this machine for as long as the process runs.
 ///

@@ -27,7 +27,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 /// Concurrent vends.
 const CONCURRENT: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
-/// Callers, each with a gate and a count of its own. Real callers are as many partitions.
+/// Callers, each with a separate gate and count, and so with a separate partition in AWS.
 const CALLERS: u64 = 1_000;
 
 /// Vends, one after the other, until the end. Returns the time of each.

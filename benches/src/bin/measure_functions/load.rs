@@ -19,6 +19,9 @@ use crate::{Failure, ms};
 use sentinel_benches::aws;
 use sentinel_benches::latency::{Latencies, Random};
 
+/// Callers that take turns.
+const CALLERS: u32 = 200;
+
 /// How the load is made.
 pub(crate) struct Load {
     /// Number of processes.
@@ -78,14 +81,14 @@ impl Worker {
         }
     }
 
-    async fn serve(&mut self, cold: bool) -> Result<Answered, Failure> {
+    async fn serve(&mut self, cold: bool, caller: &str) -> Result<Answered, Failure> {
         self.latencies.waited();
         let begun = Instant::now();
         if cold {
             self.function = Function::start(self.subject.start.clone()).await?;
             self.limit()?;
         }
-        self.subject.invoke(&mut self.function).await?;
+        self.subject.invoke_as(&mut self.function, caller).await?;
         let response = begun.elapsed();
         let own = response.saturating_sub(self.latencies.waited());
         Ok(Answered { cold, response, own })
@@ -108,21 +111,24 @@ pub(crate) async fn run(program: &str, name: &'static str, load: Load) -> Result
             loop {
                 let worker = waiting.lock().await.recv().await;
                 let mut worker = worker.ok_or("no process")?;
-                worker.serve(false).await.map_err(|error| error.to_string())?;
+                worker.serve(false, "caller-in-a-loop").await.map_err(|error| error.to_string())?;
                 free.send(worker).await.map_err(|_| "no process")?;
             }
         });
     }
     let mut requests = JoinSet::new();
     let mut next = Instant::now();
-    for _ in 0..load.requests {
+    for number in 0..load.requests {
         next += Duration::from_secs_f64(-random.fraction().max(1e-9).ln() / load.rate);
         tokio::time::sleep_until(next.into()).await;
         let cold = random.fraction() < load.cold;
         let (free, waiting) = (free.clone(), Arc::clone(&waiting));
         requests.spawn(async move {
             let mut worker = waiting.lock().await.recv().await.ok_or("no process")?;
-            let answered = worker.serve(cold).await.map_err(|error| error.to_string());
+            let answered = worker
+                .serve(cold, &format!("caller-{}", number % CALLERS))
+                .await
+                .map_err(|error| error.to_string());
             free.send(worker).await.ok();
             answered
         });

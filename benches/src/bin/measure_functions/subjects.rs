@@ -36,7 +36,24 @@ impl Subject {
 
     /// Sends the event, and fails unless the function answers it as in production.
     pub(crate) async fn invoke(&self, function: &mut Function) -> Result<(), Failure> {
-        let outcome = function.invoke(&self.event).await?;
+        self.send(function, &self.event).await
+    }
+
+    /// Sends the event of this caller. All callers of a check send the same session id.
+    pub(crate) async fn invoke_as(
+        &self,
+        function: &mut Function,
+        caller: &str,
+    ) -> Result<(), Failure> {
+        let mut event = self.event.clone();
+        if let Some(arn) = event.pointer_mut("/requestContext/authorizer/iam/userArn") {
+            *arn = json!(format!("arn:aws:iam::111122223333:user/{caller}"));
+        }
+        self.send(function, &event).await
+    }
+
+    async fn send(&self, function: &mut Function, event: &Value) -> Result<(), Failure> {
+        let outcome = function.invoke(event).await?;
         if is_good(&outcome) {
             return Ok(());
         }
