@@ -2,6 +2,7 @@
 //! immediately unless latencies are simulated.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
 
 use crate::latency::{Latencies, Service};
 use http_body_util::{BodyExt, Full};
@@ -12,8 +13,29 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-const POLICY: &str = "version: \"1\"\nrules:\n  - name: everyone\n    effect: allow\n    conditions: \
-                      { profiles: [production], users: [alice, caller-*] }\n";
+/// Maximum length of a policy in one parameter, of the advanced tier, in bytes.
+const LARGEST: usize = 8_192;
+
+/// A policy of that length, whose last rule allows the callers of the measurements.
+fn policy() -> &'static str {
+    static POLICY: LazyLock<String> = LazyLock::new(|| {
+        let allow = "  - name: everyone\n    effect: allow\n    conditions: { profiles: [production], \
+                     users: [alice, caller-*] }\n";
+        let mut text = "version: \"1\"\nrules:\n".to_owned();
+        for number in 0.. {
+            let rule = format!(
+                "  - name: rule-{number}\n    effect: deny\n    conditions: {{ profiles: [production], users: \
+                 [person-{number}], source_ip: [10.{number}.0.0/16] }}\n"
+            );
+            if text.len() + rule.len() + allow.len() > LARGEST {
+                break;
+            }
+            text += &rule;
+        }
+        text + allow
+    });
+    &POLICY
+}
 
 /// Listens on a free port of this machine for as long as the process runs.
 ///
@@ -56,7 +78,7 @@ async fn answer(
     }
     let body = match target.as_str() {
         "AmazonSSM.GetParameter" => json!({ "Parameter": {
-            "Name": "/sentinel/policies/production", "Value": POLICY, "Version": 1,
+            "Name": "/sentinel/policies/production", "Value": policy(), "Version": 1,
             "Type": "String", "LastModifiedDate": 1_769_342_400.0,
         } })
         .to_string(),
