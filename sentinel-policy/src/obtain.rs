@@ -53,7 +53,7 @@ impl Policy {
             let unless = match (&compiled.unless, &rule.unless) {
                 (Some(compiled), Some(checked)) => {
                     let Ok(other) = evaluation.unmet_name(compiled, Unsure::EVERYTHING);
-                    other.is_none().then_some(checked)
+                    other.is_none().then_some(&**checked)
                 }
                 (Some(_), None) | (None, _) => None,
             };

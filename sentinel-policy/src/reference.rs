@@ -94,7 +94,8 @@ impl<'p> Evaluator<'p> {
         let last = now.checked_add_signed(TimeDelta::days(8));
         let mut windows: Vec<Window> = Vec::new();
         for rule in &self.checked.rules {
-            for conditions in [Some(&rule.conditions), rule.unless.as_ref()].into_iter().flatten() {
+            for conditions in [Some(&rule.conditions), rule.unless.as_deref()].into_iter().flatten()
+            {
                 windows.extend(conditions.time.as_ref().map(|window| window.value));
             }
         }

@@ -177,7 +177,7 @@ pub struct Rule {
     pub conditions: Conditions,
     /// The exception. The rule does not match if all of these conditions hold. `None` if the rule
     /// has no exception.
-    pub unless: Option<Conditions>,
+    pub unless: Option<Box<Conditions>>,
     /// The maximum duration of credentials. `None` if the rule does not limit it.
     pub max_duration: Option<Duration>,
     /// The session table that must be in use, for `require_server_session`. `None` if any table

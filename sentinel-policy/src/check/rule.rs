@@ -35,7 +35,7 @@ impl<'n> Reader<'n> {
         let conditions = fields.get("conditions").and_then(|field| self.conditions(field));
         let unless = self.unless(&fields);
         self.misplaced_conditions(&fields);
-        self.excludes_sessions_too(effect, conditions.as_ref(), unless.as_ref());
+        self.excludes_sessions_too(effect, conditions.as_ref(), unless.as_deref());
         let max_duration = self.rule_cap(&fields);
         let session_table = fields
             .get("session_table")
@@ -60,13 +60,13 @@ impl<'n> Reader<'n> {
 
     /// Reads `unless`, which must have at least one condition. An empty one would
     /// always hold, and the rule would never match.
-    fn unless(&mut self, fields: &Fields<'n>) -> Option<Conditions> {
+    fn unless(&mut self, fields: &Fields<'n>) -> Option<Box<Conditions>> {
         let field = fields.get("unless")?;
         if matches!(&field.node.kind, Kind::Mapping(mapping) if mapping.entries.is_empty()) {
             self.findings.report(field.span(), Finding::EmptyMapping { key: field.key });
             return None;
         }
-        self.conditions(field)
+        self.conditions(field).map(Box::new)
     }
 
     /// Reports user patterns such as `ci*` if they restrict the users that they match,

@@ -34,7 +34,7 @@ impl CheckedPolicy {
                 }
             };
             refuse(Some(&rule.conditions), "conditions", under_conditions);
-            refuse(rule.unless.as_ref(), "unless", under_unless);
+            refuse(rule.unless.as_deref(), "unless", under_unless);
         }
         findings.into_result().map(|_| ())
     }

@@ -262,7 +262,11 @@ impl<'n> Reader<'n> {
             self.findings.report(first_beyond.span, Finding::TooManyRules { key, count, limit });
         }
         self.names.clear();
-        items.iter().take(limit).filter_map(|item| read(self, item)).collect()
+        // Rules are large, and a list that grows by itself can have room for twice as many.
+        let mut rules = Vec::with_capacity(items.len().min(limit));
+        rules.extend(items.iter().take(limit).filter_map(|item| read(self, item)));
+        rules.shrink_to_fit();
+        rules
     }
 }
 

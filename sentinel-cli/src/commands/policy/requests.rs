@@ -127,8 +127,7 @@ fn evaluate_block<R: Serialize>(
 ) -> (Vec<u8>, Outcome) {
     let mut out = Vec::with_capacity(block.lines.len() * 2);
     let mut outcome = Outcome::Done;
-    let mut number = block.first;
-    for line in block.lines() {
+    for (number, line) in (block.first..).zip(block.lines()) {
         let line = if number == 1 { line.strip_prefix(BOM).unwrap_or(line) } else { line };
         match evaluate_line(&evaluate, line, now) {
             Ok(result) => write_line(&mut out, &result),
@@ -137,7 +136,6 @@ fn evaluate_block<R: Serialize>(
                 write_line(&mut out, &BadLine { line: number, error: &error });
             }
         }
-        number += 1;
     }
     (out, outcome)
 }
