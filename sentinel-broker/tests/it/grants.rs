@@ -419,6 +419,9 @@ async fn an_operator_who_may_only_list_grants_does_not_close_or_review_them() {
     let world = world(&only);
     let grant = world.open("alice", "production").await.unwrap().id;
     assert_eq!(code(&world.close("carol", grant).await), FORBIDDEN);
+    let event = world.events().pop().unwrap();
+    assert_eq!(event.event, EventKind::OperationRefused);
+    assert_eq!((event.break_glass, event.approval), (Some(grant.to_string()), None));
     world.close("alice", grant).await.unwrap();
     assert_eq!(code(&world.review("carol", grant).await), FORBIDDEN);
 }

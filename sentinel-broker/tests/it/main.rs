@@ -42,3 +42,5 @@ mod vends;
 mod withheld;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod wrong_records;
