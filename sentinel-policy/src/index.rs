@@ -464,6 +464,13 @@ mod tests {
         assert_eq!(candidates(&two_columns, "alice", "staging"), [(0, sure), (2, sure), (3, sure)]);
     }
 
+    #[test]
+    fn a_group_without_members_leaves_no_rule_possible_that_names_no_one_else() {
+        let text = "version: \"1\"\ngroups_from: [g]\nrules: [{ name: r, effect: allow, \
+                    conditions: { users: [\"group:g\"] } }]\n";
+        assert_eq!(candidates(&text.parse().unwrap(), "alice", "staging"), []);
+    }
+
     /// Without such a name in the request, only rules without a condition on it are possible.
     #[test]
     fn a_request_without_a_name_leaves_the_rules_without_a_condition_on_it_and_they_are_sure() {

@@ -187,6 +187,19 @@ fn a_window_of_almost_a_day_is_open_until_its_end_on_the_next_day() {
     assert_eq!(policy.valid_until(&request, &facts, now), Some(closes));
 }
 
+/// East of Greenwich, a day begins before that of UTC, also the day on which clocks change.
+#[test]
+fn a_window_before_a_change_of_the_clocks_opens_on_that_day() {
+    let policy = while_open(
+        "{ days: [sunday], hours: { start: \"00:30\", end: \"01:30\" }, timezone: Pacific/Auckland }",
+    );
+    let request = Request::new(Principal::new("alice"), "production");
+    // Auckland, 5 April 2026: 03:00 becomes 02:00 at 14:00 UTC the day before.
+    let now: DateTime<Utc> = "2026-04-04T00:00:00Z".parse().unwrap();
+    let opens: DateTime<Utc> = "2026-04-04T11:30:00Z".parse().unwrap();
+    assert_eq!(policy.valid_until(&request, &Facts::default(), now), Some(opens));
+}
+
 #[test]
 fn a_set_contains_what_is_named_twice() {
     let days: DaySet = [Day::Monday, Day::Friday, Day::Monday].into_iter().collect();

@@ -247,6 +247,9 @@ mod tests {
             ("noon", None),
             ("", None),
             ("é1", None),
+            // Longer texts are not read.
+            ("            9:00", Some("09:00")),
+            ("             9:00", None),
         ] {
             assert_eq!(meant_hour(text).as_deref(), expected, "{text}");
         }
