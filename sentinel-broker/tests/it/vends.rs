@@ -1,16 +1,18 @@
 //! What a vend returns, writes and records.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use sentinel_broker::{
     Access, AssumeRole, Broker, Call, Cap, ErrorCode, IssueError, Issued, Issuer, LocalIssuer,
-    OsRandom, Parts, SESSION_TAG_KEYS, SourceIdentityFormat, Vend,
+    OsRandom, Parts, RoleArnTemplate, SESSION_TAG_KEYS, SessionNameRole, SourceIdentityFormat,
+    Vend,
 };
 use sentinel_policy::RoleArn;
 use sentinel_store::{
-    CallerKey, Clock, Generation, Listing, ProfileName, RecordedEffect, SessionHandle, SessionKeys,
-    SessionStore, verify_session,
+    CallerKey, Clock, Generation, Listing, PolicyPath, ProfileName, RecordedEffect, SessionHandle,
+    SessionKeys, SessionStore, verify_session,
 };
 
 use crate::world::{ACCOUNT, ALICE, Plan, World, call};
@@ -220,6 +222,40 @@ async fn no_session_is_created_without_randomness() {
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, ErrorCode::StoreUnavailable);
     assert!(world.issuer.requests().is_empty());
+}
+
+#[test]
+fn settings_have_what_they_were_built_with() {
+    let root = PolicyPath::new("/elsewhere");
+    let roles = vec![SessionNameRole::parse("111122223333:people").unwrap()];
+    let template = RoleArnTemplate::parse("arn:aws:iam::111122223333:role/X-{profile}").unwrap();
+    let format = SourceIdentityFormat::with_separator(".").unwrap();
+    let (ttl, max_age) = (Duration::from_secs(1), Duration::from_secs(2));
+    let settings = Plan::default()
+        .settings
+        .with_policy_root(root.clone())
+        .with_main_document_required(false)
+        .with_policy_ages(ttl, max_age)
+        .with_session_name_roles(roles.clone())
+        .with_role_arn_template(template.clone())
+        .with_max_duration(Duration::from_secs(900))
+        .with_source_identity(format);
+    assert_eq!((settings.policy_root, settings.main_document_required), (root, false));
+    assert_eq!((settings.policy_cache_ttl, settings.policy_max_age), (ttl, max_age));
+    assert_eq!(settings.session_name_roles, roles);
+    assert_eq!(settings.role_arn_template, template);
+    assert_eq!(settings.max_duration, Duration::from_secs(900));
+    assert_eq!(settings.source_identity, format);
+}
+
+#[tokio::test]
+async fn the_record_has_the_version_of_the_service() {
+    let world = World::new(ALICE);
+    let call = call().with_service_version("7".to_owned());
+    let vend = Vend::new(ProfileName::parse("production").unwrap());
+    world.vend_call(&call, "alice", &vend).await.unwrap();
+    let record = world.decisions().pop().unwrap();
+    assert_eq!(record.function_version.as_deref(), Some("7"));
 }
 
 #[test]
