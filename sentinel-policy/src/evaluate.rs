@@ -422,7 +422,7 @@ mod tests {
             let many = Many::after(&Few::default(), &policy.sharing);
             let mut memory = Passing { many, passed: 0 };
             let Ok(found) = policy.search(&situation, &mut memory);
-            // The first of those that share it, and the seven with conditions of their own.
+            // The first of those that share it, and the seven with separate conditions.
             assert_eq!((found, memory.passed), (None, 8), "{shared}");
         }
     }

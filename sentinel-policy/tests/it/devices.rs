@@ -1,4 +1,4 @@
-//! Requirements on devices, each fact by itself.
+//! Requirements on devices, one fact at a time.
 
 use chrono::DateTime;
 use sentinel_policy::{

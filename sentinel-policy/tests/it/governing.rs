@@ -119,8 +119,7 @@ fn an_operator_can_perform_only_the_operations_of_its_rule() {
     assert!(!may("alice", Operation::Revoke));
 }
 
-/// Every cap counts that the document gives to the requested profile, whether or not a rule names
-/// a profile.
+/// The cap in the section of the requested profile counts, whether or not a rule names a profile.
 #[test]
 fn the_cap_of_a_profile_applies_if_no_rule_names_a_profile() {
     let text = "version: \"1\"\nprofiles: { production: { max_duration: 20m } }\n\
