@@ -636,8 +636,10 @@ async fn an_approval_of_another_generation_is_not_extended() {
 }
 
 #[tokio::test]
-async fn an_approval_can_begin_at_the_deadline_of_its_request_at_the_latest() {
+async fn an_approval_can_begin_now_and_at_the_deadline_of_its_request_at_the_latest() {
     let world = world(ASK);
+    let now = production().with_not_before(world.clock.now());
+    world.create("erin", &now).await.unwrap();
     let deadline = world.clock.now() + TimeDelta::hours(4);
     let late = production().with_not_before(deadline + TimeDelta::seconds(1));
     assert_eq!(code(&world.create("alice", &late).await), Some(ErrorCode::InvalidRequest));
