@@ -93,7 +93,9 @@ mod tests {
     #[test]
     fn an_entry_is_written_as_it_was_read() {
         for text in [SessionNameRole::DEFAULT, "111122223333:*", "people"] {
-            assert_eq!(SessionNameRole::parse(text).unwrap().to_string(), text);
+            let entry = SessionNameRole::parse(text).unwrap();
+            assert_eq!(entry.to_string(), text);
+            assert_eq!(entry.has_account(), text.contains(':'));
         }
     }
 

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sentinel_broker::{Access, CreateRequest, ErrorCode};
+use sentinel_broker::{Access, CreateRequest, ErrorCode, parse_user};
 use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
-use sentinel_store::{Clock, Generation, GrantStore, OpeningLimits, RecordedEffect, RequestStore};
+use sentinel_store::{
+    Clock, Gate, GateChange, Generation, GrantStore, OpeningLimits, RecordedEffect, RequestStore,
+    Scope, SessionState, SessionStore,
+};
 
 use crate::people::{ASK, code, plan, profile, world};
 use crate::world::{LISTED_ROLE, OTHER_ACCOUNT, Plan, World};
@@ -644,4 +647,23 @@ async fn an_approval_can_begin_now_and_at_the_deadline_of_its_request_at_the_lat
     let late = production().with_not_before(deadline + TimeDelta::seconds(1));
     assert_eq!(code(&world.create("alice", &late).await), Some(ErrorCode::InvalidRequest));
     world.create("alice", &production().with_not_before(deadline)).await.unwrap();
+}
+
+/// The gate of the requester has no room for another profile.
+#[tokio::test]
+async fn revoking_an_approval_ends_all_sessions_of_a_caller_with_a_full_gate() {
+    let world = world(ASK);
+    let approved = world.approved("alice", "production").await;
+    assert_eq!(vends(&world, "alice").await, None);
+    let alice = parse_user("alice").unwrap();
+    for number in 0..Gate::MAX_PROFILES {
+        let scope = Scope::Profile(profile(&format!("p{number}")));
+        world.sessions.change_gate(&alice, &GateChange::end_sessions(scope)).await.unwrap();
+    }
+    world.revoke_approval("bob", approved.id).await.unwrap();
+    let gate = world.sessions.gate(&alice).await.unwrap();
+    let session = world.sessions_of("alice").await.pop().unwrap();
+    let state = session.state(&gate, Generation(0), world.clock.now());
+    assert_eq!(state, SessionState::Revoked);
+    assert_eq!(gate.whole.epoch.0, 1);
 }

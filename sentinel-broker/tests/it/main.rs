@@ -13,6 +13,8 @@ mod grants_model;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
 mod model;

@@ -9,7 +9,7 @@ use sentinel_broker::{
 use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
 use sentinel_store::{
     CallerKey, Clock, Cursor, EventKind, Gate, Generation, ProfileName, RecordedEffect,
-    SessionState, SessionStore, VerifyError, verify_session,
+    SessionHandle, SessionState, SessionStore, VerifyError, verify_session,
 };
 
 use crate::world::{ALICE, Plan, World, call};
@@ -569,4 +569,53 @@ async fn a_cursor_of_another_list_is_an_invalid_request_and_a_failing_store_is_n
             assert_eq!(denial.code, expected, "{failure:?} {query:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn revoking_a_session_that_does_not_exist_or_for_too_long_changes_nothing() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    let carol = world.caller("carol");
+    let unknown = SessionHandle::new(key("alice").hash(), [7; 10]);
+    let unknown = Revoke::new(Target::Session(unknown), "r");
+    let whole = Revoke::new(Target::Caller(key("alice")), "r");
+    let forever = whole.clone().with_length(Duration::MAX);
+    for (revoke, expected) in
+        [(&unknown, ErrorCode::NotFound), (&forever, ErrorCode::InvalidRequest)]
+    {
+        let refused = world.broker.revoke(&call(), &carol, revoke).await;
+        assert_eq!(refused.unwrap_err().code, expected, "{revoke:?}");
+    }
+    for (operation, revoke, failure, expected) in [
+        (
+            StoreOperation::Session,
+            &unknown,
+            StoreErrorKind::Unavailable,
+            ErrorCode::StoreUnavailable,
+        ),
+        (StoreOperation::ChangeGate, &whole, StoreErrorKind::Throttled, ErrorCode::RateLimited),
+    ] {
+        faults.clear();
+        faults.fail(CallSelector::Operation(operation), Phase::Before, failure);
+        let refused = world.broker.revoke(&call(), &carol, revoke).await;
+        assert_eq!(refused.unwrap_err().code, expected, "{operation:?}");
+    }
+    assert_eq!(world.sessions.gate(&key("alice")).await.unwrap(), Gate::open(key("alice")));
+}
+
+#[tokio::test]
+async fn a_list_fails_if_a_gate_of_it_cannot_be_read() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    world.vend("alice", "production").await.unwrap();
+    let before = faults.calls().len();
+    let all = ListSessions::default();
+    world.broker.list_sessions(&call(), &world.caller("carol"), &all).await.unwrap();
+    let calls = faults.calls().split_off(before);
+    // The last read of a gate is that of the listed session.
+    let last = calls.iter().rposition(|call| *call == StoreOperation::Gate).unwrap();
+    let number = faults.calls().len() + last;
+    faults.fail(CallSelector::Number(number), Phase::Before, StoreErrorKind::Throttled);
+    let refused = world.broker.list_sessions(&call(), &world.caller("carol"), &all).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::RateLimited);
 }
