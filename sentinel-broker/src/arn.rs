@@ -74,3 +74,25 @@ pub fn is_principal(text: &str) -> bool {
 pub(crate) fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_principal_is_a_user_or_a_session_in_an_account() {
+        for (text, expected) in [
+            ("arn:aws:iam::111122223333:user/alice", true),
+            ("arn:aws:iam::111122223333:user/eng/alice", true),
+            ("arn:aws:sts::111122223333:assumed-role/ci/build-7", true),
+            ("arn:aws:iam::11112222333:user/alice", false),
+            ("arn:aws:sts::*:assumed-role/ci/build-7", false),
+            ("arn:aws:iam::111122223333:role/ci", false),
+            ("arn:aws:iam::111122223333:root", false),
+            ("alice", false),
+            ("", false),
+        ] {
+            assert_eq!(is_principal(text), expected, "{text}");
+        }
+    }
+}

@@ -33,3 +33,25 @@ impl Home {
             .then(|| Self { partition: partition.to_owned(), account })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_read_from_any_arn_with_an_account() {
+        let account = AccountId::parse("111122223333").unwrap();
+        for (arn, partition) in [
+            ("arn:aws:sts::111122223333:assumed-role/tvm/x", Some("aws")),
+            ("arn:aws-cn:lambda:cn-north-1:111122223333:function:tvm", Some("aws-cn")),
+            ("urn:aws:sts::111122223333:assumed-role/tvm/x", None),
+            ("arn:gcp:sts::111122223333:assumed-role/tvm/x", None),
+            ("arn:aws:s3:::bucket", None),
+            ("arn:aws", None),
+            ("", None),
+        ] {
+            let expected = partition.map(|partition| Home::new(partition, account.clone()));
+            assert_eq!(Home::from_arn(arn), expected, "{arn}");
+        }
+    }
+}

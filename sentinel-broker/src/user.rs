@@ -26,3 +26,24 @@ pub fn parse_user(text: &str) -> Option<CallerKey> {
     };
     CallerKey::parse(&key?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_a_name_or_a_role_and_a_session() {
+        for (text, expected) in [
+            ("alice", true),
+            ("x@corp.com", true),
+            ("ci/build-7", true),
+            ("ci/", false),
+            ("/build-7", false),
+            ("ci/a/b", false),
+            ("a b", false),
+            ("", false),
+        ] {
+            assert_eq!(is_user(text), expected, "{text}");
+        }
+    }
+}

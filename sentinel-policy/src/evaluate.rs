@@ -368,6 +368,65 @@ mod tests {
         assert_eq!(memory.noted, [1; 13]);
     }
 
+    /// A memory that excludes rules and counts the rules that were evaluated without a match.
+    struct Passing<'p> {
+        many: Many<'p, 16>,
+        passed: u32,
+    }
+
+    impl Memory for Passing<'_> {
+        type Error = std::convert::Infallible;
+
+        const EXCLUDES: bool = true;
+
+        fn recall(&self, number: u32) -> Option<bool> {
+            self.many.recall(number)
+        }
+
+        fn note(&mut self, number: u32, met: bool) -> Result<(), Self::Error> {
+            self.many.note(number, met)
+        }
+
+        fn pass(&mut self) -> Result<(), Self::Error> {
+            self.passed += 1;
+            Ok(())
+        }
+
+        fn excluded(&self, block: u32) -> u64 {
+            self.many.excluded(block)
+        }
+    }
+
+    #[test]
+    fn of_the_rules_that_share_a_condition_that_does_not_hold_one_is_evaluated() {
+        // A condition whose evaluation is cheap, and one whose evaluation is not.
+        for shared in ["mode: [server]", "source_ip: [10.0.0.0/8]"] {
+            let mut rules = String::new();
+            for i in 0..600 {
+                let _ = writeln!(
+                    rules,
+                    "  - {{ name: r{i}, effect: deny, conditions: {{ {shared} }} }}"
+                );
+            }
+            for (i, address) in (0..7).zip(1..) {
+                let _ = writeln!(
+                    rules,
+                    "  - {{ name: s{i}, effect: deny, conditions: {{ source_ip: [192.0.2.{address}] }} }}"
+                );
+            }
+            let policy = compile(&rules);
+            let mut request = Request::new(Principal::new("alice"), "production");
+            request.mode = Some(Mode::Cli);
+            request.source_ip = Some([192, 0, 2, 100].into());
+            let situation = policy.situation(&request, DateTime::UNIX_EPOCH);
+            let many = Many::after(&Few::default(), &policy.sharing);
+            let mut memory = Passing { many, passed: 0 };
+            let Ok(found) = policy.search(&situation, &mut memory);
+            // The first of those that share it, and the seven with separate conditions.
+            assert_eq!((found, memory.passed), (None, 8), "{shared}");
+        }
+    }
+
     /// Enough distinct conditions for the largest memory. The last rule is the one that
     /// matches.
     #[test]

@@ -421,3 +421,66 @@ impl<const LANES: usize> Candidates<'_, LANES> {
         Some(((self.following - 1) * 64 + bit.trailing_zeros(), unsure))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Policy, Principal};
+
+    fn policy(rules: &str) -> Policy {
+        format!("version: \"1\"\nrules:\n{rules}").parse().unwrap()
+    }
+
+    /// The candidates for a user and a profile, each with whether the user is unsure.
+    fn candidates(policy: &Policy, user: &str, profile: &str) -> Vec<(u32, bool)> {
+        let request = Request::new(Principal::new(user), profile);
+        let given = policy.index.look_up(&request);
+        let mut candidates = policy.index.candidates::<{ NameKind::COUNT }>(&given);
+        std::iter::from_fn(|| candidates.next())
+            .map(|(rule, unsure)| (rule, unsure.contains(NameKind::Users)))
+            .collect()
+    }
+
+    /// A rule that is unsure without need costs an evaluation, and changes no decision.
+    #[test]
+    fn the_candidates_of_the_example_are_those_of_its_tables() {
+        let text = "  - { name: r0, effect: allow, conditions: { users: [alice] } }\n  \
+                    - { name: r1, effect: allow, conditions: { users: [bob, \"*@corp.com\"] } }\n  \
+                    - { name: r2, effect: allow }\n  \
+                    - { name: r3, effect: allow, conditions: { users: [\"*\"] } }\n";
+        let one_column = policy(text);
+        let (sure, unsure) = (false, true);
+        assert_eq!(
+            candidates(&one_column, "alice", "staging"),
+            [(0, sure), (1, unsure), (2, sure), (3, sure)]
+        );
+        assert_eq!(candidates(&one_column, "bob", "staging"), [(1, sure), (2, sure), (3, sure)]);
+        assert_eq!(
+            candidates(&one_column, "carol", "staging"),
+            [(1, unsure), (2, sure), (3, sure)]
+        );
+        let two_columns =
+            policy(&text.replace("users: [bob,", "profiles: [production], users: [bob,"));
+        assert_eq!(candidates(&two_columns, "alice", "staging"), [(0, sure), (2, sure), (3, sure)]);
+    }
+
+    #[test]
+    fn a_group_without_members_leaves_no_rule_possible_that_names_no_one_else() {
+        let text = "version: \"1\"\ngroups_from: [g]\nrules: [{ name: r, effect: allow, \
+                    conditions: { users: [\"group:g\"] } }]\n";
+        assert_eq!(candidates(&text.parse().unwrap(), "alice", "staging"), []);
+    }
+
+    /// Without such a name in the request, only rules without a condition on it are possible.
+    #[test]
+    fn a_request_without_a_name_leaves_the_rules_without_a_condition_on_it_and_they_are_sure() {
+        let policy = policy(
+            "  - { name: r0, effect: allow, conditions: { accounts: [\"111122223333\"] } }\n  \
+             - { name: r1, effect: allow }\n",
+        );
+        let given = policy.index.look_up(&Request::new(Principal::new("alice"), "staging"));
+        let mut candidates = policy.index.candidates::<{ NameKind::COUNT }>(&given);
+        assert_eq!(candidates.next(), Some((1, Unsure::NOTHING)));
+        assert_eq!(candidates.next(), None);
+    }
+}

@@ -194,14 +194,25 @@ mod tests {
     }
 
     #[test]
+    fn after_64_rules_without_a_match_a_larger_memory_is_used() {
+        let mut few = Few::default();
+        for _ in 1..64 {
+            assert_eq!(few.pass(), Ok(()));
+        }
+        assert_eq!(few.pass(), Err(Outgrown));
+    }
+
+    #[test]
     fn many_results_include_the_few_from_before() {
         let mut few = Few::default();
         few.note(7, true).unwrap();
         few.note(64, false).unwrap();
+        few.note(65, true).unwrap();
         let sharing = Sharing::default();
         let mut many = Many::<2>::after(&few, &sharing);
         assert_eq!(many.recall(7), Some(true));
         assert_eq!(many.recall(64), Some(false));
+        assert_eq!(many.recall(65), Some(true));
         assert_eq!(many.recall(8), None);
         let Ok(()) = many.note(127, true);
         assert_eq!(many.recall(127), Some(true));

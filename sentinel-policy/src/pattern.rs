@@ -162,6 +162,14 @@ mod tests {
     }
 
     #[test]
+    fn a_literal_has_no_wildcard() {
+        for (text, expected) in [("", true), ("a/b", true), ("a*", false), ("?", false)] {
+            assert_eq!(Pattern::new(text).is_literal(), expected, "{text}");
+            assert_eq!(UserPattern::new(text).is_literal(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn many_stars_do_not_cost_exponential_time() {
         let pattern = Pattern::new(&"a*".repeat(200));
         assert!(!pattern.matches(&format!("{}b", "a".repeat(199))));

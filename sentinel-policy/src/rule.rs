@@ -370,3 +370,52 @@ closed_set! {
         ReviewBreakGlass = "review_break_glass",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_arn_has_a_partition_an_account_and_a_name() {
+        for (text, account, name) in [
+            ("arn:aws:iam::111122223333:role/Prod", "111122223333", "Prod"),
+            ("arn:aws-us-gov:iam::444455556666:role/a/b/Prod", "444455556666", "Prod"),
+            ("arn:aws-cn:iam::111122223333:role/a+=,.@_-b", "111122223333", "a+=,.@_-b"),
+        ] {
+            let role = RoleArn::parse(text).unwrap();
+            assert_eq!((role.as_str(), role.account(), role.name()), (text, account, name));
+        }
+        let longest = format!("arn:aws:iam::111122223333:role/{}", "a".repeat(2048 - 31));
+        assert!(RoleArn::parse(&longest).is_some());
+        assert_eq!(RoleArn::parse(&format!("{longest}a")), None);
+    }
+
+    #[test]
+    fn another_form_is_not_a_role_arn() {
+        for text in [
+            "",
+            "Prod",
+            "role/Prod",
+            "urn:aws:iam::111122223333:role/Prod",
+            "arn:gcp:iam::111122223333:role/Prod",
+            "arn:awsX:iam::111122223333:role/Prod",
+            "arn::iam::111122223333:role/Prod",
+            "arn:aws:sts::111122223333:role/Prod",
+            "arn:aws:iam:eu-central-1:111122223333:role/Prod",
+            "arn:aws:iam::11112222333:role/Prod",
+            "arn:aws:iam::1111222233334:role/Prod",
+            "arn:aws:iam::11112222333x:role/Prod",
+            "arn:aws:iam::*:role/Prod",
+            "arn:aws:iam::111122223333:user/Prod",
+            "arn:aws:iam::111122223333:role",
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:iam::111122223333:role/Prod/",
+            "arn:aws:iam::111122223333:role/Prod*",
+            "arn:aws:iam::111122223333:role/Pr od",
+            "arn:aws:iam::111122223333:role/Prod:x",
+            "arn:aws:iam::111122223333:role/Pröd",
+        ] {
+            assert_eq!(RoleArn::parse(text), None, "{text}");
+        }
+    }
+}

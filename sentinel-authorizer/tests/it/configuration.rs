@@ -29,6 +29,11 @@ fn the_table_alone_is_enough() {
     ])
     .unwrap();
     assert_eq!((config.generation, config.format), (Generation(7), ResponseFormat::Simple));
+    let config = read(&[
+        ("SENTINEL_SESSION_TABLE", "sentinel-sessions"),
+        ("SENTINEL_AUTHORIZER_RESPONSE", "policy"),
+    ]);
+    assert_eq!(config.unwrap().format, ResponseFormat::Policy);
 }
 
 #[test]

@@ -148,6 +148,58 @@ async fn a_store_that_never_answers_is_refused_in_four_seconds() {
     assert!(started.elapsed() <= Duration::from_secs(4));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_answers_in_time_is_waited_for() {
+    let faults = Faults::new();
+    let slow = Duration::from_millis(3_500);
+    faults.delay(CallSelector::Operation(StoreOperation::Session), Phase::Before, slow);
+    let world =
+        World::over(Simple, |sessions| Arc::new(HookedSessions::new(sessions, faults.clone())));
+    let (_, id) = world.session().await;
+    assert!(allows(&world.send(&header(&id)).await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_session_expires_by_the_clock_of_the_authorizer() {
+    #[derive(Debug)]
+    struct At(&'static str);
+
+    impl Clock for At {
+        fn now(&self) -> chrono::DateTime<chrono::Utc> {
+            self.0.parse().unwrap()
+        }
+    }
+
+    for (now, valid) in [("2020-01-01T00:00:59Z", true), ("2020-01-01T00:01:00Z", false)] {
+        let world = World::new(Simple).with_clock(Arc::new(At(now)));
+        let (_, id) = world.session_until("2020-01-01T00:01:00Z").await;
+        assert_eq!(allows(&world.send(&header(&id)).await.unwrap()), valid, "{now}");
+    }
+}
+
+/// A record contains the id of the request in the event only if it is an id and nothing else.
+#[tokio::test]
+async fn a_record_has_no_request_id_that_is_not_one() {
+    let longest = "x".repeat(128);
+    let too_long = "x".repeat(129);
+    for (sent, expected) in [
+        ("request-2", "request-2"),
+        (&longest, &longest),
+        (&too_long, "runtime-1"),
+        ("", "runtime-1"),
+        ("two words", "runtime-1"),
+        ("line\nbreak", "runtime-1"),
+    ] {
+        let world = World::new(Simple);
+        let mut event = header("session-x");
+        event["requestContext"]["requestId"] = json!(sent);
+        assert!(!allows(&world.send(&event).await.unwrap()));
+        let records = world.sink.take();
+        let [Record::Event(event)] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!(event.request_id.as_deref(), Some(expected), "{sent}");
+    }
+}
+
 /// Panics instead of returning.
 #[derive(Debug)]
 struct Panicking;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use sentinel_authorizer::{Authorizer, Invocation, ResponseFormat, Unauthorized};
 use sentinel_store::memory::{MemorySessions, MemorySink};
 use sentinel_store::{
-    AccountId, CallerKey, Epochs, Generation, ProfileName, Session, SessionFields, SessionHandle,
-    SessionId, SessionKeys, SessionSecret, SessionStore,
+    AccountId, CallerKey, Clock, Epochs, Generation, ProfileName, Session, SessionFields,
+    SessionHandle, SessionId, SessionKeys, SessionSecret, SessionStore,
 };
 use serde_json::{Value, json};
 
@@ -38,6 +38,11 @@ impl World {
             .with_generation(Generation(3))
             .with_format(format);
         Self { sessions, sink, authorizer }
+    }
+
+    /// The same world, at that time.
+    pub(crate) fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { authorizer: self.authorizer.with_clock(clock), ..self }
     }
 
     /// The same world, for ids with the check of those keys.

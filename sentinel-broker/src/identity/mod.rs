@@ -250,11 +250,38 @@ mod tests {
             "arn:aws:sts::111122223333:assumed-role/ci/a/b",
             "arn:aws:sts:us-east-1:111122223333:assumed-role/ci/a",
             "arn:evil:iam::111122223333:user/alice",
+            "arn:awsX:iam::111122223333:user/alice",
+            "arn:aws:sts::111122223333:user/alice",
+            "arn:aws:iam::111122223333:assumed-role/ci/alice",
+            "arn:aws:sts::111122223333:assumed-role/c i/alice",
+            "arn:aws:iam::111122223333:user/a b/alice",
             "arn:aws:iam::111122223333:user/alice:more",
             "alice",
             "",
         ] {
             assert_eq!(identify(arn, &[]), Err(IdentityError::Unsupported), "{arn}");
+        }
+    }
+
+    #[test]
+    fn callers_of_every_partition_are_served() {
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            let caller = identify(&format!("arn:{partition}:iam::{ACCOUNT}:user/alice"), &[]);
+            assert_eq!(caller.unwrap().user, "alice", "{partition}");
+        }
+    }
+
+    #[test]
+    fn a_policy_sees_the_account_the_arn_and_the_organization_of_a_caller() {
+        let arn = "arn:aws:iam::111122223333:user/eng/alice";
+        let verified = VerifiedIdentity::new(arn, ACCOUNT);
+        for organization in [None, Some("o-abc123")] {
+            let caller = from_verified(&verified.with_organization(organization), &[]).unwrap();
+            let expected = Principal::new("alice")
+                .with_account(ACCOUNT)
+                .with_arn(arn)
+                .with_organization(organization);
+            assert_eq!(caller.in_policy(), expected);
         }
     }
 

@@ -91,6 +91,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_entry_is_written_as_it_was_read() {
+        for text in [SessionNameRole::DEFAULT, "111122223333:*", "people"] {
+            let entry = SessionNameRole::parse(text).unwrap();
+            assert_eq!(entry.to_string(), text);
+            assert_eq!(entry.has_account(), text.contains(':'));
+        }
+    }
+
+    #[test]
     fn a_list_that_would_trust_every_role_is_refused() {
         for everything in ["*", "**", "?*", "*?"] {
             assert_eq!(SessionNameRole::parse(everything), Err(SessionNameRoleError::EveryRole));

@@ -165,6 +165,10 @@ mod tests {
         assert_eq!(short.len(), 8);
         assert!(handle.to_string().ends_with(short));
         assert_eq!(SourceIdentityFormat::default().of_caller(&caller), "sentinel-alice-????????");
+        let dotted = SourceIdentityFormat::with_separator(".").unwrap();
+        assert_eq!(dotted.of_caller(&caller), "sentinel.alice.????????");
+        assert_eq!(SourceIdentityFormat::default().of_all_callers(), "sentinel-*");
+        assert_eq!(dotted.of_all_callers(), "sentinel.*");
     }
 
     #[test]

@@ -48,3 +48,40 @@ impl OperatorArn {
             && operator.partition == principal.partition
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_a_user_a_role_or_a_session_without_wildcards() {
+        for (text, expected) in [
+            ("arn:aws:iam::111122223333:user/carol", true),
+            ("arn:aws:iam::111122223333:role/path/oncall", true),
+            ("arn:aws:sts::111122223333:assumed-role/oncall/carol", true),
+            ("arn:aws:iam::11112222333:user/carol", false),
+            ("arn:aws:iam::111122223333:root", false),
+            ("arn:aws:iam::111122223333:user/a*/carol", false),
+            ("arn:aws:iam::111122223333:role/?/oncall", false),
+            ("carol", false),
+        ] {
+            assert_eq!(OperatorArn::parse(text).is_some(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_arn_of_a_session_can_match_only_if_its_session_name_is_trusted() {
+        let listed = [SessionNameRole::parse("111122223333:oncall").unwrap()];
+        for (text, without, with) in [
+            ("arn:aws:iam::111122223333:user/carol", true, true),
+            ("arn:aws:iam::111122223333:role/other", true, true),
+            ("arn:aws:sts::111122223333:assumed-role/oncall/carol", false, true),
+            ("arn:aws:sts::111122223333:assumed-role/other/carol", false, false),
+            ("arn:aws:sts::444455556666:assumed-role/oncall/carol", false, false),
+        ] {
+            let operator = OperatorArn::parse(text).unwrap();
+            assert_eq!(operator.can_match(&[]), without, "{text}");
+            assert_eq!(operator.can_match(&listed), with, "{text}");
+        }
+    }
+}

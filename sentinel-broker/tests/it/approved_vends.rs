@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sentinel_broker::{Access, CreateRequest, ErrorCode};
+use sentinel_broker::{Access, CreateRequest, ErrorCode, parse_user};
 use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
-use sentinel_store::{Clock, Generation, GrantStore, OpeningLimits, RecordedEffect, RequestStore};
+use sentinel_store::{
+    Clock, Gate, GateChange, Generation, GrantStore, OpeningLimits, RecordedEffect, RequestStore,
+    Scope, SessionState, SessionStore,
+};
 
 use crate::people::{ASK, code, plan, profile, world};
 use crate::world::{LISTED_ROLE, OTHER_ACCOUNT, Plan, World};
@@ -582,4 +585,85 @@ async fn invariant_5_a_denied_vend_writes_nothing() {
     }
     assert!(!faults.calls().contains(&StoreOperation::CreateSession));
     assert_eq!(world.decisions().len(), 4);
+}
+
+// How long an approval is, next to others.
+
+#[tokio::test]
+async fn only_an_approval_that_reaches_the_beginning_of_another_is_extended_by_it() {
+    let world = world(ASK);
+    let began = world.clock.now();
+    let hour = Duration::from_secs(3600);
+    let create = production().with_duration(hour);
+    let first = world.create("alice", &create).await.unwrap();
+    world.approve("bob", first.id).await.unwrap();
+    // It ends half an hour before this one begins.
+    let later = create.clone().with_not_before(began + TimeDelta::minutes(90));
+    let later = world.create("alice", &later).await.unwrap();
+    let approved = world.approve("bob", later.id).await.unwrap();
+    assert_eq!(approved.valid_until, Some(began + TimeDelta::minutes(150)));
+}
+
+#[tokio::test]
+async fn two_approvals_together_can_be_as_long_as_the_maximum_of_the_rule() {
+    let world = world(ASK);
+    let began = world.clock.now();
+    let create = production().with_duration(Duration::from_secs(3600));
+    let later = create.clone().with_not_before(began + TimeDelta::hours(1));
+    for (create, until) in [(later, 2), (create, 1)] {
+        let request = world.create("alice", &create).await.unwrap();
+        let approved = world.approve("bob", request.id).await.unwrap();
+        assert_eq!(approved.valid_until, Some(began + TimeDelta::hours(until)));
+    }
+}
+
+#[tokio::test]
+async fn an_approval_that_was_longer_than_the_rule_in_force_allows_prevents_no_other_from_its_beginning()
+ {
+    let world = world(ASK);
+    let began = world.clock.now();
+    world.approved("alice", "production").await;
+    world.put("main", &ASK.replace("max_duration: 2h", "max_duration: 1h"));
+    let again = world.approved("alice", "production").await;
+    assert_eq!(again.valid_until, Some(began + TimeDelta::hours(1)));
+}
+
+#[tokio::test]
+async fn an_approval_of_another_generation_is_not_extended() {
+    let before = world(ASK);
+    let approved = before.approved("alice", "production").await;
+    let after = restored(&before, &[approved.id]).await;
+    after.clock.advance(3600);
+    let again = after.approved("alice", "production").await;
+    assert_eq!(again.valid_until, Some(after.clock.now() + TimeDelta::hours(2)));
+}
+
+#[tokio::test]
+async fn an_approval_can_begin_now_and_at_the_deadline_of_its_request_at_the_latest() {
+    let world = world(ASK);
+    let now = production().with_not_before(world.clock.now());
+    world.create("erin", &now).await.unwrap();
+    let deadline = world.clock.now() + TimeDelta::hours(4);
+    let late = production().with_not_before(deadline + TimeDelta::seconds(1));
+    assert_eq!(code(&world.create("alice", &late).await), Some(ErrorCode::InvalidRequest));
+    world.create("alice", &production().with_not_before(deadline)).await.unwrap();
+}
+
+/// The gate of the requester has no room for another profile.
+#[tokio::test]
+async fn revoking_an_approval_ends_all_sessions_of_a_caller_with_a_full_gate() {
+    let world = world(ASK);
+    let approved = world.approved("alice", "production").await;
+    assert_eq!(vends(&world, "alice").await, None);
+    let alice = parse_user("alice").unwrap();
+    for number in 0..Gate::MAX_PROFILES {
+        let scope = Scope::Profile(profile(&format!("p{number}")));
+        world.sessions.change_gate(&alice, &GateChange::end_sessions(scope)).await.unwrap();
+    }
+    world.revoke_approval("bob", approved.id).await.unwrap();
+    let gate = world.sessions.gate(&alice).await.unwrap();
+    let session = world.sessions_of("alice").await.pop().unwrap();
+    let state = session.state(&gate, Generation(0), world.clock.now());
+    assert_eq!(state, SessionState::Revoked);
+    assert_eq!(gate.whole.epoch.0, 1);
 }

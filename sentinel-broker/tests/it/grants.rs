@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use sentinel_broker::{ErrorCode, GrantView, ListGrants, OpenGrant, OperatorArn, parse_user};
 use sentinel_policy::ReasonCode;
+use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreOperation};
 use sentinel_store::{Clock, Cursor, EventKind, GrantId, GrantState, GrantStore};
 
 use crate::people::{ASK, WHY, code, plan, profile, world};
@@ -419,6 +420,9 @@ async fn an_operator_who_may_only_list_grants_does_not_close_or_review_them() {
     let world = world(&only);
     let grant = world.open("alice", "production").await.unwrap().id;
     assert_eq!(code(&world.close("carol", grant).await), FORBIDDEN);
+    let event = world.events().pop().unwrap();
+    assert_eq!(event.event, EventKind::OperationRefused);
+    assert_eq!((event.break_glass, event.approval), (Some(grant.to_string()), None));
     world.close("alice", grant).await.unwrap();
     assert_eq!(code(&world.review("carol", grant).await), FORBIDDEN);
 }
@@ -592,7 +596,13 @@ async fn callers_list_their_own_grants_and_operators_the_open_ones_of_all_caller
     assert!(open.len() == 6 && open.iter().all(|grant| grant.state == GrantState::Active));
     assert!(listed(&world, "mallory", &all).await.is_empty());
     let closed = all.clone().with_state(GrantState::Closed).with_profile(profile("production"));
-    assert_eq!(listed(&world, "alice", &closed).await.len(), 1);
+    let closed = listed(&world, "alice", &closed).await;
+    assert!(closed.len() == 1 && closed[0].state == GrantState::Closed, "{closed:?}");
+    let staging = all.clone().with_profile(profile("staging"));
+    let listed_profiles = listed(&world, "alice", &staging).await;
+    assert!(listed_profiles.len() == 1 && listed_profiles[0].profile == profile("staging"));
+    let own = all.clone().with_user(parse_user("bob").unwrap());
+    assert_eq!(listed(&world, "bob", &own).await.len(), 4);
     let alices = all.with_user(parse_user("alice").unwrap());
     assert_eq!(listed(&world, "carol", &alices).await.len(), 4);
     for user in ["bob", "mallory"] {
@@ -651,4 +661,23 @@ async fn an_operator_learns_that_the_policy_cannot_be_read_and_not_that_a_grant_
     }
     // The holder closes it all the same.
     world.close("alice", grant).await.unwrap();
+}
+
+/// An opening fails half a second before its deadline, and the grant is closed in that time.
+#[tokio::test(start_paused = true)]
+async fn an_opening_that_runs_out_of_time_closes_its_grant_before_the_deadline() {
+    let faults = Faults::new();
+    let never = Duration::from_secs(3600);
+    faults.delay(CallSelector::Operation(StoreOperation::OpenGrant), Phase::After, never);
+    let slow = Duration::from_millis(400);
+    faults.delay(CallSelector::Operation(StoreOperation::ReplaceGrant), Phase::Before, slow);
+    let world = World::with(&rule(""), Plan { hook: faults.clone(), ..plan() });
+    let started = tokio::time::Instant::now();
+    let refused = world.open("alice", "production").await;
+    assert_eq!(code(&refused), Some(ErrorCode::StoreUnavailable));
+    // The deadline of the call is after 25 seconds.
+    assert_eq!(started.elapsed().as_millis(), 24_900);
+    faults.clear();
+    let all = listed(&world, "alice", &ListGrants::default()).await;
+    assert!(all.len() == 1 && all[0].state == GrantState::Closed, "{all:?}");
 }

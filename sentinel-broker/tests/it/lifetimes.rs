@@ -73,12 +73,37 @@ async fn a_window_that_closes_within_fifteen_minutes_is_enforced() {
     assert_eq!(world.issuer.requests()[0].seconds, 900);
 }
 
+/// STS would accept them for at least 15 minutes, and returns that expiration.
+#[tokio::test]
+async fn credentials_show_the_end_that_the_inline_policy_enforces() {
+    let clock = StillClock::at("2026-03-02T15:58:00Z");
+    let world = World::with(OFFICE, Plan { clock, issues_whole_length: true, ..Plan::default() });
+    let vended = world.vend("alice", "production").await.unwrap();
+    assert_eq!(vended.credentials.expiration.to_rfc3339(), "2026-03-02T16:00:00+00:00");
+    let record = world.decisions().pop().unwrap();
+    assert_eq!(record.expiration, Some(vended.credentials.expiration));
+}
+
 #[tokio::test]
 async fn no_credentials_are_vended_outside_the_window() {
     for time in ["2026-03-02T16:00:00Z", "2026-03-02T07:59:59Z", "2026-03-01T12:00:00Z"] {
         let denial = at(time).vend("alice", "production").await.unwrap_err();
         assert_eq!(denial.code, ErrorCode::PolicyDeny, "{time}");
     }
+}
+
+#[tokio::test]
+async fn a_requested_lifetime_shortens_credentials() {
+    let world = at("2026-03-02T10:00:00Z");
+    let vended = world.vend_for("alice", "production", Some(1_000)).await.unwrap();
+    assert_eq!((world.issuer.requests()[0].seconds, vended.cap), (1_000, Cap::Requested));
+}
+
+#[test]
+fn every_bound_has_the_word_of_the_response_header() {
+    let all = [Cap::Requested, Cap::Default, Cap::Policy, Cap::Maximum, Cap::ValidUntil];
+    let words = all.map(|cap| cap.to_string());
+    assert_eq!(words, ["asked", "default", "policy", "maximum", "valid_until"]);
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ mod grants_model;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
 mod model;
@@ -42,3 +44,5 @@ mod vends;
 mod withheld;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod wrong_records;

@@ -8,8 +8,8 @@ use sentinel_broker::{
 };
 use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
 use sentinel_store::{
-    CallerKey, Clock, EventKind, Gate, Generation, ProfileName, RecordedEffect, SessionState,
-    SessionStore, VerifyError, verify_session,
+    CallerKey, Clock, Cursor, EventKind, Gate, Generation, ProfileName, RecordedEffect,
+    SessionHandle, SessionState, SessionStore, VerifyError, verify_session,
 };
 
 use crate::world::{ALICE, Plan, World, call};
@@ -165,13 +165,13 @@ async fn operators_cannot_reinstate_themselves() {
 #[tokio::test]
 async fn configured_operators_revoke_when_the_policy_is_invalid_and_never_reinstate() {
     let mut plan = Plan::default();
-    plan.settings.operators = [
+    let operators = [
         "arn:aws:iam::111122223333:user/root-of-trust",
         "arn:aws:iam::111122223333:role/oncall",
         "arn:aws:sts::111122223333:assumed-role/ci/build-7",
-    ]
-    .map(|arn| OperatorArn::parse(arn).unwrap())
-    .to_vec();
+    ];
+    let operators = operators.map(|arn| OperatorArn::parse(arn).unwrap()).to_vec();
+    plan.settings = plan.settings.with_operators(operators);
     let world = World::with("not: [a policy", plan);
     let target = Target::Caller(key("alice"));
     for user in ["root-of-trust", "oncall/anything"] {
@@ -518,4 +518,104 @@ async fn a_damaged_session_does_not_hide_the_others() {
     let listed = world.broker.list_sessions(&call(), &world.caller("alice"), &own).await.unwrap();
     assert_eq!((listed.sessions.len(), listed.unreadable), (1, 1));
     assert_eq!(listed.sessions[0].session, whole.handle);
+}
+
+#[tokio::test]
+async fn a_gate_has_the_beginning_of_the_reason_and_the_record_all_of_it() {
+    // The 256th byte is within a character.
+    let long = format!("x{}", "é".repeat(200));
+    let beginning = format!("x{}", "é".repeat(127));
+    for (reason, kept) in [("lost laptop", "lost laptop"), (&long, &beginning)] {
+        let world = World::new(ALICE);
+        let carol = world.caller("carol");
+        let revoke = Revoke::new(Target::Caller(key("alice")), reason);
+        world.broker.revoke(&call(), &carol, &revoke).await.unwrap();
+        let gate = world.sessions.gate(&key("alice")).await.unwrap();
+        assert_eq!(gate.whole.block.unwrap().reason, kept);
+        assert_eq!(world.events().pop().unwrap().reason.as_deref(), Some(reason));
+    }
+}
+
+#[tokio::test]
+async fn a_list_can_be_of_one_profile() {
+    let policy = ALICE.replace("profiles: [production]", "profiles: [production, staging]");
+    let world = World::new(&policy);
+    for profile in ["production", "staging", "staging"] {
+        world.vend("alice", profile).await.unwrap();
+    }
+    let query = ListSessions::default().with_profile(production());
+    let listed = world.broker.list_sessions(&call(), &world.caller("alice"), &query).await.unwrap();
+    let profiles: Vec<_> = listed.sessions.iter().map(|session| session.profile.as_str()).collect();
+    assert_eq!(profiles, ["production"]);
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_list_is_an_invalid_request_and_a_failing_store_is_not() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    let alice = world.caller("alice");
+    let listed = CallSelector::Operation(StoreOperation::Sessions);
+    for (failure, with_cursor, without) in [
+        (StoreErrorKind::NotFound, ErrorCode::InvalidRequest, ErrorCode::StoreUnavailable),
+        (StoreErrorKind::Conflict, ErrorCode::InvalidRequest, ErrorCode::StoreUnavailable),
+        (StoreErrorKind::Throttled, ErrorCode::RateLimited, ErrorCode::RateLimited),
+        (StoreErrorKind::Corrupt, ErrorCode::StoreUnavailable, ErrorCode::StoreUnavailable),
+    ] {
+        faults.clear();
+        faults.fail(listed, Phase::Before, failure);
+        let cursor = ListSessions::default().with_cursor(Cursor("elsewhere".to_owned()));
+        for (query, expected) in [(cursor, with_cursor), (ListSessions::default(), without)] {
+            let denial = world.broker.list_sessions(&call(), &alice, &query).await.unwrap_err();
+            assert_eq!(denial.code, expected, "{failure:?} {query:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn revoking_a_session_that_does_not_exist_or_for_too_long_changes_nothing() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    let carol = world.caller("carol");
+    let unknown = SessionHandle::new(key("alice").hash(), [7; 10]);
+    let unknown = Revoke::new(Target::Session(unknown), "r");
+    let whole = Revoke::new(Target::Caller(key("alice")), "r");
+    let forever = whole.clone().with_length(Duration::MAX);
+    for (revoke, expected) in
+        [(&unknown, ErrorCode::NotFound), (&forever, ErrorCode::InvalidRequest)]
+    {
+        let refused = world.broker.revoke(&call(), &carol, revoke).await;
+        assert_eq!(refused.unwrap_err().code, expected, "{revoke:?}");
+    }
+    for (operation, revoke, failure, expected) in [
+        (
+            StoreOperation::Session,
+            &unknown,
+            StoreErrorKind::Unavailable,
+            ErrorCode::StoreUnavailable,
+        ),
+        (StoreOperation::ChangeGate, &whole, StoreErrorKind::Throttled, ErrorCode::RateLimited),
+    ] {
+        faults.clear();
+        faults.fail(CallSelector::Operation(operation), Phase::Before, failure);
+        let refused = world.broker.revoke(&call(), &carol, revoke).await;
+        assert_eq!(refused.unwrap_err().code, expected, "{operation:?}");
+    }
+    assert_eq!(world.sessions.gate(&key("alice")).await.unwrap(), Gate::open(key("alice")));
+}
+
+#[tokio::test]
+async fn a_list_fails_if_a_gate_of_it_cannot_be_read() {
+    let faults = Faults::new();
+    let world = World::with(ALICE, Plan::faulty(&faults));
+    world.vend("alice", "production").await.unwrap();
+    let before = faults.calls().len();
+    let all = ListSessions::default();
+    world.broker.list_sessions(&call(), &world.caller("carol"), &all).await.unwrap();
+    let calls = faults.calls().split_off(before);
+    // The last read of a gate is that of the listed session.
+    let last = calls.iter().rposition(|call| *call == StoreOperation::Gate).unwrap();
+    let number = faults.calls().len() + last;
+    faults.fail(CallSelector::Number(number), Phase::Before, StoreErrorKind::Throttled);
+    let refused = world.broker.list_sessions(&call(), &world.caller("carol"), &all).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::RateLimited);
 }

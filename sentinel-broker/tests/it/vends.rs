@@ -1,10 +1,18 @@
 //! What a vend returns, writes and records.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::TimeDelta;
-use sentinel_broker::{Access, Call, Cap, ErrorCode, SESSION_TAG_KEYS, Vend};
+use sentinel_broker::{
+    Access, AssumeRole, Broker, Call, Cap, ErrorCode, IssueError, Issued, Issuer, LocalIssuer,
+    OsRandom, Parts, RoleArnTemplate, SESSION_TAG_KEYS, SessionNameRole, SourceIdentityFormat,
+    Vend,
+};
+use sentinel_policy::RoleArn;
 use sentinel_store::{
-    Clock, Generation, Listing, ProfileName, RecordedEffect, SessionKeys, SessionStore,
-    verify_session,
+    CallerKey, Clock, Generation, Listing, PolicyPath, ProfileName, RecordedEffect, SessionHandle,
+    SessionKeys, SessionStore, verify_session,
 };
 
 use crate::world::{ACCOUNT, ALICE, Plan, World, call};
@@ -13,7 +21,8 @@ use crate::world::{ACCOUNT, ALICE, Plan, World, call};
 async fn a_session_id_contains_the_check_of_the_first_session_key() {
     let mut plan = Plan::default();
     let (first, second) = ("f".repeat(32), "s".repeat(32));
-    plan.settings.session_keys = SessionKeys::parse(&format!("{first},{second}"));
+    let keys = SessionKeys::parse(&format!("{first},{second}"));
+    plan.settings = plan.settings.with_session_keys(keys);
     let world = World::with(ALICE, plan);
     let id = world.vend("alice", "production").await.unwrap().session.unwrap().reveal();
     let check = async |keys: Option<SessionKeys>| {
@@ -213,4 +222,81 @@ async fn no_session_is_created_without_randomness() {
     let denial = world.vend("alice", "production").await.unwrap_err();
     assert_eq!(denial.code, ErrorCode::StoreUnavailable);
     assert!(world.issuer.requests().is_empty());
+}
+
+#[test]
+fn settings_have_what_they_were_built_with() {
+    let root = PolicyPath::new("/elsewhere");
+    let roles = vec![SessionNameRole::parse("111122223333:people").unwrap()];
+    let template = RoleArnTemplate::parse("arn:aws:iam::111122223333:role/X-{profile}").unwrap();
+    let format = SourceIdentityFormat::with_separator(".").unwrap();
+    let (ttl, max_age) = (Duration::from_secs(1), Duration::from_secs(2));
+    let settings = Plan::default()
+        .settings
+        .with_policy_root(root.clone())
+        .with_main_document_required(false)
+        .with_policy_ages(ttl, max_age)
+        .with_session_name_roles(roles.clone())
+        .with_role_arn_template(template.clone())
+        .with_max_duration(Duration::from_secs(900))
+        .with_source_identity(format);
+    assert_eq!((settings.policy_root, settings.main_document_required), (root, false));
+    assert_eq!((settings.policy_cache_ttl, settings.policy_max_age), (ttl, max_age));
+    assert_eq!(settings.session_name_roles, roles);
+    assert_eq!(settings.role_arn_template, template);
+    assert_eq!(settings.max_duration, Duration::from_secs(900));
+    assert_eq!(settings.source_identity, format);
+}
+
+#[tokio::test]
+async fn the_record_has_the_version_of_the_service() {
+    let world = World::new(ALICE);
+    let call = call().with_service_version("7".to_owned());
+    let vend = Vend::new(ProfileName::parse("production").unwrap());
+    world.vend_call(&call, "alice", &vend).await.unwrap();
+    let record = world.decisions().pop().unwrap();
+    assert_eq!(record.function_version.as_deref(), Some("7"));
+}
+
+#[test]
+fn a_request_to_an_issuer_has_what_it_was_built_with() {
+    let role = RoleArn::parse("arn:aws:iam::111122223333:role/Prod").unwrap();
+    let caller = CallerKey::parse("alice").unwrap();
+    let handle = SessionHandle::new(caller.hash(), [7; 10]);
+    let identity = SourceIdentityFormat::default().of_session(&caller, &handle);
+    let profile = ProfileName::parse("production").unwrap();
+    let request = AssumeRole::new(role, identity.clone(), "alice", profile);
+    assert_eq!(request.session_tag, identity.as_str());
+    assert_eq!((request.seconds, request.end, request.session_policy()), (3600, None, None));
+    let end = "2026-03-02T10:30:00Z".parse().unwrap();
+    let request = request.with_session_tag("tag").with_seconds(900).with_end(Some(end));
+    assert_eq!(
+        (request.session_tag.as_str(), request.seconds, request.end),
+        ("tag", 900, Some(end))
+    );
+    assert!(request.session_policy().unwrap().contains("2026-03-02T10:30:00Z"));
+}
+
+#[tokio::test]
+async fn the_record_has_the_id_that_the_issuer_gave_its_request() {
+    #[derive(Debug)]
+    struct Numbered(LocalIssuer);
+
+    #[async_trait::async_trait]
+    impl Issuer for Numbered {
+        async fn assume_role(&self, request: &AssumeRole) -> Result<Issued, IssueError> {
+            let issued = self.0.assume_role(request).await?;
+            Ok(issued.with_request_id("sts-1".to_owned()))
+        }
+    }
+
+    let world = World::new(ALICE);
+    let issuer = LocalIssuer::new([7; 32], world.clock.clone(), Arc::new(OsRandom));
+    let parts = Parts::new(world.policies.clone(), Arc::new(Numbered(issuer)), world.sink.clone())
+        .with_clock(world.clock.clone());
+    let broker = Broker::new(Plan::default().settings, parts);
+    let vend = Vend::new(ProfileName::parse("production").unwrap());
+    broker.vend(&call(), &world.caller("alice"), &vend).await.unwrap();
+    let record = world.decisions().pop().unwrap();
+    assert_eq!(record.sts_request_id.as_deref(), Some("sts-1"));
 }

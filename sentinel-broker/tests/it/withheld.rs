@@ -47,3 +47,21 @@ async fn credentials_issued_after_their_end_are_withheld() {
     let sessions = world.sessions.sessions(&Listing::All, None).await.unwrap().items;
     assert!(sessions.len() == 1 && sessions[0].ended.is_some(), "{sessions:?}");
 }
+
+/// The vend fails half a second before its deadline, and the session is marked as ended in that time.
+#[tokio::test(start_paused = true)]
+async fn a_vend_that_runs_out_of_time_ends_its_session_before_the_deadline() {
+    let faults = Faults::new();
+    let never = Duration::from_secs(3600);
+    faults.delay(CallSelector::Operation(ASSUME_ROLE), Phase::Before, never);
+    let slow = Duration::from_millis(400);
+    faults.delay(CallSelector::Operation(StoreOperation::EndSession), Phase::Before, slow);
+    let world = World::with(ALICE, Plan { hook: faults.clone(), ..Plan::default() });
+    let started = tokio::time::Instant::now();
+    let vended = world.vend("alice", "production").await;
+    assert_eq!(vended.unwrap_err().code, ErrorCode::CredentialError);
+    // The deadline of the call is after 25 seconds.
+    assert_eq!(started.elapsed().as_millis(), 24_900);
+    let sessions = world.sessions.sessions(&Listing::All, None).await.unwrap().items;
+    assert!(sessions.len() == 1 && sessions[0].ended.is_some(), "{sessions:?}");
+}

@@ -21,7 +21,7 @@ use sentinel_store::memory::{
 };
 use sentinel_store::{
     AccountId, AuditSink, Clock, DecisionRecord, Event, GrantStore, PolicyPath, ProfileName,
-    Record, RequestStore, StoreError,
+    Record, RequestStore, SessionStore, StoreError,
 };
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -58,6 +58,7 @@ pub(crate) struct WatchedIssuer {
     inner: LocalIssuer,
     requests: Mutex<Vec<AssumeRole>>,
     hook: Arc<dyn Hook>,
+    issues_whole_length: bool,
 }
 
 /// The operation by which hooks identify a call of the issuer.
@@ -87,7 +88,8 @@ impl Issuer for WatchedIssuer {
         self.requests.lock().unwrap().push(request.clone());
         let call = self.hook.begin(ASSUME_ROLE);
         self.hook.at(call, Phase::Before).await.map_err(failed)?;
-        let issued = self.inner.assume_role(request).await;
+        let end = request.end.filter(|_| !self.issues_whole_length);
+        let issued = self.inner.assume_role(&request.clone().with_end(end)).await;
         self.hook.at(call, Phase::After).await.map_err(failed)?;
         issued
     }
@@ -141,6 +143,13 @@ pub(crate) struct Plan {
     pub(crate) sink_faults: Arc<Faults>,
     /// A sink in place of the one in memory.
     pub(crate) sink: Option<Arc<dyn AuditSink>>,
+    /// Stores in place of those in memory.
+    pub(crate) other_sessions: Option<Arc<dyn SessionStore>>,
+    pub(crate) other_requests: Option<Arc<dyn RequestStore>>,
+    pub(crate) other_grants: Option<Arc<dyn GrantStore>>,
+    /// Whether the issuer, like STS, returns the expiration that follows from the number of seconds,
+    /// and leaves an earlier end to the inline policy.
+    pub(crate) issues_whole_length: bool,
 }
 
 impl Plan {
@@ -165,6 +174,10 @@ impl Default for Plan {
             hook: Faults::new(),
             sink_faults: Faults::new(),
             sink: None,
+            other_sessions: None,
+            other_requests: None,
+            other_grants: None,
+            issues_whole_length: false,
         }
     }
 }
@@ -188,6 +201,7 @@ impl World {
             inner: LocalIssuer::new([7; 32], clock.clone(), Arc::new(OsRandom)),
             requests: Mutex::default(),
             hook: plan.hook.clone(),
+            issues_whole_length: plan.issues_whole_length,
         });
         let parts = Parts::new(
             Arc::new(HookedPolicies::new(policies.clone(), plan.hook.clone())),
@@ -195,15 +209,18 @@ impl World {
             plan.sink.unwrap_or_else(|| Arc::new(FaultySink::new(sink.clone(), plan.sink_faults))),
         )
         .with_sessions(plan.tracked.then(|| {
-            let wrapped = HookedSessions::new(sessions.clone(), plan.hook.clone());
+            let store = plan.other_sessions.unwrap_or_else(|| sessions.clone());
+            let wrapped = HookedSessions::new(store, plan.hook.clone());
             SessionTable::new("sentinel-sessions", Arc::new(wrapped))
         }))
         .with_requests(plan.requests.then(|| {
-            let wrapped = HookedRequests::new(requests.clone(), plan.hook.clone());
+            let store = plan.other_requests.unwrap_or_else(|| requests.clone());
+            let wrapped = HookedRequests::new(store, plan.hook.clone());
             Arc::new(wrapped) as Arc<dyn RequestStore>
         }))
         .with_grants(plan.grants.then(|| {
-            let wrapped = HookedGrants::new(grants.clone(), plan.hook.clone());
+            let store = plan.other_grants.unwrap_or_else(|| grants.clone());
+            let wrapped = HookedGrants::new(store, plan.hook.clone());
             Arc::new(wrapped) as Arc<dyn GrantStore>
         }))
         .with_clock(clock.clone())

@@ -189,6 +189,9 @@ mod tests {
         assert_eq!(Network::parse("::ffff:10.0.0.0/104"), Ok(v4));
         assert_eq!(Network::parse("::ffff:10.0.0.0/8"), Err(NetworkError::HostBits(v4)));
         assert_eq!(Network::parse("::ffff:10.0.0.1/8"), Err(NetworkError::HostBits(v4)));
+        // Neither the prefix of an IPv4 network nor within the mapped addresses.
+        let everything = Network::parse("::/64").unwrap();
+        assert_eq!(Network::parse("::ffff:10.0.0.0/64"), Err(NetworkError::HostBits(everything)));
         assert!(v4.contains("::ffff:10.1.2.3".parse().unwrap()));
         assert!(!v4.contains("::10.1.2.3".parse().unwrap()));
     }

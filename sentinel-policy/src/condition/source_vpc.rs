@@ -143,3 +143,26 @@ fn contains_all(wide: &AnyOf<String>, narrow: Option<&AnyOf<String>>) -> bool {
     let in_wide = |id: &String| wide.iter().any(|other| other.value == *id);
     narrow.is_some_and(|narrow| narrow.iter().all(|id| in_wide(&id.value)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_its_prefix_and_8_or_17_digits() {
+        for (digits, expected) in [
+            ("1a2b3c4d", true),
+            ("0123456789abcdef0", true),
+            ("1a2b3c4", false),
+            ("1a2b3c4d5", false),
+            ("1A2B3C4D", false),
+            ("1a2b3c4g", false),
+            ("", false),
+        ] {
+            assert_eq!(is_vpc_id(&format!("vpc-{digits}")), expected, "{digits}");
+            assert_eq!(is_vpc_endpoint_id(&format!("vpce-{digits}")), expected, "{digits}");
+            assert!(!is_vpc_id(&format!("vpce-{digits}")) && !is_vpc_id(digits), "{digits}");
+            assert!(!is_vpc_endpoint_id(&format!("vpc-{digits}")), "{digits}");
+        }
+    }
+}

@@ -128,3 +128,18 @@ fn a_grant_that_has_ended_satisfies_nothing() {
         assert_eq!(verdict(NOW), refused, "{user}");
     }
 }
+
+#[test]
+fn requirements_are_listed_by_their_words() {
+    let none = Requirements::default();
+    for (requires, words) in [
+        (none, vec![]),
+        (none.with_approval(true), vec!["approval"]),
+        (none.with_server_mode(true), vec!["server_mode"]),
+        (none.with_session(true), vec!["session"]),
+        (none.with_session(true).with_server_mode(true), vec!["server_mode", "session"]),
+        (none.with_session(true).with_session(false), vec![]),
+    ] {
+        assert_eq!(requires.iter().collect::<Vec<_>>(), words);
+    }
+}

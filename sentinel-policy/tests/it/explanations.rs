@@ -124,3 +124,26 @@ fn the_first_condition_in_the_order_of_kinds_is_named() {
     request.device.mdm_enrolled = Some(true);
     assert_eq!(named(&request), None);
 }
+
+#[test]
+fn the_wanted_values_of_every_list_of_ids_are_its_entries() {
+    for (condition, attribute, ids) in [
+        ("organizations", "organization", ["o-abc123", "o-other"]),
+        ("source_vpc", "source_vpc", ["vpc-1a2b3c4d", "vpc-0123456789abcdef0"]),
+        ("source_vpce", "source_vpce", ["vpce-1a2b3c4d", "vpce-0123456789abcdef0"]),
+    ] {
+        let policy: Policy = format!(
+            "version: \"1\"\nrules: [{{ name: r, effect: allow, conditions: {{ {condition}: [{}] }} }}]\n",
+            ids.join(", ")
+        )
+        .parse()
+        .unwrap();
+        let request = Request::new(Principal::new("alice"), "production");
+        let explanation = policy.explain(&request, &Facts::default(), DateTime::UNIX_EPOCH);
+        let StepOutcome::Unmet(unmet) = &explanation.steps[0].outcome else {
+            panic!("{explanation:?}")
+        };
+        assert_eq!(unmet.attribute, attribute);
+        assert_eq!(unmet.wanted(), ids);
+    }
+}

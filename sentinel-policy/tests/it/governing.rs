@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use sentinel_policy::{CheckedPolicy, Limits, Operation, Policy, Principal, ReasonCode};
+use sentinel_policy::{
+    CheckedPolicy, Facts, Limits, Operation, Policy, Principal, ReasonCode, Request,
+};
 
 fn policy() -> Policy {
     let text = r#"
@@ -115,4 +117,17 @@ fn an_operator_can_perform_only_the_operations_of_its_rule() {
     assert!(may("carol", Operation::ReviewBreakGlass));
     assert!(!may("carol", Operation::Reinstate));
     assert!(!may("alice", Operation::Revoke));
+}
+
+/// The cap in the section of the requested profile counts, whether or not a rule names a profile.
+#[test]
+fn the_cap_of_a_profile_applies_if_no_rule_names_a_profile() {
+    let text = "version: \"1\"\nprofiles: { production: { max_duration: 20m } }\n\
+                rules: [{ name: all, effect: allow }]\n";
+    let policy = CheckedPolicy::parse(text.as_bytes(), &Limits::default()).unwrap().compile();
+    for (profile, cap) in [("production", Some(Duration::from_secs(1200))), ("staging", None)] {
+        let request = Request::new(Principal::new("alice"), profile);
+        let decision = policy.decide(&request, &Facts::default(), DateTime::UNIX_EPOCH);
+        assert_eq!(decision.max_duration, cap, "{profile}");
+    }
 }

@@ -17,6 +17,8 @@ mod compared;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod explanations;
 #[cfg(test)]
 mod generated;

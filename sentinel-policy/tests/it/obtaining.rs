@@ -94,6 +94,9 @@ fn only_a_deny_that_always_applies_prevents_a_profile() {
             false,
         ),
         ("time: { hours: { start: \"00:00\", end: \"24:00\" } }", "", false),
+        // Half a day is not.
+        ("time: { hours: { start: \"00:00\", end: \"12:00\" } }", "", true),
+        ("time: { hours: { start: \"12:00\", end: \"24:00\" } }", "", true),
     ] {
         let policy = rules(&[("deny", conditions, unless), ("allow", "", "")]);
         assert_eq!(policy.may_obtain(&alice(), "production"), expected, "{conditions} / {unless}");
@@ -118,9 +121,20 @@ fn a_rule_whose_exception_always_holds_grants_nothing() {
         ("mode: [cli, server]", "mode: [cli]", true),
         ("source_ip: [10.1.0.0/16]", "source_ip: [10.0.0.0/8]", false),
         ("source_ip: [10.0.0.0/8]", "source_ip: [10.1.0.0/16]", true),
+        ("source_ip: [10.0.0.0/8]", "source_ip: [10.0.0.0/16]", true),
+        ("source_ip: [192.0.2.0/24]", "source_ip: [10.0.0.0/8]", true),
+        ("source_vpc: [vpc-1a2b3c4d]", "source_vpc: [vpc-1a2b3c4d, vpc-0123456789abcdef0]", false),
+        ("source_vpc: [vpc-1a2b3c4d, vpc-0123456789abcdef0]", "source_vpc: [vpc-1a2b3c4d]", true),
+        ("", "source_vpc: [vpc-1a2b3c4d]", true),
+        ("source_vpce: [vpce-1a2b3c4d]", "source_vpce: [vpce-1a2b3c4d]", false),
+        ("source_vpce: [vpce-1a2b3c4d]", "source_vpce: [vpce-0123456789abcdef0]", true),
         ("device: { min_os_version: \"14.2\" }", "device: { min_os_version: 9 }", false),
         ("device: { min_os_version: 9 }", "device: { min_os_version: \"14.2\" }", true),
         ("device: { require_mdm: true }", "device: { require_encryption: true }", true),
+        ("device: { require_mdm: true }", "device: { require_mdm_compliant: true }", true),
+        ("device: { require_mdm_compliant: true }", "device: { require_mdm: true }", true),
+        ("device: { require_encryption: true }", "device: { require_firewall: true }", true),
+        ("device: { require_firewall: true }", "device: { require_encryption: true }", true),
         (
             "device: { allowed_os_types: [linux] }",
             "device: { allowed_os_types: [linux, darwin] }",

@@ -1,7 +1,9 @@
 //! Windows of time on the wall clock: days, midnight, and clocks that change.
 
 use chrono::{DateTime, Utc};
-use sentinel_policy::{CheckedPolicy, Facts, Limits, Policy, Principal, Request, Verdict};
+use sentinel_policy::{
+    CheckedPolicy, Day, DaySet, Facts, Limits, Mode, ModeSet, Policy, Principal, Request, Verdict,
+};
 
 /// A policy that allows while `time` is open.
 fn while_open(time: &str) -> Policy {
@@ -168,4 +170,41 @@ fn every_representable_instant_can_be_evaluated() {
         let explanation = policy.explain(&request, &facts, now);
         assert_eq!(explanation.decision, decision);
     }
+}
+
+/// West of Greenwich, the day of UTC can be two days after the one on which such a window opened.
+#[test]
+fn a_window_of_almost_a_day_is_open_until_its_end_on_the_next_day() {
+    let policy = while_open(
+        "{ days: [sunday], hours: { start: \"20:00\", end: \"19:00\" }, timezone: Etc/GMT+12 }",
+    );
+    let request = Request::new(Principal::new("alice"), "production");
+    // Monday, 18:00 there.
+    let now: DateTime<Utc> = "2026-03-17T06:00:00Z".parse().unwrap();
+    let facts = Facts::default();
+    assert_eq!(policy.decide(&request, &facts, now).verdict, Verdict::Allow);
+    let closes: DateTime<Utc> = "2026-03-17T07:00:00Z".parse().unwrap();
+    assert_eq!(policy.valid_until(&request, &facts, now), Some(closes));
+}
+
+/// East of Greenwich, a day begins before that of UTC, also the day on which clocks change.
+#[test]
+fn a_window_before_a_change_of_the_clocks_opens_on_that_day() {
+    let policy = while_open(
+        "{ days: [sunday], hours: { start: \"00:30\", end: \"01:30\" }, timezone: Pacific/Auckland }",
+    );
+    let request = Request::new(Principal::new("alice"), "production");
+    // Auckland, 5 April 2026: 03:00 becomes 02:00 at 14:00 UTC the day before.
+    let now: DateTime<Utc> = "2026-04-04T00:00:00Z".parse().unwrap();
+    let opens: DateTime<Utc> = "2026-04-04T11:30:00Z".parse().unwrap();
+    assert_eq!(policy.valid_until(&request, &Facts::default(), now), Some(opens));
+}
+
+#[test]
+fn a_set_contains_what_is_named_twice() {
+    let days: DaySet = [Day::Monday, Day::Friday, Day::Monday].into_iter().collect();
+    let contained = Day::ALL.into_iter().filter(|day| days.contains(*day));
+    assert_eq!(contained.collect::<Vec<_>>(), [Day::Monday, Day::Friday]);
+    let modes: ModeSet = [Mode::Cli, Mode::Server, Mode::Cli].into_iter().collect();
+    assert_eq!(modes.iter().collect::<Vec<_>>(), [Mode::Server, Mode::Cli]);
 }

@@ -7,7 +7,7 @@ use sentinel_store::memory::MemorySessions;
 use sentinel_store::redb::RedbSessions;
 use sentinel_store::{Counted, RateWindow, SessionStore};
 
-use crate::fixtures::{at, caller};
+use crate::fixtures::{at, caller, session};
 
 /// Number of callers: more than one batch of a purge.
 const CALLERS: u32 = 300;
@@ -40,6 +40,19 @@ async fn a_purge_of_the_memory_removes_the_counts_of_ended_windows_only() {
     store.purge_expired(ended.end() + TimeDelta::seconds(1));
     assert_eq!(count_all(&store, ended).await, Counted::WithinLimit);
     assert_eq!(count_all(&store, current).await, Counted::AboveLimit);
+}
+
+#[tokio::test]
+async fn a_purge_of_the_memory_returns_the_number_of_removed_sessions() {
+    let store = MemorySessions::new();
+    let alice = caller("alice");
+    for number in 0..10 {
+        let mut session = session(&alice, number);
+        session.expires = at(i64::from(number));
+        store.create_session(&session).await.unwrap();
+    }
+    assert_eq!(store.purge_expired(at(4)), 4);
+    assert_eq!(store.purge_expired(at(4)), 0);
 }
 
 #[tokio::test]

@@ -133,6 +133,25 @@ fn a_block_ends_at_the_instant_it_names() {
     assert!(gate.blocked_on(&profile("production"), at(59)).is_some());
 }
 
+/// The gate shows who revoked last, unless an earlier revocation lasts longer.
+#[test]
+fn a_block_is_replaced_by_one_that_lasts_as_long() {
+    for (first, second, kept) in [
+        (Some(60), Some(60), "second"),
+        (Some(60), Some(61), "second"),
+        (Some(61), Some(60), "first"),
+        (Some(60), None, "second"),
+        (None, Some(60), "first"),
+    ] {
+        let mut gate = Gate::open(caller("alice"));
+        for (by, until) in [("first", first), ("second", second)] {
+            let block = Block::new(by, at(0)).with_until(until.map(at));
+            gate.apply(&GateChange::revoke(Scope::Caller, block)).unwrap();
+        }
+        assert_eq!(gate.whole.block.unwrap().by, kept, "{first:?} {second:?}");
+    }
+}
+
 #[test]
 fn the_state_of_a_session_follows_from_its_times_and_its_gate() {
     use SessionState::{Active, Ended, Expired, Revoked};

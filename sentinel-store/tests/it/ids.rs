@@ -33,6 +33,13 @@ proptest! {
         prop_assert!(text["session-".len()..].bytes().all(|b| b"abcdefghijklmnopqrstuvwxyz234567".contains(&b)));
     }
 
+    /// The short form of a handle is its last characters, which are of its random part.
+    #[test]
+    fn the_short_form_of_a_handle_is_its_last_eight_characters(id in ids()) {
+        let text = id.handle.to_string();
+        prop_assert_eq!(id.handle.short(), &text[text.len() - 8..]);
+    }
+
     /// A text that is parsed as an id is the text of this id: there is no second spelling.
     #[test]
     fn an_id_has_one_spelling(text in "session-[a-z2-7]{67,69}|session-[a-zA-Z0-9]{68}|.{0,80}") {

@@ -2,11 +2,12 @@
 
 use std::{
     fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
 use sentinel_store::redb::{RedbFile, RedbSessions};
-use sentinel_store::{Epoch, Gate, Scope, SessionStore, StoreError};
+use sentinel_store::{Epoch, Gate, Listing, Scope, SessionStore, StoreError};
 use tempfile::TempDir;
 
 use crate::fixtures::{at, caller, id, revoke, session};
@@ -227,6 +228,20 @@ async fn many_callers_share_transactions_and_each_gets_its_own_result() {
     }
     let written = tasks.join_all().await.into_iter().filter(|written| *written).count();
     assert_eq!(written, 500);
+}
+
+#[tokio::test]
+async fn a_page_has_the_number_of_sessions_that_was_set() {
+    let (_folder, path) = file();
+    let store = open(&path).with_page_size(NonZeroUsize::new(2).unwrap());
+    let alice = caller("alice");
+    for number in 0..3 {
+        store.create_session(&session(&alice, number)).await.unwrap();
+    }
+    let first = store.sessions(&Listing::All, None).await.unwrap();
+    assert_eq!(first.items.len(), 2);
+    let second = store.sessions(&Listing::All, first.next.as_ref()).await.unwrap();
+    assert_eq!((second.items.len(), second.next), (1, None));
 }
 
 #[tokio::test]

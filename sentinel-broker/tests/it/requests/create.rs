@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use sentinel_broker::ErrorCode;
+use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
 use sentinel_store::{Clock, RequestState};
 use sentinel_wire::RequestAction;
 
@@ -186,5 +187,20 @@ async fn a_request_of_another_user_than_the_automatic_ones_waits_for_people() {
     for other in ["erin", "Alice", "ci/alice"] {
         let created = world.request(other, "production").await;
         assert_eq!(state(&created), RequestState::Pending, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_read_is_not_a_policy_that_requires_no_approval() {
+    for (failure, expected) in [
+        (StoreErrorKind::Throttled, ErrorCode::RateLimited),
+        (StoreErrorKind::Unavailable, ErrorCode::StoreUnavailable),
+        (StoreErrorKind::Refused, ErrorCode::PolicyError),
+    ] {
+        let faults = Faults::new();
+        faults.fail(CallSelector::Operation(StoreOperation::Policy), Phase::Before, failure);
+        let world = World::with(ASK, Plan { hook: faults, ..plan() });
+        let refused = world.request("alice", "production").await;
+        assert_eq!(code(&refused), Some(expected), "{failure:?}");
     }
 }

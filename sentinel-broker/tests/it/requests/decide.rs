@@ -329,3 +329,45 @@ async fn an_approval_that_leads_to_a_later_one_is_not_summed_above_the_maximum_e
     let short = world.create("alice", &production().with_duration(seconds(3600))).await.unwrap();
     assert_eq!(state(&world.approve("bob", short.id).await), RequestState::Approved);
 }
+
+#[tokio::test]
+async fn a_refusal_to_decide_again_names_the_state() {
+    let world = world(ASK);
+    let mut ids = Vec::new();
+    for user in ["alice", "erin", "frank", "gina"] {
+        ids.push(world.request(user, "production").await.unwrap().id);
+    }
+    world.approve("bob", ids[0]).await.unwrap();
+    world.deny("bob", ids[1]).await.unwrap();
+    world.cancel("frank", ids[2]).await.unwrap();
+    world.clock.advance(4 * 3600);
+    for ((id, user), state) in ids.into_iter().zip(["alice", "erin", "frank", "gina"]).zip([
+        "approved",
+        "denied",
+        "cancelled",
+        "expired",
+    ]) {
+        for refused in [
+            world.approve("dave", id).await,
+            world.deny("dave", id).await,
+            world.cancel(user, id).await,
+        ] {
+            let denial = refused.unwrap_err();
+            assert_eq!(denial.code, ErrorCode::Conflict, "{denial:?}");
+            let expected = format!("the request is {state}, and no longer pending");
+            assert_eq!(denial.message, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_sees_no_difference_between_a_request_that_is_not_governed_and_none() {
+    let world = world(ASK);
+    let request = world.request("alice", "production").await.unwrap();
+    let ungoverned = ASK.replace("profiles: [production, staging] } }", "profiles: [staging] } }");
+    world.put("main", &ungoverned);
+    let hidden = world.show("erin", request.id).await.unwrap_err();
+    let alice = parse_user("alice").unwrap();
+    let none = world.show("erin", RequestId::new(alice.hash(), [9; 10])).await.unwrap_err();
+    assert_eq!(hidden, none);
+}

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use sentinel_broker::{ErrorCode, ListRequests, RequestView, parse_user};
+use sentinel_broker::{ErrorCode, ListRequests, OperatorArn, RequestView, parse_user};
+use sentinel_store::conformance::{CallSelector, Faults, Phase, StoreErrorKind, StoreOperation};
 use sentinel_store::{Cursor, RequestId, RequestState};
 
 use super::{FORBIDDEN, NOT_FOUND};
@@ -156,7 +157,7 @@ async fn a_list_shows_expired_requests_as_expired_to_their_requester_and_not_to_
 async fn configured_operators_list_and_revoke_with_an_invalid_policy_and_approve_nothing() {
     let mut plan = plan();
     let root = "arn:aws:iam::111122223333:user/root-of-trust";
-    plan.settings.operators = vec![sentinel_broker::OperatorArn::parse(root).unwrap()];
+    plan.settings.operators = vec![OperatorArn::parse(root).unwrap()];
     let world = World::with(ASK, plan);
     let approved = world.approved("alice", "production").await.id;
     let pending = world.request("erin", "production").await.unwrap().id;
@@ -182,3 +183,44 @@ async fn configured_operators_list_and_revoke_with_an_invalid_policy_and_approve
         assert_eq!(code(&world.show(user, unknown).await), NOT_FOUND);
     }
 }
+
+#[tokio::test]
+async fn a_list_of_pending_requests_has_those_of_others_too() {
+    let world = crowd().await;
+    let pending = ListRequests::default().with_state(RequestState::Pending);
+    assert_eq!(listed(&world, "bob", &pending).await.len(), 5);
+}
+
+/// The main document cannot be used, and another profile has its own document.
+#[tokio::test]
+async fn operators_of_the_settings_list_requests_with_an_invalid_policy_and_no_one_else_does() {
+    let faults = Faults::new();
+    let root = "arn:aws:iam::111122223333:user/root-of-trust";
+    let mut plan = Plan { hook: faults.clone(), ..plan() };
+    plan.settings = plan.settings.with_operators(vec![OperatorArn::parse(root).unwrap()]);
+    let world = World::with(ASK, plan);
+    world.put("own", OWN);
+    world.request("alice", "own").await.unwrap();
+    world.put("main", "not: [a policy");
+    let all = ListRequests::default();
+    let found = listed(&world, "root-of-trust", &all).await;
+    assert_eq!(summary(&found), [("alice", "own", RequestState::Pending)]);
+    let others = all.with_cursor(Cursor("others:".to_owned()));
+    let refused = world.broker.list_requests(&call(), &world.caller("bob"), &others).await;
+    assert_eq!(code(&refused), Some(ErrorCode::PolicyError));
+    // Another failure is reported, also to operators.
+    let read = CallSelector::Operation(StoreOperation::Policy);
+    faults.fail(read, Phase::Before, StoreErrorKind::Throttled);
+    let refused =
+        world.broker.list_requests(&call(), &world.caller("root-of-trust"), &others).await;
+    assert_eq!(code(&refused), Some(ErrorCode::RateLimited));
+}
+
+/// The document of one profile.
+const OWN: &str = r#"
+version: "1"
+rules:
+  - { name: ask, effect: require_approval }
+approvals:
+  - { name: own, profiles: [own], approvers: [dave] }
+"#;

@@ -197,7 +197,7 @@ fn meant_hour(text: &str) -> Option<String> {
     // `24:00` is refused only as a start. The beginning of a day is then meant.
     let hour = if (hour, minute) == (24, 0) { 0 } else { hour };
     let meant = format!("{hour:02}:{minute:02}");
-    minutes(&meant).is_some_and(|minutes| minutes < MIDNIGHT).then_some(meant)
+    minutes(&meant).is_some().then_some(meant)
 }
 
 /// The zone that was probably meant by a name in another case, by a city alone, or
@@ -247,6 +247,9 @@ mod tests {
             ("noon", None),
             ("", None),
             ("é1", None),
+            // Longer texts are not read.
+            ("            9:00", Some("09:00")),
+            ("             9:00", None),
         ] {
             assert_eq!(meant_hour(text).as_deref(), expected, "{text}");
         }

@@ -98,7 +98,6 @@ impl Zone {
     /// The span that begins at `from`, searched up to `to`.
     pub(crate) fn span(&self, from: i64, to: i64) -> Span {
         if !TABLE.contains(&from) {
-            let to = if from < TABLE.start { to.min(TABLE.start) } else { to };
             return library_span(self.tz, from, to, PROBE);
         }
         let after = self.table.partition_point(|(start, _)| *start <= from);
