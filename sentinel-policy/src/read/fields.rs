@@ -262,7 +262,7 @@ impl<'n> Reader<'n> {
             self.findings.report(first_beyond.span, Finding::TooManyRules { key, count, limit });
         }
         self.names.clear();
-        // Rules are large, and a list that grows by itself can have room for twice as many.
+        // Rules are large, and a list that grows as needed can have room for twice as many.
         let mut rules = Vec::with_capacity(items.len().min(limit));
         rules.extend(items.iter().take(limit).filter_map(|item| read(self, item)));
         rules.shrink_to_fit();
