@@ -15,7 +15,7 @@ use std::{
     future::Future,
     mem,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -132,7 +132,7 @@ impl<C> Direct<C> {
         with_retries: fn(&C, Timing) -> C,
     ) -> Self {
         let shared = Arc::default();
-        let observer = SharedInterceptor::new(Observer(Arc::clone(&shared)));
+        let observer = SharedInterceptor::new(Observer(Arc::downgrade(&shared)));
         Self { client: client(observer), timing, shared, retrying: Arc::default(), with_retries }
     }
 
@@ -336,9 +336,10 @@ fn is_skewed(response: &HttpResponse, now: SystemTime) -> bool {
     })
 }
 
-/// Observes how the SDK sends a call.
+/// Observes how the SDK sends a call. The route that it stores contains the client's components, and these
+/// contain the observer: a strong reference would keep all of them forever.
 #[derive(Clone)]
-struct Observer(Arc<Shared>);
+struct Observer(Weak<Shared>);
 
 impl Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -358,7 +359,9 @@ impl Intercept for Observer {
         components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.route.get_or_init(|| Route::of(context.request(), components, config));
+        if let Some(shared) = self.0.upgrade() {
+            shared.route.get_or_init(|| Route::of(context.request(), components, config));
+        }
         Ok(())
     }
 }

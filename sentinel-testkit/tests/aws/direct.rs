@@ -1,8 +1,13 @@
 //! Calls without the SDK's orchestrator: every call of a client after its first one. They are equivalent to
 //! those of the SDK, and the SDK makes the further attempts.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::SdkConfig;
 use sentinel_broker::Issuer as _;
 use sentinel_store::aws::Timing;
@@ -26,6 +31,10 @@ const TIMING: Timing = Timing::new(Duration::from_secs(90))
     .with_attempt(Duration::from_secs(30));
 
 fn config(url: &str) -> SdkConfig {
+    config_with(url, sentinel_store::aws::http_client())
+}
+
+fn config_with(url: &str, client: SharedHttpClient) -> SdkConfig {
     let variable = |name: &str| {
         let value = match name {
             "AWS_REGION" => "us-east-1",
@@ -37,7 +46,7 @@ fn config(url: &str) -> SdkConfig {
         };
         Some(value.to_owned())
     };
-    sentinel_store::aws::config(variable, sentinel_store::aws::http_client()).unwrap()
+    sentinel_store::aws::config(variable, client).unwrap()
 }
 
 fn sessions(url: &str, timing: Timing) -> DynamoSessions {
@@ -46,6 +55,40 @@ fn sessions(url: &str, timing: Timing) -> DynamoSessions {
 
 async fn gate(sessions: &DynamoSessions) -> Result<Gate, StoreError> {
     sessions.gate(&CallerKey::parse("alice").unwrap()).await
+}
+
+/// An HTTP client that shows whether anything that uses it is left.
+#[derive(Debug)]
+struct Watched {
+    inner: SharedHttpClient,
+    _used: Arc<()>,
+}
+
+impl HttpClient for Watched {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        self.inner.http_connector(settings, components)
+    }
+}
+
+/// The route of direct calls contains the components of the client, with the observer that stores it.
+#[tokio::test]
+async fn a_client_that_is_dropped_leaves_nothing_behind() {
+    let table = Fixed::start(200, JSON, NO_ITEM).await;
+    let used = Arc::new(());
+    let watched = Watched { inner: sentinel_store::aws::http_client(), _used: Arc::clone(&used) };
+    let sessions =
+        DynamoSessions::new(&config_with(&table.url, SharedHttpClient::new(watched)), "t")
+            .with_timing(TIMING);
+    for _ in 0..2 {
+        gate(&sessions).await.unwrap();
+    }
+    assert!(Arc::strong_count(&used) > 1);
+    drop(sessions);
+    assert_eq!(Arc::strong_count(&used), 1);
 }
 
 /// A table behind a proxy, whose client has sent its first call.
