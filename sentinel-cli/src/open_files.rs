@@ -10,12 +10,15 @@ use crate::output::Failure;
 const RESERVED: u64 = 64;
 /// A smaller number of connections is not useful.
 const MIN_CONNECTIONS: u64 = 16;
+/// The number of connections of a program that cannot refuse to start for so few files.
+const FEWEST_CONNECTIONS: u64 = 4;
 
 /// The number of connections, at most `wanted`, that the current limit of open files
-/// allows. The limit is not raised, since a child process would inherit it.
+/// allows to a program without a database. The limit is not raised, since a child process
+/// would inherit it.
 pub(crate) fn within_limit(wanted: u64) -> usize {
     let open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let room = open.saturating_sub(RESERVED).clamp(MIN_CONNECTIONS, wanted);
+    let room = open.saturating_sub(RESERVED / 2).clamp(FEWEST_CONNECTIONS, wanted);
     usize::try_from(room).unwrap_or(usize::MAX)
 }
 

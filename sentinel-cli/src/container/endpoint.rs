@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
@@ -16,6 +16,7 @@ use sentinel_client::{Client, ClientError, ProfileCredentials, VendRequest};
 use sentinel_dev::{Seat, Seats};
 use sentinel_wire::ProfileName;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::request;
@@ -119,25 +120,20 @@ impl Source {
     /// the error, after which it may end. Requests that fail for the same reason within a minute write one
     /// message.
     async fn write(&self, error: &ClientError, problem: &Problem, screen: &Screen) {
-        if self.is_new(problem) {
-            let text = format!("no credentials of `{}`: {}", self.profile, Failure::from(error));
-            let screen = *screen;
-            let warning = tokio::task::spawn_blocking(move || screen.warn(&text));
-            // Output that is not read must not stop the endpoint.
-            drop(tokio::time::timeout(WRITE_WAIT, warning).await);
-        }
-    }
-
-    /// Whether no message with this reason was written within a minute.
-    fn is_new(&self, problem: &Problem) -> bool {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        // The lock is held until the message is written: other requests wait for it too.
+        let mut written = self.written.lock().await;
         let is_known = written
             .as_ref()
             .is_some_and(|(last, when)| last.is_same_reason(problem) && when.elapsed() < REPEAT);
-        if !is_known {
-            *written = Some((problem.clone(), Instant::now()));
+        if is_known {
+            return;
         }
-        !is_known
+        *written = Some((problem.clone(), Instant::now()));
+        let text = format!("no credentials of `{}`: {}", self.profile, Failure::from(error));
+        let screen = *screen;
+        let warning = tokio::task::spawn_blocking(move || screen.warn(&text));
+        // Output that is not read must not stop the endpoint.
+        drop(tokio::time::timeout(WRITE_WAIT, warning).await);
     }
 }
 

@@ -332,11 +332,18 @@ fn key_of<'s>(node: Node<'s>, findings: &mut Findings) -> Result<Key<'s>, Stop> 
 /// after it is reliable.
 fn misread(key: &Scalar<'_>, span: Span) -> Option<Stop> {
     let (character, start, length) = space::find(&key.text).filter(|_| key.plain)?;
-    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let at_edge = start == 0 || start.saturating_add(length) == key.text.chars().count();
-    let start = Position { column: span.start.column.saturating_add(count(start)), ..span.start };
-    let end = Position { column: start.column.saturating_add(count(length)), ..start };
-    at_edge.then_some((Span { start, end }, Finding::LookalikeSpace { character }))
+    let count = u32::try_from(length).unwrap_or(u32::MAX);
+    // The text of a key can be on several lines, so only its ends have known places.
+    let place = if start == 0 {
+        let Span { start, .. } = span;
+        Span { start, end: Position { column: start.column.saturating_add(count), ..start } }
+    } else if start.saturating_add(length) == key.text.chars().count() {
+        let Span { end, .. } = span;
+        Span { start: Position { column: end.column.saturating_sub(count).max(1), ..end }, end }
+    } else {
+        return None;
+    };
+    Some((place, Finding::LookalikeSpace { character }))
 }
 
 /// Keeps the first of each key and reports the others. The keys are sorted, not

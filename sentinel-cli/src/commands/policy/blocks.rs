@@ -54,17 +54,20 @@ impl<R: Read> Blocks<R> {
     /// The next block. `None` at the end of the input.
     pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
         let mut lines = mem::take(&mut self.begun);
+        // What was read last, in which there can be ends of lines.
+        let mut last = 0;
         loop {
-            let before = lines.len();
+            if let Some(end) = memrchr(b'\n', lines.get(last..).unwrap_or_default()) {
+                self.begun = lines.split_off(last + end + 1);
+                break;
+            }
+            last = lines.len();
             if self.read(&mut lines)? == 0 {
                 break;
             }
-            let read = lines.get(before..).unwrap_or_default();
-            if let Some(end) = memrchr(b'\n', read) {
-                self.begun = lines.split_off(before + end + 1);
-                break;
-            }
-            if lines.len() > MAX_LINE {
+            if memchr(b'\n', lines.get(last..).unwrap_or_default()).is_none()
+                && lines.len() > MAX_LINE
+            {
                 lines.truncate(MAX_LINE + 1);
                 self.skip_line()?;
                 break;
@@ -148,6 +151,20 @@ mod tests {
             pieces in prop::collection::vec(1..9_usize, 0..40),
         ) {
             prop_assert_eq!(read(text.as_bytes(), pieces), expected(text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_line_after_one_that_is_too_long_is_read_whole() {
+        let (long, whole) = ("x".repeat(MAX_LINE + 2), "y".repeat(MAX_LINE));
+        let text = format!("{long}\nz\n{whole}\n{long}\n{whole}");
+        for piece in [700, 1_400, 65_536, usize::MAX] {
+            let pieces = vec![piece; text.len() / piece + 1];
+            let lines = read(text.as_bytes(), pieces).into_iter().map(|(number, mut line)| {
+                line.truncate(MAX_LINE + 1);
+                (number, line)
+            });
+            assert!(lines.eq(expected(text.as_bytes())), "pieces of {piece} bytes");
         }
     }
 

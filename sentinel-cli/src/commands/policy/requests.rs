@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::mem;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +21,8 @@ use super::{fault, value};
 use crate::in_order::in_order;
 use crate::output::{Failure, Outcome};
 
+/// The length of results from which they are passed on, in bytes.
+const MAX_RESULTS: usize = 256 * 1024;
 /// Some editors on Windows write it at the start of a UTF-8 file.
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
@@ -88,7 +92,7 @@ pub(super) fn run<R: Serialize>(
     evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R + Sync,
 ) -> Result<Outcome, Failure> {
     if path.as_os_str() == "-" {
-        return evaluate_all(&evaluate, io::stdin().lock(), io::stdout().lock());
+        return evaluate_all(&evaluate, io::stdin(), io::stdout().lock());
     }
     let file = File::open(path)
         .map_err(|error| Failure::because(format!("cannot read `{}`", path.display()), error))?;
@@ -97,47 +101,71 @@ pub(super) fn run<R: Serialize>(
 
 fn evaluate_all<R: Serialize>(
     evaluate: &(impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R + Sync),
-    requests: impl Read,
+    requests: impl Read + Send,
     mut out: impl Write,
 ) -> Result<Outcome, Failure> {
     // A single time for all lines without one, so that they are comparable.
     let now = Utc::now();
     let mut blocks = Blocks::new(requests);
     let mut outcome = Outcome::Done;
-    let processed = in_order(
-        || blocks.next().map_err(|error| Failure::because("cannot read the requests", error)),
-        |block| evaluate_block(evaluate, &block, now),
-        |(results, block_outcome): (Vec<u8>, Outcome)| {
-            if block_outcome == Outcome::No {
+    in_order(
+        || blocks.next().map_err(Stopped::Unreadable),
+        |block, emit| evaluate_block(evaluate, &block, now, emit),
+        |Results { lines, bad }| {
+            if bad {
                 outcome = Outcome::No;
             }
-            out.write_all(&results).map_err(Failure::output)
+            out.write_all(&lines).map_err(Stopped::Unwritten)
         },
-    );
-    processed?;
-    out.flush().map_err(Failure::output)?;
+    )
+    .and_then(|()| out.flush().map_err(Stopped::Unwritten))
+    .map_err(|stopped| match stopped {
+        Stopped::Unreadable(error) => Failure::because("cannot read the requests", error),
+        Stopped::Unwritten(error) => Failure::output(error),
+    })?;
     Ok(outcome)
 }
 
-/// The results of the lines of a block.
+/// Why not every line was evaluated.
+enum Stopped {
+    Unreadable(io::Error),
+    Unwritten(io::Error),
+}
+
+/// Some lines of results.
+#[derive(Default)]
+struct Results {
+    lines: Vec<u8>,
+    /// Whether one of them is an error.
+    bad: bool,
+}
+
+/// Emits the results of the lines of a block.
 fn evaluate_block<R: Serialize>(
     evaluate: impl Fn(&Request<'_>, &Facts, DateTime<Utc>) -> R,
     block: &Block,
     now: DateTime<Utc>,
-) -> (Vec<u8>, Outcome) {
-    let mut out = Vec::with_capacity(block.lines.len() * 2);
-    let mut outcome = Outcome::Done;
+    emit: &mut dyn FnMut(Results) -> ControlFlow<()>,
+) {
+    let mut results = Results::default();
     for (number, line) in (block.first..).zip(block.lines()) {
         let line = if number == 1 { line.strip_prefix(BOM).unwrap_or(line) } else { line };
         match evaluate_line(&evaluate, line, now) {
-            Ok(result) => write_line(&mut out, &result),
+            Ok(result) => write_line(&mut results.lines, &result),
             Err(error) => {
-                outcome = Outcome::No;
-                write_line(&mut out, &BadLine { line: number, error: &error });
+                results.bad = true;
+                write_line(&mut results.lines, &BadLine { line: number, error: &error });
             }
         }
+        // A result can be far longer than its request.
+        if results.lines.len() >= MAX_RESULTS && emit(mem::take(&mut results)).is_break() {
+            return;
+        }
     }
-    (out, outcome)
+    if !results.lines.is_empty() {
+        // Nothing is left that could be stopped.
+        let _ = emit(results);
+    }
 }
 
 fn evaluate_line<R>(

@@ -88,7 +88,7 @@ fn is_closed(mut stream: &TcpStream) -> bool {
 #[test]
 fn clients_that_send_nothing_do_not_keep_others_from_the_endpoint() {
     let dev = dev("30m");
-    let exec = Running::exec_with_open_files(&dev, 192);
+    let exec = Running::exec_with_open_files(&dev, 160);
     let mut closed = Vec::new();
     for _ in 0..5 {
         // More than the number of concurrent connections, which is 128 with that limit of open files.
