@@ -1,4 +1,4 @@
-//! Simulated latencies of AWS, and a record of those that a request met.
+//! Simulated latencies of AWS, and how long each request waited.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

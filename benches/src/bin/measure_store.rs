@@ -4,7 +4,7 @@
 //!
 //! The calls are those of a vend: the gate, a count, the session, and the gate again. They go to a
 //! stand-in that answers immediately, which shows what the client itself can do, and to an emulator,
-//! which `make test` installs. AWS is none of the two.
+//! which `make test` installs. Neither shows the speed of AWS.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 use std::error::Error;
