@@ -57,9 +57,8 @@ fn in_order_on<T: Send, R: Send, E: Send>(
             return alone(&mut next, work, &mut take);
         }
         let reader = scope.spawn(move || distribute(&mut next, &inputs));
+        // If it fails, the other threads end with their next input or result.
         take_all(&results, &mut take)?;
-        // After a failure to take, the threads end with their next input or result.
-        drop(results);
         joined(reader)
     })
 }

@@ -61,15 +61,13 @@ impl<R: Read> Blocks<R> {
                 self.begun = lines.split_off(last + end + 1);
                 break;
             }
-            last = lines.len();
-            if self.read(&mut lines)? == 0 {
-                break;
-            }
-            if memchr(b'\n', lines.get(last..).unwrap_or_default()).is_none()
-                && lines.len() > MAX_LINE
-            {
+            if lines.len() > MAX_LINE {
                 lines.truncate(MAX_LINE + 1);
                 self.skip_line()?;
+                break;
+            }
+            last = lines.len();
+            if self.read(&mut lines)? == 0 {
                 break;
             }
         }
