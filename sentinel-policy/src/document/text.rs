@@ -11,7 +11,7 @@ pub(super) fn decode<'s>(
 ) -> Result<&'s str, (Span, Finding<'static>)> {
     if source.len() > limits.max_bytes {
         let finding = Finding::TooLarge { limit: limits.max_bytes };
-        return Err((character_behind(""), finding));
+        return Err((START, finding));
     }
     let text = match std::str::from_utf8(source) {
         Ok(text) => text,
@@ -43,6 +43,12 @@ fn is_refused(c: char) -> bool {
     (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}'))
         || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
+
+/// The start of a document, without a character: the first line can be empty.
+const START: Span = {
+    let start = Position { line: 1, column: 1 };
+    Span { start, end: start }
+};
 
 /// The place of the character that follows `before`.
 fn character_behind(before: &str) -> Span {
@@ -77,6 +83,13 @@ mod tests {
         assert_eq!(place("\u{feff}a\u{1b}".as_bytes()), Some((1, 2)));
         assert_eq!(place("a\u{7f}".as_bytes()), Some((1, 2)));
         assert_eq!(place(&[b' '; 1024 * 1024 + 1]), Some((1, 1)));
+    }
+
+    #[test]
+    fn the_place_of_a_document_that_is_too_large_exists_if_its_first_line_is_empty() {
+        let limits = Limits::default().with_max_bytes(0);
+        let (span, _) = decode(b"\na", &limits).unwrap_err();
+        assert_eq!((span.start.column, span.end.column), (1, 1));
     }
 
     #[test]
