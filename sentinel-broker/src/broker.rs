@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use sentinel_store::{
     AuditSink, Clock, GrantStore, PolicyStore, RequestStore, SessionStore, SystemClock,
 };
@@ -136,7 +136,10 @@ impl Broker {
         }
     }
 
+    /// The current time to the millisecond, as records have it: a decision can be made again exactly from
+    /// its record.
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        let now = self.clock.now();
+        now.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(now)
     }
 }

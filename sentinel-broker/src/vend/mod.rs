@@ -78,7 +78,7 @@ impl Broker {
             deadline: deadline.checked_sub(CLEANUP_BUDGET).unwrap_or(deadline),
             ..call.clone()
         };
-        let mut progress = Progress::new(call, caller, vend, self.now());
+        let mut progress = Progress::new(call, caller, vend, self.session_table(), self.now());
         let vended = catch_panic_of(self.decide_and_issue(&mut progress)).await;
         let vended = vended.unwrap_or_else(|panicked| {
             tracing::error!(request_id = call.request_id, cause = %panicked, "failed to vend");
@@ -118,9 +118,7 @@ impl Broker {
         let basis = self.basis(call, caller, &vend.profile, &governing, &first, now).await?;
         let facts = basis.facts();
         let decision = policy.decide(&request, &facts, now);
-        progress.rule = decision
-            .rule
-            .map(|rule| (rule.name.to_owned(), rule.index, rule.reason.map(str::to_owned)));
+        progress.decided(&decision);
         match decision.verdict {
             Verdict::Allow => {}
             Verdict::Deny => {
@@ -133,19 +131,28 @@ impl Broker {
         }
         progress.basis = basis;
         let profile = vend.profile.as_str();
+        let valid_until = policy.valid_until(&request, &facts, now);
+        if let Some(decided) = &mut progress.decision {
+            decided.valid_until = valid_until;
+        }
         let lifetime = Lifetime::new(
             &Bounds {
                 requested: vend.duration,
                 // A grant that overrides a deny is no more than the profile allows.
                 policy: decision.max_duration.or_else(|| policy.profile(profile)?.max_duration),
                 maximum: self.settings.max_duration,
-                valid_until: policy.valid_until(&request, &facts, now),
+                valid_until,
             },
             now,
         );
         progress.lifetime = Some(lifetime);
         let role = self.role(call, &vend.profile, &governing)?;
         self.issue(progress, gate, role, lifetime).await
+    }
+
+    /// The name of the session table, if there is one.
+    fn session_table(&self) -> Option<&str> {
+        self.sessions.as_ref().map(|table| table.name.as_str())
     }
 
     /// The request, as a policy sees it.
@@ -160,6 +167,6 @@ impl Broker {
             .with_source_vpc(call.source_vpc.as_deref())
             .with_source_vpce(call.source_vpce.as_deref())
             .with_mode(Mode::Server)
-            .with_session_table(self.sessions.as_ref().map(|table| table.name.as_str()))
+            .with_session_table(self.session_table())
     }
 }

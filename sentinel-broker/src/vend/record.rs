@@ -1,8 +1,10 @@
 //! What is known of a vend so far, and its decision record.
 
 use chrono::{DateTime, Utc};
-use sentinel_policy::Mode;
-use sentinel_store::{DecisionFields, DecisionRecord, PolicyUsed, Record, RecordedEffect};
+use sentinel_policy::{Decision, Mode, Verdict};
+use sentinel_store::{
+    DecisionFields, DecisionRecord, PolicyDecision, PolicyUsed, Record, RecordedEffect,
+};
 use sentinel_wire::ErrorCode;
 use tokio::time::Instant;
 
@@ -30,8 +32,12 @@ pub(super) struct Progress<'a> {
     /// The time of the decision.
     pub(super) now: DateTime<Utc>,
     started: Instant,
+    /// The name of the session table, if there is one.
+    session_table: Option<&'a str>,
     /// The matched rule: its name, its index and its reason.
     pub(super) rule: Option<(String, usize, Option<String>)>,
+    /// What the policy decided.
+    pub(super) decision: Option<PolicyDecision>,
     /// What the second decision is based on.
     pub(super) basis: Basis,
     pub(super) policy: Option<PolicyUsed>,
@@ -50,6 +56,7 @@ impl<'a> Progress<'a> {
         call: &'a Call,
         caller: &'a Caller,
         vend: &'a Vend,
+        session_table: Option<&'a str>,
         now: DateTime<Utc>,
     ) -> Self {
         Self {
@@ -58,7 +65,9 @@ impl<'a> Progress<'a> {
             vend,
             now,
             started: Instant::now(),
+            session_table,
             rule: None,
+            decision: None,
             basis: Basis::default(),
             policy: None,
             policy_stale: false,
@@ -68,6 +77,23 @@ impl<'a> Progress<'a> {
             issued: None,
             withheld: false,
         }
+    }
+
+    /// Keeps what the policy decided, so that the record shows it.
+    pub(super) fn decided(&mut self, decision: &Decision<'_>) {
+        let effect = match decision.verdict {
+            Verdict::Allow => RecordedEffect::Allow,
+            Verdict::Deny => RecordedEffect::Deny,
+            Verdict::RequireApproval => RecordedEffect::RequireApproval,
+        };
+        self.decision = Some(
+            PolicyDecision::new(effect)
+                .with_max_duration_s(decision.max_duration.map(|length| length.as_secs()))
+                .with_requires(decision.requires.iter()),
+        );
+        self.rule = decision
+            .rule
+            .map(|rule| (rule.name.to_owned(), rule.index, rule.reason.map(str::to_owned)));
     }
 
     /// The decision record. Its effect is `allow` only if credentials are about to be returned.
@@ -88,6 +114,10 @@ impl<'a> Progress<'a> {
             (None, Some(_)) => Some("untracked".to_owned()),
             (None, None) => None,
         };
+        let facts = self.basis.facts();
+        let grant = facts.grant.unwrap_or_default();
+        let approval = facts.approval.unwrap_or_default();
+        let access_until = approval.until.or(grant.until);
         let (approval, break_glass) = match self.basis.access() {
             Access::Direct => (None, None),
             Access::Approval(id) => (Some(id), None),
@@ -119,7 +149,14 @@ impl<'a> Progress<'a> {
             .with_policy(self.policy.clone())
             .with_policy_stale(self.policy_stale)
             .with_withheld(self.withheld)
-            .with_function_version(call.service_version.clone());
+            .with_function_version(call.service_version.clone())
+            .with_organization(caller.organization.clone())
+            .with_source_vpc(call.source_vpc.clone())
+            .with_source_vpce(call.source_vpce.clone())
+            .with_session_table(self.session_table.map(str::to_owned))
+            .with_access_until(access_until)
+            .with_overrides_deny(grant.overrides_deny)
+            .with_decision(self.decision.clone());
         if let Some((name, index, reason)) = self.rule.clone() {
             record = record.with_rule(name, index, reason);
         }

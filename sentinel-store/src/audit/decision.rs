@@ -1,14 +1,16 @@
 //! The record of a decision on a request for credentials.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use data_encoding::HEXLOWER;
 use sentinel_wire::rfc3339;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::PolicyPath;
 
 /// The effect of a decision for the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "a reader must handle every effect")]
 pub enum RecordedEffect {
@@ -21,7 +23,7 @@ pub enum RecordedEffect {
 }
 
 /// The policy document that was used for a decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PolicyUsed {
     /// Path of the document.
@@ -42,6 +44,48 @@ impl PolicyUsed {
             version: version.into(),
             sha256: HEXLOWER.encode(sha256),
         }
+    }
+}
+
+/// What the policy decided, whatever happened to the request afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct PolicyDecision {
+    /// The effect that the policy decided.
+    pub effect: RecordedEffect,
+    /// The longest lifetime that the policy allows, in seconds. `None` if it has no limit.
+    pub max_duration_s: Option<u64>,
+    /// What the request lacks that the rule requires: `approval`, `server_mode`, `session`.
+    pub requires: Vec<Cow<'static, str>>,
+    /// When the policy would decide differently. RFC 3339 in UTC, with milliseconds. `None` if it would
+    /// not, and unless the effect is `Allow`.
+    #[serde(serialize_with = "rfc3339::serialize_option")]
+    pub valid_until: Option<DateTime<Utc>>,
+}
+
+impl PolicyDecision {
+    /// A decision without a limit, to which the request lacks nothing.
+    #[must_use]
+    pub const fn new(effect: RecordedEffect) -> Self {
+        Self { effect, max_duration_s: None, requires: Vec::new(), valid_until: None }
+    }
+
+    /// The same decision with the longest lifetime, in seconds.
+    #[must_use]
+    pub fn with_max_duration_s(self, max_duration_s: impl Into<Option<u64>>) -> Self {
+        Self { max_duration_s: max_duration_s.into(), ..self }
+    }
+
+    /// The same decision with what the request lacks.
+    #[must_use]
+    pub fn with_requires(self, requires: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { requires: requires.into_iter().map(Cow::Borrowed).collect(), ..self }
+    }
+
+    /// The same decision with the time at which the policy would decide differently.
+    #[must_use]
+    pub fn with_valid_until(self, valid_until: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { valid_until: valid_until.into(), ..self }
     }
 }
 
@@ -74,7 +118,8 @@ pub struct DecisionFields {
 }
 
 /// A decision record. Every record has every field in JSON, in this order. A field without a value is
-/// null. `docs/records.md` describes each field for readers of the log.
+/// null. `docs/records.md` describes each field for readers of the log. It can be read from the lines of
+/// this version and of earlier ones.
 ///
 /// ```
 /// use chrono::DateTime;
@@ -96,7 +141,7 @@ pub struct DecisionFields {
 /// .with_source_ip("192.0.2.1".to_owned());
 /// assert_eq!(record.session, None);
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct DecisionRecord {
     /// Time of the decision. RFC 3339 in UTC, with milliseconds.
@@ -135,7 +180,7 @@ pub struct DecisionRecord {
     /// The source address of the request, as API Gateway reports it. `None` if it is unknown.
     pub source_ip: Option<String>,
     /// How Sentinel runs: `server`.
-    pub mode: &'static str,
+    pub mode: Cow<'static, str>,
     /// Lifetime of the credentials from the time of the decision, in seconds. `None` unless credentials
     /// are returned.
     pub duration_s: Option<u64>,
@@ -162,6 +207,29 @@ pub struct DecisionRecord {
     pub function_version: Option<String>,
     /// Time from the start of the vend to this record, in milliseconds.
     pub latency_ms: u64,
+    /// The caller's organization in AWS Organizations. `None` if it is unknown.
+    #[serde(default)]
+    pub organization: Option<String>,
+    /// The VPC that the request was sent from, as API Gateway reports it. `None` if it is unknown.
+    #[serde(default)]
+    pub source_vpc: Option<String>,
+    /// The VPC endpoint that the request was sent through, as API Gateway reports it. `None` if it is
+    /// unknown.
+    #[serde(default)]
+    pub source_vpce: Option<String>,
+    /// The name of the session table. `None` without one.
+    #[serde(default)]
+    pub session_table: Option<String>,
+    /// When the approval or the grant that was used ends. RFC 3339 in UTC, with milliseconds. `None` if
+    /// none was used.
+    #[serde(default, serialize_with = "rfc3339::serialize_option")]
+    pub access_until: Option<DateTime<Utc>>,
+    /// Whether the grant that was used overrides a denial.
+    #[serde(default)]
+    pub overrides_deny: bool,
+    /// What the policy decided. `None` if it was not evaluated.
+    #[serde(default)]
+    pub decision: Option<PolicyDecision>,
 }
 
 impl DecisionRecord {
@@ -197,7 +265,7 @@ impl DecisionRecord {
             principal,
             caller,
             source_ip: None,
-            mode,
+            mode: Cow::Borrowed(mode),
             duration_s: None,
             expiration: None,
             access_key_id: None,
@@ -209,6 +277,13 @@ impl DecisionRecord {
             withheld: false,
             function_version: None,
             latency_ms,
+            organization: None,
+            source_vpc: None,
+            source_vpce: None,
+            session_table: None,
+            access_until: None,
+            overrides_deny: false,
+            decision: None,
         }
     }
 
@@ -295,5 +370,47 @@ impl DecisionRecord {
     #[must_use]
     pub fn with_function_version(self, function_version: impl Into<Option<String>>) -> Self {
         Self { function_version: function_version.into(), ..self }
+    }
+
+    /// The same record with the caller's organization.
+    #[must_use]
+    pub fn with_organization(self, organization: impl Into<Option<String>>) -> Self {
+        Self { organization: organization.into(), ..self }
+    }
+
+    /// The same record with the VPC that the request was sent from.
+    #[must_use]
+    pub fn with_source_vpc(self, vpc: impl Into<Option<String>>) -> Self {
+        Self { source_vpc: vpc.into(), ..self }
+    }
+
+    /// The same record with the VPC endpoint that the request was sent through.
+    #[must_use]
+    pub fn with_source_vpce(self, endpoint: impl Into<Option<String>>) -> Self {
+        Self { source_vpce: endpoint.into(), ..self }
+    }
+
+    /// The same record with the name of the session table.
+    #[must_use]
+    pub fn with_session_table(self, table: impl Into<Option<String>>) -> Self {
+        Self { session_table: table.into(), ..self }
+    }
+
+    /// The same record with the end of the approval or the grant that was used.
+    #[must_use]
+    pub fn with_access_until(self, until: impl Into<Option<DateTime<Utc>>>) -> Self {
+        Self { access_until: until.into(), ..self }
+    }
+
+    /// The same record, with whether the grant that was used overrides a denial.
+    #[must_use]
+    pub fn with_overrides_deny(self, overrides_deny: bool) -> Self {
+        Self { overrides_deny, ..self }
+    }
+
+    /// The same record with what the policy decided.
+    #[must_use]
+    pub fn with_decision(self, decision: impl Into<Option<PolicyDecision>>) -> Self {
+        Self { decision: decision.into(), ..self }
     }
 }

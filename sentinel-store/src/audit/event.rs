@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use sentinel_wire::rfc3339;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::PolicyUsed;
 
 /// A record of an event that is not a decision on credentials, such as a revocation, an approval, an
 /// opened grant, or a refusal by the authorizer. A field without a value is absent in JSON.
 /// `docs/records.md` describes each field for readers of the log.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Event {
     /// Time of the event. RFC 3339 in UTC, with milliseconds.
@@ -43,7 +43,11 @@ pub struct Event {
     pub epoch: Option<u64>,
     /// When the block on new sessions ends. RFC 3339 in UTC, with milliseconds. `None` if there is
     /// no block, or it has no end.
-    #[serde(serialize_with = "rfc3339::serialize_option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        serialize_with = "rfc3339::serialize_option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub blocked_until: Option<DateTime<Utc>>,
     /// The account of the actor.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,14 +80,18 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<u64>,
     /// When the approval or the grant ends. RFC 3339 in UTC, with milliseconds.
-    #[serde(serialize_with = "rfc3339::serialize_option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        serialize_with = "rfc3339::serialize_option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub valid_until: Option<DateTime<Utc>>,
     /// The policy document that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyUsed>,
     /// Whether the store could not be reached to check that the document is the newest version.
     /// Absent if it was reached.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub policy_stale: bool,
     /// The id of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +99,7 @@ pub struct Event {
 }
 
 /// The kind of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {

@@ -6,8 +6,10 @@ use std::{
     sync::Mutex,
 };
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::ser::Formatter;
+use sha2::{Digest, Sha256};
 
 use super::{AuditError, AuditSink, Record};
 
@@ -15,8 +17,14 @@ use super::{AuditError, AuditSink, Record};
 /// accepts it whole, is never mixed with another record, and is flushed before the write
 /// is reported as successful.
 ///
-/// After a write that stopped in the middle of a line, the next record starts a new line.
-/// After a panic of the writer, every write is an error.
+/// The lines of decisions and events form a chain. Each ends with the members `writer`, the random id of
+/// the chain; `sequence`, the number of the line in the chain, from 1; and `prev`, the SHA-256 in
+/// hexadecimal of the line before without its line feed, or null for the first line. So a reader of the
+/// log notices a line that was changed, moved, or removed from the middle of a chain. `docs/audit.md`
+/// states what it does not notice.
+///
+/// After a write that failed, it is unknown what the log contains of the line: the next record starts a
+/// new line and a new chain. After a panic of the writer, every write is an error.
 ///
 /// ```
 /// use chrono::DateTime;
@@ -33,12 +41,54 @@ struct Out<W> {
     writer: W,
     /// Whether the last write ended in the middle of a line.
     torn: bool,
+    /// `None` before the first record, and after a write that failed.
+    chain: Option<Chain>,
+}
+
+/// The chain of the lines that were written.
+struct Chain {
+    writer: String,
+    /// The sequence number of the last line.
+    sequence: u64,
+    /// The digest of the last line.
+    prev: Option<[u8; 32]>,
+}
+
+/// The last members of a line.
+#[derive(Serialize)]
+struct Link<'a> {
+    writer: &'a str,
+    sequence: u64,
+    prev: Option<String>,
+}
+
+impl Chain {
+    fn start() -> io::Result<Self> {
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).map_err(io::Error::other)?;
+        Ok(Self { writer: HEXLOWER.encode(&id), sequence: 0, prev: None })
+    }
+
+    /// Adds the members of the next link to a line that is a JSON object with at least one member.
+    fn link(&mut self, line: &mut Vec<u8>) -> io::Result<()> {
+        self.sequence = self.sequence.saturating_add(1);
+        let prev = self.prev.map(|digest| HEXLOWER.encode(&digest));
+        let link = Link { writer: &self.writer, sequence: self.sequence, prev };
+        line.pop();
+        let end = line.len();
+        serde_json::to_writer(&mut *line, &link)?;
+        if let Some(brace) = line.get_mut(end) {
+            *brace = b',';
+        }
+        self.prev = Some(Sha256::digest(&*line).into());
+        Ok(())
+    }
 }
 
 impl<W: Write + Send> JsonLines<W> {
     /// Writes to a writer.
     pub const fn new(writer: W) -> Self {
-        Self(Mutex::new(Out { writer, torn: false }))
+        Self(Mutex::new(Out { writer, torn: false, chain: None }))
     }
 
     /// The writer.
@@ -52,6 +102,24 @@ impl<W: Write + Send> JsonLines<W> {
 }
 
 impl<W: Write> Out<W> {
+    /// Writes a line of the chain.
+    fn write_linked(&mut self, mut line: Vec<u8>) -> io::Result<()> {
+        // If this line is not written, the chain has ended.
+        let mut chain = self.chain.take().map_or_else(Chain::start, Ok)?;
+        chain.link(&mut line)?;
+        self.write_line(line)?;
+        self.chain = Some(chain);
+        Ok(())
+    }
+
+    fn write_line(&mut self, mut line: Vec<u8>) -> io::Result<()> {
+        line.push(b'\n');
+        if self.torn {
+            line.insert(0, b'\n');
+        }
+        self.write(&line)
+    }
+
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         let mut rest = line;
         while !rest.is_empty() {
@@ -71,13 +139,15 @@ impl<W: Write> Out<W> {
 
 impl<W: Write + Send> AuditSink for JsonLines<W> {
     fn write(&self, record: &Record) -> Result<(), AuditError> {
-        let mut line = vec![b'\n'];
+        let mut line = Vec::new();
         let mut serializer = serde_json::Serializer::with_formatter(&mut line, OneLine);
         record.serialize(&mut serializer).map_err(AuditError::new)?;
-        line.push(b'\n');
         let mut out = self.0.lock().map_err(|_| AuditError::new("the writer has panicked"))?;
-        let line = if out.torn { line.as_slice() } else { line.get(1..).unwrap_or_default() };
-        out.write(line).map_err(AuditError::new)
+        match record {
+            Record::Decision(_) | Record::Event(_) => out.write_linked(line),
+            Record::Metrics(_) => out.write_line(line),
+        }
+        .map_err(AuditError::new)
     }
 }
 
@@ -168,7 +238,7 @@ mod tests {
             script.calls += 1;
             let count = match script.steps.pop() {
                 None => bytes.len(),
-                Some(Step::Take(count)) => count,
+                Some(Step::Take(count)) => count.min(bytes.len()),
                 Some(Step::Fail(kind)) => return Err(kind.into()),
                 Some(Step::Panic) => panic!("injected"),
             };
@@ -252,6 +322,61 @@ mod tests {
         assert!(catch_unwind(AssertUnwindSafe(|| sink.write(&record(1)))).is_err());
         assert!(sink.write(&record(2)).is_err());
         assert_eq!(text(&writer), "");
+    }
+
+    fn event(reason: &str) -> Record {
+        let event = crate::Event::new(crate::EventKind::Revocation, DateTime::UNIX_EPOCH);
+        Record::Event(Box::new(event.with_reason(reason.to_owned())))
+    }
+
+    /// The writer, the sequence number and the digest of the line before.
+    fn links(text: &str) -> Vec<(String, u64, Option<String>)> {
+        let linked = text.lines().filter(|line| !line.is_empty() && !line.contains("_aws"));
+        let read = linked.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        read.map(|line| {
+            let writer = line["writer"].as_str().unwrap().to_owned();
+            let prev = line["prev"].as_str().map(str::to_owned);
+            (writer, line["sequence"].as_u64().unwrap(), prev)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn each_line_names_the_digest_of_the_line_before() {
+        let (sink, writer) = sink(&[]);
+        sink.write(&event("first")).unwrap();
+        // Metrics are not part of the chain.
+        sink.write(&record(1)).unwrap();
+        sink.write(&event("second\n}")).unwrap();
+        sink.write(&event("third")).unwrap();
+        let text = text(&writer);
+        let linked: Vec<_> = text.lines().filter(|line| !line.contains("_aws")).collect();
+        let digest = |line: &str| Some(HEXLOWER.encode(&Sha256::digest(line)));
+        let links = links(&text);
+        assert_eq!(
+            links.iter().map(|(_, sequence, prev)| (*sequence, prev.clone())).collect::<Vec<_>>(),
+            [(1, None), (2, digest(linked[0])), (3, digest(linked[1]))]
+        );
+        assert!(links.iter().all(|(id, ..)| *id == links[0].0 && id.len() == 16));
+        assert_eq!(text.matches("\"writer\"").count(), 3);
+    }
+
+    #[test]
+    fn a_line_whose_write_failed_ends_the_chain() {
+        for steps in [&[Step::Take(usize::MAX)][..], &[Step::Take(usize::MAX), Step::Take(5)]] {
+            let steps: Vec<_> =
+                steps.iter().copied().chain([Step::Fail(io::ErrorKind::StorageFull)]).collect();
+            let (sink, writer) = sink(&steps);
+            sink.write(&event("first")).unwrap();
+            assert!(sink.write(&event("second")).is_err());
+            sink.write(&event("third")).unwrap();
+            sink.write(&event("fourth")).unwrap();
+            let text = text(&writer);
+            let whole: Vec<_> = text.lines().filter(|line| line.ends_with('}')).collect();
+            let links = links(&whole.join("\n"));
+            assert_eq!(links.iter().map(|link| link.1).collect::<Vec<_>>(), [1, 1, 2]);
+            assert_ne!(links[0].0, links[1].0);
+        }
     }
 
     #[test]

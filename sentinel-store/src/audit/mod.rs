@@ -7,7 +7,7 @@ mod metered;
 mod metrics;
 mod record;
 
-pub use decision::{DecisionFields, DecisionRecord, PolicyUsed, RecordedEffect};
+pub use decision::{DecisionFields, DecisionRecord, PolicyDecision, PolicyUsed, RecordedEffect};
 pub use event::{Event, EventKind};
 pub use lines::JsonLines;
 pub use metered::Metered;
