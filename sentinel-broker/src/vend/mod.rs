@@ -147,6 +147,7 @@ impl Broker {
         );
         progress.lifetime = Some(lifetime);
         let role = self.role(call, &vend.profile, &governing)?;
+        progress.role_arn = Some(role.to_string());
         self.issue(progress, gate, role, lifetime).await
     }
 

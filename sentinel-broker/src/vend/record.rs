@@ -44,6 +44,7 @@ pub(super) struct Progress<'a> {
     pub(super) policy_stale: bool,
     pub(super) tracked: Option<Tracked>,
     pub(super) source_identity: Option<SourceIdentity>,
+    pub(super) role_arn: Option<String>,
     pub(super) lifetime: Option<Lifetime>,
     pub(super) issued: Option<IssuedRecord>,
     /// Whether credentials were issued and not returned.
@@ -73,6 +74,7 @@ impl<'a> Progress<'a> {
             policy_stale: false,
             tracked: None,
             source_identity: None,
+            role_arn: None,
             lifetime: None,
             issued: None,
             withheld: false,
@@ -154,6 +156,7 @@ impl<'a> Progress<'a> {
             .with_source_vpc(call.source_vpc.clone())
             .with_source_vpce(call.source_vpce.clone())
             .with_session_table(self.session_table.map(str::to_owned))
+            .with_role_arn(self.role_arn.clone())
             .with_access_until(access_until)
             .with_overrides_deny(grant.overrides_deny)
             .with_decision(self.decision.clone());

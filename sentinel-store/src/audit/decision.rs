@@ -220,6 +220,10 @@ pub struct DecisionRecord {
     /// The name of the session table. `None` without one.
     #[serde(default)]
     pub session_table: Option<String>,
+    /// The role whose credentials were requested. `None` if the request was refused before the role was
+    /// determined.
+    #[serde(default)]
+    pub role_arn: Option<String>,
     /// When the approval or the grant that was used ends. RFC 3339 in UTC, with milliseconds. `None` if
     /// none was used.
     #[serde(default, serialize_with = "rfc3339::serialize_option")]
@@ -281,6 +285,7 @@ impl DecisionRecord {
             source_vpc: None,
             source_vpce: None,
             session_table: None,
+            role_arn: None,
             access_until: None,
             overrides_deny: false,
             decision: None,
@@ -394,6 +399,12 @@ impl DecisionRecord {
     #[must_use]
     pub fn with_session_table(self, table: impl Into<Option<String>>) -> Self {
         Self { session_table: table.into(), ..self }
+    }
+
+    /// The same record with the role whose credentials were requested.
+    #[must_use]
+    pub fn with_role_arn(self, role_arn: impl Into<Option<String>>) -> Self {
+        Self { role_arn: role_arn.into(), ..self }
     }
 
     /// The same record with the end of the approval or the grant that was used.

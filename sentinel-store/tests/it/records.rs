@@ -52,6 +52,7 @@ pub(crate) fn vended() -> DecisionRecord {
         .with_source_vpc("vpc-0123456789abcdef0".to_owned())
         .with_source_vpce("vpce-0123456789abcdef0".to_owned())
         .with_session_table("sentinel-sessions".to_owned())
+        .with_role_arn("arn:aws:iam::111122223333:role/SentinelProtected-production".to_owned())
         .with_access_until(at(7200))
         .with_overrides_deny(true)
         .with_decision(
@@ -112,8 +113,8 @@ fn a_decision_record_has_the_documented_fields_in_order() {
     let expected = "timestamp user profile effect source_identity code rule rule_index reason \
         request_id session account principal caller source_ip mode duration_s expiration \
         access_key_id sts_request_id approval break_glass policy policy_stale withheld \
-        function_version latency_ms organization source_vpc source_vpce session_table access_until \
-        overrides_deny decision writer sequence prev";
+        function_version latency_ms organization source_vpc source_vpce session_table role_arn \
+        access_until overrides_deny decision writer sequence prev";
     let expected: Vec<_> = expected.split_whitespace().collect();
     for decision in [refused(), vended()] {
         assert_eq!(keys(&line(&Record::Decision(Box::new(decision)))), expected);

@@ -1,0 +1,217 @@
+//! Whether the credentials that AWS issued are those that Sentinel recorded.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sentinel_store::DecisionRecord;
+use serde::Serialize;
+
+use crate::cloudtrail::AssumeRole;
+
+/// Joins the events of CloudTrail with the records of decisions, by the request id of STS and by the
+/// access key id.
+#[derive(Debug, Default)]
+pub struct Reconciliation {
+    events: Vec<AssumeRole>,
+    issued: Vec<Issued>,
+}
+
+/// What a record contains of issued credentials.
+#[derive(Debug)]
+struct Issued {
+    at: DateTime<Utc>,
+    role_arn: Option<String>,
+    sts_request_id: Option<String>,
+    access_key_id: Option<String>,
+    source_identity: Option<String>,
+    request_id: String,
+    user: String,
+    profile: String,
+}
+
+/// The result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Reconciled {
+    /// The number of events of protected roles that have a record.
+    pub matched: usize,
+    /// What does not agree, in the order of time.
+    pub differences: Vec<Difference>,
+}
+
+/// What does not agree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// What is wrong.
+    pub kind: DifferenceKind,
+    /// The time of the event, or of the record without an event.
+    #[serde(serialize_with = "sentinel_wire::rfc3339::serialize")]
+    pub at: DateTime<Utc>,
+    /// The role.
+    pub role_arn: Option<String>,
+    /// The access key id of the credentials.
+    pub access_key_id: Option<String>,
+    /// The request id of STS.
+    pub sts_request_id: Option<String>,
+    /// The source identity of the credentials.
+    pub source_identity: Option<String>,
+    /// For an event, the ARN of the caller and CloudTrail's id of the event.
+    pub by: Option<String>,
+    /// CloudTrail's id of the event.
+    pub event_id: Option<String>,
+    /// For a record, the user.
+    pub user: Option<String>,
+    /// For a record, the profile.
+    pub profile: Option<String>,
+    /// For a record, the request id.
+    pub request_id: Option<String>,
+}
+
+/// The kind of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DifferenceKind {
+    /// Credentials of a protected role were issued, and no record has them: Sentinel was bypassed, or a
+    /// record was removed.
+    EventWithoutRecord,
+    /// A record has credentials that no event has: the events are incomplete, or the record was invented.
+    RecordWithoutEvent,
+    /// The credentials have another source identity than their record, or none.
+    ForeignSourceIdentity,
+}
+
+impl Reconciliation {
+    /// Adds an event.
+    pub fn add_event(&mut self, event: AssumeRole) {
+        self.events.push(event);
+    }
+
+    /// Adds a record. It has no effect if no credentials were issued.
+    pub fn add_record(&mut self, record: DecisionRecord) {
+        if record.access_key_id.is_none() && record.sts_request_id.is_none() {
+            return;
+        }
+        self.issued.push(Issued {
+            at: record.timestamp,
+            role_arn: record.role_arn,
+            sts_request_id: record.sts_request_id,
+            access_key_id: record.access_key_id,
+            source_identity: record.source_identity,
+            request_id: record.request_id,
+            user: record.user,
+            profile: record.profile,
+        });
+    }
+
+    /// What does not agree. Events are those of the protected roles: the roles of the records, and those
+    /// for which `is_protected` is true. Events and records between `since` and `until` are compared.
+    #[must_use]
+    pub fn reconcile(
+        self,
+        is_protected: impl Fn(&str) -> bool,
+        since: Option<DateTime<Utc>>,
+        until: Option<DateTime<Utc>>,
+    ) -> Reconciled {
+        let Self { events, issued } = self;
+        let inside = |at: DateTime<Utc>| {
+            since.is_none_or(|since| since <= at) && until.is_none_or(|until| at < until)
+        };
+        let roles: HashSet<String> =
+            issued.iter().filter_map(|record| record.role_arn.clone()).collect();
+        let mut by_key: HashMap<&str, usize> = HashMap::new();
+        let mut by_request: HashMap<&str, usize> = HashMap::new();
+        for (index, record) in issued.iter().enumerate() {
+            if let Some(id) = &record.access_key_id {
+                by_key.insert(id, index);
+            }
+            if let Some(id) = &record.sts_request_id {
+                by_request.insert(id, index);
+            }
+        }
+        let mut known = HashSet::new();
+        let mut seen = HashSet::new();
+        let mut differences = Vec::new();
+        for event in &events {
+            // A trail of several regions, or two exports, can have the same event twice.
+            if !event.event_id.is_empty() && !seen.insert(event.event_id.as_str()) {
+                continue;
+            }
+            // The key identifies the credentials; a request id alone only if the event has no key.
+            let record = match &event.access_key_id {
+                Some(id) => by_key.get(id.as_str()).copied().or_else(|| {
+                    let index = *by_request.get(event.request_id.as_deref()?)?;
+                    issued.get(index)?.access_key_id.is_none().then_some(index)
+                }),
+                None => by_request.get(event.request_id.as_deref().unwrap_or_default()).copied(),
+            };
+            let record = record.and_then(|index| Some((index, issued.get(index)?)));
+            match record {
+                Some((index, record)) => {
+                    known.insert(index);
+                    if event.source_identity != record.source_identity && inside(event.at) {
+                        let kind = DifferenceKind::ForeignSourceIdentity;
+                        let of_record = Difference::of_record(kind, record);
+                        differences.push(Difference {
+                            user: of_record.user,
+                            profile: of_record.profile,
+                            request_id: of_record.request_id,
+                            ..Difference::of_event(kind, event)
+                        });
+                    }
+                }
+                None if !inside(event.at) => {}
+                None if roles.contains(&event.role_arn) || is_protected(&event.role_arn) => {
+                    differences
+                        .push(Difference::of_event(DifferenceKind::EventWithoutRecord, event));
+                }
+                None => {}
+            }
+        }
+        for (index, record) in issued.iter().enumerate() {
+            let is_last_of_its_key =
+                record.access_key_id.as_deref().is_none_or(|id| by_key.get(id) == Some(&index));
+            if !known.contains(&index) && is_last_of_its_key && inside(record.at) {
+                let kind = DifferenceKind::RecordWithoutEvent;
+                differences.push(Difference::of_record(kind, record));
+            }
+        }
+        differences.sort_by(|a, b| (a.at, a.kind).cmp(&(b.at, b.kind)));
+        Reconciled { matched: known.len(), differences }
+    }
+}
+
+impl Difference {
+    fn of_event(kind: DifferenceKind, event: &AssumeRole) -> Self {
+        Self {
+            kind,
+            at: event.at,
+            role_arn: Some(event.role_arn.clone()),
+            access_key_id: event.access_key_id.clone(),
+            sts_request_id: event.request_id.clone(),
+            source_identity: event.source_identity.clone(),
+            by: event.by.clone(),
+            event_id: Some(event.event_id.clone()),
+            user: None,
+            profile: None,
+            request_id: None,
+        }
+    }
+
+    fn of_record(kind: DifferenceKind, record: &Issued) -> Self {
+        Self {
+            kind,
+            at: record.at,
+            role_arn: record.role_arn.clone(),
+            access_key_id: record.access_key_id.clone(),
+            sts_request_id: record.sts_request_id.clone(),
+            source_identity: record.source_identity.clone(),
+            by: None,
+            event_id: None,
+            user: Some(record.user.clone()),
+            profile: Some(record.profile.clone()),
+            request_id: Some(record.request_id.clone()),
+        }
+    }
+}

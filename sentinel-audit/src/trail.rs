@@ -1,0 +1,189 @@
+//! What happened to approvals, grants and sessions: the events that other answers need.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sentinel_store::{DecisionRecord, Event, EventKind};
+use serde::Serialize;
+
+/// Approvals, grants and revocations by what they concern.
+#[derive(Debug, Default)]
+pub struct Trail {
+    /// The events of an approval request or a grant, by its id.
+    accesses: HashMap<String, Vec<Event>>,
+    /// The revocations of sessions, by the caller key.
+    revocations: HashMap<String, Vec<Event>>,
+}
+
+/// What somebody wrote about an approval request or a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Comment {
+    /// What happened.
+    pub event: EventKind,
+    /// When.
+    #[serde(serialize_with = "sentinel_wire::rfc3339::serialize")]
+    pub at: DateTime<Utc>,
+    /// The caller key of the person.
+    pub by: Option<String>,
+    /// The person's words: justification, reason or comment.
+    pub text: Option<String>,
+    /// The ticket.
+    pub ticket: Option<String>,
+    /// The reason code.
+    pub reason_code: Option<String>,
+    /// Why the operation failed. `None` if it succeeded.
+    pub code: Option<String>,
+}
+
+/// Why a caller had access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[non_exhaustive]
+pub enum Access {
+    /// A rule of the policy alone.
+    Policy,
+    /// An approval.
+    Approval {
+        /// The id of the request.
+        id: String,
+        /// What was recorded of it, in the order of time.
+        history: Vec<Comment>,
+    },
+    /// A break-glass grant.
+    BreakGlass {
+        /// The id of the grant.
+        id: String,
+        /// What was recorded of it, in the order of time.
+        history: Vec<Comment>,
+    },
+}
+
+/// What ended a session before its credentials expired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Ended {
+    /// When.
+    #[serde(serialize_with = "sentinel_wire::rfc3339::serialize")]
+    pub at: DateTime<Utc>,
+    /// What ended it.
+    pub event: EndedBy,
+    /// The caller key of the person.
+    pub by: Option<String>,
+    /// The person's reason.
+    pub reason: Option<String>,
+}
+
+/// What ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndedBy {
+    /// A revocation by an operator.
+    Revocation,
+    /// The approval was revoked.
+    RequestRevoked,
+    /// The grant was closed.
+    BreakGlassClosed,
+}
+
+impl Trail {
+    /// Whether a trail keeps an event of that kind.
+    #[must_use]
+    pub const fn wants(event: &Event) -> bool {
+        event.approval.is_some()
+            || event.break_glass.is_some()
+            || matches!(event.event, EventKind::Revocation)
+    }
+
+    /// Adds an event. One that the trail does not [want](Self::wants) has no effect.
+    pub fn add(&mut self, event: &Event) {
+        if let Some(id) = event.approval.as_ref().or(event.break_glass.as_ref()) {
+            self.accesses.entry(id.clone()).or_default().push(event.clone());
+        } else if event.event == EventKind::Revocation
+            && let Some(user) = &event.user
+        {
+            self.revocations.entry(user.clone()).or_default().push(event.clone());
+        }
+    }
+
+    /// Why the caller of a decision had access.
+    #[must_use]
+    pub fn access(&self, decision: &DecisionRecord) -> Access {
+        if let Some(id) = decision.approval.clone() {
+            let history = self.history(&id);
+            return Access::Approval { id, history };
+        }
+        match decision.break_glass.clone() {
+            Some(id) => {
+                let history = self.history(&id);
+                Access::BreakGlass { id, history }
+            }
+            None => Access::Policy,
+        }
+    }
+
+    /// What was recorded of an approval request or a grant, in the order of time.
+    pub(crate) fn history(&self, id: &str) -> Vec<Comment> {
+        let mut history: Vec<_> =
+            self.accesses.get(id).into_iter().flatten().map(Comment::of).collect();
+        history.sort_by_key(|comment| comment.at);
+        // The same record in two exports.
+        history.dedup();
+        history
+    }
+
+    /// The first event that ended the session of a decision before that time.
+    ///
+    /// A revocation that was recorded with a code failed, and ended nothing for certain.
+    #[must_use]
+    pub fn ended(&self, decision: &DecisionRecord, before: DateTime<Utc>) -> Option<Ended> {
+        let revoked =
+            self.revocations.get(&decision.caller).into_iter().flatten().filter(|event| {
+                event.profile.as_ref().is_none_or(|profile| *profile == decision.profile)
+                    && event.session.as_ref().is_none_or(|session| {
+                        decision.session.as_ref().is_some_and(|own| own == session)
+                    })
+            });
+        let access = decision.approval.as_ref().or(decision.break_glass.as_ref());
+        let withdrawn = access.and_then(|id| self.accesses.get(id)).into_iter().flatten();
+        revoked
+            .chain(withdrawn)
+            .filter(|event| event.code.is_none())
+            .filter(|event| event.timestamp >= decision.timestamp && event.timestamp <= before)
+            .filter_map(Ended::of)
+            .min_by_key(|ended| ended.at)
+    }
+}
+
+impl Comment {
+    pub(crate) fn of(event: &Event) -> Self {
+        Self {
+            event: event.event,
+            at: event.timestamp,
+            by: event.by.clone(),
+            text: event.reason.clone(),
+            ticket: event.ticket.clone(),
+            reason_code: event.reason_code.clone(),
+            code: event.code.clone(),
+        }
+    }
+}
+
+impl Ended {
+    /// `None` if events of that kind end no session.
+    fn of(event: &Event) -> Option<Self> {
+        let kind = match event.event {
+            EventKind::Revocation => EndedBy::Revocation,
+            EventKind::RequestRevoked => EndedBy::RequestRevoked,
+            EventKind::BreakGlassClosed => EndedBy::BreakGlassClosed,
+            _ => return None,
+        };
+        Some(Self {
+            at: event.timestamp,
+            event: kind,
+            by: event.by.clone(),
+            reason: event.reason.clone(),
+        })
+    }
+}
