@@ -50,7 +50,7 @@ impl Link {
 /// What is wrong in a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a reader must handle every kind")]
 pub enum FaultKind {
     /// Lines are missing between two lines, or before the first one.
     Missing,
@@ -161,12 +161,9 @@ impl Chains {
                     |kind, missing| Fault { kind, writer: writer.clone(), sequence, missing };
                 match before {
                     _ if sequence == 0 => self.faults.push(fault(FaultKind::Changed, 0)),
-                    None if missing > 0 => {
-                        if whole {
-                            self.faults.push(fault(FaultKind::Missing, missing));
-                        }
-                    }
-                    Some(_) if missing > 0 => self.faults.push(fault(FaultKind::Missing, missing)),
+                    // The log may begin here.
+                    None if missing > 0 && !whole => {}
+                    _ if missing > 0 => self.faults.push(fault(FaultKind::Missing, missing)),
                     _ if digests.prev != before.map(|(_, before)| before.own) => {
                         self.faults.push(fault(FaultKind::Changed, 0));
                     }

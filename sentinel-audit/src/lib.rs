@@ -20,4 +20,4 @@ pub use report::{CSV_HEADER, Count, Report, csv_line};
 pub use trail::{Access, Comment, Ended, EndedBy, Trail};
 pub use what::{Activity, What};
 pub use who::{Holder, Who};
-pub use why::{Reasons, Why};
+pub use why::{Reason, Reasons, Why};

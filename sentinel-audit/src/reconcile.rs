@@ -71,7 +71,7 @@ pub struct Difference {
 /// The kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a reader must handle every kind")]
 pub enum DifferenceKind {
     /// Credentials of a protected role were issued, and no record has them: Sentinel was bypassed, or a
     /// record was removed.
@@ -177,7 +177,7 @@ impl Reconciliation {
                 differences.push(Difference::of_record(kind, record));
             }
         }
-        differences.sort_by(|a, b| (a.at, a.kind).cmp(&(b.at, b.kind)));
+        differences.sort_by_key(|difference| (difference.at, difference.kind));
         Reconciled { matched: known.len(), differences }
     }
 }

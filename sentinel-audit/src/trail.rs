@@ -39,7 +39,7 @@ pub struct Comment {
 /// Why a caller had access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a reader must handle every kind")]
 pub enum Access {
     /// A rule of the policy alone.
     Policy,
@@ -77,7 +77,7 @@ pub struct Ended {
 /// What ended a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a reader must handle every kind")]
 pub enum EndedBy {
     /// A revocation by an operator.
     Revocation,
@@ -173,12 +173,12 @@ impl Comment {
 impl Ended {
     /// `None` if events of that kind end no session.
     fn of(event: &Event) -> Option<Self> {
-        let kind = match event.event {
-            EventKind::Revocation => EndedBy::Revocation,
-            EventKind::RequestRevoked => EndedBy::RequestRevoked,
-            EventKind::BreakGlassClosed => EndedBy::BreakGlassClosed,
-            _ => return None,
-        };
+        let kinds = [
+            (EventKind::Revocation, EndedBy::Revocation),
+            (EventKind::RequestRevoked, EndedBy::RequestRevoked),
+            (EventKind::BreakGlassClosed, EndedBy::BreakGlassClosed),
+        ];
+        let (_, kind) = kinds.into_iter().find(|(kind, _)| *kind == event.event)?;
         Some(Self {
             at: event.timestamp,
             event: kind,

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "aws")]
 use chrono::{DateTime, TimeDelta, Utc};
-
 use sentinel_broker::{STS_MAX_SECONDS, STS_MIN_SECONDS};
 use sentinel_policy::parse_duration;
 
@@ -32,15 +30,17 @@ pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads a time, such as 2026-03-02T22:00:00Z.
-#[cfg(feature = "aws")]
 pub(crate) fn time(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.with_timezone(&Utc))
         .map_err(|_| "must be a time like 2026-03-02T22:00:00Z".to_owned())
 }
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A century.
+const MAX_DAYS: u32 = 36_525;
+
 /// The beginning of a list: a time, or a length before now.
-#[cfg(feature = "aws")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
     /// That time.
@@ -49,16 +49,19 @@ pub(crate) enum Since {
     Ago(Duration),
 }
 
-#[cfg(feature = "aws")]
 impl Since {
-    /// Reads `2h` or `2026-03-02T22:00:00Z`.
+    /// Reads `2h`, `30d` or `2026-03-02T22:00:00Z`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+        if let Some(days) = days.filter(|days| (1..=MAX_DAYS).contains(days)) {
+            return Ok(Self::Ago(DAY.saturating_mul(days)));
+        }
         if let Ok(ago) = duration(text) {
             return Ok(Self::Ago(ago));
         }
-        time(text)
-            .map(Self::At)
-            .map_err(|_| "must be a length like 2h, or a time like 2026-03-02T22:00:00Z".to_owned())
+        time(text).map(Self::At).map_err(|_| {
+            "must be a length like 2h or 30d, or a time like 2026-03-02T22:00:00Z".to_owned()
+        })
     }
 
     /// The time that this means at `now`.
@@ -80,7 +83,7 @@ pub(crate) fn is_similar(one: &str, other: &str) -> bool {
     strsim::osa_distance(&one, &other) <= if one.chars().count() < 4 { 1 } else { 2 }
 }
 
-#[cfg(all(test, feature = "aws"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -90,11 +93,14 @@ mod tests {
         for (text, instant) in [
             ("2h", "2026-03-02T08:00:00Z"),
             ("1h30m", "2026-03-02T08:30:00Z"),
+            ("2d", "2026-02-28T10:00:00Z"),
             ("2026-03-01T00:00:00+01:00", "2026-02-28T23:00:00Z"),
         ] {
             assert_eq!(Since::parse(text).unwrap().instant(now), time(instant).unwrap(), "{text}");
         }
-        for text in ["", "yesterday", "2026-03-01", "-2h", "0s"] {
+        for text in
+            ["", "d", "0d", "-1d", "1e3d", "99999999999d", "yesterday", "2026-03-01", "-2h", "0s"]
+        {
             assert!(Since::parse(text).unwrap_err().contains("2h"), "{text}");
         }
     }

@@ -9,7 +9,7 @@ use crate::commands::{
     approve, bootstrap, break_glass, cancel, configure, console, credentials, deny, exec, iam,
     open, profiles, request, requests, serve, sessions, whoami,
 };
-use crate::commands::{completions, demo, dev, man, policy};
+use crate::commands::{audit, completions, demo, dev, man, policy};
 use crate::output::{Failure, Format, Global, Outcome, Screen};
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -73,6 +73,7 @@ enum Command {
     #[cfg(feature = "aws")]
     Console(console::Arguments),
     Policy(policy::Arguments),
+    Audit(audit::Arguments),
     #[cfg(feature = "aws")]
     Iam(iam::Arguments),
     #[cfg(feature = "aws")]
@@ -99,6 +100,7 @@ impl Cli {
             Command::Dev(arguments) => dev::run(&arguments, screen),
             Command::Demo(arguments) => demo::run(&arguments, screen),
             Command::Policy(arguments) => policy::run(&arguments, screen),
+            Command::Audit(arguments) => audit::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Bootstrap(arguments) => bootstrap::run(&arguments, screen),
             #[cfg(feature = "aws")]

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod aws;
+mod blocks;
 mod cli;
 mod commands;
 #[cfg(feature = "aws")]

@@ -147,7 +147,7 @@ impl Broker {
         );
         progress.lifetime = Some(lifetime);
         let role = self.role(call, &vend.profile, &governing)?;
-        progress.role_arn = Some(role.to_string());
+        progress.role_arn = Some(role.as_str().to_owned());
         self.issue(progress, gate, role, lifetime).await
     }
 

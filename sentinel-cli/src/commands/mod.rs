@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 pub(crate) mod approve;
+pub(crate) mod audit;
 #[cfg(feature = "aws")]
 pub(crate) mod bootstrap;
 #[cfg(feature = "aws")]

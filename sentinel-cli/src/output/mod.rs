@@ -23,7 +23,6 @@ pub(crate) use shell::shell_word;
 #[cfg(feature = "aws")]
 pub(crate) use table::column;
 pub(crate) use table::table;
-#[cfg(feature = "aws")]
 pub(crate) use table::{Fit, records};
 #[cfg(feature = "aws")]
 pub(crate) use when::relative;

@@ -1,12 +1,12 @@
 //! `sentinel policy`: evaluates policies on this machine, without network requests;
 //! and stores them in AWS ([`stored`]).
 
-mod blocks;
 mod check;
 mod decision;
 mod eval;
 mod explain;
 mod fault;
+mod replay;
 mod request_options;
 mod requests;
 mod sarif;
@@ -43,6 +43,7 @@ enum Command {
     Check(check::Arguments),
     Eval(eval::Arguments),
     Explain(explain::Arguments),
+    Replay(replay::Arguments),
     #[cfg(feature = "aws")]
     #[command(flatten)]
     Stored(stored::Command),
@@ -53,7 +54,7 @@ impl Arguments {
     pub(crate) fn supports(&self, format: Format) -> bool {
         match (&self.command, format) {
             (Command::Check(_), Format::Sarif) => true,
-            (Command::Eval(_) | Command::Explain(_), Format::Sarif) => false,
+            (Command::Eval(_) | Command::Explain(_) | Command::Replay(_), Format::Sarif) => false,
             #[cfg(feature = "aws")]
             (Command::Stored(_), Format::Sarif) => false,
             (_, Format::Human | Format::Json) => true,
@@ -66,6 +67,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         Command::Check(arguments) => check::run(arguments, screen),
         Command::Eval(arguments) => eval::run(arguments, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
+        Command::Replay(arguments) => replay::run(arguments, screen),
         #[cfg(feature = "aws")]
         Command::Stored(command) => stored::run(command, screen),
     }

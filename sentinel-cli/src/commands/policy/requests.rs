@@ -14,10 +14,10 @@ use chrono::{DateTime, Utc};
 use sentinel_policy::{DeviceFacts, Facts, Mode, Principal, Request};
 use serde::{Deserialize, Serialize};
 
-use super::blocks::{Block, Blocks, MAX_LINE};
 use super::request_options::facts;
 use super::value::Contradiction;
 use super::{fault, value};
+use crate::blocks::{Block, Blocks, MAX_LINE};
 use crate::in_order::in_order;
 use crate::output::{Failure, Outcome};
 

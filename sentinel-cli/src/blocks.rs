@@ -6,23 +6,23 @@ use std::mem;
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// Maximum length of a line that is evaluated, in bytes. The rest of a longer one is skipped.
-pub(super) const MAX_LINE: usize = 1024 * 1024;
+pub(crate) const MAX_LINE: usize = 1024 * 1024;
 /// What is read at a time, in bytes.
 const READ: usize = 256 * 1024;
 
 /// Whole lines.
 #[derive(Debug)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// The number of the first line. The first line of the input is line 1.
-    pub(super) first: u64,
+    pub(crate) first: u64,
     /// The lines, with their ends. The last line of the input may have none. Of a line that is
     /// longer than [`MAX_LINE`], one byte more than that is kept.
-    pub(super) lines: Vec<u8>,
+    pub(crate) lines: Vec<u8>,
 }
 
 impl Block {
     /// The lines, without their ends.
-    pub(super) fn lines(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.lines.as_slice();
         std::iter::from_fn(move || {
             if rest.is_empty() {
@@ -38,7 +38,7 @@ impl Block {
 
 /// The blocks of an input.
 #[derive(Debug)]
-pub(super) struct Blocks<R> {
+pub(crate) struct Blocks<R> {
     input: R,
     /// The beginning of the next line.
     begun: Vec<u8>,
@@ -47,12 +47,12 @@ pub(super) struct Blocks<R> {
 }
 
 impl<R: Read> Blocks<R> {
-    pub(super) const fn new(input: R) -> Self {
+    pub(crate) const fn new(input: R) -> Self {
         Self { input, begun: Vec::new(), number: 1 }
     }
 
     /// The next block. `None` at the end of the input.
-    pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<Block>> {
         let mut lines = mem::take(&mut self.begun);
         // What was read last, in which there can be ends of lines.
         let mut last = 0;

@@ -1,0 +1,77 @@
+//! `sentinel audit report`: one page that an auditor can file.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use sentinel_audit::{Chains, Line, Link, Report};
+
+use super::{Found, Records, Step};
+use crate::arguments::{self, Since};
+use crate::output::{Failure, Outcome, Screen};
+
+/// Write a page of HTML about a period, which an auditor can file.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sentinel audit report --since 90d -o audit.html records/")]
+pub(super) struct Arguments {
+    /// Omit what was earlier: a length such as 90d, or a time
+    #[arg(long, value_name = "LENGTH|TIME", value_parser = Since::parse)]
+    since: Option<Since>,
+    /// Omit what was at that time or later
+    #[arg(long, value_name = "TIME", value_parser = arguments::time)]
+    until: Option<DateTime<Utc>>,
+    /// File of the page; replaced if it exists
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    records: Records,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    let Arguments { since, until, output, records } = arguments;
+    let now = Utc::now();
+    let mut report = Report::new(since.map(|since| since.instant(now)), *until);
+    let mut chains = Chains::default();
+    records.scan(screen, read, |step| {
+        match step {
+            Step::Begin => chains.begin_source(),
+            // The same line of two exports is counted once.
+            Step::Wanted((link, line)) => {
+                if link.is_none_or(|link| chains.add(link)) {
+                    report.add(line);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let page = report.html(&records.names(), &chains.verify(false), now);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    options
+        .open(output)
+        .and_then(|mut file| file.write_all(page.as_bytes()))
+        .map_err(|error| Failure::because(format!("cannot write `{}`", output.display()), error))?;
+    let total = report.total();
+    screen.note(&format!(
+        "wrote {}: {} vends, {} denials, {} required an approval",
+        output.display(),
+        total.vended,
+        total.denied,
+        total.approval_required
+    ));
+    Ok(Outcome::Done)
+}
+
+fn read(line: &[u8]) -> Option<Found<(Option<Link>, Line)>> {
+    match Line::parse(line) {
+        Line::Other => None,
+        Line::Unreadable(_) => Some(Found::Unreadable),
+        record @ (Line::Decision(_) | Line::Event(_)) => {
+            Some(Found::Wanted((Link::parse(line), record)))
+        }
+    }
+}
