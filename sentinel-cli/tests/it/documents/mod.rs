@@ -11,6 +11,7 @@ mod embedding;
 mod getting_started;
 mod notifications;
 mod policy_reference;
+mod readme;
 mod records;
 mod threats;
 
