@@ -9,6 +9,7 @@ mod decisions;
 mod deployment;
 mod embedding;
 mod getting_started;
+mod identities;
 mod notifications;
 mod policy_reference;
 mod readme;
