@@ -4,6 +4,7 @@
 
 mod administration;
 mod approvals;
+mod client_setup;
 mod credentials_for_tools;
 mod decisions;
 mod deployment;
@@ -15,6 +16,7 @@ mod policy_reference;
 mod readme;
 mod records;
 mod threats;
+mod troubleshooting;
 
 use std::path::{Path, PathBuf};
 
