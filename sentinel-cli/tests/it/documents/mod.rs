@@ -8,6 +8,7 @@ mod client_setup;
 mod credentials_for_tools;
 mod decisions;
 mod deployment;
+mod disaster;
 mod embedding;
 mod getting_started;
 mod identities;
