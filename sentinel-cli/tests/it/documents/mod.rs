@@ -11,6 +11,7 @@ mod deployment;
 mod disaster;
 mod embedding;
 mod getting_started;
+mod glossary;
 mod identities;
 mod notifications;
 mod policy_reference;
