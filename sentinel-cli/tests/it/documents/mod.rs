@@ -13,6 +13,7 @@ mod embedding;
 mod getting_started;
 mod glossary;
 mod identities;
+mod image;
 mod notifications;
 mod policy_reference;
 mod readme;
