@@ -3,7 +3,7 @@
     deploy/check.py documents    the template and the guides contain the documents of iam/ (needs PyYAML)
     deploy/check.py guards       the service control policies deny what they must, to the right principals, in every
                                  partition, and docs/threats.md lists it
-    deploy/check.py terraform    format, validation and tests of the module and its example
+    deploy/check.py terraform    format, validation and tests of the module and its example, and reading it by tag
 
 Terraform runs in a copy, so that it leaves no files here. Its provider comes from the mirror that
 SENTINEL_TERRAFORM_MIRROR names, or from one in a usual location. If terraform or a mirror is missing, the command
@@ -182,6 +182,35 @@ def terraform() -> int:
                                   cwd=where, env=environment, stdin=subprocess.DEVNULL)
             if done.returncode:
                 print(f"terraform {arguments[0]} in {where.relative_to(copy)}: failed")
+                return 1
+        return by_tag(program, Path(folder), environment)
+
+
+def by_tag(program: str, folder: Path, environment: dict[str, str]) -> int:
+    """Reads the modules as README.md names them, by tag, from a repository that is a copy of this folder."""
+    [block] = [block for block in re.findall(r"^```hcl\n(.*?)^```", (DEPLOY / "README.md").read_text(encoding="utf-8"),
+                                             re.S | re.M) if "?ref=" in block]
+    repository, user = folder / "repository.git", folder / "user"
+    shutil.copytree(DEPLOY, repository / "deploy", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+    user.mkdir()
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+    [tag] = set(re.findall(r"\?ref=([^\"]+)", block))
+    for arguments in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "--message", "x"],
+                      [*identity, "tag", tag]):
+        subprocess.run(["git", *arguments], cwd=repository, check=True, stdin=subprocess.DEVNULL)
+    local, found = re.subn(r"git::https://\S+?\.git//", f"git::file://{repository}//", block)
+    (user / "main.tf").write_text(local, encoding="utf-8")
+    done = subprocess.run([program, "get", "-no-color"], cwd=user, env=environment, stdin=subprocess.DEVNULL)
+    names = re.findall(r'^module "(\w+)"', block, re.M)
+    if done.returncode or found != len(names):
+        print("terraform get of the modules by tag: failed")
+        return 1
+    for name, variables in zip(names, re.findall(r"^module .*?^}", block, re.S | re.M)):
+        source = re.search(r"\.git//([^?]+)\?", variables)[1]
+        declared = "".join(file.read_text(encoding="utf-8") for file in (DEPLOY.parent / source).glob("*.tf"))
+        for variable in re.findall(r"^  (\w+) +=", variables, re.M):
+            if variable != "source" and f'variable "{variable}"' not in declared:
+                print(f"README.md: module `{name}` has no variable `{variable}`")
                 return 1
     return 0
 

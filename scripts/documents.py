@@ -43,7 +43,8 @@ def prose(text: str) -> str:
 
 def anchor(heading: str) -> str:
     """The anchor of a heading in rendered Markdown."""
-    plain = re.sub(r"[`*_]|\[([^\]]*)\]\([^)]*\)", r"\1", heading.strip())
+    # An underscore inside a word is a character of it, as in POLICY_DENY.
+    plain = re.sub(r"[`*]|(?<!\w)_|_(?!\w)|\[([^\]]*)\]\([^)]*\)", r"\1", heading.strip())
     return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
 
 

@@ -34,6 +34,7 @@ class Documents(unittest.TestCase):
     def test_a_link_to_a_missing_heading_is_reported(self) -> None:
         self.assertEqual(self.links("# The `one` here\n[x](#the-one-here) [y](a.md#the-one-here)\n"), [])
         self.assertEqual(self.links("# One\n[x](#two)\n"), ["a.md:2: `#two`: no such heading"])
+        self.assertEqual(self.links("# A POLICY_DENY _x_\n[x](#a-policy_deny-x)\n"), [])
 
     def test_links_to_the_web_and_links_in_code_are_not_checked(self) -> None:
         text = "[w](https://example.com) `[b](b.md)`\n```\n[b](b.md)\n```\n[c](c.md)\n"

@@ -127,7 +127,7 @@ fn problem(function: Function, reads: &BTreeSet<&'static str>, name: &str) -> St
     if let Some((_, instead)) = GO_PROJECT.iter().find(|(begin, _)| name.starts_with(begin)) {
         return format!(
             "has no effect: a variable of the Go project of the same name; {instead}; see \
-             docs/moving-from-go.md"
+             docs/migrating.md"
         );
     }
     match nearest(name, reads) {
@@ -169,6 +169,20 @@ fn plainly(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_about_the_go_project_lists_each_of_its_variables() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/migrating.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let (_, table) = page.split_once("| variables of the Go project | instead |").unwrap();
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let listed: BTreeSet<&str> = rows
+            .flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+            .map(|name| name.trim_end_matches('…'))
+            .collect();
+        let known: BTreeSet<&str> = GO_PROJECT.iter().map(|(begin, _)| *begin).collect();
+        assert_eq!(listed, known);
+    }
 
     fn of(function: Function, set: &[&str]) -> Vec<String> {
         let reads = function.variables().iter().copied().collect();

@@ -107,7 +107,7 @@ fn a_variable_that_has_no_effect_is_a_warning_without_its_value() {
             "SENTINEL_GENERATIONS: has no effect: unknown to the authorizer; did you mean \
              `SENTINEL_GENERATION`?",
             "SENTINEL_LOG_SIGNING_KEY: has no effect: a variable of the Go project of the same \
-             name; records are not signed: protect the log with IAM; see docs/moving-from-go.md",
+             name; records are not signed: protect the log with IAM; see docs/migrating.md",
             "SENTINEL_POLICY_PARAMETER: has no effect: the TVM reads it, the authorizer does not",
         ]
     );

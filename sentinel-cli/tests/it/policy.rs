@@ -350,6 +350,10 @@ fn the_example_policies_are_valid_and_decide_as_their_comments_state() {
         ("main", "--user alice --profile production", "allow"),
         ("main", "--user bob --profile production", "require_approval"),
         ("main", "--user mallory --profile production", "deny"),
+        ("staging", "--user alice --profile staging", "allow"),
+        ("staging", "--user mallory --profile staging", "deny"),
+        ("maintenance", "--user mallory --profile maintenance", "deny"),
+        ("billing", "--user mallory --profile billing --source-ip 192.168.1.1", "deny"),
         ("staging", "--user ci/build-7 --profile staging", "deny"),
         (
             "staging",
@@ -366,6 +370,13 @@ fn the_example_policies_are_valid_and_decide_as_their_comments_state() {
         words.extend(question.split(' '));
         let output = folder.run(&words);
         assert_eq!(output.status, 0, "{document} {question}: {}", output.stdout);
+    }
+    // The comments of the main document name the documents that its deny does not reach.
+    for name in ["staging", "maintenance", "billing"] {
+        let words = ["explain", &file(name), "--user", "mallory", "--profile", name];
+        let explained = folder.run(&words).stdout;
+        assert!(explained.contains("no rule matched"), "{name}: {explained}");
+        assert!(!explained.contains("left-the-company"), "{name}: {explained}");
     }
 }
 

@@ -14,13 +14,13 @@ use crate::running::{CommandOutput, Dev, run, sentinel};
 use crate::terminal::{Terminal, start};
 
 /// A server that sends the same response to every request.
-struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
 
 impl Server {
-    fn start(status: &str, headers: &str, body: &str) -> Self {
+    pub(crate) fn start(status: &str, headers: &str, body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -45,11 +45,15 @@ impl Server {
         Self { address, connections }
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     fn run(&self, words: &str) -> CommandOutput {
         let home = TempDir::new().unwrap();
         let mut command = with_key(sentinel(home.path()));
         command.args(words.split_whitespace());
-        run(command.args(["--tvm", &format!("http://{}", self.address)]))
+        run(command.args(["--tvm", &self.url()]))
     }
 }
 

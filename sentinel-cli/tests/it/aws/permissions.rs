@@ -113,6 +113,7 @@ async fn administrators_send_exactly_the_calls_that_their_document_allows() {
         administrator.sentinel(&format!("policy history {name} {table}"), &[]).await;
     }
     administrator.sentinel(&format!("policy list {table}"), &[]).await;
+    administrator.sentinel(&format!("policy pull --all pulled {table}"), &[]).await;
     let deployment = deployment().unwrap();
     let document = deployment.document(Holder::Administrator.document());
     let differences = differences(&document, &administrator.proxy.calls(), &place(&deployment));

@@ -267,3 +267,86 @@ fn on_a_terminal_a_push_requests_confirmation_and_keeps_concurrent_changes() {
         assert!(run(&mut account.command("policy pull production")).stdout.contains("bob"));
     }
 }
+
+/// The names and the states of the documents of a pull.
+fn pulled(report: &serde_json::Value) -> Vec<(String, String)> {
+    states(report, "policies")
+}
+
+#[test]
+fn all_documents_and_groups_are_pulled_and_can_be_restored_in_another_place() {
+    for kind in KINDS {
+        let account = Account::new(kind, "all");
+        assert_eq!(account.run("bootstrap").status, 0);
+        account.write("large", &long("large", 20_000));
+        let pushed =
+            "policy push policies/main.yaml policies/production.yaml policies/large.yaml --yes";
+        assert_eq!(account.run(pushed).status, 0);
+        assert_eq!(account.run("policy group set oncall alice bob").status, 0);
+
+        let (report, status) = account.json("policy pull --all backup");
+        let written = |name: &str| (name.to_owned(), "written".to_owned());
+        let names = ["main", "large", "production", "groups/oncall"].map(written);
+        assert_eq!((pulled(&report), status), (names.to_vec(), 0), "{kind:?}");
+        let found = report["policies"].as_array().unwrap();
+        assert_eq!((&found[0]["main"], &found[1]["where"]), (&json!(true), &json!("table")));
+        let backup = account.home.path().join("backup");
+        for name in ["main", "production", "large"] {
+            let text = std::fs::read_to_string(backup.join(format!("{name}.yaml"))).unwrap();
+            assert_eq!(text, std::fs::read_to_string(account.file(name)).unwrap());
+        }
+        let group = std::fs::read_to_string(backup.join("groups/oncall.yaml")).unwrap();
+        assert!(group.contains("alice") && group.contains("bob"), "{group}");
+
+        // The folder is the input of `bootstrap`, under another root.
+        let main = account.path("main").replace("/policies/", "/restored/");
+        let restore = format!("bootstrap --policies backup --main {main}");
+        assert_eq!(account.run(&restore).status, 0);
+        let (again, status) = account.json(&format!("policy pull --all again --main {main}"));
+        let names = ["main", "large", "production"].map(written);
+        assert_eq!((pulled(&again), status), (names.to_vec(), 0), "{kind:?}");
+        for name in ["main", "production", "large"] {
+            let text = std::fs::read(account.home.path().join(format!("again/{name}.yaml")));
+            assert_eq!(text.unwrap(), std::fs::read(account.file(name)).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_pull_of_all_documents_keeps_changed_files_unless_it_is_forced() {
+    let account = Account::new(KINDS[0], "kept");
+    assert_eq!(account.run("bootstrap --profile main").status, 0);
+    assert_eq!(account.run("policy push policies/production.yaml --yes").status, 0);
+    let pull = "policy pull --all policies";
+    account.write("main", "# a local change\n");
+    let output = account.run(pull);
+    assert_eq!(output.status, 1, "{}", output.stdout);
+    assert!(output.stdout.contains("policies/main.yaml") && output.stdout.contains("--force"));
+    let (report, status) = account.json(pull);
+    let state = |name: &str, state: &str| (name.to_owned(), state.to_owned());
+    let kept = vec![state("main", "differs"), state("production", "unchanged")];
+    assert_eq!((pulled(&report), status), (kept, 1));
+    assert_eq!(std::fs::read_to_string(account.file("main")).unwrap(), "# a local change\n");
+    let (report, status) = account.json(&format!("{pull} --force"));
+    let forced = vec![state("main", "replaced"), state("production", "unchanged")];
+    assert_eq!((pulled(&report), status), (forced, 0));
+    assert_eq!(
+        std::fs::read_to_string(account.file("main")).unwrap(),
+        account.parameter("main").unwrap().0
+    );
+
+    // A document in both places is not written, unless one is named.
+    account.write("large", &long("large", 20_000));
+    assert_eq!(account.run("bootstrap --profile main").status, 0);
+    assert_eq!(account.run("policy push policies/large.yaml --yes").status, 0);
+    account.put("large", "an older text", ParameterType::String);
+    let (report, status) = account.json(pull);
+    assert_eq!((pulled(&report)[1].clone(), status), (state("large", "in_both"), 1));
+    let (report, status) = account.json(&format!("{pull} --from table"));
+    assert_eq!((pulled(&report)[1].clone(), status), (state("large", "unchanged"), 0));
+    for usage in ["main", "--output x", "--version 1"] {
+        assert_eq!(account.run(&format!("{pull} {usage}")).status, 2, "{usage}");
+    }
+    assert_eq!(account.run("policy pull").status, 2);
+    assert_eq!(account.run("policy pull main --force").status, 2);
+}

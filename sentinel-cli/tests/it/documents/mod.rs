@@ -4,15 +4,22 @@
 
 mod administration;
 mod approvals;
+mod client_setup;
 mod credentials_for_tools;
 mod decisions;
 mod deployment;
+mod disaster;
 mod embedding;
 mod getting_started;
+mod glossary;
+mod identities;
+mod image;
 mod notifications;
 mod policy_reference;
+mod readme;
 mod records;
 mod threats;
+mod troubleshooting;
 
 use std::path::{Path, PathBuf};
 

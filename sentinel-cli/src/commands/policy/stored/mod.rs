@@ -9,6 +9,7 @@ mod list;
 mod memory;
 mod plan;
 mod pull;
+mod pull_all;
 mod push;
 mod reach;
 mod stores;

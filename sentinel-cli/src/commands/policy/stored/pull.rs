@@ -1,4 +1,5 @@
-//! `sentinel policy pull`: returns a stored document exactly as it was written.
+//! `sentinel policy pull`: returns a stored document exactly as it was written. `pull_all` returns all
+//! of them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,11 +9,17 @@ use sentinel_store::{PolicyPath, PolicyText, StoreError};
 use serde::Serialize;
 
 use super::stores::{Found, cannot};
-use super::{Library, Place, Stores, missing, name};
+use super::{Library, Place, Stores, missing, name, pull_all};
 use crate::output::{Failure, Outcome, Screen};
 use crate::runtime::block_on;
 
-/// Print a stored policy or write it to a file.
+/// Print a stored policy or write it to a file, or write all policies to a folder.
+///
+/// With `--all`, each document under the root is written to DIR/NAME.yaml, and the
+/// members of each group to DIR/groups/NAME.yaml, exactly as they are stored. A file
+/// with another content is kept unless `--force` is given. `sentinel bootstrap
+/// --policies DIR` and `sentinel policy push DIR/*.yaml` store the documents again.
+/// Exits 1 if a document was not written.
 #[derive(Debug, Args)]
 // `--version` selects the version of the document in this command.
 #[command(disable_version_flag = true)]
@@ -20,11 +27,19 @@ use crate::runtime::block_on;
 Examples:
   sentinel policy pull production
   sentinel policy pull production -o policies/production.yaml
-  sentinel policy pull production --version 3 | sentinel policy check -")]
+  sentinel policy pull production --version 3 | sentinel policy check -
+  sentinel policy pull --all backup
+  sentinel policy pull --all backup --force --format json")]
 pub(crate) struct Arguments {
     /// Name of the document
-    #[arg(value_parser = name)]
-    name: String,
+    #[arg(value_parser = name, required_unless_present = "all")]
+    name: Option<String>,
+    /// Folder to write every document to
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "output", "version"])]
+    all: Option<PathBuf>,
+    /// Replace files with another content, with `--all`
+    #[arg(long, requires = "all", conflicts_with = "name")]
+    force: bool,
     /// File to write, replaced if it exists
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -54,8 +69,13 @@ struct Pulled {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
-    let Arguments { name, output, version, from, library } = arguments;
-    let path = library.policies.path(name);
+    let Arguments { name, all, force, output, version, from, library } = arguments;
+    if let Some(folder) = all {
+        return pull_all::run(folder, *from, *force, library, screen);
+    }
+    // The parser requires it without `--all`.
+    let name = name.clone().unwrap_or_default();
+    let path = library.policies.path(&name);
     let (place, document) = block_on(async {
         let stores = library.open().await?;
         read(&stores, &path, version.as_deref(), *from).await
@@ -73,7 +93,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
             })?),
             Some(_) => None,
         };
-        let (name, path, bytes) = (name.clone(), path.to_string(), text.len());
+        let (path, bytes) = (path.to_string(), text.len());
         let file = output.clone();
         screen.print_json(&Pulled { name, path, place, version, bytes, text: printed, file })?;
     } else if let Some(file) = output {
@@ -135,7 +155,7 @@ async fn read(
 }
 
 /// Replaces a file atomically.
-fn replace(file: &Path, text: &[u8]) -> std::io::Result<()> {
+pub(super) fn replace(file: &Path, text: &[u8]) -> std::io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
