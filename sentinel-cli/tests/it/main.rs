@@ -5,6 +5,8 @@ mod ambient;
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod command;

@@ -224,6 +224,11 @@ impl Dev {
         self.lines.try_iter().map(|line| serde_json::from_str(&line).unwrap()).collect()
     }
 
+    /// All lines that the server has written, as it wrote them, after it has responded to all requests.
+    pub(crate) fn raw_records(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+
     /// Sends a signal by its name, waits for the end, and returns the status.
     pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, TempDir) {
         let id = self.child.id().to_string();

@@ -144,6 +144,8 @@ impl PolicyStore for SsmPolicies {
             let listed = parameters.into_iter().map(|parameter| {
                 let name = parameter.name.as_deref().and_then(|name| name.strip_prefix(folder));
                 let name = name.and_then(|name| name.strip_prefix('/'));
+                // The request is not recursive, so the names below the folder are single names.
+                let name = name.filter(|name| !name.is_empty() && !name.contains('/'));
                 let name = name.ok_or_else(|| unreadable("GetParametersByPath"))?.to_owned();
                 let readable = parameter.r#type == Some(ParameterType::String);
                 // A parameter that is not a document is an error when it is read, not when it is
