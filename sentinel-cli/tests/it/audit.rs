@@ -32,13 +32,13 @@ operators:
 "#;
 
 /// The records of a day, and the policy that decided.
-struct Day {
+pub(crate) struct Day {
     home: TempDir,
     records: Vec<Value>,
 }
 
 impl Day {
-    fn run() -> Self {
+    pub(crate) fn run() -> Self {
         let home = TempDir::new().unwrap();
         let policies = home.path().join("policies");
         fs::create_dir(&policies).unwrap();
@@ -78,8 +78,20 @@ impl Day {
     }
 
     /// The records of vends.
-    fn vends(&self) -> Vec<&Value> {
+    pub(crate) fn vends(&self) -> Vec<&Value> {
         self.records.iter().filter(|record| record["effect"] == "allow").collect()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Writes a file with the events of CloudTrail for all vends.
+    pub(crate) fn write_trail(&self, name: &str) {
+        let vends = self.vends();
+        let events: Vec<Value> =
+            (0..).zip(&vends).map(|(number, vend)| event(number, vend)).collect();
+        self.write(name, &json!({ "Records": events }).to_string());
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -266,8 +278,12 @@ fn changed_moved_and_removed_lines_are_found() {
     assert_eq!(day.sentinel("audit verify cut.jsonl").status, 0);
 }
 
-/// An event of CloudTrail.
-fn event(number: usize, role: &str, record: &Value) -> Value {
+/// The event of CloudTrail for a record.
+fn event(number: usize, record: &Value) -> Value {
+    event_of(number, record["role_arn"].as_str().unwrap(), record)
+}
+
+fn event_of(number: usize, role: &str, record: &Value) -> Value {
     json!({
         "eventSource": "sts.amazonaws.com",
         "eventName": "AssumeRole",
@@ -307,7 +323,7 @@ fn a_bypass_of_each_kind_is_found() {
     };
     assert_eq!(reconcile(&events, ""), [""; 0]);
 
-    // Somebody else assumed a role of the records, and a role with the name of protected roles.
+    // Another caller assumed a role of the records, and a role with the name of protected roles.
     for role in [
         vends[0]["role_arn"].as_str().unwrap(),
         "arn:aws:iam::444455556666:role/SentinelProtected-other",
@@ -315,12 +331,12 @@ fn a_bypass_of_each_kind_is_found() {
         let foreign =
             json!({ "sts_request_id": "x", "access_key_id": "ASIAOTHER", "source_identity": "x" });
         let mut bypassed = events.clone();
-        bypassed.push(event(9, role, &foreign));
+        bypassed.push(event_of(9, role, &foreign));
         assert_eq!(reconcile(&bypassed, ""), ["event_without_record"], "{role}");
     }
     // Other roles are not Sentinel's, unless they are named.
     let mut other = events.clone();
-    other.push(event(
+    other.push(event_of(
         9,
         "arn:aws:iam::111122223333:role/Admin",
         &json!({ "access_key_id": "ASIAOTHER" }),

@@ -24,9 +24,9 @@ pub(crate) struct Records {
 
 /// What is found in a line.
 pub(crate) enum Found<T> {
-    /// What the command asks for.
+    /// A line that the answer depends on.
     Wanted(T),
-    /// A record that the command does not ask for.
+    /// Another record.
     Record,
     /// A record that cannot be read.
     Unreadable,

@@ -154,7 +154,7 @@ fn decide(policy: &Policy, record: &DecisionRecord) -> Replayed {
     };
     let (request, facts) = request_of(record);
     let to = Decided::of(&policy.decide(&request, &facts, record.timestamp));
-    // The name of a rule alone is no change for the caller.
+    // Another rule with the same result changes nothing for the caller.
     if (from.effect, from.max_duration_s, &from.requires)
         == (to.effect, to.max_duration_s, &to.requires)
     {

@@ -4,6 +4,7 @@
 
 mod administration;
 mod approvals;
+mod audit;
 mod client_setup;
 mod credentials_for_tools;
 mod decisions;
