@@ -143,9 +143,12 @@ impl<'a> Calls<'a> {
         target: &str,
         parameters: &Value,
     ) -> Result<Value, CallError> {
-        let request =
-            HttpRequest::post("/", "application/x-amz-json-1.1", parameters.to_string().as_bytes())
-                .with_header("x-amz-target", target);
+        let media = match service {
+            Service::CloudWatch => "application/x-amz-json-1.0",
+            _ => "application/x-amz-json-1.1",
+        };
+        let request = HttpRequest::post("/", media, parameters.to_string().as_bytes())
+            .with_header("x-amz-target", target);
         json(&self.send(service, request).await?)
     }
 

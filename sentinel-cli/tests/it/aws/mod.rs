@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod dev;
+mod doctor;
 mod errors;
 mod groups;
 mod permissions;

@@ -8,8 +8,6 @@ use super::Reader;
 use super::permission::Permission;
 use crate::aws::Service;
 
-const VERSION: &str = "2010-08-01";
-
 impl Reader<'_> {
     /// The log group of a function, by its name.
     pub(super) async fn log_group(&self, deployed: &Deployed) -> (String, Seen<LogGroup>) {
@@ -34,17 +32,17 @@ impl Reader<'_> {
 
     /// The alarms of the deployment.
     pub(super) async fn alarms(&self) -> Read<Vec<Alarm>> {
-        let names: Vec<String> =
-            (1..=ALARMS.len()).map(|at| format!("AlarmNames.member.{at}")).collect();
-        let parameters: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(ALARMS).collect();
-        let response =
-            self.calls.query(Service::CloudWatch, "DescribeAlarms", VERSION, &parameters).await;
+        let parameters = json!({ "AlarmNames": ALARMS });
+        let target = "GraniteServiceVersion20100801.DescribeAlarms";
+        let response = self.calls.json(Service::CloudWatch, target, &parameters).await;
         let response = self.required(response, Permission::DescribeAlarms, "alarms")?;
-        let alarms = response.members("MetricAlarms").filter_map(|alarm| {
+        let alarms = response.get("MetricAlarms").and_then(Value::as_array).into_iter().flatten();
+        let alarms = alarms.filter_map(|alarm| {
+            let actions = alarm.get("AlarmActions").and_then(Value::as_array);
             Some(Alarm {
-                name: alarm.get("AlarmName")?.to_owned(),
-                enabled: alarm.get("ActionsEnabled") != Some("false"),
-                has_action: alarm.members("AlarmActions").next().is_some(),
+                name: alarm.get("AlarmName")?.as_str()?.to_owned(),
+                enabled: alarm.get("ActionsEnabled").and_then(Value::as_bool) != Some(false),
+                has_action: actions.is_some_and(|actions| !actions.is_empty()),
             })
         });
         Ok(alarms.collect())
