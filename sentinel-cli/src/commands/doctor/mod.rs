@@ -14,10 +14,12 @@ use std::path::PathBuf;
 use clap::Args;
 use sentinel_broker::Home;
 use sentinel_client::Endpoint;
+use serde_json::json;
 
 use crate::aws::{self, AwsOptions, Calls, Parts, Policies};
-use crate::output::{Failure, Outcome, Screen};
+use crate::output::{Failure, Outcome, Screen, table};
 use crate::runtime::block_on;
+use finding::Check;
 use packages::Packages;
 use read::Reader;
 use report::Report;
@@ -33,8 +35,12 @@ use snapshot::WhoamiSeen;
 Examples:
   sentinel doctor
   sentinel doctor --api-id a1b2c3d4e5 --tvm https://tvm.example.com
-  sentinel doctor --format json > doctor.json")]
+  sentinel doctor --format json > doctor.json
+  sentinel doctor --list")]
 pub(crate) struct Arguments {
+    /// List the checks, and exit
+    #[arg(long)]
+    list: bool,
     /// Folder with the packages that both functions should have: their code is compared
     #[arg(long, value_name = "DIR")]
     packages: Option<PathBuf>,
@@ -50,6 +56,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
+    if arguments.list {
+        return list(screen);
+    }
     let packages = arguments.packages.as_deref().map(Packages::read).transpose()?;
     let report = block_on(examine(arguments, packages.as_ref(), screen))?;
     if screen.is_json() {
@@ -58,6 +67,27 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         screen.print(&report.human(screen.colors_out()))?;
     }
     Ok(if report.is_negative() { Outcome::No } else { Outcome::Done })
+}
+
+/// Prints the checks.
+fn list(screen: &Screen) -> Result<Outcome, Failure> {
+    let checks = Check::ALL.iter().copied();
+    if screen.is_json() {
+        let checks = checks.map(|check| {
+            json!({
+                "check": check.as_str(),
+                "severity": check.severity(),
+                "meaning": check.meaning(),
+            })
+        });
+        screen.print_json(&checks.collect::<Vec<_>>())?;
+    } else {
+        let rows = checks.map(|check| {
+            [check.as_str(), check.severity().as_str(), check.meaning()].map(str::to_owned)
+        });
+        screen.print(&table(rows))?;
+    }
+    Ok(Outcome::Done)
 }
 
 async fn examine(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sentinel_broker::{Home, RoleArnTemplate};
+use sentinel_broker::Home;
 use sentinel_iam::Deployment;
 
 use super::statement::Statement;
@@ -38,12 +38,22 @@ pub(super) struct Function {
     pub(super) code: String,
 }
 
+/// What the APIs call of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Called {
+    /// No API that calls it was found.
+    Unknown,
+    /// The function itself, so that an update is in effect immediately.
+    Itself,
+    /// An alias or a version.
+    Qualified(String),
+}
+
 /// A function, its policy, and what the API calls of it.
 #[derive(Clone, Debug)]
 pub(super) struct Deployed {
     pub(super) name: String,
-    /// The alias or the version that APIs call. `None` if they call the function itself.
-    pub(super) qualifier: Option<String>,
+    pub(super) called: Called,
     pub(super) function: Seen<Function>,
     /// The version of the alias, and whether a second version gets a part of the requests. `None` if
     /// there is no such alias.
@@ -186,7 +196,6 @@ pub(super) struct Snapshot {
     /// The names of the parts, as the functions use them.
     pub(super) deployment: Deployment,
     pub(super) home: Home,
-    pub(super) template: RoleArnTemplate,
     pub(super) tvm: Deployed,
     pub(super) authorizer: Deployed,
     pub(super) tvm_role: RoleWithPolicies,

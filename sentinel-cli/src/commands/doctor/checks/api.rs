@@ -10,7 +10,8 @@ const ORIGIN: &str = "docs/runbook.md#replace-the-origin-secret";
 pub(super) fn check(snapshot: &Snapshot, findings: &mut Findings) {
     origin(&snapshot.tvm, findings);
     // If the permission to invoke could not be read, that is the finding.
-    if snapshot.apis.is_empty() && matches!(&snapshot.tvm.policy, Ok(_)) {
+    let is_known = matches!((&snapshot.tvm.function, &snapshot.tvm.policy), (Ok(Some(_)), Ok(_)));
+    if snapshot.apis.is_empty() && is_known {
         findings.add(
             Check::ApiUnknown,
             &snapshot.tvm.name,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::super::finding::{Check, Findings};
-use super::super::snapshot::{Deployed, Snapshot};
+use super::super::snapshot::{Called, Deployed, Snapshot};
 use super::super::statement::Statement;
 use super::{list, seen};
 
@@ -24,7 +24,7 @@ pub(super) fn check(snapshot: &Snapshot, findings: &mut Findings) {
 }
 
 fn one(snapshot: &Snapshot, deployed: &Deployed, findings: &mut Findings) {
-    let Deployed { name, qualifier, alias, package, .. } = deployed;
+    let Deployed { name, called, alias, package, .. } = deployed;
     match seen(&deployed.function, findings) {
         None => {}
         Some(None) => {
@@ -54,8 +54,8 @@ fn one(snapshot: &Snapshot, deployed: &Deployed, findings: &mut Findings) {
             }
         }
     }
-    match (qualifier, alias) {
-        (Some(qualifier), Some(alias)) => match seen(alias, findings) {
+    match (called, alias) {
+        (Called::Qualified(qualifier), Some(alias)) => match seen(alias, findings) {
             Some(None) => findings.add(
                 Check::FunctionAlias,
                 name,
@@ -80,8 +80,8 @@ fn one(snapshot: &Snapshot, deployed: &Deployed, findings: &mut Findings) {
             ),
             Some(Some(_)) | None => {}
         },
-        (Some(_), None) => {}
-        (None, _) => findings.add(
+        (Called::Qualified(_), None) | (Called::Unknown, _) => {}
+        (Called::Itself, _) => findings.add(
             Check::FunctionLatest,
             name,
             "APIs call the function itself, not a published version behind an alias: an update of its \

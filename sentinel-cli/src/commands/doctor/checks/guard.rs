@@ -69,13 +69,17 @@ fn guards(snapshot: &Snapshot) -> [Guard; 3] {
     [
         (
             Check::GuardVended,
-            vec![
-                (
-                    "execute-api:Invoke",
-                    format!("arn:{partition}:execute-api:{region}:{account}:{api}/v1/GET/"),
-                ),
-                ("lambda:InvokeFunction", function.clone()),
-            ],
+            // Without an API, there is nothing to deny on it.
+            deployment
+                .api_id
+                .iter()
+                .map(|api| {
+                    let arn =
+                        format!("arn:{partition}:execute-api:{region}:{account}:{api}/v1/GET/");
+                    ("execute-api:Invoke", arn)
+                })
+                .chain([("lambda:InvokeFunction", function.clone())])
+                .collect(),
             "vended credentials to request more credentials",
             vended,
         ),

@@ -6,7 +6,7 @@ use sentinel_broker::Home;
 use sentinel_client::Endpoint;
 use serde_json::Value;
 
-use super::super::snapshot::{Api, AuthorizerUse, Deployed, Read, Route, Seen};
+use super::super::snapshot::{Api, AuthorizerUse, Called, Deployed, Read, Route, Seen};
 use super::Reader;
 use super::permission::Permission;
 use crate::aws::{CallError, Service, dns_suffix, encoded};
@@ -129,18 +129,18 @@ impl Reader<'_> {
     pub(super) async fn authorizers(
         &self,
         function: &Deployed,
-    ) -> (Vec<Read<Vec<AuthorizerUse>>>, Option<String>) {
+    ) -> (Vec<Read<Vec<AuthorizerUse>>>, Called) {
         let mut uses = Vec::new();
-        let mut qualifier = None;
+        let mut all = Vec::new();
         for id in of_policy(function) {
             let found = self.uses(&id, &function.name).await;
             uses.push(found.map(|found| {
-                let (uses, qualifiers): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-                qualifier = qualifier.take().or_else(|| qualifiers.into_iter().flatten().next());
+                let (uses, called): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+                all.extend(called);
                 uses
             }));
         }
-        (uses, qualifier)
+        (uses, one_of(all))
     }
 
     /// The authorizers of an API that call the function, with the alias that they call.
@@ -227,11 +227,23 @@ fn called(uri: &str, function: &str) -> Option<Option<String>> {
     }
 }
 
-/// The alias or the version of the TVM that its APIs call.
-pub(super) fn qualifier(apis: &[(String, Seen<Api>)], function: &str) -> Option<String> {
+/// What the APIs in front of the TVM call of it.
+pub(super) fn called_by(apis: &[(String, Seen<Api>)], function: &str) -> Called {
     let routes = apis.iter().filter_map(|(_, api)| api.as_ref().ok()?.as_ref());
-    let mut routes = routes.flat_map(|api| &api.routes);
-    routes.find_map(|route| called(&route.target, function).flatten())
+    let routes = routes.flat_map(|api| &api.routes);
+    one_of(routes.filter_map(|route| called(&route.target, function)))
+}
+
+/// What is called, of all qualifiers: the function itself if one call has none.
+fn one_of(qualifiers: impl IntoIterator<Item = Option<String>>) -> Called {
+    let mut called = Called::Unknown;
+    for qualifier in qualifiers {
+        match qualifier {
+            None => return Called::Itself,
+            Some(qualifier) => called = Called::Qualified(qualifier),
+        }
+    }
+    called
 }
 
 /// The URL of the first API that exists: with its stage, unless that is `$default`.

@@ -8,7 +8,7 @@ use sentinel_iam::Deployment;
 use sentinel_store::PolicyPath;
 use serde_json::Value;
 
-use super::super::snapshot::{Deployed, Function, Seen, Unread};
+use super::super::snapshot::{Called, Deployed, Function, Seen, Unread};
 use super::super::statement::parse;
 use super::permission::Permission;
 use super::{Reader, unread};
@@ -19,7 +19,7 @@ impl Reader<'_> {
     pub(super) async fn deployed(&self, name: &str) -> Deployed {
         Deployed {
             name: name.to_owned(),
-            qualifier: None,
+            called: Called::Unknown,
             function: self.function(name, None).await,
             alias: None,
             policy: self.policy(name, None).await,
@@ -28,9 +28,11 @@ impl Reader<'_> {
     }
 
     /// Reads what the API calls instead of the function itself: a version or an alias.
-    pub(super) async fn qualify(&self, deployed: &mut Deployed, qualifier: String) {
+    pub(super) async fn qualify(&self, deployed: &mut Deployed, called: Called) {
         let name = &deployed.name;
-        let of_alias = self.policy(name, Some(&qualifier)).await;
+        deployed.called = called;
+        let Called::Qualified(qualifier) = &deployed.called else { return };
+        let of_alias = self.policy(name, Some(qualifier)).await;
         deployed.policy = match (std::mem::replace(&mut deployed.policy, Ok(None)), of_alias) {
             (Ok(all), Ok(more)) => {
                 Ok(Some(all.into_iter().chain(more).flatten().collect::<Vec<_>>()))
@@ -39,14 +41,13 @@ impl Reader<'_> {
         };
         // A version is a number, and an alias is not.
         if !qualifier.bytes().all(|byte| byte.is_ascii_digit()) {
-            deployed.alias = Some(self.alias(name, &qualifier).await);
+            deployed.alias = Some(self.alias(name, qualifier).await);
         }
-        let function = self.function(name, Some(&qualifier)).await;
+        let function = self.function(name, Some(qualifier)).await;
         // Without the alias, the variables are those of the function.
         if !matches!(&function, Ok(None)) {
             deployed.function = function;
         }
-        deployed.qualifier = Some(qualifier);
     }
 
     async fn function(&self, name: &str, qualifier: Option<&str>) -> Seen<Function> {

@@ -53,13 +53,10 @@ impl Reader<'_> {
             let api = self.api(&id).await;
             apis.push((id, api));
         }
-        if let Some(qualifier) = api::qualifier(&apis, &deployment.tvm_function) {
-            self.qualify(&mut tvm, qualifier).await;
-        }
-        let (authorizers, qualifier) = self.authorizers(&authorizer).await;
-        if let Some(qualifier) = qualifier {
-            self.qualify(&mut authorizer, qualifier).await;
-        }
+        let called = api::called_by(&apis, &deployment.tvm_function);
+        self.qualify(&mut tvm, called).await;
+        let (authorizers, called) = self.authorizers(&authorizer).await;
+        self.qualify(&mut authorizer, called).await;
         if let Some(packages) = packages {
             tvm.package = Some(packages.tvm.clone());
             authorizer.package = Some(packages.authorizer.clone());
@@ -97,7 +94,6 @@ impl Reader<'_> {
         Snapshot {
             deployment,
             home,
-            template,
             tvm,
             authorizer,
             tvm_role,

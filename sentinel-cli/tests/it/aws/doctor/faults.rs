@@ -298,7 +298,7 @@ pub(super) const FAULTS: &[Fault] = &[
         let path = format!("/2015-03-31/functions/{TVM}/policy/api");
         world.rest("lambda", "DELETE", &path, &json!({}));
     }),
-    fault("an API that was deleted", &["api-missing", "function-latest"], |world, ids| {
+    fault("an API that was deleted", &["api-missing"], |world, ids| {
         world.rest("apigateway", "DELETE", &format!("/v2/apis/{}", ids.api), &json!({}));
     }),
     fault("a route without authorization", &["route-open"], |world, ids| {
@@ -334,14 +334,10 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("another form of response", &["authorizer-response"], |world, _| {
         world.variables(AUTHORIZER, &json!({ "SENTINEL_AUTHORIZER_RESPONSE": "policy" }));
     }),
-    fault(
-        "an authorizer without an API",
-        &["authorizer-unused", "function-latest"],
-        |world, ids| {
-            let path = format!("/v2/apis/{}/authorizers/{}", ids.downstream, ids.authorizer);
-            world.rest("apigateway", "DELETE", &path, &json!({}));
-        },
-    ),
+    fault("an authorizer without an API", &["authorizer-unused"], |world, ids| {
+        let path = format!("/v2/apis/{}/authorizers/{}", ids.downstream, ids.authorizer);
+        world.rest("apigateway", "DELETE", &path, &json!({}));
+    }),
     fault("no log group", &["log-group-missing"], |world, _| {
         world.logs("DeleteLogGroup", &json!({ "logGroupName": "/aws/lambda/sentinel-tvm" }));
     }),
