@@ -143,11 +143,9 @@ impl<'a> Calls<'a> {
         target: &str,
         parameters: &Value,
     ) -> Result<Value, CallError> {
-        let media = match service {
-            Service::CloudWatch => "application/x-amz-json-1.0",
-            _ => "application/x-amz-json-1.1",
-        };
-        let request = HttpRequest::post("/", media, parameters.to_string().as_bytes())
+        let version = if service == Service::CloudWatch { "1.0" } else { "1.1" };
+        let media = format!("application/x-amz-json-{version}");
+        let request = HttpRequest::post("/", &media, parameters.to_string().as_bytes())
             .with_header("x-amz-target", target);
         json(&self.send(service, request).await?)
     }

@@ -26,7 +26,8 @@ pub(super) fn statements(document: &Value) -> Option<Vec<Statement>> {
     let statements = document.get("Statement")?;
     let statements = match statements {
         Value::Array(all) => all.iter().collect(),
-        one => vec![one],
+        Value::Object(_) => vec![statements],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
     };
     statements.into_iter().map(statement).collect()
 }

@@ -21,6 +21,8 @@ use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use doctor::World;
+
 use crate::running::{CommandOutput, run, sentinel};
 
 /// Both emulators that have SSM and DynamoDB.

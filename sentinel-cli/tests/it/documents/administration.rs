@@ -69,7 +69,7 @@ fn every_command_in_administration_has_the_stated_result() {
 }
 
 /// The PATH, with the folder of the command first.
-fn path() -> std::ffi::OsString {
+pub(super) fn path() -> std::ffi::OsString {
     let built = std::path::Path::new(env!("CARGO_BIN_EXE_sentinel")).parent().unwrap().to_owned();
     let others = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(std::iter::once(built).chain(std::env::split_paths(&others))).unwrap()

@@ -7,6 +7,7 @@ mod approvals;
 mod credentials_for_tools;
 mod decisions;
 mod deployment;
+mod doctor;
 mod embedding;
 mod getting_started;
 mod notifications;

@@ -193,7 +193,7 @@ fn agreement(tvm: &Deployed, authorizer: &Deployed, findings: &mut Findings) {
         }
     }
     let (of_tvm, of_authorizer) = (keys(tvm), keys(authorizer));
-    // The TVM writes with its first key. An authorizer without a key does not check.
+    // The TVM writes with its first key. An authorizer without a key accepts every check value.
     let writes = tvm.variable("SENTINEL_SESSION_KEY").and_then(|keys| keys.split(',').next());
     let is_known = writes.is_none_or(|key| of_authorizer.contains(key.trim()));
     if !of_authorizer.is_empty() && (of_tvm.is_empty() || !is_known) {

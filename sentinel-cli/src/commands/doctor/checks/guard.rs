@@ -1,6 +1,8 @@
 //! Service control policies that deny what no policy inside the account can. They can only be read from
 //! the management account or by a delegated administrator, so that what is not readable is a note.
 
+use std::collections::BTreeSet;
+
 use super::super::finding::{Check, Findings, Severity};
 use super::super::snapshot::{Snapshot, Unread};
 use super::super::statement::{Statement, covers};
@@ -119,7 +121,7 @@ fn guards(snapshot: &Snapshot) -> [Guard; 3] {
     ]
 }
 
-/// Whether a statement denies the action to everyone whom the guard is meant for.
+/// Whether a statement denies the action to every principal that the guard is meant for.
 fn denies(
     statement: &Statement,
     check: Check,
@@ -128,18 +130,16 @@ fn denies(
     resource: &str,
 ) -> bool {
     let identities = snapshot.deployment.source_identity.of_all_callers();
-    let is_meant =
-        |((operator, key), values): (&(String, String), &std::collections::BTreeSet<String>)| {
-            match check {
-                Check::GuardVended => {
-                    key == "aws:sourceidentity"
-                        && operator == "stringlike"
-                        && values.iter().any(|value| covers(value, &identities))
-                }
-                // It exempts principals. Which ones is a decision of the organization.
-                _ => key == "aws:principalarn" && operator.contains("not"),
-            }
-        };
+    let is_meant = |((operator, key), values): (&(String, String), &BTreeSet<String>)| {
+        if check == Check::GuardVended {
+            key == "aws:sourceidentity"
+                && operator == "stringlike"
+                && values.iter().any(|value| covers(value, &identities))
+        } else {
+            // It exempts principals. Which ones is a decision of the organization.
+            key == "aws:principalarn" && operator.contains("not")
+        }
+    };
     !statement.allows
         && statement.applies(action, resource)
         && statement.conditions.iter().all(is_meant)

@@ -54,9 +54,13 @@ fn one(
          Sentinel --policy-document file://{word}.json"
     );
     let required = required(snapshot, function, &documented);
+    // Roles that the policy names, and that the document may not contain.
+    let named = assumed(snapshot, function, required.as_slice());
     let missing: BTreeSet<String> = required
         .iter()
-        .flat_map(|wanted| wanted.pairs().map(move |pair| (*wanted, pair)))
+        .copied()
+        .chain(&named)
+        .flat_map(|wanted| wanted.pairs().map(move |pair| (wanted, pair)))
         .filter(|(wanted, (action, resource))| !grants(actual, wanted, action, resource))
         .map(|(_, (action, resource))| format!("`{action}` on `{resource}`"))
         .collect();
@@ -145,6 +149,20 @@ fn required<'d>(
         .iter()
         .filter(|statement| unused.is_empty() || !statement.resources.iter().any(is_unused))
         .collect()
+}
+
+/// The statements of the TVM that assume roles, for the roles of profiles.
+fn assumed(snapshot: &Snapshot, function: &Deployed, required: &[&Statement]) -> Vec<Statement> {
+    let roles = snapshot.documents.as_ref().map(|documents| documents.roles.keys().cloned());
+    let roles: Vec<String> = roles.into_iter().flatten().collect();
+    if function.name != snapshot.tvm.name || roles.is_empty() {
+        return Vec::new();
+    }
+    let assumes =
+        |statement: &&&Statement| statement.actions.iter().all(|action| action.starts_with("sts:"));
+    let with_roles =
+        |statement: &Statement| Statement { resources: roles.clone(), ..statement.clone() };
+    required.iter().filter(assumes).map(|statement| with_roles(statement)).collect()
 }
 
 /// What a role may have without needing it: the documents for a VPC and for traces if the function uses

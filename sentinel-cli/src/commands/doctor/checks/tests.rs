@@ -306,6 +306,25 @@ fn a_role_may_decrypt_with_keys_and_assume_protected_roles_of_other_accounts() {
 }
 
 #[test]
+fn the_tvm_must_be_able_to_assume_each_role_that_the_policy_names() {
+    let name = |snapshot: &mut Snapshot| {
+        let roles = &mut snapshot.documents.as_mut().unwrap().roles;
+        let role = "arn:aws:iam::444455556666:role/Other".to_owned();
+        roles.insert(role.clone(), "other".to_owned());
+        role
+    };
+    assert_eq!(found(|snapshot| drop(name(snapshot))), [Check::PermissionMissing]);
+    let checks = found(|snapshot| {
+        let role = name(snapshot);
+        let statements = snapshot.tvm_role.statements.as_mut().unwrap();
+        for statement in statements.iter_mut().take(2) {
+            statement.resources.push(role.clone());
+        }
+    });
+    assert_eq!(checks, []);
+}
+
+#[test]
 fn a_function_without_a_table_needs_no_permission_for_it() {
     let without = |snapshot: &mut Snapshot| {
         let statements = snapshot.tvm_role.statements.as_mut().unwrap();

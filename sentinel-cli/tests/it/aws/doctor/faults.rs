@@ -31,23 +31,12 @@ fn trust(world: &World, change: fn(&mut serde_json::Value)) {
     world.set_trust(PROTECTED, &document.to_string());
 }
 
-/// The policy of an execution role, changed.
-fn permissions(world: &World, role: &str, change: fn(&mut Vec<serde_json::Value>)) {
-    let name = if role == TVM_ROLE { "tvm-function" } else { "authorizer-function" };
-    let mut document: serde_json::Value = serde_json::from_str(&world.document(name)).unwrap();
+/// The policy of the TVM's role, changed.
+fn permissions(world: &World, change: fn(&mut Vec<serde_json::Value>)) {
+    let text = world.document("tvm-function");
+    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
     change(document["Statement"].as_array_mut().unwrap());
-    world.put_role_policy(role, &document.to_string());
-}
-
-/// A policy of a role that is attached to it, not inline.
-fn attach(world: &World, role: &str, document: &serde_json::Value) {
-    world.iam(&[
-        ("Action", "CreatePolicy"),
-        ("PolicyName", "more"),
-        ("PolicyDocument", &document.to_string()),
-    ]);
-    let arn = format!("arn:aws:iam::{ACCOUNT}:policy/more");
-    world.iam(&[("Action", "AttachRolePolicy"), ("RoleName", role), ("PolicyArn", &arn)]);
+    world.put_role_policy(TVM_ROLE, &document.to_string());
 }
 
 fn route(world: &World, ids: &Ids, change: &serde_json::Value) {
@@ -130,7 +119,7 @@ pub(super) const FAULTS: &[Fault] = &[
             "version: \"1\"\nrules: [{ name: a, effect: allow, conditions: { users: [a] } }]\n";
         world.put_parameter("/sentinel/policies/staging", text, "String");
     }),
-    fault("a role in another account", &["role-elsewhere"], |world, _| {
+    fault("a role in another account", &["permission-missing", "role-elsewhere"], |world, _| {
         let text = "version: \"1\"\nprofiles:\n  far: { role_arn: \
                     \"arn:aws:iam::444455556666:role/SentinelProtected-far\" }\nrules:\n  - { name: a, \
                     effect: allow, conditions: { profiles: [production, far], users: [alice] } }\n";
@@ -152,7 +141,7 @@ pub(super) const FAULTS: &[Fault] = &[
         world.set_trust(AUTHORIZER_ROLE, &trust.to_string());
     }),
     fault("a missing statement of the TVM", &["permission-missing"], |world, _| {
-        permissions(world, TVM_ROLE, |statements| {
+        permissions(world, |statements| {
             statements.retain(|statement| statement["Sid"] != "TagSessions");
         });
     }),
@@ -160,17 +149,17 @@ pub(super) const FAULTS: &[Fault] = &[
         let deny = json!({ "Version": "2012-10-17", "Statement": [{
             "Effect": "Deny", "Action": "dynamodb:*", "Resource": "*",
         }] });
-        attach(world, AUTHORIZER_ROLE, &deny);
+        world.attach(AUTHORIZER_ROLE, "more", &deny.to_string());
     }),
     fault("another permission of the TVM", &["permission-excess"], |world, _| {
-        permissions(world, TVM_ROLE, |statements| {
+        permissions(world, |statements| {
             statements.push(json!({
                 "Sid": "More", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*",
             }));
         });
     }),
     fault("a condition that is missing", &["permission-excess"], |world, _| {
-        permissions(world, TVM_ROLE, |statements| {
+        permissions(world, |statements| {
             statements[0].as_object_mut().unwrap().remove("Condition");
         });
     }),
@@ -179,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
             "Effect": "Allow", "Action": "dynamodb:PutItem",
             "Resource": format!("arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/sentinel-sessions"),
         }] });
-        attach(world, AUTHORIZER_ROLE, &put);
+        world.attach(AUTHORIZER_ROLE, "more", &put.to_string());
     }),
     fault("no guard of vended credentials", &["guard-vended"], |world, _| world.detach("vended")),
     fault("no guard of the deployment", &["guard-administration"], |world, _| {

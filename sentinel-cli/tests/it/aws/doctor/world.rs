@@ -49,7 +49,7 @@ const ALARMS: [&str; 10] = [
 ];
 
 /// The emulated account, and what the emulator does not have.
-pub(super) struct World {
+pub(crate) struct World {
     emulator: Emulator,
     stand_in: StandIn,
     home: TempDir,
@@ -57,7 +57,7 @@ pub(super) struct World {
 }
 
 /// The ids of a deployment that was set up.
-pub(super) struct Ids {
+pub(crate) struct Ids {
     pub(super) api: String,
     pub(super) integration: String,
     pub(super) route: String,
@@ -66,7 +66,7 @@ pub(super) struct Ids {
 }
 
 impl World {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let emulator = runtime.block_on(Emulator::start(Kind::Ministack)).unwrap();
         let stand_in = StandIn::start(emulator.address());
@@ -76,12 +76,12 @@ impl World {
         Self { emulator, stand_in, home, _runtime: runtime }
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.home.path()
     }
 
     /// Removes everything, and sets up the deployment again.
-    pub(super) fn reset(&self) -> Ids {
+    pub(crate) fn reset(&self) -> Ids {
         let reset = Request::new("POST", "/_ministack/reset", b"").send(self.emulator.address());
         assert_eq!(reset.status, 200, "{reset:?}");
         self.stand_in.set(Whoami::Alice, true);
@@ -97,7 +97,7 @@ impl World {
     }
 
     /// The command in this account, as its root.
-    pub(super) fn command(&self, words: &str) -> Command {
+    pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = sentinel(self.home.path());
         command
             .current_dir(self.home.path())
@@ -197,14 +197,19 @@ impl World {
         ]);
     }
 
+    /// Attaches a policy, instead of an inline one.
+    pub(super) fn attach(&self, role: &str, name: &str, document: &str) {
+        self.iam(&[("Action", "CreatePolicy"), ("PolicyName", name), ("PolicyDocument", document)]);
+        let arn = format!("arn:aws:iam::{ACCOUNT}:policy/{name}");
+        self.iam(&[("Action", "AttachRolePolicy"), ("RoleName", role), ("PolicyArn", &arn)]);
+    }
+
     fn roles(&self) {
         let trust = self.document("function-trust");
-        for (role, document) in
-            [(TVM_ROLE, "tvm-function"), (AUTHORIZER_ROLE, "authorizer-function")]
-        {
-            self.create_role(role, &trust);
-            self.put_role_policy(role, &self.document(document));
-        }
+        self.create_role(TVM_ROLE, &trust);
+        self.put_role_policy(TVM_ROLE, &self.document("tvm-function"));
+        self.create_role(AUTHORIZER_ROLE, &trust);
+        self.attach(AUTHORIZER_ROLE, "authorizer", &self.document("authorizer-function"));
         self.create_role(PROTECTED, &self.document("protected-role-trust"));
         self.put_role_policy(PROTECTED, &self.document("protected-role-guard"));
     }
@@ -329,6 +334,38 @@ impl World {
         let source = format!("{downstream}/authorizers/{authorizer}");
         self.permit(AUTHORIZER, "api", "apigateway.amazonaws.com", Some(&source));
         Ids { api, integration, route, downstream, authorizer }
+    }
+
+    /// The package of the functions.
+    pub(super) fn package() -> Vec<u8> {
+        let mut package = vec![0; 22];
+        package[..4].copy_from_slice(b"PK\x05\x06");
+        package
+    }
+
+    /// A REST API in front of the TVM, with that authorization and that origin secret.
+    pub(super) fn rest_api(&self, authorization: &str, origin: &str) -> String {
+        let api = self.rest("apigateway", "POST", "/restapis", &json!({ "name": TVM }));
+        let id = api["id"].as_str().unwrap().to_owned();
+        let path = format!("/restapis/{id}/resources");
+        let resources = self.rest("apigateway", "GET", &path, &json!({}));
+        let root = resources["item"][0]["id"].as_str().unwrap().to_owned();
+        let proxy = json!({ "pathPart": "{proxy+}" });
+        let proxy = self.rest("apigateway", "POST", &format!("{path}/{root}"), &proxy);
+        let uri = format!(
+            "arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{}:live/invocations",
+            Self::function_arn(TVM)
+        );
+        for resource in [root.as_str(), proxy["id"].as_str().unwrap()] {
+            let method = format!("{path}/{resource}/methods/ANY");
+            let body = json!({ "authorizationType": authorization });
+            self.rest("apigateway", "PUT", &method, &body);
+            let body = json!({ "type": "AWS_PROXY", "httpMethod": "POST", "uri": uri });
+            self.rest("apigateway", "PUT", &format!("{method}/integration"), &body);
+        }
+        let body = json!({ "stageName": "v1", "variables": { "sentinelOrigin": origin } });
+        self.rest("apigateway", "POST", &format!("/restapis/{id}/deployments"), &body);
+        id
     }
 
     pub(super) fn alarm(&self, name: &str, more: &[(&str, &str)]) {
