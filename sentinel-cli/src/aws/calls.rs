@@ -2,6 +2,7 @@
 //! in the three protocols of these services. The SDK clients of seven services would multiply the size
 //! of the program and the time to build it.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -115,6 +116,8 @@ pub(crate) struct Calls<'a> {
     partition: String,
     region: String,
     credentials: Credentials,
+    /// The connections, by service: TLS is set up once for each.
+    open: Mutex<Vec<(Service, Arc<Http>)>>,
 }
 
 impl<'a> Calls<'a> {
@@ -127,7 +130,8 @@ impl<'a> Calls<'a> {
             .await
             .map_err(|error| Failure::because("cannot load the AWS credentials", error))?;
         let region = config.region().map(ToString::to_string).unwrap_or_default();
-        Ok(Self { config, partition: partition.to_owned(), region, credentials })
+        let partition = partition.to_owned();
+        Ok(Self { config, partition, region, credentials, open: Mutex::default() })
     }
 
     /// The credentials that sign.
@@ -182,11 +186,8 @@ impl<'a> Calls<'a> {
     ) -> Result<HttpResponse, CallError> {
         let failed =
             |error: &dyn std::fmt::Display| CallError::Failed(printable(&error.to_string()));
-        let (url, region) = self.endpoint(service);
-        let endpoint: Endpoint =
-            url.parse().map_err(|error| CallError::Failed(format!("`{url}`: {error}")))?;
-        let http = Http::new(endpoint);
-        // The signature of CloudWatch and of API Gateway has the name of the host.
+        let (http, region) = self.connection(service)?;
+        // The signature of CloudWatch has the name of its host.
         let signing = Signing::new(&self.credentials, &region, service.name());
         let mut delay = FIRST_DELAY;
         let mut attempt = 1;
@@ -210,6 +211,20 @@ impl<'a> Calls<'a> {
             let response = response.map_err(|error| failed(&error))?;
             return if response.status < 300 { Ok(response) } else { Err(refusal(&response)) };
         }
+    }
+
+    /// The connection to a service, and the region to sign for.
+    fn connection(&self, service: Service) -> Result<(Arc<Http>, String), CallError> {
+        let (url, region) = self.endpoint(service);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, http)) = open.iter().find(|(one, _)| *one == service) {
+            return Ok((Arc::clone(http), region));
+        }
+        let endpoint: Endpoint =
+            url.parse().map_err(|error| CallError::Failed(format!("`{url}`: {error}")))?;
+        let http = Arc::new(Http::new(endpoint));
+        open.push((service, Arc::clone(&http)));
+        Ok((http, region))
     }
 
     /// The address of a service, and the region to sign for.

@@ -102,6 +102,8 @@ fn plain(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ROLES: &str = r#"<?xml version="1.0"?>
@@ -123,6 +125,20 @@ mod tests {
             plain("&#65;&#x42;&lt;&quot;").as_deref(),
             Some("A B<\"".replace(' ', "").as_str())
         );
+    }
+
+    proptest! {
+        /// Text of a server cannot cause a panic, and a tree contains no more text than its source.
+        #[test]
+        fn any_text_is_a_tree_or_refused(text in "(<a>|</a>|<b/>|<|>|&|&#x41;|&amp;|;|x|<!\\[CDATA\\[|\\]\\]>|<!--|-->){0,24}|.{0,40}") {
+            if let Some(root) = Element::parse(&text) {
+                prop_assert!(size(&root) <= text.len());
+            }
+        }
+    }
+
+    fn size(element: &Element) -> usize {
+        element.text.len() + element.children.iter().map(size).sum::<usize>()
     }
 
     #[test]

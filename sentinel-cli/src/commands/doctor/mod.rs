@@ -105,7 +105,7 @@ async fn examine(
         parts.deployment(policies, caller.partition(), caller.account.clone(), &region);
     let calls = Calls::new(&config, caller.partition()).await?;
     let reader = Reader { config: &config, calls: &calls, screen };
-    let snapshot = reader.read(deployment, home, policies, packages, tvm.as_ref()).await;
+    let snapshot = reader.read(deployment, home, packages, tvm.as_ref()).await;
     Ok(Report {
         account: caller.account,
         region,

@@ -65,6 +65,11 @@ pub(super) struct Deployed {
 }
 
 impl Deployed {
+    /// Whether the function could be read and does not have the variable.
+    pub(super) fn lacks(&self, name: &str) -> bool {
+        matches!(&self.function, Ok(Some(_))) && self.variable(name).is_none()
+    }
+
     /// A variable of the function. `None` also if it could not be read.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         let function = self.function.as_ref().ok()?.as_ref()?;

@@ -62,7 +62,7 @@ pub(super) fn check(snapshot: &Snapshot, findings: &mut Findings) {
 }
 
 fn origin(tvm: &Deployed, findings: &mut Findings) {
-    if matches!(&tvm.function, Ok(Some(_))) && tvm.variable("SENTINEL_ORIGIN_SECRET").is_none() {
+    if tvm.lacks("SENTINEL_ORIGIN_SECRET") {
         findings.add(
             Check::OriginMissing,
             &tvm.name,

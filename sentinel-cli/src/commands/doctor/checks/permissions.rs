@@ -128,16 +128,14 @@ fn required<'d>(
     function: &Deployed,
     documented: &'d [Statement],
 ) -> Vec<&'d Statement> {
-    let Deployment { approval_table, breakglass_table, .. } = &snapshot.deployment;
-    let unset = |variable: &str| {
-        matches!(&function.function, Ok(Some(_))) && function.variable(variable).is_none()
-    };
+    let Deployment { session_table, approval_table, breakglass_table, .. } = &snapshot.deployment;
     let unused: Vec<String> = [
+        (session_table, "SENTINEL_SESSION_TABLE"),
         (approval_table, "SENTINEL_APPROVAL_TABLE"),
         (breakglass_table, "SENTINEL_BREAKGLASS_TABLE"),
     ]
     .into_iter()
-    .filter(|(_, variable)| unset(variable))
+    .filter(|(_, variable)| function.lacks(variable))
     .map(|(table, _)| format!(":table/{table}"))
     .collect();
     let is_unused = |resource: &String| {

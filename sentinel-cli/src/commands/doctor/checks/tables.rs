@@ -7,9 +7,7 @@ use super::seen;
 const FIX: &str = "sentinel bootstrap";
 
 pub(super) fn check(snapshot: &Snapshot, findings: &mut Findings) {
-    if matches!(&snapshot.tvm.function, Ok(Some(_)))
-        && snapshot.tvm.variable("SENTINEL_SESSION_TABLE").is_none()
-    {
+    if snapshot.tvm.lacks("SENTINEL_SESSION_TABLE") {
         findings.add(
             Check::SessionsOff,
             &snapshot.tvm.name,

@@ -23,7 +23,6 @@ impl Reader<'_> {
     pub(super) async fn documents(
         &self,
         deployment: &Deployment,
-        policy_table: Option<&str>,
         home: &Home,
         template: &RoleArnTemplate,
     ) -> Read<Documents> {
@@ -39,8 +38,7 @@ impl Reader<'_> {
             stored.insert(main.to_string(), (kind, text));
         }
         let mut documents = Documents::default();
-        let table = deployment.policy_table.as_deref().or(policy_table);
-        if let Some(table) = table {
+        if let Some(table) = &deployment.policy_table {
             let in_table = self.in_table(table, root, main).await?;
             documents.twice =
                 in_table.keys().filter(|path| stored.contains_key(*path)).cloned().collect();

@@ -18,7 +18,7 @@ use sentinel_wire::Whoami;
 
 use super::packages::Packages;
 use super::snapshot::{Api, Deployed, Read, Seen, Snapshot, Unread, WhoamiSeen};
-use crate::aws::{CallError, Calls, Policies};
+use crate::aws::{CallError, Calls};
 use crate::output::{Screen, printable};
 
 #[cfg(test)]
@@ -38,7 +38,6 @@ impl Reader<'_> {
         &self,
         mut deployment: Deployment,
         home: Home,
-        policies: &Policies,
         packages: Option<&Packages>,
         tvm_url: Option<&Endpoint>,
     ) -> Snapshot {
@@ -65,8 +64,7 @@ impl Reader<'_> {
         // From here on, the names are those that the function uses.
         let template = functions::adopt(&mut deployment, &tvm);
         screen.note("reading the policies");
-        let documents =
-            self.documents(&deployment, policies.policy_table.as_deref(), &home, &template).await;
+        let documents = self.documents(&deployment, &home, &template).await;
         screen.note("reading the roles");
         let role = |name: &str, function: &Deployed| {
             let of_function = function.function.as_ref().ok().and_then(Option::as_ref);
@@ -79,7 +77,7 @@ impl Reader<'_> {
         let authorizer_role = self.role(role(&deployment.authorizer_role, &authorizer)).await;
         let (protected, unlisted) = self.protected(&deployment, &home, &documents).await;
         screen.note("reading the tables");
-        let tables = self.tables(&deployment).await;
+        let tables = self.tables(&deployment, &tvm).await;
         screen.note("reading logs, alarms and the organization");
         let mut logs = Vec::new();
         for function in [&tvm, &authorizer] {
@@ -89,7 +87,6 @@ impl Reader<'_> {
         }
         let alarms = self.alarms().await;
         let organization = self.organization(&home).await;
-        screen.note("sending a signed request to the TVM");
         let whoami = self.whoami(tvm_url, &apis, &home).await;
         Snapshot {
             deployment,
@@ -145,6 +142,7 @@ impl Reader<'_> {
         let Some(endpoint) = tvm_url.cloned().or_else(|| api::url(apis, home, &region)) else {
             return WhoamiSeen::NotSent;
         };
+        self.screen.note("sending a signed request to the TVM");
         let client = Client::new(endpoint.with_region(region), self.calls.credentials());
         match client.whoami().await {
             Ok(Whoami { user, .. }) => WhoamiSeen::User(user),

@@ -7,7 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sentinel_iam::Deployment;
 use sentinel_store::Causes;
 
-use super::super::snapshot::{Read, Seen, Table, Unread};
+use super::super::snapshot::{Deployed, Read, Seen, Table, Unread};
 use super::Reader;
 use super::permission::Permission;
 use crate::commands::bootstrap::table::{
@@ -15,11 +15,18 @@ use crate::commands::bootstrap::table::{
 };
 
 impl Reader<'_> {
-    /// The tables of the deployment.
-    pub(super) async fn tables(&self, deployment: &Deployment) -> Vec<(String, Seen<Table>)> {
+    /// The tables of the deployment that the TVM uses; all of them if its variables are not known.
+    pub(super) async fn tables(
+        &self,
+        deployment: &Deployment,
+        tvm: &Deployed,
+    ) -> Vec<(String, Seen<Table>)> {
         let client = Client::new(self.config);
         let mut tables = Vec::new();
         for table in required(deployment) {
+            if tvm.lacks(&format!("SENTINEL_{}", variable(table.purpose))) {
+                continue;
+            }
             let seen = self.table(&client, &table).await;
             tables.push((table.name, seen));
         }
@@ -70,6 +77,16 @@ impl Reader<'_> {
             }
         }
         Ok(Some(table))
+    }
+}
+
+/// The end of the name of the variable with a table.
+fn variable(purpose: &str) -> &'static str {
+    match purpose {
+        "sessions" => "SESSION_TABLE",
+        "approvals" => "APPROVAL_TABLE",
+        "break_glass" => "BREAKGLASS_TABLE",
+        _ => "POLICY_TABLE",
     }
 }
 

@@ -221,6 +221,16 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("no session table of the TVM", &["sessions-off"], |world, _| {
         world.variables(TVM, &json!({ "SENTINEL_SESSION_TABLE": null }));
     }),
+    fault("tables that the TVM does not use", &[], |world, _| {
+        let variables = ["SENTINEL_APPROVAL_TABLE", "SENTINEL_BREAKGLASS_TABLE"];
+        let none = variables.map(|name| (name.to_owned(), serde_json::Value::Null));
+        world.variables(TVM, &serde_json::Value::Object(none.into_iter().collect()));
+        for name in ["sentinel-approvals", "sentinel-breakglass"] {
+            let update = json!({ "TableName": name, "DeletionProtectionEnabled": false });
+            world.table("UpdateTable", &update);
+            world.table("DeleteTable", &json!({ "TableName": name }));
+        }
+    }),
     fault("no main document", &["policy-missing"], |world, _| {
         world.json("ssm", "AmazonSSM.DeleteParameter", &json!({ "Name": MAIN }));
     }),
