@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::call::RecordedCall;
+use crate::reading;
 
 /// An action on a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +23,7 @@ pub struct Need {
 }
 
 impl Need {
-    fn new(action: &str, resource: impl Into<String>) -> Self {
+    pub(crate) fn new(action: &str, resource: impl Into<String>) -> Self {
         Self { action: action.to_owned(), resource: resource.into() }
     }
 }
@@ -41,7 +42,7 @@ pub struct Place {
 }
 
 impl Place {
-    fn arn(&self, service: &str, resource: &str) -> String {
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
         let Self { partition, region, account, .. } = self;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
@@ -99,6 +100,9 @@ pub fn needs(call: &RecordedCall, place: &Place) -> Result<BTreeSet<Need>, Unkno
         "sts" => reading.sts(),
         "ssm" => reading.ssm(),
         "dynamodb" => reading.dynamodb(),
+        "iam" | "lambda" | "apigateway" | "logs" | "cloudwatch" | "organizations" => {
+            reading::needs(call, place).map_or_else(|| Err(reading.unknown()), Ok)
+        }
         _ => Err(reading.unknown()),
     };
     needs.map(|needs| needs.into_iter().collect())

@@ -3,12 +3,14 @@
 mod faults;
 mod world;
 
+use sentinel_iam::DocumentName;
+use sentinel_testkit::permissions::{Difference, differences};
 use serde_json::{Value, json};
 
 use crate::running::run;
 use faults::{FAULTS, Fault};
 pub(crate) use world::World;
-use world::{ORIGIN, SESSION_KEY, TVM};
+use world::{ACCOUNT, ORIGIN, SESSION_KEY, TVM};
 
 /// The findings of a run: the check, the severity and the subject of each.
 fn findings(world: &World) -> (Vec<(String, String, String)>, i32, Value) {
@@ -112,6 +114,49 @@ fn the_document_is_sufficient_and_each_missing_statement_is_reported_with_its_ac
         assert!(output.status < 2, "{removed:?}: {}", output.stderr);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every call that is recorded is one that reads, because no other is listed among the needs.
+#[test]
+fn the_calls_are_exactly_those_that_the_document_allows() {
+    let world = World::start();
+    let ids = world.reset();
+    world.use_policy_table();
+    world.secret_parameter("/sentinel/policies/secret");
+    world.rest_authorizer();
+    world.attach_managed();
+    let [proxy, organization] = world.proxies();
+    let run = |api: &str| {
+        let mut command = world.command(&format!("doctor --format json --api-id {api}"));
+        let output = run(command
+            .env("AWS_ENDPOINT_URL", proxy.url())
+            .env("AWS_ENDPOINT_URL_ORGANIZATIONS", organization.url()));
+        assert!(output.status < 2, "{}", output.stderr);
+        output.json()
+    };
+    let report = run(&ids.api);
+    assert!(!report.to_string().contains("not-readable"), "{report:#}");
+    let mut deployment = sentinel_testkit::recorded::deployment().unwrap();
+    deployment.api_id = Some(ids.api.clone());
+    let document = deployment.document(DocumentName::Doctor);
+    let place = sentinel_testkit::recorded::place(&deployment);
+    let calls = [proxy.calls(), organization.calls()].concat();
+    let found = differences(&document, &calls, &place);
+    let found: Vec<String> = found.iter().map(Difference::to_string).collect();
+    let arn = |path: &str| format!("arn:aws:apigateway:us-east-1::/restapis/{}{path}", ids.api);
+    let idle = |what: &str, sid: &str| {
+        format!("too many: no call needed `{what}` of the statement `{sid}`")
+    };
+    let whoami = format!("arn:aws:execute-api:us-east-1:{ACCOUNT}:{}/*/GET/whoami", ids.api);
+    let expected = [
+        // The request is not sent through the proxy.
+        idle("execute-api:Invoke", "Whoami"),
+        // The id is the id of an HTTP API.
+        idle(&arn(""), "Apis"),
+        idle(&arn("/*"), "Apis"),
+        idle(&whoami, "Whoami"),
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
+use sentinel_testkit::proxy::Proxy;
+use sentinel_testkit::recorded::KEY;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -53,7 +55,7 @@ pub(crate) struct World {
     emulator: Emulator,
     stand_in: StandIn,
     home: TempDir,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 /// The ids of a deployment that was set up.
@@ -73,7 +75,7 @@ impl World {
         let home = TempDir::new().unwrap();
         std::fs::create_dir(home.path().join("policies")).unwrap();
         std::fs::write(home.path().join("policies/main.yaml"), POLICY).unwrap();
-        Self { emulator, stand_in, home, _runtime: runtime }
+        Self { emulator, stand_in, home, runtime }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -334,6 +336,46 @@ impl World {
         let source = format!("{downstream}/authorizers/{authorizer}");
         self.permit(AUTHORIZER, "api", "apigateway.amazonaws.com", Some(&source));
         Ids { api, integration, route, downstream, authorizer }
+    }
+
+    /// Starts proxies that record the calls: in front of the emulator, and of its organization.
+    pub(super) fn proxies(&self) -> [Proxy; 2] {
+        let start = |url: &str| self.runtime.block_on(Proxy::start(url)).unwrap();
+        [start(&self.emulator.url()), start(&self.stand_in.url())]
+    }
+
+    /// Lets the TVM use a policy table, which has a document.
+    pub(super) fn use_policy_table(&self) {
+        self.variables(TVM, &json!({ "SENTINEL_POLICY_TABLE": "sentinel-policies" }));
+        let rule = "rules: [{ name: a, effect: allow, conditions: { users: [a] } }]";
+        let text = format!("version: \"1\"\n{rule}\n# {}\n", "x".repeat(9000));
+        std::fs::write(self.home.path().join("large.yaml"), text).unwrap();
+        for words in ["bootstrap --policies policies", "policy push large.yaml --yes"] {
+            let output =
+                run(&mut self.command(&format!("{words} --policy-table sentinel-policies")));
+            assert_eq!(output.status, 0, "{}{}", output.stdout, output.stderr);
+        }
+    }
+
+    /// An encrypted document.
+    pub(super) fn secret_parameter(&self, name: &str) {
+        let text =
+            "version: \"1\"\nrules: [{ name: a, effect: allow, conditions: { users: [a] } }]\n";
+        let body = json!({ "Name": name, "Value": text, "Type": "SecureString", "KeyId": KEY });
+        self.json("ssm", "AmazonSSM.PutParameter", &body);
+    }
+
+    /// Attaches a policy of AWS to the protected role.
+    pub(super) fn attach_managed(&self) {
+        let arn = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+        self.iam(&[("Action", "AttachRolePolicy"), ("RoleName", PROTECTED), ("PolicyArn", arn)]);
+    }
+
+    /// A REST API with the authorizer.
+    pub(super) fn rest_authorizer(&self) {
+        let api = self.rest("apigateway", "POST", "/restapis", &json!({ "name": "downstream" }));
+        let id = api["id"].as_str().unwrap();
+        self.permit(AUTHORIZER, "rest", "apigateway.amazonaws.com", Some(&format!("{id}/*")));
     }
 
     /// The package of the functions.
