@@ -114,6 +114,7 @@ async fn examine(
             WhoamiSeen::User(user) => Some(user.clone()),
             WhoamiSeen::NotSent | WhoamiSeen::Denied(_) | WhoamiSeen::Failed(_) => None,
         },
+        read: snapshot.counts(),
         findings: checks::all(&snapshot),
     })
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::builder::styling::AnsiColor;
 use sentinel_store::AccountId;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::finding::{Finding, Severity};
 use crate::output::{paint, printable};
@@ -17,6 +17,8 @@ pub(super) struct Report {
     pub(super) caller: String,
     /// The user that the TVM reported for the caller.
     pub(super) user: Option<String>,
+    /// The number of resources that were read, by kind.
+    pub(super) read: Vec<(&'static str, usize)>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -36,11 +38,14 @@ impl Report {
                 "fix": finding.fix,
             })
         });
+        let read: Map<String, Value> =
+            self.read.iter().map(|(kind, count)| ((*kind).to_owned(), json!(count))).collect();
         json!({
             "account": self.account,
             "region": self.region,
             "caller": self.caller,
             "user": self.user,
+            "read": read,
             "findings": findings.collect::<Vec<_>>(),
         })
     }
@@ -59,6 +64,9 @@ impl Report {
             let _ =
                 writeln!(text, "{word}: {}: {subject}\n  {found}\n  fix: {fix}", check.as_str());
         }
+        let read =
+            self.read.iter().map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")));
+        let _ = writeln!(text, "read: {}", read.collect::<Vec<_>>().join(", "));
         let count = |severity| self.findings.iter().filter(|it| it.severity == severity).count();
         let number = |count: usize, one: &str| match count {
             1 => format!("1 {one}"),

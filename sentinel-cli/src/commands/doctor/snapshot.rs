@@ -201,6 +201,8 @@ pub(super) struct Snapshot {
     /// The names of the parts, as the functions use them.
     pub(super) deployment: Deployment,
     pub(super) home: Home,
+    /// The ARNs of the roles of profiles for which the policy names none.
+    pub(super) role_pattern: String,
     pub(super) tvm: Deployed,
     pub(super) authorizer: Deployed,
     pub(super) tvm_role: RoleWithPolicies,
@@ -220,4 +222,26 @@ pub(super) struct Snapshot {
     pub(super) alarms: Read<Vec<Alarm>>,
     pub(super) organization: Seen<Organization>,
     pub(super) whoami: WhoamiSeen,
+}
+
+impl Snapshot {
+    /// The number of resources that were read, by kind: a run that reads nothing finds nothing.
+    pub(super) fn counts(&self) -> Vec<(&'static str, usize)> {
+        fn read<'s, T: 's>(all: impl IntoIterator<Item = &'s Seen<T>>) -> usize {
+            all.into_iter().filter(|seen| matches!(seen, Ok(Some(_)))).count()
+        }
+        let documents = self.documents.as_ref().map(|documents| documents.parameters.len());
+        let roles = [&self.tvm_role, &self.authorizer_role].into_iter().chain(&self.protected);
+        let authorizers = self.authorizers.iter().flatten().map(Vec::len).sum();
+        vec![
+            ("functions", read([&self.tvm.function, &self.authorizer.function])),
+            ("roles", read(roles.map(|role| &role.role))),
+            ("tables", read(self.tables.iter().map(|(_, table)| table))),
+            ("policies", documents.unwrap_or_default()),
+            ("apis", read(self.apis.iter().map(|(_, api)| api))),
+            ("authorizers", authorizers),
+            ("log_groups", read(self.logs.iter().map(|(_, group)| group))),
+            ("alarms", self.alarms.as_ref().map(Vec::len).unwrap_or_default()),
+        ]
+    }
 }

@@ -12,7 +12,7 @@ pub(super) struct Statement {
     pub(super) allows: bool,
     /// Kind and value, such as `AWS` and an ARN. `*` is the value of every principal.
     pub(super) principals: Vec<(String, String)>,
-    /// In lower case.
+    /// As they are written. IAM compares them without regard to case.
     pub(super) actions: Vec<String>,
     pub(super) resources: Vec<String>,
     /// Values by operator and key, both in lower case.
@@ -67,7 +67,7 @@ fn statement(value: &Value) -> Option<Statement> {
             _ => return None,
         },
         principals,
-        actions: texts("Action").iter().map(|action| action.to_ascii_lowercase()).collect(),
+        actions: texts("Action"),
         resources: texts("Resource"),
         conditions,
         inverted: has("NotPrincipal") || has("NotAction") || has("NotResource"),
@@ -88,10 +88,15 @@ fn texts(value: &Value) -> Vec<String> {
 impl Statement {
     /// Whether it applies to every request for the action on the resource, apart from its conditions.
     pub(super) fn applies(&self, action: &str, resource: &str) -> bool {
-        let action = action.to_ascii_lowercase();
         !self.inverted
-            && self.actions.iter().any(|pattern| covers(pattern, &action))
+            && self.has_action(action)
             && self.resources.iter().any(|pattern| covers(pattern, resource))
+    }
+
+    /// Whether one of its patterns of actions covers that action or pattern.
+    pub(super) fn has_action(&self, action: &str) -> bool {
+        let action = action.to_ascii_lowercase();
+        self.actions.iter().any(|pattern| covers(&pattern.to_ascii_lowercase(), &action))
     }
 
     /// Whether each of its conditions is one of those, with at least their values, so that it applies
@@ -177,7 +182,7 @@ mod tests {
         .unwrap();
         let [one] = read.as_slice() else { panic!("{read:?}") };
         assert_eq!(one.principals.len(), 3);
-        assert_eq!(one.actions, ["sts:assumerole"]);
+        assert!(one.has_action("sts:AssumeRole") && !one.has_action("sts:*"));
         assert_eq!(one.conditions.len(), 2);
         let key = ("stringlike".to_owned(), "sts:sourceidentity".to_owned());
         assert!(one.conditions.contains_key(&key));

@@ -48,7 +48,7 @@ fn one(
         Ok(statements) => statements,
         Err(error) => return unread(error, findings),
     };
-    let documented = documented(&snapshot.deployment.document(document));
+    let documented = documented(snapshot, &snapshot.deployment.document(document));
     let fix = format!(
         "sentinel iam {word} > {word}.json && aws iam put-role-policy --role-name {name} --policy-name \
          Sentinel --policy-document file://{word}.json"
@@ -116,9 +116,18 @@ fn trust(name: &str, trust: &[Statement], findings: &mut Findings) {
     }
 }
 
-/// The statements of a document of ours, in the form of what is read.
-fn documented(document: &Document) -> Vec<Statement> {
-    parse(&document.to_string()).unwrap_or_default()
+/// The statements of a document of ours, in the form of what is read, for the template of roles that the
+/// TVM has.
+fn documented(snapshot: &Snapshot, document: &Document) -> Vec<Statement> {
+    let Deployment { partition, account, role_prefix, .. } = &snapshot.deployment;
+    let usual = format!("arn:{partition}:iam::{account}:role/{role_prefix}*");
+    let mut statements = parse(&document.to_string()).unwrap_or_default();
+    for resource in statements.iter_mut().flat_map(|statement| &mut statement.resources) {
+        if *resource == usual {
+            resource.clone_from(&snapshot.role_pattern);
+        }
+    }
+    statements
 }
 
 /// The statements that the function needs with its variables: without a table, it needs no permission
@@ -166,7 +175,7 @@ fn assumed(snapshot: &Snapshot, function: &Deployed, required: &[&Statement]) ->
 /// What a role may have without needing it: the documents for a VPC and for traces if the function uses
 /// them, keys, and protected roles of other accounts, which parameters of `deploy/` name.
 fn optional(snapshot: &Snapshot, function: &Deployed) -> Vec<Statement> {
-    let Deployment { partition, account, region, role_prefix, .. } = &snapshot.deployment;
+    let Deployment { partition, account, region, .. } = &snapshot.deployment;
     let mut optional = Vec::new();
     let read = function.function.as_ref().ok().and_then(Option::as_ref);
     for (document, used) in
@@ -178,7 +187,7 @@ fn optional(snapshot: &Snapshot, function: &Deployed) -> Vec<Statement> {
     }
     let decrypt = |service: &str| Statement {
         allows: true,
-        actions: vec!["kms:decrypt".to_owned()],
+        actions: vec!["kms:Decrypt".to_owned()],
         resources: vec![format!("arn:{partition}:kms:{region}:{account}:key/*")],
         conditions: [(
             ("stringequals".to_owned(), "kms:viaservice".to_owned()),
@@ -188,12 +197,12 @@ fn optional(snapshot: &Snapshot, function: &Deployed) -> Vec<Statement> {
         ..Statement::default()
     };
     optional.extend([decrypt("ssm"), decrypt("dynamodb")]);
-    let assume = documented(&snapshot.deployment.tvm_function());
+    let assume = documented(snapshot, &snapshot.deployment.tvm_function());
     let elsewhere = assume
         .into_iter()
         .filter(|statement| statement.actions.iter().all(|action| action.starts_with("sts:")));
     // `?` is one digit of an account.
-    let pattern = format!("arn:{partition}:iam::????????????:role/{role_prefix}*");
+    let pattern = snapshot.role_pattern.replacen(account.as_str(), "????????????", 1);
     let named = || {
         let roles = snapshot.documents.as_ref().map(|documents| &documents.roles);
         roles.into_iter().flatten().map(|(arn, _)| arn.clone())
@@ -222,7 +231,7 @@ fn excess(allowed: &[Statement], found: &Statement) -> Vec<String> {
     let is_allowed = |action: &str, resource: &str| {
         allowed.iter().any(|statement| {
             statement.allows
-                && statement.actions.iter().any(|pattern| covers(pattern, action))
+                && statement.has_action(action)
                 && statement.resources.iter().any(|pattern| covers(pattern, resource))
                 && statement.is_at_most_as_strict(found)
         })

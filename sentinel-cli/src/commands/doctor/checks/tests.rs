@@ -152,6 +152,7 @@ fn right() -> Snapshot {
             policies: guards.iter().flat_map(|text| parse(text).unwrap()).collect(),
         })),
         whoami: WhoamiSeen::User("alice".to_owned()),
+        role_pattern: format!("arn:aws:iam::{ACCOUNT}:role/SentinelProtected-*"),
         home: Home::new("aws", account),
         deployment,
     }
@@ -320,6 +321,23 @@ fn the_tvm_must_be_able_to_assume_each_role_that_the_policy_names() {
         for statement in statements.iter_mut().take(2) {
             statement.resources.push(role.clone());
         }
+    });
+    assert_eq!(checks, []);
+}
+
+#[test]
+fn another_template_of_roles_needs_permissions_for_its_roles() {
+    let pattern = format!("arn:aws:iam::{ACCOUNT}:role/acme/*-x");
+    let checks = found(|snapshot| snapshot.role_pattern.clone_from(&pattern));
+    // The usual pattern is then in addition.
+    let usual = [Check::PermissionMissing, Check::PermissionExcess];
+    assert_eq!(checks, usual);
+    let checks = found(|snapshot| {
+        snapshot.role_pattern.clone_from(&pattern);
+        for statement in snapshot.tvm_role.statements.as_mut().unwrap().iter_mut().take(2) {
+            statement.resources = vec![pattern.clone()];
+        }
+        snapshot.documents.as_mut().unwrap().roles.clear();
     });
     assert_eq!(checks, []);
 }

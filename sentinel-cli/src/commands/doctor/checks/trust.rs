@@ -11,7 +11,7 @@ const FIX: &str = "sentinel iam protected-role-trust > trust.json && aws iam upd
 const RECREATED: &str = "docs/runbook.md#the-execution-role-was-recreated";
 
 /// The actions that the TVM needs on a protected role.
-const NEEDED: [&str; 3] = ["sts:assumerole", "sts:setsourceidentity", "sts:tagsession"];
+const NEEDED: [&str; 3] = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"];
 
 pub(super) fn check(snapshot: &Snapshot, findings: &mut Findings) {
     if let Some(error) = &snapshot.unlisted {
@@ -128,9 +128,7 @@ fn actions(
         .filter(|statement| statement.principals.iter().any(|(_, value)| value == tvm))
         .collect();
     let allowing = |action: &str| {
-        let allows = |statement: &&&Statement| {
-            statement.actions.iter().any(|pattern| covers(pattern, action))
-        };
+        let allows = |statement: &&&Statement| statement.has_action(action);
         of_tvm.iter().filter(allows).copied().collect::<Vec<_>>()
     };
     let lacking = NEEDED.iter().copied().filter(|action| allowing(action).is_empty());
@@ -151,7 +149,7 @@ fn actions(
                 && values.iter().all(|value| covers(&identity, value))
         })
     };
-    if !allowing("sts:assumerole").iter().all(limited) {
+    if !allowing("sts:AssumeRole").iter().all(limited) {
         findings.add(
             Check::TrustSourceIdentity,
             name,
@@ -160,7 +158,7 @@ fn actions(
         );
     }
     let further = of_tvm.iter().flat_map(|statement| &statement.actions);
-    let further = further.filter(|action| !NEEDED.contains(&action.as_str()));
+    let further = further.filter(|action| !NEEDED.iter().any(|it| it.eq_ignore_ascii_case(action)));
     let further: Vec<&str> = further.map(String::as_str).collect();
     if !further.is_empty() {
         findings.add(

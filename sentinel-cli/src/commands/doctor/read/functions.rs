@@ -115,10 +115,12 @@ fn path(name: &str, part: &str, qualifier: Option<&str>) -> String {
     format!("/2015-03-31/functions/{}/{part}{}", encoded(name), query.unwrap_or_default())
 }
 
-/// Replaces the names of the parts by those that the function uses, and returns its template of roles.
-/// If the function could not be read, the names are those of the options.
-pub(super) fn adopt(deployment: &mut Deployment, tvm: &Deployed) -> RoleArnTemplate {
-    let Ok(Some(_)) = &tvm.function else { return RoleArnTemplate::default() };
+/// Replaces the names of the parts by those that the function uses, and returns its template of roles
+/// and the pattern of their ARNs. If the function could not be read, the names are those of the options.
+pub(super) fn adopt(deployment: &mut Deployment, tvm: &Deployed) -> (RoleArnTemplate, String) {
+    let Deployment { partition, account, role_prefix, .. } = &*deployment;
+    let of_options = format!("arn:{partition}:iam::{account}:role/{role_prefix}*");
+    let Ok(Some(_)) = &tvm.function else { return (RoleArnTemplate::default(), of_options) };
     let path = |name: &str| {
         let text = tvm.variable(name).filter(|text| text.starts_with('/') && !text.ends_with('/'));
         text.map(PolicyPath::new)
@@ -146,12 +148,61 @@ pub(super) fn adopt(deployment: &mut Deployment, tvm: &Deployed) -> RoleArnTempl
     let text = tvm.variable("SENTINEL_ROLE_ARN_TEMPLATE");
     let Some((text, template)) = text.and_then(|text| Some((text, RoleArnTemplate::parse(text)?)))
     else {
-        return RoleArnTemplate::default();
+        return (RoleArnTemplate::default(), of_options);
     };
+    let pattern = text
+        .replace("{partition}", &deployment.partition)
+        .replace("{account}", deployment.account.as_str())
+        .replace("{profile}", "*");
     let name = text.rsplit('/').next().unwrap_or_default();
     if let Some((prefix, _)) = name.split_once("{profile}").filter(|(prefix, _)| !prefix.is_empty())
     {
         deployment.role_prefix = prefix.to_owned();
     }
-    template
+    (template, pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use sentinel_store::AccountId;
+
+    use super::super::super::snapshot::Called;
+    use super::*;
+
+    fn tvm(variables: &[(&str, &str)]) -> Deployed {
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let function = Function { variables: variables.collect(), ..Function::default() };
+        Deployed {
+            name: "tvm".to_owned(),
+            called: Called::Unknown,
+            function: Ok(Some(function)),
+            alias: None,
+            policy: Ok(None),
+            package: None,
+        }
+    }
+
+    #[test]
+    fn the_names_are_those_that_the_function_uses() {
+        let account = AccountId::parse("111122223333").unwrap();
+        let mut deployment = Deployment::new("aws", account, "eu-central-1");
+        let template = "arn:{partition}:iam::{account}:role/acme/Acme-{profile}-x";
+        let (_, pattern) = adopt(
+            &mut deployment,
+            &tvm(&[
+                ("SENTINEL_POLICY_PARAMETER", "/acme/policies/main"),
+                ("SENTINEL_SESSION_TABLE", "acme-sessions"),
+                ("SENTINEL_SOURCE_IDENTITY_SEPARATOR", "."),
+                ("SENTINEL_ROLE_ARN_TEMPLATE", template),
+            ]),
+        );
+        assert_eq!(pattern, "arn:aws:iam::111122223333:role/acme/Acme-*-x");
+        assert_eq!(deployment.role_prefix, "Acme-");
+        assert_eq!(deployment.policy_root.as_str(), "/acme/policies");
+        assert_eq!(deployment.session_table, "acme-sessions");
+        assert_eq!(deployment.source_identity.of_all_callers(), "sentinel.*");
+        // A name that is not set keeps the one of the options.
+        assert_eq!(deployment.approval_table, "sentinel-approvals");
+    }
 }

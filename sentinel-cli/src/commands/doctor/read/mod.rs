@@ -62,7 +62,7 @@ impl Reader<'_> {
         }
         deployment.api_id = deployment.api_id.or_else(|| apis.first().map(|(id, _)| id.clone()));
         // From here on, the names are those that the function uses.
-        let template = functions::adopt(&mut deployment, &tvm);
+        let (template, role_pattern) = functions::adopt(&mut deployment, &tvm);
         screen.note("reading the policies");
         let documents = self.documents(&deployment, &home, &template).await;
         screen.note("reading the roles");
@@ -75,7 +75,7 @@ impl Reader<'_> {
         };
         let tvm_role = self.role(role(&deployment.tvm_role, &tvm)).await;
         let authorizer_role = self.role(role(&deployment.authorizer_role, &authorizer)).await;
-        let (protected, unlisted) = self.protected(&deployment, &home, &documents).await;
+        let (protected, unlisted) = self.protected(&role_pattern, &home, &documents).await;
         screen.note("reading the tables");
         let tables = self.tables(&deployment, &tvm).await;
         screen.note("reading logs, alarms and the organization");
@@ -91,6 +91,7 @@ impl Reader<'_> {
         Snapshot {
             deployment,
             home,
+            role_pattern,
             tvm,
             authorizer,
             tvm_role,

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 use sentinel_broker::Home;
-use sentinel_iam::Deployment;
 
 use super::super::snapshot::{Documents, Read, Role, RoleWithPolicies, Seen, Unread};
-use super::super::statement::{Statement, parse};
+use super::super::statement::{Statement, covers, parse};
 use super::permission::Permission;
 use super::{Reader, unread};
 use crate::aws::{CallError, Element, Service};
@@ -111,7 +110,7 @@ impl Reader<'_> {
     /// assume them, so a policy can name them at any time.
     pub(super) async fn protected(
         &self,
-        deployment: &Deployment,
+        pattern: &str,
         home: &Home,
         documents: &Read<Documents>,
     ) -> (Vec<RoleWithPolicies>, Option<Unread>) {
@@ -121,9 +120,7 @@ impl Reader<'_> {
         let unlisted = match listed {
             Ok(roles) => {
                 arns.extend(roles.iter().filter_map(|role| {
-                    let name = role.get("RoleName")?;
-                    let matches = name.starts_with(&deployment.role_prefix);
-                    role.get("Arn").filter(|_| matches).map(str::to_owned)
+                    role.get("Arn").filter(|arn| covers(pattern, arn)).map(str::to_owned)
                 }));
                 None
             }

@@ -231,6 +231,22 @@ pub(super) const FAULTS: &[Fault] = &[
             world.table("DeleteTable", &json!({ "TableName": name }));
         }
     }),
+    fault(
+        "another session table of the TVM",
+        &[
+            "permission-missing",
+            "permission-missing",
+            "table-missing",
+            "functions-disagree",
+            "permission-excess",
+            "permission-excess",
+            // The guard names the usual table.
+            "guard-administration",
+        ],
+        |world, _| {
+            world.variables(TVM, &json!({ "SENTINEL_SESSION_TABLE": "sentinel-other" }));
+        },
+    ),
     fault("no main document", &["policy-missing"], |world, _| {
         world.json("ssm", "AmazonSSM.DeleteParameter", &json!({ "Name": MAIN }));
     }),
