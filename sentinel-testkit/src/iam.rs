@@ -6,12 +6,13 @@
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
 
+mod reading;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::call::RecordedCall;
-use crate::reading;
 
 /// An action on a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +24,7 @@ pub struct Need {
 }
 
 impl Need {
-    pub(crate) fn new(action: &str, resource: impl Into<String>) -> Self {
+    fn new(action: &str, resource: impl Into<String>) -> Self {
         Self { action: action.to_owned(), resource: resource.into() }
     }
 }
@@ -42,7 +43,7 @@ pub struct Place {
 }
 
 impl Place {
-    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+    fn arn(&self, service: &str, resource: &str) -> String {
         let Self { partition, region, account, .. } = self;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }

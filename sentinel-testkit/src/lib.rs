@@ -6,7 +6,6 @@ pub mod iam;
 pub mod keys;
 pub mod permissions;
 pub mod proxy;
-mod reading;
 pub mod recorded;
 pub mod runtime_api;
 mod server;

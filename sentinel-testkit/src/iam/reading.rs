@@ -4,11 +4,11 @@
 
 use serde_json::Value;
 
+use super::{Need, Place};
 use crate::call::RecordedCall;
-use crate::iam::{Need, Place};
 
 /// Everything that a call needs. `None` if the call is not listed here.
-pub(crate) fn needs(call: &RecordedCall, place: &Place) -> Option<Vec<Need>> {
+pub(super) fn needs(call: &RecordedCall, place: &Place) -> Option<Vec<Need>> {
     let Place { partition, region, account, .. } = place;
     let RecordedCall { service, operation, .. } = call;
     let text = |name: &str| call.parameters.get(name).and_then(Value::as_str);
