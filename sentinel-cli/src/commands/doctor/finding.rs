@@ -189,6 +189,8 @@ pub(super) struct Finding {
     pub(super) found: String,
     /// The command or the document that fixes it.
     pub(super) fix: String,
+    /// The action that is missing, of what could not be read.
+    pub(super) action: Option<&'static str>,
 }
 
 /// The findings of a run.
@@ -216,7 +218,11 @@ impl Findings {
         fix: impl Into<String>,
     ) {
         let (subject, found, fix) = (subject.into(), found.into(), fix.into());
-        let finding = Finding { check, severity, subject, found, fix };
+        self.push(Finding { check, severity, subject, found, fix, action: None });
+    }
+
+    /// Adds a finding once.
+    pub(super) fn push(&mut self, finding: Finding) {
         if !self.0.contains(&finding) {
             self.0.push(finding);
         }

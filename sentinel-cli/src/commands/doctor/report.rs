@@ -30,13 +30,17 @@ impl Report {
 
     pub(super) fn json(&self) -> Value {
         let findings = self.findings.iter().map(|finding| {
-            json!({
+            let mut object = json!({
                 "check": finding.check.as_str(),
                 "severity": finding.severity,
                 "subject": finding.subject,
                 "found": finding.found,
                 "fix": finding.fix,
-            })
+            });
+            if let (Some(action), Some(members)) = (finding.action, object.as_object_mut()) {
+                members.insert("action".to_owned(), json!(action));
+            }
+            object
         });
         let read: Map<String, Value> =
             self.read.iter().map(|(kind, count)| ((*kind).to_owned(), json!(count))).collect();
@@ -52,7 +56,7 @@ impl Report {
 
     pub(super) fn human(&self, color: bool) -> String {
         let mut text = String::new();
-        for Finding { check, severity, subject, found, fix } in &self.findings {
+        for Finding { check, severity, subject, found, fix, .. } in &self.findings {
             let shade = match severity {
                 Severity::Error => AnsiColor::Red,
                 Severity::Warning => AnsiColor::Yellow,

@@ -77,7 +77,14 @@ fn unread_as(unread: &Unread, severity: Severity, findings: &mut Findings) {
                 .to_owned(),
         ),
     };
-    findings.add_as(Check::NotReadable, severity, resource, found, fix);
+    findings.push(Finding {
+        check: Check::NotReadable,
+        severity,
+        subject: resource.clone(),
+        found,
+        fix,
+        action: Some(action),
+    });
 }
 
 /// What was read. `None` if it could not be, which is reported, or does not exist.
