@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "aws")]
 use crate::commands::{
-    approve, bootstrap, break_glass, cancel, configure, console, credentials, deny, exec, iam,
-    open, profiles, request, requests, serve, sessions, whoami,
+    approve, bootstrap, break_glass, cancel, configure, console, credentials, deny, doctor, exec,
+    iam, open, profiles, request, requests, serve, sessions, whoami,
 };
 use crate::commands::{audit, completions, demo, dev, man, policy};
 use crate::output::{Failure, Format, Global, Outcome, Screen};
@@ -78,6 +78,8 @@ enum Command {
     Iam(iam::Arguments),
     #[cfg(feature = "aws")]
     Bootstrap(bootstrap::Arguments),
+    #[cfg(feature = "aws")]
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -103,6 +105,8 @@ impl Cli {
             Command::Audit(arguments) => audit::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Bootstrap(arguments) => bootstrap::run(&arguments, screen),
+            #[cfg(feature = "aws")]
+            Command::Doctor(arguments) => doctor::run(&arguments, screen),
             #[cfg(feature = "aws")]
             Command::Iam(arguments) => iam::run(&arguments, screen),
             #[cfg(feature = "aws")]

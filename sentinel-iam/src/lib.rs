@@ -3,6 +3,7 @@
 // reason).
 #![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod doctor;
 mod document;
 mod functions;
 mod people;
@@ -97,11 +98,14 @@ pub enum DocumentName {
     /// Policy of operators who revoke in the session table directly; it also allows
     /// forging sessions
     EmergencyOperator,
+    /// Policy of administrators who run `doctor`; it also allows reading the secrets of the
+    /// functions
+    Doctor,
 }
 
 impl DocumentName {
     /// Every document, in the order in which they are printed.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TvmFunction,
         Self::AuthorizerFunction,
         Self::FunctionTrust,
@@ -116,6 +120,7 @@ impl DocumentName {
         Self::GroupWriter,
         Self::Operator,
         Self::EmergencyOperator,
+        Self::Doctor,
     ];
 
     /// Its key in JSON.
@@ -136,6 +141,7 @@ impl DocumentName {
             Self::GroupWriter => "group_writer",
             Self::Operator => "operator",
             Self::EmergencyOperator => "emergency_operator",
+            Self::Doctor => "doctor",
         }
     }
 }
@@ -190,6 +196,7 @@ impl Deployment {
             DocumentName::GroupWriter => self.group_writer(),
             DocumentName::Operator => self.operator(),
             DocumentName::EmergencyOperator => self.emergency_operator(),
+            DocumentName::Doctor => self.doctor(),
         }
     }
 
@@ -325,7 +332,8 @@ mod tests {
                     | DocumentName::Administrator
                     | DocumentName::GroupWriter
                     | DocumentName::Operator
-                    | DocumentName::EmergencyOperator => 6144,
+                    | DocumentName::EmergencyOperator
+                    | DocumentName::Doctor => 6144,
                 };
                 assert!(characters <= quota, "{name:?}: {characters}");
             }

@@ -6,6 +6,8 @@
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
 
+mod reading;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -99,6 +101,9 @@ pub fn needs(call: &RecordedCall, place: &Place) -> Result<BTreeSet<Need>, Unkno
         "sts" => reading.sts(),
         "ssm" => reading.ssm(),
         "dynamodb" => reading.dynamodb(),
+        "iam" | "lambda" | "apigateway" | "logs" | "cloudwatch" | "organizations" => {
+            reading::needs(call, place).map_or_else(|| Err(reading.unknown()), Ok)
+        }
         _ => Err(reading.unknown()),
     };
     needs.map(|needs| needs.into_iter().collect())

@@ -5,6 +5,8 @@
 mod ambient;
 mod caller;
 #[cfg(feature = "aws")]
+mod calls;
+#[cfg(feature = "aws")]
 mod deployment;
 #[cfg(feature = "aws")]
 mod http;
@@ -16,12 +18,16 @@ mod options;
 mod refused;
 #[cfg(feature = "aws")]
 mod reloaded;
+#[cfg(feature = "aws")]
+mod xml;
 
 #[cfg(feature = "aws")]
 pub(crate) use ambient::{
     Ambient, configured_region, refuse_own_profile, signing_profiles, signing_region,
 };
 pub(crate) use caller::Caller;
+#[cfg(feature = "aws")]
+pub(crate) use calls::{CallError, Calls, Service, dns_suffix, encoded};
 #[cfg(feature = "aws")]
 pub(crate) use deployment::{Parts, Policies, parse_region, partition_of};
 #[cfg(feature = "aws")]
@@ -30,3 +36,5 @@ pub(crate) use options::{AwsOptions, caller};
 pub(crate) use refused::{because_aws, because_store};
 #[cfg(feature = "aws")]
 pub(crate) use reloaded::Reloaded;
+#[cfg(feature = "aws")]
+pub(crate) use xml::Element;

@@ -89,6 +89,7 @@ fn names_the_api(name: DocumentName) -> bool {
             | DocumentName::BreakGlass
             | DocumentName::VendedCredentialsGuard
             | DocumentName::Operator
+            | DocumentName::Doctor
     )
 }
 

@@ -21,6 +21,8 @@ pub(crate) mod demo;
 pub(crate) mod deny;
 pub(crate) mod dev;
 #[cfg(feature = "aws")]
+pub(crate) mod doctor;
+#[cfg(feature = "aws")]
 pub(crate) mod exec;
 #[cfg(feature = "aws")]
 pub(crate) mod iam;

@@ -17,7 +17,12 @@ const NOT_RUN: [(&str, &str); 2] = [
 ];
 
 /// The examples that report a negative result, which is what they show.
-const NEGATIVE: [&str; 1] = ["sentinel policy explain policy.yaml --user bob --profile production"];
+const NEGATIVE: [&str; 4] = [
+    "sentinel policy explain policy.yaml --user bob --profile production",
+    "sentinel doctor",
+    "sentinel doctor --api-id a1b2c3d4e5 --tvm https://tvm.example.com",
+    "sentinel doctor --format json > doctor.json",
+];
 
 /// Whether the example listens on a port.
 fn is_server(line: &str) -> bool {

@@ -239,7 +239,7 @@ impl Fixture {
             }
             ["break-glass", ..] => Place::Tvm("bob"),
             ["sessions", ..] => Place::Tvm("carol"),
-            ["bootstrap" | "iam" | "policy", ..] => Place::Aws,
+            ["bootstrap" | "doctor" | "iam" | "policy", ..] => Place::Aws,
             _ if line.contains("sentinel policy") => Place::Aws,
             _ => Place::Tvm("alice"),
         }

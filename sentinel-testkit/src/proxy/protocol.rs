@@ -43,6 +43,12 @@ impl AwsRequest {
                     "ssm"
                 } else if prefix.starts_with("AWSSecurityTokenService") {
                     "sts"
+                } else if prefix.starts_with("Logs_") {
+                    "logs"
+                } else if prefix.starts_with("AWSOrganizations") {
+                    "organizations"
+                } else if prefix.starts_with("GraniteService") {
+                    "cloudwatch"
                 } else {
                     prefix
                 };
@@ -63,7 +69,9 @@ impl AwsRequest {
                     Some(_) | None => {
                         let service = scope.as_ref().map_or("unsigned", |scope| scope.service);
                         let operation = format!("{} {}", parts.method, parts.uri.path());
-                        let parameters = serde_json::from_slice(body).unwrap_or(Value::Null);
+                        let is_query = parts.method == "GET" && !form.is_empty();
+                        let query = if is_query { Value::Object(form) } else { Value::Null };
+                        let parameters = serde_json::from_slice(body).unwrap_or(query);
                         (service.to_owned(), operation, parameters)
                     }
                 }

@@ -4,7 +4,7 @@
 
 mod documents;
 mod report;
-mod table;
+pub(super) mod table;
 mod tables;
 
 use std::path::PathBuf;

@@ -11,17 +11,17 @@ use sentinel_iam::Deployment;
 
 /// A table that must exist.
 #[derive(Clone, Debug)]
-pub(super) struct RequiredTable {
-    pub(super) name: String,
+pub(in crate::commands) struct RequiredTable {
+    pub(in crate::commands) name: String,
     /// The purpose of the table.
-    pub(super) purpose: &'static str,
-    pub(super) definition: TableDefinition,
+    pub(in crate::commands) purpose: &'static str,
+    pub(in crate::commands) definition: TableDefinition,
     /// ARN of the KMS key that encrypts the table. `None` accepts any key.
-    pub(super) key: Option<String>,
+    pub(in crate::commands) key: Option<String>,
 }
 
 /// The tables of a deployment.
-pub(super) fn required(deployment: &Deployment) -> Vec<RequiredTable> {
+pub(in crate::commands) fn required(deployment: &Deployment) -> Vec<RequiredTable> {
     let Deployment { session_table, approval_table, breakglass_table, policy_table, .. } =
         deployment;
     let tables = [
@@ -44,7 +44,7 @@ pub(super) fn required(deployment: &Deployment) -> Vec<RequiredTable> {
 
 /// The actual state of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Actual {
+pub(in crate::commands) struct Actual {
     /// Partition key and sort key.
     keys: Keys,
     /// The indexes by name.
@@ -69,7 +69,7 @@ const STREAM: &str = "NEW_AND_OLD_IMAGES";
 type Keys = (String, Option<String>);
 
 impl Actual {
-    pub(super) fn new(
+    pub(in crate::commands) fn new(
         table: &TableDescription,
         ttl: Option<&TimeToLiveDescription>,
         recovery: Option<&PointInTimeRecoveryDescription>,
@@ -127,7 +127,7 @@ impl Actual {
 
 /// A change that AWS can make to a table in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Repair {
+pub(in crate::commands) enum Repair {
     /// The index with that name is added.
     Index(&'static str),
     /// The stream is enabled.
@@ -143,7 +143,7 @@ pub(super) enum Repair {
 }
 
 impl Repair {
-    pub(super) fn describe(&self) -> String {
+    pub(in crate::commands) fn describe(&self) -> String {
         match self {
             Self::Index(name) => format!("the index `{name}`"),
             Self::Stream => "the stream".to_owned(),
@@ -157,15 +157,15 @@ impl Repair {
 
 /// The difference between an existing table and the requested one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Difference {
-    pub(super) repairs: Vec<Repair>,
+pub(in crate::commands) struct Difference {
+    pub(in crate::commands) repairs: Vec<Repair>,
     /// What AWS cannot change, and what to do about it.
-    pub(super) refusals: Vec<String>,
+    pub(in crate::commands) refusals: Vec<String>,
     /// Differences that need no change.
-    pub(super) remarks: Vec<String>,
+    pub(in crate::commands) remarks: Vec<String>,
 }
 
-pub(super) fn compare(required: &RequiredTable, actual: &Actual) -> Difference {
+pub(in crate::commands) fn compare(required: &RequiredTable, actual: &Actual) -> Difference {
     let RequiredTable { definition, key, name, .. } = required;
     let mut difference = Difference::default();
     let same = |keys: &Keys, partition: &str, sort: &str| {
@@ -188,7 +188,7 @@ pub(super) fn compare(required: &RequiredTable, actual: &Actual) -> Difference {
             Some((_, keys)) if same(keys, index.partition_key, index.sort_key) => {}
             Some((_, keys)) => difference.refusals.push(format!(
                 "the keys of its index `{}` are {}, not `{}` and `{}`: delete the index and run \
-                 this command again",
+                 `sentinel bootstrap` again",
                 index.name,
                 named(keys),
                 index.partition_key,
@@ -201,7 +201,7 @@ pub(super) fn compare(required: &RequiredTable, actual: &Actual) -> Difference {
         Some(view) if definition.stream && view != STREAM => difference.refusals.push(format!(
             "its stream contains {view}, not {STREAM}: if nothing reads it, disable it (`aws dynamodb \
              update-table --table-name {name} --stream-specification StreamEnabled=false`) and run \
-             this command again",
+             `sentinel bootstrap` again",
         )),
         None | Some(_) => {}
     }
@@ -220,7 +220,7 @@ pub(super) fn compare(required: &RequiredTable, actual: &Actual) -> Difference {
         (required, Some(other)) => difference.refusals.push(format!(
             "its items expire by the attribute `{other}`{}: disable this (`aws dynamodb \
              update-time-to-live --table-name {name} --time-to-live-specification \
-             Enabled=false,AttributeName={other}`), wait an hour, and run this command again",
+             Enabled=false,AttributeName={other}`), wait an hour, and run `sentinel bootstrap` again",
             required.map(|attribute| format!(", not `{attribute}`")).unwrap_or_default()
         )),
     }

@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod dev;
+mod doctor;
 mod errors;
 mod groups;
 mod permissions;
@@ -19,6 +20,8 @@ use aws_sdk_dynamodb::types::TableDescription;
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub(crate) use doctor::World;
 
 use crate::running::{CommandOutput, run, sentinel};
 

@@ -77,7 +77,7 @@ pub(super) fn run_all(document: &str, before: &[&str]) -> TempDir {
 }
 
 /// The PATH, with the folder of the command first.
-fn path() -> std::ffi::OsString {
+pub(super) fn path() -> std::ffi::OsString {
     let built = std::path::Path::new(env!("CARGO_BIN_EXE_sentinel")).parent().unwrap().to_owned();
     let others = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(std::iter::once(built).chain(std::env::split_paths(&others))).unwrap()

@@ -10,6 +10,7 @@ mod credentials_for_tools;
 mod decisions;
 mod deployment;
 mod disaster;
+mod doctor;
 mod embedding;
 mod getting_started;
 mod glossary;
