@@ -303,9 +303,7 @@ fn event_of(number: usize, role: &str, record: &Value) -> Value {
 fn a_bypass_of_each_kind_is_found() {
     let day = Day::run();
     let vends = day.vends();
-    let own =
-        |number: usize| event(number, vends[number]["role_arn"].as_str().unwrap(), vends[number]);
-    let events: Vec<Value> = (0..vends.len()).map(own).collect();
+    let events: Vec<Value> = (0..).zip(&vends).map(|(number, vend)| event(number, vend)).collect();
     let reconcile = |events: &[Value], more: &str| {
         day.write("trail.json", &json!({ "Records": events }).to_string());
         let words =
