@@ -41,6 +41,7 @@ mod obtaining;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]
+mod profile_patterns;
 mod properties;
 #[cfg(test)]
 mod purity;
