@@ -160,7 +160,7 @@ impl RoleArn {
 /// assert_eq!(role.key(), same.key());
 /// assert_ne!(role.key(), other.key());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleKey {
     account: Box<str>,
     /// In lower case.

@@ -205,8 +205,8 @@ impl PolicyCache {
         }
     }
 
-    /// The profile of the main document that gets its role from the template, if a profile pattern gives
-    /// that role to `profile`. A pattern must not reach a role that it does not name.
+    /// The profile of the main document that gets its role from the template, if a profile pattern
+    /// assigns that role to `profile`. A pattern must not reach a role that it does not name.
     pub(crate) fn reached_by_pattern<'m>(
         &self,
         call: &Call,

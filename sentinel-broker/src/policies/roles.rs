@@ -47,8 +47,8 @@ impl GovernedRoles {
         self.named.get(&role.key()).or_else(filled).map(String::as_str)
     }
 
-    /// The governed profile that gets `role` from `template`. The main document gives `role` to another
-    /// profile. `None` if the template gives the role to no governed profile.
+    /// The governed profile that gets `role` from `template`. The main document assigns `role` to another
+    /// profile. `None` if the template assigns the role to no governed profile.
     #[must_use]
     pub fn filled(&self, template: &RoleArnTemplate, home: &Home, role: &RoleArn) -> Option<&str> {
         let profile = template.profile_of(home, role)?;

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_profile_of_a_role_is_the_one_that_the_template_gives_it() {
+    fn the_profile_of_a_role_is_the_one_to_which_the_template_assigns_it() {
         let home = Home::new("aws", AccountId::parse("111122223333").unwrap());
         let own = "arn:aws:iam::111122223333:role/";
         for (template, role, profile) in [

@@ -23,7 +23,7 @@ impl Broker {
                 request_id = call.request_id,
                 %profile,
                 owner,
-                "a profile pattern gives a profile the role of another profile, whose role results from \
+                "a profile pattern assigns the role of another profile, whose role results from \
                  the template: limit the pattern with `accounts`, or give the other profile another role"
             );
             return Err(Denial::policy_error());

@@ -189,10 +189,10 @@ async fn the_main_document_lists_120_profiles_of_patterns() {
     }
 }
 
-/// The template gives `b` its role. A pattern that names the same role must not reach it, and `b`
+/// The template assigns a role to `b`. A pattern that names the same role must not reach it, and `b`
 /// keeps it.
 #[tokio::test]
-async fn a_pattern_does_not_reach_the_role_that_the_template_gives_another_profile() {
+async fn a_pattern_does_not_reach_the_role_that_the_template_assigns_to_another_profile() {
     for role in ["SentinelProtected-b", "sentinelprotected-B", "teams/SentinelProtected-b"] {
         let world = World::new(&with_patterns(&[("{account}-x", role)], "profiles: { b: {} }\n"));
         assert_eq!(code(&world, "home-x").await, Some(ErrorCode::PolicyError), "{role}");
@@ -206,7 +206,7 @@ async fn a_pattern_does_not_reach_the_role_that_the_template_gives_another_profi
     let main = with_patterns(&[("{account}-x", "SentinelProtected-b")], "")
         .replace("rules: [", "rules: [{ name: b, effect: allow, conditions: { profiles: [b] } }, ");
     assert_eq!(code(&World::new(&main), "home-x").await, Some(ErrorCode::PolicyError));
-    // The template gives the profile `home-x` that role, but the pattern names it.
+    // The template would assign that role to `home-x`, and so does the pattern.
     let world = World::new(&with_patterns(&[("{account}-x", "SentinelProtected-home-x")], ""));
     assert_eq!(code(&world, "home-x").await, None);
 }
@@ -218,7 +218,7 @@ async fn a_profiles_own_document_cannot_take_the_role_of_a_profile_of_a_pattern(
     world.put("home-x", OPEN);
     assert_eq!(code(&world, "b").await, Some(ErrorCode::PolicyError));
     assert!(world.issuer.requests().is_empty());
-    // The main document governs the profile of the pattern, whatever its own document says.
+    // The main document governs the profile of the pattern, whatever its own document contains.
     assert_eq!(code(&world, "home-x").await, None);
     let denial = world.vend("bob", "home-x").await.unwrap_err();
     assert_eq!(denial.code, ErrorCode::PolicyDeny);

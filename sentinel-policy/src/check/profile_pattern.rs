@@ -2,7 +2,7 @@
 //! Each pattern is replaced by the profiles that it describes, so that no later stage evaluates
 //! a pattern.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::profile::is_profile_name;
 use crate::condition::is_account_id;
@@ -65,7 +65,7 @@ impl<'n> Reader<'n> {
             }
         };
         let Some(items) = self.list(field.key, field.node, Type::LIST) else { return };
-        let mut roles: HashMap<RoleKey, (String, u32)> = profiles
+        let mut roles: BTreeMap<RoleKey, (String, u32)> = profiles
             .iter()
             .filter_map(|(name, profile)| {
                 let role = &profile.role_arn.as_ref()?.value;
@@ -93,7 +93,7 @@ impl<'n> Reader<'n> {
             return None;
         }
         let mut accounts = Accounts::new();
-        let mut names: HashMap<&str, (&str, u32)> = HashMap::new();
+        let mut names: BTreeMap<&str, (&str, u32)> = BTreeMap::new();
         for entry in &mapping.entries {
             let (name, span): (&'n str, Span) = (&entry.key, entry.key_span);
             accounts.insert(name, None);
@@ -198,7 +198,7 @@ impl<'n> Reader<'n> {
         &mut self,
         pattern: &ProfilePattern<'n>,
         profiles: &mut BTreeMap<String, Profile>,
-        roles: &mut HashMap<RoleKey, (String, u32)>,
+        roles: &mut BTreeMap<RoleKey, (String, u32)>,
     ) {
         let line = pattern.names.span.start.line;
         let mut too_long = Once::default();

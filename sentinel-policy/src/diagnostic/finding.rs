@@ -389,7 +389,7 @@ findings! {
         Some(format!("{} is also described on line {line}; `accounts` of a pattern limits it to some accounts", Quote(name)));
 
     SharedRole { name: &'a str, owner: &'a str, line: u32, others: usize } = "shared-role",
-        "A profile pattern gives a profile the role of another profile.";
+        "A profile pattern assigns the role of another profile to a profile.";
         format!("{} of this pattern {} the role of another profile", profiles(name, others), has(others));
         Some(format!("the role of {} belongs to {}, which line {line} describes; a role has one name in an account, regardless of case and path", Quote(name), Quote(owner)));
 

@@ -129,7 +129,7 @@ fn patterns() -> impl Strategy<Value = Vec<(String, String, String)>> {
 
 proptest! {
     /// A document with patterns is refused if two of its profiles have one name or one role, or if a
-    /// pattern describes a profile that the document also describes by itself. Otherwise it has the same
+    /// pattern describes a profile that `profiles` also describes. Otherwise it has the same
     /// profiles, and decides as a document that describes each profile.
     #[test]
     fn patterns_mean_the_profiles_written_one_by_one(

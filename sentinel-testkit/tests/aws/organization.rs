@@ -53,7 +53,7 @@ rules:
 fn tvm(issuer: sentinel_tvm::StsIssuer) -> (Tvm, Arc<MemorySink>) {
     let parameter = PolicyPath::new("/sentinel/policies/main");
     let policies = MemoryPolicies::new();
-    policies.put(&parameter, &policy());
+    policies.put(&parameter, policy());
     let sink = Arc::new(MemorySink::new());
     let sessions = SessionTable::new("sentinel-sessions", Arc::new(MemorySessions::new()));
     let parts =
@@ -93,13 +93,7 @@ fn credentials(response: &Response) -> Credentials {
     assert_eq!(response.status_code, 200, "{}", response.body);
     let body: Value = serde_json::from_str(&response.body).unwrap();
     let of = |name: &str| body[name].as_str().unwrap().to_owned();
-    Credentials::new(
-        of("AccessKeyId"),
-        of("SecretAccessKey"),
-        Some(of("SessionToken")),
-        None,
-        "vended",
-    )
+    Credentials::new(of("AccessKeyId"), of("SecretAccessKey"), Some(of("Token")), None, "vended")
 }
 
 fn code(response: &Response) -> String {
@@ -140,10 +134,8 @@ fn document(tooling: &str, name: DocumentName, accounts: &[&str]) -> Value {
 fn without_source_identity(mut document: Value) -> Value {
     let mut removed = 0;
     for statement in document["Statement"].as_array_mut().unwrap() {
-        let condition = statement["Condition"].as_object_mut();
-        if condition.is_some_and(|it| {
-            it.get("StringLike").is_some_and(|it| it.get("sts:SourceIdentity").is_some())
-        }) {
+        let on = statement.get("Condition").and_then(|it| it.get("StringLike"));
+        if on.is_some_and(|on| on.get("sts:SourceIdentity").is_some()) {
             statement.as_object_mut().unwrap().remove("Condition");
             removed += 1;
         }
@@ -192,7 +184,7 @@ async fn the_tvm_of_a_tooling_account_vends_roles_of_two_accounts_and_iam_refuse
     // The role of the same name in the tooling account is not reached by a pattern either.
     create_role(&emulator, TOOLING, "SentinelProtected-admin", &trust(TOOLING), &may_list).await;
 
-    // The session that Lambda has, with the permissions that the deployment gives its role.
+    // The session that Lambda has, with the permissions of its role in the deployment.
     let lambda = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "*" } } ] });
     let permissions = without_source_identity(document(
@@ -232,7 +224,7 @@ async fn the_tvm_of_a_tooling_account_vends_roles_of_two_accounts_and_iam_refuse
         let kind = "application/x-www-form-urlencoded";
         let answer = send(&emulator.url(), &vended, kind, &[], form, "iam").await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let text = answer.body;
         assert!(text.contains(&format!("arn:aws:iam::{account}:role/")), "{text}");
         for other in [TOOLING, PAYMENTS, SEARCH].into_iter().filter(|other| *other != account) {
             assert!(!text.contains(&format!("arn:aws:iam::{other}:role/")), "{text}");
@@ -247,7 +239,7 @@ async fn the_tvm_of_a_tooling_account_vends_roles_of_two_accounts_and_iam_refuse
     assert_eq!(code(&vend(&tvm, "bob", "search-admin").await), "OK");
     assert_eq!(code(&vend(&tvm, "bob", "payments-admin").await), "POLICY_DENY");
     assert_eq!(code(&vend(&tvm, "alice", "tooling-admin").await), "POLICY_DENY");
-    let effects: Vec<_> = sink
+    let decided: Vec<_> = sink
         .records()
         .iter()
         .map(|record| {
@@ -255,7 +247,7 @@ async fn the_tvm_of_a_tooling_account_vends_roles_of_two_accounts_and_iam_refuse
             serde_json::to_value(&**decision).unwrap()["profile"].as_str().unwrap().to_owned()
         })
         .collect();
-    assert_eq!(effects.len(), 8, "{effects:?}");
+    assert_eq!(decided.len(), 8, "{decided:?}");
 }
 
 /// The strict stand-in evaluates every condition of the documents, as STS does.

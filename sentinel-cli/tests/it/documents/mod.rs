@@ -10,6 +10,7 @@ mod deployment;
 mod embedding;
 mod getting_started;
 mod notifications;
+mod organizations;
 mod policy_reference;
 mod records;
 mod threats;

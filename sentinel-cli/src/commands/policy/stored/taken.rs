@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(refused(&[("main", &main), ("b", OPEN)], &[("main", &main)]).await, []);
     }
 
-    /// A main document whose rules name `b`, with a pattern that gives `x-admin` the role of `b`.
+    /// A main document whose rules name `b`, with a pattern that assigns the role of `b` to `x-admin`.
     fn with_pattern(section: &str) -> Vec<u8> {
         format!(
             "version: \"1\"\n{section}accounts: {{ x: \"111122223333\" }}\nprofile_patterns:\n  \
