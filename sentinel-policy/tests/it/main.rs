@@ -42,6 +42,7 @@ mod obtaining;
 mod patterns;
 #[cfg(test)]
 mod profile_patterns;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod purity;
