@@ -17,7 +17,7 @@ use sentinel_policy::DeviceFacts;
 use sentinel_store::memory::MemoryPolicies;
 use sentinel_store::{CallerKey, JsonLines, PolicyPath, ProfileName, SystemClock};
 
-const POLICY: &str = "version: \"1\"\nrules:\n  - { name: managed, effect: allow, conditions: { device: { require_mdm: true } } }\n";
+const POLICY: &str = "version: \"1\"\nrules:\n  - { name: managed, effect: allow, conditions: { profiles: [production], device: { require_mdm: true } } }\n";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -2,24 +2,16 @@
 //! device. The facts come from a source that the service trusts, and count only for the caller that
 //! the device is registered to.
 //!
-//! Not here: sources that use a network.
+//! Not here: sources that use a network, and when a source is read (`vend/device.rs`).
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use sentinel_policy::{DeviceFacts, Policy};
-use sentinel_store::{CallerKey, Causes};
-
-use crate::broker::Broker;
-use crate::call::Call;
-use crate::identity::Caller;
-
-/// Maximum time to wait for a source. After it, the facts are unknown.
-const MAX_WAIT: Duration = Duration::from_secs(2);
+use sentinel_policy::DeviceFacts;
+use sentinel_store::CallerKey;
 
 /// The id of a device, as a client sends it. It proves nothing: any client can send any id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -179,42 +171,5 @@ impl DeviceSource for MemoryDevices {
     async fn device(&self, id: &DeviceId) -> Result<Option<RegisteredDevice>, DeviceError> {
         let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(devices.get(id).cloned())
-    }
-}
-
-impl Broker {
-    /// The facts about the device that the client named, if it is registered to the caller. The source
-    /// is read only if the policy has a condition on the device. Without facts, no such condition holds.
-    pub(crate) async fn device_facts(
-        &self,
-        call: &Call,
-        caller: &Caller,
-        device: Option<&DeviceId>,
-        policy: &Policy,
-    ) -> OwnedDeviceFacts {
-        let unknown = OwnedDeviceFacts::default();
-        let (Some(source), Some(id)) = (&self.devices, device) else { return unknown };
-        if !policy.has_device_conditions() {
-            return unknown;
-        }
-        let left = call.deadline.saturating_duration_since(Instant::now());
-        let wait = MAX_WAIT.min(left / 2);
-        let request_id = &call.request_id;
-        match tokio::time::timeout(wait, source.device(id)).await {
-            Ok(Ok(Some(device))) if device.owner == caller.key => device.facts,
-            Ok(Ok(Some(_))) => {
-                tracing::warn!(request_id, device = %id, user = caller.user, "ignored the device of another person");
-                unknown
-            }
-            Ok(Ok(None)) => unknown,
-            Ok(Err(error)) => {
-                tracing::warn!(request_id, device = %id, cause = %Causes(&error), "failed to read device facts");
-                unknown
-            }
-            Err(_) => {
-                tracing::warn!(request_id, device = %id, "failed to read device facts: timed out");
-                unknown
-            }
-        }
     }
 }

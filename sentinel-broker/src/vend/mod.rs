@@ -44,6 +44,7 @@
 //! revocation.
 
 mod basis;
+mod device;
 mod issue;
 mod lifetime;
 mod rate;
