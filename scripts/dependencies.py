@@ -161,6 +161,12 @@ def broker_has_no_adapter() -> list[str]:
     return without("sentinel-broker", unwanted)
 
 
+def devices_are_a_client() -> list[str]:
+    """`sentinel-devices`: the broker's trait and an HTTP client, without an adapter, a backend or an AWS service client."""
+    unwanted = r"sentinel-(tvm|authorizer|cli|dev|testkit)|aws-(config|sdk-.*)|lambda.*|redb|clap.*"
+    return without("sentinel-devices", unwanted)
+
+
 def wire_is_small() -> list[str]:
     """`sentinel-wire`: the types that a client shares with the broker, without anything that runs."""
     return without("sentinel-wire", r"sentinel-.*|aws-.*|hyper.*|tokio|tracing|async-trait|serde_json")
@@ -209,6 +215,7 @@ PROMISES: dict[str, Callable[[], list[str]]] = {
     "policy-is-pure": policy_is_pure,
     "store-stands-alone": store_stands_alone,
     "broker-has-no-adapter": broker_has_no_adapter,
+    "devices-are-a-client": devices_are_a_client,
     "authorizer-is-small": authorizer_is_small,
     "tvm-is-a-function": tvm_is_a_function,
     "wire-is-small": wire_is_small,

@@ -10,6 +10,7 @@ use sentinel_store::{
 
 use crate::above_limit::AboveLimit;
 use crate::audit::Audit;
+use crate::devices::DeviceSource;
 use crate::issuer::Issuer;
 use crate::policies::PolicyCache;
 use crate::random::{OsRandom, Random};
@@ -23,6 +24,7 @@ pub struct Broker {
     pub(crate) sessions: Option<SessionTable>,
     pub(crate) requests: Option<Arc<dyn RequestStore>>,
     pub(crate) grants: Option<Arc<dyn GrantStore>>,
+    pub(crate) devices: Option<Arc<dyn DeviceSource>>,
     pub(crate) issuer: Arc<dyn Issuer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -42,6 +44,8 @@ pub struct Parts {
     pub requests: Option<Arc<dyn RequestStore>>,
     /// The store of break-glass grants. `None` if none can be opened.
     pub grants: Option<Arc<dyn GrantStore>>,
+    /// The source of device facts. `None` if all devices are unknown.
+    pub devices: Option<Arc<dyn DeviceSource>>,
     /// The source of credentials.
     pub issuer: Arc<dyn Issuer>,
     /// The source of the time.
@@ -72,7 +76,17 @@ impl Parts {
         sink: Arc<dyn AuditSink>,
     ) -> Self {
         let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
-        Self { policies, sessions: None, requests: None, grants: None, issuer, clock, random, sink }
+        Self {
+            policies,
+            sessions: None,
+            requests: None,
+            grants: None,
+            devices: None,
+            issuer,
+            clock,
+            random,
+            sink,
+        }
     }
 
     /// The same parts, with a table that sessions are tracked in.
@@ -91,6 +105,12 @@ impl Parts {
     #[must_use]
     pub fn with_grants(self, grants: impl Into<Option<Arc<dyn GrantStore>>>) -> Self {
         Self { grants: grants.into(), ..self }
+    }
+
+    /// The same parts, with a source of device facts.
+    #[must_use]
+    pub fn with_devices(self, devices: impl Into<Option<Arc<dyn DeviceSource>>>) -> Self {
+        Self { devices: devices.into(), ..self }
     }
 
     /// The same parts with another clock.
@@ -118,7 +138,8 @@ impl Broker {
     /// A broker with those settings and parts.
     #[must_use]
     pub fn new(settings: Settings, parts: Parts) -> Self {
-        let Parts { policies, sessions, requests, grants, issuer, clock, random, sink } = parts;
+        let Parts { policies, sessions, requests, grants, devices, issuer, clock, random, sink } =
+            parts;
         let policies = PolicyCache::new(&settings, policies, Arc::clone(&clock));
         let audit = Audit::new(sink, Arc::clone(&clock));
         let above_limit = AboveLimit::default();
@@ -128,6 +149,7 @@ impl Broker {
             sessions,
             requests,
             grants,
+            devices,
             issuer,
             clock,
             random,

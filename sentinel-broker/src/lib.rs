@@ -10,6 +10,7 @@ mod audit;
 mod broker;
 mod call;
 mod denial;
+mod devices;
 mod escape;
 mod grants;
 mod home;
@@ -36,6 +37,9 @@ pub use arn::is_principal;
 pub use broker::{Broker, Parts, SessionTable};
 pub use call::Call;
 pub use denial::Denial;
+pub use devices::{
+    DeviceError, DeviceId, DeviceSource, MemoryDevices, OwnedDeviceFacts, RegisteredDevice,
+};
 pub use grants::{ListGrants, OpenGrant};
 pub use home::Home;
 pub use identity::{

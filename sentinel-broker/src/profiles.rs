@@ -35,7 +35,11 @@ impl Broker {
             governed_by_main.extend(main.policy.governs());
             governed_by_main.insert(parameter.name());
             for &name in &governed_by_main {
-                if ProfileName::parse(name).is_ok() && main.policy.may_obtain(&who, name) {
+                if ProfileName::parse(name).is_ok()
+                    && main.policy.may_obtain(&who, name)
+                    // A vend of this profile reports the error.
+                    && self.policies.reached_by_pattern(call, main, name).is_none()
+                {
                     profiles.insert(ProfileView::new(name, parameter.as_str()));
                 }
             }

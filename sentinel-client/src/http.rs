@@ -53,6 +53,8 @@ impl<'a> Signing<'a> {
 pub struct Http {
     endpoint: Endpoint,
     connector: Connector,
+    timeout: Duration,
+    max_response: usize,
 }
 
 impl Http {
@@ -77,7 +79,14 @@ impl Http {
         let connector = connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
         #[cfg(not(feature = "tls"))]
         let connector = connector.build_http();
-        Self { endpoint, connector }
+        Self { endpoint, connector, timeout: TIMEOUT, max_response: MAX_RESPONSE }
+    }
+
+    /// The same server, with a maximum time for an exchange and a maximum number of bytes in a
+    /// response body. By default 30 seconds and 8 MiB.
+    #[must_use]
+    pub fn with_limits(self, timeout: Duration, max_response: usize) -> Self {
+        Self { timeout, max_response, ..self }
     }
 
     /// The address of the server.
@@ -140,7 +149,7 @@ impl Http {
             let bound = header(header::DURATION_BOUND);
             let content_type = header("content-type");
             let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
-            let body = Limited::new(response.into_body(), MAX_RESPONSE)
+            let body = Limited::new(response.into_body(), self.max_response)
                 .collect()
                 .await
                 .map_err(unreachable)?
@@ -148,7 +157,7 @@ impl Http {
                 .into();
             Ok(HttpResponse { status, session_id, bound, content_type, retry_after, body })
         };
-        tokio::time::timeout(TIMEOUT, exchange)
+        tokio::time::timeout(self.timeout, exchange)
             .await
             .map_err(|_| unreachable("timed out".into()))?
     }

@@ -51,7 +51,7 @@ pub use policy::Policy;
 pub use request::{ActiveGrant, Approval, DeviceFacts, Facts, Mode, Principal, Request};
 pub use rule::{
     ApprovalRule, ApprovalStep, AutoApprove, BreakGlassRule, CheckedPolicy, Effect, Operation,
-    OperatorRule, Profile, Quota, ReasonCode, RoleArn, Rule,
+    OperatorRule, Profile, Quota, ReasonCode, RoleArn, RoleKey, Rule,
 };
 pub use span::{Position, Span, Spanned};
 pub use user_entry::{ExternalGroup, UserEntry};

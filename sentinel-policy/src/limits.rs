@@ -9,6 +9,8 @@ pub struct Limits {
     pub max_bytes: usize,
     /// Maximum number of entries in `rules`, and in each other list of rules.
     pub max_rules: usize,
+    /// Maximum number of profiles that the patterns under `profile_patterns` describe.
+    pub max_profiles: usize,
     /// Maximum nesting depth of mappings and lists. The language needs six levels.
     pub max_depth: usize,
     /// Maximum number of members, summed over all uses of groups. A large group that
@@ -25,6 +27,7 @@ impl Default for Limits {
         Self {
             max_bytes: 1024 * 1024,
             max_rules: 10_000,
+            max_profiles: 10_000,
             max_depth: 16,
             max_group_entries: 1_000_000,
             max_diagnostics: 100,
@@ -43,6 +46,12 @@ impl Limits {
     #[must_use]
     pub const fn with_max_rules(self, max_rules: usize) -> Self {
         Self { max_rules, ..self }
+    }
+
+    /// The same limits with another number of profiles that patterns describe.
+    #[must_use]
+    pub const fn with_max_profiles(self, max_profiles: usize) -> Self {
+        Self { max_profiles, ..self }
     }
 
     /// The same limits with another nesting depth.

@@ -123,6 +123,15 @@ impl Policy {
         self.governed.contains(name)
     }
 
+    /// Whether a rule has a condition on the device. If not, device facts change no decision.
+    #[must_use]
+    pub fn has_device_conditions(&self) -> bool {
+        self.checked.rules.iter().any(|rule| {
+            let unless = rule.unless.as_ref().is_some_and(|unless| unless.device.is_some());
+            unless || rule.conditions.device.is_some()
+        })
+    }
+
     /// The approvals rule that governs requests for a profile: the first rule that
     /// names the profile.
     #[must_use]

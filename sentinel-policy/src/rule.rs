@@ -25,6 +25,8 @@ use crate::{Conditions, Diagnostics, Pattern, Principal, Span, Spanned, UserEntr
 pub struct CheckedPolicy {
     pub(crate) groups_from: Vec<Spanned<String>>,
     pub(crate) profiles: BTreeMap<String, Profile>,
+    /// The keys of sections that only the main document can have, and that no other field has.
+    pub(crate) main_document_keys: Vec<Spanned<&'static str>>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) approvals: Vec<ApprovalRule>,
     pub(crate) break_glass: Vec<BreakGlassRule>,
@@ -39,6 +41,7 @@ impl CheckedPolicy {
         Self {
             groups_from: Vec::new(),
             profiles: BTreeMap::new(),
+            main_document_keys: Vec::new(),
             rules: Vec::new(),
             approvals: Vec::new(),
             break_glass: Vec::new(),
@@ -47,7 +50,8 @@ impl CheckedPolicy {
         }
     }
 
-    /// The sections of the profiles, by name.
+    /// The profiles that the document describes, by name: under `profiles`, and by a pattern
+    /// under `profile_patterns` and an account.
     #[must_use]
     pub fn profiles(&self) -> &BTreeMap<String, Profile> {
         &self.profiles
@@ -134,9 +138,36 @@ impl RoleArn {
     pub fn name(&self) -> &str {
         self.0.rsplit(['/', ':']).next().unwrap_or_default()
     }
+
+    /// The identity of the role. Two ARNs with the same key are the same role.
+    #[must_use]
+    pub fn key(&self) -> RoleKey {
+        RoleKey { account: self.account().into(), name: self.name().to_ascii_lowercase().into() }
+    }
 }
 
-/// The section of a profile.
+/// The identity of a role: its account and its name. IAM does not distinguish names by case, and
+/// a name belongs to one role in an account, regardless of its path. An account is in one
+/// partition.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
+///
+/// ```
+/// use sentinel_policy::RoleArn;
+///
+/// let role = RoleArn::parse("arn:aws:iam::111122223333:role/Admin").unwrap();
+/// let same = RoleArn::parse("arn:aws:iam::111122223333:role/teams/ADMIN").unwrap();
+/// let other = RoleArn::parse("arn:aws:iam::444455556666:role/Admin").unwrap();
+/// assert_eq!(role.key(), same.key());
+/// assert_ne!(role.key(), other.key());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleKey {
+    account: Box<str>,
+    /// In lower case.
+    name: Box<str>,
+}
+
+/// The description of a profile, by its own section or by a pattern.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Profile {
@@ -144,7 +175,9 @@ pub struct Profile {
     pub role_arn: Option<Spanned<RoleArn>>,
     /// The maximum duration of credentials. `None` if the profile does not limit it.
     pub max_duration: Option<Duration>,
-    /// The place of the profile in the source.
+    /// Whether a pattern describes the profile. No other profile of the document has its role.
+    pub from_pattern: bool,
+    /// The place of the profile, or of the pattern that describes it, in the source.
     pub span: Span,
 }
 

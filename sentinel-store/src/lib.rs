@@ -43,7 +43,7 @@ mod verify;
 
 pub use audit::{
     AuditError, AuditSink, DecisionFields, DecisionRecord, Event, EventKind, JsonLines, Metered,
-    Metrics, PolicyDecision, PolicyUsed, Record, RecordedEffect,
+    Metrics, PolicyDecision, PolicyUsed, Record, RecordedDevice, RecordedEffect,
 };
 pub use clock::{Clock, SystemClock};
 pub use error::{Causes, ErrorDetails, Location, StoreError, StoreResultExt};

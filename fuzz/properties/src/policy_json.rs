@@ -14,6 +14,12 @@ const WORDS: &[&str] = &[
     "groups",
     "groups_from",
     "profiles",
+    "profile_patterns",
+    "{account}",
+    "{account}-admin",
+    "read-{account}",
+    "arn:aws:iam::{account}:role/Admin",
+    "payments",
     "rules",
     "approvals",
     "break_glass",
@@ -123,6 +129,13 @@ fn valid() -> Value {
             "role_arn": "arn:aws:iam::111122223333:role/SentinelProtected-production",
             "max_duration": "1h",
         } },
+        "accounts": { "payments": "444455556666", "search": "777788889999" },
+        "profile_patterns": [{
+            "profiles": "{account}-admin",
+            "role_arn": "arn:aws:iam::{account}:role/SentinelProtected-admin",
+            "accounts": ["payments"],
+            "max_duration": "1h",
+        }],
         "rules": [
             { "name": "r", "effect": "allow", "max_duration": "30m", "reason": "Work",
               "conditions": { "profiles": ["production", "s-*"], "users": ["group:ops", "bob"],
@@ -145,6 +158,7 @@ fn valid() -> Value {
 enum Meaning {
     /// Sorted, since another notation has other places.
     Refused(Vec<(DiagnosticCode, String)>),
+    /// Its profiles, and decisions.
     Decides(Vec<String>),
 }
 
@@ -160,13 +174,22 @@ fn read(text: &str) -> Meaning {
         Ok(checked) => {
             let policy = checked.compile();
             let now = chrono::DateTime::from_timestamp(1_790_359_200, 0).unwrap();
+            let profiles: Vec<_> = policy
+                .checked()
+                .profiles()
+                .iter()
+                .map(|(name, profile)| {
+                    let role = profile.role_arn.as_ref().map(|role| role.value.as_str());
+                    format!("{name}: {role:?} for {:?}", profile.max_duration)
+                })
+                .collect();
             let decisions = ["alice", "bob", "carol", "mallory"].map(|user| {
                 let request = Request::new(Principal::new(user), "production");
                 let explanation = policy.explain(&request, &Facts::default(), now);
                 let steps: Vec<_> = explanation.steps.iter().map(ToString::to_string).collect();
                 format!("{:?} by {}", explanation.decision, steps.join(", "))
             });
-            Meaning::Decides(decisions.into())
+            Meaning::Decides(profiles.into_iter().chain(decisions).collect())
         }
     }
 }

@@ -205,6 +205,18 @@ impl PolicyCache {
         }
     }
 
+    /// The profile of the main document that gets its role from the template, if a profile pattern
+    /// assigns that role to `profile`. A pattern must not reach a role that it does not name.
+    pub(crate) fn reached_by_pattern<'m>(
+        &self,
+        call: &Call,
+        main: &'m LoadedPolicy,
+        profile: &str,
+    ) -> Option<&'m str> {
+        let described = main.policy.profile(profile).filter(|described| described.from_pattern)?;
+        main.roles.filled(&self.template, &call.home, &described.role_arn.as_ref()?.value)
+    }
+
     /// The names of the documents under the root, and whether the list is stale.
     pub(crate) async fn names(&self, call: &Call) -> Result<(Arc<BTreeSet<String>>, bool), Denial> {
         let read = async |_: Option<&Arc<BTreeSet<String>>>| {

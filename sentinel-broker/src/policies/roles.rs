@@ -1,12 +1,8 @@
 //! The roles that belong to the profiles of the main document, so that no other profile gets them.
-//!
-//! A role is identified by its account and its name. IAM does not distinguish names by case, and a
-//! name belongs to one role in an account, regardless of its path. An account is in one partition.
-//! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
 
 use std::collections::HashMap;
 
-use sentinel_policy::{Policy, RoleArn};
+use sentinel_policy::{Policy, RoleArn, RoleKey};
 use sentinel_store::{PolicyPath, ProfileName};
 
 use crate::home::Home;
@@ -21,19 +17,6 @@ pub struct GovernedRoles {
     filled: HashMap<String, String>,
 }
 
-/// The identity of a role: its account, and its name in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct RoleKey {
-    account: String,
-    name: String,
-}
-
-impl RoleKey {
-    fn of(role: &RoleArn) -> Self {
-        Self { account: role.account().to_owned(), name: role.name().to_ascii_lowercase() }
-    }
-}
-
 impl GovernedRoles {
     /// The roles of the profiles that the main document at `path` governs.
     #[must_use]
@@ -41,7 +24,7 @@ impl GovernedRoles {
         let mut roles = Self::default();
         for profile in main.governs().chain([path.name()]) {
             match main.profile(profile).and_then(|it| it.role_arn.as_ref()) {
-                Some(role) => roles.named.insert(RoleKey::of(&role.value), profile.to_owned()),
+                Some(role) => roles.named.insert(role.value.key(), profile.to_owned()),
                 None => roles.filled.insert(profile.to_ascii_lowercase(), profile.to_owned()),
             };
         }
@@ -61,6 +44,14 @@ impl GovernedRoles {
         // The name of the resulting role contains the name of the profile. It is the same for two
         // profiles only if they differ only in case.
         let filled = || self.filled.get(&profile.as_str().to_ascii_lowercase());
-        self.named.get(&RoleKey::of(&role)).or_else(filled).map(String::as_str)
+        self.named.get(&role.key()).or_else(filled).map(String::as_str)
+    }
+
+    /// The governed profile that gets `role` from `template`. The main document assigns `role` to another
+    /// profile. `None` if the template assigns the role to no governed profile.
+    #[must_use]
+    pub fn filled(&self, template: &RoleArnTemplate, home: &Home, role: &RoleArn) -> Option<&str> {
+        let profile = template.profile_of(home, role)?;
+        self.filled.get(profile.as_str()).map(String::as_str)
     }
 }

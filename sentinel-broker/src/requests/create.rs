@@ -13,6 +13,7 @@ use sentinel_wire::{ErrorCode, RequestView};
 use crate::broker::Broker;
 use crate::call::Call;
 use crate::denial::{Denial, check_length};
+use crate::devices::DeviceId;
 use crate::identity::Caller;
 use crate::policies::Governing;
 
@@ -35,13 +36,22 @@ pub struct CreateRequest {
     pub duration: Option<Duration>,
     /// The earliest time at which the approval is used. `None` for as soon as it is approved.
     pub not_before: Option<DateTime<Utc>>,
+    /// The device that the client named, as in [`Vend::device`](crate::Vend::device).
+    pub device: Option<DeviceId>,
 }
 
 impl CreateRequest {
     /// A request for an approval of the maximum length.
     #[must_use]
     pub fn new(profile: ProfileName, reason: impl Into<String>) -> Self {
-        Self { profile, reason: reason.into(), ticket: None, duration: None, not_before: None }
+        Self {
+            profile,
+            reason: reason.into(),
+            ticket: None,
+            duration: None,
+            not_before: None,
+            device: None,
+        }
     }
 
     /// The same request with a ticket.
@@ -60,6 +70,12 @@ impl CreateRequest {
     #[must_use]
     pub fn with_not_before(self, not_before: impl Into<Option<DateTime<Utc>>>) -> Self {
         Self { not_before: not_before.into(), ..self }
+    }
+
+    /// The same request from that device.
+    #[must_use]
+    pub fn with_device(self, device: impl Into<Option<DeviceId>>) -> Self {
+        Self { device: device.into(), ..self }
     }
 }
 
@@ -89,8 +105,9 @@ impl Broker {
         };
         let policy = &governing.document.policy;
         let from = create.not_before.map_or(now, |not_before| not_before.max(now));
+        let device = self.device_facts(call, caller, create.device.as_ref(), policy).await;
         let decision = policy.decide(
-            &self.policy_request(call, caller, &create.profile),
+            &self.policy_request(call, caller, &create.profile).with_device(device.in_policy()),
             &Facts::default(),
             from,
         );

@@ -44,6 +44,7 @@
 //! revocation.
 
 mod basis;
+mod device;
 mod issue;
 mod lifetime;
 mod rate;
@@ -113,7 +114,10 @@ impl Broker {
         }
 
         let policy = &governing.document.policy;
-        let request = self.policy_request(call, caller, &vend.profile);
+        let device = self.device_facts(call, caller, vend.device.as_ref(), policy).await;
+        let request =
+            self.policy_request(call, caller, &vend.profile).with_device(device.in_policy());
+        progress.device = Some(device.clone());
         let first = policy.decide(&request, &Facts::default(), now);
         let basis = self.basis(call, caller, &vend.profile, &governing, &first, now).await?;
         let facts = basis.facts();

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sentinel_policy::{Decision, Mode, Verdict};
 use sentinel_store::{
-    DecisionFields, DecisionRecord, PolicyDecision, PolicyUsed, Record, RecordedEffect,
+    DecisionFields, DecisionRecord, PolicyDecision, PolicyUsed, Record, RecordedDevice,
+    RecordedEffect,
 };
 use sentinel_wire::ErrorCode;
 use tokio::time::Instant;
@@ -14,6 +15,7 @@ use super::request::Vend;
 use super::tracking::Tracked;
 use crate::access::Access;
 use crate::call::Call;
+use crate::devices::OwnedDeviceFacts;
 use crate::identity::{Caller, SourceIdentity};
 
 /// What the record contains of the issued credentials: nothing secret.
@@ -36,6 +38,8 @@ pub(super) struct Progress<'a> {
     session_table: Option<&'a str>,
     /// The matched rule: its name, its index and its reason.
     pub(super) rule: Option<(String, usize, Option<String>)>,
+    /// The facts about the caller's device.
+    pub(super) device: Option<OwnedDeviceFacts>,
     /// What the policy decided.
     pub(super) decision: Option<PolicyDecision>,
     /// What the second decision is based on.
@@ -68,6 +72,7 @@ impl<'a> Progress<'a> {
             started: Instant::now(),
             session_table,
             rule: None,
+            device: None,
             decision: None,
             basis: Basis::default(),
             policy: None,
@@ -159,10 +164,23 @@ impl<'a> Progress<'a> {
             .with_role_arn(self.role_arn.clone())
             .with_access_until(access_until)
             .with_overrides_deny(grant.overrides_deny)
+            .with_device(self.device.as_ref().and_then(recorded))
             .with_decision(self.decision.clone());
         if let Some((name, index, reason)) = self.rule.clone() {
             record = record.with_rule(name, index, reason);
         }
         Record::Decision(Box::new(record))
     }
+}
+
+/// `None` if no fact is known.
+fn recorded(facts: &OwnedDeviceFacts) -> Option<RecordedDevice> {
+    let mut device = RecordedDevice::default();
+    device.mdm_enrolled = facts.mdm_enrolled;
+    device.mdm_compliant = facts.mdm_compliant;
+    device.disk_encrypted = facts.disk_encrypted;
+    device.firewall_enabled = facts.firewall_enabled;
+    device.os_version.clone_from(&facts.os_version);
+    device.os_type.clone_from(&facts.os_type);
+    (device != RecordedDevice::default()).then_some(device)
 }

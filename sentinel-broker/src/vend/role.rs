@@ -15,6 +15,19 @@ impl Broker {
         profile: &ProfileName,
         governing: &Governing,
     ) -> Result<RoleArn, Denial> {
+        if governing.is_main
+            && let Some(owner) =
+                self.policies.reached_by_pattern(call, &governing.document, profile.as_str())
+        {
+            tracing::error!(
+                request_id = call.request_id,
+                %profile,
+                owner,
+                "a profile pattern assigns the role of another profile, whose role results from \
+                 the template: limit the pattern with `accounts`, or give the other profile another role"
+            );
+            return Err(Denial::policy_error());
+        }
         let named = governing.document.policy.profile(profile.as_str());
         let role = named
             .filter(|_| governing.is_main)

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod approved_vends;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod failures;

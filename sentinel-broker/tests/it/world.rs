@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sentinel_broker::{
-    AssumeRole, Broker, Call, Caller, Credentials, Denial, Home, IssueError, Issued, Issuer,
-    LocalIdentity, LocalIssuer, OsRandom, Parts, Random, RandomError, SessionTable, Settings, Vend,
-    Vended, VerifiedIdentity,
+    AssumeRole, Broker, Call, Caller, Credentials, Denial, DeviceSource, Home, IssueError, Issued,
+    Issuer, LocalIdentity, LocalIssuer, OsRandom, Parts, Random, RandomError, SessionTable,
+    Settings, Vend, Vended, VerifiedIdentity,
 };
 use sentinel_store::conformance::{
     Faults, FaultySink, Hook, HookedGrants, HookedPolicies, HookedRequests, HookedSessions, Phase,
@@ -150,6 +150,8 @@ pub(crate) struct Plan {
     /// Whether the issuer, like STS, returns the expiration that follows from the number of seconds,
     /// and leaves an earlier end to the inline policy.
     pub(crate) issues_whole_length: bool,
+    /// The source of device facts.
+    pub(crate) devices: Option<Arc<dyn DeviceSource>>,
 }
 
 impl Plan {
@@ -178,6 +180,7 @@ impl Default for Plan {
             other_requests: None,
             other_grants: None,
             issues_whole_length: false,
+            devices: None,
         }
     }
 }
@@ -223,6 +226,7 @@ impl World {
             let wrapped = HookedGrants::new(store, plan.hook.clone());
             Arc::new(wrapped) as Arc<dyn GrantStore>
         }))
+        .with_devices(plan.devices)
         .with_clock(clock.clone())
         .with_random(random.clone());
         let broker = Broker::new(plan.settings, parts);

@@ -10,6 +10,7 @@ mod members;
 mod operator;
 mod other_policy;
 mod profile;
+mod profile_pattern;
 mod rule;
 mod usable;
 
@@ -17,7 +18,7 @@ pub use self::members::GroupMembers;
 use crate::diagnostic::{Diagnostics, Finding};
 use crate::document::{Kind, PolicyDocument};
 use crate::read::{Fields, Reader, Shape};
-use crate::{CheckedPolicy, Limits};
+use crate::{CheckedPolicy, Limits, Spanned};
 
 const POLICY: Shape = Shape {
     place: "a policy",
@@ -27,6 +28,8 @@ const POLICY: Shape = Shape {
         "groups",
         "groups_from",
         "profiles",
+        "accounts",
+        "profile_patterns",
         "approvals",
         "break_glass",
         "operators",
@@ -84,12 +87,17 @@ impl<'n> Reader<'n> {
         let rules = fields.get("rules").filter(|rules| !self.is_other_policy(*rules));
         // Groups are read first, because the other sections can refer to them.
         let groups_from = self.read_groups(fields);
+        let mut profiles =
+            fields.get("profiles").map(|f| self.profile_definitions(f)).unwrap_or_default();
+        self.profile_patterns(fields, &mut profiles);
         CheckedPolicy {
             groups_from,
-            profiles: fields
-                .get("profiles")
-                .map(|f| self.profile_definitions(f))
-                .unwrap_or_default(),
+            profiles,
+            main_document_keys: ["accounts", "profile_patterns"]
+                .into_iter()
+                .filter_map(|key| fields.get(key))
+                .map(|field| Spanned::new(field.key, field.key_span))
+                .collect(),
             rules: self.rules_of(rules, Self::rule),
             approvals: self.rules_of(fields.get("approvals"), Self::approval),
             break_glass: self.rules_of(fields.get("break_glass"), Self::break_glass),

@@ -28,6 +28,7 @@ impl<'n> Reader<'n> {
             let profile = Profile {
                 role_arn: fields.get("role_arn").and_then(|field| self.role_arn(field)),
                 max_duration: fields.get("max_duration").and_then(|field| self.duration(field)),
+                from_pattern: false,
                 span: Span { start: entry.key_span.start, end: entry.value.span.end },
             };
             profiles.insert(name.to_owned(), profile);
@@ -47,7 +48,7 @@ impl<'n> Reader<'n> {
 
 /// Whether a text is a profile name that a caller can request:
 /// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
-fn is_profile_name(text: &str) -> bool {
+pub(super) fn is_profile_name(text: &str) -> bool {
     text.len() <= 64
         && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))

@@ -2,7 +2,7 @@
 //! and still be unusable in the server, or as the document of one profile.
 
 use crate::diagnostic::{Diagnostics, Finding, Findings};
-use crate::{CheckedPolicy, Conditions, Effect, Limits, Mode};
+use crate::{CheckedPolicy, Conditions, Effect, Limits, Mode, Spanned};
 
 impl CheckedPolicy {
     /// Whether the server can evaluate the document. The server has no device facts,
@@ -58,15 +58,20 @@ impl CheckedPolicy {
 
     /// Whether the document can be the document of one profile. Such a document names
     /// neither the role that is assumed, nor operators, nor groups that are kept
-    /// elsewhere. A caller with permission to write it must not be able to choose the role
+    /// elsewhere, and has no patterns of profiles. A caller with permission to write it must not be able to choose the role
     /// or to act on other callers.
     ///
     /// # Errors
-    /// [`Diagnostics`], one for each `role_arn`, for each operators rule and for each name in
-    /// `groups_from`.
+    /// [`Diagnostics`], one for each `role_arn`, for each operators rule, for each name in
+    /// `groups_from`, and one each for `accounts` and `profile_patterns`.
     pub fn usable_for_one_profile(&self) -> Result<(), Diagnostics> {
         let mut findings = Findings::new(Limits::default().max_diagnostics);
-        for role_arn in self.profiles().values().filter_map(|profile| profile.role_arn.as_ref()) {
+        for Spanned { value: key, span } in &self.main_document_keys {
+            findings.report(*span, Finding::MainDocumentOnly { key });
+        }
+        // A pattern is reported once, and not for each of its profiles.
+        let one_by_one = self.profiles().values().filter(|profile| !profile.from_pattern);
+        for role_arn in one_by_one.filter_map(|profile| profile.role_arn.as_ref()) {
             findings.report(role_arn.span, Finding::MainDocumentOnly { key: "role_arn" });
         }
         for rule in self.operators() {

@@ -48,9 +48,14 @@ impl Name for Accounts {
 
 fn account<'n>(reader: &mut Reader<'n>, key: &'static str, node: &'n Node<'n>) -> Option<String> {
     let value = reader.exact_text(Subject::EntryOf(key), node)?;
-    if value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit()) {
+    if is_account_id(value) {
         return Some(value.to_owned());
     }
     reader.findings.report(node.span, Finding::InvalidAccount { value });
     None
+}
+
+/// Whether a text is the id of an AWS account.
+pub(crate) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -50,6 +50,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+pub(crate) use self::accounts::is_account_id;
 pub use self::device::{DeviceRequirements, OsType, OsVersion};
 pub use self::mode::ModeSet;
 pub use self::source_ip::{Network, NetworkError};

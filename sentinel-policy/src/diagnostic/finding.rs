@@ -17,6 +17,10 @@ use super::{Diagnostic, Severity, nearest, space};
 use crate::Span;
 use crate::duration::{DurationError, meant_duration};
 
+/// The only placeholder of a profile pattern: the name of an account in the names of profiles, and
+/// its id in the ARNs of their roles.
+pub(crate) const PLACEHOLDER: &str = "{account}";
+
 /// The severity of a row: an error, if the row does not name another.
 macro_rules! severity {
     () => {
@@ -237,6 +241,7 @@ findings! {
             (Meant::Pair(text), ..) => Some(spaced(text)),
             (Meant::Group(name), Type::LIST, _) => Some(format!("write `[\"group:{}\"]`", bare(name))),
             (Meant::Member, ..) => help("only a group can have `principals` as an entry: define a group under `groups`, and write `\"group:NAME\"` here"),
+            (Meant::Placeholder, ..) => Some(format!("write {}, in quotes", Quote(&format!("\"{PLACEHOLDER}\"")))),
             (Meant::Group(name), Type::TEXT, _) => Some(format!("write `\"group:{}\"`", bare(name))),
             (_, Type::LIST, Some(value)) if value.len() < 40 => Some(list_of(value)),
             (_, Type { help, .. }, Some(_)) => help.map(str::to_owned),
@@ -335,6 +340,63 @@ findings! {
         "A text is not the ARN of an IAM role.";
         format!("`role_arn` cannot be {}", Quote(value));
         help("the ARN of a role, without wildcards: `arn:aws:iam::111122223333:role/NAME`");
+
+    InvalidAccountName { name: &'a str, swapped: Option<&'a str> } = "invalid-account-name",
+        "A key of `accounts` is not a name that an account can have.";
+        format!("`accounts` contains {}, which is not the name of an account", Quote(name));
+        Some(match swapped {
+            Some(value) => format!("the name comes first: {}", Quote(&format!("{value}: \"{name}\""))),
+            None => "a name has up to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit, and is not an account id".to_owned(),
+        });
+
+    DuplicateAccount { id: &'a str, first: &'a str, line: u32 } = "duplicate-account",
+        "An account has two names.";
+        format!("the account {} is given twice", Quote(id));
+        Some(format!("line {line} names it {}; with two names, each of its roles would belong to two profiles", Quote(first)));
+
+    UndefinedAccount { name: &'a str, meant: Option<&'a str> } = "undefined-account",
+        "A profile pattern names an account that the document does not define.";
+        format!("`accounts` contains {}, which is not defined", Quote(name));
+        Some(match meant {
+            Some(meant) => format!("did you mean {}?", Quote(meant)),
+            None => "define it under `accounts` of the policy".to_owned(),
+        });
+
+    InvalidProfilePattern { value: &'a str } = "invalid-profile-pattern",
+        "A text is not a pattern of profile names with the placeholder `{account}`.";
+        format!("`profiles` of a profile pattern cannot be {}", Quote(value));
+        help(if value.contains(['{', '}']) {
+            "the only placeholder is `{account}`, once: `\"{account}-admin\"`; the rest are letters, digits, `.`, `_` and `-`"
+        } else if value.contains(['*', '?']) {
+            "wildcards are not allowed here: write `{account}` in the place of the account's name, as in `\"{account}-admin\"`"
+        } else {
+            "write `{account}` in the place of the account's name, as in `\"{account}-admin\"`; a single profile belongs under `profiles` of the policy"
+        });
+
+    InvalidRolePattern { value: &'a str } = "invalid-role-pattern",
+        "A text is not the ARN of an IAM role with the placeholder `{account}` as its account.";
+        format!("`role_arn` of a profile pattern cannot be {}", Quote(value));
+        help("the ARN of a role with `{account}` in the place of the account id, and nowhere else: `arn:aws:iam::{account}:role/NAME`");
+
+    LongProfileName { name: &'a str, others: usize } = "long-profile-name",
+        "A profile pattern describes a profile whose name is too long.";
+        format!("{} of this pattern {} too long a name", profiles(name, others), has(others));
+        help("the name of a profile has at most 64 characters");
+
+    DuplicateProfile { name: &'a str, line: u32, others: usize } = "duplicate-profile",
+        "A profile is described twice, at least once by a profile pattern.";
+        format!("{} of this pattern {} another description", profiles(name, others), has(others));
+        Some(format!("{} is also described on line {line}; `accounts` of a pattern limits it to some accounts", Quote(name)));
+
+    SharedRole { name: &'a str, owner: &'a str, line: u32, others: usize } = "shared-role",
+        "A profile pattern assigns the role of another profile to a profile.";
+        format!("{} of this pattern {} the role of another profile", profiles(name, others), has(others));
+        Some(format!("the role of {} belongs to {}, which line {line} describes; a role has one name in an account, regardless of case and path", Quote(name), Quote(owner)));
+
+    TooManyProfiles { limit: usize } = "too-many-profiles",
+        "The profile patterns describe too many profiles. The rest of them were not checked.";
+        format!("with this pattern, `profile_patterns` describes more than {limit} profiles");
+        help("limit patterns to some accounts with `accounts`, or remove patterns");
 
     InvalidPrincipal { value: &'a str } = "invalid-principal",
         "A pattern that no ARN can match.";
@@ -555,6 +617,8 @@ pub(crate) enum Meant<'a> {
     Group(&'a str),
     /// An entry of a group with patterns over ARNs.
     Member,
+    /// The placeholder of a profile pattern, without quotes.
+    Placeholder,
 }
 
 /// What a value belongs to: a key, or a list as one of its entries.
@@ -582,6 +646,19 @@ impl fmt::Display for Subject<'_> {
 #[expect(clippy::unnecessary_wraps, reason = "every help in the table is an option")]
 fn help(text: &str) -> Option<String> {
     Some(text.to_owned())
+}
+
+/// A profile with a mistake, and the number of others with the same mistake.
+fn profiles(name: &str, others: usize) -> String {
+    match others {
+        0 => format!("the profile {}", Quote(name)),
+        others => format!("the profile {} and {others} more", Quote(name)),
+    }
+}
+
+/// The verb for a profile and a number of others.
+const fn has(others: usize) -> &'static str {
+    if others == 0 { "has" } else { "have" }
 }
 
 /// Words in backticks, separated by commas.

@@ -14,7 +14,7 @@ pub(crate) mod space;
 use std::fmt;
 
 pub use finding::DiagnosticCode;
-pub(crate) use finding::{Finding, Meant, Subject, Type};
+pub(crate) use finding::{Finding, Meant, PLACEHOLDER, Subject, Type};
 pub(crate) use findings::Findings;
 pub(crate) use lookalike::in_ascii;
 pub(crate) use nearest::nearest;

@@ -5,7 +5,7 @@
 
 use granit_parser::ErrorKind;
 
-use crate::diagnostic::{Finding, Quote, space};
+use crate::diagnostic::{Finding, PLACEHOLDER, Quote, space};
 use crate::{Position, Span};
 
 /// A mistake and its place.
@@ -24,6 +24,11 @@ pub(super) struct Reached {
 
 /// The mistake that probably caused an error of the parser.
 pub(super) fn probable(kind: &ErrorKind, text: &str, reached: Reached) -> Option<Mistake> {
+    placeholder(text, reached).or_else(|| before(kind, text, reached))
+}
+
+/// The mistake before the place of an error of the parser.
+fn before(kind: &ErrorKind, text: &str, reached: Reached) -> Option<Mistake> {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the parser has more kinds of errors than those that a known mistake causes"
@@ -95,6 +100,38 @@ fn across(line: u32, column: u32, text: &str) -> Span {
     let width = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
     let start = Position { line, column };
     Span { start, end: Position { column: column.saturating_add(width), ..start } }
+}
+
+/// A placeholder without quotes on the line at which the parser failed. In brackets, and at the
+/// beginning of a value, its brace begins a mapping.
+fn placeholder(text: &str, reached: Reached) -> Option<Mistake> {
+    let number = reached.error.line;
+    let (_, line) = (1..).zip(lines(text)).find(|(line, _)| *line == number)?;
+    let mut quote = None;
+    let mut word = 0;
+    for (at, c) in line.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if open == c => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '{') if line.get(at..).is_some_and(|rest| rest.starts_with(PLACEHOLDER)) => {
+                if at > word && !Tokens::between(text, reached).in_brackets {
+                    return None;
+                }
+                let rest = line.get(word..)?;
+                let from = at.saturating_sub(word).saturating_add(PLACEHOLDER.len());
+                let after = rest.get(from..)?;
+                let end = after.find([' ', '\t', ',', ']', '}', '"', '\'']).unwrap_or(after.len());
+                let value = rest.get(..from.saturating_add(end))?;
+                let problem = format!("{} needs quotes", Quote(value));
+                let advice = Some(format!("write {}", Quote(&format!("\"{value}\""))));
+                let line = Line { number, text: line };
+                return Some((line.place(rest, value), Finding::Syntax { problem, advice }));
+            }
+            (None, ' ' | '\t' | ',' | '[' | '{') => word = at.saturating_add(1),
+            (Some(_) | None, _) => {}
+        }
+    }
+    None
 }
 
 /// The tab that indents a line or, if the parser reports a place before the tab, the

@@ -289,6 +289,7 @@ fn meant<'n>(node: &'n Node<'n>, expected: &'static Type) -> Meant<'n> {
                 entry.value.text().map_or(Meant::Unknown, Meant::Group)
             }
             [entry] if entry.key == "principals" && expected == Type::TEXT => Meant::Member,
+            [entry] if entry.key == "account" && entry.value.is_null() => Meant::Placeholder,
             _ => Meant::Unknown,
         },
         Kind::Scalar(_) | Kind::List(_) | Kind::Refused => Meant::Unknown,

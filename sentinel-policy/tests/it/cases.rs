@@ -85,6 +85,7 @@ fn every_code_is_reported_for_some_policy_of_the_folder() {
     let elsewhere = [
         DiagnosticCode::TooLarge,
         DiagnosticCode::TooManyRules,
+        DiagnosticCode::TooManyProfiles,
         DiagnosticCode::TooManyGroupEntries,
         DiagnosticCode::MoreErrors,
         DiagnosticCode::MoreWarnings,

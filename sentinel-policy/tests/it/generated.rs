@@ -274,8 +274,16 @@ pub(crate) fn policy(
          leads: [bob, \"*@corp.com\", {{ principals: {leads} }}]\n  \
          admins: [{{ principals: {admins} }}]\n"
     );
-    if u.arbitrary()? {
+    let described = u.int_in_range(0..=3_u8)?;
+    if described & 1 != 0 {
         text += "profiles:\n  prod: { max_duration: 1h }\n  dev: { max_duration: 20m }\n";
+    }
+    if described & 2 != 0 {
+        text += "accounts: { prod: \"111122223333\", staging: \"444455556666\" }\n\
+                 profile_patterns:\n  - profiles: \"{account}-eu\"\n    \
+                 role_arn: arn:aws:iam::{account}:role/Eu\n    max_duration: 25m\n  \
+                 - profiles: \"{account}\"\n    role_arn: arn:aws:iam::{account}:role/Own\n    \
+                 accounts: [staging]\n";
     }
     text += "rules:\n";
     let mut count = 0;

@@ -5,8 +5,9 @@ use sentinel_policy::{CheckedPolicy, DiagnosticCode, Limits};
 /// A policy with every key of the language, each on a separate line.
 const WHOLE: &str = include_str!("../cases/whole-language.yaml");
 
-/// The keys that the policy author chooses: groups and profiles.
-const NAMES: [&str; 5] = ["oncall", "contractors", "admins", "production", "sandbox"];
+/// The keys that the policy author chooses: groups, profiles and accounts.
+const NAMES: [&str; 7] =
+    ["oncall", "contractors", "admins", "production", "sandbox", "payments", "search"];
 
 /// Whether a key can contain a character.
 fn in_a_key(c: char) -> bool {

@@ -35,6 +35,34 @@ fn twenty_thousand_rules_are_one_error_and_ten_thousand_are_none() {
     assert_eq!(checked.rules().len(), 10_000);
 }
 
+/// A main document with that number of accounts and of patterns.
+fn patterns(accounts: usize, patterns: usize) -> String {
+    let accounts: String = (0..accounts).map(|i| format!("  a{i}: \"{i:012}\"\n")).collect();
+    let patterns: String = (0..patterns)
+        .map(|i| format!("- {{ profiles: \"{{account}}.{i}\", role_arn: \"arn:aws:iam::{{account}}:role/R{i}\" }}\n"))
+        .collect();
+    format!(
+        "accounts:\n{accounts}profile_patterns:\n{patterns}{}",
+        rules(1, |_| "{ name: a, effect: deny }".to_owned())
+    )
+}
+
+#[test]
+fn profile_patterns_describe_ten_thousand_profiles_and_no_more() {
+    let source = patterns(100, 100);
+    let checked = CheckedPolicy::parse(source.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(checked.profiles().len(), 10_000);
+    // Millions of profiles cost no more than the limit. The place is the first pattern beyond it.
+    for (accounts, count, line) in [(101, 100, 203), (10_001, 3_000, 10_004)] {
+        let diagnostics = refused(&patterns(accounts, count));
+        assert_eq!(codes(&diagnostics), [DiagnosticCode::TooManyProfiles]);
+        assert_eq!(diagnostics.iter().next().unwrap().span.start.line, line);
+    }
+    let few = Limits::default().with_max_profiles(9_999);
+    let diagnostics = CheckedPolicy::parse(source.as_bytes(), &few).unwrap_err();
+    assert_eq!(codes(&diagnostics), [DiagnosticCode::TooManyProfiles]);
+}
+
 #[test]
 fn excessive_depth_is_reported_where_it_begins() {
     let open = "[".repeat(200_000);

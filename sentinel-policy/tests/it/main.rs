@@ -41,6 +41,8 @@ mod obtaining;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]
+mod profile_patterns;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod purity;

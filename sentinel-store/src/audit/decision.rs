@@ -89,6 +89,24 @@ impl PolicyDecision {
     }
 }
 
+/// The facts about the caller's device that a decision used. A fact that is unknown is null.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct RecordedDevice {
+    /// Whether a device management (MDM) has the device.
+    pub mdm_enrolled: Option<bool>,
+    /// Whether the device complies with the rules of the device management.
+    pub mdm_compliant: Option<bool>,
+    /// Whether the disk is encrypted.
+    pub disk_encrypted: Option<bool>,
+    /// Whether the firewall is enabled.
+    pub firewall_enabled: Option<bool>,
+    /// The version of the operating system.
+    pub os_version: Option<String>,
+    /// The operating system: `darwin`, `linux` or `windows`.
+    pub os_type: Option<String>,
+}
+
 /// The fields that every decision has: the arguments of [`DecisionRecord::new`].
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "a decision without one of them is incomplete")]
@@ -231,6 +249,9 @@ pub struct DecisionRecord {
     /// Whether the grant that was used overrides a denial.
     #[serde(default)]
     pub overrides_deny: bool,
+    /// The facts about the caller's device. `None` if none is known.
+    #[serde(default)]
+    pub device: Option<RecordedDevice>,
     /// What the policy decided. `None` if it was not evaluated.
     #[serde(default)]
     pub decision: Option<PolicyDecision>,
@@ -288,6 +309,7 @@ impl DecisionRecord {
             role_arn: None,
             access_until: None,
             overrides_deny: false,
+            device: None,
             decision: None,
         }
     }
@@ -417,6 +439,12 @@ impl DecisionRecord {
     #[must_use]
     pub fn with_overrides_deny(self, overrides_deny: bool) -> Self {
         Self { overrides_deny, ..self }
+    }
+
+    /// The same record with the facts about the caller's device.
+    #[must_use]
+    pub fn with_device(self, device: impl Into<Option<RecordedDevice>>) -> Self {
+        Self { device: device.into(), ..self }
     }
 
     /// The same record with what the policy decided.

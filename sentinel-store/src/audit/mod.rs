@@ -7,7 +7,9 @@ mod metered;
 mod metrics;
 mod record;
 
-pub use decision::{DecisionFields, DecisionRecord, PolicyDecision, PolicyUsed, RecordedEffect};
+pub use decision::{
+    DecisionFields, DecisionRecord, PolicyDecision, PolicyUsed, RecordedDevice, RecordedEffect,
+};
 pub use event::{Event, EventKind};
 pub use lines::JsonLines;
 pub use metered::Metered;

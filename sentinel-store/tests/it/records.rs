@@ -2,7 +2,7 @@
 
 use sentinel_store::{
     AuditSink, DecisionFields, DecisionRecord, Event, EventKind, JsonLines, Metrics,
-    PolicyDecision, PolicyPath, PolicyText, PolicyUsed, Record, RecordedEffect,
+    PolicyDecision, PolicyPath, PolicyText, PolicyUsed, Record, RecordedDevice, RecordedEffect,
 };
 use serde_json::{Value, json};
 
@@ -33,6 +33,9 @@ pub(crate) fn vended() -> DecisionRecord {
         &document.digest(),
     );
     policy.sha256.truncate(8);
+    let mut device = RecordedDevice::default();
+    device.mdm_enrolled = Some(true);
+    device.os_version = Some("14.2".to_owned());
     let mut record = refused()
         .with_source_identity("sentinel-alice-abcdefgh".to_owned())
         .with_rule("business-hours".to_owned(), 0, Some("Business hours access".to_owned()))
@@ -55,6 +58,7 @@ pub(crate) fn vended() -> DecisionRecord {
         .with_role_arn("arn:aws:iam::111122223333:role/SentinelProtected-production".to_owned())
         .with_access_until(at(7200))
         .with_overrides_deny(true)
+        .with_device(device)
         .with_decision(
             PolicyDecision::new(RecordedEffect::Allow)
                 .with_max_duration_s(3600)
@@ -114,7 +118,7 @@ fn a_decision_record_has_the_documented_fields_in_order() {
         request_id session account principal caller source_ip mode duration_s expiration \
         access_key_id sts_request_id approval break_glass policy policy_stale withheld \
         function_version latency_ms organization source_vpc source_vpce session_table role_arn \
-        access_until overrides_deny decision writer sequence prev";
+        access_until overrides_deny device decision writer sequence prev";
     let expected: Vec<_> = expected.split_whitespace().collect();
     for decision in [refused(), vended()] {
         assert_eq!(keys(&line(&Record::Decision(Box::new(decision)))), expected);

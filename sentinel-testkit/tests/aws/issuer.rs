@@ -28,7 +28,7 @@ pub(crate) fn issuer(url: &str) -> StsIssuer {
     issuer_as(url, credentials, "us-east-1")
 }
 
-fn issuer_as(url: &str, credentials: Credentials, region: &str) -> StsIssuer {
+pub(crate) fn issuer_as(url: &str, credentials: Credentials, region: &str) -> StsIssuer {
     let config = SdkConfig::builder()
         .behavior_version(
             aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest(),

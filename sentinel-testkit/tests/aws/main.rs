@@ -23,6 +23,7 @@ mod golden;
 #[path = "../../../sentinel-store/tests/golden/mod.rs"]
 mod golden_records;
 mod issuer;
+mod organization;
 mod people;
 mod permissions;
 mod policies;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use sentinel_audit::Line;
 use sentinel_policy::{
-    ActiveGrant, Approval, Decision, Facts, Mode, Policy, Principal, Request, Verdict,
+    ActiveGrant, Approval, Decision, DeviceFacts, Facts, Mode, Policy, Principal, Request, Verdict,
 };
 use sentinel_store::{DecisionRecord, RecordedEffect};
 use sentinel_wire::rfc3339;
@@ -177,12 +177,22 @@ fn request_of(record: &DecisionRecord) -> (Request<'_>, Facts) {
         .with_account(record.account.as_str())
         .with_arn(record.principal.as_str())
         .with_organization(record.organization.as_deref());
+    let device = record.device.as_ref().map_or_else(DeviceFacts::default, |device| {
+        DeviceFacts::default()
+            .with_mdm_enrolled(device.mdm_enrolled)
+            .with_mdm_compliant(device.mdm_compliant)
+            .with_disk_encrypted(device.disk_encrypted)
+            .with_firewall_enabled(device.firewall_enabled)
+            .with_os_version(device.os_version.as_deref())
+            .with_os_type(device.os_type.as_deref())
+    });
     let request = Request::new(caller, &record.profile)
         .with_source_ip(record.source_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok()))
         .with_source_vpc(record.source_vpc.as_deref())
         .with_source_vpce(record.source_vpce.as_deref())
         .with_mode(record.mode.parse::<Mode>().ok())
-        .with_session_table(record.session_table.as_deref());
+        .with_session_table(record.session_table.as_deref())
+        .with_device(device);
     let mut facts = Facts::default();
     if record.approval.is_some() {
         facts = facts.with_approval(Approval::new().with_until(record.access_until));
@@ -399,6 +409,19 @@ mod tests {
         let Replayed::Changed(change) = result else { panic!("unchanged") };
         assert_eq!(change.to.effect, RecordedEffect::RequireApproval);
         assert_eq!(change.to.requires, ["approval"]);
+    }
+
+    #[test]
+    fn the_facts_about_a_device_are_used_again() {
+        let text = "version: \"1\"\nrules:\n- {name: r, effect: allow, max_duration: 60s, conditions: \
+                    {profiles: [production], device: {require_mdm: true, min_os_version: '14.1'}}}\n";
+        let document = sentinel_policy::CheckedPolicy::parse(text.as_bytes(), &Default::default());
+        let policy = document.unwrap().compile();
+        let mut record = record();
+        assert!(matches!(decide(&policy, &record), Replayed::Changed(_)));
+        let device = r#"{"mdm_enrolled":true,"os_version":"14.2"}"#;
+        record.device = Some(serde_json::from_str(device).unwrap());
+        assert!(matches!(decide(&policy, &record), Replayed::Same));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod glossary;
 mod identities;
 mod image;
 mod notifications;
+mod organizations;
 mod policy_reference;
 mod readme;
 mod records;

@@ -103,7 +103,7 @@ fn decide(policy: &Policy, line: &str) {
 }
 
 /// The positions of mappings in a policy, with `@` in place of the mapping.
-const PLACES: [&str; 15] = [
+const PLACES: [&str; 16] = [
     "@",
     r#"{ version: "1", rules: [@] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: allow, conditions: @ }] }"#,
@@ -112,6 +112,7 @@ const PLACES: [&str; 15] = [
     r#"{ version: "1", rules: [{ name: a, effect: allow, conditions: { time: { hours: @ } } }] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: allow, conditions: { device: @ } }] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], profiles: { p: @ } }"#,
+    r#"{ version: "1", rules: [{ name: a, effect: deny }], accounts: { a: "111122223333" }, profile_patterns: [@] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], approvals: [@] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], approvals: [{ name: a, profiles: [p], approvers: [@] }] }"#,
     r#"{ version: "1", rules: [{ name: a, effect: deny }], approvals: [{ name: a, profiles: [p], approvers: [b], auto_approve: @ }] }"#,
@@ -162,12 +163,20 @@ fn words() -> String {
 }
 
 fn limits() -> String {
-    let Limits { max_bytes, max_rules, max_depth, max_group_entries, max_diagnostics, .. } =
-        Limits::default();
+    let Limits {
+        max_bytes,
+        max_rules,
+        max_profiles,
+        max_depth,
+        max_group_entries,
+        max_diagnostics,
+        ..
+    } = Limits::default();
     format!(
         "| limit | by default |\n| --- | --- |\n\
          | bytes of a document | {max_bytes} |\n\
          | rules in a list | {max_rules} |\n\
+         | profiles of all profile patterns together | {max_profiles} |\n\
          | nested mappings and lists | {max_depth} |\n\
          | entries of all uses of groups together | {max_group_entries} |\n\
          | diagnostics that are reported | {max_diagnostics} |\n"

@@ -31,21 +31,30 @@ fn template(text: &str) -> Result<RoleArnTemplate, String> {
         .ok_or_else(|| "a template is a role's ARN with `{profile}` in the role's name".to_owned())
 }
 
-/// A profile with its own document whose role belongs to another profile.
+/// A profile whose role belongs to another profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Taken {
     /// The document of the push that causes it.
     pub(super) by: PolicyPath,
-    /// The profile with its own document.
+    /// The profile that would have the role.
     profile: String,
-    /// The profile that the main document governs.
+    /// The profile that the main document governs, and that the role belongs to.
     owner: String,
+    /// Whether a pattern of the main document describes the profile. Otherwise it has its own document.
+    by_pattern: bool,
 }
 
 impl Taken {
     /// Names the profiles, and what to do.
     pub(super) fn explain(&self) -> String {
-        let Self { by, profile, owner } = self;
+        let Self { by, profile, owner, by_pattern } = self;
+        if *by_pattern {
+            return format!(
+                "`{by}` is not written: a profile pattern would give `{profile}` the role of `{owner}`, \
+                 which results from the template of the TVM; limit the pattern with `accounts`, or set \
+                 another `role_arn` for `{owner}`"
+            );
+        }
         format!(
             "`{by}` is not written: profile `{profile}`, which has its own document, would have \
              the role of `{owner}`, which the main document governs; rename `{profile}`, or set \
@@ -100,7 +109,7 @@ impl Roles {
         };
         let taken = |by: &PolicyPath, profile: &str| {
             let owner = owner(main, profile)?;
-            Some(Taken { by: by.clone(), profile: profile.to_owned(), owner })
+            Some(Taken { by: by.clone(), profile: profile.to_owned(), owner, by_pattern: false })
         };
         let mut found: Vec<_> =
             pushed.iter().filter_map(|(path, _)| taken(path, path.name())).collect();
@@ -113,6 +122,18 @@ impl Roles {
             stored.dedup_by(|one, other| one.0 == other.0);
             let stored = stored.iter().map(|(name, _)| name.as_str()).filter(|name| is_new(name));
             found.extend(stored.filter_map(|name| taken(&path, name)));
+            let reached = |main: &Main, name: &str| {
+                let profile = main.policy.profile(name).filter(|profile| profile.from_pattern)?;
+                let role = &profile.role_arn.as_ref()?.value;
+                main.roles.filled(&self.role_arn_template, home, role).map(str::to_owned)
+            };
+            let names = main.policy.checked().profiles().keys();
+            found.extend(names.filter_map(|name| {
+                let owner = reached(main, name)?;
+                let is_new = before.as_ref().is_none_or(|before| reached(before, name).is_none());
+                let (by, profile) = (path.clone(), name.clone());
+                is_new.then_some(Taken { by, profile, owner, by_pattern: true })
+            }));
         }
         Ok(found)
     }
@@ -205,6 +226,33 @@ mod tests {
         // The problem exists already: the push may remove a caller's access, and
         // must not be delayed.
         assert_eq!(refused(&[("main", &main), ("b", OPEN)], &[("main", &main)]).await, []);
+    }
+
+    /// A main document whose rules name `b`, with a pattern that assigns the role of `b` to `x-admin`.
+    fn with_pattern(section: &str) -> Vec<u8> {
+        format!(
+            "version: \"1\"\n{section}accounts: {{ x: \"111122223333\" }}\nprofile_patterns:\n  \
+             - {{ profiles: \"{{account}}-admin\", role_arn: \
+             \"arn:aws:iam::{{account}}:role/sentinelprotected-B\" }}\nrules:\n  \
+             - {{ name: b, effect: allow, conditions: {{ profiles: [b] }} }}\n"
+        )
+        .into_bytes()
+    }
+
+    #[tokio::test]
+    async fn a_main_document_whose_pattern_would_reach_the_role_of_another_profile_is_refused() {
+        let main = with_pattern("");
+        let taken = [row("main", "x-admin", "b")];
+        assert_eq!(refused(&[], &[("main", &main)]).await, taken);
+        assert_eq!(refused(&[("main", OPEN)], &[("main", &main)]).await, taken);
+        // The problem exists already.
+        assert_eq!(refused(&[("main", &main)], &[("main", &main)]).await, []);
+        // The other profile has another role.
+        let main =
+            with_pattern("profiles: { b: { role_arn: \"arn:aws:iam::111122223333:role/B\" } }\n");
+        assert_eq!(refused(&[], &[("main", &main)]).await, []);
+        // A profile with its own document would have the role of the pattern's profile.
+        assert_eq!(refused(&[("main", &main)], &[("B", OPEN)]).await, [row("B", "B", "x-admin")]);
     }
 
     #[tokio::test]
