@@ -126,7 +126,7 @@ impl Report {
         }
     }
 
-    /// One HTML page without scripts and without anything that it would load. `source` says where the
+    /// One HTML page without scripts and without anything that it would load. `source` names where the
     /// records were read.
     #[must_use]
     pub fn html(&self, source: &str, verified: &Verified, now: DateTime<Utc>) -> String {

@@ -15,7 +15,7 @@ pub struct Trail {
     revocations: HashMap<String, Vec<Event>>,
 }
 
-/// What somebody wrote about an approval request or a grant.
+/// What a person wrote about an approval request or a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Comment {

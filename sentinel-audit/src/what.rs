@@ -27,7 +27,7 @@ pub struct Activity {
     pub event: Option<EventKind>,
     /// The caller key of the person who did it.
     pub by: Option<String>,
-    /// The caller key of the person whom it concerns.
+    /// The caller key of the affected person.
     pub user: Option<String>,
     /// The profile.
     pub profile: Option<String>,

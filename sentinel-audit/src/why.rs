@@ -1,4 +1,4 @@
-//! Why somebody received, or did not receive, credentials.
+//! Why a caller received, or did not receive, credentials.
 
 use sentinel_store::{DecisionRecord, Event};
 use serde::Serialize;

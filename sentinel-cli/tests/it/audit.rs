@@ -135,9 +135,9 @@ fn questions_about_a_day_are_answered_from_its_records_alone() {
         .json();
     assert_eq!(json["holders"][0]["ended"]["by"], "carol");
     assert_eq!(json["holders"][0]["ended"]["reason"], "lost-laptop");
-    // Nobody held credentials before the day.
+    // No caller held credentials before the day.
     let none = day.sentinel("audit who --profile production --at 2020-01-01T00:00:00Z log.jsonl");
-    assert_eq!((none.status, none.stdout.as_str()), (1, "nobody\n"));
+    assert_eq!((none.status, none.stdout.as_str()), (1, "no caller\n"));
 
     let what = day.sentinel("audit what --user bob --since 30d log.jsonl --format json").json();
     let activities = what["activities"].as_array().unwrap();

@@ -12,7 +12,7 @@ use crate::output::{Failure, Fit, Outcome, Screen, records};
 
 /// Show who held live credentials of a profile, and by whose decision.
 ///
-/// Exits 1 if nobody did.
+/// Exits 1 if no caller did.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     if screen.is_json() {
         screen.print_json(&Answer { holders: &holders })?;
     } else if holders.is_empty() {
-        screen.print("nobody\n")?;
+        screen.print("no caller\n")?;
     } else {
         screen.print(&shown(&holders, screen))?;
     }
