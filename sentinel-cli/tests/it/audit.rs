@@ -142,7 +142,7 @@ fn questions_about_a_day_are_answered_from_its_records_alone() {
     let what = day.sentinel("audit what --user bob --since 30d log.jsonl --format json").json();
     let activities = what["activities"].as_array().unwrap();
     assert_eq!(activities.len(), 7, "{activities:?}");
-    assert_eq!(day.sentinel("audit what --user nobody log.jsonl").status, 1);
+    assert_eq!(day.sentinel("audit what --user no-one log.jsonl").status, 1);
 
     for id in ["access_key_id", "request_id", "session"] {
         let id = vends[2][id].as_str().unwrap();
