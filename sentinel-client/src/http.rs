@@ -8,7 +8,10 @@
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode, sign,
+};
 use aws_sigv4::sign::v4;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -46,6 +49,18 @@ impl<'a> Signing<'a> {
     pub const fn new(credentials: &'a Credentials, region: &'a str, service: &'a str) -> Self {
         Self { credentials, region, service }
     }
+}
+
+/// How a service expects its requests to be signed.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+fn settings(service: &str) -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    if service == "s3" {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
+    settings
 }
 
 /// A server to exchange requests with.
@@ -113,7 +128,7 @@ impl Http {
             .region(signing.region)
             .name(signing.service)
             .time(SystemTime::now())
-            .settings(SigningSettings::default())
+            .settings(settings(signing.service))
             .build()
             .map_err(|error| unsignable(error.into()))?
             .into();

@@ -21,6 +21,11 @@ use crate::output::{Failure, printable};
 const ATTEMPTS: u32 = 4;
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 
+/// Maximum time to read an object of S3.
+const OBJECT_TIMEOUT: Duration = Duration::from_secs(600);
+/// Maximum size of an object of S3, in bytes.
+const MAX_OBJECT: usize = 1024 * 1024 * 1024;
+
 /// What a query or a path segment contains unencoded.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -33,6 +38,7 @@ pub(crate) enum Service {
     Lambda,
     Logs,
     Organizations,
+    S3,
     Ssm,
 }
 
@@ -46,6 +52,7 @@ impl Service {
             Self::Lambda => "lambda",
             Self::Logs => "logs",
             Self::Organizations => "organizations",
+            Self::S3 => "s3",
             Self::Ssm => "ssm",
         }
     }
@@ -59,6 +66,7 @@ impl Service {
             Self::Lambda => "Lambda",
             Self::Logs => "CloudWatch Logs",
             Self::Organizations => "Organizations",
+            Self::S3 => "S3",
             Self::Ssm => "SSM",
         }
     }
@@ -111,8 +119,8 @@ pub(crate) enum CallError {
 
 /// The services of an account, called with one set of credentials.
 #[derive(Debug)]
-pub(crate) struct Calls<'a> {
-    config: &'a SdkConfig,
+pub(crate) struct Calls {
+    config: SdkConfig,
     partition: String,
     region: String,
     credentials: Credentials,
@@ -120,8 +128,8 @@ pub(crate) struct Calls<'a> {
     open: Mutex<Vec<(Service, Arc<Http>)>>,
 }
 
-impl<'a> Calls<'a> {
-    pub(crate) async fn new(config: &'a SdkConfig, partition: &str) -> Result<Self, Failure> {
+impl Calls {
+    pub(crate) async fn new(config: &SdkConfig, partition: &str) -> Result<Self, Failure> {
         let provider = config
             .credentials_provider()
             .ok_or_else(|| Failure::other("there are no AWS credentials"))?;
@@ -131,6 +139,7 @@ impl<'a> Calls<'a> {
             .map_err(|error| Failure::because("cannot load the AWS credentials", error))?;
         let region = config.region().map(ToString::to_string).unwrap_or_default();
         let partition = partition.to_owned();
+        let config = config.clone();
         Ok(Self { config, partition, region, credentials, open: Mutex::default() })
     }
 
@@ -161,6 +170,16 @@ impl<'a> Calls<'a> {
         json(&self.send(service, request).await?)
     }
 
+    /// Reads the bytes of a resource. The path is encoded, and its query is sorted.
+    pub(crate) async fn bytes(&self, service: Service, path: &str) -> Result<Vec<u8>, CallError> {
+        Ok(self.send(service, HttpRequest::get(path)).await?.body)
+    }
+
+    /// Reads a resource that is XML. The path is encoded, and its query is sorted.
+    pub(crate) async fn xml(&self, service: Service, path: &str) -> Result<Element, CallError> {
+        xml(&self.send(service, HttpRequest::get(path)).await?)
+    }
+
     /// Calls an operation with a form as the request and XML as the response.
     pub(crate) async fn query(
         &self,
@@ -174,9 +193,7 @@ impl<'a> Calls<'a> {
             form.push_str(&format!("&{}={}", encoded(name), encoded(value)));
         }
         let media = "application/x-www-form-urlencoded; charset=utf-8";
-        let response = self.send(service, HttpRequest::post("/", media, form)).await?;
-        Element::parse(&String::from_utf8_lossy(&response.body))
-            .ok_or_else(|| CallError::Failed("the response is not XML".to_owned()))
+        xml(&self.send(service, HttpRequest::post("/", media, form)).await?)
     }
 
     async fn send(
@@ -222,7 +239,11 @@ impl<'a> Calls<'a> {
         }
         let endpoint: Endpoint =
             url.parse().map_err(|error| CallError::Failed(format!("`{url}`: {error}")))?;
-        let http = Arc::new(Http::new(endpoint));
+        let http = Http::new(endpoint);
+        let http = Arc::new(match service {
+            Service::S3 => http.with_limits(OBJECT_TIMEOUT, MAX_OBJECT),
+            _ => http,
+        });
         open.push((service, Arc::clone(&http)));
         Ok((http, region))
     }
@@ -255,6 +276,11 @@ pub(crate) fn encoded(text: &str) -> String {
 fn json(response: &HttpResponse) -> Result<Value, CallError> {
     serde_json::from_slice(&response.body)
         .map_err(|_| CallError::Failed("the response is not JSON".to_owned()))
+}
+
+fn xml(response: &HttpResponse) -> Result<Element, CallError> {
+    Element::parse(&String::from_utf8_lossy(&response.body))
+        .ok_or_else(|| CallError::Failed("the response is not XML".to_owned()))
 }
 
 /// The code of an error, in JSON or in XML. Empty if the body has none.

@@ -3,6 +3,8 @@
 
 mod csv;
 mod reconcile;
+#[cfg(feature = "aws")]
+mod remote;
 mod report;
 mod scan;
 mod source;
@@ -22,7 +24,8 @@ use crate::output::{Failure, Outcome, Screen, Times};
 /// Answer questions from the records of decisions and events.
 ///
 /// A source is a file or a folder with the lines that Sentinel wrote, as it wrote them
-/// or as CloudWatch Logs exports them, plain or gzip. Other lines are skipped.
+/// or as CloudWatch Logs exports them, plain or gzip; objects of S3 with such lines
+/// (`s3://BUCKET/PREFIX`); or a log group (`logs:GROUP`). Other lines are skipped.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +34,8 @@ Examples:
   sentinel audit why 5f1c records/
   sentinel audit report --since 90d -o audit.html records/
   sentinel audit reconcile --cloudtrail trail/ records/
-  sentinel audit verify records/")]
+  sentinel audit verify records/
+  sentinel audit what --user alice --logs-since 2d logs:/aws/lambda/sentinel-tvm")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,

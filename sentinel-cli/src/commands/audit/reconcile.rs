@@ -8,7 +8,7 @@ use sentinel_audit::{DifferenceKind, Line, Reconciled, Reconciliation, assume_ro
 use sentinel_policy::Pattern;
 use sentinel_wire::rfc3339;
 
-use super::source::Source;
+use super::source::{Aws, Source};
 use super::{Found, Records, Step, word};
 use crate::arguments::{self, Since};
 use crate::output::{Failure, Fit, Outcome, Screen, records};
@@ -31,7 +31,7 @@ Examples:
     --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z records/")]
 pub(super) struct Arguments {
     /// Files or folders with events of CloudTrail: files that it delivers to S3, or output of `aws
-    /// cloudtrail lookup-events`; plain or gzip
+    /// cloudtrail lookup-events`; plain or gzip; or s3://BUCKET/PREFIX
     #[arg(long, value_name = "SOURCE", required = true, value_parser = Source::parse)]
     cloudtrail: Vec<Source>,
     /// Pattern of ARNs of protected roles
@@ -50,10 +50,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let mut reconciliation = Reconciliation::default();
     let mut events: u64 = 0;
+    let aws = Aws::new(arguments.records.options());
     for source in &arguments.cloudtrail {
-        for input in source.inputs()? {
+        for input in source.inputs(&aws)? {
             let mut text = Vec::new();
-            let read = input.open()?.take(MAX_TRAIL).read_to_end(&mut text);
+            let read = input.open(&aws)?.take(MAX_TRAIL).read_to_end(&mut text);
             read.map_err(|error| Failure::because(format!("cannot read `{input}`"), error))?;
             let found = assume_roles(&text).map_err(|error| {
                 Failure::because(format!("`{input}` has no events of CloudTrail"), error)

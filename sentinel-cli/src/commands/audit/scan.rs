@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::source::{Input, Source};
+use super::source::{Aws, Input, RemoteOptions, Source};
 use crate::blocks::Blocks;
 use crate::in_order::in_order;
 use crate::output::{Failure, Screen, progress};
@@ -17,9 +17,11 @@ const UPDATE: Duration = Duration::from_millis(500);
 /// Where a command reads records.
 #[derive(Debug, Args)]
 pub(crate) struct Records {
-    /// Files or folders with records, plain or gzip; `-` for stdin
+    /// Files or folders with records, plain or gzip; `-` for stdin; s3://BUCKET/PREFIX; or logs:GROUP
     #[arg(value_name = "SOURCE", required = true, value_parser = Source::parse)]
     sources: Vec<Source>,
+    #[command(flatten)]
+    options: RemoteOptions,
 }
 
 /// What is found in a line.
@@ -53,6 +55,11 @@ enum Stopped {
 }
 
 impl Records {
+    /// How sources in AWS are read.
+    pub(crate) const fn options(&self) -> &RemoteOptions {
+        &self.options
+    }
+
     /// The names of the sources.
     pub(crate) fn names(&self) -> String {
         self.sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -71,10 +78,11 @@ impl Records {
     ) -> Result<Seen, Failure> {
         let mut seen = Seen::default();
         let mut shown = Progress::new();
+        let aws = Aws::new(&self.options);
         for source in &self.sources {
-            for input in source.inputs()? {
+            for input in source.inputs(&aws)? {
                 take(Step::Begin)?;
-                scan_input(&input, &read, &mut |block: Block<T>| {
+                scan_input(&input, &aws, &read, &mut |block: Block<T>| {
                     seen.records += block.seen.records;
                     seen.unreadable += block.seen.unreadable;
                     shown.add(block.bytes);
@@ -106,10 +114,11 @@ pub(crate) enum Step<T> {
 
 fn scan_input<T: Send>(
     input: &Input,
+    aws: &Aws<'_>,
     read: &(impl Fn(&[u8]) -> Option<Found<T>> + Sync),
     take: &mut impl FnMut(Block<T>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut blocks = Blocks::new(input.open()?);
+    let mut blocks = Blocks::new(input.open(aws)?);
     in_order(
         || blocks.next().map_err(Stopped::Unreadable),
         |block, emit: &mut dyn FnMut(Block<T>) -> ControlFlow<()>| {

@@ -1,6 +1,7 @@
 //! The commands that send requests to AWS, as processes, against emulators and the
 //! strict STS.
 
+mod audit;
 mod bootstrap;
 mod dev;
 mod doctor;

@@ -28,7 +28,7 @@ use permission::Permission;
 /// The account.
 pub(super) struct Reader<'a> {
     pub(super) config: &'a SdkConfig,
-    pub(super) calls: &'a Calls<'a>,
+    pub(super) calls: &'a Calls,
     pub(super) screen: &'a Screen,
 }
 

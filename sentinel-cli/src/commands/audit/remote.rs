@@ -1,0 +1,141 @@
+//! Records in AWS: objects of S3, and a log group of CloudWatch Logs.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::aws::{self, AwsOptions, CallError, Calls, Service, encoded};
+use crate::output::Failure;
+
+/// The account that the sources are in.
+pub(crate) struct Remote {
+    runtime: Runtime,
+    calls: Calls,
+}
+
+impl Remote {
+    pub(super) fn open(options: &AwsOptions) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::because("cannot start", error))?;
+        let calls = runtime.block_on(async {
+            let config = options.open().await?;
+            let region = config.region().map(ToString::to_string).unwrap_or_default();
+            Calls::new(&config, aws::partition_of(&region)).await
+        })?;
+        Ok(Self { runtime, calls })
+    }
+
+    /// The keys of the objects below a prefix, in their order.
+    pub(super) fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Failure> {
+        let mut keys = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            // The signature needs a query that is sorted.
+            let continued = token.map(|token| format!("continuation-token={}&", encoded(&token)));
+            let path = format!(
+                "/{}?{}list-type=2&prefix={}",
+                encoded(bucket),
+                continued.unwrap_or_default(),
+                encoded(prefix)
+            );
+            let page = self
+                .runtime
+                .block_on(self.calls.xml(Service::S3, &path))
+                .map_err(|error| failure(&format_args!("s3://{bucket}/{prefix}"), error))?;
+            for object in page.children.iter().filter(|child| child.name == "Contents") {
+                // A key with `/` at the end is a folder that the console made.
+                if let Some(key) = object.get("Key").filter(|key| !key.ends_with('/')) {
+                    keys.push(key.to_owned());
+                }
+            }
+            token = page.get("NextContinuationToken").map(str::to_owned);
+            if token.is_none() {
+                return Ok(keys);
+            }
+        }
+    }
+
+    /// The bytes of an object.
+    pub(super) fn object(&self, bucket: &str, key: &str) -> Result<Vec<u8>, Failure> {
+        let segments: Vec<_> = key.split('/').map(encoded).collect();
+        let path = format!("/{}/{}", encoded(bucket), segments.join("/"));
+        self.runtime
+            .block_on(self.calls.bytes(Service::S3, &path))
+            .map_err(|error| failure(&format_args!("s3://{bucket}/{key}"), error))
+    }
+}
+
+fn failure(what: &dyn fmt::Display, error: CallError) -> Failure {
+    let cause = match error {
+        CallError::Denied => "AWS denied the request".to_owned(),
+        CallError::Absent(code) => format!("it does not exist ({code})"),
+        CallError::Failed(message) => message,
+    };
+    Failure::other(format!("cannot read `{what}`: {cause}"))
+}
+
+/// The events of a log group, one line each, from a time on. They are read page by page.
+pub(super) struct LogEvents {
+    remote: Arc<Remote>,
+    group: String,
+    since: DateTime<Utc>,
+    token: Option<String>,
+    /// The lines of the last page.
+    page: io::Cursor<Vec<u8>>,
+    ended: bool,
+}
+
+impl LogEvents {
+    pub(super) const fn new(remote: Arc<Remote>, group: String, since: DateTime<Utc>) -> Self {
+        let page = io::Cursor::new(Vec::new());
+        Self { remote, group, since, token: None, page, ended: false }
+    }
+
+    fn next_page(&mut self) -> io::Result<()> {
+        let mut parameters = json!({
+            "logGroupName": self.group,
+            "startTime": self.since.timestamp_millis().max(0),
+        });
+        if let Some(token) = self.token.take() {
+            parameters["nextToken"] = Value::from(token);
+        }
+        let call =
+            self.remote.calls.json(Service::Logs, "Logs_20140328.FilterLogEvents", &parameters);
+        let response = self.remote.runtime.block_on(call).map_err(|error| {
+            io::Error::other(match error {
+                CallError::Denied => "AWS denied logs:FilterLogEvents".to_owned(),
+                CallError::Absent(code) => format!("the log group does not exist ({code})"),
+                CallError::Failed(message) => message,
+            })
+        })?;
+        let mut lines = Vec::new();
+        for event in response["events"].as_array().into_iter().flatten() {
+            if let Some(message) = event["message"].as_str() {
+                lines.extend_from_slice(message.trim_end_matches('\n').as_bytes());
+                lines.push(b'\n');
+            }
+        }
+        self.page = io::Cursor::new(lines);
+        self.token = response["nextToken"].as_str().map(str::to_owned);
+        self.ended = self.token.is_none();
+        Ok(())
+    }
+}
+
+impl Read for LogEvents {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.page.read(buffer)?;
+            if read > 0 || buffer.is_empty() || self.ended {
+                return Ok(read);
+            }
+            self.next_page()?;
+        }
+    }
+}
