@@ -21,6 +21,7 @@ mod organizations;
 mod policy_reference;
 mod readme;
 mod records;
+mod runbook;
 mod threats;
 mod troubleshooting;
 
