@@ -23,6 +23,12 @@ pub struct Link {
 }
 
 impl Link {
+    /// The SHA-256 of the line.
+    #[must_use]
+    pub const fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
     /// The link of a line. `None` if the line is not part of a chain.
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {

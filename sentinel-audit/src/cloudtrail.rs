@@ -13,8 +13,8 @@ pub struct AssumeRole {
     pub at: DateTime<Utc>,
     /// `AssumeRole`, `AssumeRoleWithSAML` or `AssumeRoleWithWebIdentity`.
     pub name: String,
-    /// The role.
-    pub role_arn: String,
+    /// The role. `None` if the event does not name it.
+    pub role_arn: Option<String>,
     /// The id of the request to STS.
     pub request_id: Option<String>,
     /// The access key id of the credentials.
@@ -25,17 +25,26 @@ pub struct AssumeRole {
     pub by: Option<String>,
 }
 
+/// One event, or a document with several: a file that CloudTrail delivers to S3 has `Records`, and a
+/// response of `LookupEvents` has `Events`.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Document {
-    /// A file that CloudTrail delivers to S3.
-    #[serde(rename_all = "PascalCase")]
-    Records { records: Vec<Event> },
-    /// A response of `LookupEvents`.
-    #[serde(rename_all = "PascalCase")]
-    Lookup { events: Vec<Looked> },
-    /// One event.
-    One(Box<Event>),
+#[serde(rename_all = "camelCase")]
+struct Document {
+    #[serde(rename = "Records")]
+    records: Option<Vec<Document>>,
+    #[serde(rename = "Events")]
+    looked_up: Option<Vec<Looked>>,
+    event_name: Option<String>,
+    event_source: Option<String>,
+    event_time: Option<DateTime<Utc>>,
+    #[serde(rename = "eventID")]
+    event_id: Option<String>,
+    #[serde(rename = "requestID")]
+    request_id: Option<String>,
+    user_identity: Option<UserIdentity>,
+    request_parameters: Option<Parameters>,
+    response_elements: Option<Response>,
+    resources: Option<Vec<Resource>>,
 }
 
 #[derive(Deserialize)]
@@ -45,19 +54,9 @@ struct Looked {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    event_name: String,
-    event_source: String,
-    event_time: DateTime<Utc>,
-    #[serde(rename = "eventID")]
-    event_id: Option<String>,
-    #[serde(rename = "requestID")]
-    request_id: Option<String>,
-    error_code: Option<String>,
-    user_identity: Option<UserIdentity>,
-    request_parameters: Option<Parameters>,
-    response_elements: Option<Response>,
+struct Resource {
+    #[serde(rename = "ARN")]
+    arn: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +64,7 @@ struct UserIdentity {
     arn: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Parameters {
     role_arn: Option<String>,
@@ -77,6 +76,7 @@ struct Parameters {
 struct Response {
     credentials: Option<Credentials>,
     source_identity: Option<String>,
+    assumed_role_user: Option<UserIdentity>,
 }
 
 #[derive(Deserialize)]
@@ -107,43 +107,59 @@ fn issues(name: &str) -> bool {
 /// If a part of the text is not an event of CloudTrail.
 pub fn assume_roles(text: &[u8]) -> Result<Vec<AssumeRole>, serde_json::Error> {
     let mut events = Vec::new();
-    for document in serde_json::Deserializer::from_slice(text).into_iter() {
-        match document? {
-            Document::Records { records } => events.extend(records),
-            Document::Lookup { events: found } => {
-                for looked in found {
-                    events.push(serde_json::from_str(&looked.cloud_trail_event)?);
-                }
-            }
-            Document::One(event) => events.push(*event),
-        }
+    for document in serde_json::Deserializer::from_slice(text).into_iter::<Document>() {
+        document?.issued(&mut events)?;
     }
-    Ok(events.into_iter().filter_map(Event::issued).collect())
+    Ok(events)
 }
 
-impl Event {
-    /// `None` if the event issued no credentials of a role.
-    fn issued(self) -> Option<AssumeRole> {
-        if self.event_source != "sts.amazonaws.com"
-            || !issues(&self.event_name)
-            || self.error_code.is_some()
-        {
-            return None;
+impl Document {
+    /// Appends the events that issued credentials of a role.
+    fn issued(self, events: &mut Vec<AssumeRole>) -> Result<(), serde_json::Error> {
+        if self.records.is_none() && self.looked_up.is_none() && self.event_name.is_none() {
+            return Err(serde::de::Error::custom("neither an event nor a document with events"));
         }
-        let parameters = self.request_parameters?;
-        let response = self.response_elements;
-        let credentials = response.as_ref().and_then(|response| response.credentials.as_ref());
-        Some(AssumeRole {
+        for record in self.records.into_iter().flatten() {
+            record.issued(events)?;
+        }
+        for looked in self.looked_up.into_iter().flatten() {
+            serde_json::from_str::<Self>(&looked.cloud_trail_event)?.issued(events)?;
+        }
+        let Some(name) = self.event_name.filter(|name| issues(name)) else { return Ok(()) };
+        if self.event_source.as_deref() != Some("sts.amazonaws.com") {
+            return Ok(());
+        }
+        // An event without credentials failed.
+        let Some(response) = self.response_elements else { return Ok(()) };
+        let Some(credentials) = response.credentials else { return Ok(()) };
+        let at = self.event_time.ok_or_else(|| serde::de::Error::missing_field("eventTime"))?;
+        let parameters = self.request_parameters.unwrap_or_default();
+        let assumed = response.assumed_role_user.and_then(|user| user.arn);
+        let resource = self
+            .resources
+            .into_iter()
+            .flatten()
+            .find_map(|resource| resource.arn.filter(|arn| arn.contains(":role/")));
+        events.push(AssumeRole {
             event_id: self.event_id.unwrap_or_default(),
-            at: self.event_time,
-            name: self.event_name,
-            role_arn: parameters.role_arn?,
+            at,
+            name,
+            role_arn: parameters
+                .role_arn
+                .or(resource)
+                .or_else(|| assumed.as_deref().and_then(role_of_session)),
             request_id: self.request_id,
-            access_key_id: credentials.and_then(|credentials| credentials.access_key_id.clone()),
-            source_identity: response
-                .and_then(|response| response.source_identity)
-                .or(parameters.source_identity),
+            access_key_id: credentials.access_key_id,
+            source_identity: response.source_identity.or(parameters.source_identity),
             by: self.user_identity.and_then(|identity| identity.arn),
-        })
+        });
+        Ok(())
     }
+}
+
+/// The role of `arn:aws:sts::111122223333:assumed-role/Role/session`, without its path.
+fn role_of_session(arn: &str) -> Option<String> {
+    let (before, session) = arn.split_once(":assumed-role/")?;
+    let (role, _) = session.split_once('/')?;
+    Some(format!("{}:role/{role}", before.replacen(":sts:", ":iam:", 1)))
 }

@@ -3,6 +3,8 @@
 use memchr::memmem;
 use sentinel_store::{DecisionRecord, Event};
 
+/// Some editors on Windows write it at the start of a UTF-8 file.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 /// Maximum length of a time before a record, in bytes.
 const MAX_TIME: usize = 40;
 
@@ -47,7 +49,7 @@ impl Line {
         }
         // Within a text these would have a backslash before the quotation marks.
         let has = |key: &str| memmem::find(text, key.as_bytes()).is_some();
-        let read = if has("\"effect\":") && !has("\"event\":") {
+        let read = if has("\"effect\":") {
             serde_json::from_slice(text).map(Self::Decision)
         } else if has("\"event\":") && has("\"timestamp\":") {
             serde_json::from_slice(text).map(Self::Event)
@@ -62,7 +64,7 @@ impl Line {
 /// CloudWatch Logs writes before it. Nothing else before a record is skipped: a diagnostic may quote the
 /// text of a caller.
 pub(crate) fn record_of(line: &[u8]) -> &[u8] {
-    let line = line.trim_ascii();
+    let line = line.strip_prefix(BOM).unwrap_or(line).trim_ascii();
     if line.starts_with(b"{") {
         return line;
     }
@@ -89,6 +91,7 @@ mod tests {
         assert!(is_event(EVENT));
         assert!(is_event(&format!("  {EVENT}\r\n")));
         assert!(is_event(&format!("2026-01-25T12:00:00.123Z {EVENT}")));
+        assert!(is_event(&format!("\u{feff}{EVENT}")));
         for before in ["WARN", "2026-01-25T12:00:00Z WARN", "1", "2026-01-25T12:00:00Z\" ", "- "] {
             assert!(!is_event(&format!("{before} {EVENT}")), "{before}");
         }
@@ -100,6 +103,7 @@ mod tests {
             r#"{"timestamp":"2026-01-25T12:00:00Z","event":"revo"#,
             r#"{"timestamp":"yesterday","event":"revocation"}"#,
             r#"{"timestamp":"2026-01-25T12:00:00Z","effect":"allow"}"#,
+            r#"{"timestamp":"2026-01-25T12:00:00Z","effect":"allow","event":"revocation"}"#,
         ] {
             assert!(matches!(Line::parse(text.as_bytes()), Line::Unreadable(_)), "{text}");
         }

@@ -14,10 +14,11 @@ use crate::cloudtrail::AssumeRole;
 pub struct Reconciliation {
     events: Vec<AssumeRole>,
     issued: Vec<Issued>,
+    known: HashSet<Issued>,
 }
 
 /// What a record contains of issued credentials.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Issued {
     at: DateTime<Utc>,
     role_arn: Option<String>,
@@ -80,6 +81,8 @@ pub enum DifferenceKind {
     RecordWithoutEvent,
     /// The credentials have another source identity than their record, or none.
     ForeignSourceIdentity,
+    /// The credentials are those of another role than their record has.
+    ForeignRole,
 }
 
 impl Reconciliation {
@@ -93,7 +96,7 @@ impl Reconciliation {
         if record.access_key_id.is_none() && record.sts_request_id.is_none() {
             return;
         }
-        self.issued.push(Issued {
+        let issued = Issued {
             at: record.timestamp,
             role_arn: record.role_arn,
             sts_request_id: record.sts_request_id,
@@ -102,7 +105,11 @@ impl Reconciliation {
             request_id: record.request_id,
             user: record.user,
             profile: record.profile,
-        });
+        };
+        // The same record in two exports.
+        if self.known.insert(issued.clone()) {
+            self.issued.push(issued);
+        }
     }
 
     /// What does not agree. Events are those of the protected roles: the roles of the records, and those
@@ -114,20 +121,20 @@ impl Reconciliation {
         since: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
     ) -> Reconciled {
-        let Self { events, issued } = self;
+        let Self { events, issued, .. } = self;
         let inside = |at: DateTime<Utc>| {
             since.is_none_or(|since| since <= at) && until.is_none_or(|until| at < until)
         };
         let roles: HashSet<String> =
-            issued.iter().filter_map(|record| record.role_arn.clone()).collect();
+            issued.iter().filter_map(|record| record.role_arn.as_deref().map(role_key)).collect();
         let mut by_key: HashMap<&str, usize> = HashMap::new();
         let mut by_request: HashMap<&str, usize> = HashMap::new();
         for (index, record) in issued.iter().enumerate() {
             if let Some(id) = &record.access_key_id {
-                by_key.insert(id, index);
+                by_key.entry(id).or_insert(index);
             }
             if let Some(id) = &record.sts_request_id {
-                by_request.insert(id, index);
+                by_request.entry(id).or_insert(index);
             }
         }
         let mut known = HashSet::new();
@@ -150,8 +157,10 @@ impl Reconciliation {
             match record {
                 Some((index, record)) => {
                     known.insert(index);
-                    if event.source_identity != record.source_identity && inside(event.at) {
-                        let kind = DifferenceKind::ForeignSourceIdentity;
+                    if !inside(event.at) {
+                        continue;
+                    }
+                    let mut differs = |kind| {
                         let of_record = Difference::of_record(kind, record);
                         differences.push(Difference {
                             user: of_record.user,
@@ -159,10 +168,24 @@ impl Reconciliation {
                             request_id: of_record.request_id,
                             ..Difference::of_event(kind, event)
                         });
+                    };
+                    if event.source_identity != record.source_identity {
+                        differs(DifferenceKind::ForeignSourceIdentity);
+                    }
+                    // A record of an earlier version has no role.
+                    if let Some(role) = &record.role_arn
+                        && event.role_arn.as_deref().map(role_key) != Some(role_key(role))
+                    {
+                        differs(DifferenceKind::ForeignRole);
                     }
                 }
                 None if !inside(event.at) => {}
-                None if roles.contains(&event.role_arn) || is_protected(&event.role_arn) => {
+                // Credentials of an unknown role may be those of a protected one.
+                None if event
+                    .role_arn
+                    .as_deref()
+                    .is_none_or(|role| roles.contains(&role_key(role)) || is_protected(role)) =>
+                {
                     differences
                         .push(Difference::of_event(DifferenceKind::EventWithoutRecord, event));
                 }
@@ -170,9 +193,7 @@ impl Reconciliation {
             }
         }
         for (index, record) in issued.iter().enumerate() {
-            let is_last_of_its_key =
-                record.access_key_id.as_deref().is_none_or(|id| by_key.get(id) == Some(&index));
-            if !known.contains(&index) && is_last_of_its_key && inside(record.at) {
+            if !known.contains(&index) && inside(record.at) {
                 let kind = DifferenceKind::RecordWithoutEvent;
                 differences.push(Difference::of_record(kind, record));
             }
@@ -182,12 +203,20 @@ impl Reconciliation {
     }
 }
 
+/// What identifies a role: the names of roles are unique in an account whatever their case and path.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+fn role_key(arn: &str) -> String {
+    let (account, role) = arn.split_once(":role/").unwrap_or(("", arn));
+    let name = role.rsplit('/').next().unwrap_or(role);
+    format!("{account}:role/{name}").to_ascii_lowercase()
+}
+
 impl Difference {
     fn of_event(kind: DifferenceKind, event: &AssumeRole) -> Self {
         Self {
             kind,
             at: event.at,
-            role_arn: Some(event.role_arn.clone()),
+            role_arn: event.role_arn.clone(),
             access_key_id: event.access_key_id.clone(),
             sts_request_id: event.request_id.clone(),
             source_identity: event.source_identity.clone(),

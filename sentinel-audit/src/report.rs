@@ -9,6 +9,7 @@ use sentinel_wire::rfc3339;
 
 use crate::Line;
 use crate::chain::Verified;
+use crate::trail::without_failed;
 
 /// Maximum number of rows of a section. A page of more could not be read; the CSV has every decision.
 const MAX_ROWS: usize = 5_000;
@@ -44,6 +45,7 @@ pub struct Report {
     others: Vec<Event>,
     authorizer_refusals: u64,
     unreadable: u64,
+    unchained: u64,
 }
 
 impl Count {
@@ -67,6 +69,13 @@ impl Report {
         Self { since: since.into(), until: until.into(), ..Self::default() }
     }
 
+    /// Adds records that could not be read, and records that are not part of a chain, so that the page
+    /// mentions them.
+    pub const fn add_incomplete(&mut self, unreadable: u64, unchained: u64) {
+        self.unreadable = self.unreadable.saturating_add(unreadable);
+        self.unchained = self.unchained.saturating_add(unchained);
+    }
+
     /// The decisions so far.
     #[must_use]
     pub const fn total(&self) -> Count {
@@ -79,7 +88,7 @@ impl Report {
             Line::Decision(decision) => decision.timestamp,
             Line::Event(event) => event.timestamp,
             Line::Unreadable(_) => {
-                self.unreadable = self.unreadable.saturating_add(1);
+                self.add_incomplete(1, 0);
                 return;
             }
             Line::Other => return,
@@ -193,6 +202,13 @@ impl Report {
                 self.unreadable
             ));
         }
+        if self.unchained > 0 {
+            page.bad(&format!(
+                "{} records are not part of a chain: an earlier version wrote them, or their origin is \
+                 unknown.",
+                self.unchained
+            ));
+        }
     }
 
     fn counts(&self, page: &mut Page) {
@@ -261,7 +277,7 @@ impl Report {
                 let mut events: Vec<_> = events.iter().collect();
                 events.sort_by_key(|event| event.timestamp);
                 events.dedup();
-                (id.as_str(), events)
+                (id.as_str(), without_failed(&events))
             })
             .collect();
         histories.sort_by_key(|(id, events)| (events.first().map(|event| event.timestamp), *id));
@@ -286,9 +302,7 @@ impl Report {
             .filter(|(_, events)| {
                 events.iter().any(|event| event.event == EventKind::BreakGlassOpened)
             })
-            .filter(|(_, events)| {
-                events.iter().all(|event| event.event != EventKind::BreakGlassReviewed)
-            })
+            .filter(|(_, events)| !events.iter().any(|event| is_review(event)))
             .count();
         if unreviewed > 0 {
             page.bad(&format!("{unreviewed} grants have no review in this period."));
@@ -307,24 +321,24 @@ impl Report {
         let opening = events.iter().find(|event| {
             matches!(event.event, EventKind::RequestCreated | EventKind::BreakGlassOpened)
         });
-        let mut why = text(opening.and_then(|event| event.reason.as_ref()));
+        let mut why = within_a_line(&text(opening.and_then(|event| event.reason.as_ref())));
         for extra in opening.iter().flat_map(|event| event.ticket.iter().chain(&event.reason_code))
         {
-            write!(why, " [{extra}]").ok();
+            write!(why, " [{}]", within_a_line(extra)).ok();
         }
         let mut history = Vec::new();
         for event in events {
             let mut step = format!("{} {}", rfc3339::seconds(event.timestamp), word(event.event));
             if let Some(by) = &event.by {
-                write!(step, " by {by}").ok();
+                write!(step, " by {}", within_a_line(by)).ok();
             }
             if !matches!(event.event, EventKind::RequestCreated | EventKind::BreakGlassOpened)
                 && let Some(comment) = &event.reason
             {
-                write!(step, ": {comment}").ok();
+                write!(step, ": {}", within_a_line(comment)).ok();
             }
             if let Some(code) = &event.code {
-                write!(step, " (failed: {code})").ok();
+                write!(step, " (failed: {})", within_a_line(code)).ok();
             }
             history.push(step);
         }
@@ -365,6 +379,17 @@ impl Report {
         page.heading("Sessions that the authorizer refused");
         page.table(&["Number"], &[0], [[self.authorizer_refusals.to_string()]]);
     }
+}
+
+/// Whether an event is a review that succeeded.
+fn is_review(event: &Event) -> bool {
+    event.event == EventKind::BreakGlassReviewed && event.code.is_none()
+}
+
+/// A text of a person within a line of the history: without line feeds, which would begin a line that looks
+/// like another event.
+fn within_a_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ⏎ ")
 }
 
 /// The word of an event, with spaces.
@@ -499,8 +524,9 @@ pub fn csv_line(record: &DecisionRecord) -> String {
 
 /// A cell. A text that a spreadsheet would calculate has an apostrophe before it.
 fn csv_cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let text: String = text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect();
+    let formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    let text = if formula { format!("'{text}") } else { text };
     if text.contains(['"', ',', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -525,8 +551,37 @@ mod tests {
             report.html("<b>", &crate::Chains::default().verify(false), DateTime::UNIX_EPOCH);
         assert!(!page.contains("<script") && !page.contains('\u{202e}') && !page.contains("<b>"));
         assert!(page.contains(
-            "&lt;script&gt;alert(&#39;\u{fffd}&quot;&amp;&quot;)&lt;/script&gt;<br>second"
+            "&lt;script&gt;alert(&#39;\u{fffd}&quot;&amp;&quot;)&lt;/script&gt; ⏎ second"
         ));
+    }
+
+    #[test]
+    fn a_comment_is_not_another_line_of_the_history() {
+        let mut report = Report::new(None, None);
+        let event = Event::new(EventKind::BreakGlassClosed, DateTime::UNIX_EPOCH)
+            .with_break_glass("g-1".to_owned())
+            .with_reason("done\n2026-11-29T23:55:00Z break glass reviewed by carol".to_owned());
+        report.add(Line::Event(Box::new(event)));
+        let page = report.html("x", &crate::Chains::default().verify(false), DateTime::UNIX_EPOCH);
+        assert!(!page.contains("<br>") && page.contains("done ⏎ 2026-11-29"), "{page}");
+    }
+
+    #[test]
+    fn a_failed_review_is_not_a_review() {
+        let mut report = Report::new(None, None);
+        for (kind, code) in [
+            (EventKind::BreakGlassOpened, None),
+            (EventKind::BreakGlassReviewed, None),
+            (EventKind::BreakGlassReviewed, Some("STORE_UNAVAILABLE".to_owned())),
+        ] {
+            let event = Event::new(kind, DateTime::UNIX_EPOCH)
+                .with_break_glass("g-1".to_owned())
+                .with_request_id(format!("{kind:?}"))
+                .with_code(code);
+            report.add(Line::Event(Box::new(event)));
+        }
+        let page = report.html("x", &crate::Chains::default().verify(false), DateTime::UNIX_EPOCH);
+        assert!(page.contains("1 grants have no review"), "{page}");
     }
 
     #[test]
@@ -536,6 +591,8 @@ mod tests {
             ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
             ("@x,\"y\"", "\"'@x,\"\"y\"\"\""),
             ("+1", "'+1"),
+            (" =1", "' =1"),
+            ("a\u{1b}[2J\nb", "a\u{fffd}[2J\u{fffd}b"),
         ] {
             assert_eq!(csv_cell(text), cell);
         }

@@ -11,8 +11,8 @@ use serde::Serialize;
 pub struct Trail {
     /// The events of an approval request or a grant, by its id.
     accesses: HashMap<String, Vec<Event>>,
-    /// The revocations of sessions, by the caller key.
-    revocations: HashMap<String, Vec<Event>>,
+    /// What ended sessions, by the caller key of their holder.
+    ends: HashMap<String, Vec<Event>>,
 }
 
 /// What a person wrote about an approval request or a grant.
@@ -91,19 +91,23 @@ impl Trail {
     /// Whether a trail keeps an event of that kind.
     #[must_use]
     pub const fn wants(event: &Event) -> bool {
-        event.approval.is_some()
-            || event.break_glass.is_some()
-            || matches!(event.event, EventKind::Revocation)
+        // A refused operation changes nothing, and there can be any number of them.
+        !matches!(event.event, EventKind::OperationRefused)
+            && (event.approval.is_some()
+                || event.break_glass.is_some()
+                || matches!(event.event, EventKind::Revocation))
     }
 
     /// Adds an event. One that the trail does not [want](Self::wants) has no effect.
     pub fn add(&mut self, event: &Event) {
+        if !Self::wants(event) {
+            return;
+        }
         if let Some(id) = event.approval.as_ref().or(event.break_glass.as_ref()) {
             self.accesses.entry(id.clone()).or_default().push(event.clone());
-        } else if event.event == EventKind::Revocation
-            && let Some(user) = &event.user
-        {
-            self.revocations.entry(user.clone()).or_default().push(event.clone());
+        }
+        if let Some(user) = event.user.as_ref().filter(|_| EndedBy::of(event.event).is_some()) {
+            self.ends.entry(user.clone()).or_default().push(event.clone());
         }
     }
 
@@ -125,34 +129,59 @@ impl Trail {
 
     /// What was recorded of an approval request or a grant, in the order of time.
     pub(crate) fn history(&self, id: &str) -> Vec<Comment> {
-        let mut history: Vec<_> =
-            self.accesses.get(id).into_iter().flatten().map(Comment::of).collect();
-        history.sort_by_key(|comment| comment.at);
+        let mut events: Vec<&Event> = self.accesses.get(id).into_iter().flatten().collect();
+        events.sort_by_key(|event| event.timestamp);
         // The same record in two exports.
-        history.dedup();
-        history
+        events.dedup();
+        without_failed(&events).into_iter().map(Comment::of).collect()
     }
 
-    /// The first event that ended the session of a decision before that time.
+    /// The first event that ended the session of a decision before that time: a revocation of its caller
+    /// or of its profile, a revoked approval or a closed grant of its caller on its profile.
     ///
-    /// A revocation that was recorded with a code failed, and ended nothing for certain.
+    /// An operation that was recorded with a code failed, and ended nothing for certain.
     #[must_use]
     pub fn ended(&self, decision: &DecisionRecord, before: DateTime<Utc>) -> Option<Ended> {
-        let revoked =
-            self.revocations.get(&decision.caller).into_iter().flatten().filter(|event| {
-                event.profile.as_ref().is_none_or(|profile| *profile == decision.profile)
-                    && event.session.as_ref().is_none_or(|session| {
-                        decision.session.as_ref().is_some_and(|own| own == session)
-                    })
-            });
-        let access = decision.approval.as_ref().or(decision.break_glass.as_ref());
-        let withdrawn = access.and_then(|id| self.accesses.get(id)).into_iter().flatten();
-        revoked
-            .chain(withdrawn)
+        self.ends
+            .get(&decision.caller)
+            .into_iter()
+            .flatten()
+            .filter(|event| match (&event.profile, &event.session) {
+                (Some(profile), _) => *profile == decision.profile,
+                (None, Some(session)) => decision.session.as_ref() == Some(session),
+                (None, None) => true,
+            })
             .filter(|event| event.code.is_none())
             .filter(|event| event.timestamp >= decision.timestamp && event.timestamp <= before)
             .filter_map(Ended::of)
             .min_by_key(|ended| ended.at)
+    }
+}
+
+/// The events without those that are recorded again with a code: what is recorded before it is done has a
+/// second line if it failed.
+pub(crate) fn without_failed<'e>(events: &[&'e Event]) -> Vec<&'e Event> {
+    let failed = |event: &Event| {
+        event.code.is_none()
+            && event.request_id.is_some()
+            && events.iter().any(|other| {
+                other.code.is_some()
+                    && other.event == event.event
+                    && other.request_id == event.request_id
+            })
+    };
+    events.iter().copied().filter(|event| !failed(event)).collect()
+}
+
+impl EndedBy {
+    /// `None` if events of that kind end no session.
+    fn of(kind: EventKind) -> Option<Self> {
+        let kinds = [
+            (EventKind::Revocation, Self::Revocation),
+            (EventKind::RequestRevoked, Self::RequestRevoked),
+            (EventKind::BreakGlassClosed, Self::BreakGlassClosed),
+        ];
+        kinds.into_iter().find(|(one, _)| *one == kind).map(|(_, ended)| ended)
     }
 }
 
@@ -173,12 +202,7 @@ impl Comment {
 impl Ended {
     /// `None` if events of that kind end no session.
     fn of(event: &Event) -> Option<Self> {
-        let kinds = [
-            (EventKind::Revocation, EndedBy::Revocation),
-            (EventKind::RequestRevoked, EndedBy::RequestRevoked),
-            (EventKind::BreakGlassClosed, EndedBy::BreakGlassClosed),
-        ];
-        let (_, kind) = kinds.into_iter().find(|(kind, _)| *kind == event.event)?;
+        let kind = EndedBy::of(event.event)?;
         Some(Self {
             at: event.timestamp,
             event: kind,

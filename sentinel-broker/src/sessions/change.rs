@@ -124,7 +124,9 @@ impl Broker {
         if is_reinstatement {
             return Ok(view);
         }
-        let event = event.with_epoch(view.epoch).with_blocked_until(view.blocked_until);
+        let mut event = event.with_epoch(view.epoch).with_blocked_until(view.blocked_until);
+        // A vend that was decided before the change is one whose session ended.
+        event.timestamp = self.now();
         self.audit.write_event(event).map_err(|_| Denial::unconfirmed())?;
         Ok(view.with_known(is_known(call, store, &gate).await))
     }

@@ -251,7 +251,9 @@ fn changed_moved_and_removed_lines_are_found() {
     let day = Day::run();
     let fine = day.sentinel("audit verify --whole log.jsonl");
     assert_eq!(fine.status, 0, "{}", fine.stdout);
-    assert!(fine.stdout.ends_with("in 1 chains: nothing was changed, moved or removed\n"));
+    assert!(
+        fine.stdout.ends_with("in 1 chains: inside them, nothing was changed, moved or removed\n")
+    );
 
     let log = day.log();
     let lines: Vec<&str> = log.lines().collect();
@@ -332,6 +334,22 @@ fn a_bypass_of_each_kind_is_found() {
         bypassed.push(event_of(9, role, &foreign));
         assert_eq!(reconcile(&bypassed, ""), ["event_without_record"], "{role}");
     }
+    // With a path, in another case, without a role, and with an error beside the credentials.
+    let foreign = json!({ "access_key_id": "ASIAOTHER", "source_identity": "x" });
+    let path = event_of(9, "arn:aws:iam::444455556666:role/team/SENTINELPROTECTED-x", &foreign);
+    let mut unknown = path.clone();
+    unknown["requestParameters"] = Value::Null;
+    let mut failed = path.clone();
+    failed["errorCode"] = json!("AccessDenied");
+    for bypass in [path, unknown, failed] {
+        let mut bypassed = events.clone();
+        bypassed.push(bypass);
+        assert_eq!(reconcile(&bypassed, ""), ["event_without_record"]);
+    }
+    // The credentials of a record, of another role.
+    let mut role = events.clone();
+    role[0]["requestParameters"]["roleArn"] = json!("arn:aws:iam::111122223333:role/Admin");
+    assert_eq!(reconcile(&role, ""), ["foreign_role"]);
     // Other roles are not Sentinel's, unless they are named.
     let mut other = events.clone();
     other.push(event_of(

@@ -8,10 +8,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::fixture::{Example, Fixture, examples};
 
 /// The examples that are not run, with the reason.
-const NOT_RUN: [(&str, &str); 2] = [
+const NOT_RUN: [(&str, &str); 3] = [
     (
         "sentinel dev --issuer sts --policies policies --aws-profile sandbox",
         "needs an AWS profile of the reader; `aws::dev` runs it with other credentials",
+    ),
+    (
+        "sentinel audit what --user alice --logs-since 2d logs:/aws/lambda/sentinel-tvm",
+        "needs a log group; `aws::audit` reads another one",
     ),
     ("sentinel console --open", "opens a browser; `tests/console` runs it with another program"),
 ];

@@ -43,6 +43,58 @@ rules:
 
 const REQUESTS: &str = "{\"user\":\"alice\",\"profile\":\"production\"}\n";
 
+/// Records of a vend in November and of two decisions of now, and the events of CloudTrail for them.
+fn audited() -> (String, String) {
+    let sink = JsonLines::new(Vec::new());
+    let mut events = Vec::new();
+    let now = chrono::Utc::now();
+    let document = PolicyText::new(DOCUMENT, "3");
+    let path = PolicyPath::new("/sentinel/policies/production");
+    let policy = PolicyUsed::new(&path, &document.version, &document.digest());
+    let role = "arn:aws:iam::111122223333:role/SentinelProtected-production";
+    for (at, user, id, key) in [
+        ("2026-11-02T02:30:00Z".parse().unwrap(), "alice", "5f1c", "ASIAEXAMPLE"),
+        (now, "alice", "77aa", "ASIAEXAMPLE2"),
+        (now, "111122223333/Deploy", "90cd", ""),
+    ] {
+        let vended = !key.is_empty();
+        let effect = if vended { RecordedEffect::Allow } else { RecordedEffect::Deny };
+        let mut record = DecisionRecord::new(DecisionFields {
+            timestamp: at,
+            user: user.replace("111122223333/Deploy", "Deploy/build-7"),
+            profile: "production".to_owned(),
+            effect,
+            code: if vended { "OK" } else { "POLICY_DENY" }.to_owned(),
+            request_id: id.to_owned(),
+            account: "111122223333".to_owned(),
+            principal: format!("arn:aws:iam::111122223333:user/{user}"),
+            caller: user.to_owned(),
+            mode: "server",
+            latency_ms: 12,
+        })
+        .with_policy(policy.clone());
+        let mut decision = PolicyDecision::new(effect);
+        if vended {
+            decision = decision.with_max_duration_s(1800);
+            record = record
+                .with_rule("business".to_owned(), 0, None)
+                .with_access_key_id(key.to_owned())
+                .with_source_identity("sentinel-alice-abcdefgh".to_owned())
+                .with_role_arn(role.to_owned())
+                .with_expiration(at + chrono::TimeDelta::hours(1));
+            events.push(json!({
+                "eventSource": "sts.amazonaws.com", "eventName": "AssumeRole", "eventID": id,
+                "eventTime": sentinel_wire::rfc3339::seconds(at),
+                "requestParameters": { "roleArn": role, "sourceIdentity": "sentinel-alice-abcdefgh" },
+                "responseElements": { "credentials": { "accessKeyId": key } },
+            }));
+        }
+        sink.write(&Record::Decision(Box::new(record.with_decision(decision)))).unwrap();
+    }
+    let records = String::from_utf8(sink.into_inner().unwrap()).unwrap();
+    (records, json!({ "Records": events }).to_string())
+}
+
 /// A program that opens an address as a browser does.
 const BROWSER: &str = r#"#!/bin/bash
 address=${1#http://}
@@ -183,6 +235,11 @@ impl Fixture {
         write("policy.yaml", &DOCUMENT.replace("NAME", "production"));
         write("new.yaml", &DOCUMENT.replace("NAME", "production").replace("30m", "20m"));
         write("requests.jsonl", REQUESTS);
+        let (records, trail) = audited();
+        write("records/day.jsonl", &records);
+        write("records.jsonl.gz", &records);
+        write("trail/1.json", &trail);
+        write("trail.json", &trail);
         // Programs that read the output of an example.
         for (name, text) in [
             ("notify.sh", "#!/bin/sh\ncat\n"),

@@ -19,7 +19,7 @@ use crate::terminal::{Terminal, run_on_terminal, start};
 const ALONE: [&str; 4] = ["dev", "demo", "serve", "console"];
 
 /// Commands whose output is for another program, or of another program, and has no second form.
-const OTHERS: [&str; 3] = ["completions", "man", "exec"];
+const OTHERS: [&str; 4] = ["completions", "man", "exec", "audit csv"];
 
 /// The commands with a table, which is never wider than the terminal.
 const TABLES: [&str; 6] =

@@ -1,10 +1,11 @@
 //! `sentinel audit csv`: every decision as a line of CSV.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use sentinel_audit::{CSV_HEADER, Line, csv_line};
+use sentinel_audit::{CSV_HEADER, Line, Link, csv_line};
 
 use super::{Found, Records, Step};
 use crate::arguments::Since;
@@ -25,6 +26,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let since = arguments.since.map(|since| since.instant(Utc::now()));
+    let mut known = HashSet::new();
     let mut out = io::BufWriter::new(io::stdout().lock());
     out.write_all(CSV_HEADER.as_bytes()).map_err(Failure::output)?;
     arguments.records.scan(
@@ -32,19 +34,25 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         |line| read(line, since),
         |step| match step {
             Step::Begin => Ok(()),
-            Step::Wanted(line) => out.write_all(line.as_bytes()).map_err(Failure::output),
+            // The same line in two exports.
+            Step::Wanted((Some(digest), _)) if !known.insert(digest) => Ok(()),
+            Step::Wanted((_, line)) => out.write_all(line.as_bytes()).map_err(Failure::output),
         },
     )?;
     out.flush().map_err(Failure::output)?;
     Ok(Outcome::Done)
 }
 
-fn read(line: &[u8], since: Option<DateTime<Utc>>) -> Option<Found<String>> {
+/// The digest of a line that is part of a chain, and the line of CSV.
+type Row = (Option<[u8; 32]>, String);
+
+fn read(line: &[u8], since: Option<DateTime<Utc>>) -> Option<Found<Row>> {
     match Line::parse(line) {
         Line::Other => None,
         Line::Unreadable(_) => Some(Found::Unreadable),
         Line::Decision(record) if since.is_none_or(|since| since <= record.timestamp) => {
-            Some(Found::Wanted(csv_line(&record)))
+            let digest = Link::parse(line).map(|link| link.digest());
+            Some(Found::Wanted((digest, csv_line(&record))))
         }
         Line::Decision(_) | Line::Event(_) => Some(Found::Record),
     }

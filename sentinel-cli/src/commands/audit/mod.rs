@@ -17,9 +17,10 @@ pub(crate) use scan::{Found, Records, Step};
 
 use clap::{Args, Subcommand};
 use sentinel_audit::{Comment, Ended, EndedBy, Line};
+use sentinel_wire::rfc3339;
 use serde::Serialize;
 
-use crate::output::{Failure, Outcome, Screen, Times};
+use crate::output::{Failure, Outcome, Screen};
 
 /// Answer questions from the records of decisions and events.
 ///
@@ -103,8 +104,8 @@ fn word(value: impl Serialize) -> String {
 }
 
 /// A step of the history of an approval or a grant.
-fn comment(comment: &Comment, times: Times) -> String {
-    let mut text = format!("{} {}", times.both(comment.at), word(comment.event));
+fn comment(comment: &Comment) -> String {
+    let mut text = format!("{} {}", rfc3339::seconds(comment.at), word(comment.event));
     if let Some(by) = &comment.by {
         text.push_str(&format!(" by {by}"));
     }
@@ -121,7 +122,7 @@ fn comment(comment: &Comment, times: Times) -> String {
 }
 
 /// What ended a session.
-fn ended(ended: &Ended, times: Times) -> String {
+fn ended(ended: &Ended) -> String {
     let what = match ended.event {
         EndedBy::Revocation => "revoked",
         EndedBy::RequestRevoked => "approval revoked",
@@ -129,5 +130,5 @@ fn ended(ended: &Ended, times: Times) -> String {
     };
     let by = ended.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
     let reason = ended.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{what} {}{by}{reason}", times.both(ended.at))
+    format!("{what} {}{by}{reason}", rfc3339::seconds(ended.at))
 }

@@ -19,7 +19,8 @@ const MAX_TRAIL: u64 = 1024 * 1024 * 1024;
 /// Compare the credentials that AWS issued with the records.
 ///
 /// Finds credentials of protected roles without a record, records without credentials,
-/// and credentials with another source identity than their record. Exits 1 on findings.
+/// and credentials with another source identity or role than their record. Exits 1 on
+/// findings, and 3 if there is nothing to compare.
 ///
 /// Protected roles are those in the records, and those that `--role` names. Events of
 /// CloudTrail arrive up to 15 minutes late: end the period earlier with `--until`.
@@ -69,9 +70,15 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         }
         Ok(())
     })?;
-    let patterns: Vec<Pattern> = arguments.role.iter().map(|role| Pattern::new(role)).collect();
+    // The names of roles are unique whatever their case and path.
+    let pattern = |role: &String| Pattern::new(&role.to_ascii_lowercase());
+    let patterns: Vec<Pattern> = arguments.role.iter().map(pattern).collect();
     let reconciled = reconciliation.reconcile(
-        |role| patterns.iter().any(|pattern| pattern.matches(role)),
+        |role| {
+            let role = role.to_ascii_lowercase();
+            let plain = without_path(&role);
+            patterns.iter().any(|pattern| pattern.matches(&role) || pattern.matches(&plain))
+        },
         arguments.since.map(|since| since.instant(Utc::now())),
         arguments.until,
     );
@@ -80,8 +87,21 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     } else {
         screen.print(&shown(&reconciled, events, screen))?;
     }
+    if reconciled.matched == 0 && reconciled.differences.is_empty() {
+        return Err(Failure::other("there is nothing to compare in that period"));
+    }
     let fine = reconciled.differences.is_empty() && seen.unreadable == 0;
     Ok(if fine { Outcome::Done } else { Outcome::No })
+}
+
+/// The ARN of a role without the path before its name.
+fn without_path(arn: &str) -> String {
+    match arn.split_once(":role/") {
+        Some((account, role)) => {
+            format!("{account}:role/{}", role.rsplit('/').next().unwrap_or(role))
+        }
+        None => arn.to_owned(),
+    }
 }
 
 fn read(line: &[u8]) -> Option<Found<sentinel_store::DecisionRecord>> {
@@ -119,9 +139,9 @@ fn shown(reconciled: &Reconciled, events: u64, screen: &Screen) -> String {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let (by, id) = match difference.kind {
             DifferenceKind::RecordWithoutEvent => (&difference.user, &difference.request_id),
-            DifferenceKind::EventWithoutRecord | DifferenceKind::ForeignSourceIdentity => {
-                (&difference.by, &difference.event_id)
-            }
+            DifferenceKind::EventWithoutRecord
+            | DifferenceKind::ForeignSourceIdentity
+            | DifferenceKind::ForeignRole => (&difference.by, &difference.event_id),
         };
         [
             rfc3339::seconds(difference.at),

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use sentinel_audit::{Chains, Line, Link, Report};
+use serde::Serialize;
 
 use super::{Found, Records, Step};
 use crate::arguments::{self, Since};
-use crate::output::{Failure, Outcome, Screen};
+use crate::output::{Failure, Outcome, Screen, printable};
 
 /// Write a page of HTML about a period, which an auditor can file.
 #[derive(Debug, Args)]
@@ -31,23 +32,45 @@ pub(super) struct Arguments {
     records: Records,
 }
 
+/// What was written.
+#[derive(Serialize)]
+struct Written {
+    file: String,
+    vends: u64,
+    denials: u64,
+    approval_required: u64,
+    unreadable: u64,
+}
+
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let Arguments { since, until, output, records } = arguments;
+    if records.contains(output) {
+        return Err(Failure::Usage(format!(
+            "`{}` is one of the sources, and would be replaced",
+            printable(&output.display().to_string())
+        )));
+    }
     let now = Utc::now();
     let mut report = Report::new(since.map(|since| since.instant(now)), *until);
     let mut chains = Chains::default();
-    records.scan(screen, read, |step| {
+    let mut unchained: u64 = 0;
+    let seen = records.scan(screen, read, |step| {
         match step {
             Step::Begin => chains.begin_source(),
+            Step::Wanted((None, line)) => {
+                unchained += 1;
+                report.add(line);
+            }
             // The same line of two exports is counted once.
-            Step::Wanted((link, line)) => {
-                if link.is_none_or(|link| chains.add(link)) {
+            Step::Wanted((Some(link), line)) => {
+                if chains.add(link) {
                     report.add(line);
                 }
             }
         }
         Ok(())
     })?;
+    report.add_incomplete(seen.unreadable, unchained);
     let page = report.html(&records.names(), &chains.verify(false), now);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -56,13 +79,22 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         .and_then(|mut file| file.write_all(page.as_bytes()))
         .map_err(|error| Failure::because(format!("cannot write `{}`", output.display()), error))?;
     let total = report.total();
-    screen.note(&format!(
-        "wrote {}: {} vends, {} denials, {} required an approval",
-        output.display(),
-        total.vended,
-        total.denied,
-        total.approval_required
-    ));
+    let written = Written {
+        file: output.display().to_string(),
+        vends: total.vended,
+        denials: total.denied,
+        approval_required: total.approval_required,
+        unreadable: seen.unreadable,
+    };
+    if screen.is_json() {
+        screen.print_json(&written)?;
+    } else {
+        let Written { file, vends, denials, approval_required, .. } = &written;
+        screen.print(&format!(
+            "wrote {}: {vends} vends, {denials} denials, {approval_required} required an approval\n",
+            printable(file)
+        ))?;
+    }
     Ok(Outcome::Done)
 }
 

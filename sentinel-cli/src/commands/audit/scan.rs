@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -60,6 +61,15 @@ impl Records {
         &self.options
     }
 
+    /// Whether a file is one of the sources.
+    pub(crate) fn contains(&self, file: &Path) -> bool {
+        let Ok(file) = file.canonicalize() else { return false };
+        self.sources.iter().any(|source| match source {
+            Source::Path(path) => path.canonicalize().is_ok_and(|path| file.starts_with(path)),
+            _ => false,
+        })
+    }
+
     /// The names of the sources.
     pub(crate) fn names(&self) -> String {
         self.sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -79,18 +89,27 @@ impl Records {
         let mut seen = Seen::default();
         let mut shown = Progress::new();
         let aws = Aws::new(&self.options);
+        let (mut empty, mut first_empty) = (0, None);
         for source in &self.sources {
             for input in source.inputs(&aws)? {
                 take(Step::Begin)?;
+                let before = seen.records + seen.unreadable;
                 scan_input(&input, &aws, &read, &mut |block: Block<T>| {
                     seen.records += block.seen.records;
                     seen.unreadable += block.seen.unreadable;
                     shown.add(block.bytes);
                     block.wanted.into_iter().try_for_each(|wanted| take(Step::Wanted(wanted)))
                 })?;
+                if seen.records + seen.unreadable == before {
+                    empty += 1;
+                    first_empty.get_or_insert_with(|| input.to_string());
+                }
             }
         }
         progress::clear();
+        if let Some(first) = first_empty.filter(|_| seen.records > 0) {
+            screen.warn(&format!("{empty} of the files have no records, such as `{first}`"));
+        }
         if seen.unreadable > 0 {
             screen.warn(&format!(
                 "{} records cannot be read, so the result is incomplete",

@@ -1,5 +1,6 @@
 //! Where records are read: files, folders and stdin, objects of S3, and log groups.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,7 +15,7 @@ use super::remote::{LogEvents, Remote};
 use crate::arguments::Since;
 #[cfg(feature = "aws")]
 use crate::aws::AwsOptions;
-use crate::output::Failure;
+use crate::output::{Failure, printable};
 
 /// The first bytes of a file that gzip compressed.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -122,7 +123,9 @@ impl Source {
             Self::Logs(group) => inputs.push(Input::Logs(group.clone())),
             Self::Stdin => inputs.push(Input::Stdin),
             Self::Path(path) => {
-                files(path, &mut inputs).map_err(|error| cannot_read(&path.display(), error))?;
+                let mut folders = HashSet::new();
+                files(path, true, &mut folders, &mut inputs)
+                    .map_err(|error| cannot_read(&self, error))?;
             }
         }
         Ok(inputs)
@@ -133,7 +136,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdin => f.write_str("stdin"),
-            Self::Path(path) => path.display().fmt(f),
+            Self::Path(path) => f.write_str(&printable(&path.display().to_string())),
             #[cfg(feature = "aws")]
             Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
             #[cfg(feature = "aws")]
@@ -142,22 +145,27 @@ impl fmt::Display for Source {
     }
 }
 
-/// Appends a file, or every file below a folder.
-fn files(path: &Path, inputs: &mut Vec<Input>) -> io::Result<()> {
-    if !fs::metadata(path)?.is_dir() {
-        inputs.push(Input::File(path.to_owned()));
+/// Appends a file, or every file below a folder. Each folder is read once, whatever links lead to it. What
+/// is neither a file nor a folder is read only if it is named, since it may never end.
+fn files(
+    path: &Path,
+    named: bool,
+    folders: &mut HashSet<PathBuf>,
+    inputs: &mut Vec<Input>,
+) -> io::Result<()> {
+    let kind = fs::metadata(path)?;
+    if !kind.is_dir() {
+        if kind.is_file() || named {
+            inputs.push(Input::File(path.to_owned()));
+        }
+        return Ok(());
+    }
+    if !folders.insert(fs::canonicalize(path)?) {
         return Ok(());
     }
     let mut entries: Vec<_> = fs::read_dir(path)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        // A link to a folder above would never end.
-        if entry.file_type()?.is_symlink() && fs::metadata(entry.path())?.is_dir() {
-            continue;
-        }
-        files(&entry.path(), inputs)?;
-    }
-    Ok(())
+    entries.iter().try_for_each(|entry| files(&entry.path(), false, folders, inputs))
 }
 
 fn cannot_read(what: &dyn fmt::Display, error: io::Error) -> Failure {
@@ -183,7 +191,7 @@ impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdin => f.write_str("stdin"),
-            Self::File(path) => path.display().fmt(f),
+            Self::File(path) => f.write_str(&printable(&path.display().to_string())),
             #[cfg(feature = "aws")]
             Self::Object { bucket, key } => write!(f, "s3://{bucket}/{key}"),
             #[cfg(feature = "aws")]

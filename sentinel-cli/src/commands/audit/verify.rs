@@ -2,15 +2,17 @@
 
 use clap::Args;
 use sentinel_audit::{FaultKind, Line, Link, Verified};
+use serde::Serialize;
 
 use super::{Found, Records, Step};
 use crate::output::{Failure, Fit, Outcome, Screen, records};
 
 /// Check that no line of a log was changed, moved or removed.
 ///
-/// Each line names the SHA-256 of the line before it by the same process. The last
-/// lines of a process, and all of its lines, can be missing without a finding: compare
-/// with CloudTrail (`sentinel audit reconcile`). Exits 1 on findings.
+/// Each line names the SHA-256 of the line before it by the same process. The last line
+/// of a process can be changed, and its last lines, or all of them, can be missing
+/// without a finding: compare with CloudTrail (`sentinel audit reconcile`). Exits 1 on
+/// findings.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,6 +25,16 @@ pub(super) struct Arguments {
     whole: bool,
     #[command(flatten)]
     records: Records,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    verified: &'a Verified,
+    /// Records without a chain.
+    unchained: u64,
+    /// Records that cannot be read.
+    unreadable: u64,
 }
 
 /// What `verify` needs of a record. `None` if the record has no chain: an earlier version wrote it.
@@ -43,7 +55,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     })?;
     let verified = chains.verify(arguments.whole);
     if screen.is_json() {
-        screen.print_json(&verified)?;
+        let unreadable = seen.unreadable;
+        screen.print_json(&Answer { verified: &verified, unchained: without, unreadable })?;
     } else {
         screen.print(&shown(&verified, screen))?;
     }
@@ -69,7 +82,7 @@ fn shown(verified: &Verified, screen: &Screen) -> String {
     }
     if faults.is_empty() {
         return format!(
-            "{lines} lines in {chains} chains: nothing was changed, moved or removed\n"
+            "{lines} lines in {chains} chains: inside them, nothing was changed, moved or removed\n"
         );
     }
     let columns = [("WRITER", Fit::Whole), ("LINE", Fit::Whole), ("FINDING", Fit::Whole)];

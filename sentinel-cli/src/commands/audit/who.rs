@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 use sentinel_audit::{Access, Holder, Who};
+use sentinel_store::EventKind;
 use sentinel_wire::rfc3339;
 use serde::Serialize;
 
@@ -51,7 +52,6 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
 }
 
 fn shown(holders: &[Holder], screen: &Screen) -> String {
-    let times = screen.times();
     let columns = [
         ("USER", Fit::Whole),
         ("SINCE", Fit::Whole),
@@ -66,7 +66,7 @@ fn shown(holders: &[Holder], screen: &Screen) -> String {
             rfc3339::seconds(holder.since),
             holder.until.map(rfc3339::seconds).unwrap_or_default(),
             decided_by(holder),
-            holder.ended.as_ref().map(|what| ended(what, times)).unwrap_or_default(),
+            holder.ended.as_ref().map(ended).unwrap_or_default(),
             holder.access_key_id.clone().unwrap_or_default(),
         ]
     });
@@ -83,15 +83,16 @@ fn decided_by(holder: &Holder) -> String {
             let approvers: Vec<&str> = history
                 .iter()
                 .filter(|comment| {
-                    comment.event == sentinel_store::EventKind::RequestApproved
-                        && comment.code.is_none()
+                    comment.event == EventKind::RequestApproved && comment.code.is_none()
                 })
                 .filter_map(|comment| comment.by.as_deref())
                 .collect();
             parts.push(format!("approval {id} by {}", approvers.join(", ")));
         }
         Access::BreakGlass { id, history } => {
-            let words = history.iter().find_map(|comment| comment.text.as_deref());
+            let opening =
+                history.iter().find(|comment| comment.event == EventKind::BreakGlassOpened);
+            let words = opening.and_then(|comment| comment.text.as_deref());
             parts.push(format!("grant {id}: {}", words.unwrap_or("no justification found")));
         }
         Access::Policy => {}

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use sentinel_audit::{Access, Reason, Reasons, Why};
+use sentinel_wire::rfc3339;
 
 use super::{Records, comment, ended, word};
 use crate::output::{Failure, Outcome, Screen, printable, table};
@@ -35,32 +36,29 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     } else if none {
         screen.print(&format!("no record has the id `{}`\n", printable(id)))?;
     } else {
-        screen.print(&shown(&reasons, screen))?;
+        screen.print(&shown(&reasons))?;
     }
     Ok(if none { Outcome::No } else { Outcome::Done })
 }
 
-fn shown(reasons: &Reasons, screen: &Screen) -> String {
-    let mut parts: Vec<String> =
-        reasons.decisions.iter().map(|reason| decision(reason, screen)).collect();
+fn shown(reasons: &Reasons) -> String {
+    let mut parts: Vec<String> = reasons.decisions.iter().map(decision).collect();
     if !reasons.events.is_empty() && reasons.decisions.is_empty() {
-        let times = screen.times();
-        let steps = reasons.events.iter().map(|event| printable(&comment(event, times)) + "\n");
+        let steps = reasons.events.iter().map(|event| printable(&comment(event)) + "\n");
         parts.push(steps.collect());
     }
     parts.join("\n")
 }
 
-fn decision(reason: &Reason, screen: &Screen) -> String {
+fn decision(reason: &Reason) -> String {
     let Reason { access, ended: end, record, .. } = reason;
-    let times = screen.times();
     let mut rows: Vec<[String; 2]> = Vec::new();
     let mut row = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             rows.push([name.to_owned(), value]);
         }
     };
-    row("time", Some(times.both(record.timestamp)));
+    row("time", Some(rfc3339::seconds(record.timestamp)));
     row("user", Some(record.user.clone()));
     row("principal", Some(record.principal.clone()));
     row("profile", Some(record.profile.clone()));
@@ -93,19 +91,19 @@ fn decision(reason: &Reason, screen: &Screen) -> String {
     row("source IP", record.source_ip.clone());
     row("session", record.session.clone());
     row("access key id", record.access_key_id.clone());
-    row("expires", record.expiration.map(|end| times.both(end)));
+    row("expires", record.expiration.map(rfc3339::seconds));
     match access {
         Access::Approval { id, history } => {
             row("approval", Some(id.clone()));
-            history.iter().for_each(|step| row("", Some(comment(step, times))));
+            history.iter().for_each(|step| row("", Some(comment(step))));
         }
         Access::BreakGlass { id, history } => {
             row("break-glass grant", Some(id.clone()));
-            history.iter().for_each(|step| row("", Some(comment(step, times))));
+            history.iter().for_each(|step| row("", Some(comment(step))));
         }
         Access::Policy => {}
     }
-    row("ended", end.as_ref().map(|end| ended(end, times)));
+    row("ended", end.as_ref().map(|end| ended(end)));
     row("request id", Some(record.request_id.clone()));
     table(rows)
 }

@@ -1,12 +1,12 @@
 //! `sentinel policy replay`: decides recorded requests again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use sentinel_audit::Line;
+use sentinel_audit::{Line, Link};
 use sentinel_policy::{
     ActiveGrant, Approval, Decision, DeviceFacts, Facts, Mode, Policy, Principal, Request, Verdict,
 };
@@ -30,8 +30,8 @@ use crate::output::{Failure, Fit, Outcome, Screen, records};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sentinel policy replay production.yaml --document /sentinel/policies/production records/
-  sentinel policy replay production.yaml --all --format json records/")]
+  sentinel policy replay policies/production.yaml --document /sentinel/policies/production records/
+  sentinel policy replay policies/production.yaml --all --format json records/")]
 pub(super) struct Arguments {
     /// Policy document
     #[arg(value_name = "FILE")]
@@ -106,20 +106,30 @@ struct Answer {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let Arguments { file, records, document, all } = arguments;
     let policy = source::compile(file, screen)?;
+    if let Some(group) = policy.checked().groups_from().next() {
+        return Err(Failure::other(format!(
+            "`groups_from` names `{group}`: the members of such groups are not in the records, so the \
+             requests cannot be decided again"
+        )));
+    }
     let mut replay = Replay::new(*all);
-    records.scan(
+    let mut known = HashSet::new();
+    let seen = records.scan(
         screen,
         |line| match Line::parse(line) {
             Line::Other => None,
             Line::Unreadable(_) => Some(Found::Unreadable),
             Line::Event(_) => Some(Found::Record),
             Line::Decision(record) => {
-                Some(Found::Wanted(replayed(&policy, &record, document.as_deref())))
+                let digest = Link::parse(line).map(|link| link.digest());
+                Some(Found::Wanted((digest, replayed(&policy, &record, document.as_deref()))))
             }
         },
         |step| match step {
             Step::Begin => Ok(()),
-            Step::Wanted(result) => replay.add(result),
+            // The same line in two exports.
+            Step::Wanted((Some(digest), _)) if !known.insert(digest) => Ok(()),
+            Step::Wanted((_, result)) => replay.add(result),
         },
     )?;
     let answer = replay.answer();
@@ -127,6 +137,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
         screen.print_json(&answer)?;
     } else {
         screen.print(&shown(&answer, screen))?;
+    }
+    if seen.unreadable > 0 {
+        return Err(Failure::other("not every request was decided again"));
     }
     if answer.replayed == 0 {
         return Err(Failure::other("no record has a decision of the policy"));
@@ -154,10 +167,11 @@ fn decide(policy: &Policy, record: &DecisionRecord) -> Replayed {
     };
     let (request, facts) = request_of(record);
     let to = Decided::of(&policy.decide(&request, &facts, record.timestamp));
-    // Another rule with the same result changes nothing for the caller.
-    if (from.effect, from.max_duration_s, &from.requires)
-        == (to.effect, to.max_duration_s, &to.requires)
-    {
+    // Another rule with the same result changes nothing for the caller, and a denial has no length.
+    let length = |decided: &Decided| {
+        decided.max_duration_s.filter(|_| decided.effect != RecordedEffect::Deny)
+    };
+    if (from.effect, length(&from), &from.requires) == (to.effect, length(&to), &to.requires) {
         return Replayed::Same;
     }
     Replayed::Changed(Box::new(Change {

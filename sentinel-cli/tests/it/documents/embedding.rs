@@ -35,7 +35,7 @@ fn every_example_is_short_tests_itself_and_is_in_the_document() {
             });
         assert!(registered, "{name}: no package tests it");
     }
-    assert_eq!(programs, 4);
+    assert_eq!(programs, 5);
 }
 
 /// The code of a program, and its tests.
