@@ -240,10 +240,9 @@ impl Calls {
         let endpoint: Endpoint =
             url.parse().map_err(|error| CallError::Failed(format!("`{url}`: {error}")))?;
         let http = Http::new(endpoint);
-        let http = Arc::new(match service {
-            Service::S3 => http.with_limits(OBJECT_TIMEOUT, MAX_OBJECT),
-            _ => http,
-        });
+        let is_s3 = service == Service::S3;
+        let http = if is_s3 { http.with_limits(OBJECT_TIMEOUT, MAX_OBJECT) } else { http };
+        let http = Arc::new(http);
         open.push((service, Arc::clone(&http)));
         Ok((http, region))
     }

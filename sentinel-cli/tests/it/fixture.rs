@@ -8,6 +8,10 @@ use std::sync::OnceLock;
 
 use clap::Command as Clap;
 use sentinel_store::dynamodb::TableDefinition;
+use sentinel_store::{
+    AuditSink, DecisionFields, DecisionRecord, JsonLines, PolicyDecision, PolicyPath, PolicyText,
+    PolicyUsed, Record, RecordedEffect,
+};
 use sentinel_testkit::emulator::{Emulator, Kind, ROOT_KEY};
 use sentinel_testkit::sign_in::SignIn;
 use sentinel_testkit::sts::{Setup, StandIn};

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
 use crate::aws::{self, AwsOptions, CallError, Calls, Service, encoded};
@@ -98,13 +98,12 @@ impl LogEvents {
     }
 
     fn next_page(&mut self) -> io::Result<()> {
-        let mut parameters = json!({
-            "logGroupName": self.group,
-            "startTime": self.since.timestamp_millis().max(0),
-        });
-        if let Some(token) = self.token.take() {
-            parameters["nextToken"] = Value::from(token);
-        }
+        let parameters = Filter {
+            log_group_name: &self.group,
+            start_time: self.since.timestamp_millis().max(0),
+            next_token: self.token.take(),
+        };
+        let parameters = serde_json::to_value(parameters).map_err(io::Error::other)?;
         let call =
             self.remote.calls.json(Service::Logs, "Logs_20140328.FilterLogEvents", &parameters);
         let response = self.remote.runtime.block_on(call).map_err(|error| {
@@ -114,18 +113,41 @@ impl LogEvents {
                 CallError::Failed(message) => message,
             })
         })?;
+        let found: Filtered = serde_json::from_value(response).map_err(io::Error::other)?;
         let mut lines = Vec::new();
-        for event in response["events"].as_array().into_iter().flatten() {
-            if let Some(message) = event["message"].as_str() {
-                lines.extend_from_slice(message.trim_end_matches('\n').as_bytes());
-                lines.push(b'\n');
-            }
+        for event in found.events {
+            lines.extend_from_slice(event.message.trim_end_matches('\n').as_bytes());
+            lines.push(b'\n');
         }
         self.page = io::Cursor::new(lines);
-        self.token = response["nextToken"].as_str().map(str::to_owned);
+        self.token = found.next_token;
         self.ended = self.token.is_none();
         Ok(())
     }
+}
+
+/// A request of `FilterLogEvents`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter<'a> {
+    log_group_name: &'a str,
+    start_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// A response of `FilterLogEvents`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Filtered {
+    #[serde(default)]
+    events: Vec<LogEvent>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LogEvent {
+    message: String,
 }
 
 impl Read for LogEvents {

@@ -64,10 +64,8 @@ impl Records {
     /// Whether a file is one of the sources.
     pub(crate) fn contains(&self, file: &Path) -> bool {
         let Ok(file) = file.canonicalize() else { return false };
-        self.sources.iter().any(|source| match source {
-            Source::Path(path) => path.canonicalize().is_ok_and(|path| file.starts_with(path)),
-            _ => false,
-        })
+        let path = |source: &Source| source.path().and_then(|path| path.canonicalize().ok());
+        self.sources.iter().filter_map(path).any(|path| file.starts_with(path))
     }
 
     /// The names of the sources.

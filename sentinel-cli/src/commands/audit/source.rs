@@ -108,6 +108,11 @@ impl Source {
         }
     }
 
+    /// The path of a file or a folder.
+    pub(super) fn path(&self) -> Option<&Path> {
+        if let Self::Path(path) = self { Some(path) } else { None }
+    }
+
     /// The inputs, in the order of their names. A folder has one for each file below it.
     pub(crate) fn inputs(&self, aws: &Aws<'_>) -> Result<Vec<Input>, Failure> {
         let mut inputs = Vec::new();

@@ -103,7 +103,7 @@ fn decision(reason: &Reason) -> String {
         }
         Access::Policy => {}
     }
-    row("ended", end.as_ref().map(|end| ended(end)));
+    row("ended", end.as_ref().map(ended));
     row("request id", Some(record.request_id.clone()));
     table(rows)
 }
