@@ -31,7 +31,7 @@ use crate::output::{Failure, Outcome, Screen};
 #[command(after_help = "\
 Examples:
   sentinel audit who --profile production --at 2026-11-02T03:00:00Z records/
-  sentinel audit what --user alice --since 30d records/
+  sentinel audit what --user alice --since 7d records/
   sentinel audit why 5f1c records/
   sentinel audit report --since 90d -o audit.html records/
   sentinel audit reconcile --cloudtrail trail/ records/

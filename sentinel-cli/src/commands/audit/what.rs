@@ -16,7 +16,7 @@ use crate::output::{Failure, Fit, Outcome, Screen, records};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sentinel audit what --user alice --since 30d records/
+  sentinel audit what --user alice --since 7d records/
   sentinel audit what --user 111122223333/Deploy --format json records/")]
 pub(super) struct Arguments {
     /// Caller: a name or account/RoleName, or the name that policies see
