@@ -334,7 +334,7 @@ fn a_bypass_of_each_kind_is_found() {
         bypassed.push(event_of(9, role, &foreign));
         assert_eq!(reconcile(&bypassed, ""), ["event_without_record"], "{role}");
     }
-    // With a path, in another case, without a role, and with an error beside the credentials.
+    // With a path, in another case, without a role, and with an error next to the credentials.
     let foreign = json!({ "access_key_id": "ASIAOTHER", "source_identity": "x" });
     let path = event_of(9, "arn:aws:iam::444455556666:role/team/SENTINELPROTECTED-x", &foreign);
     let mut unknown = path.clone();
