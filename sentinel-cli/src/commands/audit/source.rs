@@ -114,6 +114,7 @@ impl Source {
     }
 
     /// The inputs, in the order of their names. A folder has one for each file below it.
+    #[cfg_attr(not(feature = "aws"), expect(unused_variables, reason = "no source is in AWS"))]
     pub(crate) fn inputs(&self, aws: &Aws<'_>) -> Result<Vec<Input>, Failure> {
         let mut inputs = Vec::new();
         match self {
@@ -207,6 +208,7 @@ impl fmt::Display for Input {
 
 impl Input {
     /// The text, decompressed if gzip compressed it.
+    #[cfg_attr(not(feature = "aws"), expect(unused_variables, reason = "no source is in AWS"))]
     pub(crate) fn open(&self, aws: &Aws<'_>) -> Result<Box<dyn Read + Send>, Failure> {
         match self {
             #[cfg(feature = "aws")]
