@@ -211,3 +211,71 @@ impl Ended {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A vend without an approval, on `production` by alice.
+    fn vend() -> DecisionRecord {
+        let line = r#"{"timestamp":"2026-01-25T12:00:00Z","user":"alice","profile":"production",
+            "effect":"allow","code":"OK","request_id":"1","account":"111122223333",
+            "principal":"arn:aws:iam::111122223333:user/alice","caller":"alice","mode":"server",
+            "policy_stale":false,"withheld":false,"latency_ms":1,"session":"second"}"#;
+        serde_json::from_str(line).unwrap()
+    }
+
+    fn ended_by(event: EventKind, change: impl Fn(Event) -> Event) -> Option<EndedBy> {
+        let at = "2026-01-25T12:10:00Z".parse().unwrap();
+        let mut trail = Trail::default();
+        trail.add(&change(Event::new(event, at).with_user("alice".to_owned())));
+        trail.ended(&vend(), DateTime::<Utc>::MAX_UTC).map(|ended| ended.event)
+    }
+
+    #[test]
+    fn every_session_of_the_caller_on_the_profile_ends() {
+        let on = |profile: &'static str| move |event: Event| event.with_profile(profile.to_owned());
+        for profile in ["production", "staging"] {
+            let ends = profile == "production";
+            // It names another session, which selects the profile.
+            let revoked = ended_by(EventKind::Revocation, |event| {
+                on(profile)(event).with_session("first".to_owned())
+            });
+            assert_eq!(revoked.is_some(), ends);
+            let closed = ended_by(EventKind::BreakGlassClosed, |event| {
+                on(profile)(event).with_break_glass("g-1".to_owned())
+            });
+            assert_eq!(closed.is_some(), ends);
+            let withdrawn = ended_by(EventKind::RequestRevoked, |event| {
+                on(profile)(event).with_approval("r-1".to_owned())
+            });
+            assert_eq!(withdrawn.is_some(), ends);
+        }
+        assert_eq!(ended_by(EventKind::Revocation, |event| event), Some(EndedBy::Revocation));
+        let failed = |event: Event| event.with_code("STORE_UNAVAILABLE".to_owned());
+        assert_eq!(ended_by(EventKind::Revocation, failed), None);
+        assert_eq!(ended_by(EventKind::Reinstatement, |event| event), None);
+    }
+
+    #[test]
+    fn an_approval_that_failed_is_not_in_the_history() {
+        let mut trail = Trail::default();
+        let approved = |by: &str, code: Option<&str>| {
+            Event::new(EventKind::RequestApproved, DateTime::UNIX_EPOCH)
+                .with_approval("r-1".to_owned())
+                .with_by(by.to_owned())
+                .with_request_id(format!("by-{by}"))
+                .with_code(code.map(str::to_owned))
+        };
+        trail.add(&approved("mallory", None));
+        trail.add(&approved("mallory", Some("STORE_UNAVAILABLE")));
+        trail.add(&approved("bob", None));
+        let succeeded: Vec<_> = trail
+            .history("r-1")
+            .into_iter()
+            .filter(|comment| comment.code.is_none())
+            .filter_map(|comment| comment.by)
+            .collect();
+        assert_eq!(succeeded, ["bob"]);
+    }
+}
