@@ -4,7 +4,9 @@
 
 mod chain;
 mod cloudtrail;
+mod csv;
 mod line;
+mod page;
 mod reconcile;
 mod report;
 mod trail;
@@ -14,10 +16,11 @@ mod why;
 
 pub use chain::{Chains, Fault, FaultKind, Link, Verified};
 pub use cloudtrail::{AssumeRole, assume_roles};
-pub use line::{Line, Unreadable};
-pub use reconcile::{Difference, DifferenceKind, Reconciled, Reconciliation};
-pub use report::{CSV_HEADER, Count, Report, csv_line};
-pub use trail::{Access, Comment, Ended, EndedBy, Trail};
+pub use csv::{CSV_HEADER, csv_line};
+pub use line::{Line, Unreadable, word};
+pub use reconcile::{Difference, DifferenceKind, Reconciled, Reconciliation, role_key};
+pub use report::{Count, Report};
+pub use trail::{Access, Comment, Ended, EndedBy};
 pub use what::{Activity, What};
 pub use who::{Holder, Who};
 pub use why::{Reason, Reasons, Why};

@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 use sentinel_store::{DecisionRecord, Event};
+use serde::Serialize;
 
 /// Some editors on Windows write it at the start of a UTF-8 file.
 const BOM: &[u8] = "\u{feff}".as_bytes();
@@ -77,6 +78,19 @@ pub(crate) fn record_of(line: &[u8]) -> &[u8] {
         Some((time, record)) if is_time(time) => record.trim_ascii_start(),
         _ => line,
     }
+}
+
+/// The word that JSON has for a value, such as the kind of an event, with spaces. Empty for other values.
+///
+/// ```
+/// use sentinel_audit::word;
+///
+/// assert_eq!(word(sentinel_store::EventKind::RequestApproved), "request approved");
+/// ```
+#[must_use]
+pub fn word(value: impl Serialize) -> String {
+    let value = serde_json::to_value(value).ok();
+    value.and_then(|value| value.as_str().map(|word| word.replace('_', " "))).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -13,12 +13,12 @@ use crate::cloudtrail::AssumeRole;
 #[derive(Debug, Default)]
 pub struct Reconciliation {
     events: Vec<AssumeRole>,
-    issued: Vec<Issued>,
-    known: HashSet<Issued>,
+    /// The same record in two exports is there once.
+    issued: HashSet<Issued>,
 }
 
 /// What a record contains of issued credentials.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Issued {
     at: DateTime<Utc>,
     role_arn: Option<String>,
@@ -96,7 +96,7 @@ impl Reconciliation {
         if record.access_key_id.is_none() && record.sts_request_id.is_none() {
             return;
         }
-        let issued = Issued {
+        self.issued.insert(Issued {
             at: record.timestamp,
             role_arn: record.role_arn,
             sts_request_id: record.sts_request_id,
@@ -105,11 +105,7 @@ impl Reconciliation {
             request_id: record.request_id,
             user: record.user,
             profile: record.profile,
-        };
-        // The same record in two exports.
-        if self.known.insert(issued.clone()) {
-            self.issued.push(issued);
-        }
+        });
     }
 
     /// What does not agree. Events are those of the protected roles: the roles of the records, and those
@@ -121,7 +117,9 @@ impl Reconciliation {
         since: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
     ) -> Reconciled {
-        let Self { events, issued, .. } = self;
+        let Self { events, issued } = self;
+        let mut issued: Vec<Issued> = issued.into_iter().collect();
+        issued.sort_by(|a, b| (a.at, &a.request_id).cmp(&(b.at, &b.request_id)));
         let inside = |at: DateTime<Utc>| {
             since.is_none_or(|since| since <= at) && until.is_none_or(|until| at < until)
         };
@@ -161,11 +159,10 @@ impl Reconciliation {
                         continue;
                     }
                     let mut differs = |kind| {
-                        let of_record = Difference::of_record(kind, record);
                         differences.push(Difference {
-                            user: of_record.user,
-                            profile: of_record.profile,
-                            request_id: of_record.request_id,
+                            user: Some(record.user.clone()),
+                            profile: Some(record.profile.clone()),
+                            request_id: Some(record.request_id.clone()),
                             ..Difference::of_event(kind, event)
                         });
                     };
@@ -203,10 +200,19 @@ impl Reconciliation {
     }
 }
 
-/// What identifies a role: the names of roles are unique in an account whatever their case and path.
+/// What identifies a role: its ARN in lower case and without a path. The names of roles are unique in an
+/// account whatever their case and path. Another text is only in lower case.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-fn role_key(arn: &str) -> String {
-    let (account, role) = arn.split_once(":role/").unwrap_or(("", arn));
+///
+/// ```
+/// use sentinel_audit::role_key;
+///
+/// let arn = "arn:aws:iam::111122223333:role/team/Deploy";
+/// assert_eq!(role_key(arn), "arn:aws:iam::111122223333:role/deploy");
+/// ```
+#[must_use]
+pub fn role_key(arn: &str) -> String {
+    let Some((account, role)) = arn.split_once(":role/") else { return arn.to_ascii_lowercase() };
     let name = role.rsplit('/').next().unwrap_or(role);
     format!("{account}:role/{name}").to_ascii_lowercase()
 }

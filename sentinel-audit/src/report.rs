@@ -1,7 +1,7 @@
 //! A report that an auditor can file: counts, approvals, grants, revocations and refusals.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
 use sentinel_store::{DecisionRecord, Event, EventKind, RecordedEffect};
@@ -9,10 +9,9 @@ use sentinel_wire::rfc3339;
 
 use crate::Line;
 use crate::chain::Verified;
+use crate::line::word;
+use crate::page::Page;
 use crate::trail::without_failed;
-
-/// Maximum number of rows of a section. A page of more could not be read; the CSV has every decision.
-const MAX_ROWS: usize = 5_000;
 
 /// Decisions by effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -139,7 +138,7 @@ impl Report {
     /// records were read.
     #[must_use]
     pub fn html(&self, source: &str, verified: &Verified, now: DateTime<Utc>) -> String {
-        let mut page = Page(String::with_capacity(64 * 1024));
+        let mut page = Page::new();
         page.raw(concat!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
             "<meta name=\"viewport\" content=\"width=device-width\">\n",
@@ -159,7 +158,7 @@ impl Report {
         self.grants(&mut page);
         self.revocations(&mut page);
         page.raw("</body>\n</html>\n");
-        page.0
+        page.into_html()
     }
 
     fn summary(&self, page: &mut Page, source: &str, verified: &Verified, now: DateTime<Utc>) {
@@ -392,148 +391,6 @@ fn within_a_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ⏎ ")
 }
 
-/// The word of an event, with spaces.
-fn word(event: EventKind) -> String {
-    let word = serde_json::to_value(event).ok();
-    word.and_then(|word| word.as_str().map(|word| word.replace('_', " "))).unwrap_or_default()
-}
-
-/// A page of HTML. Every text in it is escaped.
-struct Page(String);
-
-impl Page {
-    fn raw(&mut self, html: &'static str) {
-        self.0.push_str(html);
-    }
-
-    fn text(&mut self, text: &str) {
-        write!(self.0, "{}", Escaped(text)).ok();
-    }
-
-    fn heading(&mut self, text: &'static str) {
-        self.raw("<h2>");
-        self.text(text);
-        self.raw("</h2>\n");
-    }
-
-    fn bad(&mut self, text: &str) {
-        self.raw("<p class=\"bad\">");
-        self.text(text);
-        self.raw("</p>\n");
-    }
-
-    /// A table. The columns in `numbers` are aligned to the right.
-    fn table<const N: usize>(
-        &mut self,
-        columns: &[&'static str; N],
-        numbers: &[usize],
-        rows: impl IntoIterator<Item = [String; N]>,
-    ) {
-        let class = |index: usize| if numbers.contains(&index) { " class=\"n\"" } else { "" };
-        let mut rows = rows.into_iter().peekable();
-        if rows.peek().is_none() {
-            self.raw("<p>None.</p>\n");
-            return;
-        }
-        self.raw("<table>\n");
-        if columns.iter().any(|column| !column.is_empty()) {
-            self.raw("<tr>");
-            for (index, column) in columns.iter().enumerate() {
-                write!(self.0, "<th{}>", class(index)).ok();
-                self.text(column);
-                self.raw("</th>");
-            }
-            self.raw("</tr>\n");
-        }
-        for row in rows.by_ref().take(MAX_ROWS) {
-            self.raw("<tr>");
-            for (index, cell) in row.iter().enumerate() {
-                write!(self.0, "<td{}>", class(index)).ok();
-                self.text(cell);
-                self.raw("</td>");
-            }
-            self.raw("</tr>\n");
-        }
-        self.raw("</table>\n");
-        let left = rows.count();
-        if left > 0 {
-            self.bad(&format!("{left} further rows are left out of this page."));
-        }
-    }
-}
-
-/// A text in HTML. A line feed is a line break, and what cannot be printed is replaced.
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '&' => f.write_str("&amp;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                '\n' => f.write_str("<br>")?,
-                c if is_hidden(c) => f.write_char('\u{fffd}')?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Control characters, and those that change the direction of a text or have no width.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// The first line of the CSV.
-pub const CSV_HEADER: &str = "timestamp,user,caller,account,profile,effect,code,rule,policy,\
-    policy_version,approval,break_glass,session,access_key_id,source_ip,expiration,request_id\n";
-
-/// A decision as a line of CSV (RFC 4180, with a line feed).
-#[must_use]
-pub fn csv_line(record: &DecisionRecord) -> String {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let effect = serde_json::to_value(record.effect).ok();
-    let cells = [
-        rfc3339::milliseconds(record.timestamp),
-        record.user.clone(),
-        record.caller.clone(),
-        record.account.clone(),
-        record.profile.clone(),
-        effect.and_then(|effect| effect.as_str().map(str::to_owned)).unwrap_or_default(),
-        record.code.clone(),
-        text(&record.rule),
-        record.policy.as_ref().map(|policy| policy.name.clone()).unwrap_or_default(),
-        record.policy.as_ref().map(|policy| policy.version.clone()).unwrap_or_default(),
-        text(&record.approval),
-        text(&record.break_glass),
-        text(&record.session),
-        text(&record.access_key_id),
-        text(&record.source_ip),
-        record.expiration.map(rfc3339::milliseconds).unwrap_or_default(),
-        record.request_id.clone(),
-    ];
-    let mut line = cells.map(|cell| csv_cell(&cell)).join(",");
-    line.push('\n');
-    line
-}
-
-/// A cell. A text that a spreadsheet would calculate has an apostrophe before it.
-fn csv_cell(text: &str) -> String {
-    let text: String = text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect();
-    let formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
-    let text = if formula { format!("'{text}") } else { text };
-    if text.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -582,20 +439,6 @@ mod tests {
         }
         let page = report.html("x", &crate::Chains::default().verify(false), DateTime::UNIX_EPOCH);
         assert!(page.contains("1 grants have no review"), "{page}");
-    }
-
-    #[test]
-    fn a_cell_is_not_a_formula() {
-        for (text, cell) in [
-            ("a", "a"),
-            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
-            ("@x,\"y\"", "\"'@x,\"\"y\"\"\""),
-            ("+1", "'+1"),
-            (" =1", "' =1"),
-            ("a\u{1b}[2J\nb", "a\u{fffd}[2J\u{fffd}b"),
-        ] {
-            assert_eq!(csv_cell(text), cell);
-        }
     }
 
     #[test]

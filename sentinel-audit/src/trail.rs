@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// Approvals, grants and revocations by what they concern.
 #[derive(Debug, Default)]
-pub struct Trail {
+pub(crate) struct Trail {
     /// The events of an approval request or a grant, by its id.
     accesses: HashMap<String, Vec<Event>>,
     /// What ended sessions, by the caller key of their holder.
@@ -89,8 +89,7 @@ pub enum EndedBy {
 
 impl Trail {
     /// Whether a trail keeps an event of that kind.
-    #[must_use]
-    pub const fn wants(event: &Event) -> bool {
+    pub(crate) const fn wants(event: &Event) -> bool {
         // A refused operation changes nothing, and there can be any number of them.
         !matches!(event.event, EventKind::OperationRefused)
             && (event.approval.is_some()
@@ -99,7 +98,7 @@ impl Trail {
     }
 
     /// Adds an event. One that the trail does not [want](Self::wants) has no effect.
-    pub fn add(&mut self, event: &Event) {
+    pub(crate) fn add(&mut self, event: &Event) {
         if !Self::wants(event) {
             return;
         }
@@ -112,8 +111,7 @@ impl Trail {
     }
 
     /// Why the caller of a decision had access.
-    #[must_use]
-    pub fn access(&self, decision: &DecisionRecord) -> Access {
+    pub(crate) fn access(&self, decision: &DecisionRecord) -> Access {
         if let Some(id) = decision.approval.clone() {
             let history = self.history(&id);
             return Access::Approval { id, history };
@@ -140,8 +138,7 @@ impl Trail {
     /// or of its profile, a revoked approval or a closed grant of its caller on its profile.
     ///
     /// An operation that was recorded with a code failed, and ended nothing for certain.
-    #[must_use]
-    pub fn ended(&self, decision: &DecisionRecord, before: DateTime<Utc>) -> Option<Ended> {
+    pub(crate) fn ended(&self, decision: &DecisionRecord, before: DateTime<Utc>) -> Option<Ended> {
         self.ends
             .get(&decision.caller)
             .into_iter()

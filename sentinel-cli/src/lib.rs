@@ -17,6 +17,7 @@ mod open_files;
 mod output;
 #[cfg(feature = "aws")]
 mod random;
+mod records;
 mod runtime;
 mod signals;
 #[cfg(feature = "aws")]

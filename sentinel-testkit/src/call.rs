@@ -33,6 +33,24 @@ pub struct RecordedCall {
 }
 
 impl RecordedCall {
+    /// A call that was answered.
+    #[cfg(test)]
+    pub(crate) fn answered(service: &str, operation: &str, parameters: Value) -> Self {
+        Self {
+            at: String::new(),
+            service: service.into(),
+            operation: operation.into(),
+            parameters,
+            access_key_id: None,
+            region: None,
+            status: Some(200),
+            fault: None,
+            parameter_types: Vec::new(),
+            start_us: 0,
+            end_us: 1,
+        }
+    }
+
     /// Whether both calls were in progress at the same time.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -209,19 +209,7 @@ mod tests {
     use crate::recorded::{Holder, KEY, deployment, place};
 
     fn call(service: &str, operation: &str, parameters: Value) -> RecordedCall {
-        RecordedCall {
-            at: String::new(),
-            service: service.into(),
-            operation: operation.into(),
-            parameters,
-            access_key_id: None,
-            region: None,
-            status: Some(200),
-            fault: None,
-            parameter_types: Vec::new(),
-            start_us: 0,
-            end_us: 1,
-        }
+        RecordedCall::answered(service, operation, parameters)
     }
 
     fn assume(stamps: Value) -> RecordedCall {

@@ -117,7 +117,7 @@ impl Broker {
         let device = self.device_facts(call, caller, vend.device.as_ref(), policy).await;
         let request =
             self.policy_request(call, caller, &vend.profile).with_device(device.in_policy());
-        progress.device = Some(device.clone());
+        progress.device = device.clone();
         let first = policy.decide(&request, &Facts::default(), now);
         let basis = self.basis(call, caller, &vend.profile, &governing, &first, now).await?;
         let facts = basis.facts();

@@ -39,7 +39,7 @@ pub(super) struct Progress<'a> {
     /// The matched rule: its name, its index and its reason.
     pub(super) rule: Option<(String, usize, Option<String>)>,
     /// The facts about the caller's device.
-    pub(super) device: Option<OwnedDeviceFacts>,
+    pub(super) device: OwnedDeviceFacts,
     /// What the policy decided.
     pub(super) decision: Option<PolicyDecision>,
     /// What the second decision is based on.
@@ -72,7 +72,7 @@ impl<'a> Progress<'a> {
             started: Instant::now(),
             session_table,
             rule: None,
-            device: None,
+            device: OwnedDeviceFacts::default(),
             decision: None,
             basis: Basis::default(),
             policy: None,
@@ -164,7 +164,7 @@ impl<'a> Progress<'a> {
             .with_role_arn(self.role_arn.clone())
             .with_access_until(access_until)
             .with_overrides_deny(grant.overrides_deny)
-            .with_device(self.device.as_ref().and_then(recorded))
+            .with_device(recorded(&self.device))
             .with_decision(self.decision.clone());
         if let Some((name, index, reason)) = self.rule.clone() {
             record = record.with_rule(name, index, reason);

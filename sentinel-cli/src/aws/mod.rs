@@ -31,7 +31,7 @@ pub(crate) use calls::{CallError, Calls, Service, dns_suffix, encoded};
 #[cfg(feature = "aws")]
 pub(crate) use deployment::{Parts, Policies, parse_region, partition_of};
 #[cfg(feature = "aws")]
-pub(crate) use options::{AwsOptions, caller};
+pub(crate) use options::{AwsOptions, caller, shown_caller};
 #[cfg(feature = "aws")]
 pub(crate) use refused::{because_aws, because_store};
 #[cfg(feature = "aws")]

@@ -10,7 +10,7 @@ use clap::Args;
 use sentinel_store::AccountId;
 
 use super::{Caller, ambient, because_aws, deployment, http};
-use crate::output::Failure;
+use crate::output::{Failure, Screen};
 
 /// A person waits for these responses, and no request depends on them, so the
 /// timeouts are longer than in the functions.
@@ -76,6 +76,18 @@ impl AwsOptions {
             Failure::Usage("no region is configured: set AWS_REGION or pass `--region`".to_owned())
         })
     }
+}
+
+/// The caller and the region, which are shown: a person notices if they are not those of the account that
+/// is meant.
+pub(crate) async fn shown_caller(
+    config: &SdkConfig,
+    screen: &Screen,
+) -> Result<(Caller, String), Failure> {
+    let caller = caller(config).await?;
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    screen.note(&format!("account {}, region {region}, as {}", caller.account, caller.arn));
+    Ok((caller, region))
 }
 
 /// Requests the caller's identity from AWS. The request needs no permission.

@@ -68,19 +68,7 @@ mod tests {
     use super::*;
 
     fn needed(service: &str, operation: &str, parameters: Value) -> Option<String> {
-        let call = RecordedCall {
-            at: String::new(),
-            service: service.into(),
-            operation: operation.into(),
-            parameters,
-            access_key_id: None,
-            region: None,
-            status: Some(200),
-            fault: None,
-            parameter_types: Vec::new(),
-            start_us: 0,
-            end_us: 1,
-        };
+        let call = RecordedCall::answered(service, operation, parameters);
         let place = Place {
             partition: "aws".into(),
             region: "eu-west-1".into(),

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use sentinel_audit::{CSV_HEADER, Line, Link, csv_line};
 
-use super::{Found, Records, Step};
 use crate::arguments::Since;
 use crate::output::{Failure, Outcome, Screen};
+use crate::records::{Found, Records, Step};
 
 /// Write every decision as a line of CSV.
 #[derive(Debug, Args)]

@@ -3,24 +3,18 @@
 
 mod csv;
 mod reconcile;
-#[cfg(feature = "aws")]
-mod remote;
 mod report;
-mod scan;
-mod source;
 mod verify;
 mod what;
 mod who;
 mod why;
 
-pub(crate) use scan::{Found, Records, Step};
-
 use clap::{Args, Subcommand};
-use sentinel_audit::{Comment, Ended, EndedBy, Line};
+use sentinel_audit::{Comment, Ended, EndedBy, Line, word};
 use sentinel_wire::rfc3339;
-use serde::Serialize;
 
 use crate::output::{Failure, Outcome, Screen};
+use crate::records::{Found, Records, Step};
 
 /// Answer questions from the records of decisions and events.
 ///
@@ -65,26 +59,24 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     }
 }
 
-impl Records {
-    /// The lines that a question depends on.
-    fn wanted(
-        &self,
-        screen: &Screen,
-        wants: impl Fn(&Line) -> bool + Sync,
-    ) -> Result<Vec<Line>, Failure> {
-        let mut wanted = Vec::new();
-        self.scan(
-            screen,
-            |line| found(line, &wants),
-            |step| {
-                if let Step::Wanted(line) = step {
-                    wanted.push(line);
-                }
-                Ok(())
-            },
-        )?;
-        Ok(wanted)
-    }
+/// The lines that a question depends on.
+fn wanted(
+    records: &Records,
+    screen: &Screen,
+    wants: impl Fn(&Line) -> bool + Sync,
+) -> Result<Vec<Line>, Failure> {
+    let mut wanted = Vec::new();
+    records.scan(
+        screen,
+        |line| found(line, &wants),
+        |step| {
+            if let Step::Wanted(line) = step {
+                wanted.push(line);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(wanted)
 }
 
 /// What a line contains for a question.
@@ -95,12 +87,6 @@ fn found(line: &[u8], wants: impl Fn(&Line) -> bool) -> Option<Found<Line>> {
         line if wants(&line) => Some(Found::Wanted(line)),
         Line::Decision(_) | Line::Event(_) => Some(Found::Record),
     }
-}
-
-/// The word that JSON has for a value, with spaces.
-fn word(value: impl Serialize) -> String {
-    let value = serde_json::to_value(value).ok();
-    value.and_then(|value| value.as_str().map(|word| word.replace('_', " "))).unwrap_or_default()
 }
 
 /// A step of the history of an approval or a grant.

@@ -4,14 +4,15 @@ use std::io::Read;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use sentinel_audit::{DifferenceKind, Line, Reconciled, Reconciliation, assume_roles};
+use sentinel_audit::{
+    DifferenceKind, Line, Reconciled, Reconciliation, assume_roles, role_key, word,
+};
 use sentinel_policy::Pattern;
 use sentinel_wire::rfc3339;
 
-use super::source::{Aws, Source};
-use super::{Found, Records, Step, word};
 use crate::arguments::{self, Since};
 use crate::output::{Failure, Fit, Outcome, Screen, records};
+use crate::records::{Aws, Found, Records, Source, Step};
 
 /// Maximum size of one file of CloudTrail, decompressed, in bytes. CloudTrail's own files are far smaller.
 const MAX_TRAIL: u64 = 1024 * 1024 * 1024;
@@ -75,9 +76,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     let patterns: Vec<Pattern> = arguments.role.iter().map(pattern).collect();
     let reconciled = reconciliation.reconcile(
         |role| {
-            let role = role.to_ascii_lowercase();
-            let plain = without_path(&role);
-            patterns.iter().any(|pattern| pattern.matches(&role) || pattern.matches(&plain))
+            let (whole, key) = (role.to_ascii_lowercase(), role_key(role));
+            patterns.iter().any(|pattern| pattern.matches(&whole) || pattern.matches(&key))
         },
         arguments.since.map(|since| since.instant(Utc::now())),
         arguments.until,
@@ -92,16 +92,6 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     }
     let fine = reconciled.differences.is_empty() && seen.unreadable == 0;
     Ok(if fine { Outcome::Done } else { Outcome::No })
-}
-
-/// The ARN of a role without the path before its name.
-fn without_path(arn: &str) -> String {
-    match arn.split_once(":role/") {
-        Some((account, role)) => {
-            format!("{account}:role/{}", role.rsplit('/').next().unwrap_or(role))
-        }
-        None => arn.to_owned(),
-    }
 }
 
 fn read(line: &[u8]) -> Option<Found<sentinel_store::DecisionRecord>> {

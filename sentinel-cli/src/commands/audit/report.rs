@@ -1,7 +1,5 @@
 //! `sentinel audit report`: one page that an auditor can file.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -9,9 +7,9 @@ use clap::Args;
 use sentinel_audit::{Chains, Line, Link, Report};
 use serde::Serialize;
 
-use super::{Found, Records, Step};
 use crate::arguments::{self, Since};
 use crate::output::{Failure, Outcome, Screen, printable};
+use crate::records::{Found, Records, Step};
 
 /// Write a page of HTML about a period, which an auditor can file.
 #[derive(Debug, Args)]
@@ -72,11 +70,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
     })?;
     report.add_incomplete(seen.unreadable, unchained);
     let page = report.html(&records.names(), &chains.verify(false), now);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    options
-        .open(output)
-        .and_then(|mut file| file.write_all(page.as_bytes()))
+    std::fs::write(output, page)
         .map_err(|error| Failure::because(format!("cannot write `{}`", output.display()), error))?;
     let total = report.total();
     let written = Written {

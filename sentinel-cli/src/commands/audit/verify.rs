@@ -4,8 +4,8 @@ use clap::Args;
 use sentinel_audit::{FaultKind, Line, Link, Verified};
 use serde::Serialize;
 
-use super::{Found, Records, Step};
 use crate::output::{Failure, Fit, Outcome, Screen, records};
+use crate::records::{Found, Records, Step};
 
 /// Check that no line of a log was changed, moved or removed.
 ///

@@ -2,13 +2,14 @@
 
 use chrono::Utc;
 use clap::Args;
-use sentinel_audit::{Activity, What};
+use sentinel_audit::{Activity, What, word};
 use sentinel_wire::rfc3339;
 use serde::Serialize;
 
-use super::{Records, word};
+use super::wanted;
 use crate::arguments::Since;
 use crate::output::{Failure, Fit, Outcome, Screen, records};
+use crate::records::Records;
 
 /// Show what a caller did, and what was done about this caller.
 ///
@@ -37,7 +38,7 @@ struct Answer<'a> {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let since = arguments.since.map(|since| since.instant(Utc::now()));
     let mut what = What::new(&arguments.user, since);
-    let lines = arguments.records.wanted(screen, |line| what.wants(line))?;
+    let lines = wanted(&arguments.records, screen, |line| what.wants(line))?;
     lines.into_iter().for_each(|line| what.add(line));
     let activities = what.answer();
     if screen.is_json() {

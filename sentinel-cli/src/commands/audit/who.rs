@@ -7,9 +7,10 @@ use sentinel_store::EventKind;
 use sentinel_wire::rfc3339;
 use serde::Serialize;
 
-use super::{Records, ended};
+use super::{ended, wanted};
 use crate::arguments;
 use crate::output::{Failure, Fit, Outcome, Screen, records};
+use crate::records::Records;
 
 /// Show who held live credentials of a profile, and by whose decision.
 ///
@@ -38,7 +39,7 @@ struct Answer<'a> {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let Arguments { profile, at, records } = arguments;
     let mut who = Who::new(profile, at.unwrap_or_else(Utc::now));
-    let lines = records.wanted(screen, |line| who.wants(line))?;
+    let lines = wanted(records, screen, |line| who.wants(line))?;
     lines.into_iter().for_each(|line| who.add(line));
     let holders = who.answer();
     if screen.is_json() {

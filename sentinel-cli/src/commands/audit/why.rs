@@ -1,11 +1,12 @@
 //! `sentinel audit why`: why a request was decided as it was.
 
 use clap::Args;
-use sentinel_audit::{Access, Reason, Reasons, Why};
+use sentinel_audit::{Access, Reason, Reasons, Why, word};
 use sentinel_wire::rfc3339;
 
-use super::{Records, comment, ended, word};
+use super::{comment, ended, wanted};
 use crate::output::{Failure, Outcome, Screen, printable, table};
+use crate::records::Records;
 
 /// Show why credentials were, or were not, returned.
 ///
@@ -27,7 +28,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Failure> {
     let Arguments { id, records } = arguments;
     let mut why = Why::new(id);
-    let lines = records.wanted(screen, |line| why.wants(line))?;
+    let lines = wanted(records, screen, |line| why.wants(line))?;
     lines.into_iter().for_each(|line| why.add(line));
     let reasons = why.answer();
     let none = reasons.decisions.is_empty() && reasons.events.is_empty();

@@ -97,9 +97,7 @@ async fn examine(
 ) -> Result<Report, Failure> {
     let Arguments { tvm, parts, policies, aws, .. } = arguments;
     let config = aws.open().await?;
-    let caller = aws::caller(&config).await?;
-    let region = config.region().map(ToString::to_string).unwrap_or_default();
-    screen.note(&format!("account {}, region {region}, as {}", caller.account, caller.arn));
+    let (caller, region) = aws::shown_caller(&config, screen).await?;
     let home = Home::new(caller.partition(), caller.account.clone());
     let deployment =
         parts.deployment(policies, caller.partition(), caller.account.clone(), &region);

@@ -15,8 +15,8 @@ use sentinel_wire::rfc3339;
 use serde::Serialize;
 
 use super::source;
-use crate::commands::audit::{Found, Records, Step};
 use crate::output::{Failure, Fit, Outcome, Screen, records};
+use crate::records::{Found, Records, Step};
 
 /// Decide recorded requests again with a policy, and show what would change.
 ///
@@ -76,8 +76,6 @@ enum Replayed {
     Undecided,
     /// Another document decided.
     OtherDocument,
-    /// The only document is not named, and this one decided.
-    Of(String, Box<Replayed>),
 }
 
 /// Changes of one rule and one person.
@@ -122,14 +120,17 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
             Line::Event(_) => Some(Found::Record),
             Line::Decision(record) => {
                 let digest = Link::parse(line).map(|link| link.digest());
-                Some(Found::Wanted((digest, replayed(&policy, &record, document.as_deref()))))
+                let result = replayed(&policy, &record, document.as_deref());
+                // If none is named, all must be of one.
+                let used = record.policy.filter(|_| document.is_none()).map(|used| used.name);
+                Some(Found::Wanted((digest, used, result)))
             }
         },
         |step| match step {
             Step::Begin => Ok(()),
             // The same line in two exports.
-            Step::Wanted((Some(digest), _)) if !known.insert(digest) => Ok(()),
-            Step::Wanted((_, result)) => replay.add(result),
+            Step::Wanted((Some(digest), ..)) if !known.insert(digest) => Ok(()),
+            Step::Wanted((_, used, result)) => replay.add(used, result),
         },
     )?;
     let answer = replay.answer();
@@ -149,11 +150,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome, Fai
 
 fn replayed(policy: &Policy, record: &DecisionRecord, document: Option<&str>) -> Replayed {
     let Some(used) = &record.policy else { return Replayed::Undecided };
-    match document {
-        Some(document) if document != used.name => Replayed::OtherDocument,
-        Some(_) => decide(policy, record),
-        None => Replayed::Of(used.name.clone(), Box::new(decide(policy, record))),
+    if document.is_some_and(|document| document != used.name) {
+        return Replayed::OtherDocument;
     }
+    decide(policy, record)
 }
 
 /// Decides the request of a record again.
@@ -275,18 +275,18 @@ impl Replay {
         Self { document: None, counts, groups: BTreeMap::new() }
     }
 
-    fn add(&mut self, result: Replayed) -> Result<(), Failure> {
-        match result {
-            Replayed::Of(document, result) => {
-                let first = self.document.get_or_insert_with(|| document.clone());
-                if *first != document {
-                    return Err(Failure::Usage(format!(
-                        "the records are decisions of several documents, such as `{first}` and \
-                         `{document}`: name one with `--document`"
-                    )));
-                }
-                return self.add(*result);
+    /// Adds a result, with the document that decided if none was named.
+    fn add(&mut self, used: Option<String>, result: Replayed) -> Result<(), Failure> {
+        if let Some(used) = used {
+            let first = self.document.get_or_insert_with(|| used.clone());
+            if *first != used {
+                return Err(Failure::Usage(format!(
+                    "the records are decisions of several documents, such as `{first}` and `{used}`: \
+                     name one with `--document`"
+                )));
             }
+        }
+        match result {
             Replayed::Same => self.counts.replayed += 1,
             Replayed::Changed(change) => {
                 self.counts.replayed += 1;
@@ -444,8 +444,12 @@ mod tests {
         let mut replay = Replay::new(false);
         let mut other = record();
         other.policy.as_mut().unwrap().name = "/other".to_owned();
-        replay.add(replayed(&policy, &record(), None)).unwrap();
-        assert!(matches!(replay.add(replayed(&policy, &other, None)), Err(Failure::Usage(_))));
+        let mut add = |record: &DecisionRecord| {
+            let used = record.policy.as_ref().map(|used| used.name.clone());
+            replay.add(used, replayed(&policy, record, None))
+        };
+        add(&record()).unwrap();
+        assert!(matches!(add(&other), Err(Failure::Usage(_))));
         assert!(matches!(replayed(&policy, &other, Some("/p")), Replayed::OtherDocument));
     }
 }

@@ -117,7 +117,7 @@ struct Document {
 impl Document {
     fn write(self, folder: &Path, force: bool) -> Result<Pulled, Failure> {
         let Self { path, name, main, text } = self;
-        let (name, path) = (name, path.to_string());
+        let path = path.to_string();
         let (place, text) = match text {
             Ok(found) => found,
             Err(state) => {

@@ -10,6 +10,9 @@ use clap::Args;
 use flate2::bufread::MultiGzDecoder;
 
 #[cfg(feature = "aws")]
+use std::{cell::OnceCell, sync::Arc};
+
+#[cfg(feature = "aws")]
 use super::remote::{LogEvents, Remote};
 #[cfg(feature = "aws")]
 use crate::arguments::Since;
@@ -45,7 +48,7 @@ pub(crate) struct Aws<'a> {
     #[cfg(feature = "aws")]
     options: &'a RemoteOptions,
     #[cfg(feature = "aws")]
-    remote: std::cell::OnceCell<std::sync::Arc<Remote>>,
+    remote: OnceCell<Arc<Remote>>,
     #[cfg(not(feature = "aws"))]
     _options: &'a RemoteOptions,
 }
@@ -53,7 +56,7 @@ pub(crate) struct Aws<'a> {
 impl<'a> Aws<'a> {
     #[cfg(feature = "aws")]
     pub(crate) const fn new(options: &'a RemoteOptions) -> Self {
-        Self { options, remote: std::cell::OnceCell::new() }
+        Self { options, remote: OnceCell::new() }
     }
 
     #[cfg(not(feature = "aws"))]
@@ -62,12 +65,12 @@ impl<'a> Aws<'a> {
     }
 
     #[cfg(feature = "aws")]
-    fn remote(&self) -> Result<std::sync::Arc<Remote>, Failure> {
+    fn remote(&self) -> Result<Arc<Remote>, Failure> {
         if let Some(remote) = self.remote.get() {
-            return Ok(std::sync::Arc::clone(remote));
+            return Ok(Arc::clone(remote));
         }
-        let remote = std::sync::Arc::new(Remote::open(&self.options.aws)?);
-        Ok(std::sync::Arc::clone(self.remote.get_or_init(|| remote)))
+        let remote = Arc::new(Remote::open(&self.options.aws)?);
+        Ok(Arc::clone(self.remote.get_or_init(|| remote)))
     }
 }
 
@@ -144,9 +147,11 @@ impl fmt::Display for Source {
             Self::Stdin => f.write_str("stdin"),
             Self::Path(path) => f.write_str(&printable(&path.display().to_string())),
             #[cfg(feature = "aws")]
-            Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+            Self::S3 { bucket, prefix } => {
+                write!(f, "s3://{}/{}", printable(bucket), printable(prefix))
+            }
             #[cfg(feature = "aws")]
-            Self::Logs(group) => write!(f, "logs:{group}"),
+            Self::Logs(group) => write!(f, "logs:{}", printable(group)),
         }
     }
 }
@@ -199,9 +204,11 @@ impl fmt::Display for Input {
             Self::Stdin => f.write_str("stdin"),
             Self::File(path) => f.write_str(&printable(&path.display().to_string())),
             #[cfg(feature = "aws")]
-            Self::Object { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+            Self::Object { bucket, key } => {
+                write!(f, "s3://{}/{}", printable(bucket), printable(key))
+            }
             #[cfg(feature = "aws")]
-            Self::Logs(group) => write!(f, "logs:{group}"),
+            Self::Logs(group) => write!(f, "logs:{}", printable(group)),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Records in AWS: objects of S3, and a log group of CloudWatch Logs.
 
-use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
 use crate::aws::{self, AwsOptions, CallError, Calls, Service, encoded};
-use crate::output::Failure;
+use crate::output::{Failure, printable};
 
 /// The account that the sources are in.
 pub(crate) struct Remote {
@@ -47,7 +46,7 @@ impl Remote {
             let page = self
                 .runtime
                 .block_on(self.calls.xml(Service::S3, &path))
-                .map_err(|error| failure(&format_args!("s3://{bucket}/{prefix}"), error))?;
+                .map_err(|error| failure(bucket, prefix, error))?;
             for object in page.children.iter().filter(|child| child.name == "Contents") {
                 // A key with `/` at the end is a folder that the console made.
                 if let Some(key) = object.get("Key").filter(|key| !key.ends_with('/')) {
@@ -67,17 +66,23 @@ impl Remote {
         let path = format!("/{}/{}", encoded(bucket), segments.join("/"));
         self.runtime
             .block_on(self.calls.bytes(Service::S3, &path))
-            .map_err(|error| failure(&format_args!("s3://{bucket}/{key}"), error))
+            .map_err(|error| failure(bucket, key, error))
     }
 }
 
-fn failure(what: &dyn fmt::Display, error: CallError) -> Failure {
-    let cause = match error {
-        CallError::Denied => "AWS denied the request".to_owned(),
-        CallError::Absent(code) => format!("it does not exist ({code})"),
+fn failure(bucket: &str, key: &str, error: CallError) -> Failure {
+    let (bucket, key) = (printable(bucket), printable(key));
+    let cause = cause(error, "the request", "it");
+    Failure::other(format!("cannot read `s3://{bucket}/{key}`: {cause}"))
+}
+
+/// Why a call failed, with the names of the call and of what it reads.
+fn cause(error: CallError, call: &str, resource: &str) -> String {
+    match error {
+        CallError::Denied => format!("AWS denied {call}"),
+        CallError::Absent(code) => format!("{resource} does not exist ({code})"),
         CallError::Failed(message) => message,
-    };
-    Failure::other(format!("cannot read `{what}`: {cause}"))
+    }
 }
 
 /// The events of a log group, one line each, from a time on. They are read page by page.
@@ -107,11 +112,7 @@ impl LogEvents {
         let call =
             self.remote.calls.json(Service::Logs, "Logs_20140328.FilterLogEvents", &parameters);
         let response = self.remote.runtime.block_on(call).map_err(|error| {
-            io::Error::other(match error {
-                CallError::Denied => "AWS denied logs:FilterLogEvents".to_owned(),
-                CallError::Absent(code) => format!("the log group does not exist ({code})"),
-                CallError::Failed(message) => message,
-            })
+            io::Error::other(cause(error, "logs:FilterLogEvents", "the log group"))
         })?;
         let found: Filtered = serde_json::from_value(response).map_err(io::Error::other)?;
         let mut lines = Vec::new();

@@ -1,4 +1,10 @@
-//! Every line of some sources, read on all processors and taken in order.
+//! Records in files and in AWS: every line of some sources, read on all processors and taken in order.
+
+#[cfg(feature = "aws")]
+mod remote;
+mod source;
+
+pub(crate) use source::{Aws, Source};
 
 use std::io;
 use std::ops::ControlFlow;
@@ -7,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::source::{Aws, Input, RemoteOptions, Source};
 use crate::blocks::Blocks;
 use crate::in_order::in_order;
 use crate::output::{Failure, Screen, progress};
+use source::{Input, RemoteOptions};
 
 /// Interval between two updates of the progress.
 const UPDATE: Duration = Duration::from_millis(500);
@@ -74,7 +80,7 @@ impl Records {
     }
 
     /// Passes every line to `read`, on several threads, and what it wants to `take`, in the order of the
-    /// lines. `read` returns `None` for a line that is not a record..
+    /// lines. `read` returns `None` for a line that is not a record.
     ///
     /// It is a failure if there is no record at all: the answer to every question would be wrong. Records
     /// that cannot be read are reported.
